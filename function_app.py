@@ -1,0 +1,9 @@
+"""The app that the Functions host imports: it registers the triggers, nothing else."""
+
+import azure.functions as func
+
+from metering.triggers import timers, usage
+
+app = func.FunctionApp()
+app.register_functions(usage.blueprint)
+app.register_functions(timers.blueprint)

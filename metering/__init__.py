@@ -1,0 +1,1 @@
+"""Exact, exactly-once metering and billing of LLM usage on Azure."""

@@ -1,0 +1,51 @@
+"""Files that operators write: YAML or JSON, and the price data that ships with the package."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from metering.core.errors import ConfigurationError
+from metering.core.price_book import PriceBook, read_price_file
+
+#: A list of tenants or a plan is far smaller; a larger file is a mistake.
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+
+
+def read_structured(path: Path) -> object:
+    """Return the content of a YAML or JSON file; ConfigurationError names the file."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigurationError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    if path.suffix == ".json":
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{path}: not JSON: {error}") from None
+    return _read_yaml(path, text)
+
+
+def _read_yaml(path: Path, text: str) -> object:
+    try:
+        import yaml  # noqa: PLC0415, the function app in Azure reads JSON and does not install it
+    except ModuleNotFoundError:
+        raise ConfigurationError(f"{path}: install PyYAML to read YAML, or write JSON") from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not YAML: {error}") from None
+
+
+def committed_prices() -> PriceBook:
+    """Return the price book of the dated files in metering/prices/."""
+    folder = files("metering") / "prices"
+    named = [
+        row
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".json")
+        for row in read_price_file(file.name, file.read_bytes())
+    ]
+    return PriceBook(named)

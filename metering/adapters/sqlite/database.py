@@ -1,0 +1,128 @@
+"""One SQLite file: opened on first use, durable on every commit, never half written."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from metering.core.errors import ConfigurationError, RetryableError
+
+SCHEMA_VERSION: Final = 1
+
+#: How long a call waits for another process's write, in short naps that leave the loop free.
+LOCK_PATIENCE_MS: Final = 5_000
+_NAP_MS: Final = 20
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS heads (
+    ledger TEXT PRIMARY KEY, tenant TEXT NOT NULL, start INTEGER NOT NULL,
+    etag INTEGER NOT NULL, next_at INTEGER, document BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS heads_by_tenant ON heads (tenant, start);
+CREATE INDEX IF NOT EXISTS heads_due ON heads (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS pages (
+    ledger TEXT NOT NULL, number INTEGER NOT NULL, slot INTEGER NOT NULL, document BLOB NOT NULL,
+    UNIQUE (ledger, number));
+CREATE INDEX IF NOT EXISTS pages_by_slot ON pages (ledger, slot, number);
+CREATE TABLE IF NOT EXISTS records (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    effective INTEGER NOT NULL, recorded INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS dead_letters (
+    id TEXT PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, hub TEXT NOT NULL,
+    body BLOB NOT NULL, partition TEXT NOT NULL, sequence INTEGER NOT NULL,
+    received INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS dead_letters_by_time ON dead_letters (received);
+CREATE TABLE IF NOT EXISTS pending (
+    request_id TEXT PRIMARY KEY, identity BLOB NOT NULL, since INTEGER NOT NULL,
+    resolved INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS pending_by_age ON pending (since) WHERE resolved = 0;
+"""
+
+
+class Database:
+    """A lazily opened connection. Every transaction takes the write lock first, then looks."""
+
+    def __init__(self, path: Path, *, lock_patience_ms: int = LOCK_PATIENCE_MS) -> None:
+        self._path = path
+        self._patience_ms = lock_patience_ms
+        self._connection: sqlite3.Connection | None = None
+
+    async def read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the latest committed state."""
+        return await self._patiently(lambda: work(self._connected()))
+
+    async def write[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one transaction: all of it is durable on return, or none of it was done."""
+        return await self._patiently(lambda: self._in_transaction(work))
+
+    def close(self) -> None:
+        """Let the file go; the next call opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _in_transaction[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connected()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return result
+
+    async def _patiently[T](self, call: Callable[[], T]) -> T:
+        for _ in range(self._patience_ms // _NAP_MS):
+            try:
+                return call()
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error):
+                    raise RetryableError(f"store {self._path}: {error}") from error
+            except sqlite3.DatabaseError as error:
+                raise ConfigurationError(f"store {self._path}: {error}") from error
+            await asyncio.sleep(_NAP_MS / 1000)
+        raise RetryableError(
+            f"store {self._path}: still locked by another process after {self._patience_ms} ms"
+        )
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"store {self._path}: {error.strerror}") from None
+        connection = sqlite3.connect(
+            self._path, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection, self._path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"store {path}: written by a newer version (schema {version}, this is {SCHEMA_VERSION})"
+        )
+    if version == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    primary = (error.sqlite_errorcode or 0) & 0xFF
+    return primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

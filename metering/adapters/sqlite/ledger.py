@@ -1,0 +1,127 @@
+"""Ledgers in SQLite."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from pydantic_core import from_json
+
+from metering.adapters.sqlite.database import Database
+from metering.core.commit import Commit
+from metering.core.errors import HeadMovedError, LedgerBroken
+from metering.core.head_document import read_head, write_head
+from metering.core.page import Document, Page, read_page
+from metering.core.periods import LedgerId
+from metering.core.slots import Slot
+from metering.ports import StoredHead
+
+#: Pages read at a time when all of a ledger's are wanted.
+_PAGES_A_READ: Final = 200
+
+
+class SqliteLedgers:
+    """Implements LedgerStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read_head(self, ledger: LedgerId) -> StoredHead | None:
+        """Return the head as last committed."""
+        found = await self._one("SELECT document, etag FROM heads WHERE ledger = ?", str(ledger))
+        if found is None:
+            return None
+        return StoredHead(read_head(_parsed(ledger, found[0])), str(found[1]))
+
+    async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
+        """Return one page by number."""
+        found = await self._one(
+            "SELECT document FROM pages WHERE ledger = ? AND number = ?", str(ledger), number
+        )
+        return None if found is None else _page(ledger, found[0])
+
+    async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
+        """Return the pages of these slots by number."""
+        marks = ", ".join("?" * len(slots))
+        rows = await self._all(
+            f"SELECT document FROM pages WHERE ledger = ? AND slot IN ({marks}) ORDER BY number",  # noqa: S608, only question marks are put in
+            str(ledger),
+            *slots,
+        )
+        return [_page(ledger, document) for (document,) in rows]
+
+    async def commit(self, commit: Commit, etag: str | None) -> str:
+        """Write the pages and the head in one transaction."""
+        return await self._database.write(lambda connection: _commit(connection, commit, etag))
+
+    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+        """Yield all pages with a higher number than `after`, in order."""
+        while True:
+            rows = await self._all(
+                "SELECT document FROM pages WHERE ledger = ? AND number > ? ORDER BY number LIMIT ?",
+                str(ledger),
+                after,
+                _PAGES_A_READ,
+            )
+            for (document,) in rows:
+                page = _page(ledger, document)
+                yield page
+                after = page.number
+            if len(rows) < _PAGES_A_READ:
+                return
+
+    async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
+        """Return the ledgers that exist, by tenant and start."""
+        rows = await self._all(
+            "SELECT tenant, start FROM heads WHERE ?1 IS NULL OR tenant = ?1"
+            " ORDER BY tenant, start",
+            tenant,
+        )
+        return [LedgerId(found, start) for found, start in rows]
+
+    async def _one(self, sql: str, *values: object) -> tuple[bytes, ...] | None:
+        rows = await self._all(sql, *values)
+        return rows[0] if rows else None
+
+    async def _all(self, sql: str, *values: object) -> list[tuple[bytes, ...]]:
+        return await self._database.read(
+            lambda connection: connection.execute(sql, values).fetchall()
+        )
+
+
+def _commit(connection: sqlite3.Connection, commit: Commit, etag: str | None) -> str:
+    head, ledger = commit.head, str(commit.head.ledger)
+    found = connection.execute("SELECT etag FROM heads WHERE ledger = ?", (ledger,)).fetchone()
+    present = None if found is None else str(found[0])
+    if present != etag:
+        raise HeadMovedError(f"ledger {ledger}: its head is no longer {etag}")
+    following = int(etag or 0) + 1
+    connection.executemany(
+        "INSERT INTO pages (ledger, number, slot, document) VALUES (?, ?, ?, ?)",
+        [
+            (ledger, page.number, page.slot, content)
+            for page, content in zip(commit.pages, commit.contents, strict=True)
+        ],
+    )
+    connection.execute(
+        "REPLACE INTO heads (ledger, tenant, start, etag, next_at, document)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (ledger, head.ledger.tenant, head.ledger.start, following, head.next_at, write_head(head)),
+    )
+    return str(following)
+
+
+def _page(ledger: LedgerId, content: bytes) -> Page:
+    page = read_page(_parsed(ledger, content))
+    if page.ledger != ledger:
+        raise LedgerBroken(str(ledger), f"holds a page of {page.ledger}")
+    return page
+
+
+def _parsed(ledger: LedgerId, content: bytes) -> Document:
+    try:
+        document = from_json(content)
+    except ValueError as error:
+        raise LedgerBroken(str(ledger), f"a document is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise LedgerBroken(str(ledger), "a document is not a JSON object")
+    return document

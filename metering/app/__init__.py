@@ -1,0 +1,1 @@
+"""Use cases: order and policy. No arithmetic, no technology."""

@@ -1,0 +1,241 @@
+"""The commit protocol: read the head, look up ids, plan, write in one transaction, or look again.
+
+See docs/adr/0001-ledger.md. Whatever happened to an attempt, the next one starts from what the store
+holds, so no event is lost and none counts twice, with any number of writers.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
+
+from metering.app.ledger_view import LedgerView, Views
+from metering.core.commit import (
+    MAX_SLOTS,
+    Commit,
+    CommitTooLargeError,
+    KnownBySlot,
+    Rating,
+    plan_commit,
+)
+from metering.core.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.core.head import Head
+from metering.core.page import GENESIS, MAX_ENTRIES, Page
+from metering.core.periods import LedgerId, Period, month_of
+from metering.core.slots import SLOT, Slot, slot_of, slot_start
+from metering.core.usage import Usage
+from metering.ports import Clock, LedgerStore
+
+#: With eight writers on one ledger each loses a few races in a row; many more are a fault.
+MAX_RACES: Final = 30
+#: Looks again after an unknown outcome; the store has been patient itself before it says so.
+MAX_DOUBTS: Final = 2
+_FIRST_PAUSE_S: Final = 0.002
+_LONGEST_PAUSE_S: Final = 0.25
+
+#: Entries of one ledger; Cosmos keeps 20 GB in a logical partition (about 150 bytes an entry).
+MAX_LEDGER_ENTRIES: Final = 100_000_000
+
+#: Slots remembered of a busy ledger before its view is dropped and read anew.
+_MAX_VIEW_ENTRIES: Final = 60_000
+
+
+class Committed(NamedTuple):
+    """How the events of one ledger were answered."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    conflicts: tuple[Usage, ...] = ()
+
+    def plus(self, other: "Committed") -> "Committed":
+        """Return the sum of two answers."""
+        return Committed(
+            self.accepted + other.accepted,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+        )
+
+
+class Committer:
+    """Commits usage to ledgers, one commit at a time for each ledger of this process."""
+
+    def __init__(self, store: LedgerStore, clock: Clock, *, checked_pages: int = 1) -> None:
+        """`checked_pages`: how many of a ledger's last pages are verified when it is first seen."""
+        self._store = store
+        self._clock = clock
+        self._checked_pages = checked_pages
+        self._views = Views()
+        self._locks: WeakValueDictionary[LedgerId, asyncio.Lock] = WeakValueDictionary()
+
+    async def commit(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Committed:
+        """Commit events of one ledger and return how they were answered.
+
+        Raises RetryableError when the store stays out of reach, LedgerBroken when this ledger cannot
+        be trusted. Safe to repeat after either: what was committed answers as a duplicate.
+        """
+        answer = Committed()
+        for part in _cut(usages):
+            done, elsewhere = await self._commit_part(ledger, part, rate)
+            answer = answer.plus(done)
+            for neighbour, corrections in elsewhere.items():
+                done, _ = await self._commit_part(neighbour, corrections, rate)
+                answer = answer.plus(done)
+        self._views.trim()
+        return answer
+
+    async def _commit_part(
+        self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating
+    ) -> tuple[Committed, dict[LedgerId, list[Usage]]]:
+        lock = self._locks.setdefault(ledger, asyncio.Lock())
+        async with lock:
+            try:
+                commit = await self._insist(ledger, usages, rate)
+            except CommitTooLargeError:
+                if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
+                    raise
+                commit = None
+        if commit is None:
+            half = len(usages) // 2
+            first, elsewhere = await self._commit_part(ledger, usages[:half], rate)
+            second, more = await self._commit_part(ledger, usages[half:], rate)
+            for neighbour, corrections in more.items():
+                elsewhere.setdefault(neighbour, []).extend(corrections)
+            return first.plus(second), elsewhere
+        answer = Committed(commit.accepted, commit.duplicates, commit.conflicts)
+        return answer, {name: list(found) for name, found in commit.elsewhere.items()}
+
+    async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
+        """Attempt until an outcome is known; after any doubt forget the view and look again."""
+        races = doubts = 0
+        while True:
+            try:
+                return await self._attempt(ledger, usages, rate)
+            except HeadMovedError:
+                self._views.forget(ledger)
+                races += 1
+                if races == MAX_RACES:
+                    raise
+            except RetryableError:
+                self._views.forget(ledger)
+                doubts += 1
+                if doubts == MAX_DOUBTS:
+                    raise
+            except BaseException:
+                # Cancelled at a deadline, or worse: whether it was written is not known.
+                self._views.forget(ledger)
+                raise
+            await asyncio.sleep(min(_FIRST_PAUSE_S * 2 ** (races + doubts), _LONGEST_PAUSE_S))
+
+    async def _attempt(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
+        view = await self._view(ledger)
+        slots = _with_neighbours(usages)
+        await self._learn(view, slots)
+        known = await self._with_adjacent(view, slots)
+        commit = plan_commit(view.head, known, usages, rate, self._clock.now())
+        if commit.head.entries > MAX_LEDGER_ENTRIES:
+            raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
+        if commit.head != view.head:
+            etag = await self._store.commit(commit, view.etag)
+            view.advance(commit.head, etag, commit.pages)
+        return commit
+
+    async def _view(self, ledger: LedgerId) -> LedgerView:
+        """Return the remembered view, or a new one: the head first, pages after it."""
+        view = self._views.get(ledger)
+        if view is not None and view.entries <= _MAX_VIEW_ENTRIES:
+            return view
+        stored = await self._store.read_head(ledger)
+        if stored is None:
+            view = LedgerView(ledger, Head(ledger), None)
+        else:
+            await self._check_chain(stored.head)
+            view = LedgerView(ledger, stored.head, stored.etag)
+        self._views.put(view)
+        return view
+
+    async def _check_chain(self, head: Head) -> None:
+        """Verify the last pages, from where the check starts to the hash that the head names."""
+        first = max(1, head.pages - self._checked_pages + 1)
+        previous = GENESIS if first == 1 else None
+        async for page in self._store.pages(head.ledger, after=first - 1):
+            if page.number > head.pages:
+                break
+            if previous is not None and page.previous != previous:
+                raise LedgerBroken(str(head.ledger), f"page {page.number} breaks the chain")
+            previous = page.hash
+        if previous != head.last_hash:
+            raise LedgerBroken(str(head.ledger), "its last page is not the one its head names")
+
+    async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:
+        wanted = view.missing(slots)
+        if wanted:
+            pages = await self._store.read_slots(view.ledger, wanted)
+            pages += await self._left_out(view.head, wanted, pages)
+            view.learn(wanted, sorted(pages, key=lambda page: page.number))
+
+    async def _left_out(
+        self, head: Head, slots: Sequence[Slot], found: Iterable[Page]
+    ) -> list[Page]:
+        """Read by id what a lagging query left out of the pages that the head lists."""
+        seen = {page.number for page in found}
+        listed = [number for number, slot in head.recent if slot in set(slots)]
+        pages: list[Page] = []
+        for number in listed:
+            if number not in seen:
+                page = await self._store.read_page(head.ledger, number)
+                if page is None:
+                    raise RetryableError(f"ledger {head.ledger}: page {number} is not there yet")
+                pages.append(page)
+        return pages
+
+    async def _with_adjacent(self, view: LedgerView, slots: Sequence[Slot]) -> KnownBySlot:
+        """Add what the ledgers before and after know of slots that reach over the period's edge.
+
+        They are read anew each time: their views belong to whoever holds their lock.
+        """
+        known = dict(view.known(slots))
+        for neighbour, shared in _over_the_edge(view.ledger, slots):
+            stored = await self._store.read_head(neighbour)
+            if stored is not None:
+                adjacent = LedgerView(neighbour, stored.head, stored.etag)
+                await self._learn(adjacent, shared)
+                for slot, theirs in adjacent.known(shared).items():
+                    known[slot] = {**theirs, **known[slot]}
+        return known
+
+
+def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
+    """Cut a batch so that each part has few enough slots and entries for one commit."""
+    by_slot: defaultdict[Slot, list[Usage]] = defaultdict(list)
+    for usage in usages:
+        by_slot[slot_of(usage.time)].append(usage)
+    if len(by_slot) <= MAX_SLOTS and len(usages) <= MAX_ENTRIES:
+        return [usages]
+    parts: list[Sequence[Usage]] = []
+    slots = list(by_slot.values())
+    for first in range(0, len(slots), MAX_SLOTS):
+        together = [usage for slot in slots[first : first + MAX_SLOTS] for usage in slot]
+        parts.extend(
+            together[start : start + MAX_ENTRIES] for start in range(0, len(together), MAX_ENTRIES)
+        )
+    return parts
+
+
+def _with_neighbours(usages: Iterable[Usage]) -> list[Slot]:
+    slots = {slot_of(usage.time) for usage in usages}
+    return sorted(slots | {slot - 1 for slot in slots} | {slot + 1 for slot in slots})
+
+
+def _over_the_edge(ledger: LedgerId, slots: Sequence[Slot]) -> list[tuple[LedgerId, list[Slot]]]:
+    """Return the adjacent ledgers that may know ids of these slots, and which slots."""
+    period = month_of(ledger.start)
+    before: Period = month_of(period.start - 1)
+    edges = [
+        (LedgerId(ledger.tenant, before.start), [s for s in slots if slot_start(s) < period.start]),
+        (
+            LedgerId(ledger.tenant, period.end),
+            [s for s in slots if slot_start(s) + SLOT > period.end],
+        ),
+    ]
+    return [(name, shared) for name, shared in edges if shared]

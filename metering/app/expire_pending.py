@@ -1,0 +1,52 @@
+"""Give up waiting for the counts of streams: after a day an entry says that they are missing."""
+
+from typing import Final
+
+from metering.app.committer import Committer
+from metering.app.tenancy import Tenancy
+from metering.core.buckets import NO_TOKENS
+from metering.core.errors import RejectedEvent
+from metering.core.evidence import Evidence
+from metering.core.instants import DAY
+from metering.core.usage import UsageReader
+from metering.ports import Clock, PendingStore
+
+PATIENCE: Final = DAY
+#: Halves settled in one run of the timer; the next run takes the rest.
+MAX_HALVES: Final = 5_000
+
+
+class ExpirePending:
+    """The use case behind the timer `expire_pending`."""
+
+    def __init__(
+        self, *, pending: PendingStore, tenancy: Tenancy, committer: Committer, clock: Clock
+    ) -> None:
+        self._pending = pending
+        self._tenancy = tenancy
+        self._committer = committer
+        self._clock = clock
+
+    async def run(self) -> int:
+        """Settle the halves that have waited a day, and return how many there were.
+
+        A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe to
+        repeat at any point: a half is marked settled only after its entry is in the ledger.
+        """
+        halves = await self._pending.identities_before(self._clock.now() - PATIENCE, MAX_HALVES)
+        reader = UsageReader()
+        await self._tenancy.refresh()
+        for half in halves:
+            # Read as of its own time: it was accepted then, however long this timer was away.
+            usage = reader.read(half.body, half.since)
+            missing = usage._replace(
+                evidence=Evidence.MISSING, buckets=NO_TOKENS, arrival=self._clock.now()
+            )
+            try:
+                terms = await self._tenancy.terms(usage.dimensions.subject, usage.time)
+            except RejectedEvent:
+                # Its event was dead-lettered for want of a tenant; replaying that brings it back.
+                continue
+            await self._committer.commit(terms.ledger, [missing], self._tenancy.terms_book.rate)
+            await self._pending.resolve([half.request_id])
+        return len(halves)

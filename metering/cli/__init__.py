@@ -1,0 +1,1 @@
+"""The command `metering`: each module is one group of commands and only translates."""

@@ -1,0 +1,193 @@
+"""`metering balance`, `metering usage` and `metering verify`: what is in the ledgers."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.app.verify import Verdict
+from metering.cli.options import PeriodName, Tenant, period_for
+from metering.cli.output import (
+    AsJson,
+    count,
+    line_json,
+    print_error,
+    print_json,
+    print_table,
+    stdout,
+    tokens,
+)
+from metering.core.balance import Balance
+from metering.core.breakdown import GROUPS
+from metering.core.instants import format_instant
+from metering.core.money import format_amount
+from metering.core.periods import Period
+
+
+def balance(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False) -> None:
+    """Show what TENANT has used in a period and what it comes to.
+
+    Example:  metering balance acme --period 2026-11 --json
+    """
+    found, of = asyncio.run(_balance(tenant, period))
+    if as_json:
+        print_json(balance_json(tenant, of, found))
+    else:
+        print_balance(tenant, of, found)
+
+
+async def _balance(tenant: str, name: str | None) -> tuple[Balance, Period]:
+    app = bootstrap.current()
+    period = await period_for(app, tenant, name)
+    return await app.read.balance(tenant, period), period
+
+
+def balance_json(tenant: str, period: Period, found: Balance) -> dict[str, object]:
+    """Return a balance as JSON values."""
+    head = found.head
+    return {
+        "tenant": tenant,
+        "period": period.name,
+        "currency": found.currency,
+        **line_json(found.total, found.amount),
+        "duplicates": head.diagnostics.duplicates,
+        "conflicts": head.diagnostics.conflicts,
+        "pending": {"requests": found.held_requests, "amount": format_amount(found.held_amount)},
+        "models": [
+            {"model": model.model, **line_json(model.line, model.amount)} for model in found.models
+        ],
+        "ledger": str(head.ledger),
+        "pages": head.pages,
+        "entries": head.entries,
+        "last_hash": head.last_hash,
+        "as_of": format_instant(head.committed) if head.committed else None,
+    }
+
+
+def print_balance(tenant: str, period: Period, found: Balance) -> None:
+    """Print a balance for a person."""
+    rows = [
+        (
+            model.model or "(not named)",
+            count(model.line.requests),
+            tokens(model.line.tokens),
+            f"{format_amount(model.amount)} {found.currency}",
+        )
+        for model in found.models
+    ]
+    total = f"{format_amount(found.amount)} {found.currency}"
+    rows.append(("total", count(found.total.requests), tokens(found.total.tokens), total))
+    columns = ["model", "requests", "tokens", "amount"]
+    print_table(f"{tenant}, {period.name}", columns, rows)
+    notes = [
+        (found.total.unpriced, "without a price: counted, not in the amount"),
+        (found.total.missing, "whose counts are missing"),
+        (found.total.not_billable, "not billable: refused or failed"),
+        (found.held_requests, "streams waiting for their counts"),
+        (found.head.diagnostics.duplicates, "duplicates recognised"),
+        (found.head.diagnostics.conflicts, "with a known id and other content"),
+    ]
+    for number, meaning in notes:
+        if number:
+            stdout().print(f"{count(number)} {meaning}")
+
+
+def usage(
+    tenant: Tenant,
+    period: PeriodName = None,
+    group_by: Annotated[
+        str, typer.Option(help="Comma-separated: " + ", ".join(GROUPS) + ".")
+    ] = "day,model",
+    as_json: AsJson = False,
+) -> None:
+    """Break down what TENANT has used, by day, model and more.
+
+    Example:  metering usage acme --group-by model,use_case
+    """
+    names = tuple(name.strip() for name in group_by.split(","))
+    for name in names:
+        if name not in GROUPS:
+            known = ", ".join(GROUPS)
+            raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint="--group-by")
+
+    async def read() -> list[dict[str, object]]:
+        app = bootstrap.current()
+        of = await period_for(app, tenant, period)
+        rows = await app.read.usage(tenant, of, names)
+        return [
+            {**dict(zip(names, row.group, strict=True)), **line_json(row.line, row.amount)}
+            for row in rows
+        ]
+
+    found = asyncio.run(read())
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        f"Usage of {tenant}",
+        [*names, "requests", "tokens", "amount"],
+        [_usage_row(row, names) for row in found],
+        left=len(names),
+    )
+
+
+def _usage_row(row: dict[str, object], names: tuple[str, ...]) -> list[str]:
+    groups = [str(row[name]) if row[name] is not None else "-" for name in names]
+    spent = row["tokens"]
+    total = sum(spent.values()) if isinstance(spent, dict) else 0
+    return [*groups, str(row["requests"]), count(total), str(row["amount"])]
+
+
+def verify(
+    tenant: Annotated[str | None, typer.Argument(help="Only this tenant's ledgers.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove every ledger: pages, hashes, totals, and that no id counts twice.
+
+    Exit status 1 if any ledger does not hold.
+
+    Example:  metering verify acme
+    """
+
+    async def prove() -> list[Verdict]:
+        app = bootstrap.current()
+        ledgers = await app.verify.ledgers(tenant)
+        return [await app.verify.one(ledger) for ledger in ledgers]
+
+    verdicts = asyncio.run(prove())
+    if as_json:
+        print_json([_verdict_json(verdict) for verdict in verdicts])
+    else:
+        _print_verdicts(verdicts)
+    if any(verdict.faults for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "ledger": str(verdict.ledger),
+        "holds": not verdict.faults,
+        "pages": verdict.pages,
+        "entries": verdict.entries,
+        "amount": format_amount(verdict.amount),
+        "last_hash": verdict.last_hash,
+        "faults": list(verdict.faults),
+    }
+
+
+def _print_verdicts(verdicts: list[Verdict]) -> None:
+    rows = [
+        (
+            str(verdict.ledger),
+            "BROKEN" if verdict.faults else "holds",
+            count(verdict.pages),
+            count(verdict.entries),
+            format_amount(verdict.amount),
+        )
+        for verdict in verdicts
+    ]
+    print_table("Ledgers", ["ledger", "proof", "pages", "entries", "amount"], rows, left=2)
+    for verdict in verdicts:
+        for fault in verdict.faults:
+            print_error(f"ledger {verdict.ledger}: {fault}")

@@ -1,0 +1,121 @@
+"""`metering ingest`: a file of events into the ledgers."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import batched
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from metering import bootstrap
+from metering.app.ingest import USAGE_HUB, Message, Tally
+from metering.cli.output import AsJson, count, print_json, print_table, stderr
+from metering.core.directory import FOREVER
+from metering.core.errors import MeteringError
+from metering.core.event import MAX_BODY_BYTES
+
+BATCH_LINES: Final = 1_000
+
+
+def ingest(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="JSON Lines, or - for standard input.",
+        ),
+    ],
+    hub: Annotated[str, typer.Option(help="Which hub the bodies are from.")] = USAGE_HUB,
+    stop_rule: Annotated[
+        bool, typer.Option(help="Stop, with nothing of it committed, at a mostly unreadable batch.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Count the usage events in FILE, each line the body of one event.
+
+    Sending the same events again, in any order, changes nothing: they are answered as duplicates. What
+    cannot be counted is set aside with a code; the exit status is then 1.
+
+    Example:  metering ingest events.jsonl
+    """
+    if hub != USAGE_HUB:
+        raise typer.BadParameter(f"{hub!r} is not a hub: use {USAGE_HUB}", param_hint="--hub")
+    tally = asyncio.run(_ingest(file, as_json=as_json, stop_rule=stop_rule))
+    _report(tally, as_json=as_json)
+    if tally.rejected:
+        raise typer.Exit(1)
+
+
+async def _ingest(file: Path, *, as_json: bool, stop_rule: bool) -> Tally:
+    app = bootstrap.current()
+    tally = Tally()
+    name = str(file)
+    with _opened(file) as stream, _progress(file) as progress:
+        task = progress.add_task("ingesting", total=_size(file))
+        try:
+            for batch in batched(_messages(stream, name), BATCH_LINES, strict=False):
+                done = await app.ingest.batch(batch, stop_for=FOREVER if stop_rule else 0)
+                tally = tally.plus(done)
+                progress.advance(task, sum(len(message.body) + 1 for message in batch))
+        except MeteringError:
+            # What was committed before the fault stands; say so before the error does.
+            _report(tally, as_json=as_json)
+            raise
+    return tally
+
+
+def _messages(stream: BinaryIO, name: str) -> Iterator[Message]:
+    """Yield the lines; of one longer than any event can be, its beginning."""
+    number = 0
+    while line := stream.readline(MAX_BODY_BYTES + 2):
+        number += 1
+        body = line
+        while not line.endswith(b"\n") and (line := stream.readline(MAX_BODY_BYTES)):
+            pass
+        body = body.strip()
+        if body:
+            yield Message(body, name, number)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    with file.open("rb") as stream:
+        yield stream
+
+
+def _size(file: Path) -> int | None:
+    return None if str(file) == "-" else file.stat().st_size
+
+
+def _progress(file: Path) -> Progress:
+    console = stderr()
+    return Progress(
+        TextColumn("{task.description} " + file.name.replace("[", "\\[")),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def _report(tally: Tally, *, as_json: bool) -> None:
+    rejected = {str(code): number for code, number in sorted(tally.rejected.items())}
+    if as_json:
+        print_json(
+            {"accepted": tally.accepted, "duplicates": tally.duplicates, "rejected": rejected}
+        )
+        return
+    rows = [("accepted", tally.accepted), ("duplicates", tally.duplicates)]
+    rows += [(f"rejected: {code}", number) for code, number in rejected.items()]
+    print_table("Ingested", ["answer", "events"], [(name, count(number)) for name, number in rows])

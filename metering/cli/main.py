@@ -1,0 +1,52 @@
+"""The command line: `metering COMMAND`. Exit status 0, 1 (failed) or 2 (wrong usage)."""
+
+import logging
+import os
+import sys
+
+import typer
+
+from metering.cli.balance import balance, usage, verify
+from metering.cli.dead_letters import dead_letters
+from metering.cli.ingest import ingest
+from metering.cli.normalize import normalize
+from metering.cli.output import print_error
+from metering.cli.prices import prices
+from metering.cli.quote import quote
+from metering.cli.system import demo, run
+from metering.cli.tenants import plans, tenants
+from metering.core.errors import MeteringError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Exact, exactly-once metering and billing of LLM usage."
+    " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
+)
+for command in (demo, run, ingest, balance, usage, verify, quote, normalize):
+    app.command()(command)
+app.add_typer(tenants, name="tenants")
+app.add_typer(plans, name="plans")
+app.add_typer(prices, name="prices")
+app.add_typer(dead_letters, name="dead-letters")
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; what went wrong is one line on standard error."""
+    logging.basicConfig(level=logging.CRITICAL, format="%(levelname)s: %(message)s")
+    try:
+        app(prog_name="metering")
+    except MeteringError as error:
+        print_error(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader has seen enough (head, less): nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

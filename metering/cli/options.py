@@ -1,0 +1,38 @@
+"""Arguments that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.core.errors import ConfigurationError
+from metering.core.instants import Instant, parse_instant
+from metering.core.periods import Period, parse_month
+
+Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
+PeriodName = Annotated[
+    str | None,
+    typer.Option("--period", help="A month like 2026-11. Default: the last one with usage."),
+]
+
+
+async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:
+    """Return the period that a command is about; ConfigurationError for an unknown tenant."""
+    if not await app.read.knows(tenant):
+        raise ConfigurationError(f"tenant {tenant!r}: there is none: see `metering tenants list`")
+    if name is None:
+        return await app.read.latest_period(tenant)
+    try:
+        return parse_month(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--period") from None
+
+
+def instant(text: str | None, hint: str) -> Instant | None:
+    """Return an optional RFC 3339 time; a usage error names the option."""
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=hint) from None

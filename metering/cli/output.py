@@ -1,0 +1,79 @@
+"""What commands print: tables for people, JSON for machines, one line for errors."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from metering.core.buckets import Buckets, by_name
+from metering.core.head import Line
+from metering.core.money import Amount, format_amount
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_PIPED_WIDTH: Final = 200
+
+
+def stdout() -> Console:
+    """Return the console for results: no colour and no folding when it is piped."""
+    piped = not sys.stdout.isatty()
+    return Console(width=_PIPED_WIDTH if piped else None, highlight=False, soft_wrap=piped)
+
+
+def stderr() -> Console:
+    """Return the console for errors and progress."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value; counts are numbers, money is strings."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def print_error(message: str) -> None:
+    """Print one line on standard error."""
+    stderr().print(f"[red]error:[/red] {escape(message)}")
+
+
+def escape(text: str) -> str:
+    """Return text so that brackets in it are not taken for markup, nor control codes obeyed."""
+    plain = "".join(char if char.isprintable() else "�" for char in text)
+    return plain.replace("[", "\\[")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1
+) -> None:
+    """Print a table whose first `left` columns are names and whose others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position < left else "right")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    stdout().print(table)
+
+
+def line_json(line: Line, amount: Amount) -> dict[str, object]:
+    """Return the figures of a line as JSON values."""
+    return {
+        "amount": format_amount(amount),
+        "requests": line.requests,
+        "tokens": by_name(line.tokens),
+        "unpriced": line.unpriced,
+        "missing": line.missing,
+        "not_billable": line.not_billable,
+    }
+
+
+def count(number: int) -> str:
+    """Return a count for people: `12,345`."""
+    return f"{number:,}"
+
+
+def tokens(buckets: Buckets) -> str:
+    """Return all tokens as one count for people."""
+    return count(sum(buckets))

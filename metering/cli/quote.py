@@ -1,0 +1,114 @@
+"""`metering quote`: what one request costs, line by line."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+
+from metering import bootstrap
+from metering.cli.normalize import provider_usage
+from metering.cli.options import instant
+from metering.cli.output import AsJson, count, print_json, print_table, stdout
+from metering.core.buckets import BUCKETS, Buckets
+from metering.core.errors import ConfigurationError, RejectedEvent
+from metering.core.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
+from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.provider_usage import disjoint_buckets
+from metering.core.rating import Priced, Rate, rate_card, rate_usage, unit_price
+
+
+def quote(  # noqa: PLR0913, each is an option of the command
+    model: Annotated[str, typer.Option(help="The model, as the service reports it.")],
+    usage: Annotated[str, typer.Option(help="The provider's usage object, as JSON.")],
+    deployment_type: Annotated[str, typer.Option(help="global, data_zone or regional.")] = "global",
+    tier: Annotated[str, typer.Option(help="standard, batch, priority or flex.")] = "standard",
+    region: Annotated[str | None, typer.Option(help="For prices that differ by region.")] = None,
+    at: Annotated[str | None, typer.Option(help="The request's time. Default: now.")] = None,
+    plan: Annotated[str | None, typer.Option(help="A plan's id. Default: list prices.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Price one request and explain each line of the amount.
+
+    Example:  metering quote --model gpt-4o --usage '{"prompt_tokens": 1000, "completion_tokens": 100}'
+    """
+    app = bootstrap.current()
+    moment = instant(at, "--at")
+    when = app.clock.now() if moment is None else moment
+    buckets = _buckets(usage)
+    terms = DEFAULT_PLAN if plan is None else asyncio.run(_plan(app, plan, when))
+    card = rate_card(app.prices, terms, Priced(model, deployment_type, region, tier), when)
+    rate, amount = rate_usage(card, buckets)
+    if amount is None:
+        why = _why_unpriced(card.rate, buckets, model)
+        _print_unpriced(terms.currency, why, as_json=as_json)
+        return
+    lines = [
+        _line(rate, position, buckets[position])
+        for position in range(len(BUCKETS))
+        if buckets[position]
+    ]
+    if as_json:
+        print_json(
+            {
+                "priced": True,
+                "currency": terms.currency,
+                "amount": format_amount(amount),
+                "price_version": rate.version,
+                "price_row": rate.row,
+                "multiplier": format_fixed(rate.multiplier, MULTIPLIER_DECIMALS),
+                "lines": lines,
+            }
+        )
+        return
+    print_table(
+        f"{rate.row} ({rate.version}), times {format_fixed(rate.multiplier, MULTIPLIER_DECIMALS)}",
+        ["bucket", "tokens", "unit price", "amount"],
+        [
+            [str(line["bucket"]), count(line["quantity"]), line["unit_price"], line["amount"]]
+            for line in lines
+        ],
+    )
+    stdout().print(f"{format_amount(amount)} {terms.currency}")
+
+
+def _buckets(usage: str) -> Buckets:
+    try:
+        return disjoint_buckets(provider_usage(json.loads(usage)))
+    except ValueError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint="--usage") from None
+    except RejectedEvent as why:
+        raise typer.BadParameter(str(why), param_hint="--usage") from None
+
+
+async def _plan(app: bootstrap.App, plan_id: str, at: int) -> Plan:
+    await app.tenancy.refresh()
+    found = app.tenancy.directory.plan(plan_id, at)
+    if found is None:
+        raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
+    return found
+
+
+def _line(rate: Rate, position: int, quantity: int) -> dict[str, Any]:
+    unit = rate.units[position] or 0
+    return {
+        "bucket": BUCKETS[position],
+        "quantity": quantity,
+        "unit_price": unit_price(rate, position) or "",
+        "amount": format_amount(quantity * unit),
+        "price_row": rate.row or "",
+    }
+
+
+def _why_unpriced(rate: Rate, buckets: Buckets, model: str) -> str:
+    if not rate.is_priced:
+        return f"no price is known for {model} with these dimensions at that time"
+    gaps = [BUCKETS[i] for i, tokens in enumerate(buckets) if tokens and rate.units[i] is None]
+    return f"{rate.row} has no price for {', '.join(gaps)}"
+
+
+def _print_unpriced(currency: str, why: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"priced": False, "currency": currency, "amount": None, "reason": why})
+    else:
+        stdout().print(f"unpriced: {why}")

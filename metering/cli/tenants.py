@@ -1,0 +1,136 @@
+"""`metering tenants` and `metering plans`: who pays, and under which terms."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.adapters.files import read_structured
+from metering.cli.options import Tenant, instant
+from metering.cli.output import AsJson, print_json, print_table, stdout
+from metering.core.directory import read_plan
+from metering.core.plan import Plan
+from metering.core.tenants_file import read_tenants_file
+
+tenants = typer.Typer(no_args_is_help=True, help="Tenants and the subscriptions they pay for.")
+plans = typer.Typer(no_args_is_help=True, help="Plans: the terms under which tenants pay.")
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="When it takes effect. Default: at once; new ones from the start."),
+]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="YAML or JSON.")]
+
+
+@tenants.command("list")
+def list_tenants(as_json: AsJson = False) -> None:
+    """List the tenants with their plan and subscriptions as of now.
+
+    Example:  metering tenants list --json
+    """
+
+    async def read() -> list[dict[str, object]]:
+        app = bootstrap.current()
+        await app.tenancy.refresh()
+        directory, now = app.tenancy.directory, app.clock.now()
+        return [
+            {
+                "tenant": tenant,
+                "plan": directory.plan_of(tenant, now)[0].id,
+                "subscriptions": directory.subjects(tenant, now),
+            }
+            for tenant in directory.tenants()
+        ]
+
+    found = asyncio.run(read())
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [str(row["tenant"]), str(row["plan"]), " ".join(row["subscriptions"])]  # type: ignore[call-overload]
+        for row in found
+    ]
+    print_table("Tenants", ["tenant", "plan", "subscriptions"], rows, left=3)
+
+
+@tenants.command("set")
+def set_tenant(
+    tenant: Tenant,
+    plan: Annotated[str | None, typer.Option(help="Put the tenant on this plan.")] = None,
+    subscription: Annotated[
+        list[str] | None, typer.Option(help="Make it pay for this one; may be repeated.")
+    ] = None,
+    effective: From = None,
+) -> None:
+    """Put TENANT on a plan and make it pay for subscriptions, from now on.
+
+    What a request costs never changes afterwards: a change takes effect no earlier than now. Only the
+    first mapping of a subscription may reach back.
+
+    Example:  metering tenants set acme --plan default --subscription sub-3
+    """
+    start = instant(effective, "--from")
+    if plan is None and not subscription:
+        raise typer.BadParameter("give --plan or --subscription")
+
+    async def apply() -> None:
+        tenancy = bootstrap.current().tenancy
+        await tenancy.refresh()
+        if plan is not None:
+            await tenancy.assign_plan(tenant, plan, start)
+        for subject in subscription or ():
+            await tenancy.map_subject(subject, tenant, start)
+
+    asyncio.run(apply())
+    stdout().print(f"tenant {tenant}: recorded")
+
+
+@tenants.command("import")
+def import_tenants(file: File) -> None:
+    """Take over plans, tenants and subscriptions from FILE. Doing it again changes nothing.
+
+    Example:  metering tenants import tenants.yaml
+    """
+    content = read_tenants_file(str(file), read_structured(file))
+    asyncio.run(bootstrap.current().tenancy.take_over(content))
+    stdout().print(f"{len(content.tenants)} tenants, {len(content.plans)} plans: recorded")
+
+
+@plans.command("list")
+def list_plans(as_json: AsJson = False) -> None:
+    """List the plans in force.
+
+    Example:  metering plans list --json
+    """
+
+    async def read() -> list[Plan]:
+        app = bootstrap.current()
+        await app.tenancy.refresh()
+        return app.tenancy.directory.plans(app.clock.now())
+
+    found = asyncio.run(read())
+    if as_json:
+        print_json([plan.model_dump() for plan in found])
+        return
+    rows = [[plan.id, plan.currency, plan.unpriced, plan.markup] for plan in found]
+    print_table("Plans", ["plan", "currency", "unpriced", "markup"], rows, left=3)
+
+
+@plans.command("set")
+def set_plan(file: File, effective: From = None) -> None:
+    """Put the plan in FILE in force, from now on; a new plan from the beginning.
+
+    Example:  metering plans set reseller.yaml
+    """
+    plan = read_plan(str(file), read_structured(file))
+    start = instant(effective, "--from")
+
+    async def apply() -> None:
+        tenancy = bootstrap.current().tenancy
+        await tenancy.refresh()
+        await tenancy.define_plan(plan, start)
+
+    asyncio.run(apply())
+    stdout().print(f"plan {plan.id}: recorded")

@@ -1,0 +1,58 @@
+"""The balance: what a head says to a person."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from metering.core.buckets import Buckets
+from metering.core.head import NOTHING, Head, Line
+from metering.core.money import Amount
+from metering.core.rating import amount_of
+
+
+class ModelBalance(NamedTuple):
+    """What was used of one model: tokens by bucket, and money where there is a price."""
+
+    model: str | None
+    line: Line
+    amount: Amount
+
+
+class Balance(NamedTuple):
+    """The state of one ledger. `amount` is exact and covers all that has a price."""
+
+    head: Head
+    currency: str
+    total: Line
+    amount: Amount
+    held_requests: int
+    held_amount: Amount
+    models: tuple[ModelBalance, ...]
+
+    @property
+    def tokens(self) -> Buckets:
+        """All tokens by bucket."""
+        return self.total.tokens
+
+
+def balance_of(head: Head, currency: str) -> Balance:
+    """Return the balance that a head gives."""
+    lines: defaultdict[str | None, Line] = defaultdict(lambda: NOTHING)
+    amounts: defaultdict[str | None, Amount] = defaultdict(int)
+    for rate, line in head.lines.items():
+        lines[rate.model] = lines[rate.model].plus(line)
+        amounts[rate.model] += amount_of(rate, line.tokens) or 0
+    total = NOTHING
+    for line in lines.values():
+        total = total.plus(line)
+    return Balance(
+        head,
+        currency,
+        total,
+        sum(amounts.values()),
+        sum(held.count for held in head.holds.values()),
+        sum(held.amount for held in head.holds.values()),
+        tuple(
+            ModelBalance(model, lines[model], amounts[model])
+            for model in sorted(lines, key=lambda name: (-amounts[name], name or ""))
+        ),
+    )

@@ -1,0 +1,213 @@
+"""What one commit to one ledger does: classify every event, rate what is new, cut pages, fold.
+
+Pure: it is given the head, the entries already known and the events, and returns the pages and the
+head to write. The protocol around it (read, write, look again) is metering/app/committer.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
+from metering.core.errors import MeteringError
+from metering.core.evidence import Evidence, counts_known
+from metering.core.head import Diagnostics, Head, fold
+from metering.core.instants import Instant
+from metering.core.money import Amount
+from metering.core.page import MAX_ENTRIES, Page, seal
+from metering.core.periods import LedgerId
+from metering.core.rating import Rate
+from metering.core.slots import Slot, slot_of
+from metering.core.usage import EventKey, Usage
+
+#: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
+MAX_SLOTS: Final = 40
+MAX_OPERATIONS: Final = 100
+#: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
+MAX_COMMIT_BYTES: Final = 1_900_000
+
+
+class CommitTooLargeError(MeteringError):
+    """These events make more than one transactional batch may hold: commit them in halves."""
+
+
+class Known(NamedTuple):
+    """The latest entry of an event that some ledger already has, and where it stands."""
+
+    ledger: LedgerId
+    at: Reference
+    entry: Entry
+
+
+type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
+"""The latest entry by event, for the slots of the events and both neighbours of each."""
+
+type Rating = Callable[[Usage, Instant], tuple[Rate, Amount | None]]
+"""Rates a usage under the terms at an instant."""
+
+#: Ranks whose rated amount stands as it is, unless it is nothing: see `expected_amount`.
+_COUNTED: Final = frozenset(rank for rank in Evidence if counts_known(rank))
+
+_NOWHERE: Final[Mapping[EventKey, Known]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The outcome for a batch: what to write, and the answer to every event of it."""
+
+    head: Head
+    pages: tuple[Page, ...]
+    contents: tuple[bytes, ...]
+    """The pages as bytes to store, in the same order."""
+    duplicates: int
+    conflicts: tuple[Usage, ...]
+    elsewhere: Mapping[LedgerId, Sequence[Usage]]
+    """Better counts for entries of an adjacent ledger: they are to be committed there."""
+
+    @property
+    def accepted(self) -> int:
+        """How many events became entries."""
+        return sum(len(page.entries) for page in self.pages)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The answers so far."""
+
+    entries: defaultdict[Slot, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    fresh: dict[EventKey, tuple[Slot, int]] = field(default_factory=dict)
+    duplicates: int = 0
+    conflicts: list[Usage] = field(default_factory=list)
+    elsewhere: defaultdict[LedgerId, list[Usage]] = field(default_factory=lambda: defaultdict(list))
+
+
+def plan_commit(
+    head: Head, known: KnownBySlot, usages: Sequence[Usage], rate: Rating, now: Instant
+) -> Commit:
+    """Return what committing `usages` to the ledger of `head` writes, and what each is answered.
+
+    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    """
+    batch = _Batch()
+    for usage in usages:
+        _classify(batch, head, known, usage, rate)
+    committed = max(now, head.committed)
+    pages, contents = _pages(head, batch.entries, committed)
+    seen = head.diagnostics
+    diagnostics = Diagnostics(
+        seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
+    )
+    return Commit(
+        replace(fold(head, pages), diagnostics=diagnostics),
+        tuple(pages),
+        tuple(contents),
+        batch.duplicates,
+        tuple(batch.conflicts),
+        batch.elsewhere,
+    )
+
+
+def _classify(batch: _Batch, head: Head, known: KnownBySlot, usage: Usage, rate: Rating) -> None:
+    """Apply the evidence rule to one event."""
+    key, slot = usage.key, slot_of(usage.time)
+    if key in batch.fresh:
+        # Seen earlier in this batch: the entry it makes or corrects is not in any page yet.
+        _classify_again(batch, head, usage, rate)
+        return
+    earlier = (
+        known.get(slot, _NOWHERE).get(key)
+        or known.get(slot - 1, _NOWHERE).get(key)
+        or known.get(slot + 1, _NOWHERE).get(key)
+    )
+    if earlier is None:
+        batch.fresh[key] = (slot, len(batch.entries[slot]))
+        batch.entries[slot].append(_new_entry(usage, rate))
+    elif _is_better(batch, earlier.entry, usage):
+        if earlier.ledger != head.ledger:
+            batch.elsewhere[earlier.ledger].append(usage)
+            return
+        original = earlier.entry.slot
+        batch.fresh[key] = (original, len(batch.entries[original]))
+        batch.entries[original].append(_replacement(earlier.entry, earlier.at, usage, rate))
+
+
+def _classify_again(batch: _Batch, head: Head, usage: Usage, rate: Rating) -> None:
+    slot, row = batch.fresh[usage.key]
+    entry = batch.entries[slot][row]
+    if not _is_better(batch, entry, usage):
+        return
+    if entry.supersedes is None:
+        # Nobody has read the weaker state: record the better one at once, at the first time given.
+        batch.entries[slot][row] = _new_entry(usage._replace(time=entry.time), rate)
+    else:
+        replaced = entry.supersedes
+        first = entry._replace(state=replaced.state)
+        batch.entries[slot][row] = _replacement(first, replaced.at, usage, rate)
+
+
+def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
+    """Say whether `usage` replaces `entry`; otherwise note what it is instead."""
+    evidence = entry.state.evidence
+    if usage.evidence > evidence:
+        return True
+    same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
+    if same_rank and usage.digest != entry.digest:
+        batch.conflicts.append(usage)
+    else:
+        batch.duplicates += 1
+    return False
+
+
+def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:
+    applied, amount = rate(usage, at)
+    state = State(kind, usage.evidence, usage.dimensions, applied, usage.buckets, amount)
+    if amount != 0 and usage.evidence in _COUNTED:
+        return state
+    return state._replace(amount=expected_amount(state))
+
+
+def _new_entry(usage: Usage, rate: Rating) -> Entry:
+    kind = Kind.HOLD if usage.evidence is Evidence.HELD else Kind.USAGE
+    state = _state(kind, usage, rate, usage.time)
+    return Entry(usage.id, usage.digest, usage.time, usage.arrival, usage.end_user, state, None)
+
+
+def _replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
+    """Return the entry that puts better counts in the place of `earlier`, at its time."""
+    kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
+    return Entry(
+        usage.id,
+        usage.digest,
+        earlier.time,
+        usage.arrival,
+        usage.end_user,
+        _state(kind, usage, rate, earlier.time),
+        Superseded(at, earlier.state),
+    )
+
+
+def _pages(
+    head: Head, entries: Mapping[Slot, Sequence[Entry]], committed: Instant
+) -> tuple[list[Page], list[bytes]]:
+    pages: list[Page] = []
+    contents: list[bytes] = []
+    number, previous = head.pages, head.last_hash
+    for slot in sorted(entries):
+        rows = entries[slot]
+        for first in range(0, len(rows), MAX_ENTRIES):
+            number += 1
+            page, content = seal(
+                head.ledger,
+                slot,
+                rows[first : first + MAX_ENTRIES],
+                number=number,
+                previous=previous,
+                committed=committed,
+            )
+            pages.append(page)
+            contents.append(content)
+            previous = page.hash
+    if len(pages) + 1 > MAX_OPERATIONS or sum(map(len, contents)) > MAX_COMMIT_BYTES:
+        raise CommitTooLargeError(f"{len(pages)} pages, {sum(map(len, contents))} bytes")
+    return pages, contents

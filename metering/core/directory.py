@@ -1,0 +1,221 @@
+"""The directory: dated mappings from subjects to tenants and from tenants to plans.
+
+Built from append-only records, each effective from an instant on. A request's tenant and plan follow
+from its own subject and time alone, so a re-delivery a month later finds the same ledger.
+"""
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from metering.core.errors import ConfigurationError
+from metering.core.instants import Instant, format_instant
+from metering.core.periods import month_of
+from metering.core.plan import DEFAULT_PLAN, Plan
+
+TENANT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: Of a name, where a hash must tell two subjects apart: 64 less the hash and its dash.
+_NAME_LENGTH = 51
+_HASH_BYTES = 6
+
+#: Where a first mapping may begin: before every event that could still arrive.
+BEGINNING: Instant = 0
+FOREVER: Instant = 2**62
+
+type RecordKind = Literal["subject", "tenant_plan", "plan"]
+
+
+class Record(NamedTuple):
+    """One decision: from `effective` on, `key` means `value`. Never edited, never removed."""
+
+    kind: RecordKind
+    key: str
+    value: str
+    """A tenant id (subject), a plan id (tenant_plan) or a plan as JSON (plan)."""
+    effective: Instant
+    recorded: Instant
+
+
+class _Dated[T]:
+    """Values by the instant they hold from; a later record of the same instant wins."""
+
+    def __init__(self) -> None:
+        self._starts: list[Instant] = []
+        self._values: list[T] = []
+
+    def add(self, start: Instant, value: T) -> None:
+        position = bisect_right(self._starts, start)
+        self._starts.insert(position, start)
+        self._values.insert(position, value)
+
+    def values(self) -> list[T]:
+        """Return every value that ever holds."""
+        return self._values
+
+    def at(self, instant: Instant) -> tuple[T | None, Instant, Instant]:
+        """Return the value in force and the span `[start, end)` in which it is."""
+        position = bisect_right(self._starts, instant)
+        end = self._starts[position] if position < len(self._starts) else FOREVER
+        if not position:
+            return None, BEGINNING, end
+        return self._values[position - 1], self._starts[position - 1], end
+
+
+class Assignment(NamedTuple):
+    """Who pays for a subject, under which plan, and the span in which that holds."""
+
+    tenant: str
+    plan: Plan
+    start: Instant
+    end: Instant
+
+
+class Directory:
+    """All records read so far, and what they answer."""
+
+    def __init__(self) -> None:
+        self._tenant_of: dict[str, _Dated[str]] = {}
+        self._plan_of: dict[str, _Dated[str]] = {}
+        self._plans: dict[str, _Dated[Plan]] = {}
+        self.version = 0
+        """How many records this was built from."""
+        self.add_plan(DEFAULT_PLAN, BEGINNING)
+
+    def add_plan(self, plan: Plan, effective: Instant) -> None:
+        """Take a plan into force without a record: for the built-in one."""
+        self._plans.setdefault(plan.id, _Dated()).add(effective, plan)
+
+    def apply(self, records: Iterable[Record]) -> None:
+        """Take further records into account, in the order they were recorded."""
+        for record in records:
+            self.version += 1
+            if record.kind == "plan":
+                self.add_plan(Plan.model_validate_json(record.value), record.effective)
+                continue
+            table = self._tenant_of if record.kind == "subject" else self._plan_of
+            table.setdefault(record.key, _Dated()).add(record.effective, record.value)
+
+    def assignment(self, subject: str, at: Instant) -> Assignment | None:
+        """Return who pays for `subject` at an instant; None for an unknown subject."""
+        if subject not in self._tenant_of:
+            return None
+        tenant, start, end = self._tenant_of[subject].at(at)
+        if tenant is None:
+            return None
+        plan, plan_start, plan_end = self.plan_of(tenant, at)
+        return Assignment(tenant, plan, max(start, plan_start), min(end, plan_end))
+
+    def plan_of(self, tenant: str, at: Instant) -> tuple[Plan, Instant, Instant]:
+        """Return a tenant's plan at an instant and the span in which it is that."""
+        plan_id, start, end = self._plan_of.get(tenant, _Dated[str]()).at(at)
+        plan, plan_start, plan_end = self._plans[plan_id or DEFAULT_PLAN.id].at(at)
+        if plan is None:
+            raise ConfigurationError(f"plan {plan_id!r} is not in force at {format_instant(at)}")
+        return plan, max(start, plan_start), min(end, plan_end)
+
+    def knows(self, subject: str) -> bool:
+        """Say whether a subject has any mapping."""
+        return subject in self._tenant_of
+
+    def plan(self, plan_id: str, at: Instant) -> Plan | None:
+        """Return a plan as it is at an instant; None where there is none."""
+        return self._plans.get(plan_id, _Dated[Plan]()).at(at)[0]
+
+    def tenants(self) -> list[str]:
+        """Return every tenant's id, sorted."""
+        named = {tenant for dated in self._tenant_of.values() for tenant in dated.values()}
+        return sorted(named | set(self._plan_of))
+
+    def subjects(self, tenant: str, at: Instant) -> list[str]:
+        """Return the subjects that a tenant pays for at an instant, sorted."""
+        found = (name for name, dated in self._tenant_of.items() if dated.at(at)[0] == tenant)
+        return sorted(found)
+
+    def plans(self, at: Instant) -> list[Plan]:
+        """Return the plans in force at an instant, by id."""
+        found = (self._plans[name].at(at)[0] for name in sorted(self._plans))
+        return [plan for plan in found if plan is not None]
+
+    def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
+        """Return the record that makes `tenant` pay for `subject` from `effective` on.
+
+        The first mapping of a subject may reach back, so that its dead letters replay; every
+        further one starts no earlier than now. ConfigurationError says what is refused.
+        """
+        if not TENANT_ID.fullmatch(tenant):
+            raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
+        if not subject:
+            raise ConfigurationError("subscription: is empty")
+        if subject in self._tenant_of:
+            _refuse_the_past(f"subscription {subject!r}", now, effective)
+        return Record("subject", subject, tenant, effective, now)
+
+    def assign_plan(self, tenant: str, plan_id: str, now: Instant, effective: Instant) -> Record:
+        """Return the record that puts `tenant` on a plan; the first may reach back."""
+        if not TENANT_ID.fullmatch(tenant):
+            raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
+        new = self.plan(plan_id, max(now, effective))
+        if new is None:
+            raise ConfigurationError(f"plan {plan_id!r} does not exist: see `metering plans list`")
+        if tenant in self.tenants():
+            _refuse_the_past(f"the plan of tenant {tenant!r}", now, effective)
+            old = self.plan_of(tenant, effective)[0]
+            _refuse_mixed_currency(f"tenant {tenant!r}", old, new, effective)
+        return Record("tenant_plan", tenant, plan_id, effective, now)
+
+    def define_plan(self, plan: Plan, now: Instant, effective: Instant) -> Record:
+        """Return the record that puts this version of a plan in force; the first may reach back."""
+        if plan.id in self._plans:
+            _refuse_the_past(f"plan {plan.id!r}", now, effective)
+            old = self._plans[plan.id].at(effective)[0]
+            if old is not None:
+                _refuse_mixed_currency(f"plan {plan.id!r}", old, plan, effective)
+        return Record("plan", plan.id, plan.model_dump_json(), effective, now)
+
+    def automatic_tenant(self, subject: str) -> str:
+        """Return the id of the tenant to make for an unknown subject: its own name where it can be.
+
+        A name that is no tenant id, or that another tenant has already, gets a hash of the subject,
+        so that no two subjects ever share a tenant by accident.
+        """
+        if TENANT_ID.fullmatch(subject) and subject not in self.tenants():
+            return subject
+        digest = hashlib.blake2b(subject.encode(), digest_size=_HASH_BYTES).hexdigest()
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", subject)[:_NAME_LENGTH]
+        return f"{name}-{digest}"
+
+
+def _refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
+    if effective < now:
+        raise ConfigurationError(
+            f"{what}: a change starts no earlier than now, not at {format_instant(effective)}:"
+            " history is never edited"
+        )
+
+
+def _refuse_mixed_currency(what: str, old: Plan, new: Plan, effective: Instant) -> None:
+    if old.currency != new.currency and effective != month_of(effective).start:
+        raise ConfigurationError(
+            f"{what}: the currency changes from {old.currency} to {new.currency}: only at the start"
+            " of a period"
+        )
+
+
+def read_plan(source: str, content: object) -> Plan:
+    """Return a plan from parsed YAML or JSON; ConfigurationError names the file and the field."""
+    try:
+        return Plan.model_validate(content)
+    except ValueError as error:
+        details = getattr(error, "errors", list)
+        first: Sequence[object] = details() if callable(details) else []
+        raise ConfigurationError(f"{source}: {_complaint(first)}") from None
+
+
+def _complaint(details: Sequence[object]) -> str:
+    first = details[0] if details else {}
+    if not isinstance(first, dict):
+        return "is not a plan"
+    place = ".".join(str(part) for part in first.get("loc", ()))
+    return f"{place or 'plan'}: {first.get('msg')}"

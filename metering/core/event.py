@@ -1,0 +1,70 @@
+"""Events as they arrive: CloudEvents 1.0 in JSON, type `llm.usage.v1`. Producers may add fields."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from metering.core.provider_usage import Count, ProviderUsage
+
+LLM_USAGE = "llm.usage.v1"
+
+#: Event Hubs takes 1 MB a publication; a larger body cannot have come from it.
+MAX_BODY_BYTES = 1_048_576
+#: log-to-eventhub cuts a message at 200 KB, in the middle of its JSON (policy reference, 2024-07).
+TRUNCATED_AT_BYTES = 200_000
+#: A gateway request id is a GUID of 36 characters; this leaves room for other producers.
+MAX_ID_LENGTH = 256
+#: Names of models, deployments, products, users: long enough for any Azure resource name.
+MAX_NAME_LENGTH = 256
+
+type Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
+type Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
+type Label = Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)]
+
+
+class _Inbound(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Hold(_Inbound):
+    """What a stream may cost at most, from its request."""
+
+    prompt_tokens_estimate: Count | None = None
+    max_output_tokens: Count | None = None
+
+
+class LlmUsageData(_Inbound):
+    """The `data` of `llm.usage.v1`: one LLM request; `status` is what the client got."""
+
+    status: Annotated[int, Field(ge=100, le=599)]
+    product: Label | None = None
+    api: Label | None = None
+    operation: Label | None = None
+    deployment: Label | None = None
+    model: Label | None = None
+    requested_model: Label | None = None
+    provider: Label | None = None
+    backend: Label | None = None
+    region: Label | None = None
+    deployment_type: Literal["global", "data_zone", "regional", "provisioned"] | None = None
+    service_tier: Literal["standard", "batch", "priority", "flex"] | None = None
+    spillover: bool | None = None
+    streamed: bool | None = None
+    use_case: Label | None = None
+    end_user: Label | None = None
+    tokens: Literal["final", "pending", "absent"] = "final"
+    evidence: Literal["estimated", "recovered", "totals", "full"] = "full"
+    hold: Hold | None = None
+    usage: ProviderUsage | None = None
+
+
+class LlmUsageEvent(_Inbound):
+    """The envelope."""
+
+    specversion: Literal["1.0"]
+    type: Literal["llm.usage.v1"]
+    source: Name
+    id: Id
+    time: Name
+    subject: Name
+    data: LlmUsageData

@@ -1,0 +1,200 @@
+"""The head of a ledger: running totals that folding its pages gives again, exactly."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from operator import add
+from typing import NamedTuple
+
+from metering.core.buckets import NO_TOKENS, Buckets
+from metering.core.entry import Entry, Kind, State
+from metering.core.instants import DAY, Instant
+from metering.core.money import Amount
+from metering.core.page import GENESIS, Page
+from metering.core.periods import LedgerId
+from metering.core.rating import Rate, amount_of
+from metering.core.slots import SLOT, Slot, slot_start
+
+#: Pages the head lists by number and slot. A query may lag behind a commit; what it leaves out of
+#: these is read by id. Lag is seconds, so a few hundred commits are ample and stay under 5 KB.
+RECENT_PAGES = 256
+#: A hold whose counts never came stops counting towards quotas.
+HOLD_LIFE = DAY
+
+
+class Line(NamedTuple):
+    """What was used of one model at one rate. Money is tokens times the rate's units."""
+
+    requests: int = 0
+    not_billable: int = 0
+    unpriced: int = 0
+    missing: int = 0
+    tokens: Buckets = NO_TOKENS
+
+    def plus(self, other: "Line") -> "Line":
+        """Return the sum of two lines."""
+        return Line(
+            self.requests + other.requests,
+            self.not_billable + other.not_billable,
+            self.unpriced + other.unpriced,
+            self.missing + other.missing,
+            tuple(map(add, self.tokens, other.tokens)),
+        )
+
+
+NOTHING = Line()
+
+
+class Holds(NamedTuple):
+    """The open holds of one slot; `amount` covers those with a price."""
+
+    count: int = 0
+    tokens: int = 0
+    amount: Amount = 0
+
+    def plus(self, state: State, sign: int) -> "Holds":
+        """Return these holds with one more (`sign` 1) or one less (-1)."""
+        return Holds(
+            self.count + sign,
+            self.tokens + sign * sum(state.buckets),
+            self.amount + sign * (state.amount or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """What was answered without an entry: beside the fold, outside the hash."""
+
+    duplicates: int = 0
+    conflicts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The projection of one ledger's pages."""
+
+    ledger: LedgerId
+    pages: int = 0
+    entries: int = 0
+    last_hash: str = GENESIS
+    committed: Instant = 0
+    """When the last page was written; 0 before the first."""
+    recent: tuple[tuple[int, Slot], ...] = ()
+    lines: Mapping[Rate, Line] = field(default_factory=dict)
+    holds: Mapping[Slot, Holds] = field(default_factory=dict)
+    diagnostics: Diagnostics = Diagnostics()
+
+    @property
+    def next_at(self) -> Instant | None:
+        """When time alone will change this head: the first lapse of a hold."""
+        return _lapse(min(self.holds)) if self.holds else None
+
+    @property
+    def amount(self) -> Amount:
+        """The sum of all priced lines."""
+        return sum(amount_of(rate, line.tokens) or 0 for rate, line in self.lines.items())
+
+
+def fold(head: Head, pages: Iterable[Page]) -> Head:
+    """Return the head after `pages`, in their order; the head given is not changed."""
+    for page in pages:
+        head = _fold_page(head, page)
+    return head
+
+
+def _fold_page(head: Head, page: Page) -> Head:
+    lines = _fold_lines(head.lines, page.entries)
+    holds = _fold_holds(head.holds, page)
+    recent = (*head.recent, (page.number, page.slot))[-RECENT_PAGES:]
+    return replace(
+        head,
+        pages=page.number,
+        entries=head.entries + len(page.entries),
+        last_hash=page.hash,
+        committed=page.committed,
+        recent=recent,
+        lines=lines,
+        holds=holds,
+    )
+
+
+def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:
+    """Add the entries' lines: sums by rate first, so that a page costs little per entry."""
+    counted: defaultdict[int, list[Buckets]] = defaultdict(list)
+    rates: dict[int, Rate] = {}
+    changes: list[tuple[Rate, Line]] = []
+    for entry in entries:
+        state = entry.state
+        if _is_plain(entry):
+            counted[id(state.rate)].append(state.buckets)
+            rates[id(state.rate)] = state.rate
+            continue
+        changes.append((state.rate, line_of(state)))
+        if entry.supersedes is not None:
+            replaced = entry.supersedes.state
+            changes.append((replaced.rate, minus(line_of(replaced))))
+    changes.extend(
+        (rates[key], Line(requests=len(rows), tokens=tuple(map(sum, zip(*rows, strict=True)))))
+        for key, rows in counted.items()
+    )
+    lines = dict(before)
+    for rate, change in changes:
+        total = lines.get(rate, NOTHING).plus(change)
+        if total == NOTHING:
+            lines.pop(rate, None)
+        else:
+            lines[rate] = total
+    return lines
+
+
+def _is_plain(entry: Entry) -> bool:
+    """Say whether an entry is a first count with tokens and a price: nearly all of them are."""
+    state = entry.state
+    return (
+        state.kind is Kind.USAGE
+        and entry.supersedes is None
+        and state.amount is not None
+        and any(state.buckets)
+    )
+
+
+def line_of(state: State) -> Line:
+    """Return what a state counts; a hold counts nothing here."""
+    if state.is_hold:
+        return NOTHING
+    return Line(
+        requests=1,
+        not_billable=int(not state.is_billable),
+        unpriced=int(state.is_unpriced),
+        missing=int(state.is_missing),
+        tokens=state.buckets,
+    )
+
+
+def minus(line: Line) -> Line:
+    """Return the line that takes `line` away again."""
+    return Line(
+        -line.requests,
+        -line.not_billable,
+        -line.unpriced,
+        -line.missing,
+        tuple(-count for count in line.tokens),
+    )
+
+
+def _lapse(slot: Slot) -> Instant:
+    return slot_start(slot) + SLOT + HOLD_LIFE
+
+
+def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
+    """Open and settle the page's holds; those of a slot lapse whole, a day after its end."""
+    holds = {slot: open_ for slot, open_ in before.items() if _lapse(slot) > page.committed}
+    for entry in page.entries:
+        if entry.state.is_hold:
+            if _lapse(page.slot) > page.committed:
+                holds[page.slot] = holds.get(page.slot, Holds()).plus(entry.state, 1)
+        elif entry.supersedes is not None and entry.supersedes.state.is_hold:
+            settled = entry.supersedes.state
+            if page.slot in holds:
+                holds[page.slot] = holds[page.slot].plus(settled, -1)
+    return {slot: open_ for slot, open_ in holds.items() if open_.count}

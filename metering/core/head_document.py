@@ -1,0 +1,97 @@
+"""The head as a store keeps it: readable JSON, money as integer strings of 10^-18."""
+
+from typing import Final
+
+from pydantic_core import to_json
+
+from metering.core.buckets import by_name, from_names
+from metering.core.errors import LedgerBroken
+from metering.core.head import Diagnostics, Head, Holds, Line
+from metering.core.page import Document, rate_document, read_rate
+from metering.core.periods import LedgerId
+from metering.core.rating import Rate, amount_of
+
+SCHEMA: Final = 1
+
+
+def write_head(head: Head) -> bytes:
+    """Return a head as the bytes to store."""
+    lines = [_line_document(rate, line) for rate, line in head.lines.items()]
+    return to_json(
+        {
+            "schema": SCHEMA,
+            "ledger": str(head.ledger),
+            "pages": head.pages,
+            "entries": head.entries,
+            "last_hash": head.last_hash,
+            "committed": head.committed,
+            "next_at": head.next_at,
+            "recent": head.recent,
+            "lines": sorted(lines, key=lambda line: (line["model"] or "", line["row"] or "")),
+            "holds": [
+                {
+                    "slot": slot,
+                    "count": held.count,
+                    "tokens": held.tokens,
+                    "amount": str(held.amount),
+                }
+                for slot, held in sorted(head.holds.items())
+            ],
+            "diagnostics": {
+                "duplicates": head.diagnostics.duplicates,
+                "conflicts": head.diagnostics.conflicts,
+            },
+        }
+    )
+
+
+def _line_document(rate: Rate, line: Line) -> Document:
+    amount = amount_of(rate, line.tokens)
+    return {
+        **rate_document(rate),
+        "requests": line.requests,
+        "not_billable": line.not_billable,
+        "unpriced": line.unpriced,
+        "missing": line.missing,
+        "tokens": by_name(line.tokens),
+        "amount": None if amount is None else str(amount),
+    }
+
+
+def read_head(document: Document) -> Head:
+    """Return the head in a stored document; LedgerBroken for what cannot be one."""
+    ledger = str(document.get("ledger"))
+    if document.get("schema") != SCHEMA:
+        raise LedgerBroken(ledger, f"its head has schema {document.get('schema')}, not {SCHEMA}")
+    try:
+        return _head(document)
+    except (KeyError, ValueError, TypeError) as error:
+        raise LedgerBroken(ledger, f"its head cannot be read: {error!r}") from None
+
+
+def _head(document: Document) -> Head:
+    seen = document["diagnostics"]
+    return Head(
+        ledger=LedgerId.parse(document["ledger"]),
+        pages=document["pages"],
+        entries=document["entries"],
+        last_hash=document["last_hash"],
+        committed=document["committed"],
+        recent=tuple((number, slot) for number, slot in document["recent"]),
+        lines={read_rate(line): _line(line) for line in document["lines"]},
+        holds={
+            held["slot"]: Holds(held["count"], held["tokens"], int(held["amount"]))
+            for held in document["holds"]
+        },
+        diagnostics=Diagnostics(seen["duplicates"], seen["conflicts"]),
+    )
+
+
+def _line(document: Document) -> Line:
+    return Line(
+        document["requests"],
+        document["not_billable"],
+        document["unpriced"],
+        document["missing"],
+        from_names(document["tokens"]),
+    )

@@ -1,0 +1,61 @@
+"""Exact money: integers of 10^-18 currency units inside, decimal strings at the edges.
+
+A list price has at most 12 decimals a token and the multipliers of an entry at most 6 together,
+so every product is exact in 18 decimals (docs/adr/0002-money.md). Nothing is ever rounded here.
+"""
+
+import re
+from decimal import Decimal
+
+AMOUNT_DECIMALS = 18
+PRICE_DECIMALS = 12
+MULTIPLIER_DECIMALS = AMOUNT_DECIMALS - PRICE_DECIMALS
+
+#: More digits than any amount of money has: bounds what a file or a caller can make us compute.
+MAX_DIGITS = 40
+
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+
+type Amount = int
+"""Integer of 10^-18 currency units."""
+
+
+def parse_fixed(text: object, decimals: int) -> int:
+    """Return `text`, a decimal string without exponent, as an integer of 10^-`decimals`.
+
+    Raises ValueError for anything but a string (a float has already lost the exact value), for an
+    exponent, and for more decimals than `decimals`.
+    """
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise ValueError(f"{text!r} is a {kind}: write it as a quoted decimal string")  # noqa: TRY004
+    if len(text) > MAX_DIGITS or not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is not a plain decimal number")
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > decimals:
+        raise ValueError(f"{text!r} has more than {decimals} decimals")
+    return int(whole + fraction.ljust(decimals, "0"))
+
+
+def format_fixed(value: int, decimals: int) -> str:
+    """Return an integer of 10^-`decimals` as a decimal string, trailing zeros trimmed."""
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value)).rjust(decimals + 1, "0")
+    whole, fraction = digits[:-decimals], digits[-decimals:].rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def parse_amount(text: object) -> Amount:
+    """Return a decimal string in currency units as an amount."""
+    return parse_fixed(text, AMOUNT_DECIMALS)
+
+
+def format_amount(amount: Amount) -> str:
+    """Return an amount as a decimal string in currency units: `"0"`, `"0.5"`, `"-12.000001"`."""
+    return format_fixed(amount, AMOUNT_DECIMALS)
+
+
+def to_decimal(amount: Amount) -> Decimal:
+    """Return an amount as an exact Decimal of currency units (for display and rounding)."""
+    return Decimal(format_amount(amount))

@@ -1,0 +1,266 @@
+"""Pages: the immutable, hash-chained groups of entries that are committed together.
+
+A page is written in columns and its repeated parts once, so that an entry takes about 120 bytes.
+Its hash is SHA-256 over its document without the hash, as UTF-8 JSON with sorted keys and no white
+space (RFC 8785 gives the same bytes), so anybody can check the chain with a few lines of code.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from metering.core.buckets import BUCKETS, Buckets, by_name, from_names
+from metering.core.entry import Entry, Kind, Reference, State, Superseded
+from metering.core.errors import LedgerBroken
+from metering.core.evidence import Evidence
+from metering.core.instants import Instant
+from metering.core.money import MULTIPLIER_DECIMALS, Amount, format_fixed, parse_fixed
+from metering.core.periods import LedgerId
+from metering.core.rating import Rate
+from metering.core.slots import Slot, slot_start
+from metering.core.usage import Dimensions
+
+SCHEMA: Final = 1
+GENESIS: Final = "0" * 64
+"""What the first page of a ledger names as the hash before it."""
+
+MAX_ENTRIES: Final = 2_000
+"""Of one page; keeps it far below the 2 MB a Cosmos item may have."""
+
+type Document = dict[str, Any]
+"""A JSON object as a store keeps it; it goes no further than the adapters."""
+
+
+def page_id(number: int) -> str:
+    """Return the document id of a page."""
+    return f"page-{number:08d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries of one slot, committed together; `previous` is the hash of the page before."""
+
+    ledger: LedgerId
+    number: int
+    slot: Slot
+    previous: str
+    committed: Instant
+    entries: tuple[Entry, ...]
+    hash: str
+
+
+def seal(
+    ledger: LedgerId,
+    slot: Slot,
+    entries: Iterable[Entry],
+    *,
+    number: int,
+    previous: str,
+    committed: Instant,
+) -> tuple[Page, bytes]:
+    """Return a new page with its hash, and its document as the bytes to store."""
+    unsealed = Page(ledger, number, slot, previous, committed, tuple(entries), "")
+    digest, content = _sealed(_document(unsealed))
+    return Page(ledger, number, slot, previous, committed, unsealed.entries, digest), content
+
+
+def _sealed(document: Document) -> tuple[str, bytes]:
+    """Return the hash of a document and its bytes with the hash put in its sorted place."""
+    content = to_json(document)
+    digest = hashlib.sha256(content).hexdigest()
+    head, tail = content.split(b',"id":"page-', 1)
+    return digest, b'%s,"hash":"%s","id":"page-%s' % (head, digest.encode(), tail)
+
+
+class _Table[T]:
+    """Distinct values in order of first use; entries name them by position.
+
+    Entries share their rates and dimensions, so most look-ups end at the object's identity, without
+    hashing its twenty parts. The caller keeps every value alive while the table is in use.
+    """
+
+    def __init__(self) -> None:
+        self.values: list[T] = []
+        self._by_identity: dict[int, int] = {}
+        self._by_value: dict[T, int] = {}
+
+    def position(self, value: T) -> int:
+        position = self._by_identity.get(id(value))
+        if position is None:
+            position = self._by_value.setdefault(value, len(self.values))
+            if position == len(self.values):
+                self.values.append(value)
+            self._by_identity[id(value)] = position
+        return position
+
+
+def _document(page: Page) -> Document:
+    dimensions: _Table[Dimensions] = _Table()
+    rates: _Table[Rate] = _Table()
+    end_users: _Table[str | None] = _Table()
+    entries, start = page.entries, slot_start(page.slot)
+    states = [entry.state for entry in entries]
+    columns = {
+        "amount": [_amount_text(state.amount) for state in states],
+        "arrival": [entry.arrival - start for entry in entries],
+        "buckets": _bucket_columns([state.buckets for state in states]),
+        "digest": [entry.digest for entry in entries],
+        "dimensions": [dimensions.position(state.dimensions) for state in states],
+        "end_user": [end_users.position(entry.end_user) for entry in entries],
+        "evidence": [state.evidence for state in states],
+        "id": [entry.id for entry in entries],
+        "kind": [state.kind for state in states],
+        "rate": [rates.position(state.rate) for state in states],
+        "time": [entry.time - start for entry in entries],
+    }
+    supersedes = [
+        _superseded_document(row, entry.supersedes, dimensions, rates)
+        for row, entry in enumerate(entries)
+        if entry.supersedes is not None
+    ]
+    return {
+        "columns": columns,
+        "committed": page.committed,
+        "dimensions": dimensions.values,
+        "end_users": end_users.values,
+        "id": page_id(page.number),
+        "ledger": str(page.ledger),
+        "number": page.number,
+        "previous": page.previous,
+        "rates": [rate_document(rate) for rate in rates.values],
+        "schema": SCHEMA,
+        "slot": page.slot,
+        "supersedes": supersedes,
+    }
+
+
+def _amount_text(amount: Amount | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _bucket_columns(rows: list[Buckets]) -> dict[str, tuple[int, ...]]:
+    columns = zip(BUCKETS, zip(*rows, strict=True), strict=False)
+    return dict(sorted((name, column) for name, column in columns if any(column)))
+
+
+def rate_document(rate: Rate) -> Document:
+    """Return a rate as stored: units are integer strings of 10^-18 currency units a token."""
+    units = zip(BUCKETS, rate.units, strict=True)
+    return {
+        "model": rate.model,
+        "multiplier": format_fixed(rate.multiplier, MULTIPLIER_DECIMALS),
+        "row": rate.row,
+        "units": {name: str(unit) for name, unit in sorted(units) if unit is not None},
+        "version": rate.version,
+    }
+
+
+def read_rate(document: Document) -> Rate:
+    """Return the rate that `rate_document` wrote."""
+    units = document["units"]
+    return Rate(
+        document["model"],
+        document["version"],
+        document["row"],
+        parse_fixed(document["multiplier"], MULTIPLIER_DECIMALS),
+        tuple(int(units[name]) if name in units else None for name in BUCKETS),
+    )
+
+
+def _superseded_document(
+    row: int, superseded: Superseded, dimensions: _Table[Dimensions], rates: _Table[Rate]
+) -> Document:
+    state = superseded.state
+    return {
+        "amount": _amount_text(state.amount),
+        "buckets": dict(sorted(by_name(state.buckets).items())),
+        "dimensions": dimensions.position(state.dimensions),
+        "evidence": state.evidence,
+        "kind": state.kind,
+        "of": superseded.at,
+        "rate": rates.position(state.rate),
+        "row": row,
+    }
+
+
+def read_page(document: Document) -> Page:
+    """Return the page in a stored document.
+
+    Raises LedgerBroken when its hash does not match its content, or a newer schema wrote it.
+    """
+    ledger = str(document.get("ledger"))
+    if document.get("schema") != SCHEMA:
+        raise LedgerBroken(ledger, f"a page has schema {document.get('schema')}, not {SCHEMA}")
+    try:
+        page = _page(document)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        reason = f"{document.get('id')} cannot be read: {error!r}"
+        raise LedgerBroken(ledger, reason) from None
+    digest, _ = _sealed(_document(page))
+    if digest != page.hash:
+        raise LedgerBroken(ledger, f"{document['id']} does not match its hash")
+    return page
+
+
+def _page(document: Document) -> Page:
+    ledger = LedgerId.parse(document["ledger"])
+    return Page(
+        ledger,
+        document["number"],
+        document["slot"],
+        document["previous"],
+        document["committed"],
+        tuple(_entries(document)),
+        document["hash"],
+    )
+
+
+def _entries(document: Document) -> Iterable[Entry]:
+    columns = document["columns"]
+    dimensions = [Dimensions(*values) for values in document["dimensions"]]
+    rates = [read_rate(rate) for rate in document["rates"]]
+    start = slot_start(document["slot"])
+    superseded = {
+        item["row"]: _superseded(item, dimensions, rates) for item in document["supersedes"]
+    }
+    for row, buckets in enumerate(_bucket_rows(columns["buckets"], len(columns["id"]))):
+        amount = columns["amount"][row]
+        state = State(
+            Kind(columns["kind"][row]),
+            Evidence(columns["evidence"][row]),
+            dimensions[columns["dimensions"][row]],
+            rates[columns["rate"][row]],
+            buckets,
+            None if amount is None else int(amount),
+        )
+        yield Entry(
+            columns["id"][row],
+            columns["digest"][row],
+            columns["time"][row] + start,
+            columns["arrival"][row] + start,
+            document["end_users"][columns["end_user"][row]],
+            state,
+            superseded.get(row),
+        )
+
+
+def _bucket_rows(columns: dict[str, list[int]], rows: int) -> Iterable[Buckets]:
+    nothing = [0] * rows
+    return zip(*(columns.get(name, nothing) for name in BUCKETS), strict=True)
+
+
+def _superseded(item: Document, dimensions: list[Dimensions], rates: list[Rate]) -> Superseded:
+    amount = item["amount"]
+    state = State(
+        Kind(item["kind"]),
+        Evidence(item["evidence"]),
+        dimensions[item["dimensions"]],
+        rates[item["rate"]],
+        from_names(item["buckets"]),
+        None if amount is None else int(amount),
+    )
+    page, row = item["of"]
+    return Superseded(Reference(page, row), state)

@@ -1,0 +1,58 @@
+"""Billing periods: half-open spans of a tenant's calendar, and the ledgers named after them."""
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from metering.core.instants import Instant, format_instant, instant_of, parse_instant, to_datetime
+
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+class Period(NamedTuple):
+    """One calendar month in UTC: `[start, end)`."""
+
+    start: Instant
+    end: Instant
+
+    @property
+    def name(self) -> str:
+        """The display name, e.g. `2026-11`."""
+        return to_datetime(self.start).strftime("%Y-%m")
+
+
+def month_of(instant: Instant) -> Period:
+    """Return the calendar month in UTC that owns `instant`."""
+    first = to_datetime(instant).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return _month_from(first)
+
+
+def parse_month(name: str) -> Period:
+    """Return the month named like `2026-11`; ValueError for anything else."""
+    if not _MONTH.fullmatch(name):
+        raise ValueError(f"{name!r} is not a month: write it like 2026-11")
+    year, month = name.split("-")
+    return _month_from(datetime(int(year), int(month), 1, tzinfo=UTC))
+
+
+def _month_from(first: datetime) -> Period:
+    years, month = divmod(first.month, 12)
+    following = first.replace(year=first.year + years, month=month + 1)
+    return Period(instant_of(first), instant_of(following))
+
+
+class LedgerId(NamedTuple):
+    """The name of one ledger: a tenant and the start of a period."""
+
+    tenant: str
+    start: Instant
+
+    def __str__(self) -> str:
+        """Return the partition key, e.g. `acme|2026-11-01T00:00:00Z`."""
+        return f"{self.tenant}|{format_instant(self.start)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "LedgerId":
+        """Return the ledger named by a partition key; tenant ids never contain `|`."""
+        tenant, _, start = text.partition("|")
+        return cls(tenant, parse_instant(start))

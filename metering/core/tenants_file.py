@@ -1,0 +1,51 @@
+"""The tenants file: plans, tenants and their subscriptions, as an operator writes them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from metering.core.errors import ConfigurationError
+from metering.core.plan import DEFAULT_PLAN, Plan
+
+type _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class TenantEntry(_Strict):
+    """One tenant with the subscriptions it pays for."""
+
+    id: _Id
+    plan: str = DEFAULT_PLAN.id
+    subscriptions: list[Annotated[str, Field(min_length=1, max_length=256)]] = []
+
+
+class TenantsFile(_Strict):
+    """The whole file."""
+
+    plans: list[Plan] = []
+    tenants: list[TenantEntry] = []
+
+
+def read_tenants_file(source: str, content: object) -> TenantsFile:
+    """Return a tenants file from parsed YAML or JSON.
+
+    ConfigurationError names the file and the field, and a subscription that two tenants claim.
+    """
+    try:
+        file = TenantsFile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{source}: {place or 'file'}: {first['msg']}") from None
+    payer: dict[str, str] = {}
+    for tenant in file.tenants:
+        for subscription in tenant.subscriptions:
+            other = payer.setdefault(subscription, tenant.id)
+            if other != tenant.id:
+                raise ConfigurationError(
+                    f"{source}: subscription {subscription!r} is claimed by {other} and {tenant.id}"
+                )
+    return file

@@ -1,0 +1,104 @@
+"""Terms: everything dated about a subject (tenant, plan, period, prices), resolved for a span."""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from metering.core.directory import BEGINNING, FOREVER, Directory
+from metering.core.errors import Code, RejectedEvent
+from metering.core.evidence import Evidence
+from metering.core.instants import Instant
+from metering.core.money import Amount
+from metering.core.periods import LedgerId, Period, month_of
+from metering.core.plan import Plan
+from metering.core.price_book import PriceBook
+from metering.core.rating import Priced, Rate, RateCard, rate_card, rate_usage
+from metering.core.usage import Dimensions, Usage
+
+#: Kinds of requests priced per span of terms before the table starts anew.
+_MAX_CARDS = 10_000
+#: Subjects whose terms are kept in memory.
+_MAX_SUBJECTS = 50_000
+
+
+class Terms(NamedTuple):
+    """What holds for a subject's requests of `[start, end)`; nothing dated changes inside."""
+
+    start: Instant
+    end: Instant
+    plan: Plan
+    ledger: LedgerId
+    period: Period
+    cards: dict[Dimensions, RateCard]
+    """Rate cards found so far."""
+
+
+class TermsBook:
+    """Resolves terms from one state of the directory and the price book, and remembers them."""
+
+    def __init__(self, directory: Directory, prices: PriceBook) -> None:
+        self._directory = directory
+        self._prices = prices
+        self._terms: dict[str, Terms] = {}
+
+    def terms(self, subject: str, at: Instant) -> Terms:
+        """Return the terms of `subject` at an instant.
+
+        Raises RejectedEvent `unknown_subscription` for a subject that nobody pays for.
+        """
+        terms = self._terms.get(subject)
+        if terms is None or not terms.start <= at < terms.end:
+            terms = self._resolve(subject, at)
+            if len(self._terms) >= _MAX_SUBJECTS:
+                self._terms.clear()
+            self._terms[subject] = terms
+        return terms
+
+    def _resolve(self, subject: str, at: Instant) -> Terms:
+        found = self._directory.assignment(subject, at)
+        if found is None:
+            reason = f"subject: no tenant pays for {subject!r} at that time"
+            raise RejectedEvent(Code.UNKNOWN_SUBSCRIPTION, reason)
+        period = month_of(at)
+        start, end = self._price_span(at)
+        return Terms(
+            max(found.start, period.start, start),
+            min(found.end, period.end, end),
+            found.plan,
+            LedgerId(found.tenant, period.start),
+            period,
+            {},
+        )
+
+    def _price_span(self, at: Instant) -> tuple[Instant, Instant]:
+        starts = self._prices.starts
+        position = bisect_right(starts, at)
+        start = starts[position - 1] if position else BEGINNING
+        return start, starts[position] if position < len(starts) else FOREVER
+
+    def rate(self, usage: Usage, at: Instant) -> tuple[Rate, Amount | None]:
+        """Return the rate and amount of a usage under the terms of its subject at an instant."""
+        dimensions = usage.dimensions
+        try:
+            terms = self.terms(dimensions.subject, at)
+        except RejectedEvent:
+            # Better counts for an entry of minutes before the subject's first mapping.
+            terms = self.terms(dimensions.subject, usage.time)
+        if dimensions.model is None and usage.evidence is Evidence.HELD:
+            # Which model serves a stream is known only at its end; its hold is an estimate anyway.
+            dimensions = dimensions._replace(model=dimensions.requested_model)
+        card = terms.cards.get(dimensions)
+        if card is None:
+            card = self._card(terms, dimensions, at)
+        return rate_usage(card, usage.buckets)
+
+    def _card(self, terms: Terms, dimensions: Dimensions, at: Instant) -> RateCard:
+        if len(terms.cards) >= _MAX_CARDS:
+            terms.cards.clear()
+        priced = Priced(
+            dimensions.model,
+            dimensions.deployment_type,
+            dimensions.region,
+            dimensions.service_tier,
+        )
+        card = terms.cards[dimensions] = rate_card(self._prices, terms.plan, priced, at)
+        return card

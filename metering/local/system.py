@@ -1,0 +1,72 @@
+"""The whole system in one process: function app, worker library, embedded hub and host."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import metering
+from metering import bootstrap
+from metering.adapters.clock import SystemClock
+from metering.app.ingest import USAGE_HUB
+from metering.core.instants import SECOND
+from metering.local.host import FunctionsHost
+from metering.local.hub import EmbeddedHub
+from metering.local.invoker import FailureReport, HostPace
+from metering.local.worker import FunctionsWorker
+
+#: The app settings that the bindings name; in Azure the deployment sets them.
+APP_SETTINGS: Final = {"USAGE_HUB": USAGE_HUB, "USAGE_CONSUMER_GROUP": "metering"}
+
+#: After a crash the next process waits this long for the partitions of the one before.
+_LEASE_LIFE: Final = 3 * SECOND
+
+
+class LocalSystem(NamedTuple):
+    """What is running."""
+
+    app: bootstrap.App
+    hub: EmbeddedHub
+    host: FunctionsHost
+
+
+def app_dir() -> Path:
+    """Return the folder of function_app.py: the one that holds the package."""
+    return Path(metering.__file__).parents[1]
+
+
+def hub_path(store: Path, purpose: str) -> Path:
+    """Return where the hub of a store is kept, e.g. `metering.run-hub.db` beside it."""
+    return store.with_name(f"{store.stem}.{purpose}-hub.db")
+
+
+@asynccontextmanager
+async def local_system(
+    app: bootstrap.App, purpose: str, on_failure: FailureReport
+) -> AsyncIterator[LocalSystem]:
+    """Run the function app over an embedded hub while the context is open.
+
+    Raises ConfigurationError when the app cannot be indexed. An error of the host itself cancels
+    the body of the context and is raised in its place.
+    """
+    bootstrap.use(app)
+    await app.tenancy.refresh()
+    worker = await FunctionsWorker.start(app_dir())
+    hub = EmbeddedHub(hub_path(app.settings.store_path, purpose), SystemClock().now)
+    host = FunctionsHost(
+        worker,
+        hub,
+        APP_SETTINGS,
+        on_failure=on_failure,
+        pace=HostPace(poll_s=0.02, lease_life_us=_LEASE_LIFE),
+    )
+    running = asyncio.create_task(host.run())
+    try:
+        yield LocalSystem(app, hub, host)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        hub.close()
+        app.close()

@@ -1,0 +1,131 @@
+"""What the use cases need from outside: the contracts that adapters fulfil."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+from metering.core.commit import Commit
+from metering.core.directory import Record
+from metering.core.head import Head
+from metering.core.instants import Instant
+from metering.core.page import Page
+from metering.core.periods import LedgerId
+from metering.core.slots import Slot
+
+
+class Clock(Protocol):
+    """The time of day, injected."""
+
+    def now(self) -> Instant:
+        """Return the present instant."""
+        ...
+
+
+class StoredHead(NamedTuple):
+    """A head as read, with the tag that a replacement must name."""
+
+    head: Head
+    etag: str
+
+
+class LedgerStore(Protocol):
+    """Ledgers: immutable pages and one replaceable head each, committed together.
+
+    Every method raises RetryableError when the store is busy, locked or out of reach, and
+    LedgerBroken for a document that does not match its hash or was written by a newer schema.
+    """
+
+    async def read_head(self, ledger: LedgerId) -> StoredHead | None:
+        """Return the head as last committed; None for a ledger without a commit."""
+        ...
+
+    async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
+        """Return one page by number: a point read, never behind the head that lists it."""
+        ...
+
+    async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
+        """Return the pages of these slots by number. The answer may lag behind recent commits."""
+        ...
+
+    async def commit(self, commit: Commit, etag: str | None) -> str:
+        """Write the pages and the head in one transaction; return the head's new tag.
+
+        `etag` is that of the head the commit was planned on, None for a new ledger. HeadMovedError:
+        somebody else was first and nothing was written. Any other RetryableError leaves open
+        whether it was written: look again. Never safe to repeat without looking.
+        """
+        ...
+
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+        """Yield all pages with a higher number than `after`, in order."""
+        ...
+
+    async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
+        """Return the ledgers that exist, by tenant and start."""
+        ...
+
+
+class RegistryStore(Protocol):
+    """The append-only records of tenants and plans."""
+
+    async def read_records(self, after: int) -> list[Record]:
+        """Return the records beyond the first `after`, in the order they were appended."""
+        ...
+
+    async def append_record(self, record: Record, expected: int) -> bool:
+        """Append a record as number `expected` + 1; False (nothing written) if that one exists."""
+        ...
+
+
+class DeadLetter(NamedTuple):
+    """A body that was not accepted, with all that is needed to look at it and send it again."""
+
+    id: str
+    """Hash of hub and body: the same body is one dead letter however often it comes."""
+    code: str
+    reason: str
+    hub: str
+    body: bytes
+    partition: str
+    sequence: int
+    received: Instant
+
+
+class DeadLetterStore(Protocol):
+    """Bodies set aside. Writing one again is harmless."""
+
+    async def put(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep these; one that is there already stays as it is."""
+        ...
+
+    async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return the latest `limit`, newest first."""
+        ...
+
+    async def count_dead_letters(self) -> dict[str, int]:
+        """Return how many there are by code."""
+        ...
+
+
+class PendingHalf(NamedTuple):
+    """What the gateway knew of a stream when it began: its event, waiting for its counts."""
+
+    request_id: str
+    body: bytes
+    since: Instant
+    """When the request started (event time)."""
+
+
+class PendingStore(Protocol):
+    """Identity halves of streams, by request id. Writing one again is harmless."""
+
+    async def put_identities(self, halves: Sequence[PendingHalf]) -> None:
+        """Keep these; one that is there already stays as it is."""
+        ...
+
+    async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
+        """Return the oldest unresolved halves that started before `instant`."""
+        ...
+
+    async def resolve(self, request_ids: Sequence[str]) -> None:
+        """Mark these as settled: they are not returned again."""
+        ...

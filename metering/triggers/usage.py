@@ -1,0 +1,43 @@
+"""Event Hub `usage` to ledgers."""
+
+import asyncio
+from typing import Final, List  # noqa: UP035, the worker rejects list[...] in a binding
+
+import azure.functions as func
+
+from metering import bootstrap
+from metering.app.ingest import Message
+
+#: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.
+DEADLINE_S: Final = 60
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("ingest_usage")
+@blueprint.event_hub_message_trigger(
+    arg_name="events",
+    event_hub_name="%USAGE_HUB%",
+    connection="UsageHub",
+    cardinality="many",
+    consumer_group="%USAGE_CONSUMER_GROUP%",
+)
+@blueprint.retry(
+    strategy="exponential_backoff",
+    max_retry_count="-1",
+    minimum_interval="00:00:01",
+    maximum_interval="00:01:00",
+)
+async def ingest_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
+    """Count a batch. What raises is tried again for ever: the host loses a batch that fails."""
+    partition = _partition(events[0])
+    messages = [
+        Message(event.get_body(), partition, event.sequence_number or 0) for event in events
+    ]
+    async with asyncio.timeout(DEADLINE_S):
+        await bootstrap.current().ingest.batch(messages)
+
+
+def _partition(event: func.EventHubEvent) -> str:
+    context = (event.metadata or {}).get("PartitionContext") or {}
+    return str(context.get("PartitionId", ""))
