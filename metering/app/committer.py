@@ -1,7 +1,7 @@
 """The commit protocol: read the head, look up ids, plan, write in one transaction, or look again.
 
-See docs/adr/0001-ledger.md. Whatever happened to an attempt, the next one starts from what the store
-holds, so no event is lost and none counts twice, with any number of writers.
+See docs/adr/0001-ledger.md. Whatever happened to an attempt, the next one starts from what the
+store holds, so no event is lost and none counts twice, with any number of writers.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Committer:
     """Commits usage to ledgers, one commit at a time for each ledger of this process."""
 
     def __init__(self, store: LedgerStore, clock: Clock, *, checked_pages: int = 1) -> None:
-        """`checked_pages`: how many of a ledger's last pages are verified when it is first seen."""
+        """`checked_pages`: how many of a ledger's last pages are verified at first sight."""
         self._store = store
         self._clock = clock
         self._checked_pages = checked_pages
@@ -71,8 +71,8 @@ class Committer:
     async def commit(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Committed:
         """Commit events of one ledger and return how they were answered.
 
-        Raises RetryableError when the store stays out of reach, LedgerBroken when this ledger cannot
-        be trusted. Safe to repeat after either: what was committed answers as a duplicate.
+        Raises RetryableError when the store stays out of reach, LedgerBroken when this ledger
+        cannot be trusted. Safe to repeat after either: what was committed answers as a duplicate.
         """
         answer = Committed()
         for part in _cut(usages):

@@ -30,8 +30,8 @@ class ExpirePending:
     async def run(self) -> int:
         """Settle the halves that have waited a day, and return how many there were.
 
-        A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe to
-        repeat at any point: a half is marked settled only after its entry is in the ledger.
+        A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe
+        to repeat at any point: a half is marked settled only after its entry is in the ledger.
         """
         halves = await self._pending.identities_before(self._clock.now() - PATIENCE, MAX_HALVES)
         reader = UsageReader()

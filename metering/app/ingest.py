@@ -66,7 +66,7 @@ class _Sorted:
 class Ingest:
     """The use case behind `ingest_usage` and `metering ingest`."""
 
-    def __init__(  # noqa: PLR0913, each is one port or use case, wired in bootstrap alone
+    def __init__(
         self,
         *,
         tenancy: Tenancy,

@@ -99,7 +99,7 @@ class Tenancy:
         return now if self.directory.knows(subject) else BEGINNING
 
     async def assign_plan(self, tenant: str, plan_id: str, effective: Instant | None) -> None:
-        """Put a tenant on a plan: from the beginning for a new tenant, else from now at the latest."""
+        """Put a tenant on a plan: a new tenant from the beginning, another from now on."""
 
         def decide() -> Record | None:
             now = self._clock.now()

@@ -39,8 +39,8 @@ def ingest(
 ) -> None:
     """Count the usage events in FILE, each line the body of one event.
 
-    Sending the same events again, in any order, changes nothing: they are answered as duplicates. What
-    cannot be counted is set aside with a code; the exit status is then 1.
+    Sending the same events again, in any order, changes nothing: they are answered as duplicates.
+    What cannot be counted is set aside with a code; the exit status is then 1.
 
     Example:  metering ingest events.jsonl
     """

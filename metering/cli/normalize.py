@@ -18,7 +18,8 @@ _WRAPPERS: Final = ("response", "message")
 def normalize() -> None:
     """Read one usage object, or one whole response, a line; write its non-zero buckets.
 
-    A line that cannot be read is answered by {"error": code}, in its place; the exit status stays 0.
+    A line that cannot be read is answered by {"error": code}, in its place; the exit status
+    stays 0.
 
     Example:  echo '{"prompt_tokens": 10, "completion_tokens": 2}' | metering normalize
     """

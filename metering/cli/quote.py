@@ -18,7 +18,7 @@ from metering.core.provider_usage import disjoint_buckets
 from metering.core.rating import Priced, Rate, rate_card, rate_usage, unit_price
 
 
-def quote(  # noqa: PLR0913, each is an option of the command
+def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     model: Annotated[str, typer.Option(help="The model, as the service reports it.")],
     usage: Annotated[str, typer.Option(help="The provider's usage object, as JSON.")],
     deployment_type: Annotated[str, typer.Option(help="global, data_zone or regional.")] = "global",
@@ -30,7 +30,7 @@ def quote(  # noqa: PLR0913, each is an option of the command
 ) -> None:
     """Price one request and explain each line of the amount.
 
-    Example:  metering quote --model gpt-4o --usage '{"prompt_tokens": 1000, "completion_tokens": 100}'
+    Example:  metering quote --model gpt-4o --usage '{"prompt_tokens": 1000}'
     """
     app = bootstrap.current()
     moment = instant(at, "--at")

@@ -25,7 +25,6 @@ from metering.cli.output import (
 )
 from metering.config import read_settings
 from metering.core.balance import Balance
-from metering.core.errors import MeteringError
 from metering.core.money import format_amount
 from metering.core.periods import month_of
 from metering.local.demo import TenantResult, run_demo, tenants_file
@@ -47,8 +46,8 @@ Trace = Annotated[
 def demo(trace: Trace = None, as_json: AsJson = False) -> None:
     """Send a real trace through the whole system and check the result against an independent sum.
 
-    The events come twice and out of order, as they do in practice. Exit status 1 if a token or a cent
-    is not where it should be.
+    The events come twice and out of order, as they do in practice. Exit status 1 if a token or a
+    cent is not where it should be.
 
     Example:  metering demo
     """

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ def list_tenants(as_json: AsJson = False) -> None:
     Example:  metering tenants list --json
     """
 
-    async def read() -> list[dict[str, object]]:
+    async def read() -> list[dict[str, Any]]:
         app = bootstrap.current()
         await app.tenancy.refresh()
         directory, now = app.tenancy.directory, app.clock.now()
@@ -48,10 +48,7 @@ def list_tenants(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [
-        [str(row["tenant"]), str(row["plan"]), " ".join(row["subscriptions"])]  # type: ignore[call-overload]
-        for row in found
-    ]
+    rows = [[row["tenant"], row["plan"], " ".join(row["subscriptions"])] for row in found]
     print_table("Tenants", ["tenant", "plan", "subscriptions"], rows, left=3)
 
 
@@ -66,8 +63,8 @@ def set_tenant(
 ) -> None:
     """Put TENANT on a plan and make it pay for subscriptions, from now on.
 
-    What a request costs never changes afterwards: a change takes effect no earlier than now. Only the
-    first mapping of a subscription may reach back.
+    What a request costs never changes afterwards: a change takes effect no earlier than now. Only
+    the first mapping of a subscription may reach back.
 
     Example:  metering tenants set acme --plan default --subscription sub-3
     """

@@ -49,7 +49,7 @@ def balance_of(head: Head, currency: str) -> Balance:
         currency,
         total,
         sum(amounts.values()),
-        sum(held.count for held in head.holds.values()),
+        sum(held.requests for held in head.holds.values()),
         sum(held.amount for held in head.holds.values()),
         tuple(
             ModelBalance(model, lines[model], amounts[model])

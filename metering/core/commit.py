@@ -113,7 +113,7 @@ def _classify(batch: _Batch, head: Head, known: KnownBySlot, usage: Usage, rate:
     key, slot = usage.key, slot_of(usage.time)
     if key in batch.fresh:
         # Seen earlier in this batch: the entry it makes or corrects is not in any page yet.
-        _classify_again(batch, head, usage, rate)
+        _classify_again(batch, usage, rate)
         return
     earlier = (
         known.get(slot, _NOWHERE).get(key)
@@ -132,7 +132,7 @@ def _classify(batch: _Batch, head: Head, known: KnownBySlot, usage: Usage, rate:
         batch.entries[original].append(_replacement(earlier.entry, earlier.at, usage, rate))
 
 
-def _classify_again(batch: _Batch, head: Head, usage: Usage, rate: Rating) -> None:
+def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
     slot, row = batch.fresh[usage.key]
     entry = batch.entries[slot][row]
     if not _is_better(batch, entry, usage):

@@ -1,7 +1,7 @@
 """The directory: dated mappings from subjects to tenants and from tenants to plans.
 
-Built from append-only records, each effective from an instant on. A request's tenant and plan follow
-from its own subject and time alone, so a re-delivery a month later finds the same ledger.
+Built from append-only records, each effective from an instant on. A request's tenant and plan
+follow from its own subject and time alone, so a re-delivery a month later finds the same ledger.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ class Code(StrEnum):
     LEDGER_STOPPED = "ledger_stopped"
 
 
-#: Codes that say "we cannot even read this": many of them at once mean a bad deploy, not bad events.
+#: Codes that say "we cannot even read this": many at once mean a bad deploy, not bad events.
 UNREADABLE = frozenset(
     {
         Code.NOT_JSON,

@@ -48,14 +48,14 @@ NOTHING = Line()
 class Holds(NamedTuple):
     """The open holds of one slot; `amount` covers those with a price."""
 
-    count: int = 0
+    requests: int = 0
     tokens: int = 0
     amount: Amount = 0
 
     def plus(self, state: State, sign: int) -> "Holds":
         """Return these holds with one more (`sign` 1) or one less (-1)."""
         return Holds(
-            self.count + sign,
+            self.requests + sign,
             self.tokens + sign * sum(state.buckets),
             self.amount + sign * (state.amount or 0),
         )
@@ -197,4 +197,4 @@ def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds
             settled = entry.supersedes.state
             if page.slot in holds:
                 holds[page.slot] = holds[page.slot].plus(settled, -1)
-    return {slot: open_ for slot, open_ in holds.items() if open_.count}
+    return {slot: open_ for slot, open_ in holds.items() if open_.requests}

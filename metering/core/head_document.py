@@ -31,7 +31,7 @@ def write_head(head: Head) -> bytes:
             "holds": [
                 {
                     "slot": slot,
-                    "count": held.count,
+                    "requests": held.requests,
                     "tokens": held.tokens,
                     "amount": str(held.amount),
                 }
@@ -80,7 +80,7 @@ def _head(document: Document) -> Head:
         recent=tuple((number, slot) for number, slot in document["recent"]),
         lines={read_rate(line): _line(line) for line in document["lines"]},
         holds={
-            held["slot"]: Holds(held["count"], held["tokens"], int(held["amount"]))
+            held["slot"]: Holds(held["requests"], held["tokens"], int(held["amount"]))
             for held in document["holds"]
         },
         diagnostics=Diagnostics(seen["duplicates"], seen["conflicts"]),

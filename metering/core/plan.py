@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from metering.core.money import MULTIPLIER_DECIMALS, format_fixed, parse_fixed
 
 #: The list price unchanged, as a multiplier.
-ONE = 10**MULTIPLIER_DECIMALS
+ONE: int = 10**MULTIPLIER_DECIMALS
 
 
 def _markup(text: object) -> str:

@@ -1,7 +1,7 @@
 """Rating: what one request costs, exactly and independent of every other request."""
 
 from math import sumprod
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from metering.core.buckets import BUCKETS, INPUT_BUCKETS, Buckets
 from metering.core.instants import Instant
@@ -56,7 +56,7 @@ class Priced(NamedTuple):
 
 
 def rate_card(book: PriceBook, plan: Plan, priced: Priced, at: Instant) -> RateCard:
-    """Return the rates of such requests under `plan` at `at`; unpriced where the book has no row."""
+    """Return the rates of such requests under `plan` at `at`; unpriced without a row."""
     unpriced = Rate(priced.model, None, None, ONE, (None,) * _BUCKET_COUNT)
     row, long_row = (
         _row_in_force(book, plan, priced, at, long_context=long) for long in (False, True)
@@ -107,7 +107,8 @@ def rate_usage(card: RateCard, buckets: Buckets) -> tuple[Rate, Amount | None]:
         card = card.long
     if not card.rate.is_priced or sumprod(buckets, card.gaps):
         return card.unpriced, None
-    return card.rate, sumprod(buckets, card.factors)
+    # Of integers sumprod gives an exact integer of any size; its stub says float.
+    return card.rate, cast("int", sumprod(buckets, card.factors))
 
 
 def amount_of(rate: Rate, buckets: Buckets) -> Amount | None:

@@ -89,7 +89,7 @@ def is_billable(status: int, *, counted: bool) -> bool:
 
 
 class UsageReader:
-    """Reads bodies into usage; keeps one copy of equal dimensions, with their part of the digest."""
+    """Reads bodies into usage; keeps one copy of equal dimensions with their part of a digest."""
 
     def __init__(self) -> None:
         self._interned: dict[Dimensions, tuple[Dimensions, bytes]] = {}

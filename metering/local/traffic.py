@@ -1,8 +1,8 @@
 """Traffic: what a gateway would have sent for the rows of the trace, repeats and disorder included.
 
 The rule, from a hash of the row number and nothing else: five subscriptions, unevenly busy; seven
-models in three usage shapes; for prompts of 1,024 tokens and more, half of the rows have their first
-half cached (in steps of 128); reasoning models spent a quarter of their output on reasoning. One event
+models in three usage shapes; half of the prompts of 1,024 tokens and more have their first half
+cached (in steps of 128); reasoning models spent a quarter of their output on reasoning. One event
 in ten is sent twice, and events change places within blocks of fifty.
 """
 

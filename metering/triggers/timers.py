@@ -4,7 +4,7 @@ import azure.functions as func
 
 from metering import bootstrap
 
-blueprint = func.Blueprint()
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
 @blueprint.function_name("expire_pending")

@@ -11,7 +11,7 @@ from metering.app.ingest import Message
 #: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.
 DEADLINE_S: Final = 60
 
-blueprint = func.Blueprint()
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
 @blueprint.function_name("ingest_usage")

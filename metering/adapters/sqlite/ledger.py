@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import from_json
 
@@ -57,7 +57,8 @@ class SqliteLedgers:
         """Yield all pages with a higher number than `after`, in order."""
         while True:
             rows = await self._all(
-                "SELECT document FROM pages WHERE ledger = ? AND number > ? ORDER BY number LIMIT ?",
+                "SELECT document FROM pages WHERE ledger = ? AND number > ?"
+                " ORDER BY number LIMIT ?",
                 str(ledger),
                 after,
                 _PAGES_A_READ,
@@ -78,11 +79,11 @@ class SqliteLedgers:
         )
         return [LedgerId(found, start) for found, start in rows]
 
-    async def _one(self, sql: str, *values: object) -> tuple[bytes, ...] | None:
+    async def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
         rows = await self._all(sql, *values)
         return rows[0] if rows else None
 
-    async def _all(self, sql: str, *values: object) -> list[tuple[bytes, ...]]:
+    async def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return await self._database.read(
             lambda connection: connection.execute(sql, values).fetchall()
         )

@@ -1,0 +1,39 @@
+# Every target does its own set-up on a fresh machine: Python and make are enough.
+.DEFAULT_GOAL := help
+.PHONY: help venv demo run test lint format bench clean
+
+STAMP := .venv/.installed
+
+help:  ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+venv: $(STAMP)  ## Make .venv with all that is needed
+
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
+	@sh tools/make-venv.sh
+
+demo: venv  ## Send a real trace through the whole system and check every token and cent
+	@.venv/bin/metering demo
+
+run: venv  ## Run the whole system on this machine with live traffic
+	@.venv/bin/metering run
+
+test: venv  ## Run all tests
+	@.venv/bin/pytest
+
+lint: venv  ## Check style, types and layers
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: venv  ## Put the code in its standard form
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+bench: venv  ## Measure speed (TRACE=path for the full trace)
+	@.venv/bin/python -m pip install -q -r requirements-bench.txt -c constraints.txt
+	@.venv/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
+
+clean:  ## Remove everything that the other targets made
+	rm -rf .venv .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""Benchmarks: what an event costs, as ratios measured in one run."""

@@ -1,0 +1,80 @@
+"""The events that are measured: rows of the trace, as the gateway would have sent them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import batched, cycle, islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from metering.core.errors import ConfigurationError
+from metering.core.instants import SECOND, Instant, parse_instant
+from metering.local.demo import demo_time
+from metering.local.trace import read_trace
+from metering.local.traffic import SUBSCRIPTIONS, Request, assign, body
+
+BATCH_SIZE: Final = 200
+"""Events of one tenant in one batch."""
+ROUNDS: Final = 10
+"""Batches of every tenant that are timed; one more comes first and is not."""
+
+#: When every event arrives: well after the last of them, before the month ends.
+NOW: Final = parse_instant("2026-10-30T00:00:00Z")
+
+type Batch = list[bytes]
+"""Bodies that arrive together."""
+
+
+class Load(NamedTuple):
+    """What one pass takes in: no id comes twice, so every event is rated and becomes an entry."""
+
+    warm: list[Batch]
+    """Taken in before the clock starts: caches and ledgers are as in a process that runs."""
+    timed: list[Batch]
+
+    @property
+    def events(self) -> int:
+        """How many events are timed."""
+        return sum(map(len, self.timed))
+
+
+def loads(trace: Path | None) -> tuple[Load, Load]:
+    """Return the same events twice: in batches of one tenant each, and of all five together.
+
+    ConfigurationError where the trace cannot be read or leaves a subscription without a row.
+    """
+    requests = [assign(row) for row in read_trace(trace)]
+    by_subscription: defaultdict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        by_subscription[request.subscription].append(request)
+    span = _span(requests)
+    tenants = [_batches(name, by_subscription[name], span) for name, _ in SUBSCRIPTIONS]
+    rounds = list(zip(*tenants, strict=True))
+    alone = [[batch for turn in part for batch in turn] for part in (rounds[:1], rounds[1:])]
+    mixed = [[_mixed(turn) for turn in part] for part in (rounds[:1], rounds[1:])]
+    return Load(*alone), Load(*mixed)
+
+
+def _span(requests: Sequence[Request]) -> Instant:
+    times = [request.row.time for request in requests]
+    return max(times) - min(times) + SECOND if times else SECOND
+
+
+def _batches(name: str, requests: Sequence[Request], span: Instant) -> list[Batch]:
+    """Return a tenant's batches: its rows in order, and again with new ids right after the last."""
+    if not requests:
+        raise ConfigurationError(f"trace: has no row for subscription {name}: take a longer one")
+    wanted = (ROUNDS + 1) * BATCH_SIZE
+    bodies = [
+        body(
+            request,
+            demo_time(request.row) + number // len(requests) * span,
+            f"bench-{number // len(requests):02d}",
+        )
+        for number, request in enumerate(islice(cycle(requests), wanted))
+    ]
+    return [list(batch) for batch in batched(bodies, BATCH_SIZE, strict=True)]
+
+
+def _mixed(batches: Sequence[Batch]) -> Batch:
+    """Return one batch of all tenants in turns."""
+    return [body for turn in zip(*batches, strict=True) for body in turn]

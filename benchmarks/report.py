@@ -1,0 +1,117 @@
+"""What a run found: figures beside their goals, as tables and as JSON."""
+
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from benchmarks.timing import REPEATS, Measured
+from metering.cli.output import print_table, stdout
+
+#: By short name: the event rate as a share of that of validation alone, at least.
+COUNTING_GOALS: Final = {"core": 0.4, "durable": 0.3, "durable_mixed": 0.3}
+#: How many times as long as metering a library takes to rate one request, at least.
+RATING_GOAL: Final = 25.0
+
+_METERING: Final = "metering"
+_VALIDATION: Final = "validation"
+
+
+class Line(NamedTuple):
+    """One measurement; `ratio` is its event rate beside validation's, or its time beside ours."""
+
+    measured: Measured
+    ratio: float
+    goal: float | None
+
+
+class Report(NamedTuple):
+    """A whole run."""
+
+    counting: dict[str, Line]
+    rating: dict[str, Line]
+    missing: Sequence[str]
+    """Packages that rating could not be compared with."""
+
+
+def report(
+    counting: Mapping[str, Measured], rating: Mapping[str, Measured], missing: Sequence[str]
+) -> Report:
+    """Return the figures with their ratios and goals."""
+    validation, ours = counting[_VALIDATION], rating[_METERING]
+    return Report(
+        {
+            key: Line(found, found.rate / validation.rate, COUNTING_GOALS.get(key))
+            for key, found in counting.items()
+        },
+        {
+            key: Line(
+                found,
+                found.microseconds / ours.microseconds,
+                None if key == _METERING else RATING_GOAL,
+            )
+            for key, found in rating.items()
+        },
+        missing,
+    )
+
+
+def as_json(found: Report) -> dict[str, object]:
+    """Return a report as a JSON value."""
+    return {
+        "machine": machine(),
+        "passes": REPEATS,
+        "counting": {key: _line_json(line) for key, line in found.counting.items()},
+        "rating": {key: _line_json(line) for key, line in found.rating.items()},
+        "not_installed": list(found.missing),
+    }
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures were measured on."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _line_json(line: Line) -> dict[str, object]:
+    return {
+        "name": line.measured.name.strip(),
+        "batch": line.measured.batch,
+        "events": line.measured.events,
+        "events_per_second": round(line.measured.rate),
+        "microseconds_per_event": round(line.measured.microseconds, 3),
+        "ratio": round(line.ratio, 3),
+        "goal": line.goal,
+    }
+
+
+def print_report(found: Report) -> None:
+    """Print a report for people."""
+    on = ", ".join(f"{key} {value}" for key, value in machine().items())
+    stdout().print(f"best of {REPEATS} passes, one core; {on}")
+    columns = ("", "batch", "events/s", "us an event", "ratio", "goal", "")
+    lines = found.counting.values()
+    print_table("Counting: event rate beside validation alone", columns, _rows(lines, 2), left=2)
+    columns = ("", "batch", "requests/s", "us a request", "times as long", "goal", "")
+    lines = found.rating.values()
+    print_table("Rating: time of one request beside ours", columns, _rows(lines, 1), left=2)
+    for package in found.missing:
+        stdout().print(f"{package}: not installed")
+
+
+def _rows(lines: Iterable[Line], decimals: int) -> list[list[str]]:
+    return [
+        [
+            line.measured.name,
+            line.measured.batch,
+            f"{line.measured.rate:,.0f}",
+            f"{line.measured.microseconds:.2f}",
+            f"{line.ratio:.{decimals}f}",
+            "" if line.goal is None else f"at least {line.goal:g}",
+            "" if line.goal is None else ("met" if line.ratio >= line.goal else "missed"),
+        ]
+        for line in lines
+    ]

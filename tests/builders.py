@@ -1,0 +1,134 @@
+"""Events, usages and books in the shape that tests need them, with every part replaceable."""
+
+import json
+from typing import Any
+
+from metering.core.buckets import Buckets, from_names
+from metering.core.evidence import Evidence
+from metering.core.instants import Instant, parse_instant
+from metering.core.plan import Plan
+from metering.core.price_book import PriceBook, read_price_file
+from metering.core.usage import Dimensions, Usage
+
+NOW: Instant = parse_instant("2026-11-20T12:00:00Z")
+AT: Instant = parse_instant("2026-11-20T11:45:00Z")
+"""When requests are made unless a test says otherwise: in the middle of a slot."""
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Return a final chat event; `data__x=` changes a field of data, `x=` one of the envelope.
+
+    A change to `...` removes the field.
+    """
+    made: dict[str, Any] = {
+        "specversion": "1.0",
+        "type": "llm.usage.v1",
+        "source": "/apim/test",
+        "id": "r-1",
+        "time": "2026-11-20T11:45:00Z",
+        "subject": "sub-1",
+        "data": {
+            "model": "gpt-4o-2024-11-20",
+            "deployment": "gpt-4o",
+            "deployment_type": "global",
+            "status": 200,
+            "tokens": "final",
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+        },
+    }
+    for name, value in changes.items():
+        part, field = (made["data"], name[6:]) if name.startswith("data__") else (made, name)
+        if value is ...:
+            del part[field]
+        else:
+            part[field] = value
+    return made
+
+
+def body(**changes: Any) -> bytes:
+    """Return the body of such an event."""
+    return json.dumps(event(**changes)).encode()
+
+
+def dimensions(**changes: Any) -> Dimensions:
+    """Return the dimensions of a final chat request."""
+    made = Dimensions(
+        type="llm.usage.v1",
+        source="/apim/test",
+        subject="sub-1",
+        status=200,
+        model="gpt-4o",
+        requested_model=None,
+        provider=None,
+        product=None,
+        api=None,
+        operation=None,
+        deployment=None,
+        deployment_type=None,
+        region=None,
+        service_tier=None,
+        backend=None,
+        spillover=None,
+        streamed=None,
+        use_case=None,
+    )
+    return made._replace(**changes)
+
+
+def usage(  # noqa: PLR0913, each is a part that tests vary
+    id_: str = "r-1",
+    *,
+    digest: str = "d1",
+    evidence: Evidence = Evidence.FULL,
+    time: Instant = AT,
+    arrival: Instant = NOW,
+    end_user: str | None = None,
+    buckets: Buckets | None = None,
+    **dimension_changes: Any,
+) -> Usage:
+    """Return a usage; 1,000 input and 100 output tokens of gpt-4o unless told otherwise."""
+    counts = from_names({"input": 1000, "output": 100}) if buckets is None else buckets
+    return Usage(
+        id_, digest, evidence, time, arrival, dimensions(**dimension_changes), end_user, counts
+    )
+
+
+def price_file(*rows: dict[str, Any], version: str = "v1", currency: str = "USD") -> bytes:
+    """Return a price file of rows; each takes what it does not say from `price_row`."""
+    return json.dumps(
+        {
+            "version": version,
+            "currency": currency,
+            "origin": {"source": "a test", "url": "", "retrieved": "2026-11-20", "via": ""},
+            "prices": [price_row(**row) for row in rows],
+        }
+    ).encode()
+
+
+def price_row(**changes: Any) -> dict[str, Any]:
+    """Return one row: gpt-4o, global, 2.50 in, 1.25 cached, 10 out per million."""
+    row: dict[str, Any] = {
+        "model": "gpt-4o",
+        "aliases": [],
+        "provider": "openai",
+        "channel": "microsoft",
+        "deployment_type": "global",
+        "region": None,
+        "service_tier": "standard",
+        "context_tier": None,
+        "effective_from": "2026-01-01T00:00:00Z",
+        "per_million_tokens": {"input": "2.5", "cached_read": "1.25", "output": "10"},
+        "meters": {},
+    }
+    row.update(changes)
+    return row
+
+
+def price_book(*rows: dict[str, Any]) -> PriceBook:
+    """Return a book of rows; without any, the one of `price_row`."""
+    return PriceBook(read_price_file("prices.json", price_file(*rows or ({},))))
+
+
+def plan(markup: str = "0", **changes: Any) -> Plan:
+    """Return a plan in USD."""
+    return Plan(id="test", markup=markup, **changes)
