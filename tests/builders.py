@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 from metering.core.buckets import Buckets, from_names
+from metering.core.commit import Rating
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant, parse_instant
+from metering.core.money import Amount
 from metering.core.plan import Plan
 from metering.core.price_book import PriceBook, read_price_file
+from metering.core.rating import Priced, Rate, rate_card, rate_usage
 from metering.core.usage import Dimensions, Usage
 
 NOW: Instant = parse_instant("2026-11-20T12:00:00Z")
@@ -75,7 +78,7 @@ def dimensions(**changes: Any) -> Dimensions:
     return made._replace(**changes)
 
 
-def usage(  # noqa: PLR0913, each is a part that tests vary
+def usage(
     id_: str = "r-1",
     *,
     digest: str = "d1",
@@ -132,3 +135,14 @@ def price_book(*rows: dict[str, Any]) -> PriceBook:
 def plan(markup: str = "0", **changes: Any) -> Plan:
     """Return a plan in USD."""
     return Plan(id="test", markup=markup, **changes)
+
+
+def rating(book: PriceBook | None = None, markup: str = "0") -> Rating:
+    """Return a rating under one plan, as if every model were deployed globally."""
+    prices = book or price_book()
+
+    def rate(request: Usage, at: Instant) -> tuple[Rate, Amount | None]:
+        priced = Priced(request.dimensions.model, None, None, None)
+        return rate_usage(rate_card(prices, plan(markup), priced, at), request.buckets)
+
+    return rate

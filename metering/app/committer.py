@@ -93,7 +93,8 @@ class Committer:
                 commit = await self._insist(ledger, usages, rate)
             except CommitTooLargeError:
                 if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
-                    raise
+                    reason = "one event takes more than a commit may hold"
+                    raise LedgerBroken(str(ledger), reason) from None
                 commit = None
         if commit is None:
             half = len(usages) // 2

@@ -40,11 +40,10 @@ class LedgerView:
             self._take(page)
 
     def advance(self, head: Head, etag: str, pages: Iterable[Page]) -> None:
-        """Take over what was just committed."""
+        """Take over what was just committed; the slots of its pages are remembered already."""
         self.head, self.etag = head, etag
         for page in pages:
-            if page.slot in self._slots:
-                self._take(page)
+            self._take(page)
 
     def known(self, slots: Iterable[Slot]) -> KnownBySlot:
         """Return the latest entries by event of these slots."""
@@ -60,8 +59,7 @@ class LedgerView:
 class Views:
     """The views of a process, least recently used forgotten first."""
 
-    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
-        self._max_entries = max_entries
+    def __init__(self) -> None:
         self._views: OrderedDict[LedgerId, LedgerView] = OrderedDict()
 
     def get(self, ledger: LedgerId) -> LedgerView | None:
@@ -83,6 +81,6 @@ class Views:
     def trim(self) -> None:
         """Forget the least recently used ledgers until the rest fits."""
         entries = sum(view.entries + _VIEW_WEIGHT for view in self._views.values())
-        while entries > self._max_entries and self._views:
+        while entries > MAX_ENTRIES:
             _, view = self._views.popitem(last=False)
             entries -= view.entries + _VIEW_WEIGHT

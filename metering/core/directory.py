@@ -7,8 +7,10 @@ follow from its own subject and time alone, so a re-delivery a month later finds
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
+
+from pydantic import ValidationError
 
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, format_instant
@@ -207,15 +209,7 @@ def read_plan(source: str, content: object) -> Plan:
     """Return a plan from parsed YAML or JSON; ConfigurationError names the file and the field."""
     try:
         return Plan.model_validate(content)
-    except ValueError as error:
-        details = getattr(error, "errors", list)
-        first: Sequence[object] = details() if callable(details) else []
-        raise ConfigurationError(f"{source}: {_complaint(first)}") from None
-
-
-def _complaint(details: Sequence[object]) -> str:
-    first = details[0] if details else {}
-    if not isinstance(first, dict):
-        return "is not a plan"
-    place = ".".join(str(part) for part in first.get("loc", ()))
-    return f"{place or 'plan'}: {first.get('msg')}"
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{source}: {place or 'plan'}: {first['msg']}") from None

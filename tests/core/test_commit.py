@@ -14,24 +14,20 @@ from metering.core.entry import Kind, Reference
 from metering.core.evidence import Evidence
 from metering.core.head import Head, Holds, fold
 from metering.core.instants import DAY, HOUR, Instant, parse_instant
-from metering.core.money import Amount, format_amount
+from metering.core.money import format_amount
 from metering.core.page import MAX_ENTRIES
 from metering.core.periods import LedgerId, month_of
 from metering.core.proof import Proof
-from metering.core.rating import Priced, Rate, rate_card, rate_usage
 from metering.core.slots import SLOT, slot_of
 from metering.core.usage import Usage
-from tests.builders import AT, NOW, plan, price_book, usage
+from tests.builders import AT, NOW, rating, usage
 
 LEDGER = LedgerId("acme", month_of(AT).start)
 BEFORE = LedgerId("acme", month_of(LEDGER.start - 1).start)
-BOOK = price_book()
 DETAILED = from_names({"input": 488, "cached_read": 512, "output": 100})
 
 
-def rate(request: Usage, at: Instant) -> tuple[Rate, Amount | None]:
-    priced = Priced(request.dimensions.model, None, None, None)
-    return rate_usage(rate_card(BOOK, plan(), priced, at), request.buckets)
+rate = rating()
 
 
 class Ledger:

@@ -114,7 +114,7 @@ def test_a_faulty_row_is_refused_with_its_file_and_place(
 
 
 def test_a_file_that_is_not_json_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="book.json: Invalid JSON|book.json: "):
+    with pytest.raises(ConfigurationError, match="book.json: .*Invalid JSON"):
         read_price_file("book.json", b"prices: []")
 
 
@@ -159,5 +159,3 @@ def test_the_committed_book_prices_at_least_eight_models_in_every_way_they_are_s
     assert {"global", "data_zone", "regional"} <= {row.deployment_type for row in rows}
     assert {"standard", "batch"} <= {row.service_tier for row in rows}
     assert any(row.prices[INDEX["cached_read"]] for row in rows)
-
-

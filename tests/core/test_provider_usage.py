@@ -149,7 +149,11 @@ SHAPES: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         },
         {"input": 5, "output": 20, "reasoning": 10},
     ),
-    ("Anthropic without caches", {"input_tokens": 9, "output_tokens": 4}, {"input": 9, "output": 4}),
+    (
+        "Anthropic without caches",
+        {"input_tokens": 9, "output_tokens": 4},
+        {"input": 9, "output": 4},
+    ),
     ("nothing used", {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, {}),
 ]
 

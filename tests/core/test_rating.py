@@ -9,7 +9,15 @@ from metering.core.buckets import BUCKETS, Buckets, from_names
 from metering.core.instants import parse_instant
 from metering.core.money import format_amount
 from metering.core.plan import Plan
-from metering.core.rating import Priced, Rate, RateCard, amount_of, rate_card, rate_usage, unit_price
+from metering.core.rating import (
+    Priced,
+    Rate,
+    RateCard,
+    amount_of,
+    rate_card,
+    rate_usage,
+    unit_price,
+)
 from tests.builders import AT, plan, price_book
 
 GPT_4O = Priced("gpt-4o", "global", None, "standard")
@@ -167,7 +175,7 @@ def test_amounts_add_up_whatever_the_counts(first: Buckets, second: Buckets) -> 
 
 @given(counts)
 def test_the_fast_way_and_the_plain_sum_give_the_same_amount(buckets: Buckets) -> None:
-    every = {name: "123456.123456" for name in BUCKETS}
+    every = dict.fromkeys(BUCKETS, "123456.123456")
     rates = rate_card(price_book({"per_million_tokens": every}), plan("0.654321"), GPT_4O, AT)
     rate, found = rate_usage(rates, buckets)
     assert found == amount_of(rate, buckets)
@@ -184,3 +192,8 @@ def test_a_markup_of_zero_is_the_list_price(buckets: Buckets) -> None:
 def test_a_markup_beyond_six_decimals_or_below_minus_one_is_refused(markup: str) -> None:
     with pytest.raises(ValueError, match="markup"):
         Plan(id="p", markup=markup)
+
+
+def test_a_recorded_rate_with_a_gap_gives_no_amount_for_tokens_in_it() -> None:
+    rate, _ = rate_usage(card(), COUNTS)
+    assert amount_of(rate, from_names({"cache_write": 1})) is None

@@ -1,0 +1,108 @@
+"""The embedded store's file: durable, patient with others, and clear about what is wrong."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metering.adapters.sqlite.database import SCHEMA_VERSION, Database
+from metering.core.errors import ConfigurationError, RetryableError
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(tmp_path / "deep" / "store.db", lock_patience_ms=100)
+    yield made
+    made.close()
+
+
+def count(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("SELECT count(*) FROM records").fetchone()
+    return int(number)
+
+
+def insert(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO records VALUES (1, 'plan', 'k', 'v', 0, 0)")
+
+
+async def test_the_folder_and_the_tables_are_made_on_first_use(
+    database: Database, tmp_path: Path
+) -> None:
+    assert not (tmp_path / "deep").exists()
+    assert await database.read(count) == 0
+
+
+async def test_a_write_is_durable_before_it_returns(database: Database) -> None:
+    assert await database.read(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (2,)
+    assert await database.read(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+
+
+async def test_a_write_that_fails_half_way_leaves_nothing(database: Database) -> None:
+    def half(connection: sqlite3.Connection) -> None:
+        insert(connection)
+        raise KeyError("half way")
+
+    with pytest.raises(KeyError):
+        await database.write(half)
+    assert await database.read(count) == 0
+
+
+async def test_a_closed_store_is_opened_again_by_the_next_call(database: Database) -> None:
+    await database.write(insert)
+    database.close()
+    assert await database.read(count) == 1
+
+
+async def test_a_store_that_another_process_keeps_locked_is_given_up_with_one_line(
+    database: Database, tmp_path: Path
+) -> None:
+    await database.read(count)
+    other = sqlite3.connect(tmp_path / "deep" / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RetryableError, match="store.db: still locked .* after 100 ms"):
+        await database.write(insert)
+    other.execute("ROLLBACK")
+    await database.write(insert)
+    other.close()
+
+
+async def test_a_full_disk_is_an_error_that_leaves_nothing(database: Database) -> None:
+    def limit(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    def much(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO records VALUES (1, 'plan', 'k', zeroblob(1000000), 0, 0)")
+
+    await database.read(limit)
+    with pytest.raises(RetryableError, match="store.db: database or disk is full"):
+        await database.write(much)
+    assert await database.read(count) == 0
+
+
+async def test_a_read_only_store_is_an_error(database: Database) -> None:
+    await database.read(count)
+    await database.read(lambda connection: connection.execute("PRAGMA query_only = 1"))
+    with pytest.raises(RetryableError, match="readonly"):
+        await database.write(insert)
+
+
+async def test_a_file_that_is_no_store_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a database " * 100)
+    with pytest.raises(ConfigurationError, match="notes.txt: file is not a database"):
+        await Database(path).read(count)
+
+
+async def test_a_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="store .*/file/store.db: "):
+        await Database(tmp_path / "file" / "store.db").read(count)
+
+
+async def test_a_store_of_a_newer_version_is_refused(database: Database) -> None:
+    newer = SCHEMA_VERSION + 1
+    await database.write(lambda connection: connection.execute(f"PRAGMA user_version = {newer}"))
+    database.close()
+    with pytest.raises(ConfigurationError, match=f"newer version .schema {newer}, this is"):
+        await database.read(count)

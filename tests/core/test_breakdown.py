@@ -1,0 +1,53 @@
+"""Breakdowns: groups add up to the balance, and a correction leaves the group it was in."""
+
+from metering.core.breakdown import GROUPS, Breakdown
+from metering.core.commit import Known, plan_commit
+from metering.core.entry import Reference
+from metering.core.evidence import Evidence
+from metering.core.head import Head
+from metering.core.instants import DAY
+from metering.core.money import format_amount
+from metering.core.page import Page
+from metering.core.periods import LedgerId, month_of
+from tests.builders import AT, NOW, price_book, rating, usage
+
+LEDGER = LedgerId("acme", month_of(AT).start)
+BOOK = price_book({"aliases": ["gpt-4o-2024-11-20"]})
+
+
+rate = rating(BOOK)
+
+
+def broken_down(pages: list[Page], *names: str) -> dict[tuple[str | None, ...], str]:
+    breakdown = Breakdown(names)
+    for page in pages:
+        breakdown.add(page)
+    return {row.group: format_amount(row.amount) for row in breakdown.rows()}
+
+
+def test_usage_is_grouped_by_day_and_dimension() -> None:
+    made = [
+        usage("a", use_case="chat", end_user="u"),
+        usage("b", use_case="chat"),
+        usage("c", time=AT - DAY, use_case=None),
+        usage("h", evidence=Evidence.HELD),
+    ]
+    pages = list(plan_commit(Head(LEDGER), {}, made, rate, NOW).pages)
+    assert broken_down(pages, "day", "use_case") == {
+        ("2026-11-19", None): "0.0035",
+        ("2026-11-20", "chat"): "0.007",
+    }
+    assert broken_down(pages, "end_user") == {(None,): "0.007", ("u",): "0.0035"}
+    for name in GROUPS:
+        assert sum(float(amount) for amount in broken_down(pages, name).values()) == 0.0105
+
+
+def test_a_correction_moves_a_request_from_its_old_group_to_its_new_one() -> None:
+    first = plan_commit(
+        Head(LEDGER), {}, [usage("a", evidence=Evidence.TOTALS, model="gpt-4o")], rate, NOW
+    )
+    page = first.pages[0]
+    known = {page.slot: {page.entries[0].key: Known(LEDGER, Reference(1, 0), page.entries[0])}}
+    better = usage("a", model="gpt-4o-2024-11-20")
+    second = plan_commit(first.head, known, [better], rate, NOW)
+    assert broken_down([*first.pages, *second.pages], "model") == {("gpt-4o-2024-11-20",): "0.0035"}

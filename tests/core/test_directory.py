@@ -1,0 +1,180 @@
+"""The directory: dated mappings that are appended to and never reach into the past."""
+
+import pytest
+
+from metering.core.directory import BEGINNING, Directory, Record, read_plan
+from metering.core.errors import ConfigurationError
+from metering.core.instants import DAY, parse_instant
+from metering.core.plan import DEFAULT_PLAN, Plan
+from tests.builders import NOW
+
+LATER = NOW + DAY
+MONTH = parse_instant("2026-12-01T00:00:00Z")
+
+
+def directory(*records: Record) -> Directory:
+    made = Directory()
+    made.apply(records)
+    return made
+
+
+def subject(name: str, tenant: str, effective: int = BEGINNING) -> Record:
+    return Record("subject", name, tenant, effective, NOW)
+
+
+def plan_record(plan: Plan, effective: int = BEGINNING) -> Record:
+    return Record("plan", plan.id, plan.model_dump_json(), effective, NOW)
+
+
+EURO = Plan(id="euro", currency="EUR")
+PLUS = Plan(id="plus", markup="0.15")
+
+
+def test_a_tenant_on_whom_nobody_decided_pays_list_prices() -> None:
+    found = directory(subject("sub-1", "acme")).assignment("sub-1", NOW)
+    assert found is not None
+    assert (found.tenant, found.plan) == ("acme", DEFAULT_PLAN)
+
+
+def test_an_unknown_subject_has_no_payer() -> None:
+    assert directory().assignment("sub-1", NOW) is None
+
+
+def test_a_subject_has_no_payer_before_its_first_mapping() -> None:
+    assert directory(subject("sub-1", "acme", NOW)).assignment("sub-1", NOW - 1) is None
+
+
+def test_a_move_takes_effect_at_its_instant_and_not_before() -> None:
+    moved = directory(subject("sub-1", "acme"), subject("sub-1", "globex", LATER))
+    before, after = moved.assignment("sub-1", LATER - 1), moved.assignment("sub-1", LATER)
+    assert before is not None
+    assert after is not None
+    assert (before.tenant, before.end) == ("acme", LATER)
+    assert (after.tenant, after.start) == ("globex", LATER)
+
+
+def test_a_plan_and_its_versions_take_effect_at_their_instants() -> None:
+    dearer = PLUS.model_copy(update={"markup": "0.2"})
+    made = directory(
+        subject("sub-1", "acme"),
+        plan_record(PLUS),
+        plan_record(dearer, LATER),
+        Record("tenant_plan", "acme", "plus", NOW, NOW),
+    )
+    assert made.plan_of("acme", NOW - 1)[0] == DEFAULT_PLAN
+    assert made.plan_of("acme", NOW) == (PLUS, NOW, LATER)
+    assert made.plan_of("acme", LATER)[0] == dearer
+
+
+def test_of_two_records_for_one_instant_the_later_one_holds() -> None:
+    made = directory(subject("sub-1", "acme"), subject("sub-1", "globex"))
+    found = made.assignment("sub-1", NOW)
+    assert found is not None
+    assert found.tenant == "globex"
+
+
+def test_a_first_mapping_may_reach_back_and_a_further_one_may_not() -> None:
+    assert directory().map_subject("sub-1", "acme", NOW, BEGINNING).effective == BEGINNING
+    known = directory(subject("sub-1", "acme"))
+    assert known.map_subject("sub-1", "globex", NOW, NOW).effective == NOW
+    with pytest.raises(ConfigurationError, match="no earlier than now"):
+        known.map_subject("sub-1", "globex", NOW, NOW - 1)
+
+
+def test_the_plan_of_a_known_tenant_never_changes_in_the_past() -> None:
+    known = directory(subject("sub-1", "acme"), plan_record(PLUS))
+    assert known.assign_plan("acme", "plus", NOW, NOW).value == "plus"
+    assert known.assign_plan("new", "plus", NOW, BEGINNING).effective == BEGINNING
+    with pytest.raises(ConfigurationError, match="the plan of tenant 'acme'.*no earlier"):
+        known.assign_plan("acme", "plus", NOW, NOW - 1)
+
+
+def test_a_known_plan_never_changes_in_the_past() -> None:
+    assert directory().define_plan(PLUS, NOW, BEGINNING).key == "plus"
+    with pytest.raises(ConfigurationError, match="plan 'plus'.*no earlier"):
+        directory(plan_record(PLUS)).define_plan(PLUS, NOW, NOW - 1)
+
+
+def test_a_currency_changes_only_at_the_start_of_a_period() -> None:
+    known = directory(subject("sub-1", "acme"), plan_record(EURO))
+    with pytest.raises(ConfigurationError, match="currency changes from USD to EUR"):
+        known.assign_plan("acme", "euro", NOW, LATER)
+    assert known.assign_plan("acme", "euro", NOW, MONTH).effective == MONTH
+    with pytest.raises(ConfigurationError, match="plan 'euro': the currency changes"):
+        known.define_plan(Plan(id="euro"), NOW, LATER)
+
+
+@pytest.mark.parametrize("name", ["", "a|b", "a b", "x" * 65, "ä"])
+def test_a_tenant_id_that_could_not_name_a_ledger_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="use 1 to 64"):
+        directory().map_subject("sub-1", name, NOW, NOW)
+    with pytest.raises(ConfigurationError, match="use 1 to 64"):
+        directory().assign_plan(name, "default", NOW, NOW)
+
+
+def test_an_empty_subscription_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="subscription: is empty"):
+        directory().map_subject("", "acme", NOW, NOW)
+
+
+def test_a_plan_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="plan 'gold' does not exist"):
+        directory().assign_plan("acme", "gold", NOW, NOW)
+
+
+def test_a_plan_that_is_not_yet_in_force_stops_the_rating_by_name() -> None:
+    made = directory(
+        plan_record(PLUS, LATER), Record("tenant_plan", "acme", "plus", BEGINNING, NOW)
+    )
+    with pytest.raises(ConfigurationError, match="plan 'plus' is not in force"):
+        made.plan_of("acme", NOW)
+
+
+def test_an_unknown_subject_becomes_a_tenant_of_its_own_name() -> None:
+    assert directory().automatic_tenant("sub-1") == "sub-1"
+
+
+def test_a_name_that_is_taken_or_no_tenant_id_gets_a_hash() -> None:
+    taken = directory(subject("sub-9", "sub-1"))
+    assert taken.automatic_tenant("sub-1").startswith("sub-1-")
+    colon, dash = taken.automatic_tenant("app:x"), taken.automatic_tenant("app-x")
+    assert colon.startswith("app-x-")
+    assert dash == "app-x"
+    assert len(taken.automatic_tenant("y" * 200)) == 64
+
+
+def test_subjects_and_tenants_are_listed_as_of_an_instant() -> None:
+    made = directory(
+        subject("sub-2", "acme"), subject("sub-1", "acme"), subject("sub-1", "globex", LATER)
+    )
+    assert made.tenants() == ["acme", "globex"]
+    assert made.subjects("acme", NOW) == ["sub-1", "sub-2"]
+    assert made.subjects("acme", LATER) == ["sub-2"]
+    assert [plan.id for plan in directory(plan_record(PLUS, LATER)).plans(NOW)] == ["default"]
+    assert made.version == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"id": "x", "markup": 0.1}, "p.yaml: markup: .*quoted decimal"),
+        ({"id": "x", "colour": "red"}, "p.yaml: colour: Extra inputs"),
+        ({"markup": "0"}, "p.yaml: id: Field required"),
+        ({"id": "x", "currency": "usd"}, "p.yaml: currency"),
+        ({"id": "x", "unpriced": "maybe"}, "p.yaml: unpriced"),
+        ([], "p.yaml: plan: "),
+    ],
+)
+def test_a_faulty_plan_is_refused_with_its_file_and_field(content: object, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        read_plan("p.yaml", content)
+
+
+def test_a_plan_reads_back_as_it_was_written() -> None:
+    assert read_plan("p.yaml", {"id": "plus", "markup": "0.150"}) == PLUS
+    assert Plan.model_validate_json(PLUS.model_dump_json()) == PLUS
+
+
+def test_a_plan_of_a_later_start_may_be_redefined_before_it() -> None:
+    known = directory(plan_record(EURO, MONTH))
+    assert known.define_plan(Plan(id="euro"), NOW, LATER).effective == LATER

@@ -1,0 +1,67 @@
+"""The head as stored: it reads back the same, and what is not one is refused by name."""
+
+import json
+from typing import Any
+
+import pytest
+
+from metering.core.commit import plan_commit
+from metering.core.errors import LedgerBroken
+from metering.core.evidence import Evidence
+from metering.core.head import Head
+from metering.core.head_document import read_head, write_head
+from metering.core.periods import LedgerId, month_of
+from tests.builders import AT, NOW, rating, usage
+
+LEDGER = LedgerId("acme", month_of(AT).start)
+
+
+rate = rating(markup="0.15")
+
+
+def head() -> Head:
+    made = [
+        usage("a"),
+        usage("b", model="gpt-99"),
+        usage("c", evidence=Evidence.HELD),
+        usage("d", digest="x"),
+        usage("d", digest="y"),
+        usage("a"),
+    ]
+    return plan_commit(Head(LEDGER), {}, made, rate, NOW).head
+
+
+def document() -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(write_head(head()))
+    return parsed
+
+
+def test_a_head_reads_back_as_it_was_written() -> None:
+    assert read_head(document()) == head()
+    assert read_head(json.loads(write_head(Head(LEDGER)))) == Head(LEDGER)
+
+
+def test_money_is_text_and_never_a_json_number() -> None:
+    line = next(line for line in document()["lines"] if line["model"] == "gpt-4o")
+    # two requests at 0.0035 x 1.15 = 0.004025: 0.00805 x 10^18
+    assert line["amount"] == "8050000000000000"
+    assert line["units"]["input"] == "2875000000000"
+
+
+def test_an_unpriced_line_has_no_amount() -> None:
+    line = next(line for line in document()["lines"] if line["model"] == "gpt-99")
+    assert line["amount"] is None
+    assert line["unpriced"] == 1
+
+
+def test_a_head_of_a_newer_schema_is_refused_by_name() -> None:
+    with pytest.raises(LedgerBroken, match="its head has schema 2, not 1"):
+        read_head({**document(), "schema": 2})
+
+
+@pytest.mark.parametrize("part", ["pages", "lines", "holds", "diagnostics"])
+def test_a_head_without_one_of_its_parts_is_refused(part: str) -> None:
+    wrong = document()
+    del wrong[part]
+    with pytest.raises(LedgerBroken, match="its head cannot be read"):
+        read_head(wrong)

@@ -1,0 +1,33 @@
+"""Importing any module does nothing: no environment is read, no socket or file is opened."""
+
+import subprocess
+import sys
+
+_IMPORT_EVERYTHING = """
+import os, pkgutil, socket, sqlite3
+os.environ.clear()
+
+def refuse(*_, **__):
+    raise AssertionError("I/O at import")
+
+import metering
+socket.socket.connect = refuse
+names = [m.name for m in pkgutil.walk_packages(metering.__path__, "metering.") if "__main__" not in m.name]
+sqlite3.connect = refuse
+for name in names:
+    __import__(name)
+import function_app
+print(len(names))
+"""
+
+
+def test_every_module_imports_with_an_empty_environment_and_without_io() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORT_EVERYTHING],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) > 60

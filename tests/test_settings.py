@@ -1,0 +1,49 @@
+"""Settings: what the environment says, and which one is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from metering.config import read_settings
+from metering.core.errors import ConfigurationError
+from metering.core.instants import parse_instant
+
+
+def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:
+    settings = read_settings({})
+    assert settings.store_path == Path(".metering/metering.db")
+    assert settings.automatic_tenants
+    assert settings.fixed_now is None
+
+
+@pytest.mark.parametrize(
+    ("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("sqlite:////tmp/b.db", "/tmp/b.db")]
+)
+def test_a_store_is_a_relative_or_an_absolute_path(url: str, path: str) -> None:
+    assert read_settings({"METERING_STORE": url}).store_path == Path(path)
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:///", "/tmp/b.db", "postgres://x"])  # noqa: S108
+def test_what_is_no_store_is_refused_by_the_settings_name(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_STORE: "):
+        read_settings({"METERING_STORE": url})
+
+
+def test_a_tenants_file_is_the_whole_list_unless_told_otherwise() -> None:
+    given = {"METERING_TENANTS": "tenants.yaml"}
+    assert not read_settings(given).automatic_tenants
+    given["METERING_UNKNOWN_SUBSCRIPTION"] = "auto"
+    assert read_settings(given).automatic_tenants
+
+
+def test_without_a_file_unknown_subscriptions_can_be_refused() -> None:
+    assert not read_settings({"METERING_UNKNOWN_SUBSCRIPTION": "reject"}).automatic_tenants
+    with pytest.raises(ConfigurationError, match="neither auto nor reject"):
+        read_settings({"METERING_UNKNOWN_SUBSCRIPTION": "maybe"})
+
+
+def test_the_clock_can_be_set_to_an_instant() -> None:
+    now = "2026-11-20T12:00:00Z"
+    assert read_settings({"METERING_NOW": now}).fixed_now == parse_instant(now)
+    with pytest.raises(ConfigurationError, match="METERING_NOW: .*no time zone"):
+        read_settings({"METERING_NOW": "2026-11-20T12:00:00"})

@@ -1,0 +1,130 @@
+"""The function app as Microsoft's worker library sees it: its bindings, and batches through it."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from metering import bootstrap
+from metering.config import Settings
+from metering.core.evidence import Evidence
+from metering.core.instants import DAY
+from metering.core.money import format_amount
+from metering.core.periods import month_of
+from metering.local.hub import HubEvent
+from metering.local.system import app_dir
+from metering.local.worker import FunctionsWorker, InvocationFailed
+from metering.triggers import usage
+from tests.builders import AT, NOW, body
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
+    made = bootstrap.App(Settings(tmp_path / "store.db", fixed_now=NOW))
+    bootstrap.use(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def worker(app: bootstrap.App) -> FunctionsWorker:
+    assert app
+    return await FunctionsWorker.start(app_dir())
+
+
+def event(content: bytes, number: int = 0) -> HubEvent:
+    return HubEvent(content, "sub-1", number, str(number * 100), NOW)
+
+
+async def test_the_worker_library_indexes_every_function_with_its_bindings(
+    worker: FunctionsWorker,
+) -> None:
+    assert {name: list(found.bindings) for name, found in worker.functions.items()} == {
+        "ingest_usage": [
+            {
+                "direction": "IN",
+                "type": "eventHubTrigger",
+                "name": "events",
+                "eventHubName": "%USAGE_HUB%",
+                "connection": "UsageHub",
+                "cardinality": "MANY",
+                "consumerGroup": "%USAGE_CONSUMER_GROUP%",
+            }
+        ],
+        "expire_pending": [
+            {
+                "direction": "IN",
+                "type": "timerTrigger",
+                "name": "timer",
+                "schedule": "0 */5 * * * *",
+            }
+        ],
+    }
+
+
+async def test_a_batch_is_retried_for_ever(worker: FunctionsWorker) -> None:
+    retry = worker.functions["ingest_usage"].retry
+    assert retry is not None
+    assert (retry.max_retry_count, retry.minimum_interval_s, retry.maximum_interval_s) == (
+        -1,
+        1,
+        60,
+    )
+
+
+async def test_a_batch_through_the_worker_library_is_counted(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    batch = [event(body(id=f"r-{n}"), n) for n in range(3)]
+    await worker.invoke_event_hub("ingest_usage", batch, "2")
+    await worker.invoke_event_hub("ingest_usage", batch, "2", retry_count=1)
+    balance = await app.read.balance("sub-1", month_of(AT))
+    # three requests of 1,000 x 2.5 + 100 x 10 per million
+    assert format_amount(balance.amount) == "0.0105"
+    assert balance.head.diagnostics.duplicates == 3
+
+
+async def test_a_dead_letter_says_where_it_came_from(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    await worker.invoke_event_hub("ingest_usage", [event(b"nonsense", 7)], "2")
+    (letter,) = await app.dead_letters.list_dead_letters(10)
+    assert (letter.hub, letter.partition, letter.sequence) == ("usage", "2", 7)
+
+
+async def test_a_fault_of_the_store_fails_the_invocation_so_that_the_host_retries(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    app.settings.store_path.write_bytes(b"not a database " * 100)
+    with pytest.raises(InvocationFailed, match="not a database"):
+        await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
+
+
+async def test_an_invocation_raises_at_its_own_deadline(
+    worker: FunctionsWorker, app: bootstrap.App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
+    monkeypatch.setattr(usage, "DEADLINE_S", 0.05)
+    other = sqlite3.connect(app.settings.store_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(InvocationFailed, match="TimeoutError"):
+        await worker.invoke_event_hub("ingest_usage", [event(body(id="r-2"))], "0")
+    other.close()
+    await worker.invoke_event_hub("ingest_usage", [event(body(id="r-2"))], "0", retry_count=1)
+    assert (await app.read.balance("sub-1", month_of(AT))).total.requests == 2
+
+
+async def test_the_timer_settles_streams_whose_counts_never_came(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    pending = body(data__tokens="pending", data__usage=None)
+    await worker.invoke_event_hub("ingest_usage", [event(pending)], "0")
+    app.close()
+    bootstrap.use(bootstrap.App(app.settings._replace(fixed_now=NOW + 2 * DAY)))
+    await worker.invoke_timer("expire_pending")
+    later = bootstrap.current()
+    assert (await later.read.balance("sub-1", month_of(AT))).total.missing == 1
+    async for page in later.ledgers.pages((await later.verify.ledgers())[0], after=1):
+        assert page.entries[0].state.evidence is Evidence.MISSING
+    later.close()
