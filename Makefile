@@ -19,7 +19,7 @@ run: venv  ## Run the whole system on this machine with live traffic
 	@.venv/bin/metering run
 
 test: venv  ## Run all tests
-	@.venv/bin/pytest
+	@.venv/bin/pytest --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 lint: venv  ## Check style, types and layers
 	@.venv/bin/ruff format --check .

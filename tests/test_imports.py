@@ -12,10 +12,11 @@ def refuse(*_, **__):
 
 import metering
 socket.socket.connect = refuse
-names = [m.name for m in pkgutil.walk_packages(metering.__path__, "metering.") if "__main__" not in m.name]
 sqlite3.connect = refuse
+names = [module.name for module in pkgutil.walk_packages(metering.__path__, "metering.")]
 for name in names:
-    __import__(name)
+    if not name.endswith("__main__"):
+        __import__(name)
 import function_app
 print(len(names))
 """

@@ -17,7 +17,7 @@ def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> Non
 
 
 @pytest.mark.parametrize(
-    ("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("sqlite:////tmp/b.db", "/tmp/b.db")]
+    ("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("sqlite:////srv/b.db", "/srv/b.db")]
 )
 def test_a_store_is_a_relative_or_an_absolute_path(url: str, path: str) -> None:
     assert read_settings({"METERING_STORE": url}).store_path == Path(path)

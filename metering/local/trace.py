@@ -27,18 +27,20 @@ def read_trace(path: Path | None = None) -> list[TraceRow]:
         lines = source.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{source}: {error}") from None
-    rows = csv.DictReader(lines)
     try:
-        return [
+        rows = [
             TraceRow(
                 number,
                 parse_instant(row["TIMESTAMP"] + "Z"),
                 int(row["ContextTokens"]),
                 int(row["GeneratedTokens"]),
             )
-            for number, row in enumerate(rows)
+            for number, row in enumerate(csv.DictReader(lines))
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"{source}: not a trace of TIMESTAMP,ContextTokens,GeneratedTokens: {error!r}"
+            f"{source}: not a trace of TIMESTAMP,ContextTokens,GeneratedTokens: {error}"
         ) from None
+    if not rows:
+        raise ConfigurationError(f"{source}: not a trace: it has no rows")
+    return rows
