@@ -37,39 +37,43 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     when = app.clock.now() if moment is None else moment
     buckets = _buckets(usage)
     terms = DEFAULT_PLAN if plan is None else asyncio.run(_plan(app, plan, when))
-    card = rate_card(app.prices, terms, Priced(model, deployment_type, region, tier), when)
+    priced = Priced(model, deployment_type, region, tier)
+    card = rate_card(app.prices, terms, priced, when)
     rate, amount = rate_usage(card, buckets)
     if amount is None:
         why = _why_unpriced(card.rate, buckets, model)
         _print_unpriced(terms.currency, why, as_json=as_json)
         return
-    lines = [
-        _line(rate, position, buckets[position])
-        for position in range(len(BUCKETS))
-        if buckets[position]
-    ]
+    _print_priced(terms.currency, rate, buckets, format_amount(amount), as_json=as_json)
+
+
+def _print_priced(
+    currency: str, rate: Rate, buckets: Buckets, amount: str, *, as_json: bool
+) -> None:
+    multiplier = format_fixed(rate.multiplier, MULTIPLIER_DECIMALS)
+    lines = [_line(rate, place, tokens) for place, tokens in enumerate(buckets) if tokens]
     if as_json:
         print_json(
             {
                 "priced": True,
-                "currency": terms.currency,
-                "amount": format_amount(amount),
+                "currency": currency,
+                "amount": amount,
                 "price_version": rate.version,
                 "price_row": rate.row,
-                "multiplier": format_fixed(rate.multiplier, MULTIPLIER_DECIMALS),
+                "multiplier": multiplier,
                 "lines": lines,
             }
         )
         return
     print_table(
-        f"{rate.row} ({rate.version}), times {format_fixed(rate.multiplier, MULTIPLIER_DECIMALS)}",
+        f"{rate.row} ({rate.version}), times {multiplier}",
         ["bucket", "tokens", "unit price", "amount"],
         [
-            [str(line["bucket"]), count(line["quantity"]), line["unit_price"], line["amount"]]
+            [line["bucket"], count(line["quantity"]), line["unit_price"], line["amount"]]
             for line in lines
         ],
     )
-    stdout().print(f"{format_amount(amount)} {terms.currency}")
+    stdout().print(f"{amount} {currency}")
 
 
 def _buckets(usage: str) -> Buckets:

@@ -10,8 +10,7 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.cli.options import Tenant, instant
 from metering.cli.output import AsJson, print_json, print_table, stdout
-from metering.core.directory import read_plan
-from metering.core.plan import Plan
+from metering.core.plan import Plan, read_plan
 from metering.core.tenants_file import read_tenants_file
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and the subscriptions they pay for.")

@@ -10,8 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, format_instant
 from metering.core.periods import month_of
@@ -203,13 +201,3 @@ def _refuse_mixed_currency(what: str, old: Plan, new: Plan, effective: Instant) 
             f"{what}: the currency changes from {old.currency} to {new.currency}: only at the start"
             " of a period"
         )
-
-
-def read_plan(source: str, content: object) -> Plan:
-    """Return a plan from parsed YAML or JSON; ConfigurationError names the file and the field."""
-    try:
-        return Plan.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{source}: {place or 'plan'}: {first['msg']}") from None

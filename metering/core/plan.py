@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from metering.core.money import MULTIPLIER_DECIMALS, format_fixed, parse_fixed
+from metering.core.validation import validated
 
 #: The list price unchanged, as a multiplier.
 ONE: int = 10**MULTIPLIER_DECIMALS
@@ -35,3 +36,8 @@ class Plan(BaseModel):
 
 DEFAULT_PLAN = Plan(id="default")
 """List prices in USD: what a tenant pays on whom nobody decided anything."""
+
+
+def read_plan(source: str, content: object) -> Plan:
+    """Return a plan from parsed YAML or JSON; ConfigurationError names the file and the field."""
+    return validated(Plan, source, content)

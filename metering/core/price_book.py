@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from metering.core.buckets import BUCKETS, INDEX, BucketName
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
 from metering.core.money import PRICE_DECIMALS, parse_fixed
+from metering.core.validation import validated
 
 #: Prices are published per million tokens, so six decimals there are twelve a token.
 PER_MILLION_DECIMALS: Final = PRICE_DECIMALS - 6
@@ -156,12 +157,7 @@ def read_price_file(name: str, content: bytes) -> list[tuple[str, PriceRow]]:
     `name` is the file's, for the message. Prices are quoted decimal strings in currency units per
     million tokens with at most six decimals; ConfigurationError names the place of anything else.
     """
-    try:
-        file = _File.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{name}: {place}: {first['msg']}") from None
+    file = validated(_File, name, content)
     named: list[tuple[str, PriceRow]] = []
     for line in file.prices:
         if (line.context_tier is None) != (line.context_above_tokens is None):

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from metering.core.errors import ConfigurationError
 from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.validation import validated
 
 type _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -34,12 +35,7 @@ def read_tenants_file(source: str, content: object) -> TenantsFile:
 
     ConfigurationError names the file and the field, and a subscription that two tenants claim.
     """
-    try:
-        file = TenantsFile.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{source}: {place or 'file'}: {first['msg']}") from None
+    file = validated(TenantsFile, source, content)
     payer: dict[str, str] = {}
     for tenant in file.tenants:
         for subscription in tenant.subscriptions:

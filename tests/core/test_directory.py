@@ -2,10 +2,10 @@
 
 import pytest
 
-from metering.core.directory import BEGINNING, Directory, Record, read_plan
+from metering.core.directory import BEGINNING, Directory, Record
 from metering.core.errors import ConfigurationError
 from metering.core.instants import DAY, parse_instant
-from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.plan import DEFAULT_PLAN, Plan, read_plan
 from tests.builders import NOW
 
 LATER = NOW + DAY
@@ -162,7 +162,7 @@ def test_subjects_and_tenants_are_listed_as_of_an_instant() -> None:
         ({"markup": "0"}, "p.yaml: id: Field required"),
         ({"id": "x", "currency": "usd"}, "p.yaml: currency"),
         ({"id": "x", "unpriced": "maybe"}, "p.yaml: unpriced"),
-        ([], "p.yaml: plan: "),
+        ([], "p.yaml: file: "),
     ],
 )
 def test_a_faulty_plan_is_refused_with_its_file_and_field(content: object, complaint: str) -> None:

@@ -1,0 +1,20 @@
+"""Validation of what operators write: one line that names the file and the field."""
+
+from pydantic import BaseModel, ValidationError
+
+from metering.core.errors import ConfigurationError
+
+
+def validated[M: BaseModel](model: type[M], source: str, content: object) -> M:
+    """Return content (parsed YAML or JSON, or JSON as bytes) as a model.
+
+    `source` is the file's name. ConfigurationError names it, the first field that is wrong, and why.
+    """
+    try:
+        if isinstance(content, bytes):
+            return model.model_validate_json(content)
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise ConfigurationError(f"{source}: {place}: {first['msg']}") from None
