@@ -1,6 +1,8 @@
 """Wiring: the one place that names concrete adapters. Everything is built on first use."""
 
+from collections.abc import Awaitable, Callable
 from functools import cached_property
+from typing import Final, NamedTuple
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
@@ -11,19 +13,68 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.telemetry import LogAlerts
 from metering.app.committer import Committer
+from metering.app.dead_letters import DeadLetters
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
-from metering.config import Settings, read_settings
+from metering.config import CosmosStore, Settings, SqliteStore, read_settings
 from metering.core.price_book import PriceBook
 from metering.core.tenants_file import TenantsFile, read_tenants_file
-from metering.ports import Clock, DeadLetterStore
+from metering.ports import Clock, DeadLetterStore, LedgerStore, PendingStore, RegistryStore
 
-#: On one machine reading is cheap: a process verifies this many of a ledger's last pages when it
-#: first touches it. (On Cosmos DB each page read costs; there it is the last one.)
-CHECKED_PAGES = 64
+#: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
+#: on one machine and costs request units on Cosmos DB.
+_CHECKED_PAGES_SQLITE: Final = 64
+_CHECKED_PAGES_COSMOS: Final = 1
+
+
+class Stores(NamedTuple):
+    """One store behind all its ports."""
+
+    ledgers: LedgerStore
+    registry: RegistryStore
+    dead_letters: DeadLetterStore
+    pending: PendingStore
+    checked_pages: int
+    close: Callable[[], Awaitable[None]]
+    prepare: Callable[[], Awaitable[list[str]]]
+    """Makes what the store needs before its first use, and says what it did."""
+
+
+def _sqlite_stores(store: SqliteStore) -> Stores:
+    database = Database(store.path)
+    return Stores(
+        SqliteLedgers(database),
+        SqliteRegistry(database),
+        SqliteDeadLetters(database),
+        SqlitePending(database),
+        _CHECKED_PAGES_SQLITE,
+        database.close,
+        database.prepare,
+    )
+
+
+def _cosmos_stores(store: CosmosStore) -> Stores:
+    # The SDK takes a third of a second to import: only those who use it wait for it.
+    from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
+    from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
+    from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
+    from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
+    from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
+    from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
+
+    account = CosmosAccount(store.endpoint, store.database, store.key)
+    return Stores(
+        CosmosLedgers(account),
+        CosmosRegistry(account),
+        CosmosDeadLetters(account),
+        CosmosPending(account),
+        _CHECKED_PAGES_COSMOS,
+        account.close,
+        lambda: prepare(account),
+    )
 
 
 class App:
@@ -44,22 +95,17 @@ class App:
         return committed_prices()
 
     @cached_property
-    def _database(self) -> Database:
-        return Database(self.settings.store_path)
+    def stores(self) -> Stores:
+        """The store that METERING_STORE names, behind its ports."""
+        store = self.settings.store
+        if isinstance(store, CosmosStore):
+            return _cosmos_stores(store)
+        return _sqlite_stores(store)
 
-    @cached_property
-    def ledgers(self) -> SqliteLedgers:
+    @property
+    def ledgers(self) -> LedgerStore:
         """The ledgers."""
-        return SqliteLedgers(self._database)
-
-    @cached_property
-    def dead_letters(self) -> DeadLetterStore:
-        """Bodies set aside."""
-        return SqliteDeadLetters(self._database)
-
-    @cached_property
-    def _pending(self) -> SqlitePending:
-        return SqlitePending(self._database)
+        return self.stores.ledgers
 
     @cached_property
     def tenants_file(self) -> TenantsFile | None:
@@ -71,7 +117,7 @@ class App:
     def tenancy(self) -> Tenancy:
         """Who pays."""
         return Tenancy(
-            SqliteRegistry(self._database),
+            self.stores.registry,
             self.prices,
             self.clock,
             automatic=self.settings.automatic_tenants,
@@ -80,7 +126,7 @@ class App:
 
     @cached_property
     def _committer(self) -> Committer:
-        return Committer(self.ledgers, self.clock, checked_pages=CHECKED_PAGES)
+        return Committer(self.ledgers, self.clock, checked_pages=self.stores.checked_pages)
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -88,8 +134,8 @@ class App:
         return Ingest(
             tenancy=self.tenancy,
             committer=self._committer,
-            dead_letters=self.dead_letters,
-            pending=self._pending,
+            dead_letters=self.stores.dead_letters,
+            pending=self.stores.pending,
             clock=self.clock,
             alerts=LogAlerts(),
         )
@@ -98,7 +144,7 @@ class App:
     def expire_pending(self) -> ExpirePending:
         """Give up waiting for counts."""
         return ExpirePending(
-            pending=self._pending,
+            pending=self.stores.pending,
             tenancy=self.tenancy,
             committer=self._committer,
             clock=self.clock,
@@ -114,9 +160,15 @@ class App:
         """Prove ledgers."""
         return Verify(self.ledgers)
 
-    def close(self) -> None:
-        """Let go of what was opened."""
-        self._database.close()
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """Look at what was set aside, send it again, or drop it."""
+        return DeadLetters(self.stores.dead_letters, self.ingest)
+
+    async def close(self) -> None:
+        """Let go of what was opened; it is opened again when it is used again."""
+        if "stores" in self.__dict__:
+            await self.stores.close()
 
 
 _current: list[App] = []

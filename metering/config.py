@@ -1,6 +1,7 @@
 """Settings: read from the environment here and nowhere else, checked, each with its meaning."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,13 +11,31 @@ from metering.core.instants import Instant, parse_instant
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 _SQLITE: Final = "sqlite:///"
+_COSMOS: Final = re.compile(
+    r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
+)
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+
+
+class SqliteStore(NamedTuple):
+    """The embedded store: a file."""
+
+    path: Path
+
+
+class CosmosStore(NamedTuple):
+    """A Cosmos DB account and a database in it; a key only for an emulator on this machine."""
+
+    endpoint: str
+    database: str
+    key: str | None = None
 
 
 class Settings(NamedTuple):
     """What the environment says."""
 
-    store_path: Path
-    """METERING_STORE, as the path of the embedded store."""
+    store: SqliteStore | CosmosStore
+    """METERING_STORE."""
     tenants_file: Path | None = None
     """METERING_TENANTS: tenants, subscriptions and plans to take over at the start."""
     automatic_tenants: bool = True
@@ -29,27 +48,44 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings in the environment; ConfigurationError names the one that is wrong."""
     given = os.environ if environment is None else environment
     tenants = given.get("METERING_TENANTS")
+    store = _store(given.get("METERING_STORE", DEFAULT_STORE), given.get("METERING_COSMOS_KEY"))
+    fresh = isinstance(store, SqliteStore) and not tenants
     return Settings(
-        _store_path(given.get("METERING_STORE", DEFAULT_STORE)),
+        store,
         Path(tenants) if tenants else None,
-        _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), file_given=bool(tenants)),
+        _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
     )
 
 
-def _store_path(url: str) -> Path:
-    path = url.removeprefix(_SQLITE)
-    if not url.startswith(_SQLITE) or not path:
+def _store(url: str, key: str | None) -> SqliteStore | CosmosStore:
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        return SqliteStore(Path(url.removeprefix(_SQLITE)))
+    found = _COSMOS.fullmatch(url)
+    if found is None:
         raise ConfigurationError(
             f"METERING_STORE: {url!r} is not a store: write it like {DEFAULT_STORE}"
+            " or cosmos://account/database"
         )
-    return Path(path)
+    host, port, database = found["host"], found["port"], found["database"]
+    if port is None:
+        if key:
+            raise ConfigurationError(
+                "METERING_COSMOS_KEY: is for an emulator on this machine; in Azure the identity of"
+                " the app signs in"
+            )
+        return CosmosStore(f"https://{host}.documents.azure.com:443/", database)
+    if host not in _LOOPBACK:
+        raise ConfigurationError(f"METERING_STORE: {host!r} is no emulator on this machine")
+    if not key:
+        raise ConfigurationError("METERING_COSMOS_KEY: is not set; an emulator needs its key")
+    return CosmosStore(f"http://{host}:{port}", database, key)
 
 
-def _automatic(choice: str | None, *, file_given: bool) -> bool:
-    """Without a choice: a tenants file is the whole list, a fresh local store takes anybody."""
+def _automatic(choice: str | None, *, fresh: bool) -> bool:
+    """Without a choice, a fresh local store takes anybody; a tenants file is the whole list."""
     if not choice:
-        return not file_given
+        return fresh
     if choice not in {"auto", "reject"}:
         raise ConfigurationError(
             f"METERING_UNKNOWN_SUBSCRIPTION: {choice!r} is neither auto nor reject"

@@ -101,6 +101,14 @@ class DeadLetterStore(Protocol):
         """Return the latest `limit`, newest first."""
         ...
 
+    async def find_dead_letters(self, prefix: str) -> list[DeadLetter]:
+        """Return those whose id begins so."""
+        ...
+
+    async def remove_dead_letters(self, ids: Sequence[str]) -> None:
+        """Forget these; one that is gone already is no error."""
+        ...
+
     async def count_dead_letters(self) -> dict[str, int]:
         """Return how many there are by code."""
         ...

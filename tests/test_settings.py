@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from metering.config import read_settings
+from metering.config import CosmosStore, SqliteStore, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.instants import parse_instant
 
 
 def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:
     settings = read_settings({})
-    assert settings.store_path == Path(".metering/metering.db")
+    assert settings.store == SqliteStore(Path(".metering/metering.db"))
     assert settings.automatic_tenants
     assert settings.fixed_now is None
 
@@ -20,7 +20,7 @@ def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> Non
     ("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("sqlite:////srv/b.db", "/srv/b.db")]
 )
 def test_a_store_is_a_relative_or_an_absolute_path(url: str, path: str) -> None:
-    assert read_settings({"METERING_STORE": url}).store_path == Path(path)
+    assert read_settings({"METERING_STORE": url}).store == SqliteStore(Path(path))
 
 
 @pytest.mark.parametrize("url", ["", "sqlite:///", "/tmp/b.db", "postgres://x"])  # noqa: S108
@@ -47,3 +47,27 @@ def test_the_clock_can_be_set_to_an_instant() -> None:
     assert read_settings({"METERING_NOW": now}).fixed_now == parse_instant(now)
     with pytest.raises(ConfigurationError, match="METERING_NOW: .*no time zone"):
         read_settings({"METERING_NOW": "2026-11-20T12:00:00"})
+
+
+def test_a_cosmos_account_is_named_by_account_and_database() -> None:
+    store = read_settings({"METERING_STORE": "cosmos://contoso-metering/metering"}).store
+    assert store == CosmosStore("https://contoso-metering.documents.azure.com:443/", "metering")
+
+
+def test_unknown_subscriptions_are_refused_on_cosmos_unless_told_otherwise() -> None:
+    given = {"METERING_STORE": "cosmos://contoso/metering"}
+    assert not read_settings(given).automatic_tenants
+
+
+def test_an_emulator_on_this_machine_is_named_by_host_and_port_and_needs_its_key() -> None:
+    given = {"METERING_STORE": "cosmos://localhost:8081/metering", "METERING_COSMOS_KEY": "k"}
+    assert read_settings(given).store == CosmosStore("http://localhost:8081", "metering", "k")
+    with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY: is not set"):
+        read_settings({"METERING_STORE": "cosmos://localhost:8081/metering"})
+
+
+def test_a_key_or_plain_http_never_goes_to_another_machine() -> None:
+    with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY: is for an emulator"):
+        read_settings({"METERING_STORE": "cosmos://contoso/metering", "METERING_COSMOS_KEY": "k"})
+    with pytest.raises(ConfigurationError, match="no emulator on this machine"):
+        read_settings({"METERING_STORE": "cosmos://example.com:8081/m", "METERING_COSMOS_KEY": "k"})

@@ -7,11 +7,10 @@ from metering.app.tenancy import Tenancy
 from metering.core.buckets import NO_TOKENS
 from metering.core.errors import RejectedEvent
 from metering.core.evidence import Evidence
-from metering.core.instants import DAY
+from metering.core.pending import PATIENCE
 from metering.core.usage import UsageReader
 from metering.ports import Clock, PendingStore
 
-PATIENCE: Final = DAY
 #: Halves settled in one run of the timer; the next run takes the rest.
 MAX_HALVES: Final = 5_000
 

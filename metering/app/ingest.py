@@ -34,13 +34,18 @@ class Tally:
     accepted: int = 0
     duplicates: int = 0
     rejected: Mapping[Code, int] = field(default_factory=dict)
+    letters: frozenset[str] = field(default=frozenset(), compare=False)
+    """Ids of the dead letters that the rejected became."""
 
     def plus(self, other: "Tally") -> "Tally":
         """Return the sum of two tallies."""
         rejected = Counter(self.rejected)
         rejected.update(other.rejected)
         return Tally(
-            self.accepted + other.accepted, self.duplicates + other.duplicates, dict(rejected)
+            self.accepted + other.accepted,
+            self.duplicates + other.duplicates,
+            dict(rejected),
+            self.letters | other.letters,
         )
 
 
@@ -114,7 +119,8 @@ class Ingest:
             batch.letters.extend(letters)
         await self._dead_letters.put(batch.letters)
         codes = Counter(Code(letter.code) for letter in batch.letters)
-        return Tally(accepted, duplicates, dict(codes))
+        ids = frozenset(letter.id for letter in batch.letters)
+        return Tally(accepted, duplicates, dict(codes), ids)
 
     def _read(
         self, messages: Sequence[Message], now: Instant

@@ -1,13 +1,12 @@
 """`metering balance`, `metering usage` and `metering verify`: what is in the ledgers."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
 from metering import bootstrap
 from metering.app.verify import Verdict
-from metering.cli.options import PeriodName, Tenant, period_for
+from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import (
     AsJson,
     count,
@@ -30,15 +29,14 @@ def balance(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False) 
 
     Example:  metering balance acme --period 2026-11 --json
     """
-    found, of = asyncio.run(_balance(tenant, period))
+    found, of = with_app(lambda app: _balance(app, tenant, period))
     if as_json:
         print_json(balance_json(tenant, of, found))
     else:
         print_balance(tenant, of, found)
 
 
-async def _balance(tenant: str, name: str | None) -> tuple[Balance, Period]:
-    app = bootstrap.current()
+async def _balance(app: bootstrap.App, tenant: str, name: str | None) -> tuple[Balance, Period]:
     period = await period_for(app, tenant, name)
     return await app.read.balance(tenant, period), period
 
@@ -111,8 +109,7 @@ def usage(
             known = ", ".join(GROUPS)
             raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint="--group-by")
 
-    async def read() -> list[dict[str, object]]:
-        app = bootstrap.current()
+    async def read(app: bootstrap.App) -> list[dict[str, object]]:
         of = await period_for(app, tenant, period)
         rows = await app.read.usage(tenant, of, names)
         return [
@@ -120,7 +117,7 @@ def usage(
             for row in rows
         ]
 
-    found = asyncio.run(read())
+    found = with_app(read)
     if as_json:
         print_json(found)
         return
@@ -150,12 +147,11 @@ def verify(
     Example:  metering verify acme
     """
 
-    async def prove() -> list[Verdict]:
-        app = bootstrap.current()
+    async def prove(app: bootstrap.App) -> list[Verdict]:
         ledgers = await app.verify.ledgers(tenant)
         return [await app.verify.one(ledger) for ledger in ledgers]
 
-    verdicts = asyncio.run(prove())
+    verdicts = with_app(prove)
     if as_json:
         print_json([_verdict_json(verdict) for verdict in verdicts])
     else:

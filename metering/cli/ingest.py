@@ -1,6 +1,5 @@
 """`metering ingest`: a file of events into the ledgers."""
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from metering import bootstrap
 from metering.app.ingest import USAGE_HUB, Message, Tally
+from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_json, print_table, stderr
 from metering.core.directory import FOREVER
 from metering.core.errors import MeteringError
@@ -46,14 +46,13 @@ def ingest(
     """
     if hub != USAGE_HUB:
         raise typer.BadParameter(f"{hub!r} is not a hub: use {USAGE_HUB}", param_hint="--hub")
-    tally = asyncio.run(_ingest(file, as_json=as_json, stop_rule=stop_rule))
-    _report(tally, as_json=as_json)
+    tally = with_app(lambda app: _ingest(app, file, as_json=as_json, stop_rule=stop_rule))
+    report(tally, as_json=as_json)
     if tally.rejected:
         raise typer.Exit(1)
 
 
-async def _ingest(file: Path, *, as_json: bool, stop_rule: bool) -> Tally:
-    app = bootstrap.current()
+async def _ingest(app: bootstrap.App, file: Path, *, as_json: bool, stop_rule: bool) -> Tally:
     tally = Tally()
     name = str(file)
     with _opened(file) as stream, _progress(file) as progress:
@@ -65,7 +64,7 @@ async def _ingest(file: Path, *, as_json: bool, stop_rule: bool) -> Tally:
                 progress.advance(task, sum(len(message.body) + 1 for message in batch))
         except MeteringError:
             # What was committed before the fault stands; say so before the error does.
-            _report(tally, as_json=as_json)
+            report(tally, as_json=as_json)
             raise
     return tally
 
@@ -109,7 +108,8 @@ def _progress(file: Path) -> Progress:
     )
 
 
-def _report(tally: Tally, *, as_json: bool) -> None:
+def report(tally: Tally, *, as_json: bool) -> None:
+    """Print how events were answered."""
     rejected = {str(code): number for code, number in sorted(tally.rejected.items())}
     if as_json:
         print_json(

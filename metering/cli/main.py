@@ -9,6 +9,7 @@ import typer
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.ingest import ingest
+from metering.cli.init import init
 from metering.cli.normalize import normalize
 from metering.cli.output import print_error
 from metering.cli.prices import prices
@@ -26,7 +27,7 @@ app = typer.Typer(
     help="Exact, exactly-once metering and billing of LLM usage."
     " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
 )
-for command in (demo, run, ingest, balance, usage, verify, quote, normalize):
+for command in (demo, run, init, ingest, balance, usage, verify, quote, normalize):
     app.command()(command)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")

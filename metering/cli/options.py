@@ -1,5 +1,7 @@
 """Arguments that several commands share."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
@@ -14,6 +16,19 @@ PeriodName = Annotated[
     str | None,
     typer.Option("--period", help="A month like 2026-11. Default: the last one with usage."),
 ]
+
+
+def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
+    """Run `work` on the app of this process and close what it opened."""
+
+    async def run() -> T:
+        app = bootstrap.current()
+        try:
+            return await work(app)
+        finally:
+            await app.close()
+
+    return asyncio.run(run())
 
 
 async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:

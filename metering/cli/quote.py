@@ -1,6 +1,5 @@
 """`metering quote`: what one request costs, line by line."""
 
-import asyncio
 import json
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli.normalize import provider_usage
-from metering.cli.options import instant
+from metering.cli.options import instant, with_app
 from metering.cli.output import AsJson, count, print_json, print_table, stdout
 from metering.core.buckets import BUCKETS, Buckets
 from metering.core.errors import ConfigurationError, RejectedEvent
@@ -36,7 +35,7 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     moment = instant(at, "--at")
     when = app.clock.now() if moment is None else moment
     buckets = _buckets(usage)
-    terms = DEFAULT_PLAN if plan is None else asyncio.run(_plan(app, plan, when))
+    terms = DEFAULT_PLAN if plan is None else with_app(lambda app: _plan(app, plan, when))
     priced = Priced(model, deployment_type, region, tier)
     card = rate_card(app.prices, terms, priced, when)
     rate, amount = rate_usage(card, buckets)

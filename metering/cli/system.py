@@ -23,7 +23,7 @@ from metering.cli.output import (
     stdout,
     tokens,
 )
-from metering.config import read_settings
+from metering.config import SqliteStore, read_settings
 from metering.core.balance import Balance
 from metering.core.money import format_amount
 from metering.core.periods import month_of
@@ -155,8 +155,9 @@ async def _run(app: bootstrap.App, rate: float, seconds: float | None, trace: Pa
 
 async def _show(system: LocalSystem) -> None:
     console = stdout()
-    store = system.app.settings.store_path
-    console.print(f"Running on {escape(str(store))}. Press Ctrl-C to stop.", soft_wrap=True)
+    store = system.app.settings.store
+    name = store.path if isinstance(store, SqliteStore) else store.endpoint
+    console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
     if not console.is_terminal:
         while True:
             await asyncio.sleep(_PIPED_EVERY_S)

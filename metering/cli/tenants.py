@@ -1,6 +1,5 @@
 """`metering tenants` and `metering plans`: who pays, and under which terms."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from metering import bootstrap
 from metering.adapters.files import read_structured
-from metering.cli.options import Tenant, instant
+from metering.cli.options import Tenant, instant, with_app
 from metering.cli.output import AsJson, print_json, print_table, stdout
 from metering.core.plan import Plan, read_plan
 from metering.core.tenants_file import read_tenants_file
@@ -30,8 +29,7 @@ def list_tenants(as_json: AsJson = False) -> None:
     Example:  metering tenants list --json
     """
 
-    async def read() -> list[dict[str, Any]]:
-        app = bootstrap.current()
+    async def read(app: bootstrap.App) -> list[dict[str, Any]]:
         await app.tenancy.refresh()
         directory, now = app.tenancy.directory, app.clock.now()
         return [
@@ -43,7 +41,7 @@ def list_tenants(as_json: AsJson = False) -> None:
             for tenant in directory.tenants()
         ]
 
-    found = asyncio.run(read())
+    found = with_app(read)
     if as_json:
         print_json(found)
         return
@@ -71,15 +69,15 @@ def set_tenant(
     if plan is None and not subscription:
         raise typer.BadParameter("give --plan or --subscription")
 
-    async def apply() -> None:
-        tenancy = bootstrap.current().tenancy
+    async def apply(app: bootstrap.App) -> None:
+        tenancy = app.tenancy
         await tenancy.refresh()
         if plan is not None:
             await tenancy.assign_plan(tenant, plan, start)
         for subject in subscription or ():
             await tenancy.map_subject(subject, tenant, start)
 
-    asyncio.run(apply())
+    with_app(apply)
     stdout().print(f"tenant {tenant}: recorded")
 
 
@@ -90,7 +88,7 @@ def import_tenants(file: File) -> None:
     Example:  metering tenants import tenants.yaml
     """
     content = read_tenants_file(str(file), read_structured(file))
-    asyncio.run(bootstrap.current().tenancy.take_over(content))
+    with_app(lambda app: app.tenancy.take_over(content))
     stdout().print(f"{len(content.tenants)} tenants, {len(content.plans)} plans: recorded")
 
 
@@ -101,12 +99,11 @@ def list_plans(as_json: AsJson = False) -> None:
     Example:  metering plans list --json
     """
 
-    async def read() -> list[Plan]:
-        app = bootstrap.current()
+    async def read(app: bootstrap.App) -> list[Plan]:
         await app.tenancy.refresh()
         return app.tenancy.directory.plans(app.clock.now())
 
-    found = asyncio.run(read())
+    found = with_app(read)
     if as_json:
         print_json([plan.model_dump() for plan in found])
         return
@@ -123,10 +120,10 @@ def set_plan(file: File, effective: From = None) -> None:
     plan = read_plan(str(file), read_structured(file))
     start = instant(effective, "--from")
 
-    async def apply() -> None:
-        tenancy = bootstrap.current().tenancy
+    async def apply(app: bootstrap.App) -> None:
+        tenancy = app.tenancy
         await tenancy.refresh()
         await tenancy.define_plan(plan, start)
 
-    asyncio.run(apply())
+    with_app(apply)
     stdout().print(f"plan {plan.id}: recorded")

@@ -8,7 +8,7 @@ from metering.core.errors import ConfigurationError
 def validated[M: BaseModel](model: type[M], source: str, content: object) -> M:
     """Return content (parsed YAML or JSON, or JSON as bytes) as a model.
 
-    `source` is the file's name. ConfigurationError names it, the first field that is wrong, and why.
+    `source` is the file's name. ConfigurationError names it, the first wrong field, and why.
     """
     try:
         if isinstance(content, bytes):

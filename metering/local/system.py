@@ -10,6 +10,7 @@ import metering
 from metering import bootstrap
 from metering.adapters.clock import SystemClock
 from metering.app.ingest import USAGE_HUB
+from metering.config import Settings, SqliteStore
 from metering.core.instants import SECOND
 from metering.local.host import FunctionsHost
 from metering.local.hub import EmbeddedHub
@@ -36,9 +37,11 @@ def app_dir() -> Path:
     return Path(metering.__file__).parents[1]
 
 
-def hub_path(store: Path, purpose: str) -> Path:
-    """Return where the hub of a store is kept, e.g. `metering.run-hub.db` beside it."""
-    return store.with_name(f"{store.stem}.{purpose}-hub.db")
+def hub_path(settings: Settings, purpose: str) -> Path:
+    """Return where the hub of a store is kept, e.g. `metering.run-hub.db` beside its file."""
+    store = settings.store
+    near = store.path if isinstance(store, SqliteStore) else Path(".metering", store.database)
+    return near.with_name(f"{near.stem}.{purpose}-hub.db")
 
 
 @asynccontextmanager
@@ -53,7 +56,7 @@ async def local_system(
     bootstrap.use(app)
     await app.tenancy.refresh()
     worker = await FunctionsWorker.start(app_dir())
-    hub = EmbeddedHub(hub_path(app.settings.store_path, purpose), SystemClock().now)
+    hub = EmbeddedHub(hub_path(app.settings, purpose), SystemClock().now)
     host = FunctionsHost(
         worker,
         hub,
@@ -69,4 +72,4 @@ async def local_system(
         with suppress(asyncio.CancelledError):
             await running
         hub.close()
-        app.close()
+        await app.close()

@@ -1,7 +1,7 @@
 """The embedded store's file: durable, patient with others, and clear about what is wrong."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,10 @@ from metering.core.errors import ConfigurationError, RetryableError
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
     made = Database(tmp_path / "deep" / "store.db", lock_patience_ms=100)
     yield made
-    made.close()
+    await made.close()
 
 
 def count(connection: sqlite3.Connection) -> int:
@@ -50,7 +50,7 @@ async def test_a_write_that_fails_half_way_leaves_nothing(database: Database) ->
 
 async def test_a_closed_store_is_opened_again_by_the_next_call(database: Database) -> None:
     await database.write(insert)
-    database.close()
+    await database.close()
     assert await database.read(count) == 1
 
 
@@ -103,6 +103,6 @@ async def test_a_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -
 async def test_a_store_of_a_newer_version_is_refused(database: Database) -> None:
     newer = SCHEMA_VERSION + 1
     await database.write(lambda connection: connection.execute(f"PRAGMA user_version = {newer}"))
-    database.close()
+    await database.close()
     with pytest.raises(ConfigurationError, match=f"newer version .schema {newer}, this is"):
         await database.read(count)

@@ -1,6 +1,6 @@
 """The use cases over the embedded store, with faults to order at its edge."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.app.committer import Committer
+from metering.app.dead_letters import DeadLetters
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
@@ -111,12 +112,13 @@ class System:
             committer=self.committer,
             clock=self.clock,
         )
+        self.letters = DeadLetters(self.dead_letters, self.ingest)
         self.read = Read(self.store, self.tenancy, self.clock)
         self.verify = Verify(self.store)
 
 
 @pytest.fixture
-def make_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
+async def make_system(tmp_path: Path) -> AsyncIterator[Callable[..., System]]:
     """Make systems that share one store."""
     made: list[System] = []
 
@@ -126,7 +128,7 @@ def make_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
 
     yield make
     for system in made:
-        system.database.close()
+        await system.database.close()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metering.config import Settings
-from metering.core.errors import ConfigurationError
+from metering.config import Settings, SqliteStore
+from metering.core.errors import ConfigurationError, RetryableError
 from metering.local import demo, independent_sum
 from metering.local.demo import TenantResult, run_demo
 from metering.local.independent_sum import sum_by_tenant
@@ -29,7 +29,7 @@ def small_trace(tmp_path: Path) -> Path:
 async def test_the_demo_equals_the_independent_sum_and_again_when_repeated(
     tmp_path: Path, small_trace: Path
 ) -> None:
-    settings = Settings(tmp_path / "store.db")
+    settings = Settings(SqliteStore(tmp_path / "store.db"))
     first = await run_demo(settings, small_trace, _silent)
     assert len(first) == 4
     assert all(result.holds for result in first)
@@ -41,7 +41,7 @@ async def test_the_demo_equals_the_independent_sum_and_again_when_repeated(
 async def test_the_demo_counts_every_row_once_and_recognises_every_repeat(
     tmp_path: Path, small_trace: Path
 ) -> None:
-    results = await run_demo(Settings(tmp_path / "store.db"), small_trace, _silent)
+    results = await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
     requests = [assign(row) for row in read_trace(small_trace)]
     repeats = sum(request.repeated for request in requests)
     assert sum(r.balance.total.requests for r in results) == 299
@@ -49,7 +49,7 @@ async def test_the_demo_counts_every_row_once_and_recognises_every_repeat(
 
 
 async def test_a_cent_too_much_anywhere_is_told(tmp_path: Path, small_trace: Path) -> None:
-    results = await run_demo(Settings(tmp_path / "store.db"), small_trace, _silent)
+    results = await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
     wrong = results[0].expected._replace(amount=results[0].expected.amount + Decimal("0.01"))
     result: TenantResult = results[0]._replace(expected=wrong)
     assert not result.holds
@@ -60,8 +60,8 @@ async def test_the_demo_gives_up_when_nothing_is_counted(
     tmp_path: Path, small_trace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "_LONGEST_S", 0.0)
-    with pytest.raises(demo.RetryableError, match="did not end in 0 s"):
-        await run_demo(Settings(tmp_path / "store.db"), small_trace, _silent)
+    with pytest.raises(RetryableError, match="did not end in 0 s"):
+        await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
 
 
 def test_the_independent_sum_is_right_by_hand() -> None:

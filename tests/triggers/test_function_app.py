@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings
+from metering.config import Settings, SqliteStore
 from metering.core.evidence import Evidence
 from metering.core.instants import DAY
 from metering.core.money import format_amount
@@ -21,16 +21,21 @@ from tests.builders import AT, NOW, body
 
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
-    made = bootstrap.App(Settings(tmp_path / "store.db", fixed_now=NOW))
+    made = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), fixed_now=NOW))
     bootstrap.use(made)
     yield made
-    made.close()
+    await made.close()
 
 
 @pytest.fixture
 async def worker(app: bootstrap.App) -> FunctionsWorker:
     assert app
     return await FunctionsWorker.start(app_dir())
+
+
+def store_path(app: bootstrap.App) -> Path:
+    assert isinstance(app.settings.store, SqliteStore)
+    return app.settings.store.path
 
 
 def event(content: bytes, number: int = 0) -> HubEvent:
@@ -89,14 +94,14 @@ async def test_a_dead_letter_says_where_it_came_from(
     worker: FunctionsWorker, app: bootstrap.App
 ) -> None:
     await worker.invoke_event_hub("ingest_usage", [event(b"nonsense", 7)], "2")
-    (letter,) = await app.dead_letters.list_dead_letters(10)
+    (letter,) = await app.dead_letters.latest(10)
     assert (letter.hub, letter.partition, letter.sequence) == ("usage", "2", 7)
 
 
 async def test_a_fault_of_the_store_fails_the_invocation_so_that_the_host_retries(
     worker: FunctionsWorker, app: bootstrap.App
 ) -> None:
-    app.settings.store_path.write_bytes(b"not a database " * 100)
+    store_path(app).write_bytes(b"not a database " * 100)
     with pytest.raises(InvocationFailed, match="not a database"):
         await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
 
@@ -106,7 +111,7 @@ async def test_an_invocation_raises_at_its_own_deadline(
 ) -> None:
     await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
     monkeypatch.setattr(usage, "DEADLINE_S", 0.05)
-    other = sqlite3.connect(app.settings.store_path, isolation_level=None)
+    other = sqlite3.connect(store_path(app), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(InvocationFailed, match="TimeoutError"):
         await worker.invoke_event_hub("ingest_usage", [event(body(id="r-2"))], "0")
@@ -120,11 +125,11 @@ async def test_the_timer_settles_streams_whose_counts_never_came(
 ) -> None:
     pending = body(data__tokens="pending", data__usage=None)
     await worker.invoke_event_hub("ingest_usage", [event(pending)], "0")
-    app.close()
+    await app.close()
     bootstrap.use(bootstrap.App(app.settings._replace(fixed_now=NOW + 2 * DAY)))
     await worker.invoke_timer("expire_pending")
     later = bootstrap.current()
     assert (await later.read.balance("sub-1", month_of(AT))).total.missing == 1
     async for page in later.ledgers.pages((await later.verify.ledgers())[0], after=1):
         assert page.entries[0].state.evidence is Evidence.MISSING
-    later.close()
+    await later.close()

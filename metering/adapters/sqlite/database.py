@@ -55,7 +55,12 @@ class Database:
         """Run `work` in one transaction: all of it is durable on return, or none of it was done."""
         return await self._patiently(lambda: self._in_transaction(work))
 
-    def close(self) -> None:
+    async def prepare(self) -> list[str]:
+        """Make the file and its tables if they are not there; say what there is."""
+        await self.read(lambda connection: connection.execute("SELECT 1"))
+        return [f"store {self._path}: ready, schema {SCHEMA_VERSION}"]
+
+    async def close(self) -> None:
         """Let the file go; the next call opens it again."""
         if self._connection is not None:
             self._connection.close()

@@ -1,0 +1,1 @@
+"""Azure Cosmos DB for NoSQL behind the store ports: session consistency, one client a process."""

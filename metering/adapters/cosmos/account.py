@@ -1,0 +1,129 @@
+"""One Cosmos DB account: its client, made on first use, and its errors in our words."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+)
+from azure.cosmos.aio import ContainerProxy, CosmosClient
+
+from metering.adapters.cosmos.containers import Container
+from metering.core.errors import ConfigurationError, HeadMovedError, RetryableError
+
+#: Far below the invocation's deadline of 60 s; a point read takes milliseconds.
+CONNECT_TIMEOUT_S: Final = 5
+READ_TIMEOUT_S: Final = 10
+#: The SDK waits as long as a 429 says, at most this often and this long; then the batch is retried.
+THROTTLE_RETRIES: Final = 5
+THROTTLE_WAIT_S: Final = 10
+
+BAD_REQUEST: Final = 400
+UNAUTHORISED: Final = 401
+FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
+CONFLICT: Final = 409
+PRECONDITION_FAILED: Final = 412
+
+
+class CosmosAccount:
+    """Holds the client of one process."""
+
+    def __init__(self, endpoint: str, database: str, key: str | None = None) -> None:
+        """`key` is for emulators; in Azure the identity of the app signs in."""
+        self.endpoint = endpoint
+        self.database = database
+        self._key = key
+        self._client: CosmosClient | None = None
+        self._credential: Any = None
+
+    async def client(self) -> CosmosClient:
+        """Return the client, connected on first use."""
+        if self._client is None:
+            client = CosmosClient(
+                self.endpoint,
+                self._credentials(),
+                connection_timeout=CONNECT_TIMEOUT_S,
+                read_timeout=READ_TIMEOUT_S,
+                retry_total=1,
+                retry_throttle_total=THROTTLE_RETRIES,
+                retry_throttle_backoff_max=THROTTLE_WAIT_S,
+                retry_write=0,
+            )
+            try:
+                await client.__aenter__()
+            except BaseException:
+                await client.close()
+                raise
+            self._client = client
+        return self._client
+
+    def _credentials(self) -> Any:
+        if self._key is not None:
+            return self._key
+        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415, slow to import
+
+        self._credential = DefaultAzureCredential()
+        return self._credential
+
+    @asynccontextmanager
+    async def container(self, container: Container) -> AsyncIterator[ContainerProxy]:
+        """Give a container to the body, and turn what the SDK raises there into our errors."""
+        place = f"{self.endpoint} {self.database}/{container.name}"
+        try:
+            client = await self.client()
+            database = client.get_database_client(self.database)
+            yield database.get_container_client(container.name)
+        except (AzureError, OSError, TimeoutError) as error:
+            raise translated(error, place, container) from error
+
+    async def close(self) -> None:
+        """Let the connections go; the next call opens them again."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+        credential, self._credential = self._credential, None
+        if credential is not None:
+            await credential.close()
+
+
+def translated(
+    error: Exception, place: str, container: Container | None = None
+) -> RetryableError | ConfigurationError:
+    """Return our error for one of the SDK's: what can never work names the setting or resource."""
+    if isinstance(error, ClientAuthenticationError):
+        return ConfigurationError(f"store {place}: signing in failed: {_line(error)}")
+    if isinstance(error, HttpResponseError):
+        return _by_status(error, place, container)
+    if isinstance(error, ServiceRequestError):
+        return RetryableError(f"store {place}: no connection: {_line(error)}")
+    return RetryableError(f"store {place}: {_line(error)}")
+
+
+def _by_status(
+    error: HttpResponseError, place: str, container: Container | None
+) -> RetryableError | ConfigurationError:
+    status = error.status_code
+    if status == UNAUTHORISED:
+        return ConfigurationError(f"store {place}: METERING_COSMOS_KEY is not this account's key")
+    if status == FORBIDDEN:
+        return ConfigurationError(
+            f"store {place}: no permission: the identity needs the Cosmos DB data contributor role"
+        )
+    if status == NOT_FOUND:
+        return ConfigurationError(f"store {place}: is not there: run `metering init`")
+    if status == BAD_REQUEST and container is not None and "partition" in str(error).lower():
+        return ConfigurationError(
+            f"store {place}: its partition key is not {container.partition_key}"
+        )
+    if status == PRECONDITION_FAILED:
+        return HeadMovedError(f"store {place}: somebody else was first")
+    return RetryableError(f"store {place}: status {status}: {_line(error)}")
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]

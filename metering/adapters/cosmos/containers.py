@@ -1,0 +1,61 @@
+"""The containers: partition keys, index policies and time to live, as `metering init` makes them.
+
+Bicep makes the same ones in Azure. Only what a query filters or orders by is indexed: an index
+entry costs request units at every write.
+"""
+
+from typing import Any, Final, NamedTuple
+
+#: A container takes items' own `ttl` only when it has a default; -1 is "none of its own".
+TTL_BY_ITEM: Final = -1
+
+
+class Container(NamedTuple):
+    """One container."""
+
+    name: str
+    partition_key: str
+    """Path of the partition key."""
+    reason: str
+    """Which decision the partition key follows from."""
+    indexed: tuple[str, ...]
+    default_ttl: int | None = None
+
+    @property
+    def index_policy(self) -> dict[str, Any]:
+        """The index policy: the paths named, and nothing else."""
+        return {
+            "indexingMode": "consistent",
+            "automatic": True,
+            "includedPaths": [{"path": f"{path}/?"} for path in self.indexed],
+            "excludedPaths": [{"path": "/*"}],
+        }
+
+
+LEDGERS: Final = Container(
+    "ledgers",
+    "/ledger",
+    "docs/adr/0004-cosmos.md: pages and head of a ledger are written in one transaction",
+    ("/slot", "/number", "/next_at", "/tenant"),
+)
+REGISTRY: Final = Container(
+    "registry",
+    "/registry",
+    "docs/adr/0004-cosmos.md: the records are one sequence, read in order",
+    ("/number",),
+)
+DEAD_LETTERS: Final = Container(
+    "dead_letters",
+    "/id",
+    "docs/adr/0004-cosmos.md: a flood of them must not meet in one partition",
+    ("/received", "/code"),
+)
+PENDING: Final = Container(
+    "pending",
+    "/request_id",
+    "docs/adr/0004-cosmos.md: the two halves of a request come from different hubs",
+    ("/since",),
+    TTL_BY_ITEM,
+)
+
+CONTAINERS: Final = (LEDGERS, REGISTRY, DEAD_LETTERS, PENDING)

@@ -1,0 +1,79 @@
+"""Dead letters in Cosmos DB: one item each, spread over all partitions."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+from metering.adapters.cosmos.account import CosmosAccount
+from metering.adapters.cosmos.containers import DEAD_LETTERS
+from metering.core.page import Document
+from metering.ports import DeadLetter
+
+#: Writes under way at once: enough to keep the service busy, few enough not to throttle ourselves.
+_AT_ONCE: Final = 16
+
+
+class CosmosDeadLetters:
+    """Implements DeadLetterStore."""
+
+    def __init__(self, account: CosmosAccount) -> None:
+        self._account = account
+
+    async def put(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep these; one that is there already stays as it is."""
+        if not letters:
+            return
+        places = asyncio.Semaphore(_AT_ONCE)
+        async with self._account.container(DEAD_LETTERS) as container:
+
+            async def create(letter: DeadLetter) -> None:
+                async with places:
+                    with suppress(ResourceExistsError):
+                        await container.create_item(_document(letter))
+
+            await asyncio.gather(*(create(letter) for letter in letters))
+
+    async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return the latest `limit`, newest first."""
+        return await self._query(
+            "SELECT * FROM c ORDER BY c.received DESC OFFSET 0 LIMIT @limit", limit=limit
+        )
+
+    async def find_dead_letters(self, prefix: str) -> list[DeadLetter]:
+        """Return those whose id begins so."""
+        return await self._query("SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)", prefix=prefix)
+
+    async def count_dead_letters(self) -> dict[str, int]:
+        """Return how many there are by code."""
+        counts: dict[str, int] = {}
+        async with self._account.container(DEAD_LETTERS) as container:
+            async for found in container.query_items("SELECT c.code FROM c"):
+                counts[found["code"]] = counts.get(found["code"], 0) + 1
+        return dict(sorted(counts.items()))
+
+    async def remove_dead_letters(self, ids: Sequence[str]) -> None:
+        """Forget these; one that is gone already is no error."""
+        async with self._account.container(DEAD_LETTERS) as container:
+            for name in ids:
+                with suppress(ResourceNotFoundError):
+                    await container.delete_item(name, partition_key=name)
+
+    async def _query(self, query: str, **values: Any) -> list[DeadLetter]:
+        parameters = [{"name": f"@{name}", "value": value} for name, value in values.items()]
+        async with self._account.container(DEAD_LETTERS) as container:
+            found = container.query_items(query, parameters=parameters)
+            return [_letter(document) async for document in found]
+
+
+def _document(letter: DeadLetter) -> Document:
+    """Write the body as base64: it need not be text, let alone JSON."""
+    return {**letter._asdict(), "body": base64.b64encode(letter.body).decode()}
+
+
+def _letter(document: Document) -> DeadLetter:
+    values = {name: document[name] for name in DeadLetter._fields}
+    return DeadLetter(**{**values, "body": base64.b64decode(document["body"])})

@@ -1,0 +1,50 @@
+"""Makes the database and the containers, where they are not there: `metering init`."""
+
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import DatabaseProxy
+
+from metering.adapters.cosmos.account import CosmosAccount, translated
+from metering.adapters.cosmos.containers import CONTAINERS, Container
+from metering.core.errors import ConfigurationError
+
+
+async def prepare(account: CosmosAccount) -> list[str]:
+    """Make what is missing and say what was done, a line each.
+
+    Raises ConfigurationError for a container that is there with another partition key. In Azure the
+    deployment makes them; an identity that may only use data cannot.
+    """
+    place = f"{account.endpoint} {account.database}"
+    try:
+        client = await account.client()
+        try:
+            await client.create_database(account.database)
+            done = [f"database {account.database}: created"]
+        except ResourceExistsError:
+            done = [f"database {account.database}: was there"]
+        database = client.get_database_client(account.database)
+        done.extend([await _made(database, container) for container in CONTAINERS])
+    except (AzureError, OSError, TimeoutError) as error:
+        raise translated(error, place) from error
+    return done
+
+
+async def _made(database: DatabaseProxy, container: Container) -> str:
+    try:
+        found = await database.get_container_client(container.name).read()
+    except ResourceNotFoundError:
+        await database.create_container(
+            container.name,
+            PartitionKey(path=container.partition_key),
+            indexing_policy=container.index_policy,
+            default_ttl=container.default_ttl,
+        )
+        return f"container {container.name}: created, partition key {container.partition_key}"
+    paths = found["partitionKey"]["paths"]
+    if paths != [container.partition_key]:
+        raise ConfigurationError(
+            f"container {container.name}: its partition key is {', '.join(paths)}, not"
+            f" {container.partition_key}: it cannot be changed; make another database"
+        )
+    return f"container {container.name}: was there"
