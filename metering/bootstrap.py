@@ -43,6 +43,11 @@ class Stores(NamedTuple):
     """Makes what the store needs before its first use, and says what it did."""
 
 
+def stores_for(store: SqliteStore | CosmosStore) -> Stores:
+    """Return a store behind its ports; nothing is opened until it is used."""
+    return _cosmos_stores(store) if isinstance(store, CosmosStore) else _sqlite_stores(store)
+
+
 def _sqlite_stores(store: SqliteStore) -> Stores:
     database = Database(store.path)
     return Stores(
@@ -97,10 +102,7 @@ class App:
     @cached_property
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
-        store = self.settings.store
-        if isinstance(store, CosmosStore):
-            return _cosmos_stores(store)
-        return _sqlite_stores(store)
+        return stores_for(self.settings.store)
 
     @property
     def ledgers(self) -> LedgerStore:

@@ -70,7 +70,9 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
             model.model or "(not named)",
             count(model.line.requests),
             tokens(model.line.tokens),
-            f"{format_amount(model.amount)} {found.currency}",
+            "unknown"
+            if model.amount is None
+            else f"{format_amount(model.amount)} {found.currency}",
         )
         for model in found.models
     ]
@@ -133,7 +135,8 @@ def _usage_row(row: dict[str, object], names: tuple[str, ...]) -> list[str]:
     groups = [str(row[name]) if row[name] is not None else "-" for name in names]
     spent = row["tokens"]
     total = sum(spent.values()) if isinstance(spent, dict) else 0
-    return [*groups, str(row["requests"]), count(total), str(row["amount"])]
+    amount = "unknown" if row["amount"] is None else str(row["amount"])
+    return [*groups, str(row["requests"]), count(total), amount]
 
 
 def verify(

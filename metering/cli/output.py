@@ -57,10 +57,10 @@ def print_table(
     stdout().print(table)
 
 
-def line_json(line: Line, amount: Amount) -> dict[str, object]:
-    """Return the figures of a line as JSON values."""
+def line_json(line: Line, amount: Amount | None) -> dict[str, object]:
+    """Return the figures of a line as JSON values; an unknown amount is null."""
     return {
-        "amount": format_amount(amount),
+        "amount": None if amount is None else format_amount(amount),
         "requests": line.requests,
         "tokens": by_name(line.tokens),
         "unpriced": line.unpriced,

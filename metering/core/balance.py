@@ -14,7 +14,8 @@ class ModelBalance(NamedTuple):
 
     model: str | None
     line: Line
-    amount: Amount
+    amount: Amount | None
+    """None where no request of the model has a known amount: unknown is not zero."""
 
 
 class Balance(NamedTuple):
@@ -52,7 +53,7 @@ def balance_of(head: Head, currency: str) -> Balance:
         sum(held.requests for held in head.holds.values()),
         sum(held.amount for held in head.holds.values()),
         tuple(
-            ModelBalance(model, lines[model], amounts[model])
+            ModelBalance(model, lines[model], None if lines[model].is_unknown else amounts[model])
             for model in sorted(lines, key=lambda name: (-amounts[name], name or ""))
         ),
     )

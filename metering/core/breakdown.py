@@ -31,7 +31,8 @@ class Row(NamedTuple):
 
     group: Group
     line: Line
-    amount: Amount
+    amount: Amount | None
+    """None where no request of the group has a known amount."""
 
 
 class Breakdown:
@@ -63,7 +64,7 @@ class Breakdown:
         """Return the groups that count anything, in order of their names."""
         groups = sorted(self._lines, key=lambda group: tuple(name or "" for name in group))
         return [
-            Row(group, self._lines[group], self._amounts[group])
+            Row(group, line, None if line.is_unknown else self._amounts[group])
             for group in groups
-            if self._lines[group] != NOTHING
+            if (line := self._lines[group]) != NOTHING
         ]

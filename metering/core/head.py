@@ -31,6 +31,12 @@ class Line(NamedTuple):
     missing: int = 0
     tokens: Buckets = NO_TOKENS
 
+    @property
+    def is_unknown(self) -> bool:
+        """Say whether no request of this line has a known amount, though some must have one."""
+        unknown = self.unpriced + self.missing
+        return unknown > 0 and unknown + self.not_billable == self.requests
+
     def plus(self, other: "Line") -> "Line":
         """Return the sum of two lines."""
         return Line(

@@ -1,6 +1,9 @@
 """Breakdowns: groups add up to the balance, and a correction leaves the group it was in."""
 
+from decimal import Decimal
+
 from metering.core.breakdown import GROUPS, Breakdown
+from metering.core.buckets import from_names
 from metering.core.commit import Known, plan_commit
 from metering.core.entry import Reference
 from metering.core.evidence import Evidence
@@ -18,11 +21,14 @@ BOOK = price_book({"aliases": ["gpt-4o-2024-11-20"]})
 rate = rating(BOOK)
 
 
-def broken_down(pages: list[Page], *names: str) -> dict[tuple[str | None, ...], str]:
+def broken_down(pages: list[Page], *names: str) -> dict[tuple[str | None, ...], str | None]:
     breakdown = Breakdown(names)
     for page in pages:
         breakdown.add(page)
-    return {row.group: format_amount(row.amount) for row in breakdown.rows()}
+    return {
+        row.group: None if row.amount is None else format_amount(row.amount)
+        for row in breakdown.rows()
+    }
 
 
 def test_usage_is_grouped_by_day_and_dimension() -> None:
@@ -39,7 +45,9 @@ def test_usage_is_grouped_by_day_and_dimension() -> None:
     }
     assert broken_down(pages, "end_user") == {(None,): "0.007", ("u",): "0.0035"}
     for name in GROUPS:
-        assert sum(float(amount) for amount in broken_down(pages, name).values()) == 0.0105
+        assert sum(Decimal(amount or 0) for amount in broken_down(pages, name).values()) == Decimal(
+            "0.0105"
+        )
 
 
 def test_a_correction_moves_a_request_from_its_old_group_to_its_new_one() -> None:
@@ -51,3 +59,21 @@ def test_a_correction_moves_a_request_from_its_old_group_to_its_new_one() -> Non
     better = usage("a", model="gpt-4o-2024-11-20")
     second = plan_commit(first.head, known, [better], rate, NOW)
     assert broken_down([*first.pages, *second.pages], "model") == {("gpt-4o-2024-11-20",): "0.0035"}
+
+
+def test_a_group_without_a_price_has_no_amount_rather_than_zero() -> None:
+    nothing = from_names({})
+    made = [
+        usage("a", model="gpt-99", use_case="new"),
+        usage("b", model="gpt-99", use_case="mixed"),
+        usage("c", use_case="mixed"),
+        usage("d", evidence=Evidence.ABSENT, buckets=nothing, use_case="lost"),
+        usage("e", evidence=Evidence.ABSENT, buckets=nothing, status=429, use_case="refused"),
+    ]
+    pages = list(plan_commit(Head(LEDGER), {}, made, rate, NOW).pages)
+    assert broken_down(pages, "use_case") == {
+        ("lost",): None,
+        ("mixed",): "0.0035",
+        ("new",): None,
+        ("refused",): "0",
+    }
