@@ -1,11 +1,13 @@
 """DeadLetterStore: bodies set aside, each once, whatever is in them."""
 
+from typing import Any
+
 from metering.bootstrap import Stores
 from metering.ports import DeadLetter
 from tests.builders import NOW
 
 
-def letter(name: str, **changes: object) -> DeadLetter:
+def letter(name: str, **changes: Any) -> DeadLetter:
     made = DeadLetter(name, "not_json", "it is not", "usage", b"\xff\x00 body", "3", 7, NOW)
     return made._replace(**changes)
 
