@@ -45,11 +45,13 @@ class Stores(NamedTuple):
 
 def stores_for(store: SqliteStore | CosmosStore) -> Stores:
     """Return a store behind its ports; nothing is opened until it is used."""
-    return _cosmos_stores(store) if isinstance(store, CosmosStore) else _sqlite_stores(store)
+    if isinstance(store, CosmosStore):
+        return _cosmos_stores(store)
+    return sqlite_stores(Database(store.path))
 
 
-def _sqlite_stores(store: SqliteStore) -> Stores:
-    database = Database(store.path)
+def sqlite_stores(database: Database) -> Stores:
+    """Return the embedded store in an open or unopened file behind its ports."""
     return Stores(
         SqliteLedgers(database),
         SqliteRegistry(database),

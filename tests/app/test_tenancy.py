@@ -125,7 +125,7 @@ async def test_a_tenants_file_is_taken_over_before_the_first_answer(
     content = file(tenants=[{"id": "acme", "subscriptions": ["sub-1"]}])
     made = tenancy_module.Tenancy(
         system.registry,
-        system.tenancy._prices,  # noqa: SLF001
+        system.prices,
         system.clock,
         automatic=False,
         file=content,

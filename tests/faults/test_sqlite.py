@@ -1,0 +1,41 @@
+"""The embedded store under faults: nothing is lost and nothing counts twice."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+from metering.adapters.sqlite.database import Database
+from metering.bootstrap import sqlite_stores
+from tests.faults.machine import ExactlyOnce
+from tests.systems import System
+
+
+class OnSqlite(ExactlyOnce):
+    """Processes over one file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.databases: list[Database] = []
+
+    async def make_process(self) -> System:  # type: ignore[override]
+        """Open the file once more, as another process would."""
+        self.databases.append(Database(Path(self.folder.name) / "store.db"))
+        return System(sqlite_stores(self.databases[-1]))
+
+    def teardown(self) -> None:
+        """Hold the sum, then let the files go."""
+        super().teardown()
+        for database in self.databases:
+            database.close_now()
+        self.folder.cleanup()
+
+
+TestNothingIsLostAndNothingCountsTwice = OnSqlite.TestCase
+TestNothingIsLostAndNothingCountsTwice.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,108 @@
+"""One process of the product: the use cases with caches of their own, over a store it may share.
+
+Faults are ordered at the edge of the store, never inside our own code.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from metering.adapters.clock import FixedClock
+from metering.app.committer import Committer
+from metering.app.dead_letters import DeadLetters
+from metering.app.expire_pending import ExpirePending
+from metering.app.ingest import Ingest
+from metering.app.read import Read
+from metering.app.tenancy import Tenancy
+from metering.app.verify import Verify
+from metering.bootstrap import Stores
+from metering.core.commit import Commit
+from metering.core.instants import Instant
+from metering.core.page import Page
+from metering.core.periods import LedgerId
+from metering.core.slots import Slot
+from metering.ports import LedgerStore, StoredHead
+from tests.builders import NOW, price_book
+
+
+class FaultyLedgers:
+    """A store's ledgers, where something may go wrong around a commit or in a query."""
+
+    def __init__(self, ledgers: LedgerStore) -> None:
+        self._ledgers = ledgers
+        self.before: list[Callable[[], None]] = []
+        self.after: list[Callable[[], None]] = []
+        self.lag = 0
+        self.absent: set[int] = set()
+        self.commits = self.queries = 0
+
+    async def read_head(self, ledger: LedgerId) -> StoredHead | None:
+        return await self._ledgers.read_head(ledger)
+
+    async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
+        return None if number in self.absent else await self._ledgers.read_page(ledger, number)
+
+    async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
+        self.queries += 1
+        pages = await self._ledgers.read_slots(ledger, slots)
+        return pages[: len(pages) - self.lag]
+
+    async def commit(self, commit: Commit, etag: str | None) -> str:
+        self.commits += 1
+        if self.before:
+            self.before.pop(0)()
+        new = await self._ledgers.commit(commit, etag)
+        if self.after:
+            self.after.pop(0)()
+        return new
+
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+        return self._ledgers.pages(ledger, after=after)
+
+    async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
+        return await self._ledgers.ledgers(tenant)
+
+
+class RecordedAlerts:
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def alert(self, message: str) -> None:
+        self.messages.append(message)
+
+
+class MovableClock(FixedClock):
+    """A clock that a test sets."""
+
+    def set(self, instant: Instant) -> None:
+        self._instant = instant
+
+
+class System:
+    """One process: its own caches over a store that it may share."""
+
+    def __init__(self, stores: Stores, *, automatic: bool = True, checked_pages: int = 4) -> None:
+        self.clock = MovableClock(NOW)
+        self.store = FaultyLedgers(stores.ledgers)
+        self.dead_letters = stores.dead_letters
+        self.pending = stores.pending
+        self.registry = stores.registry
+        self.prices = price_book({"aliases": ["gpt-4o-2024-11-20"]})
+        self.tenancy = Tenancy(self.registry, self.prices, self.clock, automatic=automatic)
+        self.committer = Committer(self.store, self.clock, checked_pages=checked_pages)
+        self.alerts = RecordedAlerts()
+        self.ingest = Ingest(
+            tenancy=self.tenancy,
+            committer=self.committer,
+            dead_letters=self.dead_letters,
+            pending=self.pending,
+            clock=self.clock,
+            alerts=self.alerts,
+        )
+        self.expire = ExpirePending(
+            pending=self.pending,
+            tenancy=self.tenancy,
+            committer=self.committer,
+            clock=self.clock,
+        )
+        self.letters = DeadLetters(self.dead_letters, self.ingest)
+        self.read = Read(self.store, self.tenancy, self.clock)
+        self.verify = Verify(self.store)
