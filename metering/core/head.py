@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import add
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from metering.core.buckets import NO_TOKENS, Buckets
 from metering.core.entry import Entry, Kind, State
@@ -20,6 +20,12 @@ from metering.core.slots import SLOT, Slot, slot_start
 RECENT_PAGES = 256
 #: A hold whose counts never came stops counting towards quotas.
 HOLD_LIFE = DAY
+
+
+type Flags = tuple[bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing."""
+#: Of a request that was charged: nearly all are.
+_PLAIN: Final[Flags] = (False, False, False)
 
 
 class Line(NamedTuple):
@@ -126,23 +132,21 @@ def _fold_page(head: Head, page: Page) -> Head:
 
 def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:
     """Add the entries' lines: sums by rate first, so that a page costs little per entry."""
-    counted: defaultdict[int, list[Buckets]] = defaultdict(list)
+    counted: defaultdict[tuple[int, Flags], list[Buckets]] = defaultdict(list)
     rates: dict[int, Rate] = {}
     changes: list[tuple[Rate, Line]] = []
     for entry in entries:
         state = entry.state
-        if _is_plain(entry):
-            counted[id(state.rate)].append(state.buckets)
-            rates[id(state.rate)] = state.rate
+        if state.kind is Kind.USAGE and entry.supersedes is None:
+            rate = state.rate
+            rates[id(rate)] = rate
+            counted[id(rate), _PLAIN if state.amount else _flags(state)].append(state.buckets)
             continue
         changes.append((state.rate, line_of(state)))
         if entry.supersedes is not None:
             replaced = entry.supersedes.state
             changes.append((replaced.rate, minus(line_of(replaced))))
-    changes.extend(
-        (rates[key], Line(requests=len(rows), tokens=tuple(map(sum, zip(*rows, strict=True)))))
-        for key, rows in counted.items()
-    )
+    changes.extend((rates[key], _sum(flags, rows)) for (key, flags), rows in counted.items())
     lines = dict(before)
     for rate, change in changes:
         total = lines.get(rate, NOTHING).plus(change)
@@ -153,28 +157,20 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
     return lines
 
 
-def _is_plain(entry: Entry) -> bool:
-    """Say whether an entry is a first count with tokens and a price: nearly all of them are."""
-    state = entry.state
-    return (
-        state.kind is Kind.USAGE
-        and entry.supersedes is None
-        and state.amount is not None
-        and any(state.buckets)
-    )
+def _sum(flags: Flags, rows: list[Buckets]) -> Line:
+    """Return the line of several requests that are alike in all but their tokens."""
+    tokens = tuple(map(sum, zip(*rows, strict=True)))
+    not_billable, unpriced, missing = (len(rows) * flag for flag in flags)
+    return Line(len(rows), not_billable, unpriced, missing, tokens)
+
+
+def _flags(state: State) -> Flags:
+    return (not state.is_billable, state.is_unpriced, state.is_missing)
 
 
 def line_of(state: State) -> Line:
     """Return what a state counts; a hold counts nothing here."""
-    if state.is_hold:
-        return NOTHING
-    return Line(
-        requests=1,
-        not_billable=int(not state.is_billable),
-        unpriced=int(state.is_unpriced),
-        missing=int(state.is_missing),
-        tokens=state.buckets,
-    )
+    return NOTHING if state.is_hold else _sum(_flags(state), [state.buckets])
 
 
 def minus(line: Line) -> Line:
@@ -195,7 +191,12 @@ def _lapse(slot: Slot) -> Instant:
 def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
     """Open and settle the page's holds; those of a slot lapse whole, a day after its end."""
     holds = {slot: open_ for slot, open_ in before.items() if _lapse(slot) > page.committed}
-    for entry in page.entries:
+    concerned = [
+        entry
+        for entry in page.entries
+        if entry.supersedes is not None or entry.state.kind is Kind.HOLD
+    ]
+    for entry in concerned:
         if entry.state.is_hold:
             if _lapse(page.slot) > page.committed:
                 holds[page.slot] = holds.get(page.slot, Holds()).plus(entry.state, 1)

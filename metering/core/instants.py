@@ -32,7 +32,7 @@ def parse_instant(text: str) -> Instant:
 def instant_of(moment: datetime) -> Instant:
     """Return an aware datetime as an instant."""
     since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+    return since.days * DAY + since.seconds * SECOND + since.microseconds
 
 
 def to_datetime(instant: Instant) -> datetime:

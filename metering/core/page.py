@@ -110,9 +110,10 @@ def _document(page: Page) -> Document:
         "digest": [entry.digest for entry in entries],
         "dimensions": [dimensions.position(state.dimensions) for state in states],
         "end_user": [end_users.position(entry.end_user) for entry in entries],
-        "evidence": [state.evidence for state in states],
+        # Plain numbers: an enumeration takes the JSON writer ten times as long.
+        "evidence": [int(state.evidence) for state in states],
         "id": [entry.id for entry in entries],
-        "kind": [state.kind for state in states],
+        "kind": [int(state.kind) for state in states],
         "rate": [rates.position(state.rate) for state in states],
         "time": [entry.time - start for entry in entries],
     }

@@ -1,7 +1,9 @@
 """Rating: what one request costs, exactly and independent of every other request."""
 
+from collections.abc import Callable
 from math import sumprod
-from typing import NamedTuple, cast
+from operator import itemgetter
+from typing import NamedTuple
 
 from metering.core.buckets import BUCKETS, INPUT_BUCKETS, Buckets
 from metering.core.instants import Instant
@@ -39,8 +41,8 @@ class RateCard(NamedTuple):
     unpriced: Rate
     factors: tuple[int, ...]
     """The units of `rate`, zero where there is none."""
-    gaps: tuple[int, ...]
-    """One for each bucket without a unit price."""
+    gaps: Callable[[Buckets], tuple[int, ...]]
+    """Picks the counts of the buckets without a unit price."""
     above_tokens: int
     long: "RateCard | None"
     """What prices the whole request when its prompt is larger than `above_tokens`."""
@@ -94,8 +96,14 @@ def _rate(model: str | None, row: PriceRow, plan: Plan) -> Rate:
 
 def _card(rate: Rate, unpriced: Rate) -> RateCard:
     factors = tuple(unit or 0 for unit in rate.units)
-    gaps = tuple(int(unit is None) for unit in rate.units)
+    missing = [index for index, unit in enumerate(rate.units) if unit is None]
+    # Each twice, for of one alone itemgetter returns no tuple.
+    gaps = itemgetter(*missing, *missing) if missing else _no_gaps
     return RateCard(rate, unpriced, factors, gaps, above_tokens=0, long=None)
+
+
+def _no_gaps(_: Buckets) -> tuple[int, ...]:
+    return ()
 
 
 def rate_usage(card: RateCard, buckets: Buckets) -> tuple[Rate, Amount | None]:
@@ -105,10 +113,12 @@ def rate_usage(card: RateCard, buckets: Buckets) -> tuple[Rate, Amount | None]:
     """
     if card.long is not None and sum(buckets[INPUT_BUCKETS]) > card.above_tokens:
         card = card.long
-    if not card.rate.is_priced or sumprod(buckets, card.gaps):
+    rate = card.rate
+    if rate.version is None or any(card.gaps(buckets)):
         return card.unpriced, None
     # Of integers sumprod gives an exact integer of any size; its stub says float.
-    return card.rate, cast("int", sumprod(buckets, card.factors))
+    amount: Amount = sumprod(buckets, card.factors)  # type: ignore[assignment]
+    return rate, amount
 
 
 def amount_of(rate: Rate, buckets: Buckets) -> Amount | None:

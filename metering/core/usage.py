@@ -31,6 +31,10 @@ _DIGEST_BYTES = 8
 #: Distinct sets of dimensions kept in memory; then the table starts anew.
 _MAX_INTERNED = 50_000
 
+#: What `LlmUsageEvent.model_validate_json` calls, without its checks of options we do not give.
+_validate: Final = LlmUsageEvent.__pydantic_validator__.validate_json
+_RANKS: Final = {rank.name.lower(): rank for rank in Evidence}
+
 type EventKey = tuple[str, str, str]
 """Identity of an event: type, lower-cased source, id."""
 
@@ -92,29 +96,32 @@ class UsageReader:
     """Reads bodies into usage; keeps one copy of equal dimensions with their part of a digest."""
 
     def __init__(self) -> None:
-        self._interned: dict[Dimensions, tuple[Dimensions, bytes]] = {}
+        self._interned: dict[tuple[object, ...], tuple[Dimensions, hashlib.blake2b]] = {}
 
     def read(self, body: bytes, arrival: Instant) -> Usage:
         """Return the usage in `body`, which arrived at `arrival`; RejectedEvent says why not."""
         if len(body) > MAX_BODY_BYTES:
             raise RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
         try:
-            event = LlmUsageEvent.model_validate_json(body)
+            event = _validate(body)
         except ValidationError as error:
             raise _rejection(error, body) from None
         time = _accepted_time(event.time, arrival)
         evidence, buckets = _counts(event.data)
-        dimensions, digest_prefix = self._intern(event)
+        dimensions, begun = self._intern(event)
         end_user = event.data.end_user
-        content = digest_prefix + to_json((time, end_user, buckets))
-        digest = hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
-        return Usage(event.id, digest, evidence, time, arrival, dimensions, end_user, buckets)
+        digest = begun.copy()
+        digest.update(to_json((time, end_user, buckets)))
+        return Usage(
+            event.id, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets
+        )
 
-    def _intern(self, event: LlmUsageEvent) -> tuple[Dimensions, bytes]:
+    def _intern(self, event: LlmUsageEvent) -> tuple[Dimensions, hashlib.blake2b]:
+        """Return the dimensions of an event and the digest begun with them."""
         data = event.data
-        dimensions = Dimensions(
+        said = (
             LLM_USAGE,
-            event.source.lower(),
+            event.source,
             event.subject,
             data.status,
             data.model,
@@ -132,11 +139,13 @@ class UsageReader:
             data.streamed,
             data.use_case,
         )
-        known = self._interned.get(dimensions)
+        known = self._interned.get(said)
         if known is None:
             if len(self._interned) >= _MAX_INTERNED:
                 self._interned.clear()
-            known = self._interned[dimensions] = (dimensions, to_json(dimensions))
+            dimensions = Dimensions(*said)._replace(source=event.source.lower())
+            begun = hashlib.blake2b(to_json(dimensions), digest_size=_DIGEST_BYTES)
+            known = self._interned[said] = (dimensions, begun)
         return known
 
 
@@ -160,7 +169,7 @@ def _counts(data: LlmUsageData) -> tuple[Evidence, Buckets]:
         if usage is not None:
             buckets = disjoint_buckets(usage)
             billable = is_billable(status, counted=True)
-            return Evidence[data.evidence.upper()], buckets if billable else NO_TOKENS
+            return _RANKS[data.evidence], buckets if billable else NO_TOKENS
         if is_billable(status, counted=False):
             raise RejectedEvent(Code.USAGE_MISSING, "data.usage: required when tokens are final")
         return Evidence.ABSENT, NO_TOKENS
