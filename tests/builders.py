@@ -91,9 +91,9 @@ def usage(
 ) -> Usage:
     """Return a usage; 1,000 input and 100 output tokens of gpt-4o unless told otherwise."""
     counts = from_names({"input": 1000, "output": 100}) if buckets is None else buckets
-    return Usage(
-        id_, digest, evidence, time, arrival, dimensions(**dimension_changes), end_user, counts
-    )
+    made = dimensions(**dimension_changes)
+    key = (made.type, made.source, id_)
+    return Usage(key, digest, evidence, time, arrival, made, end_user, counts)
 
 
 def price_file(*rows: dict[str, Any], version: str = "v1", currency: str = "USD") -> bytes:

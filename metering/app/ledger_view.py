@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Final
 
 from metering.core.commit import Known, KnownBySlot
-from metering.core.entry import Reference
 from metering.core.head import Head
 from metering.core.page import Page
 from metering.core.periods import LedgerId
@@ -50,9 +50,10 @@ class LedgerView:
         return {slot: self._slots.get(slot, {}) for slot in slots}
 
     def _take(self, page: Page) -> None:
-        slot = self._slots[page.slot]
-        for row, entry in enumerate(page.entries):
-            slot[entry.key] = Known(self.ledger, Reference(page.number, row), entry)
+        places = zip(repeat(page), range(len(page.entries)), strict=False)
+        self._slots[page.slot].update(
+            zip([entry.key for entry in page.entries], places, strict=True)
+        )
         self.entries += len(page.entries)
 
 

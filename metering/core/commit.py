@@ -7,18 +7,18 @@ head to write. The protocol around it (read, write, look again) is metering/app/
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, cast
 
 from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.errors import MeteringError
-from metering.core.evidence import Evidence, counts_known
+from metering.core.evidence import Evidence
 from metering.core.head import Diagnostics, Head, fold
 from metering.core.instants import Instant
 from metering.core.money import Amount
 from metering.core.page import MAX_ENTRIES, Page, seal
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate
-from metering.core.slots import Slot, slot_of
+from metering.core.slots import SLOT, Slot
 from metering.core.usage import EventKey, Usage
 
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
@@ -32,13 +32,8 @@ class CommitTooLargeError(MeteringError):
     """These events make more than one transactional batch may hold: commit them in halves."""
 
 
-class Known(NamedTuple):
-    """The latest entry of an event that some ledger already has, and where it stands."""
-
-    ledger: LedgerId
-    at: Reference
-    entry: Entry
-
+type Known = tuple[Page, int]
+"""Where the latest entry of an event stands: its page, and the row in it."""
 
 type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
 """The latest entry by event, for the slots of the events and both neighbours of each."""
@@ -46,9 +41,17 @@ type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
 type Rating = Callable[[Usage, Instant], tuple[Rate, Amount | None]]
 """Rates a usage under the terms at an instant."""
 
-#: Ranks whose rated amount stands as it is, unless it is nothing: see `expected_amount`.
-_COUNTED: Final = frozenset(rank for rank in Evidence if counts_known(rank))
+#: Looked up once: a member of an enumeration costs as much as a small function.
+_USAGE: Final = Kind.USAGE
+_HOLD: Final = Kind.HOLD
+_HELD: Final = Evidence.HELD
+#: From this rank on a rated amount stands as it is, unless it is nothing: see `expected_amount`.
+_LEAST_COUNTED: Final = Evidence.ESTIMATED
 
+#: Makes a named tuple of all its values in order, without the call that names them.
+_new: Final = cast("Callable[[type[Any], tuple[Any, ...]], Any]", tuple.__new__)
+
+type _Near = tuple[Mapping[EventKey, Known], ...]
 _NOWHERE: Final[Mapping[EventKey, Known]] = {}
 
 
@@ -90,8 +93,22 @@ def plan_commit(
     Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
     """
     batch = _Batch()
+    nearest: dict[Slot, _Near] = {}
     for usage in usages:
-        _classify(batch, head, known, usage, rate)
+        slot = usage.time // SLOT
+        near = nearest.get(slot)
+        if near is None:
+            near = nearest[slot] = tuple(known.get(slot + step, _NOWHERE) for step in (0, -1, 1))
+        here, before, after = near
+        key = usage.key
+        found = here.get(key) or before.get(key) or after.get(key)
+        if found is None and key not in batch.fresh:
+            # Nearly every event ends here, so this much stands in the loop itself.
+            rows = batch.entries[slot]
+            batch.fresh[key] = (slot, len(rows))
+            rows.append(_new_entry(usage, rate))
+        else:
+            _classify_known(batch, head.ledger, found, usage, rate)
     committed = max(now, head.committed)
     pages, contents = _pages(head, batch.entries, committed)
     seen = head.diagnostics
@@ -108,28 +125,23 @@ def plan_commit(
     )
 
 
-def _classify(batch: _Batch, head: Head, known: KnownBySlot, usage: Usage, rate: Rating) -> None:
-    """Apply the evidence rule to one event."""
-    key, slot = usage.key, slot_of(usage.time)
-    if key in batch.fresh:
-        # Seen earlier in this batch: the entry it makes or corrects is not in any page yet.
+def _classify_known(
+    batch: _Batch, ledger: LedgerId, known: Known | None, usage: Usage, rate: Rating
+) -> None:
+    """Answer an event that came before: in this batch, or in a page that is there already."""
+    key = usage.key
+    if key in batch.fresh or known is None:
+        # The entry that it makes or corrects is not in any page yet.
         _classify_again(batch, usage, rate)
         return
-    earlier = (
-        known.get(slot, _NOWHERE).get(key)
-        or known.get(slot - 1, _NOWHERE).get(key)
-        or known.get(slot + 1, _NOWHERE).get(key)
-    )
-    if earlier is None:
-        batch.fresh[key] = (slot, len(batch.entries[slot]))
-        batch.entries[slot].append(_new_entry(usage, rate))
-    elif _is_better(batch, earlier.entry, usage):
-        if earlier.ledger != head.ledger:
-            batch.elsewhere[earlier.ledger].append(usage)
+    page, row = known
+    if _is_better(batch, page.entries[row], usage):
+        if page.ledger != ledger:
+            batch.elsewhere[page.ledger].append(usage)
             return
-        original = earlier.entry.slot
-        batch.fresh[key] = (original, len(batch.entries[original]))
-        batch.entries[original].append(_replacement(earlier.entry, earlier.at, usage, rate))
+        batch.fresh[key] = (page.slot, len(batch.entries[page.slot]))
+        at = Reference(page.number, row)
+        batch.entries[page.slot].append(_replacement(page.entries[row], at, usage, rate))
 
 
 def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
@@ -160,24 +172,26 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
 
 
 def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:
+    _, _, evidence, _, _, dimensions, _, buckets = usage
     applied, amount = rate(usage, at)
-    state = State(kind, usage.evidence, usage.dimensions, applied, usage.buckets, amount)
-    if amount != 0 and usage.evidence in _COUNTED:
+    state: State = _new(State, (kind, evidence, dimensions, applied, buckets, amount))
+    if amount and evidence >= _LEAST_COUNTED:
         return state
     return state._replace(amount=expected_amount(state))
 
 
 def _new_entry(usage: Usage, rate: Rating) -> Entry:
-    kind = Kind.HOLD if usage.evidence is Evidence.HELD else Kind.USAGE
-    state = _state(kind, usage, rate, usage.time)
-    return Entry(usage.id, usage.digest, usage.time, usage.arrival, usage.end_user, state, None)
+    key, digest, evidence, time, arrival, _, end_user, _ = usage
+    state = _state(_HOLD if evidence is _HELD else _USAGE, usage, rate, time)
+    entry: Entry = _new(Entry, (key, digest, time, arrival, end_user, state, None))
+    return entry
 
 
 def _replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
     """Return the entry that puts better counts in the place of `earlier`, at its time."""
     kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
     return Entry(
-        usage.id,
+        usage.key,
         usage.digest,
         earlier.time,
         usage.arrival,

@@ -83,7 +83,7 @@ class Superseded(NamedTuple):
 class Entry(NamedTuple):
     """One line of a ledger. The delta it makes is its state less the one it supersedes."""
 
-    id: str
+    key: EventKey
     digest: str
     time: Instant
     arrival: Instant
@@ -92,10 +92,9 @@ class Entry(NamedTuple):
     supersedes: Superseded | None
 
     @property
-    def key(self) -> EventKey:
-        """The identity of the event that this entry records."""
-        dimensions = self.state.dimensions
-        return (dimensions.type, dimensions.source, self.id)
+    def id(self) -> str:
+        """The event's id within its source."""
+        return self.key[2]
 
     @property
     def slot(self) -> Slot:

@@ -24,6 +24,8 @@ HOLD_LIFE = DAY
 
 type Flags = tuple[bool, bool, bool]
 """Whether a request is not billable, unpriced, missing."""
+#: Looked up once: a member of an enumeration costs as much as a small function.
+_USAGE: Final = Kind.USAGE
 #: Of a request that was charged: nearly all are.
 _PLAIN: Final[Flags] = (False, False, False)
 
@@ -137,10 +139,10 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
     changes: list[tuple[Rate, Line]] = []
     for entry in entries:
         state = entry.state
-        if state.kind is Kind.USAGE and entry.supersedes is None:
-            rate = state.rate
+        kind, _, _, rate, buckets, amount = state
+        if kind is _USAGE and entry.supersedes is None:
             rates[id(rate)] = rate
-            counted[id(rate), _PLAIN if state.amount else _flags(state)].append(state.buckets)
+            counted[id(rate), _PLAIN if amount else _flags(state)].append(buckets)
             continue
         changes.append((state.rate, line_of(state)))
         if entry.supersedes is not None:

@@ -87,7 +87,16 @@ class _Table[T]:
         self._by_identity: dict[int, int] = {}
         self._by_value: dict[T, int] = {}
 
+    def positions(self, values: Iterable[T]) -> list[int]:
+        """Return where the values stand, taking in those that are new."""
+        known, position = self._by_identity, self.position
+        return [
+            known[identity] if (identity := id(value)) in known else position(value)
+            for value in values
+        ]
+
     def position(self, value: T) -> int:
+        """Return where a value stands, taking it in if it is new."""
         position = self._by_identity.get(id(value))
         if position is None:
             position = self._by_value.setdefault(value, len(self.values))
@@ -102,20 +111,21 @@ def _document(page: Page) -> Document:
     rates: _Table[Rate] = _Table()
     end_users: _Table[str | None] = _Table()
     entries, start = page.entries, slot_start(page.slot)
-    states = [entry.state for entry in entries]
+    keys, digests, times, arrivals, users, states, _ = zip(*entries, strict=True)
+    kinds, ranks, kept_dimensions, kept_rates, buckets, amounts = zip(*states, strict=True)
     columns = {
-        "amount": [_amount_text(state.amount) for state in states],
-        "arrival": [entry.arrival - start for entry in entries],
-        "buckets": _bucket_columns([state.buckets for state in states]),
-        "digest": [entry.digest for entry in entries],
-        "dimensions": [dimensions.position(state.dimensions) for state in states],
-        "end_user": [end_users.position(entry.end_user) for entry in entries],
+        "amount": [_amount_text(amount) for amount in amounts],
+        "arrival": [arrival - start for arrival in arrivals],
+        "buckets": _bucket_columns(buckets),
+        "digest": digests,
+        "dimensions": dimensions.positions(kept_dimensions),
+        "end_user": end_users.positions(users),
         # Plain numbers: an enumeration takes the JSON writer ten times as long.
-        "evidence": [int(state.evidence) for state in states],
-        "id": [entry.id for entry in entries],
-        "kind": [int(state.kind) for state in states],
-        "rate": [rates.position(state.rate) for state in states],
-        "time": [entry.time - start for entry in entries],
+        "evidence": list(map(int, ranks)),
+        "id": [key[2] for key in keys],
+        "kind": list(map(int, kinds)),
+        "rate": rates.positions(kept_rates),
+        "time": [time - start for time in times],
     }
     supersedes = [
         _superseded_document(row, entry.supersedes, dimensions, rates)
@@ -142,7 +152,7 @@ def _amount_text(amount: Amount | None) -> str | None:
     return None if amount is None else str(amount)
 
 
-def _bucket_columns(rows: list[Buckets]) -> dict[str, tuple[int, ...]]:
+def _bucket_columns(rows: Iterable[Buckets]) -> dict[str, tuple[int, ...]]:
     columns = zip(BUCKETS, zip(*rows, strict=True), strict=False)
     return dict(sorted((name, column) for name, column in columns if any(column)))
 
@@ -238,7 +248,7 @@ def _entries(document: Document) -> Iterable[Entry]:
             None if amount is None else int(amount),
         )
         yield Entry(
-            columns["id"][row],
+            (state.dimensions.type, state.dimensions.source, columns["id"][row]),
             columns["digest"][row],
             columns["time"][row] + start,
             columns["arrival"][row] + start,

@@ -28,8 +28,8 @@ class Terms(NamedTuple):
     plan: Plan
     ledger: LedgerId
     period: Period
-    cards: dict[Dimensions, RateCard]
-    """Rate cards found so far."""
+    cards: dict[int, tuple[RateCard, Dimensions]]
+    """Rate cards found so far by the identity of the dimensions, which equal requests share."""
 
 
 class TermsBook:
@@ -86,9 +86,8 @@ class TermsBook:
         if dimensions.model is None and usage.evidence is Evidence.HELD:
             # Which model serves a stream is known only at its end; its hold is an estimate anyway.
             dimensions = dimensions._replace(model=dimensions.requested_model)
-        card = terms.cards.get(dimensions)
-        if card is None:
-            card = self._card(terms, dimensions, at)
+        found = terms.cards.get(id(dimensions))
+        card = self._card(terms, dimensions, at) if found is None else found[0]
         return rate_usage(card, usage.buckets)
 
     def _card(self, terms: Terms, dimensions: Dimensions, at: Instant) -> RateCard:
@@ -100,5 +99,7 @@ class TermsBook:
             dimensions.region,
             dimensions.service_tier,
         )
-        card = terms.cards[dimensions] = rate_card(self._prices, terms.plan, priced, at)
+        card = rate_card(self._prices, terms.plan, priced, at)
+        # Kept beside its card, so that the identity belongs to nobody else.
+        terms.cards[id(dimensions)] = (card, dimensions)
         return card

@@ -65,7 +65,7 @@ class Dimensions(NamedTuple):
 class Usage(NamedTuple):
     """One request, validated. `digest` covers what it says, not how it travelled."""
 
-    id: str
+    key: EventKey
     digest: str
     evidence: Evidence
     time: Instant
@@ -75,9 +75,9 @@ class Usage(NamedTuple):
     buckets: Buckets
 
     @property
-    def key(self) -> EventKey:
-        """The identity of the event this was read from."""
-        return (self.dimensions.type, self.dimensions.source, self.id)
+    def id(self) -> str:
+        """The id within its source."""
+        return self.key[2]
 
 
 def is_billable(status: int, *, counted: bool) -> bool:
@@ -112,8 +112,9 @@ class UsageReader:
         end_user = event.data.end_user
         digest = begun.copy()
         digest.update(to_json((time, end_user, buckets)))
+        key = (LLM_USAGE, dimensions.source, event.id)
         return Usage(
-            event.id, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets
+            key, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets
         )
 
     def _intern(self, event: LlmUsageEvent) -> tuple[Dimensions, hashlib.blake2b]:

@@ -4,8 +4,7 @@ from decimal import Decimal
 
 from metering.core.breakdown import GROUPS, Breakdown
 from metering.core.buckets import from_names
-from metering.core.commit import Known, plan_commit
-from metering.core.entry import Reference
+from metering.core.commit import KnownBySlot, plan_commit
 from metering.core.evidence import Evidence
 from metering.core.head import Head
 from metering.core.instants import DAY
@@ -55,7 +54,7 @@ def test_a_correction_moves_a_request_from_its_old_group_to_its_new_one() -> Non
         Head(LEDGER), {}, [usage("a", evidence=Evidence.TOTALS, model="gpt-4o")], rate, NOW
     )
     page = first.pages[0]
-    known = {page.slot: {page.entries[0].key: Known(LEDGER, Reference(1, 0), page.entries[0])}}
+    known: KnownBySlot = {page.slot: {page.entries[0].key: (page, 0)}}
     better = usage("a", model="gpt-4o-2024-11-20")
     second = plan_commit(first.head, known, [better], rate, NOW)
     assert broken_down([*first.pages, *second.pages], "model") == {("gpt-4o-2024-11-20",): "0.0035"}

@@ -41,11 +41,10 @@ class Ledger:
     def known(self) -> KnownBySlot:
         known: dict[int, dict[Any, Known]] = {}
         for name, found in self.others.items():
-            known.setdefault(found.entry.slot, {})[name] = found
+            known.setdefault(found[0].slot, {})[name] = found
         for page in self.pages:
             for row, entry in enumerate(page.entries):
-                at = Reference(page.number, row)
-                known.setdefault(page.slot, {})[entry.key] = Known(LEDGER, at, entry)
+                known.setdefault(page.slot, {})[entry.key] = (page, row)
         return known
 
     def commit(self, *usages: Usage, now: Instant = NOW) -> Commit:
@@ -269,9 +268,9 @@ def test_what_the_ledger_before_knows_is_answered_here_and_corrected_there() -> 
     elsewhere = plan_commit(
         Head(BEFORE), {}, [usage(time=edge - 1, evidence=Evidence.TOTALS)], rate, NOW
     )
-    entry = elsewhere.pages[0].entries[0]
+    page = elsewhere.pages[0]
     ledger = Ledger()
-    ledger.others[entry.key] = Known(BEFORE, Reference(1, 0), entry)
+    ledger.others[page.entries[0].key] = (page, 0)
     same = usage(time=edge, evidence=Evidence.TOTALS)
     assert answers(ledger.commit(same)) == (0, 1, 0)
     assert answers(ledger.commit(same._replace(digest="other"))) == (0, 0, 1)

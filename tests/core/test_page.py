@@ -26,7 +26,9 @@ UNPRICED = Rate("mystery", None, None, 10**6, (None,) * len(BUCKETS))
 
 def entry(id_: str = "r-1", **changes: Any) -> Entry:
     state = State(Kind.USAGE, Evidence.FULL, dimensions(), RATE, (1, *NO_TOKENS[1:]), 5)
-    return Entry(id_, "d" * 16, AT, NOW, None, state, None)._replace(**changes)
+    return Entry(
+        ("llm.usage.v1", "/apim/test", id_), "d" * 16, AT, NOW, None, state, None
+    )._replace(**changes)
 
 
 def sealed(*entries: Entry) -> tuple[Page, bytes]:
@@ -44,13 +46,15 @@ states = st.builds(
     st.none() | st.integers(-(10**40), 10**40),
 )
 entries = st.builds(
-    Entry,
-    id=text,
+    lambda id_, state, **parts: Entry(
+        (state.dimensions.type, state.dimensions.source, id_), state=state, **parts
+    ),
+    text,
+    states,
     digest=text,
     time=st.integers(slot_start(SLOT), slot_start(SLOT + 1) - 1),
     arrival=st.integers(0, 4 * 10**15),
     end_user=st.none() | text,
-    state=states,
     supersedes=st.none()
     | st.builds(Superseded, st.builds(Reference, st.integers(1, 9), st.integers(0, 9)), states),
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from metering.core.commit import Known, plan_commit
+from metering.core.commit import KnownBySlot, plan_commit
 from metering.core.entry import Entry, Reference
 from metering.core.evidence import Evidence
 from metering.core.head import Head, fold
@@ -93,11 +93,8 @@ def test_an_id_that_counts_twice_is_named() -> None:
 
 def test_a_correction_of_something_else_than_the_latest_entry_is_named() -> None:
     first = plan_commit(Head(LEDGER), {}, [usage("a", evidence=Evidence.TOTALS)], rate, NOW)
-    known = {
-        first.pages[0].slot: {
-            first.pages[0].entries[0].key: _known(first.pages[0].entries[0]),
-        }
-    }
+    page = first.pages[0]
+    known: KnownBySlot = {page.slot: {page.entries[0].key: (page, 0)}}
     second = plan_commit(first.head, known, [usage("a")], rate, NOW)
     assert faults([*first.pages, *second.pages]) == []
 
@@ -108,10 +105,6 @@ def test_a_correction_of_something_else_than_the_latest_entry_is_named() -> None
     assert faults([*first.pages, resealed(second.pages[0], misplaced)])[0] == (
         "page 2 row 0: what it supersedes is not the latest entry of id 'a'"
     )
-
-
-def _known(entry: Entry) -> Known:
-    return Known(LEDGER, Reference(1, 0), entry)
 
 
 @pytest.mark.parametrize("part", ["entries", "lines", "holds", "recent", "committed"])
