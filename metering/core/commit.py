@@ -7,7 +7,7 @@ head to write. The protocol around it (read, write, look again) is metering/app/
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Final
 
 from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.errors import MeteringError
@@ -19,7 +19,7 @@ from metering.core.page import MAX_ENTRIES, Page, seal
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate
 from metering.core.slots import SLOT, Slot
-from metering.core.usage import EventKey, Usage
+from metering.core.usage import EventKey, Usage, new_record
 
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
 MAX_SLOTS: Final = 40
@@ -47,9 +47,6 @@ _HOLD: Final = Kind.HOLD
 _HELD: Final = Evidence.HELD
 #: From this rank on a rated amount stands as it is, unless it is nothing: see `expected_amount`.
 _LEAST_COUNTED: Final = Evidence.ESTIMATED
-
-#: Makes a named tuple of all its values in order, without the call that names them.
-_new: Final = cast("Callable[[type[Any], tuple[Any, ...]], Any]", tuple.__new__)
 
 type _Near = tuple[Mapping[EventKey, Known], ...]
 _NOWHERE: Final[Mapping[EventKey, Known]] = {}
@@ -174,7 +171,7 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
 def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:
     _, _, evidence, _, _, dimensions, _, buckets = usage
     applied, amount = rate(usage, at)
-    state: State = _new(State, (kind, evidence, dimensions, applied, buckets, amount))
+    state: State = new_record(State, (kind, evidence, dimensions, applied, buckets, amount))
     if amount and evidence >= _LEAST_COUNTED:
         return state
     return state._replace(amount=expected_amount(state))
@@ -183,7 +180,7 @@ def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:
 def _new_entry(usage: Usage, rate: Rating) -> Entry:
     key, digest, evidence, time, arrival, _, end_user, _ = usage
     state = _state(_HOLD if evidence is _HELD else _USAGE, usage, rate, time)
-    entry: Entry = _new(Entry, (key, digest, time, arrival, end_user, state, None))
+    entry: Entry = new_record(Entry, (key, digest, time, arrival, end_user, state, None))
     return entry
 
 

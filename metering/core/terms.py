@@ -1,7 +1,7 @@
 """Terms: everything dated about a subject (tenant, plan, period, prices), resolved for a span."""
 
 from bisect import bisect_right
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from metering.core.directory import BEGINNING, FOREVER, Directory
 from metering.core.errors import Code, RejectedEvent
@@ -14,7 +14,8 @@ from metering.core.price_book import PriceBook
 from metering.core.rating import Priced, Rate, RateCard, rate_card, rate_usage
 from metering.core.usage import Dimensions, Usage
 
-#: Kinds of requests priced per span of terms before the table starts anew.
+_HELD: Final = Evidence.HELD
+#: Kinds of requests whose rates are kept in memory.
 _MAX_CARDS = 10_000
 #: Subjects whose terms are kept in memory.
 _MAX_SUBJECTS = 50_000
@@ -28,8 +29,6 @@ class Terms(NamedTuple):
     plan: Plan
     ledger: LedgerId
     period: Period
-    cards: dict[int, tuple[RateCard, Dimensions]]
-    """Rate cards found so far by the identity of the dimensions, which equal requests share."""
 
 
 class TermsBook:
@@ -39,6 +38,8 @@ class TermsBook:
         self._directory = directory
         self._prices = prices
         self._terms: dict[str, Terms] = {}
+        # By the identity of the dimensions, which equal requests share; for the terms named.
+        self._cards: dict[int, tuple[RateCard, Terms, Dimensions]] = {}
 
     def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of `subject` at an instant.
@@ -66,7 +67,6 @@ class TermsBook:
             found.plan,
             LedgerId(found.tenant, period.start),
             period,
-            {},
         )
 
     def _price_span(self, at: Instant) -> tuple[Instant, Instant]:
@@ -78,28 +78,31 @@ class TermsBook:
     def rate(self, usage: Usage, at: Instant) -> tuple[Rate, Amount | None]:
         """Return the rate and amount of a usage under the terms of its subject at an instant."""
         dimensions = usage.dimensions
+        found = self._cards.get(id(dimensions))
+        if found is not None:
+            card, terms, _ = found
+            if terms.start <= at < terms.end and usage.evidence is not _HELD:
+                return rate_usage(card, usage.buckets)
+        return rate_usage(self._card(usage, at), usage.buckets)
+
+    def _card(self, usage: Usage, at: Instant) -> RateCard:
+        dimensions = usage.dimensions
         try:
             terms = self.terms(dimensions.subject, at)
         except RejectedEvent:
             # Better counts for an entry of minutes before the subject's first mapping.
             terms = self.terms(dimensions.subject, usage.time)
-        if dimensions.model is None and usage.evidence is Evidence.HELD:
+        model = dimensions.model
+        if model is None and usage.evidence is _HELD:
             # Which model serves a stream is known only at its end; its hold is an estimate anyway.
-            dimensions = dimensions._replace(model=dimensions.requested_model)
-        found = terms.cards.get(id(dimensions))
-        card = self._card(terms, dimensions, at) if found is None else found[0]
-        return rate_usage(card, usage.buckets)
-
-    def _card(self, terms: Terms, dimensions: Dimensions, at: Instant) -> RateCard:
-        if len(terms.cards) >= _MAX_CARDS:
-            terms.cards.clear()
+            model = dimensions.requested_model
         priced = Priced(
-            dimensions.model,
-            dimensions.deployment_type,
-            dimensions.region,
-            dimensions.service_tier,
+            model, dimensions.deployment_type, dimensions.region, dimensions.service_tier
         )
         card = rate_card(self._prices, terms.plan, priced, at)
-        # Kept beside its card, so that the identity belongs to nobody else.
-        terms.cards[id(dimensions)] = (card, dimensions)
+        if usage.evidence is not _HELD:
+            if len(self._cards) >= _MAX_CARDS:
+                self._cards.clear()
+            # With its dimensions, so that their identity belongs to nobody else.
+            self._cards[id(dimensions)] = (card, terms, dimensions)
         return card

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, to_json
@@ -34,6 +35,9 @@ _MAX_INTERNED = 50_000
 #: What `LlmUsageEvent.model_validate_json` calls, without its checks of options we do not give.
 _validate: Final = LlmUsageEvent.__pydantic_validator__.validate_json
 _RANKS: Final = {rank.name.lower(): rank for rank in Evidence}
+
+#: Makes a named tuple of all its values in order, without the call that names them.
+new_record: Final = cast("Callable[[type[Any], tuple[Any, ...]], Any]", tuple.__new__)
 
 type EventKey = tuple[str, str, str]
 """Identity of an event: type, lower-cased source, id."""
@@ -113,9 +117,11 @@ class UsageReader:
         digest = begun.copy()
         digest.update(to_json((time, end_user, buckets)))
         key = (LLM_USAGE, dimensions.source, event.id)
-        return Usage(
-            key, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets
+        usage: Usage = new_record(
+            Usage,
+            (key, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets),
         )
+        return usage
 
     def _intern(self, event: LlmUsageEvent) -> tuple[Dimensions, hashlib.blake2b]:
         """Return the dimensions of an event and the digest begun with them."""
