@@ -31,6 +31,9 @@ from metering.ports import Clock, LedgerStore
 MAX_RACES: Final = 30
 #: Looks again after an unknown outcome; the store has been patient itself before it says so.
 MAX_DOUBTS: Final = 2
+#: Looks for a page that the head names and a point read does not find: with the pauses between them
+#: over a second, far longer than replicas differ. Then it has gone, and the ledger is broken.
+MAX_GAPS: Final = 12
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.25
 
@@ -39,6 +42,10 @@ MAX_LEDGER_ENTRIES: Final = 100_000_000
 
 #: Slots remembered of a busy ledger before its view is dropped and read anew.
 _MAX_VIEW_ENTRIES: Final = 60_000
+
+
+class _PageMissingError(RetryableError):
+    """A page that the head names is not to be found: a replica is behind, or it has gone."""
 
 
 class Committed(NamedTuple):
@@ -108,7 +115,7 @@ class Committer:
 
     async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
         """Attempt until an outcome is known; after any doubt forget the view and look again."""
-        races = doubts = 0
+        races = doubts = gaps = 0
         while True:
             try:
                 return await self._attempt(ledger, usages, rate)
@@ -117,6 +124,11 @@ class Committer:
                 races += 1
                 if races == MAX_RACES:
                     raise
+            except _PageMissingError as gap:
+                self._views.forget(ledger)
+                gaps += 1
+                if gaps == MAX_GAPS:
+                    raise LedgerBroken(str(ledger), f"{gap}: it has gone") from gap
             except RetryableError:
                 self._views.forget(ledger)
                 doubts += 1
@@ -126,7 +138,8 @@ class Committer:
                 # Cancelled at a deadline, or worse: whether it was written is not known.
                 self._views.forget(ledger)
                 raise
-            await asyncio.sleep(min(_FIRST_PAUSE_S * 2 ** (races + doubts), _LONGEST_PAUSE_S))
+            pause = _FIRST_PAUSE_S * 2 ** (races + doubts + gaps)
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
 
     async def _attempt(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
         view = await self._view(ledger)
@@ -156,17 +169,25 @@ class Committer:
         return view
 
     async def _check_chain(self, head: Head) -> None:
-        """Verify the last pages, from where the check starts to the hash that the head names."""
+        """Verify the last pages, up to the hash that the head names.
+
+        They are read one by one: a query may lag, and what it leaves out is not missing.
+        """
         first = max(1, head.pages - self._checked_pages + 1)
         previous = GENESIS if first == 1 else None
-        async for page in self._store.pages(head.ledger, after=first - 1):
-            if page.number > head.pages:
-                break
+        for number in range(first, head.pages + 1):
+            page = await self._page(head.ledger, number)
             if previous is not None and page.previous != previous:
-                raise LedgerBroken(str(head.ledger), f"page {page.number} breaks the chain")
+                raise LedgerBroken(str(head.ledger), f"page {number} breaks the chain")
             previous = page.hash
         if previous != head.last_hash:
             raise LedgerBroken(str(head.ledger), "its last page is not the one its head names")
+
+    async def _page(self, ledger: LedgerId, number: int) -> Page:
+        page = await self._store.read_page(ledger, number)
+        if page is None:
+            raise _PageMissingError(f"ledger {ledger}: page {number} is not there yet")
+        return page
 
     async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:
         wanted = view.missing(slots)
@@ -181,14 +202,7 @@ class Committer:
         """Read by id what a lagging query left out of the pages that the head lists."""
         seen = {page.number for page in found}
         listed = [number for number, slot in head.recent if slot in set(slots)]
-        pages: list[Page] = []
-        for number in listed:
-            if number not in seen:
-                page = await self._store.read_page(head.ledger, number)
-                if page is None:
-                    raise RetryableError(f"ledger {head.ledger}: page {number} is not there yet")
-                pages.append(page)
-        return pages
+        return [await self._page(head.ledger, number) for number in listed if number not in seen]
 
     async def _with_adjacent(self, view: LedgerView, slots: Sequence[Slot]) -> KnownBySlot:
         """Add what the ledgers before and after know of slots that reach over the period's edge.

@@ -1,7 +1,7 @@
 """A state machine that does to the system whatever practice does, and holds it to one sum.
 
-Hosts take batches from a partition that re-delivers, crash between any two steps, lose answers, race
-each other and hand the partition over. Afterwards every request counts once, whatever happened.
+Hosts take batches from a partition that re-delivers, crash between any two steps, lose answers,
+race each other and hand the partition over. Afterwards every request counts once.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Sent(NamedTuple):
     output: int
 
 
-class Crashed(BaseException):  # noqa: N818, it ends a process
+class Crashed(BaseException):
     """A process ended here."""
 
 
@@ -150,8 +150,12 @@ class ExactlyOnce(RuleBasedStateMachine):
             if self.hosts:
                 self.run(self._settle())
         finally:
+            self.loop.run_until_complete(self.close())
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
+
+    async def close(self) -> None:
+        """Let go of what the processes had open."""
 
     async def _settle(self) -> None:
         judge = await self.make_process()
@@ -196,5 +200,3 @@ def _body(number: int, kind: str, time: int, tenant: str, counts: tuple[int, int
         data__evidence=kind if final else "full",
         data__usage=usage if final else None,
     )
-
-

@@ -19,16 +19,15 @@ class OnSqlite(ExactlyOnce):
         self.folder = tempfile.TemporaryDirectory()
         self.databases: list[Database] = []
 
-    async def make_process(self) -> System:  # type: ignore[override]
+    async def make_process(self) -> System:
         """Open the file once more, as another process would."""
         self.databases.append(Database(Path(self.folder.name) / "store.db"))
         return System(sqlite_stores(self.databases[-1]))
 
-    def teardown(self) -> None:
-        """Hold the sum, then let the files go."""
-        super().teardown()
+    async def close(self) -> None:
+        """Let the files go."""
         for database in self.databases:
-            database.close_now()
+            await database.close()
         self.folder.cleanup()
 
 

@@ -53,14 +53,16 @@ class CosmosLedgers:
     async def commit(self, commit: Commit, etag: str | None) -> str:
         """Create the pages and replace the head, if its tag still holds: all of it or nothing."""
         ledger = str(commit.head.ledger)
-        try:
-            async with self._account.container(LEDGERS) as container:
+        async with self._account.container(LEDGERS) as container:
+            try:
                 # Built anew for every attempt: the SDK takes the conditions out of the list.
                 results = await container.execute_item_batch(
                     _operations(commit, etag), partition_key=ledger
                 )
-        except CosmosBatchOperationError as error:
-            raise _refusal(error, commit) from error
+            except CosmosBatchOperationError as error:
+                if error.status_code in {CONFLICT, PRECONDITION_FAILED}:
+                    raise _refusal(error, commit) from error
+                raise
         return str(results[-1]["eTag"])
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
@@ -118,8 +120,7 @@ def _operations(commit: Commit, etag: str | None) -> list[tuple[Any, ...]]:
 
 def _refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
     """Name the operation that failed: a page or head that is there already is a lost race."""
-    lost = error.status_code in {CONFLICT, PRECONDITION_FAILED}
-    if lost and (error.error_index or 0) <= len(commit.pages):
+    if (error.error_index or 0) <= len(commit.pages):
         return HeadMovedError(f"ledger {commit.head.ledger}: somebody else was first")
     reason = f"operation {error.error_index} of a commit was refused with {error.status_code}"
     return InvariantBroken(f"ledger {commit.head.ledger}: {reason}")

@@ -62,10 +62,6 @@ class Database:
 
     async def close(self) -> None:
         """Let the file go; the next call opens it again."""
-        self.close_now()
-
-    def close_now(self) -> None:
-        """Let the file go, where no loop runs."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
