@@ -60,16 +60,12 @@ class Commit:
     pages: tuple[Page, ...]
     contents: tuple[bytes, ...]
     """The pages as bytes to store, in the same order."""
+    accepted: int
+    """Events that changed what is known: new ones, and better counts for known ones."""
     duplicates: int
     conflicts: tuple[Usage, ...]
     elsewhere: Mapping[LedgerId, Sequence[Usage]]
     """Better counts for entries of an adjacent ledger: they are to be committed there."""
-
-    @property
-    def accepted(self) -> int:
-        """How many events became entries."""
-        return sum(len(page.entries) for page in self.pages)
-
 
 @dataclass(slots=True)
 class _Batch:
@@ -112,10 +108,12 @@ def plan_commit(
     diagnostics = Diagnostics(
         seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
     )
+    elsewhere = sum(map(len, batch.elsewhere.values()))
     return Commit(
         replace(fold(head, pages), diagnostics=diagnostics),
         tuple(pages),
         tuple(contents),
+        len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
         batch.duplicates,
         tuple(batch.conflicts),
         batch.elsewhere,

@@ -274,7 +274,7 @@ async def test_a_ledger_beyond_its_bound_stops(
             "not the one its head names",
         ),
         (
-            "UPDATE pages SET document = (SELECT max(document) FROM pages) WHERE number = 2",
+            "UPDATE pages SET document = x.document FROM pages AS x WHERE x.number = 3",
             "breaks the chain",
         ),
         ("UPDATE pages SET document = '{'", "is not JSON"),
