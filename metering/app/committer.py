@@ -45,7 +45,7 @@ _MAX_VIEW_ENTRIES: Final = 60_000
 
 
 class _PageMissingError(RetryableError):
-    """A page that the head names is not to be found: a replica is behind, or it has gone."""
+    """A head, or a page that it names, is not to be found: a replica is behind, or it has gone."""
 
 
 class Committed(NamedTuple):
@@ -161,6 +161,8 @@ class Committer:
             return view
         stored = await self._store.read_head(ledger)
         if stored is None:
+            if await self._store.read_page(ledger, 1) is not None:
+                raise _PageMissingError(f"ledger {ledger}: its head is not there yet")
             view = LedgerView(ledger, Head(ledger), None)
         else:
             await self._check_chain(stored.head)

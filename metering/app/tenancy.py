@@ -10,6 +10,7 @@ from metering.core.plan import Plan
 from metering.core.price_book import PriceBook
 from metering.core.tenants_file import TenantsFile
 from metering.core.terms import Terms, TermsBook
+from metering.core.usage import MAX_AHEAD
 from metering.ports import Clock, RegistryStore
 
 #: Appends lost in a row to other writers before it is called a fault.
@@ -81,8 +82,8 @@ class Tenancy:
     async def map_subject(self, subject: str, tenant: str, effective: Instant | None) -> None:
         """Make `tenant` pay for `subject` from an instant on.
 
-        Without one: from the beginning for a new subject, from now for a known one. Saying what
-        already holds records nothing.
+        Without one: from the beginning for a new subject; for a known one as soon as no event of a
+        later time can have been accepted. Saying what already holds records nothing.
         """
 
         def decide() -> Record | None:
@@ -96,7 +97,7 @@ class Tenancy:
         await self._record(decide)
 
     def _start(self, subject: str, now: Instant) -> Instant:
-        return now if self.directory.knows(subject) else BEGINNING
+        return now + MAX_AHEAD if self.directory.knows(subject) else BEGINNING
 
     async def assign_plan(self, tenant: str, plan_id: str, effective: Instant | None) -> None:
         """Put a tenant on a plan: a new tenant from the beginning, another from now on."""

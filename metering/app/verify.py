@@ -42,12 +42,14 @@ class Verify:
         proof = Proof(ledger)
         try:
             async for page in self._store.pages(ledger):
-                if page.number > head.pages:
+                if stored is not None and page.number > head.pages:
                     # Committed since the head was read; the next run proves it.
                     break
                 proof.add(page)
         except LedgerBroken as fault:
             proof.faults.append(fault.reason)
+        if stored is None and proof.pages_seen:
+            proof.faults.append("it has pages and no head")
         proof.compare(head)
         return Verdict(
             ledger, head.pages, head.entries, head.amount, head.last_hash, tuple(proof.faults)

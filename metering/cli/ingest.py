@@ -19,18 +19,11 @@ from metering.core.errors import MeteringError
 from metering.core.event import MAX_BODY_BYTES
 
 BATCH_LINES: Final = 1_000
+_STDIN: Final = "-"
 
 
 def ingest(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-            help="JSON Lines, or - for standard input.",
-        ),
-    ],
+    file: Annotated[Path, typer.Argument(help="JSON Lines, or - for standard input.")],
     hub: Annotated[str, typer.Option(help="Which hub the bodies are from.")] = USAGE_HUB,
     stop_rule: Annotated[
         bool, typer.Option(help="Stop, with nothing of it committed, at a mostly unreadable batch.")
@@ -44,6 +37,8 @@ def ingest(
 
     Example:  metering ingest events.jsonl
     """
+    if str(file) != _STDIN and not file.is_file():
+        raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")
     if hub != USAGE_HUB:
         raise typer.BadParameter(f"{hub!r} is not a hub: use {USAGE_HUB}", param_hint="--hub")
     tally = with_app(lambda app: _ingest(app, file, as_json=as_json, stop_rule=stop_rule))
@@ -84,7 +79,7 @@ def _messages(stream: BinaryIO, name: str) -> Iterator[Message]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
-    if str(file) == "-":
+    if str(file) == _STDIN:
         yield sys.stdin.buffer
         return
     with file.open("rb") as stream:
@@ -92,7 +87,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def _size(file: Path) -> int | None:
-    return None if str(file) == "-" else file.stat().st_size
+    return None if str(file) == _STDIN else file.stat().st_size
 
 
 def _progress(file: Path) -> Progress:

@@ -67,6 +67,7 @@ class Commit:
     elsewhere: Mapping[LedgerId, Sequence[Usage]]
     """Better counts for entries of an adjacent ledger: they are to be committed there."""
 
+
 @dataclass(slots=True)
 class _Batch:
     """The answers so far."""

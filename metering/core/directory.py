@@ -8,12 +8,14 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import count
 from typing import Literal, NamedTuple
 
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, format_instant
 from metering.core.periods import month_of
 from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.usage import MAX_AHEAD
 
 TENANT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Of a name, where a hash must tell two subjects apart: 64 less the hash and its dash.
@@ -141,15 +143,16 @@ class Directory:
     def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.
 
-        The first mapping of a subject may reach back, so that its dead letters replay; every
-        further one starts no earlier than now. ConfigurationError says what is refused.
+        The first mapping of a subject may reach back, so that its dead letters replay. Every
+        further one starts no earlier than an event could by now have been accepted: that event is
+        in the old tenant's ledger, and must find it again. ConfigurationError says what is refused.
         """
         if not TENANT_ID.fullmatch(tenant):
             raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
         if not subject:
             raise ConfigurationError("subscription: is empty")
         if subject in self._tenant_of:
-            _refuse_the_past(f"subscription {subject!r}", now, effective)
+            _refuse_the_past(f"subscription {subject!r}", now + MAX_AHEAD, effective)
         return Record("subject", subject, tenant, effective, now)
 
     def assign_plan(self, tenant: str, plan_id: str, now: Instant, effective: Instant) -> Record:
@@ -182,16 +185,21 @@ class Directory:
         """
         if TENANT_ID.fullmatch(subject) and subject not in self.tenants():
             return subject
-        digest = hashlib.blake2b(subject.encode(), digest_size=_HASH_BYTES).hexdigest()
+        taken = set(self.tenants())
         name = re.sub(r"[^A-Za-z0-9._-]", "-", subject)[:_NAME_LENGTH]
+        for salt in count():
+            content = f"{subject}\0{salt}".encode()
+            digest = hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()
+            if f"{name}-{digest}" not in taken:
+                break
         return f"{name}-{digest}"
 
 
-def _refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
-    if effective < now:
+def _refuse_the_past(what: str, earliest: Instant, effective: Instant) -> None:
+    if effective < earliest:
         raise ConfigurationError(
-            f"{what}: a change starts no earlier than now, not at {format_instant(effective)}:"
-            " history is never edited"
+            f"{what}: a change starts no earlier than {format_instant(earliest)}, not at"
+            f" {format_instant(effective)}: history is never edited"
         )
 
 

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from metering.core.buckets import by_name, from_names
 from metering.core.errors import LedgerBroken
 from metering.core.head import Diagnostics, Head, Holds, Line
-from metering.core.page import Document, rate_document, read_rate
+from metering.core.page import UNREADABLE_DOCUMENT, Document, rate_document, read_rate
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate, amount_of
 
@@ -64,9 +64,13 @@ def read_head(document: Document) -> Head:
     if document.get("schema") != SCHEMA:
         raise LedgerBroken(ledger, f"its head has schema {document.get('schema')}, not {SCHEMA}")
     try:
-        return _head(document)
-    except (KeyError, ValueError, TypeError) as error:
+        head = _head(document)
+        again = from_json(write_head(head))
+    except UNREADABLE_DOCUMENT as error:
         raise LedgerBroken(ledger, f"its head cannot be read: {error!r}") from None
+    if any(document.get(name) != value for name, value in again.items()):
+        raise LedgerBroken(ledger, "its head is not as it was written")
+    return head
 
 
 def _head(document: Document) -> Head:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from metering.core.buckets import BUCKETS, Buckets, by_name, from_names
 from metering.core.entry import Entry, Kind, Reference, State, Superseded
@@ -29,6 +29,17 @@ GENESIS: Final = "0" * 64
 
 MAX_ENTRIES: Final = 2_000
 """Of one page; keeps it far below the 2 MB a Cosmos item may have."""
+
+#: What reading a document of any other make may raise; all of them say the same: it is not ours.
+UNREADABLE_DOCUMENT: Final = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    PydanticSerializationError,
+    TypeError,
+    ValueError,
+)
 
 type Document = dict[str, Any]
 """A JSON object as a store keeps it; it goes no further than the adapters."""
@@ -207,10 +218,10 @@ def read_page(document: Document) -> Page:
         raise LedgerBroken(ledger, f"a page has schema {document.get('schema')}, not {SCHEMA}")
     try:
         page = _page(document)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+        digest, _ = _sealed(_document(page))
+    except UNREADABLE_DOCUMENT as error:
         reason = f"{document.get('id')} cannot be read: {error!r}"
         raise LedgerBroken(ledger, reason) from None
-    digest, _ = _sealed(_document(page))
     if digest != page.hash:
         raise LedgerBroken(ledger, f"{document['id']} does not match its hash")
     return page

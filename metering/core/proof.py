@@ -21,6 +21,11 @@ class Proof:
         self._folded = Head(ledger)
         self._latest: dict[EventKey, Superseded] = {}
 
+    @property
+    def pages_seen(self) -> bool:
+        """Say whether any page has gone by."""
+        return self._folded.pages > 0
+
     def add(self, page: Page) -> None:
         """Check one page against those before it, and fold it."""
         if page.number != self._folded.pages + 1:

@@ -8,7 +8,7 @@ import pytest
 from metering.app import tenancy as tenancy_module
 from metering.core.directory import BEGINNING
 from metering.core.errors import ConfigurationError, RetryableError
-from metering.core.instants import DAY
+from metering.core.instants import DAY, MINUTE
 from metering.core.plan import Plan
 from metering.core.tenants_file import TenantsFile, read_tenants_file
 from tests.builders import NOW
@@ -26,14 +26,14 @@ async def records(system: System) -> list[Any]:
     return list(await system.registry.read_records(0))
 
 
-async def test_a_new_subscription_is_mapped_from_the_beginning_and_a_known_one_from_now(
+async def test_a_new_subscription_is_mapped_from_the_beginning_and_a_known_one_soon(
     system: System,
 ) -> None:
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.tenancy.map_subject("sub-1", "globex", None)
     assert [(r.value, r.effective) for r in await records(system)] == [
         ("acme", BEGINNING),
-        ("globex", NOW),
+        ("globex", NOW + 5 * MINUTE),
     ]
 
 

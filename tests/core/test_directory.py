@@ -4,7 +4,7 @@ import pytest
 
 from metering.core.directory import BEGINNING, Directory, Record
 from metering.core.errors import ConfigurationError
-from metering.core.instants import DAY, parse_instant
+from metering.core.instants import DAY, MINUTE, parse_instant
 from metering.core.plan import DEFAULT_PLAN, Plan, read_plan
 from tests.builders import NOW
 
@@ -76,9 +76,11 @@ def test_of_two_records_for_one_instant_the_later_one_holds() -> None:
 def test_a_first_mapping_may_reach_back_and_a_further_one_may_not() -> None:
     assert directory().map_subject("sub-1", "acme", NOW, BEGINNING).effective == BEGINNING
     known = directory(subject("sub-1", "acme"))
-    assert known.map_subject("sub-1", "globex", NOW, NOW).effective == NOW
-    with pytest.raises(ConfigurationError, match="no earlier than now"):
-        known.map_subject("sub-1", "globex", NOW, NOW - 1)
+    # An event may be 5 minutes ahead: until then its subject must lead to the same ledger.
+    soon = NOW + 5 * MINUTE
+    assert known.map_subject("sub-1", "globex", NOW, soon).effective == soon
+    with pytest.raises(ConfigurationError, match="no earlier than 2026-11-20T12:05:00Z"):
+        known.map_subject("sub-1", "globex", NOW, soon - 1)
 
 
 def test_the_plan_of_a_known_tenant_never_changes_in_the_past() -> None:
@@ -141,6 +143,11 @@ def test_a_name_that_is_taken_or_no_tenant_id_gets_a_hash() -> None:
     assert colon.startswith("app-x-")
     assert dash == "app-x"
     assert len(taken.automatic_tenant("y" * 200)) == 64
+
+
+def test_a_name_with_a_hash_that_is_taken_gets_another_one() -> None:
+    name = directory().automatic_tenant("app:x")
+    assert directory(subject(name, name)).automatic_tenant("app:x") not in {name, "app-x"}
 
 
 def test_subjects_and_tenants_are_listed_as_of_an_instant() -> None:

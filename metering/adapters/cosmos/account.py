@@ -22,7 +22,6 @@ READ_TIMEOUT_S: Final = 10
 THROTTLE_RETRIES: Final = 5
 THROTTLE_WAIT_S: Final = 10
 
-BAD_REQUEST: Final = 400
 UNAUTHORISED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
@@ -39,6 +38,7 @@ class CosmosAccount:
         self.database = database
         self._key = key
         self._client: CosmosClient | None = None
+        self._checked: set[str] = set()
         self._credential: Any = None
 
     async def client(self) -> CosmosClient:
@@ -49,13 +49,21 @@ class CosmosAccount:
                 self._credentials(),
                 connection_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
-                retry_total=1,
+                # What is lost is looked at again by the committer, not sent again by the SDK.
+                retry_total=0,
+                retry_connect=0,
+                retry_read=0,
+                retry_status=0,
                 retry_throttle_total=THROTTLE_RETRIES,
                 retry_throttle_backoff_max=THROTTLE_WAIT_S,
                 retry_write=0,
             )
             try:
                 await client.__aenter__()
+            except ValueError as error:
+                await client.close()
+                reason = "METERING_COSMOS_KEY: is not base64"
+                raise ConfigurationError(f"store {self.endpoint}: {reason}") from error
             except BaseException:
                 await client.close()
                 raise
@@ -77,9 +85,24 @@ class CosmosAccount:
         try:
             client = await self.client()
             database = client.get_database_client(self.database)
-            yield database.get_container_client(container.name)
+            proxy = database.get_container_client(container.name)
+            await self._check(proxy, container, place)
+            yield proxy
         except (AzureError, OSError, TimeoutError) as error:
-            raise translated(error, place, container) from error
+            raise translated(error, place) from error
+
+    async def _check(self, proxy: ContainerProxy, container: Container, place: str) -> None:
+        """Look at a container once: a missing one answers like a missing item later on."""
+        if container.name in self._checked:
+            return
+        found = await proxy.read()
+        paths = found["partitionKey"]["paths"]
+        if paths != [container.partition_key]:
+            raise ConfigurationError(
+                f"store {place}: its partition key is {', '.join(paths)}, not"
+                f" {container.partition_key}"
+            )
+        self._checked.add(container.name)
 
     async def close(self) -> None:
         """Let the connections go; the next call opens them again."""
@@ -91,22 +114,18 @@ class CosmosAccount:
             await credential.close()
 
 
-def translated(
-    error: Exception, place: str, container: Container | None = None
-) -> RetryableError | ConfigurationError:
+def translated(error: Exception, place: str) -> RetryableError | ConfigurationError:
     """Return our error for one of the SDK's: what can never work names the setting or resource."""
     if isinstance(error, ClientAuthenticationError):
         return ConfigurationError(f"store {place}: signing in failed: {_line(error)}")
     if isinstance(error, HttpResponseError):
-        return _by_status(error, place, container)
+        return _by_status(error, place)
     if isinstance(error, ServiceRequestError):
         return RetryableError(f"store {place}: no connection: {_line(error)}")
     return RetryableError(f"store {place}: {_line(error)}")
 
 
-def _by_status(
-    error: HttpResponseError, place: str, container: Container | None
-) -> RetryableError | ConfigurationError:
+def _by_status(error: HttpResponseError, place: str) -> RetryableError | ConfigurationError:
     status = error.status_code
     if status == UNAUTHORISED:
         return ConfigurationError(f"store {place}: METERING_COSMOS_KEY is not this account's key")
@@ -116,10 +135,6 @@ def _by_status(
         )
     if status == NOT_FOUND:
         return ConfigurationError(f"store {place}: is not there: run `metering init`")
-    if status == BAD_REQUEST and container is not None and "partition" in str(error).lower():
-        return ConfigurationError(
-            f"store {place}: its partition key is not {container.partition_key}"
-        )
     if status == PRECONDITION_FAILED:
         return HeadMovedError(f"store {place}: somebody else was first")
     return RetryableError(f"store {place}: status {status}: {_line(error)}")

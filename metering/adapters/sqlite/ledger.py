@@ -73,11 +73,12 @@ class SqliteLedgers:
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         rows = await self._all(
-            "SELECT tenant, start FROM heads WHERE ?1 IS NULL OR tenant = ?1"
-            " ORDER BY tenant, start",
+            "SELECT ledger FROM heads WHERE ?1 IS NULL OR tenant = ?1"
+            " UNION SELECT ledger FROM pages WHERE number = 1",
             tenant,
         )
-        return [LedgerId(found, start) for found, start in rows]
+        found = sorted(LedgerId.parse(ledger) for (ledger,) in rows)
+        return [ledger for ledger in found if tenant in {None, ledger.tenant}]
 
     async def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
         rows = await self._all(sql, *values)
