@@ -58,18 +58,20 @@ def _line_document(rate: Rate, line: Line) -> Document:
     }
 
 
-def read_head(document: Document) -> Head:
-    """Return the head in a stored document; LedgerBroken for what cannot be one."""
-    ledger = str(document.get("ledger"))
+def read_head(document: Document, ledger: LedgerId) -> Head:
+    """Return the head of `ledger` in a stored document; LedgerBroken for what cannot be it."""
     if document.get("schema") != SCHEMA:
-        raise LedgerBroken(ledger, f"its head has schema {document.get('schema')}, not {SCHEMA}")
+        raise LedgerBroken(
+            str(ledger), f"its head has schema {document.get('schema')}, not {SCHEMA}"
+        )
     try:
         head = _head(document)
         again = from_json(write_head(head))
     except UNREADABLE_DOCUMENT as error:
-        raise LedgerBroken(ledger, f"its head cannot be read: {error!r}") from None
-    if any(document.get(name) != value for name, value in again.items()):
-        raise LedgerBroken(ledger, "its head is not as it was written")
+        raise LedgerBroken(str(ledger), f"its head cannot be read: {error!r}") from None
+    changed = any(document.get(name) != value for name, value in again.items())
+    if changed or head.ledger != ledger:
+        raise LedgerBroken(str(ledger), "its head is not as it was written")
     return head
 
 
@@ -77,18 +79,24 @@ def _head(document: Document) -> Head:
     seen = document["diagnostics"]
     return Head(
         ledger=LedgerId.parse(document["ledger"]),
-        pages=document["pages"],
-        entries=document["entries"],
+        pages=_whole(document["pages"]),
+        entries=_whole(document["entries"]),
         last_hash=document["last_hash"],
-        committed=document["committed"],
-        recent=tuple((number, slot) for number, slot in document["recent"]),
+        committed=_whole(document["committed"]),
+        recent=tuple((_whole(number), _whole(slot)) for number, slot in document["recent"]),
         lines={read_rate(line): _line(line) for line in document["lines"]},
         holds={
-            held["slot"]: Holds(held["requests"], held["tokens"], int(held["amount"]))
+            _whole(held["slot"]): Holds(held["requests"], held["tokens"], int(held["amount"]))
             for held in document["holds"]
         },
         diagnostics=Diagnostics(seen["duplicates"], seen["conflicts"]),
     )
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
 
 
 def _line(document: Document) -> Line:

@@ -208,22 +208,24 @@ def _superseded_document(
     }
 
 
-def read_page(document: Document) -> Page:
-    """Return the page in a stored document.
+def read_page(document: Document, ledger: LedgerId) -> Page:
+    """Return the page of `ledger` in a stored document.
 
-    Raises LedgerBroken when its hash does not match its content, or a newer schema wrote it.
+    Raises LedgerBroken when its hash does not match its content, when it is another ledger's, or
+    when a newer schema wrote it.
     """
-    ledger = str(document.get("ledger"))
     if document.get("schema") != SCHEMA:
-        raise LedgerBroken(ledger, f"a page has schema {document.get('schema')}, not {SCHEMA}")
+        raise LedgerBroken(str(ledger), f"a page has schema {document.get('schema')}, not {SCHEMA}")
     try:
         page = _page(document)
         digest, _ = _sealed(_document(page))
     except UNREADABLE_DOCUMENT as error:
         reason = f"{document.get('id')} cannot be read: {error!r}"
-        raise LedgerBroken(ledger, reason) from None
+        raise LedgerBroken(str(ledger), reason) from None
     if digest != page.hash:
-        raise LedgerBroken(ledger, f"{document['id']} does not match its hash")
+        raise LedgerBroken(str(ledger), f"{document['id']} does not match its hash")
+    if page.ledger != ledger:
+        raise LedgerBroken(str(ledger), f"holds a page of {page.ledger}")
     return page
 
 

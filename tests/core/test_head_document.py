@@ -37,8 +37,8 @@ def document() -> dict[str, Any]:
 
 
 def test_a_head_reads_back_as_it_was_written() -> None:
-    assert read_head(document()) == head()
-    assert read_head(json.loads(write_head(Head(LEDGER)))) == Head(LEDGER)
+    assert read_head(document(), LEDGER) == head()
+    assert read_head(json.loads(write_head(Head(LEDGER))), LEDGER) == Head(LEDGER)
 
 
 def test_money_is_text_and_never_a_json_number() -> None:
@@ -56,7 +56,7 @@ def test_an_unpriced_line_has_no_amount() -> None:
 
 def test_a_head_of_a_newer_schema_is_refused_by_name() -> None:
     with pytest.raises(LedgerBroken, match="its head has schema 2, not 1"):
-        read_head({**document(), "schema": 2})
+        read_head({**document(), "schema": 2}, LEDGER)
 
 
 @pytest.mark.parametrize("part", ["pages", "lines", "holds", "diagnostics"])
@@ -64,4 +64,25 @@ def test_a_head_without_one_of_its_parts_is_refused(part: str) -> None:
     wrong = document()
     del wrong[part]
     with pytest.raises(LedgerBroken, match="its head cannot be read"):
-        read_head(wrong)
+        read_head(wrong, LEDGER)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("pages", "three"), ("pages", 1.0), ("recent", [[True, 1]]), ("holds", {}), ("lines", {})],
+)
+def test_a_head_with_a_part_of_another_kind_is_refused(part: str, value: object) -> None:
+    with pytest.raises(LedgerBroken, match="its head"):
+        read_head({**document(), part: value}, LEDGER)
+
+
+def test_a_head_whose_amounts_are_not_its_tokens_times_its_rates_is_refused() -> None:
+    wrong = document()
+    wrong["lines"][0]["amount"] = "1"
+    with pytest.raises(LedgerBroken, match="not as it was written"):
+        read_head(wrong, LEDGER)
+
+
+def test_a_head_of_another_ledger_is_refused() -> None:
+    with pytest.raises(LedgerBroken, match="ledger globex.*not as it was written"):
+        read_head(document(), LedgerId("globex", LEDGER.start))

@@ -63,7 +63,7 @@ entries = st.builds(
 @given(st.lists(entries, min_size=1, max_size=8))
 def test_a_page_reads_back_as_it_was_sealed(rows: list[Entry]) -> None:
     page, content = sealed(*rows)
-    assert read_page(json.loads(content)) == page
+    assert read_page(json.loads(content), LEDGER) == page
 
 
 @given(st.lists(entries, min_size=1, max_size=4))
@@ -110,7 +110,7 @@ def test_a_change_anywhere_is_found_out(path: tuple[Any, ...]) -> None:
     old = place[path[-1]]
     place[path[-1]] = old + 1 if isinstance(old, int) else f"{old}1"
     with pytest.raises(LedgerBroken, match="does not match its hash"):
-        read_page(document)
+        read_page(document, LEDGER)
 
 
 @pytest.mark.parametrize("part", ["columns", "dimensions", "rates", "supersedes", "hash"])
@@ -118,11 +118,17 @@ def test_a_page_without_one_of_its_parts_cannot_be_read(part: str) -> None:
     document = json.loads(sealed(entry())[1])
     del document[part]
     with pytest.raises(LedgerBroken, match="page-00000001 cannot be read"):
-        read_page(document)
+        read_page(document, LEDGER)
 
 
 def test_a_page_of_a_newer_schema_is_refused_by_name() -> None:
     document = json.loads(sealed(entry())[1])
     document["schema"] = 2
     with pytest.raises(LedgerBroken, match="schema 2, not 1"):
-        read_page(document)
+        read_page(document, LEDGER)
+
+
+def test_a_page_of_another_ledger_is_refused_by_name() -> None:
+    document = json.loads(sealed(entry())[1])
+    with pytest.raises(LedgerBroken, match="ledger globex.*: holds a page of acme"):
+        read_page(document, LedgerId("globex", LEDGER.start))

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from metering.adapters.cosmos.account import CONFLICT, PRECONDITION_FAILED, CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
 from metering.core.commit import Commit
-from metering.core.errors import HeadMovedError, InvariantBroken, LedgerBroken
+from metering.core.errors import HeadMovedError, InvariantBroken
 from metering.core.head_document import read_head, write_head
 from metering.core.page import Document, Page, page_id, read_page
 from metering.core.periods import LedgerId
@@ -31,12 +31,14 @@ class CosmosLedgers:
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
         """Return the head as last committed: a point read."""
         document = await self._item(ledger, _HEAD)
-        return None if document is None else StoredHead(read_head(document), document["_etag"])
+        return (
+            None if document is None else StoredHead(read_head(document, ledger), document["_etag"])
+        )
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number: a point read."""
         document = await self._item(ledger, page_id(number))
-        return None if document is None else _page(ledger, document)
+        return None if document is None else read_page(document, ledger)
 
     async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
         """Return the pages of these slots by number: one query of one partition."""
@@ -47,7 +49,7 @@ class CosmosLedgers:
         ]
         async with self._account.container(LEDGERS) as container:
             found = container.query_items(query, parameters=parameters, partition_key=str(ledger))
-            pages = [_page(ledger, document) async for document in found]
+            pages = [read_page(document, ledger) async for document in found]
         return sorted(pages, key=lambda page: page.number)
 
     async def commit(self, commit: Commit, etag: str | None) -> str:
@@ -75,7 +77,7 @@ class CosmosLedgers:
                 max_item_count=_PAGES_A_READ,
             )
             async for document in found:
-                yield _page(ledger, document)
+                yield read_page(document, ledger)
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
@@ -124,10 +126,3 @@ def _refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
         return HeadMovedError(f"ledger {commit.head.ledger}: somebody else was first")
     reason = f"operation {error.error_index} of a commit was refused with {error.status_code}"
     return InvariantBroken(f"ledger {commit.head.ledger}: {reason}")
-
-
-def _page(ledger: LedgerId, document: Document) -> Page:
-    page = read_page(document)
-    if page.ledger != ledger:
-        raise LedgerBroken(str(ledger), f"holds a page of {page.ledger}")
-    return page

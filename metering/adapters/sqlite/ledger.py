@@ -30,7 +30,7 @@ class SqliteLedgers:
         found = await self._one("SELECT document, etag FROM heads WHERE ledger = ?", str(ledger))
         if found is None:
             return None
-        return StoredHead(read_head(_parsed(ledger, found[0])), str(found[1]))
+        return StoredHead(read_head(_parsed(ledger, found[0]), ledger), str(found[1]))
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number."""
@@ -113,10 +113,7 @@ def _commit(connection: sqlite3.Connection, commit: Commit, etag: str | None) ->
 
 
 def _page(ledger: LedgerId, content: bytes) -> Page:
-    page = read_page(_parsed(ledger, content))
-    if page.ledger != ledger:
-        raise LedgerBroken(str(ledger), f"holds a page of {page.ledger}")
-    return page
+    return read_page(_parsed(ledger, content), ledger)
 
 
 def _parsed(ledger: LedgerId, content: bytes) -> Document:
