@@ -28,6 +28,8 @@ from metering.ports import Clock, DeadLetterStore, LedgerStore, PendingStore, Re
 #: on one machine and costs request units on Cosmos DB.
 _CHECKED_PAGES_SQLITE: Final = 64
 _CHECKED_PAGES_COSMOS: Final = 1
+#: Looks for a page that a replica may not have yet: with the pauses between them over a second.
+_MAX_GAPS_COSMOS: Final = 12
 
 
 class Stores(NamedTuple):
@@ -38,6 +40,7 @@ class Stores(NamedTuple):
     dead_letters: DeadLetterStore
     pending: PendingStore
     checked_pages: int
+    max_gaps: int
     close: Callable[[], Awaitable[None]]
     prepare: Callable[[], Awaitable[list[str]]]
     """Makes what the store needs before its first use, and says what it did."""
@@ -58,6 +61,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteDeadLetters(database),
         SqlitePending(database),
         _CHECKED_PAGES_SQLITE,
+        1,
         database.close,
         database.prepare,
     )
@@ -79,6 +83,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosDeadLetters(account),
         CosmosPending(account),
         _CHECKED_PAGES_COSMOS,
+        _MAX_GAPS_COSMOS,
         account.close,
         lambda: prepare(account),
     )
@@ -130,7 +135,12 @@ class App:
 
     @cached_property
     def _committer(self) -> Committer:
-        return Committer(self.ledgers, self.clock, checked_pages=self.stores.checked_pages)
+        return Committer(
+            self.ledgers,
+            self.clock,
+            checked_pages=self.stores.checked_pages,
+            max_gaps=self.stores.max_gaps,
+        )
 
     @cached_property
     def ingest(self) -> Ingest:

@@ -47,12 +47,17 @@ class FaultyLedgers:
 
     async def commit(self, commit: Commit, etag: str | None) -> str:
         self.commits += 1
+        self.strike()
         if self.before:
             self.before.pop(0)()
         new = await self._ledgers.commit(commit, etag)
         if self.after:
             self.after.pop(0)()
+        self.strike()
         return new
+
+    def strike(self) -> None:
+        """Let something go wrong around every commit; a test puts its own here."""
 
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
         return self._ledgers.pages(ledger, after=after)
@@ -87,7 +92,7 @@ class System:
         self.registry = stores.registry
         self.prices = price_book({"aliases": ["gpt-4o-2024-11-20"]})
         self.tenancy = Tenancy(self.registry, self.prices, self.clock, automatic=automatic)
-        self.committer = Committer(self.store, self.clock, checked_pages=checked_pages)
+        self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
         self.alerts = RecordedAlerts()
         self.ingest = Ingest(
             tenancy=self.tenancy,

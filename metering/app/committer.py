@@ -31,9 +31,6 @@ from metering.ports import Clock, LedgerStore
 MAX_RACES: Final = 30
 #: Looks again after an unknown outcome; the store has been patient itself before it says so.
 MAX_DOUBTS: Final = 2
-#: Looks for a page that the head names and a point read does not find: with the pauses between them
-#: over a second, far longer than replicas differ. Then it has gone, and the ledger is broken.
-MAX_GAPS: Final = 12
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.25
 
@@ -67,11 +64,18 @@ class Committed(NamedTuple):
 class Committer:
     """Commits usage to ledgers, one commit at a time for each ledger of this process."""
 
-    def __init__(self, store: LedgerStore, clock: Clock, *, checked_pages: int = 1) -> None:
-        """`checked_pages`: how many of a ledger's last pages are verified at first sight."""
+    def __init__(
+        self, store: LedgerStore, clock: Clock, *, checked_pages: int = 1, max_gaps: int = 1
+    ) -> None:
+        """Take how many last pages are verified at first sight, and how long a gap is looked at.
+
+        `max_gaps`: after so many looks for a page that the head names and a point read does not
+        find, it has gone, and the ledger is broken.
+        """
         self._store = store
         self._clock = clock
         self._checked_pages = checked_pages
+        self._max_gaps = max_gaps
         self._views = Views()
         self._locks: WeakValueDictionary[LedgerId, asyncio.Lock] = WeakValueDictionary()
 
@@ -127,8 +131,8 @@ class Committer:
             except _PageMissingError as gap:
                 self._views.forget(ledger)
                 gaps += 1
-                if gaps == MAX_GAPS:
-                    raise LedgerBroken(str(ledger), f"{gap}: it has gone") from gap
+                if gaps == self._max_gaps:
+                    raise LedgerBroken(str(ledger), f"{gap} is not there") from gap
             except RetryableError:
                 self._views.forget(ledger)
                 doubts += 1
@@ -162,7 +166,7 @@ class Committer:
         stored = await self._store.read_head(ledger)
         if stored is None:
             if await self._store.read_page(ledger, 1) is not None:
-                raise _PageMissingError(f"ledger {ledger}: its head is not there yet")
+                raise _PageMissingError("its head")
             view = LedgerView(ledger, Head(ledger), None)
         else:
             await self._check_chain(stored.head)
@@ -188,7 +192,7 @@ class Committer:
     async def _page(self, ledger: LedgerId, number: int) -> Page:
         page = await self._store.read_page(ledger, number)
         if page is None:
-            raise _PageMissingError(f"ledger {ledger}: page {number} is not there yet")
+            raise _PageMissingError(f"page {number}")
         return page
 
     async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
-from metering.core.directory import BEGINNING, Directory, Record
+from metering.core.directory import BEGINNING, Directory, Record, soonest
 from metering.core.errors import Code, ConfigurationError, RejectedEvent, RetryableError
 from metering.core.instants import Instant
 from metering.core.plan import Plan
 from metering.core.price_book import PriceBook
 from metering.core.tenants_file import TenantsFile
 from metering.core.terms import Terms, TermsBook
-from metering.core.usage import MAX_AHEAD
 from metering.ports import Clock, RegistryStore
 
 #: Appends lost in a row to other writers before it is called a fault.
@@ -48,16 +47,23 @@ class Tenancy:
             self._apply(*records)
         if self._file is not None:
             file, self._file = self._file, None
-            await self.take_over(file)
+            await self.take_over(file, changes=False)
 
-    async def take_over(self, file: TenantsFile) -> None:
-        """Record what a tenants file says beyond what already holds. Safe to repeat."""
+    async def take_over(self, file: TenantsFile, *, changes: bool = True) -> None:
+        """Record what a tenants file says beyond what already holds. Safe to repeat.
+
+        Without `changes` it only adds: what was decided since the file was written stays.
+        """
+        known = set(self.directory.tenants())
         for plan in file.plans:
-            await self.define_plan(plan, None)
+            if changes or self.directory.plan(plan.id, soonest(self._clock.now())) is None:
+                await self.define_plan(plan, None)
         for tenant in file.tenants:
-            await self.assign_plan(tenant.id, tenant.plan, None)
+            if changes or tenant.id not in known:
+                await self.assign_plan(tenant.id, tenant.plan, None)
             for subscription in tenant.subscriptions:
-                await self.map_subject(subscription, tenant.id, None)
+                if changes or not self.directory.knows(subscription):
+                    await self.map_subject(subscription, tenant.id, None)
 
     def _apply(self, *records: Record) -> None:
         self.directory.apply(records)
@@ -97,15 +103,15 @@ class Tenancy:
         await self._record(decide)
 
     def _start(self, subject: str, now: Instant) -> Instant:
-        return now + MAX_AHEAD if self.directory.knows(subject) else BEGINNING
+        return soonest(now) if self.directory.knows(subject) else BEGINNING
 
     async def assign_plan(self, tenant: str, plan_id: str, effective: Instant | None) -> None:
-        """Put a tenant on a plan: a new tenant from the beginning, another from now on."""
+        """Put a tenant on a plan: a new one from the beginning, another as soon as it may be."""
 
         def decide() -> Record | None:
             now = self._clock.now()
             new = tenant not in self.directory.tenants()
-            start = effective if effective is not None else (BEGINNING if new else now)
+            start = effective if effective is not None else (BEGINNING if new else soonest(now))
             if not new and self.directory.plan_of(tenant, start)[0].id == plan_id:
                 return None
             return self.directory.assign_plan(tenant, plan_id, now, start)
@@ -117,10 +123,10 @@ class Tenancy:
 
         def decide() -> Record | None:
             now = self._clock.now()
-            known = self.directory.plan(plan.id, effective or now)
+            known = self.directory.plan(plan.id, effective or soonest(now))
             if known == plan:
                 return None
-            start = effective if effective is not None else (now if known else BEGINNING)
+            start = effective if effective is not None else (soonest(now) if known else BEGINNING)
             if plan.currency not in self._prices.currencies:
                 raise ConfigurationError(
                     f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"

@@ -49,7 +49,7 @@ def provider_usage(given: object) -> ProviderUsage:
     found = given
     if isinstance(found, dict):
         for wrapper in _WRAPPERS:
-            if isinstance(found.get(wrapper), dict):
+            if "usage" not in found and isinstance(found.get(wrapper), dict):
                 found = found[wrapper]
         found = found.get("usage", found) if isinstance(found, dict) else found
     if found is None:

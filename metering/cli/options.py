@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,14 @@ Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=Fal
 PeriodName = Annotated[
     str | None,
     typer.Option("--period", help="A month like 2026-11. Default: the last one with usage."),
+]
+
+DeploymentType = Annotated[
+    Literal["global", "data_zone", "regional", "provisioned"],
+    typer.Option(help="How the model is deployed."),
+]
+Tier = Annotated[
+    Literal["standard", "batch", "priority", "flex"], typer.Option(help="The service tier.")
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
+from metering.cli.options import DeploymentType, Tier
 from metering.cli.output import AsJson, print_json, print_table
 from metering.core.buckets import BUCKETS
 from metering.core.instants import format_instant
@@ -21,8 +22,8 @@ def list_prices(
     model: Annotated[
         str | None, typer.Option(help="Only models whose name has this in it.")
     ] = None,
-    deployment_type: Annotated[str | None, typer.Option(help="Only this deployment type.")] = None,
-    tier: Annotated[str | None, typer.Option(help="Only this service tier.")] = None,
+    deployment_type: DeploymentType | None = None,
+    tier: Tier | None = None,
     region: Annotated[
         str | None, typer.Option(help="Only prices that apply in this region.")
     ] = None,

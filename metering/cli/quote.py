@@ -7,7 +7,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli.normalize import provider_usage
-from metering.cli.options import instant, with_app
+from metering.cli.options import DeploymentType, Tier, instant, with_app
 from metering.cli.output import AsJson, count, print_json, print_table, stdout
 from metering.core.buckets import BUCKETS, Buckets
 from metering.core.errors import ConfigurationError, RejectedEvent
@@ -20,8 +20,8 @@ from metering.core.rating import Priced, Rate, rate_card, rate_usage, unit_price
 def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     model: Annotated[str, typer.Option(help="The model, as the service reports it.")],
     usage: Annotated[str, typer.Option(help="The provider's usage object, as JSON.")],
-    deployment_type: Annotated[str, typer.Option(help="global, data_zone or regional.")] = "global",
-    tier: Annotated[str, typer.Option(help="standard, batch, priority or flex.")] = "standard",
+    deployment_type: DeploymentType = "global",
+    tier: Tier = "standard",
     region: Annotated[str | None, typer.Option(help="For prices that differ by region.")] = None,
     at: Annotated[str | None, typer.Option(help="The request's time. Default: now.")] = None,
     plan: Annotated[str | None, typer.Option(help="A plan's id. Default: list prices.")] = None,

@@ -144,15 +144,14 @@ class Directory:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.
 
         The first mapping of a subject may reach back, so that its dead letters replay. Every
-        further one starts no earlier than an event could by now have been accepted: that event is
-        in the old tenant's ledger, and must find it again. ConfigurationError says what is refused.
+        further one starts at the `soonest`. ConfigurationError says what is refused.
         """
         if not TENANT_ID.fullmatch(tenant):
             raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
         if not subject:
             raise ConfigurationError("subscription: is empty")
         if subject in self._tenant_of:
-            _refuse_the_past(f"subscription {subject!r}", now + MAX_AHEAD, effective)
+            _refuse_the_past(f"subscription {subject!r}", now, effective)
         return Record("subject", subject, tenant, effective, now)
 
     def assign_plan(self, tenant: str, plan_id: str, now: Instant, effective: Instant) -> Record:
@@ -187,15 +186,26 @@ class Directory:
             return subject
         taken = set(self.tenants())
         name = re.sub(r"[^A-Za-z0-9._-]", "-", subject)[:_NAME_LENGTH]
-        for salt in count():
-            content = f"{subject}\0{salt}".encode()
-            digest = hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()
-            if f"{name}-{digest}" not in taken:
-                break
-        return f"{name}-{digest}"
+        candidates = (f"{name}-{_hash(subject, salt)}" for salt in count())
+        return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _refuse_the_past(what: str, earliest: Instant, effective: Instant) -> None:
+def _hash(subject: str, salt: int) -> str:
+    content = f"{subject}\0{salt}".encode()
+    return hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()
+
+
+def soonest(now: Instant) -> Instant:
+    """Return when a change may take effect: later than every event accepted so far.
+
+    An event may be some minutes ahead. Had it been counted under what holds now, and came again
+    under what was changed since, it would meet another ledger or another price.
+    """
+    return now + MAX_AHEAD
+
+
+def _refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
+    earliest = soonest(now)
     if effective < earliest:
         raise ConfigurationError(
             f"{what}: a change starts no earlier than {format_instant(earliest)}, not at"

@@ -86,10 +86,12 @@ def _head(document: Document) -> Head:
         recent=tuple((_whole(number), _whole(slot)) for number, slot in document["recent"]),
         lines={read_rate(line): _line(line) for line in document["lines"]},
         holds={
-            _whole(held["slot"]): Holds(held["requests"], held["tokens"], int(held["amount"]))
+            _whole(held["slot"]): Holds(
+                _whole(held["requests"]), _whole(held["tokens"]), int(held["amount"])
+            )
             for held in document["holds"]
         },
-        diagnostics=Diagnostics(seen["duplicates"], seen["conflicts"]),
+        diagnostics=Diagnostics(_whole(seen["duplicates"]), _whole(seen["conflicts"])),
     )
 
 
@@ -101,9 +103,9 @@ def _whole(value: object) -> int:
 
 def _line(document: Document) -> Line:
     return Line(
-        document["requests"],
-        document["not_billable"],
-        document["unpriced"],
-        document["missing"],
-        from_names(document["tokens"]),
+        _whole(document["requests"]),
+        _whole(document["not_billable"]),
+        _whole(document["unpriced"]),
+        _whole(document["missing"]),
+        tuple(map(_whole, from_names(document["tokens"]))),
     )

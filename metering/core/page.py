@@ -6,6 +6,7 @@ space (RFC 8785 gives the same bytes), so anybody can check the chain with a few
 """
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -217,16 +218,30 @@ def read_page(document: Document, ledger: LedgerId) -> Page:
     if document.get("schema") != SCHEMA:
         raise LedgerBroken(str(ledger), f"a page has schema {document.get('schema')}, not {SCHEMA}")
     try:
+        digest = _hash_of(document)
         page = _page(document)
-        digest, _ = _sealed(_document(page))
     except UNREADABLE_DOCUMENT as error:
         reason = f"{document.get('id')} cannot be read: {error!r}"
         raise LedgerBroken(str(ledger), reason) from None
     if digest != page.hash:
         raise LedgerBroken(str(ledger), f"{document['id']} does not match its hash")
-    if page.ledger != ledger:
-        raise LedgerBroken(str(ledger), f"holds a page of {page.ledger}")
+    if document["id"] != page_id(page.number) or page.ledger != ledger:
+        raise LedgerBroken(str(ledger), f"holds {document['id']} of {page.ledger}")
     return page
+
+
+def _hash_of(document: Document) -> str:
+    """Return the hash of a stored document: of all that is in it but the hash itself.
+
+    Names that begin with an underscore are Cosmos DB's own.
+    """
+    kept = {
+        name: value
+        for name, value in document.items()
+        if name != "hash" and not name.startswith("_")
+    }
+    content = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _page(document: Document) -> Page:

@@ -44,6 +44,7 @@ class HubFile:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(
             path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )

@@ -65,3 +65,10 @@ async def test_the_balance_is_broken_down_by_model_dearest_first(system: System)
         ("gpt-4o-2024-11-20", 3_500_000_000_000_000),
         ("gpt-99", None),
     ]
+
+
+async def test_pages_without_a_head_are_a_fault_and_not_an_empty_ledger(system: System) -> None:
+    await ingest(system, body())
+    await system.database.write(lambda connection: connection.execute("DELETE FROM heads"))
+    (ledger,) = await system.verify.ledgers()
+    assert "it has pages and no head" in (await system.verify.one(ledger)).faults

@@ -16,6 +16,8 @@ from tests.builders import NOW
 type System = Any
 
 PLUS = Plan(id="plus", markup="0.15")
+#: The first instant that no event accepted so far can have.
+SOON = NOW + 5 * MINUTE
 
 
 def file(**content: Any) -> TenantsFile:
@@ -33,7 +35,7 @@ async def test_a_new_subscription_is_mapped_from_the_beginning_and_a_known_one_s
     await system.tenancy.map_subject("sub-1", "globex", None)
     assert [(r.value, r.effective) for r in await records(system)] == [
         ("acme", BEGINNING),
-        ("globex", NOW + 5 * MINUTE),
+        ("globex", SOON),
     ]
 
 
@@ -115,8 +117,8 @@ async def test_a_known_tenant_changes_its_plan_from_now_on(system: System) -> No
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.tenancy.assign_plan("acme", "plus", None)
     await system.tenancy.assign_plan("acme", "plus", None)
-    assert [r.effective for r in await records(system) if r.kind == "tenant_plan"] == [NOW]
-    assert system.tenancy.directory.plan_of("acme", NOW - 1)[0].id == "default"
+    assert [r.effective for r in await records(system) if r.kind == "tenant_plan"] == [SOON]
+    assert system.tenancy.directory.plan_of("acme", SOON - 1)[0].id == "default"
 
 
 async def test_a_tenants_file_is_taken_over_before_the_first_answer(
@@ -132,3 +134,33 @@ async def test_a_tenants_file_is_taken_over_before_the_first_answer(
     )
     await made.refresh()
     assert (await made.terms("sub-1", NOW)).ledger.tenant == "acme"
+
+
+async def test_a_tenants_file_at_the_start_never_undoes_what_was_decided_since(
+    system: System,
+) -> None:
+    content = file(
+        plans=[{"id": "plus", "markup": "0.15"}],
+        tenants=[{"id": "acme", "plan": "plus", "subscriptions": ["sub-1"]}],
+    )
+    await system.tenancy.take_over(content, changes=False)
+    await system.tenancy.map_subject("sub-1", "globex", None)
+    await system.tenancy.assign_plan("acme", "default", None)
+    before = await records(system)
+    system.clock.set(NOW + DAY)
+    await system.tenancy.take_over(content, changes=False)
+    assert await records(system) == before
+    await system.tenancy.take_over(content)
+    assert len(await records(system)) == len(before) + 2
+
+
+async def test_a_plan_that_changes_costs_an_event_ahead_of_the_clock_the_same_in_any_order(
+    system: System,
+) -> None:
+    await system.tenancy.define_plan(PLUS, None)
+    await system.tenancy.map_subject("sub-1", "acme", None)
+    ahead = NOW + 5 * MINUTE - 1
+    before = (await system.tenancy.terms("sub-1", ahead)).plan
+    await system.tenancy.assign_plan("acme", "plus", None)
+    assert (await system.tenancy.terms("sub-1", ahead)).plan == before
+    assert (await system.tenancy.terms("sub-1", SOON)).plan == PLUS

@@ -9,6 +9,8 @@ from metering.core.plan import DEFAULT_PLAN, Plan, read_plan
 from tests.builders import NOW
 
 LATER = NOW + DAY
+#: An event may be 5 minutes ahead: until then all must stay as it was when it was counted.
+SOON = NOW + 5 * MINUTE
 MONTH = parse_instant("2026-12-01T00:00:00Z")
 
 
@@ -76,25 +78,23 @@ def test_of_two_records_for_one_instant_the_later_one_holds() -> None:
 def test_a_first_mapping_may_reach_back_and_a_further_one_may_not() -> None:
     assert directory().map_subject("sub-1", "acme", NOW, BEGINNING).effective == BEGINNING
     known = directory(subject("sub-1", "acme"))
-    # An event may be 5 minutes ahead: until then its subject must lead to the same ledger.
-    soon = NOW + 5 * MINUTE
-    assert known.map_subject("sub-1", "globex", NOW, soon).effective == soon
+    assert known.map_subject("sub-1", "globex", NOW, SOON).effective == SOON
     with pytest.raises(ConfigurationError, match="no earlier than 2026-11-20T12:05:00Z"):
-        known.map_subject("sub-1", "globex", NOW, soon - 1)
+        known.map_subject("sub-1", "globex", NOW, SOON - 1)
 
 
 def test_the_plan_of_a_known_tenant_never_changes_in_the_past() -> None:
     known = directory(subject("sub-1", "acme"), plan_record(PLUS))
-    assert known.assign_plan("acme", "plus", NOW, NOW).value == "plus"
+    assert known.assign_plan("acme", "plus", NOW, SOON).value == "plus"
     assert known.assign_plan("new", "plus", NOW, BEGINNING).effective == BEGINNING
     with pytest.raises(ConfigurationError, match="the plan of tenant 'acme'.*no earlier"):
-        known.assign_plan("acme", "plus", NOW, NOW - 1)
+        known.assign_plan("acme", "plus", NOW, SOON - 1)
 
 
 def test_a_known_plan_never_changes_in_the_past() -> None:
     assert directory().define_plan(PLUS, NOW, BEGINNING).key == "plus"
     with pytest.raises(ConfigurationError, match="plan 'plus'.*no earlier"):
-        directory(plan_record(PLUS)).define_plan(PLUS, NOW, NOW - 1)
+        directory(plan_record(PLUS)).define_plan(PLUS, NOW, SOON - 1)
 
 
 def test_a_currency_changes_only_at_the_start_of_a_period() -> None:

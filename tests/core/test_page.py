@@ -130,5 +130,12 @@ def test_a_page_of_a_newer_schema_is_refused_by_name() -> None:
 
 def test_a_page_of_another_ledger_is_refused_by_name() -> None:
     document = json.loads(sealed(entry())[1])
-    with pytest.raises(LedgerBroken, match="ledger globex.*: holds a page of acme"):
+    with pytest.raises(LedgerBroken, match="ledger globex.*: holds page-00000001 of acme"):
         read_page(document, LedgerId("globex", LEDGER.start))
+
+
+def test_a_field_that_was_added_is_found_out_and_cosmos_own_fields_are_not() -> None:
+    document = json.loads(sealed(entry())[1])
+    assert read_page({**document, "_ts": 1, "_etag": "x"}, LEDGER).number == 1
+    with pytest.raises(LedgerBroken, match="does not match its hash"):
+        read_page({**document, "note": "harmless"}, LEDGER)

@@ -15,7 +15,7 @@ from tests.systems import System
 
 FAULTS = {
     "lost answer": Fault(what="succeed_then_time_out", kind="batch", hold_s=0),
-    "unavailable": Fault(what="fail_before", kind="batch"),
+    "unavailable": Fault(what="fail_before", kind="batch", status=500),
     "throttled": Fault(what="throttle", kind="batch", times=2),
     "dropped": Fault(what="drop_connection", kind="batch"),
     "stale head": Fault(what="stale_read", kind="read", item="head"),

@@ -1,0 +1,156 @@
+"""What the acceptance tests share: the real command as a child process, over a store of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+#: The standing clock of every command, unless a test sets another one.
+NOW: Final = "2026-11-20T12:00:00Z"
+_LONGEST_S: Final = 60
+
+type Event = dict[str, Any]
+type EventBuilder = Callable[..., Event]
+type Line = bytes | Mapping[str, Any]
+
+
+class Ran(NamedTuple):
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        assert self.stdout, self.stderr
+        return json.loads(self.stdout)
+
+
+class Metering:
+    """The command `metering` over the store in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / "metering.db"
+        self._files = 0
+
+    def start(
+        self, *arguments: str | Path, before: str = "", settings: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a command; `before` is Python that its process runs first, such as a limit."""
+        command = [sys.executable, "-m", "metering"]
+        if before:
+            become = f"import os, sys\n{before}\nos.execv(sys.argv[1], sys.argv[1:])"
+            command = [sys.executable, "-c", become, *command]
+        return subprocess.Popen(
+            [*command, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env={
+                "METERING_NOW": NOW,
+                "METERING_STORE": f"sqlite:///{self.store}",
+                "HOME": str(self.folder),
+                **(settings or {}),
+            },
+        )
+
+    def run(
+        self,
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        before: str = "",
+        settings: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run a command to its end."""
+        with self.start(*arguments, before=before, settings=settings) as child:
+            try:
+                stdout, stderr = child.communicate(stdin, timeout=_LONGEST_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                raise
+        return Ran(child.returncode, stdout.decode(), stderr.decode())
+
+    def write(self, lines: Iterable[Line]) -> Path:
+        """Write a file of events and return where it is."""
+        self._files += 1
+        path = self.folder / f"events-{self._files}.jsonl"
+        bodies = (line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+        path.write_bytes(b"".join(body + b"\n" for body in bodies))
+        return path
+
+    def ingest(self, *lines: Line, settings: Mapping[str, str] | None = None) -> Ran:
+        """Ingest these lines as one file; the answer is JSON."""
+        return self.run("ingest", self.write(lines), "--json", settings=settings)
+
+    def balance(self, tenant: str, *options: str) -> dict[str, Any]:
+        """Return a tenant's balance."""
+        ran = self.run("balance", tenant, "--json", *options)
+        assert ran.code == 0, ran.stderr
+        found: dict[str, Any] = ran.json
+        return found
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Return everything that was set aside."""
+        found: list[dict[str, Any]] = self.run(
+            "dead-letters", "list", "--limit", "10000", "--json"
+        ).json
+        return found
+
+    def verify(self) -> tuple[int, dict[str, dict[str, Any]]]:
+        """Return the exit status of `metering verify` and its verdicts by ledger."""
+        ran = self.run("verify", "--json")
+        return ran.code, {verdict["ledger"]: verdict for verdict in ran.json}
+
+
+def _event(
+    id_: str = "r-1", *, data: Mapping[str, object] | None = None, **fields: object
+) -> Event:
+    """Return a chat request of tenant acme on gpt-4o global, half an hour ago.
+
+    It costs 1,000 x 2.50 + 100 x 10.00 per million = 0.0025 + 0.001 = 0.0035 USD.
+    """
+    return {
+        "specversion": "1.0",
+        "type": "llm.usage.v1",
+        "source": "/apim/test",
+        "id": id_,
+        "time": "2026-11-20T11:30:00Z",
+        "subject": "acme",
+        **fields,
+        "data": {
+            "status": 200,
+            "model": "gpt-4o",
+            "deployment_type": "global",
+            "service_tier": "standard",
+            "region": "eastus2",
+            "tokens": "final",
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+            **(data or {}),
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def event() -> EventBuilder:
+    """Return what builds an event: its id, other fields of the envelope, other fields of `data`."""
+    return _event
+
+
+@pytest.fixture(scope="session")
+def metering_in() -> Callable[[Path], Metering]:
+    """Return what gives the command a store in a folder."""
+    return Metering
+
+
+@pytest.fixture
+def metering(tmp_path: Path) -> Metering:
+    """Return the command over a fresh store."""
+    return Metering(tmp_path)

@@ -1,0 +1,162 @@
+"""The command line itself: help, exit statuses, and output that other programs can read."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from metering.cli.main import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from typer._click.core import Command
+
+    from tests.cli.conftest import EventBuilder, Metering
+
+_COLOUR: Final = re.compile(rb"\x1b\[[0-9;]*m")
+
+
+def _commands(named: str, command: "Command") -> "Iterator[tuple[str, Command]]":
+    """Yield every command below one, with its full name; groups are no commands."""
+    if not isinstance(command, TyperGroup):
+        yield named, command
+        return
+    for name, below in command.commands.items():
+        yield from _commands(f"{named} {name}", below)
+
+
+def test_the_help_of_every_command_has_an_example_of_itself() -> None:
+    found = dict(_commands("metering", get_command(app)))
+
+    assert {"metering ingest", "metering tenants import"} <= set(found)
+    without = [
+        name
+        for name, command in found.items()
+        if not re.search(rf"Example:  .*\b{name}\b", command.help or "")
+    ]
+    assert without == []
+
+
+def test_help_is_printed_on_standard_output(metering: "Metering") -> None:
+    ran = metering.run("dead-letters", "replay", "--help")
+
+    assert (ran.code, ran.stderr) == (0, "")
+    assert "Example:  metering dead-letters replay" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="no command"),
+        pytest.param(["frobnicate"], id="an unknown command"),
+        pytest.param(["verify", "--loudly"], id="an unknown option"),
+        pytest.param(["balance"], id="no tenant"),
+        pytest.param(["ingest", "no-such-file.jsonl"], id="no such file"),
+        pytest.param(["ingest", "."], id="a folder"),
+        pytest.param(["usage", "acme", "--group-by", "weather"], id="an unknown group"),
+        pytest.param(
+            ["quote", "--model", "gpt-4o", "--usage", '{"prompt_tokens": -1}'],
+            id="usage that cannot be",
+        ),
+        pytest.param(["quote", "--model", "gpt-4o", "--usage", "{}", "--at", "noon"], id="no time"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_why_on_standard_error(
+    metering: "Metering", arguments: list[str]
+) -> None:
+    ran = metering.run(*arguments)
+
+    assert ran.code == 2
+    assert "Traceback" not in ran.stderr
+    assert not metering.store.exists()
+    if arguments:
+        assert (ran.stdout, bool(ran.stderr)) == ("", True)
+
+
+@pytest.fixture(scope="module")
+def one_event(
+    tmp_path_factory: pytest.TempPathFactory,
+    metering_in: "Callable[[Path], Metering]",
+    event: "EventBuilder",
+) -> "Metering":
+    """Return the command over a store that has one event."""
+    metering = metering_in(tmp_path_factory.mktemp("one-event"))
+    metering.ingest(event("r-1"))
+    return metering
+
+
+@pytest.mark.parametrize("period", ["2026-13", "november", "0000-01"])
+def test_a_period_that_is_no_month_exits_with_2(one_event: "Metering", period: str) -> None:
+    ran = one_event.run("balance", "acme", "--period", period)
+
+    assert ran.code == 2
+    assert "--period" in ran.stderr
+
+
+def test_piped_output_has_no_escape_codes(metering: "Metering", event: "EventBuilder") -> None:
+    file = metering.write([event("r-1"), b"no JSON"])
+    terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    commands: list[list[str | Path]] = [
+        ["ingest", file],
+        ["balance", "acme"],
+        ["verify"],
+        ["dead-letters", "list"],
+        ["balance", "nobody"],
+        ["balance", "--help"],
+        ["balance", "--loudly"],
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        for ran in pool.map(lambda command: metering.run(*command, settings=terminal), commands):
+            assert "\x1b" not in ran.stdout + ran.stderr
+            assert ran.stdout + ran.stderr
+
+
+def test_a_terminal_with_no_color_gets_no_colours(metering: "Metering") -> None:
+    coloured = _on_a_terminal(metering, ["balance", "nobody"], {})
+    plain = _on_a_terminal(metering, ["balance", "nobody"], {"NO_COLOR": "1"})
+
+    assert _COLOUR.search(coloured)
+    assert plain == _COLOUR.sub(b"", coloured)
+
+
+def _on_a_terminal(metering: "Metering", arguments: list[str], more: dict[str, str]) -> bytes:
+    """Run a command whose output is a terminal, and return what the terminal got."""
+    mine, theirs = pty.openpty()
+    environment = {"METERING_STORE": f"sqlite:///{metering.store}", "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "metering", *arguments],
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | more,
+    ):
+        os.close(theirs)
+        got = b""
+        while chunk := _read(mine):
+            got += chunk
+    os.close(mine)
+    return got
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # Linux says so when the other side has been closed.
+        return b""
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault_of_ours(metering: "Metering") -> None:
+    with metering.start("prices", "list", "--json") as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.read(1) == b"["
+        child.stdout.close()
+        assert child.stderr.read() == b""

@@ -1,0 +1,131 @@
+"""`metering normalize`: one line of any provider in, one line of disjoint buckets out."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Metering
+
+type Lines = list[tuple[str, Mapping[str, object]]]
+
+_CHAT: Final = {
+    "prompt_tokens": 1000,
+    "completion_tokens": 100,
+    "total_tokens": 1100,
+    "prompt_tokens_details": {"cached_tokens": 512, "audio_tokens": 10},
+    "completion_tokens_details": {
+        "reasoning_tokens": 30,
+        "audio_tokens": 5,
+        "accepted_prediction_tokens": 4,
+        "rejected_prediction_tokens": 7,
+    },
+}
+#: Cached and audio tokens are inside the prompt; reasoning, audio, predictions in the completion.
+_CHAT_BUCKETS: Final = {
+    "input": 478,
+    "cached_read": 512,
+    "input_audio": 10,
+    "output": 65,
+    "reasoning": 30,
+    "output_audio": 5,
+}
+_RESPONSES: Final = {
+    "input_tokens": 1000,
+    "input_tokens_details": {"cached_tokens": 512},
+    "output_tokens": 100,
+    "output_tokens_details": {"reasoning_tokens": 64},
+    "total_tokens": 1100,
+}
+_RESPONSES_BUCKETS: Final = {"input": 488, "cached_read": 512, "output": 36, "reasoning": 64}
+_EMBEDDINGS: Final = {"prompt_tokens": 8, "total_tokens": 8}
+_ANTHROPIC: Final = {
+    "input_tokens": 20,
+    "cache_read_input_tokens": 300,
+    "cache_creation_input_tokens": 150,
+    "cache_creation": {"ephemeral_5m_input_tokens": 50, "ephemeral_1h_input_tokens": 100},
+    "output_tokens": 40,
+}
+#: Caches are beside the input.
+_ANTHROPIC_BUCKETS: Final = {
+    "input": 20,
+    "cached_read": 300,
+    "cache_write": 50,
+    "cache_write_long": 100,
+    "output": 40,
+}
+
+_USAGE_OBJECTS: Final[Lines] = [
+    (json.dumps(_CHAT), _CHAT_BUCKETS),
+    (json.dumps(_RESPONSES), _RESPONSES_BUCKETS),
+    (json.dumps(_EMBEDDINGS), {"input": 8}),
+    (json.dumps(_ANTHROPIC), _ANTHROPIC_BUCKETS),
+    (
+        '{"input_tokens": 20, "cache_creation_input_tokens": 150, "output_tokens": 40}',
+        {"input": 20, "cache_write": 150, "output": 40},
+    ),
+    ('{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}', {}),
+]
+
+_WHOLE_RESPONSES: Final[Lines] = [
+    (
+        json.dumps({"object": "chat.completion", "choices": [{"message": {}}], "usage": _CHAT}),
+        _CHAT_BUCKETS,
+    ),
+    (json.dumps({"object": "response", "output": [], "usage": _RESPONSES}), _RESPONSES_BUCKETS),
+    (
+        json.dumps({"type": "response.completed", "response": {"usage": _RESPONSES}}),
+        _RESPONSES_BUCKETS,
+    ),
+    (json.dumps({"object": "list", "data": [], "usage": _EMBEDDINGS}), {"input": 8}),
+    (json.dumps({"type": "message", "content": [], "usage": _ANTHROPIC}), _ANTHROPIC_BUCKETS),
+    (
+        json.dumps({"type": "message_start", "message": {"usage": _ANTHROPIC}}),
+        _ANTHROPIC_BUCKETS,
+    ),
+]
+
+_REFUSED: Final[Lines] = [
+    ("garbage", {"error": "not_json"}),
+    ('{"prompt_tokens": 5', {"error": "not_json"}),
+    ("\udcff\udcfe", {"error": "not_json"}),
+    ("null", {"error": "usage_missing"}),
+    ('{"choices": [], "usage": null}', {"error": "usage_missing"}),
+    ("{}", {"error": "usage_unrecognised"}),
+    ('{"prompt_tokens": 5, "input_tokens": 5}', {"error": "usage_unrecognised"}),
+    ("42", {"error": "usage_invalid"}),
+    ('{"prompt_tokens": -5}', {"error": "usage_invalid"}),
+    ('{"prompt_tokens": 1.5}', {"error": "usage_invalid"}),
+    ('{"prompt_tokens": "5"}', {"error": "usage_invalid"}),
+    (
+        '{"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 13}',
+        {"error": "usage_inconsistent"},
+    ),
+    (
+        '{"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 11}}',
+        {"error": "usage_inconsistent"},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(_USAGE_OBJECTS, id="usage objects"),
+        pytest.param(_WHOLE_RESPONSES, id="whole responses"),
+        pytest.param(_REFUSED, id="what cannot be read"),
+    ],
+)
+def test_every_line_is_answered_in_its_place(metering: "Metering", lines: Lines) -> None:
+    given = "\n".join(line for line, _ in lines).encode(errors="surrogateescape")
+
+    ran = metering.run("normalize", stdin=given)
+
+    assert (ran.code, ran.stderr) == (0, "")
+    assert [json.loads(line) for line in ran.stdout.splitlines()] == [out for _, out in lines]
+
+
+def test_no_lines_in_give_no_lines_out(metering: "Metering") -> None:
+    assert metering.run("normalize", stdin=b"\n\n") == (0, "", "")

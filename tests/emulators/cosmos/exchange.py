@@ -1,0 +1,55 @@
+"""What comes in and what goes out: requests, their description for faults, and answers."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+type Kind = Literal[
+    "create", "read", "replace", "upsert", "delete", "patch", "batch", "query", "plan", "metadata"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request whose path is decoded and whose header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def is_set(self, name: str) -> bool:
+        """Tell whether a header says true."""
+        return self.headers.get(name, "").lower() == "true"
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """A request as faults and tests see it; `status`, `charge` and `fault` follow its answer.
+
+    `partition_key` is the JSON list of the header. `operations` names those of a batch, in order.
+    `unindexed` are the paths by which a query filters without an index.
+    """
+
+    number: int
+    kind: Kind
+    database: str = ""
+    container: str = ""
+    item: str = ""
+    partition_key: str = ""
+    operations: tuple[str, ...] = ()
+    query: str = ""
+    body: Any = None
+    unindexed: tuple[str, ...] = ()
+    status: int = 0
+    charge: float = 0.0
+    fault: str = ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer; `charge` is in hundredths of an RU, and no body means none on the wire."""
+
+    status: int
+    body: Any = None
+    charge: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
