@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format bench clean
+.PHONY: help venv demo run test soak lint format bench clean
 
 STAMP := .venv/.installed
 
@@ -20,6 +20,9 @@ run: venv  ## Run the whole system on this machine with live traffic
 
 test: venv  ## Run all tests
 	@.venv/bin/pytest --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+
+soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)
+	@METERING_TEST_COMMITS=5000 .venv/bin/pytest tests/faults/test_many_commits.py
 
 lint: venv  ## Check style, types and layers
 	@.venv/bin/ruff format --check .

@@ -26,7 +26,7 @@ from tests.systems import System
 
 WRITERS = 4
 #: A multiple of writers and tenants.
-COMMITS = int(os.environ.get("METERING_TEST_COMMITS", "600"))
+COMMITS = int(os.environ.get("METERING_TEST_COMMITS", "400"))
 TENANTS = 10
 
 FAULTS = [
