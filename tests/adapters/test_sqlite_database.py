@@ -106,3 +106,13 @@ async def test_a_store_of_a_newer_version_is_refused(database: Database) -> None
     await database.close()
     with pytest.raises(ConfigurationError, match=f"newer version .schema {newer}, this is"):
         await database.read(count)
+
+
+async def test_pages_are_found_by_slot_without_going_through_the_ledger(database: Database) -> None:
+    rows = await database.read(
+        lambda connection: connection.execute(
+            "EXPLAIN QUERY PLAN SELECT document FROM pages WHERE ledger = ? AND slot IN (?, ?, ?)",
+            ("acme", 1, 2, 3),
+        ).fetchall()
+    )
+    assert "pages_by_slot" in str(rows)

@@ -1,19 +1,22 @@
 """One Cosmos DB account: its client, made on first use, and its errors in our words."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
+    ResourceExistsError,
     ServiceRequestError,
 )
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from metering.adapters.cosmos.containers import Container
 from metering.core.errors import ConfigurationError, HeadMovedError, RetryableError
+from metering.core.page import Document
 
 #: Far below the invocation's deadline of 60 s; a point read takes milliseconds.
 CONNECT_TIMEOUT_S: Final = 5
@@ -21,6 +24,9 @@ READ_TIMEOUT_S: Final = 10
 #: The SDK waits as long as a 429 says, at most this often and this long; then the batch is retried.
 THROTTLE_RETRIES: Final = 5
 THROTTLE_WAIT_S: Final = 10
+
+#: Enough to keep the service busy, few enough not to throttle ourselves.
+_CREATES_AT_ONCE: Final = 16
 
 UNAUTHORISED: Final = 401
 FORBIDDEN: Final = 403
@@ -90,6 +96,20 @@ class CosmosAccount:
             yield proxy
         except (AzureError, OSError, TimeoutError) as error:
             raise translated(error, place) from error
+
+    async def create_all(self, container: Container, documents: Sequence[Document]) -> None:
+        """Create these, each in its own partition; one that is there already stays as it is."""
+        if not documents:
+            return
+        places = asyncio.Semaphore(_CREATES_AT_ONCE)
+        async with self.container(container) as proxy:
+
+            async def create(document: Document) -> None:
+                async with places:
+                    with suppress(ResourceExistsError):
+                        await proxy.create_item(document)
+
+            await asyncio.gather(*(create(document) for document in documents))
 
     async def _check(self, proxy: ContainerProxy, container: Container, place: str) -> None:
         """Look at a container once: a missing one answers like a missing item later on."""

@@ -1,20 +1,16 @@
 """Dead letters in Cosmos DB: one item each, spread over all partitions."""
 
-import asyncio
 import base64
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import DEAD_LETTERS
 from metering.core.page import Document
 from metering.ports import DeadLetter
-
-#: Writes under way at once: enough to keep the service busy, few enough not to throttle ourselves.
-_AT_ONCE: Final = 16
 
 
 class CosmosDeadLetters:
@@ -25,17 +21,7 @@ class CosmosDeadLetters:
 
     async def put(self, letters: Sequence[DeadLetter]) -> None:
         """Keep these; one that is there already stays as it is."""
-        if not letters:
-            return
-        places = asyncio.Semaphore(_AT_ONCE)
-        async with self._account.container(DEAD_LETTERS) as container:
-
-            async def create(letter: DeadLetter) -> None:
-                async with places:
-                    with suppress(ResourceExistsError):
-                        await container.create_item(_document(letter))
-
-            await asyncio.gather(*(create(letter) for letter in letters))
+        await self._account.create_all(DEAD_LETTERS, [_document(letter) for letter in letters])
 
     async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the latest `limit`, newest first."""

@@ -63,7 +63,7 @@ class CosmosLedgers:
                 )
             except CosmosBatchOperationError as error:
                 if error.status_code in {CONFLICT, PRECONDITION_FAILED}:
-                    raise _refusal(error, commit) from error
+                    raise refusal(error, commit) from error
                 raise
         return str(results[-1]["eTag"])
 
@@ -120,7 +120,7 @@ def _operations(commit: Commit, etag: str | None) -> list[tuple[Any, ...]]:
     return [*pages, ("replace", (_HEAD, head), {"if_match_etag": etag})]
 
 
-def _refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
+def refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
     """Name the operation that failed: a page or head that is there already is a lost race."""
     if (error.error_index or 0) <= len(commit.pages):
         return HeadMovedError(f"ledger {commit.head.ledger}: somebody else was first")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import PENDING
@@ -24,17 +24,16 @@ class CosmosPending:
 
     async def put_identities(self, halves: Sequence[PendingHalf]) -> None:
         """Keep these; one that is there already stays as it is."""
-        async with self._account.container(PENDING) as container:
-            for half in halves:
-                with suppress(ResourceExistsError):
-                    await container.create_item(
-                        {
-                            "id": _IDENTITY,
-                            "request_id": half.request_id,
-                            "body": base64.b64encode(half.body).decode(),
-                            "since": half.since,
-                        }
-                    )
+        documents = [
+            {
+                "id": _IDENTITY,
+                "request_id": half.request_id,
+                "body": base64.b64encode(half.body).decode(),
+                "since": half.since,
+            }
+            for half in halves
+        ]
+        await self._account.create_all(PENDING, documents)
 
     async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
         """Return the oldest unresolved halves that started before `instant`."""
