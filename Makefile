@@ -3,11 +3,18 @@
 .PHONY: help venv demo run test soak lint format bench clean
 
 STAMP := .venv/.installed
+PEERS := tests/emulators/third_party/node_modules/.installed
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 venv: $(STAMP)  ## Make .venv with all that is needed
+
+# A Cosmos server by others, from npm; where there is no npm its tests are skipped and say so.
+$(PEERS): tests/emulators/third_party/package.json
+	@if command -v npm >/dev/null; then cd tests/emulators/third_party \
+	    && npm install --no-audit --no-fund --silent && touch ../../../$(PEERS); \
+	else echo "npm is not here: the tests on a third-party Cosmos server are skipped"; fi
 
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
 	@sh tools/make-venv.sh
@@ -18,7 +25,7 @@ demo: venv  ## Send a real trace through the whole system and check every token 
 run: venv  ## Run the whole system on this machine with live traffic
 	@.venv/bin/metering run
 
-test: venv  ## Run all tests
+test: venv $(PEERS)  ## Run all tests
 	@.venv/bin/pytest --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)

@@ -60,6 +60,8 @@ class CosmosAccount:
                 retry_connect=0,
                 retry_read=0,
                 retry_status=0,
+                # An emulator tells addresses that hold for itself only.
+                enable_endpoint_discovery=self._key is None,
                 retry_throttle_total=THROTTLE_RETRIES,
                 retry_throttle_backoff_max=THROTTLE_WAIT_S,
                 retry_write=0,

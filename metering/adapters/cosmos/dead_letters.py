@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
@@ -25,13 +24,25 @@ class CosmosDeadLetters:
 
     async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the latest `limit`, newest first."""
-        return await self._query(
-            "SELECT * FROM c ORDER BY c.received DESC OFFSET 0 LIMIT @limit", limit=limit
-        )
+        letters: list[DeadLetter] = []
+        async with self._account.container(DEAD_LETTERS) as container:
+            found = container.query_items(
+                "SELECT * FROM c ORDER BY c.received DESC", max_item_count=limit
+            )
+            async for document in found:
+                letters.append(_letter(document))
+                if len(letters) == limit:
+                    break
+        return letters
 
     async def find_dead_letters(self, prefix: str) -> list[DeadLetter]:
         """Return those whose id begins so."""
-        return await self._query("SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)", prefix=prefix)
+        async with self._account.container(DEAD_LETTERS) as container:
+            found = container.query_items(
+                "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
+                parameters=[{"name": "@prefix", "value": prefix}],
+            )
+            return [_letter(document) async for document in found]
 
     async def count_dead_letters(self) -> dict[str, int]:
         """Return how many there are by code."""
@@ -47,12 +58,6 @@ class CosmosDeadLetters:
             for name in ids:
                 with suppress(ResourceNotFoundError):
                     await container.delete_item(name, partition_key=name)
-
-    async def _query(self, query: str, **values: Any) -> list[DeadLetter]:
-        parameters = [{"name": f"@{name}", "value": value} for name, value in values.items()]
-        async with self._account.container(DEAD_LETTERS) as container:
-            found = container.query_items(query, parameters=parameters)
-            return [_letter(document) async for document in found]
 
 
 def _document(letter: DeadLetter) -> Document:

@@ -37,21 +37,20 @@ class CosmosPending:
 
     async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
         """Return the oldest unresolved halves that started before `instant`."""
+        halves: list[PendingHalf] = []
         async with self._account.container(PENDING) as container:
             found = container.query_items(
                 "SELECT * FROM c WHERE c.since < @instant AND NOT IS_DEFINED(c.settled)"
-                " ORDER BY c.since OFFSET 0 LIMIT @limit",
-                parameters=[
-                    {"name": "@instant", "value": instant},
-                    {"name": "@limit", "value": limit},
-                ],
+                " ORDER BY c.since",
+                parameters=[{"name": "@instant", "value": instant}],
+                max_item_count=limit,
             )
-            return [
-                PendingHalf(
-                    document["request_id"], base64.b64decode(document["body"]), document["since"]
-                )
-                async for document in found
-            ]
+            async for document in found:
+                content = base64.b64decode(document["body"])
+                halves.append(PendingHalf(document["request_id"], content, document["since"]))
+                if len(halves) == limit:
+                    break
+        return halves
 
     async def resolve(self, request_ids: Sequence[str]) -> None:
         """Mark these as settled: only from now on do they have a time to live."""

@@ -1,9 +1,12 @@
 """One behavioural suite, every store: what a port promises does not depend on who keeps it.
 
-With METERING_TEST_COSMOS_ENDPOINT (and METERING_TEST_COSMOS_KEY for an emulator) the suite runs on
-that account or emulator too, in databases of its own that it makes and removes.
+It runs on SQLite, on our peer of Cosmos DB, where no transactions are needed on a server by
+others, and with METERING_TEST_COSMOS_ENDPOINT (and METERING_TEST_COSMOS_KEY) on any emulator or
+account: there in a database of its own, which stays for whoever wants to look.
 """
 
+import os
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -12,29 +15,59 @@ import pytest
 from metering.bootstrap import Stores, stores_for
 from metering.config import CosmosStore, SqliteStore
 from tests.emulators.cosmos import CosmosPeer
+from tests.emulators.third_party.cosmos import KEY, missing, third_party_cosmos
+
+ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
+#: Modules whose port is kept in transactional batches.
+TRANSACTIONAL = {"test_ledgers"}
 
 
 @pytest.fixture(scope="session")
-def shared_peer() -> Iterator[CosmosPeer]:
-    with CosmosPeer() as peer:
-        yield peer
+def peer() -> Iterator[CosmosPeer]:
+    with CosmosPeer() as made:
+        yield made
 
 
-@pytest.fixture(params=["sqlite", "cosmos"])
-async def make_stores(
-    request: pytest.FixtureRequest, tmp_path: Path, shared_peer: CosmosPeer
-) -> AsyncIterator[Callable[[], Stores]]:
+@pytest.fixture(scope="session")
+def third_party() -> Iterator[str]:
+    why = missing()
+    if why is not None:
+        assert "CI" not in os.environ, why
+        pytest.skip(why)
+    with third_party_cosmos() as endpoint:
+        yield endpoint
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store" in metafunc.fixturenames:
+        names = ["sqlite", "cosmos"]
+        names += [] if metafunc.module.__name__.split(".")[-1] in TRANSACTIONAL else ["third_party"]
+        names += ["endpoint"] if ENDPOINT else []
+        metafunc.parametrize("store", names, indirect=True)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteStore | CosmosStore:
+    """Return an empty store of the kind that is asked for."""
+    database = f"test-{uuid.uuid4()}"
+    if request.param == "sqlite":
+        return SqliteStore(tmp_path / "store.db")
+    if request.param == "third_party":
+        return CosmosStore(request.getfixturevalue("third_party"), database, KEY)
+    if request.param == "endpoint":
+        assert ENDPOINT is not None
+        return CosmosStore(ENDPOINT, database, os.environ.get("METERING_TEST_COSMOS_KEY"))
+    peer: CosmosPeer = request.getfixturevalue("peer")
+    return CosmosStore(peer.url, database, peer.key)
+
+
+@pytest.fixture
+async def make_stores(store: SqliteStore | CosmosStore) -> AsyncIterator[Callable[[], Stores]]:
     """Make connections, as of several processes, to one prepared store."""
-    shared_peer.clear()
-    known: dict[str, SqliteStore | CosmosStore] = {
-        "sqlite": SqliteStore(tmp_path / "store.db"),
-        "cosmos": CosmosStore(shared_peer.url, "metering", shared_peer.key),
-    }
-    settings = known[request.param]
     made: list[Stores] = []
 
     def make() -> Stores:
-        made.append(stores_for(settings))
+        made.append(stores_for(store))
         return made[-1]
 
     await make().prepare()
