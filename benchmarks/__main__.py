@@ -1,11 +1,14 @@
-"""Run the benchmarks: `python -m benchmarks [--trace PATH] [--json]`."""
+"""Run the benchmarks: `python -m benchmarks [--trace PATH] [--growth [N]] [--json]`."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import counting, rating
+from benchmarks import cost, counting, growth, rating
+from benchmarks.cost import Charged
 from benchmarks.events import loads
+from benchmarks.growth_report import growth_json, print_growth
 from benchmarks.report import Report, as_json, print_report, report
 from benchmarks.timing import Progress, race
 from metering.cli.output import print_error, print_json, stderr
@@ -17,29 +20,57 @@ def run(trace: Path | None, progress: Progress) -> Report:
     progress("building the events")
     alone, mixed = loads(trace)
     counted = race(counting.contenders(alone, mixed), progress)
+    charged, absent = _cost(trace, progress)
     progress("loading the libraries to compare with")
     entrants, missing = rating.contenders(alone)
-    return report(counted, race(entrants, progress), missing)
+    return report(counted, race(entrants, progress), charged, [*absent, *missing])
+
+
+def _cost(trace: Path | None, progress: Progress) -> tuple[dict[str, Charged], list[str]]:
+    """Return what was charged, and the package for want of which nothing was."""
+    try:
+        return cost.measure(trace, progress), []
+    except ModuleNotFoundError as error:
+        return {}, [error.name or "the Cosmos DB peer"]
 
 
 def main() -> int:
     """Return the exit code: 0 whether goals are met or not, 1 when nothing could be measured."""
-    parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--trace", type=Path, help="A trace file. Default: the sample that ships.")
-    parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
-    options = parser.parse_args()
+    options = _options()
     console = stderr()
     try:
         with console.status("starting") as status:
-            found = run(options.trace, lambda name: status.update(name.strip()))
+            show = _measured(options, lambda name: status.update(name.strip()))
     except MeteringError as error:
         print_error(str(error))
         return 1
-    if options.json:
-        print_json(as_json(found))
-    else:
-        print_report(found)
+    show()
     return 0
+
+
+def _options() -> Namespace:
+    parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--trace", type=Path, help="A trace file. Default: the sample that ships.")
+    parser.add_argument(
+        "--growth",
+        type=int,
+        nargs="?",
+        const=growth.ENTRIES,
+        metavar="N",
+        help=f"Only let a ledger grow to N entries. Default: {growth.ENTRIES:,}.",
+    )
+    parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
+    return parser.parse_args()
+
+
+def _measured(options: Namespace, progress: Progress) -> Callable[[], None]:
+    """Measure what is asked for; return what prints it."""
+    if options.growth is not None:
+        progress(f"one ledger grows to {options.growth:,} entries")
+        grown = growth.measure(options.growth)
+        return lambda: print_json(growth_json(grown)) if options.json else print_growth(grown)
+    found = run(options.trace, progress)
+    return lambda: print_json(as_json(found)) if options.json else print_report(found)
 
 
 if __name__ == "__main__":

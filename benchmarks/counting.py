@@ -15,12 +15,13 @@ from metering.adapters.files import committed_prices
 from metering.app.ingest import Message
 from metering.app.ledger_view import LedgerView
 from metering.bootstrap import App
-from metering.config import Settings
+from metering.config import read_settings
 from metering.core.commit import Commit, plan_commit
 from metering.core.directory import BEGINNING, Directory
 from metering.core.errors import MeteringError
 from metering.core.event import LlmUsageEvent
 from metering.core.head import Head
+from metering.core.instants import format_instant
 from metering.core.page import Page, seal
 from metering.core.periods import LedgerId
 from metering.core.price_book import PriceBook
@@ -96,8 +97,8 @@ class Core:
         view = self._views.get(ledger)
         if view is None:
             view = self._views[ledger] = LedgerView(ledger, Head(ledger), None)
-        near = {slot_of(usage.time) + step for usage in usages for step in (-1, 0, 1)}
-        slots = sorted(near)
+        own = {slot_of(usage.time) for usage in usages}
+        slots = sorted({slot + step for slot in own for step in (-1, 0, 1)})
         view.learn(view.missing(slots), ())
         commit = plan_commit(view.head, view.known(slots), usages, self.terms_book.rate, NOW)
         view.advance(commit.head, "", commit.pages)
@@ -148,35 +149,37 @@ def _seal_again(page: Page) -> None:
     )
 
 
+def disk_folder() -> Path | None:
+    """Return the folder to make temporary folders in; None where the system's will do."""
+    return _ON_DISK if _ON_DISK.is_dir() else None
+
+
 def _ingest_durably(load: Load) -> float:
-    folder = _ON_DISK if _ON_DISK.is_dir() else None
-    with TemporaryDirectory(prefix="metering-bench-", dir=folder) as path:
+    with TemporaryDirectory(prefix="metering-bench-", dir=disk_folder()) as path:
         return _ingest(load, Path(path) / "metering.db")
 
 
 def _ingest(load: Load, store: Path) -> float:
-    app = App(Settings(store, fixed_now=NOW))
-    warm, timed = (_messages(batches) for batches in (load.warm, load.timed))
-    try:
-        return asyncio.run(_ingest_batches(app, warm, timed, load))
-    finally:
-        app.close()
+    environment = {"METERING_STORE": f"sqlite:///{store}", "METERING_NOW": format_instant(NOW)}
+    return asyncio.run(_ingest_batches(App(read_settings(environment)), load))
 
 
 def _messages(batches: Iterable[Batch]) -> list[list[Message]]:
     return [[Message(body, "0", row) for row, body in enumerate(batch)] for batch in batches]
 
 
-async def _ingest_batches(
-    app: App, warm: list[list[Message]], timed: list[list[Message]], load: Load
-) -> float:
-    for batch in warm:
-        await app.ingest.batch(batch)
-    accepted = 0
-    start = perf_counter()
-    for batch in timed:
-        accepted += (await app.ingest.batch(batch)).accepted
-    seconds = perf_counter() - start
+async def _ingest_batches(app: App, load: Load) -> float:
+    warm, timed = (_messages(batches) for batches in (load.warm, load.timed))
+    try:
+        for batch in warm:
+            await app.ingest.batch(batch)
+        accepted = 0
+        start = perf_counter()
+        for batch in timed:
+            accepted += (await app.ingest.batch(batch)).accepted
+        seconds = perf_counter() - start
+    finally:
+        await app.close()
     _check(accepted, load)
     return seconds
 

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from metering.core.errors import ConfigurationError
 from metering.core.instants import SECOND, Instant, parse_instant
-from metering.local.demo import demo_time
 from metering.local.trace import read_trace
 from metering.local.traffic import SUBSCRIPTIONS, Request, assign, body
 
@@ -17,7 +16,9 @@ BATCH_SIZE: Final = 200
 ROUNDS: Final = 10
 """Batches of every tenant that are timed; one more comes first and is not."""
 
-#: When every event arrives: well after the last of them, before the month ends.
+#: The time of the trace's first row here: after the start of every price in the price book.
+_START: Final = parse_instant("2026-10-16T00:00:00Z")
+#: When every event arrives: after the last of them, before the month ends.
 NOW: Final = parse_instant("2026-10-30T00:00:00Z")
 
 type Batch = list[bytes]
@@ -42,21 +43,20 @@ def loads(trace: Path | None) -> tuple[Load, Load]:
 
     ConfigurationError where the trace cannot be read or leaves a subscription without a row.
     """
-    requests = [assign(row) for row in read_trace(trace)]
+    rows = read_trace(trace)
+    times = [row.time for row in rows]
+    first = min(times, default=0)
+    span = max(times, default=first) - first + SECOND
     by_subscription: defaultdict[str, list[Request]] = defaultdict(list)
-    for request in requests:
+    for row in rows:
+        here = row._replace(time=row.time - first + _START)
+        request = assign(here)
         by_subscription[request.subscription].append(request)
-    span = _span(requests)
     tenants = [_batches(name, by_subscription[name], span) for name, _ in SUBSCRIPTIONS]
     rounds = list(zip(*tenants, strict=True))
     alone = [[batch for turn in part for batch in turn] for part in (rounds[:1], rounds[1:])]
     mixed = [[_mixed(turn) for turn in part] for part in (rounds[:1], rounds[1:])]
     return Load(*alone), Load(*mixed)
-
-
-def _span(requests: Sequence[Request]) -> Instant:
-    times = [request.row.time for request in requests]
-    return max(times) - min(times) + SECOND if times else SECOND
 
 
 def _batches(name: str, requests: Sequence[Request], span: Instant) -> list[Batch]:
@@ -67,7 +67,7 @@ def _batches(name: str, requests: Sequence[Request], span: Instant) -> list[Batc
     bodies = [
         body(
             request,
-            demo_time(request.row) + number // len(requests) * span,
+            request.row.time + number // len(requests) * span,
             f"bench-{number // len(requests):02d}",
         )
         for number, request in enumerate(islice(cycle(requests), wanted))

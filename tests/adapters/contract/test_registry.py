@@ -18,7 +18,12 @@ async def test_records_read_back_in_the_order_they_were_appended(
         assert await stores.registry.append_record(record(number), number)
     assert await make_stores().registry.read_records(0) == [record(n) for n in range(12)]
     assert await stores.registry.read_records(9) == [record(n) for n in range(9, 12)]
-    assert await stores.registry.read_records(12) == []
+
+
+async def test_where_nothing_was_appended_there_is_nothing_to_read(stores: Stores) -> None:
+    assert await stores.registry.read_records(0) == []
+    assert await stores.registry.append_record(record(0), 0)
+    assert await stores.registry.read_records(1) == []
 
 
 async def test_a_place_that_is_taken_is_answered_and_nothing_is_written(stores: Stores) -> None:
