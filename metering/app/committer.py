@@ -228,11 +228,12 @@ class Committer:
 
 def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
     """Cut a batch so that each part has few enough slots and entries for one commit."""
+    distinct = {usage.time // SLOT for usage in usages}
+    if len(distinct) <= MAX_SLOTS and len(usages) <= MAX_ENTRIES:
+        return [usages]
     by_slot: defaultdict[Slot, list[Usage]] = defaultdict(list)
     for usage in usages:
         by_slot[slot_of(usage.time)].append(usage)
-    if len(by_slot) <= MAX_SLOTS and len(usages) <= MAX_ENTRIES:
-        return [usages]
     parts: list[Sequence[Usage]] = []
     slots = list(by_slot.values())
     for first in range(0, len(slots), MAX_SLOTS):
@@ -244,7 +245,7 @@ def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
 
 
 def _with_neighbours(usages: Iterable[Usage]) -> list[Slot]:
-    slots = {slot_of(usage.time) for usage in usages}
+    slots = {usage.time // SLOT for usage in usages}
     return sorted(slots | {slot - 1 for slot in slots} | {slot + 1 for slot in slots})
 
 

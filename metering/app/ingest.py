@@ -158,8 +158,11 @@ class Ingest:
     async def _sort(self, read: Sequence[tuple[Usage, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
         for usage, message in read:
+            subject = usage.dimensions.subject
             try:
-                terms = await self._tenancy.terms(usage.dimensions.subject, usage.time)
+                terms = self._tenancy.terms_book.known(subject, usage.time)
+                if terms is None:
+                    terms = await self._tenancy.terms(subject, usage.time)
             except RejectedEvent as why:
                 batch.letters.append(_letter(hub, message, now, why))
                 continue

@@ -135,19 +135,24 @@ def _fold_page(head: Head, page: Page) -> Head:
 def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:
     """Add the entries' lines: sums by rate first, so that a page costs little per entry."""
     counted: defaultdict[tuple[int, Flags], list[Buckets]] = defaultdict(list)
+    charged: defaultdict[int, list[Buckets]] = defaultdict(list)
     rates: dict[int, Rate] = {}
     changes: list[tuple[Rate, Line]] = []
     for entry in entries:
         state = entry.state
         kind, _, _, rate, buckets, amount = state
         if kind is _USAGE and entry.supersedes is None:
+            if amount:
+                charged[id(rate)].append(buckets)
+            else:
+                counted[id(rate), _flags(state)].append(buckets)
             rates[id(rate)] = rate
-            counted[id(rate), _PLAIN if amount else _flags(state)].append(buckets)
             continue
         changes.append((state.rate, line_of(state)))
         if entry.supersedes is not None:
             replaced = entry.supersedes.state
             changes.append((replaced.rate, minus(line_of(replaced))))
+    changes.extend((rates[key], _sum(_PLAIN, rows)) for key, rows in charged.items())
     changes.extend((rates[key], _sum(flags, rows)) for (key, flags), rows in counted.items())
     lines = dict(before)
     for rate, change in changes:

@@ -126,7 +126,7 @@ def _document(page: Page) -> Document:
     keys, digests, times, arrivals, users, states, _ = zip(*entries, strict=True)
     kinds, ranks, kept_dimensions, kept_rates, buckets, amounts = zip(*states, strict=True)
     columns = {
-        "amount": [_amount_text(amount) for amount in amounts],
+        "amount": [None if amount is None else str(amount) for amount in amounts],
         "arrival": [arrival - start for arrival in arrivals],
         "buckets": _bucket_columns(buckets),
         "digest": digests,

@@ -46,13 +46,18 @@ class TermsBook:
 
         Raises RejectedEvent `unknown_subscription` for a subject that nobody pays for.
         """
-        terms = self._terms.get(subject)
-        if terms is None or not terms.start <= at < terms.end:
+        terms = self.known(subject, at)
+        if terms is None:
             terms = self._resolve(subject, at)
             if len(self._terms) >= _MAX_SUBJECTS:
                 self._terms.clear()
             self._terms[subject] = terms
         return terms
+
+    def known(self, subject: str, at: Instant) -> Terms | None:
+        """Return the terms of `subject` at an instant if they were resolved before."""
+        terms = self._terms.get(subject)
+        return terms if terms is not None and terms.start <= at < terms.end else None
 
     def _resolve(self, subject: str, at: Instant) -> Terms:
         found = self._directory.assignment(subject, at)

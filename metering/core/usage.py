@@ -159,15 +159,19 @@ class UsageReader:
 def _accepted_time(text: str, arrival: Instant) -> Instant:
     try:
         time = parse_instant(text)
-    except ZoneMissingError:
-        raise RejectedEvent(Code.TIME_WITHOUT_ZONE, "time: has no zone or offset") from None
-    except ValueError:
-        raise RejectedEvent(Code.INVALID_FIELD, "time: is not an RFC 3339 time") from None
-    if time < arrival - MAX_AGE:
-        raise RejectedEvent(Code.TOO_OLD, "time: more than 400 days before arrival")
-    if time > arrival + MAX_AHEAD:
+    except ValueError as error:
+        raise _time_rejection(error) from None
+    if arrival - MAX_AGE <= time <= arrival + MAX_AHEAD:
+        return time
+    if time > arrival:
         raise RejectedEvent(Code.IN_FUTURE, "time: more than 5 minutes after arrival")
-    return time
+    raise RejectedEvent(Code.TOO_OLD, "time: more than 400 days before arrival")
+
+
+def _time_rejection(error: ValueError) -> RejectedEvent:
+    if isinstance(error, ZoneMissingError):
+        return RejectedEvent(Code.TIME_WITHOUT_ZONE, "time: has no zone or offset")
+    return RejectedEvent(Code.INVALID_FIELD, "time: is not an RFC 3339 time")
 
 
 def _counts(data: LlmUsageData) -> tuple[Evidence, Buckets]:

@@ -267,6 +267,7 @@ async def test_a_ledger_beyond_its_bound_stops(
     ("statement", "complaint"),
     [
         ("UPDATE pages SET document = replace(document, 'r-1', 'r-9')", "does not match its hash"),
+        ("DELETE FROM heads", "its head is not there"),
         ("DELETE FROM pages WHERE number = 2", "page 2 is not there"),
         ("DELETE FROM pages WHERE number = 3", "page 3 is not there"),
         (
