@@ -162,6 +162,7 @@ class App:
             tenancy=self.tenancy,
             committer=self._committer,
             clock=self.clock,
+            alerts=LogAlerts(),
         )
 
     @cached_property

@@ -20,6 +20,14 @@ class Clock(Protocol):
         ...
 
 
+class Alerts(Protocol):
+    """Where faults that a person must see are told."""
+
+    def alert(self, message: str) -> None:
+        """Tell it; never raises."""
+        ...
+
+
 class StoredHead(NamedTuple):
     """A head as read, with the tag that a replacement must name."""
 

@@ -107,6 +107,7 @@ class System:
             tenancy=self.tenancy,
             committer=self.committer,
             clock=self.clock,
+            alerts=self.alerts,
         )
         self.letters = DeadLetters(self.dead_letters, self.ingest)
         self.read = Read(self.store, self.tenancy, self.clock)

@@ -5,11 +5,11 @@ from typing import Final
 from metering.app.committer import Committer
 from metering.app.tenancy import Tenancy
 from metering.core.buckets import NO_TOKENS
-from metering.core.errors import RejectedEvent
+from metering.core.errors import LedgerBroken, RejectedEvent
 from metering.core.evidence import Evidence
 from metering.core.pending import PATIENCE
 from metering.core.usage import UsageReader
-from metering.ports import Clock, PendingStore
+from metering.ports import Alerts, Clock, PendingStore
 
 #: Halves settled in one run of the timer; the next run takes the rest.
 MAX_HALVES: Final = 5_000
@@ -19,21 +19,28 @@ class ExpirePending:
     """The use case behind the timer `expire_pending`."""
 
     def __init__(
-        self, *, pending: PendingStore, tenancy: Tenancy, committer: Committer, clock: Clock
+        self,
+        *,
+        pending: PendingStore,
+        tenancy: Tenancy,
+        committer: Committer,
+        clock: Clock,
+        alerts: Alerts,
     ) -> None:
         self._pending = pending
         self._tenancy = tenancy
         self._committer = committer
         self._clock = clock
+        self._alerts = alerts
 
     async def run(self) -> int:
-        """Settle the halves that have waited a day, and return how many there were.
+        """Settle the halves that have waited a day, and return how many were settled.
 
         A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe
         to repeat at any point: a half is marked settled only after its entry is in the ledger.
         """
         halves = await self._pending.identities_before(self._clock.now() - PATIENCE, MAX_HALVES)
-        reader = UsageReader()
+        reader, settled = UsageReader(), 0
         await self._tenancy.refresh()
         for half in halves:
             # Read as of its own time: it was accepted then, however long this timer was away.
@@ -43,9 +50,14 @@ class ExpirePending:
             )
             try:
                 terms = await self._tenancy.terms(usage.dimensions.subject, usage.time)
+                await self._committer.commit(terms.ledger, [missing], self._tenancy.terms_book.rate)
             except RejectedEvent:
                 # Its event was dead-lettered for want of a tenant; replaying that brings it back.
                 continue
-            await self._committer.commit(terms.ledger, [missing], self._tenancy.terms_book.rate)
+            except LedgerBroken as fault:
+                # It waits until its ledger is mended; the halves of others do not wait with it.
+                self._alerts.alert(str(fault))
+                continue
             await self._pending.resolve([half.request_id])
-        return len(halves)
+            settled += 1
+        return settled

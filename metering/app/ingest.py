@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from metering.app.committer import Committer
 from metering.app.tenancy import Tenancy
@@ -14,7 +14,7 @@ from metering.core.instants import Instant
 from metering.core.periods import LedgerId
 from metering.core.stop_rule import LONGEST_STOP, is_bad_deploy
 from metering.core.usage import EventKey, Usage, UsageReader
-from metering.ports import Clock, DeadLetter, DeadLetterStore, PendingHalf, PendingStore
+from metering.ports import Alerts, Clock, DeadLetter, DeadLetterStore, PendingHalf, PendingStore
 
 USAGE_HUB = "usage"
 
@@ -47,14 +47,6 @@ class Tally:
             dict(rejected),
             self.letters | other.letters,
         )
-
-
-class Alerts(Protocol):
-    """Where faults that a person must see are told."""
-
-    def alert(self, message: str) -> None:
-        """Tell it; never raises."""
-        ...
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.app.verify import Verdict
-from metering.cli.options import PeriodName, Tenant, period_for, with_app
+from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
 from metering.cli.output import (
     AsJson,
     count,
@@ -151,6 +151,8 @@ def verify(
     """
 
     async def prove(app: bootstrap.App) -> list[Verdict]:
+        if tenant is not None:
+            await must_know(app, tenant)
         ledgers = await app.verify.ledgers(tenant)
         return [await app.verify.one(ledger) for ledger in ledgers]
 

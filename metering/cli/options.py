@@ -39,10 +39,15 @@ def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:
-    """Return the period that a command is about; ConfigurationError for an unknown tenant."""
+async def must_know(app: bootstrap.App, tenant: str) -> None:
+    """Raise ConfigurationError for a tenant that there is not."""
     if not await app.read.knows(tenant):
         raise ConfigurationError(f"tenant {tenant!r}: there is none: see `metering tenants list`")
+
+
+async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:
+    """Return the period that a command is about; ConfigurationError for an unknown tenant."""
+    await must_know(app, tenant)
     if name is None:
         return await app.read.latest_period(tenant)
     try:

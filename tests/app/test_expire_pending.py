@@ -1,5 +1,6 @@
 """Streams whose counts never come: after a day an entry says so; late counts correct it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,3 +94,21 @@ async def test_a_half_without_a_tenant_waits_and_holds_up_no_other(system: Syste
     system.clock.set(AT + 2 * DAY)
     await system.expire.run()
     assert (await counts(system))[1] == 1
+
+
+async def test_a_broken_ledger_holds_up_no_other_tenants_streams(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await ingest(system, PENDING)
+    await ingest(system, body(subject="sub-2", data__tokens="pending", id="r-2", data__usage=None))
+    await system.database.write(
+        lambda connection: connection.execute(
+            "UPDATE pages SET document = '{' WHERE ledger LIKE 'sub-1|%'"
+        )
+    )
+    fresh = make_system()
+    fresh.clock.set(AT + 2 * DAY)
+    assert await fresh.expire.run() == 1
+    assert "sub-1|" in fresh.alerts.messages[0]
+    balance = await fresh.read.balance("sub-2", month_of(AT))
+    assert balance.total.missing == 1
