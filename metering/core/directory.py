@@ -53,7 +53,7 @@ class _Dated[T]:
         self._values.insert(position, value)
 
     def values(self) -> list[T]:
-        """Return every value that ever holds."""
+        """Return every value that ever holds, the earliest first."""
         return self._values
 
     def at(self, instant: Instant) -> tuple[T | None, Instant, Instant]:
@@ -112,10 +112,10 @@ class Directory:
     def plan_of(self, tenant: str, at: Instant) -> tuple[Plan, Instant, Instant]:
         """Return a tenant's plan at an instant and the span in which it is that."""
         plan_id, start, end = self._plan_of.get(tenant, _Dated[str]()).at(at)
-        plan, plan_start, plan_end = self._plans[plan_id or DEFAULT_PLAN.id].at(at)
-        if plan is None:
-            raise ConfigurationError(f"plan {plan_id!r} is not in force at {format_instant(at)}")
-        return plan, max(start, plan_start), min(end, plan_end)
+        versions = self._plans[plan_id or DEFAULT_PLAN.id]
+        plan, plan_start, plan_end = versions.at(at)
+        # The first version of a plan reaches back: no event may be left without terms.
+        return plan or versions.values()[0], max(start, plan_start), min(end, plan_end)
 
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""

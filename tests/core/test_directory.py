@@ -124,12 +124,11 @@ def test_a_plan_that_does_not_exist_is_refused() -> None:
         directory().assign_plan("acme", "gold", NOW, NOW)
 
 
-def test_a_plan_that_is_not_yet_in_force_stops_the_rating_by_name() -> None:
+def test_the_first_version_of_a_plan_reaches_back_so_that_every_event_has_terms() -> None:
     made = directory(
         plan_record(PLUS, LATER), Record("tenant_plan", "acme", "plus", BEGINNING, NOW)
     )
-    with pytest.raises(ConfigurationError, match="plan 'plus' is not in force"):
-        made.plan_of("acme", NOW)
+    assert made.plan_of("acme", NOW) == (PLUS, BEGINNING, LATER)
 
 
 def test_an_unknown_subject_becomes_a_tenant_of_its_own_name() -> None:
