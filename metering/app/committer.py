@@ -31,6 +31,8 @@ from metering.ports import Clock, LedgerStore
 MAX_RACES: Final = 30
 #: Looks again after an unknown outcome; the store has been patient itself before it says so.
 MAX_DOUBTS: Final = 2
+#: Pages of others read one by one after a lost race; beyond that the slots are queried anew.
+MAX_CATCH_UP: Final = 32
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.25
 
@@ -118,13 +120,19 @@ class Committer:
         return answer, {name: list(found) for name, found in commit.elsewhere.items()}
 
     async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
-        """Attempt until an outcome is known; after any doubt forget the view and look again."""
+        """Attempt until an outcome is known; after any doubt forget the view and look again.
+
+        A lost race is no doubt: nothing was written, and what others wrote is read.
+        """
         races = doubts = gaps = 0
+        behind = False
         while True:
             try:
+                if behind:
+                    await self._catch_up(ledger)
                 return await self._attempt(ledger, usages, rate)
             except HeadMovedError:
-                self._views.forget(ledger)
+                behind = True
                 races += 1
                 if races == MAX_RACES:
                     raise
@@ -173,6 +181,32 @@ class Committer:
             view = LedgerView(ledger, stored.head, stored.etag)
         self._views.put(view)
         return view
+
+    async def _catch_up(self, ledger: LedgerId) -> None:
+        """After a lost race, take in what others committed since; forget all where it does not fit.
+
+        Pages are immutable and chained, so those between the old head and the new one are all that
+        the view lacks. Looking at every page of its slots again would cost more with each page.
+        """
+        view = self._views.get(ledger)
+        self._views.forget(ledger)
+        stored = await self._store.read_head(ledger)
+        if view is None or stored is None:
+            return
+        since, now = view.head.pages, stored.head.pages
+        if not since <= now <= since + MAX_CATCH_UP:
+            return
+        pages: list[Page] = []
+        last = view.head.last_hash
+        for number in range(since + 1, now + 1):
+            page = await self._store.read_page(ledger, number)
+            if page is None or page.previous != last:
+                return
+            pages.append(page)
+            last = page.hash
+        if last == stored.head.last_hash:
+            view.advance(stored.head, stored.etag, pages)
+            self._views.put(view)
 
     async def _check_chain(self, head: Head) -> None:
         """Verify the last pages, up to the hash that the head names.

@@ -40,10 +40,11 @@ class LedgerView:
             self._take(page)
 
     def advance(self, head: Head, etag: str, pages: Iterable[Page]) -> None:
-        """Take over what was just committed; the slots of its pages are remembered already."""
+        """Take over what was committed since; pages of slots that are not remembered stay so."""
         self.head, self.etag = head, etag
         for page in pages:
-            self._take(page)
+            if page.slot in self._slots:
+                self._take(page)
 
     def known(self, slots: Iterable[Slot]) -> KnownBySlot:
         """Return the latest entries by event of these slots."""

@@ -350,3 +350,60 @@ async def test_a_correction_is_remembered_in_the_slot_of_its_original(system: Sy
     await commit(system, usage("a", time=AT + SLOT))
     assert await commit(system, usage("a", time=AT - SLOT)) == Committed(duplicates=1)
     assert await amount(system) == "0.0035"
+
+
+async def test_a_lost_race_reads_what_is_new_and_not_every_page_again(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    other = make_system()
+    await commit(system, usage("a"))
+    await commit(other, usage("b"))
+    queries = system.store.queries
+    for number in range(5):
+        await commit(other, usage(f"o-{number}"), usage(f"p-{number}", time=AT - 2 * HOUR))
+        assert await commit(system, usage(f"o-{number}"), usage(f"s-{number}")) == Committed(1, 1)
+    assert system.store.queries == queries
+    # 17 requests at 0.0035
+    assert await amount(system) == "0.0595"
+
+
+async def test_what_does_not_fit_after_a_lost_race_is_looked_at_anew(
+    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_system()
+    await commit(system, usage("a"))
+    with monkeypatch.context() as bounded:
+        bounded.setattr(committer, "MAX_CATCH_UP", 1)
+        await commit(other, usage("b"))
+        await commit(other, usage("c"))
+        assert await commit(system, usage("b"), usage("d")) == Committed(1, 1)
+    await commit(other, usage("e"))
+    system.store.absent = {5}
+    waiting = asyncio.create_task(commit(system, usage("e"), usage("f")))
+    await asyncio.sleep(0.02)
+    system.store.absent = set()
+    assert await waiting == Committed(1, 1)
+    # six requests at 0.0035
+    assert await amount(system) == "0.021"
+
+
+async def test_a_race_for_the_first_commit_is_lost_without_a_view(system: System) -> None:
+    def first() -> None:
+        raise HeadMovedError("moved")
+
+    system.store.before = [first]
+    assert await commit(system, usage("a")) == Committed(1)
+
+
+async def test_a_head_whose_chain_does_not_end_where_it_says_is_not_built_upon(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await commit(system, usage("a"))
+    await commit(make_system(), usage("b"))
+    await system.database.write(
+        lambda connection: connection.execute(
+            "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')"
+        )
+    )
+    with pytest.raises(LedgerBroken, match="not the one its head names"):
+        await commit(system, usage("c"))
