@@ -1,4 +1,4 @@
-"""The use cases over the embedded store."""
+"""The use cases over the embedded store, for every test that wants them."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
