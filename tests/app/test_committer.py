@@ -2,46 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from metering.app import committer
 from metering.app.committer import Committed
-from metering.core.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.core.errors import HeadMovedError, RetryableError
 from metering.core.evidence import Evidence
-from metering.core.instants import DAY, HOUR, parse_instant
-from metering.core.money import format_amount
-from metering.core.periods import LedgerId, month_of
+from metering.core.instants import HOUR
+from metering.core.periods import LedgerId
 from metering.core.slots import SLOT
-from metering.core.usage import Usage
-from tests.builders import AT, rating, usage
-
-LEDGER = LedgerId("acme", month_of(AT).start)
-EDGE = parse_instant("2026-11-01T00:00:00Z")
-OCTOBER = LedgerId("acme", month_of(EDGE - 1).start)
-RATE = rating()
-
-type System = Any
-
-
-async def commit(system: System, *usages: Usage, ledger: LedgerId = LEDGER) -> Committed:
-    done = await system.committer.commit(ledger, usages, RATE)
-    assert isinstance(done, Committed)
-    return done
-
-
-async def amount(system: System, ledger: LedgerId = LEDGER) -> str:
-    verdict = await system.verify.one(ledger)
-    assert verdict.faults == ()
-    return format_amount(verdict.amount)
-
-
-def fail(error: BaseException) -> Callable[[], None]:
-    def raise_it() -> None:
-        raise error
-
-    return raise_it
+from tests.app.committing import EDGE, LEDGER, OCTOBER, System, amount, commit, fail
+from tests.builders import AT, usage
 
 
 async def test_a_commit_is_there_for_every_other_process(
@@ -130,40 +102,6 @@ async def test_commits_of_one_process_to_one_ledger_wait_for_each_other(system: 
     assert system.store.commits == 20
 
 
-async def test_what_a_lagging_query_leaves_out_is_read_by_id(
-    system: System, make_system: Callable[..., System]
-) -> None:
-    await commit(system, usage("a"))
-    await commit(system, usage("b"))
-    fresh = make_system()
-    fresh.store.lag = 1
-    assert await commit(fresh, usage("b"), usage("a")) == Committed(duplicates=2)
-
-
-async def test_a_listed_page_that_cannot_be_read_is_waited_for(
-    system: System, make_system: Callable[..., System]
-) -> None:
-    await commit(system, usage())
-    fresh = make_system()
-    fresh.store.lag, fresh.store.absent = 1, {1}
-    waiting = asyncio.create_task(commit(fresh, usage()))
-    await asyncio.sleep(0.02)
-    assert not waiting.done()
-    fresh.store.absent = set()
-    assert await waiting == Committed(duplicates=1)
-
-
-async def test_a_listed_page_that_stays_away_has_gone_and_stops_its_ledger(
-    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
-    await commit(system, usage())
-    fresh = make_system()
-    fresh.store.absent = {1}
-    with pytest.raises(LedgerBroken, match="page 1 is not there"):
-        await commit(fresh, usage())
-
-
 async def test_a_remembered_slot_is_not_queried_again(system: System) -> None:
     await commit(system, usage("a"))
     await commit(system, usage("b"))
@@ -188,14 +126,6 @@ async def test_more_bytes_than_one_commit_may_have_are_halved(system: System) ->
     assert await commit(system, *made) == Committed(accepted=2000)
     assert system.store.commits > 1
     assert (await system.verify.one(LEDGER)).faults == ()
-
-
-async def test_one_event_that_fits_into_no_commit_is_an_error(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("metering.core.commit.MAX_COMMIT_BYTES", 10)
-    with pytest.raises(LedgerBroken, match="one event takes more than a commit may hold"):
-        await commit(system, usage())
 
 
 async def test_an_id_that_returns_over_a_period_edge_is_known(system: System) -> None:
@@ -254,97 +184,6 @@ async def test_ledgers_that_were_not_used_for_long_are_forgotten(
     assert system.store.queries == 4
 
 
-async def test_a_ledger_beyond_its_bound_stops(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, "MAX_LEDGER_ENTRIES", 1)
-    await commit(system, usage("a"))
-    with pytest.raises(LedgerBroken, match="holds more than 1 entries"):
-        await commit(system, usage("b"))
-
-
-@pytest.mark.parametrize(
-    ("statement", "complaint"),
-    [
-        ("UPDATE pages SET document = replace(document, 'r-1', 'r-9')", "does not match its hash"),
-        ("DELETE FROM heads", "its head is not there"),
-        ("DELETE FROM pages WHERE number = 2", "page 2 is not there"),
-        ("DELETE FROM pages WHERE number = 3", "page 3 is not there"),
-        (
-            "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')",
-            "not the one its head names",
-        ),
-        (
-            "UPDATE pages SET document = x.document FROM pages AS x WHERE x.number = 3",
-            "breaks the chain",
-        ),
-        ("UPDATE pages SET document = '{'", "is not JSON"),
-        ("UPDATE pages SET document = '[]'", "is not a JSON object"),
-        ("UPDATE heads SET document = '{'", "is not JSON"),
-    ],
-)
-async def test_a_ledger_that_was_touched_stops_and_writes_nothing_more(
-    system: System,
-    make_system: Callable[..., System],
-    monkeypatch: pytest.MonkeyPatch,
-    statement: str,
-    complaint: str,
-) -> None:
-    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
-    for number in range(1, 4):
-        await commit(system, usage(f"r-{number}", time=AT - number * HOUR))
-    await system.database.write(lambda connection: connection.execute(statement))
-    with pytest.raises(LedgerBroken, match=complaint):
-        await commit(make_system(), usage("r-5"))
-    assert (await system.verify.one(LEDGER)).faults != ()
-
-
-async def test_a_page_of_another_ledger_is_not_taken(
-    system: System, make_system: Callable[..., System]
-) -> None:
-    other = LedgerId("globex", LEDGER.start)
-    await commit(system, usage())
-    await commit(system, usage(), ledger=other)
-    await system.database.write(
-        lambda connection: connection.execute(
-            "UPDATE pages SET document = (SELECT document FROM pages WHERE ledger LIKE 'globex%')"
-        )
-    )
-    with pytest.raises(LedgerBroken, match="holds page-00000001 of globex"):
-        await commit(make_system(), usage("b"))
-
-
-async def test_only_the_last_pages_are_checked_at_first_sight(
-    system: System, make_system: Callable[..., System]
-) -> None:
-    for number in range(3):
-        await commit(system, usage(f"r-{number}", time=AT - number * DAY))
-    await system.database.write(
-        lambda connection: connection.execute("UPDATE pages SET document = '{' WHERE number = 1")
-    )
-    assert await commit(make_system(checked_pages=1), usage("x", time=AT - DAY)) == Committed(1)
-    verdict = await system.verify.one(LEDGER)
-    assert verdict.faults[0] == "a document is not JSON: " + verdict.faults[0].partition(": ")[2]
-
-
-async def test_a_commit_between_reading_head_and_pages_does_not_look_like_damage(
-    system: System, make_system: Callable[..., System]
-) -> None:
-    await commit(system, usage("a"))
-    fresh = make_system()
-    read_head = fresh.store.read_head
-
-    async def slowly(ledger: LedgerId) -> Any:
-        stored = await read_head(ledger)
-        if ledger == LEDGER:
-            fresh.store.read_head = read_head
-            await commit(system, usage("b"))
-        return stored
-
-    fresh.store.read_head = slowly
-    assert await commit(fresh, usage("b"), usage("c")) == Committed(accepted=1, duplicates=1)
-
-
 async def test_a_correction_is_remembered_in_the_slot_of_its_original(system: System) -> None:
     await commit(system, usage("a", time=AT, evidence=Evidence.TOTALS))
     await commit(system, usage("a", time=AT + SLOT))
@@ -393,17 +232,3 @@ async def test_a_race_for_the_first_commit_is_lost_without_a_view(system: System
 
     system.store.before = [first]
     assert await commit(system, usage("a")) == Committed(1)
-
-
-async def test_a_head_whose_chain_does_not_end_where_it_says_is_not_built_upon(
-    system: System, make_system: Callable[..., System]
-) -> None:
-    await commit(system, usage("a"))
-    await commit(make_system(), usage("b"))
-    await system.database.write(
-        lambda connection: connection.execute(
-            "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')"
-        )
-    )
-    with pytest.raises(LedgerBroken, match="not the one its head names"):
-        await commit(system, usage("c"))
