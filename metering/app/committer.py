@@ -172,9 +172,12 @@ class Committer:
         if view is not None and view.entries <= _MAX_VIEW_ENTRIES:
             return view
         stored = await self._store.read_head(ledger)
-        if stored is None:
-            if await self._store.read_page(ledger, 1) is not None:
+        if stored is None and await self._store.read_page(ledger, 1) is not None:
+            # Somebody's first commit may have come between the two looks: then the head is there.
+            stored = await self._store.read_head(ledger)
+            if stored is None:
                 raise _PageMissingError("its head")
+        if stored is None:
             view = LedgerView(ledger, Head(ledger), None)
         else:
             await self._check_chain(stored.head)
@@ -189,9 +192,11 @@ class Committer:
         the view lacks. Looking at every page of its slots again would cost more with each page.
         """
         view = self._views.get(ledger)
+        if view is None:
+            return
         self._views.forget(ledger)
         stored = await self._store.read_head(ledger)
-        if view is None or stored is None:
+        if stored is None:
             return
         since, now = view.head.pages, stored.head.pages
         if not since <= now <= since + MAX_CATCH_UP:

@@ -160,3 +160,31 @@ async def test_a_head_whose_chain_does_not_end_where_it_says_is_not_built_upon(
     )
     with pytest.raises(LedgerBroken, match="not the one its head names"):
         await commit(system, usage("c"))
+
+
+async def test_a_first_commit_of_another_process_between_two_looks_is_no_damage(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    fresh = make_system()
+    # As on one machine, where a gap is not waited for.
+    fresh.committer = committer.Committer(fresh.store, fresh.clock, max_gaps=1)
+    read_head = fresh.store.read_head
+
+    async def before_it_was_there(ledger: LedgerId) -> Any:
+        fresh.store.read_head = read_head
+        assert await read_head(ledger) is None
+        await commit(system, usage("a"))
+
+    fresh.store.read_head = before_it_was_there
+    assert await commit(fresh, usage("a"), usage("b")) == Committed(accepted=1, duplicates=1)
+
+
+async def test_a_head_that_has_gone_after_a_lost_race_stops_the_ledger(
+    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
+    await commit(system, usage("a"))
+    await commit(make_system(), usage("b"))
+    await system.database.write(lambda connection: connection.execute("DELETE FROM heads"))
+    with pytest.raises(LedgerBroken, match="its head is not there"):
+        await commit(system, usage("c"))
