@@ -37,7 +37,7 @@ def ingest(
 
     Example:  metering ingest events.jsonl
     """
-    if str(file) != _STDIN and not file.is_file():
+    if str(file) != _STDIN and (file.is_dir() or not file.exists()):
         raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")
     if hub != USAGE_HUB:
         raise typer.BadParameter(f"{hub!r} is not a hub: use {USAGE_HUB}", param_hint="--hub")

@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import EventBuilder, Metering
 
@@ -109,8 +111,11 @@ def test_every_line_of_a_file_is_answered_in_the_tally(
     assert answer["rejected"] == {"not_json": 1}
 
 
-def test_events_are_taken_from_standard_input(metering: "Metering", event: "EventBuilder") -> None:
-    ran = metering.run("ingest", "-", "--json", stdin=json.dumps(event("r-1")).encode())
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_events_are_taken_from_standard_input_and_from_pipes(
+    metering: "Metering", event: "EventBuilder", name: str
+) -> None:
+    ran = metering.run("ingest", name, "--json", stdin=json.dumps(event("r-1")).encode())
 
     assert (ran.code, ran.stderr) == (0, "")
     assert ran.json == {"accepted": 1, "duplicates": 0, "rejected": {}}
