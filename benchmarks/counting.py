@@ -27,7 +27,8 @@ from metering.core.periods import LedgerId
 from metering.core.price_book import PriceBook
 from metering.core.slots import slot_of
 from metering.core.terms import TermsBook
-from metering.core.usage import Usage, UsageReader
+from metering.core.usage import Usage
+from metering.core.usage_reader import UsageReader
 from metering.local.traffic import SUBSCRIPTIONS
 
 #: A folder that is on a disk where /tmp may be memory, which would make commits look free.

@@ -1,6 +1,6 @@
 """Wiring: the one place that names concrete adapters. Everything is built on first use."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -10,6 +10,7 @@ from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
 from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
+from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.telemetry import LogAlerts
 from metering.app.committer import Committer
@@ -20,9 +21,16 @@ from metering.app.read import Read
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.config import CosmosStore, Settings, SqliteStore, read_settings
-from metering.core.price_book import PriceBook
+from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
-from metering.ports import Clock, DeadLetterStore, LedgerStore, PendingStore, RegistryStore
+from metering.ports import (
+    Clock,
+    DeadLetterStore,
+    LedgerStore,
+    PendingStore,
+    PriceStore,
+    RegistryStore,
+)
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
 #: on one machine and costs request units on Cosmos DB.
@@ -37,6 +45,7 @@ class Stores(NamedTuple):
 
     ledgers: LedgerStore
     registry: RegistryStore
+    prices: PriceStore
     dead_letters: DeadLetterStore
     pending: PendingStore
     checked_pages: int
@@ -58,6 +67,7 @@ def sqlite_stores(database: Database) -> Stores:
     return Stores(
         SqliteLedgers(database),
         SqliteRegistry(database),
+        SqlitePrices(database),
         SqliteDeadLetters(database),
         SqlitePending(database),
         _CHECKED_PAGES_SQLITE,
@@ -74,12 +84,14 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
     from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
     from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
+    from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
         CosmosLedgers(account),
         CosmosRegistry(account),
+        CosmosPrices(account),
         CosmosDeadLetters(account),
         CosmosPending(account),
         _CHECKED_PAGES_COSMOS,
@@ -102,8 +114,8 @@ class App:
         return SystemClock() if fixed is None else FixedClock(fixed)
 
     @cached_property
-    def prices(self) -> PriceBook:
-        """The committed price data."""
+    def committed_prices(self) -> Sequence[NamedRow]:
+        """The price data that comes with the package; the tenancy has what was published since."""
         return committed_prices()
 
     @cached_property
@@ -127,8 +139,9 @@ class App:
         """Who pays."""
         return Tenancy(
             self.stores.registry,
-            self.prices,
+            self.stores.prices,
             self.clock,
+            committed=self.committed_prices,
             automatic=self.settings.automatic_tenants,
             file=self.tenants_file,
         )

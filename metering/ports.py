@@ -84,6 +84,21 @@ class RegistryStore(Protocol):
         ...
 
 
+class PriceStore(Protocol):
+    """Published versions of price lists, each immutable under its name."""
+
+    async def put_version(self, version: str, content: bytes) -> bool:
+        """Keep a version's price file. False, and nothing written, if that name has another.
+
+        Safe to repeat: the same content again is True.
+        """
+        ...
+
+    async def read_version(self, version: str) -> bytes | None:
+        """Return a version's price file as it was put."""
+        ...
+
+
 class DeadLetter(NamedTuple):
     """A body that was not accepted, with all that is needed to look at it and send it again."""
 

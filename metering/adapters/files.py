@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from metering.core.errors import ConfigurationError
-from metering.core.price_book import PriceBook, read_price_file
+from metering.core.price_book import NamedRow
+from metering.core.price_file import read_price_file
 
 #: A list of tenants or a plan is far smaller; a larger file is a mistake.
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
@@ -39,13 +40,12 @@ def _read_yaml(path: Path, text: str) -> object:
         raise ConfigurationError(f"{path}: not YAML: {error}") from None
 
 
-def committed_prices() -> PriceBook:
-    """Return the price book of the dated files in metering/prices/."""
+def committed_prices() -> list[NamedRow]:
+    """Return the rows of the dated files in metering/prices/."""
     folder = files("metering") / "prices"
-    named = [
+    return [
         row
         for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if file.name.endswith(".json")
         for row in read_price_file(file.name, file.read_bytes())
     ]
-    return PriceBook(named)

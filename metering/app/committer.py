@@ -16,6 +16,7 @@ from metering.core.commit import (
     Commit,
     CommitTooLargeError,
     KnownBySlot,
+    Planner,
     Rating,
     plan_commit,
 )
@@ -63,6 +64,13 @@ class Committed(NamedTuple):
         )
 
 
+class _Work(NamedTuple):
+    """How usages become entries."""
+
+    rate: Rating
+    planner: Planner
+
+
 class Committer:
     """Commits usage to ledgers, one commit at a time for each ledger of this process."""
 
@@ -81,7 +89,13 @@ class Committer:
         self._views = Views()
         self._locks: WeakValueDictionary[LedgerId, asyncio.Lock] = WeakValueDictionary()
 
-    async def commit(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Committed:
+    async def commit(
+        self,
+        ledger: LedgerId,
+        usages: Sequence[Usage],
+        rate: Rating,
+        planner: Planner = plan_commit,
+    ) -> Committed:
         """Commit events of one ledger and return how they were answered.
 
         Raises RetryableError when the store stays out of reach, LedgerBroken when this ledger
@@ -89,21 +103,21 @@ class Committer:
         """
         answer = Committed()
         for part in _cut(usages):
-            done, elsewhere = await self._commit_part(ledger, part, rate)
+            done, elsewhere = await self._commit_part(ledger, part, _Work(rate, planner))
             answer = answer.plus(done)
             for neighbour, corrections in elsewhere.items():
-                done, _ = await self._commit_part(neighbour, corrections, rate)
+                done, _ = await self._commit_part(neighbour, corrections, _Work(rate, planner))
                 answer = answer.plus(done)
         self._views.trim()
         return answer
 
     async def _commit_part(
-        self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating
+        self, ledger: LedgerId, usages: Sequence[Usage], work: _Work
     ) -> tuple[Committed, dict[LedgerId, list[Usage]]]:
         lock = self._locks.setdefault(ledger, asyncio.Lock())
         async with lock:
             try:
-                commit = await self._insist(ledger, usages, rate)
+                commit = await self._insist(ledger, usages, work)
             except CommitTooLargeError:
                 if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
                     reason = "one event takes more than a commit may hold"
@@ -111,15 +125,15 @@ class Committer:
                 commit = None
         if commit is None:
             half = len(usages) // 2
-            first, elsewhere = await self._commit_part(ledger, usages[:half], rate)
-            second, more = await self._commit_part(ledger, usages[half:], rate)
+            first, elsewhere = await self._commit_part(ledger, usages[:half], work)
+            second, more = await self._commit_part(ledger, usages[half:], work)
             for neighbour, corrections in more.items():
                 elsewhere.setdefault(neighbour, []).extend(corrections)
             return first.plus(second), elsewhere
         answer = Committed(commit.accepted, commit.duplicates, commit.conflicts)
         return answer, {name: list(found) for name, found in commit.elsewhere.items()}
 
-    async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
+    async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:
         """Attempt until an outcome is known; after any doubt forget the view and look again.
 
         A lost race is no doubt: nothing was written, and what others wrote is read.
@@ -130,7 +144,7 @@ class Committer:
             try:
                 if behind:
                     await self._catch_up(ledger)
-                return await self._attempt(ledger, usages, rate)
+                return await self._attempt(ledger, usages, work)
             except HeadMovedError:
                 behind = True
                 races += 1
@@ -153,12 +167,12 @@ class Committer:
             pause = _FIRST_PAUSE_S * 2 ** (races + doubts + gaps)
             await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
 
-    async def _attempt(self, ledger: LedgerId, usages: Sequence[Usage], rate: Rating) -> Commit:
+    async def _attempt(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:
         view = await self._view(ledger)
         slots = _with_neighbours(usages)
         await self._learn(view, slots)
         known = await self._with_adjacent(view, slots)
-        commit = plan_commit(view.head, known, usages, rate, self._clock.now())
+        commit = work.planner(view.head, known, usages, work.rate, self._clock.now())
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:

@@ -8,7 +8,7 @@ from metering.core.buckets import NO_TOKENS
 from metering.core.errors import LedgerBroken, RejectedEvent
 from metering.core.evidence import Evidence
 from metering.core.pending import PATIENCE
-from metering.core.usage import UsageReader
+from metering.core.usage_reader import UsageReader
 from metering.ports import Alerts, Clock, PendingStore
 
 #: Halves settled in one run of the timer; the next run takes the rest.

@@ -13,7 +13,8 @@ from metering.core.evidence import Evidence
 from metering.core.instants import Instant
 from metering.core.periods import LedgerId
 from metering.core.stop_rule import LONGEST_STOP, is_bad_deploy
-from metering.core.usage import EventKey, Usage, UsageReader
+from metering.core.usage import EventKey, Usage
+from metering.core.usage_reader import UsageReader
 from metering.ports import Alerts, Clock, DeadLetter, DeadLetterStore, PendingHalf, PendingStore
 
 USAGE_HUB = "usage"

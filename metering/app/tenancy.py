@@ -1,16 +1,24 @@
-"""Who pays: the registry read up to date, changed by append only, and resolved into terms."""
+"""Who pays what: the registry and the published prices read up to date, resolved into terms."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from metering.core.directory import BEGINNING, Directory, Record, soonest
-from metering.core.errors import Code, ConfigurationError, RejectedEvent, RetryableError
+from metering.core.errors import (
+    Code,
+    ConfigurationError,
+    InvariantBroken,
+    RejectedEvent,
+    RetryableError,
+)
 from metering.core.instants import Instant
 from metering.core.plan import Plan
-from metering.core.price_book import PriceBook
+from metering.core.price_book import NamedRow, PriceBook
+from metering.core.price_file import read_price_file
 from metering.core.tenants_file import TenantsFile
 from metering.core.terms import Terms, TermsBook
-from metering.ports import Clock, RegistryStore
+from metering.ports import Clock, PriceStore, RegistryStore
 
 #: Appends lost in a row to other writers before it is called a fault.
 _MAX_RACES: Final = 20
@@ -22,29 +30,33 @@ class Tenancy:
     def __init__(
         self,
         registry: RegistryStore,
-        prices: PriceBook,
+        price_store: PriceStore,
         clock: Clock,
         *,
+        committed: Sequence[NamedRow],
         automatic: bool,
         file: TenantsFile | None = None,
     ) -> None:
-        """`automatic`: an unknown subject gets a tenant of its own on the default plan.
+        """`committed`: the prices that come with the package, below all that are published.
+
+        `automatic`: an unknown subject gets a tenant of its own on the default plan.
 
         `file`: taken over before anything else is answered.
         """
         self._registry = registry
-        self._prices = prices
+        self._price_store = price_store
+        self.prices = PriceBook(committed)
         self._clock = clock
         self._automatic = automatic
         self._file = file
         self.directory = Directory()
-        self.terms_book = TermsBook(self.directory, prices)
+        self.terms_book = TermsBook(self.directory, self.prices)
 
     async def refresh(self) -> None:
         """Take over what was recorded since."""
         records = await self._registry.read_records(self.directory.version)
         if records:
-            self._apply(*records)
+            await self._apply(*records)
         if self._file is not None:
             file, self._file = self._file, None
             await self.take_over(file, changes=False)
@@ -65,9 +77,58 @@ class Tenancy:
                 if changes or not self.directory.knows(subscription):
                     await self.map_subject(subscription, tenant.id, None)
 
-    def _apply(self, *records: Record) -> None:
+    async def _apply(self, *records: Record) -> None:
+        """Take records over with the prices that they publish: all of it, or nothing."""
+        prices = self.prices
+        for record in records:
+            if record.kind == "prices":
+                prices = prices.with_version(await self._published(record))
+        self.prices = prices
         self.directory.apply(records)
-        self.terms_book = TermsBook(self.directory, self._prices)
+        self.terms_book = TermsBook(self.directory, prices)
+
+    async def _published(self, record: Record) -> list[NamedRow]:
+        content = await self._price_store.read_version(record.key)
+        if content is None:
+            raise RetryableError(f"prices {record.key}: are announced and not there yet")
+        if hashlib.sha256(content).hexdigest() != record.value:
+            raise InvariantBroken(f"prices {record.key}: are not as they were published")
+        return read_price_file(f"prices {record.key}", content)
+
+    async def publish_prices(self, version: str, content: bytes) -> None:
+        """Put a version of prices above all earlier ones, for every process of the store.
+
+        The content is kept first and announced after, so that whoever reads the announcement finds
+        it. Safe to repeat. ConfigurationError for a name that has other content already.
+        """
+        if any(row.version == version for row in self.prices.rows.values()):
+            if self._is_published(version, content):
+                return
+            raise ConfigurationError(
+                f"prices {version}: a version of this name is in force: it is never edited, publish"
+                " under another name"
+            )
+        if not await self._price_store.put_version(version, content):
+            raise ConfigurationError(
+                f"prices {version}: another content was stored under this name: publish under"
+                " another one"
+            )
+        digest = hashlib.sha256(content).hexdigest()
+
+        def decide() -> Record | None:
+            if self._is_published(version, content):
+                return None
+            now = self._clock.now()
+            return Record("prices", version, digest, now, now)
+
+        await self._record(decide)
+
+    def _is_published(self, version: str, content: bytes) -> bool:
+        digest = hashlib.sha256(content).hexdigest()
+        return any(
+            (record.key, record.value) == (version, digest)
+            for record in self.directory.price_versions
+        )
 
     async def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of a subject, known or made known; RejectedEvent if it stays unknown."""
@@ -127,7 +188,7 @@ class Tenancy:
             if known == plan:
                 return None
             start = effective if effective is not None else (soonest(now) if known else BEGINNING)
-            if plan.currency not in self._prices.currencies:
+            if plan.currency not in self.prices.currencies:
                 raise ConfigurationError(
                     f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
                 )
@@ -143,6 +204,6 @@ class Tenancy:
             if record is None:
                 return None
             if await self._registry.append_record(record, self.directory.version):
-                self._apply(record)
+                await self._apply(record)
                 return record
         raise RetryableError("registry: too many others are changing it at the same time")

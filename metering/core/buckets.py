@@ -1,8 +1,11 @@
-"""Buckets: the disjoint kinds of tokens that every provider's usage is broken into."""
+"""Buckets: the disjoint kinds of tokens that every provider's usage is broken into.
+
+After the ten of tokens comes `quantity`, for meters that count anything else.
+"""
 
 from typing import Final, Literal, get_args
 
-BucketName = Literal[
+TokenBucket = Literal[
     "input",
     "cached_read",
     "cache_write",
@@ -16,14 +19,23 @@ BucketName = Literal[
 ]
 """No token is in two of them."""
 
-BUCKETS: Final[tuple[BucketName, ...]] = get_args(BucketName)
+TOKEN_BUCKETS: Final[tuple[TokenBucket, ...]] = get_args(TokenBucket)
+
+#: What another meter counted, in 10^-6 of its unit.
+QUANTITY: Final = "quantity"
+QUANTITY_DECIMALS: Final = 6
+
+BUCKETS: Final[tuple[str, ...]] = (*TOKEN_BUCKETS, QUANTITY)
 """The order of every bucket tuple in memory and in pages."""
+
+TOKENS: Final = slice(0, len(TOKEN_BUCKETS))
+"""The buckets that hold tokens."""
 
 INPUT_BUCKETS: Final = slice(0, 7)
 """The buckets of a prompt."""
 
 type Buckets = tuple[int, ...]
-"""Tokens by bucket, in the order of BUCKETS."""
+"""Counts by bucket, in the order of BUCKETS: tokens, and the quantity of another meter."""
 
 NO_TOKENS: Final[Buckets] = (0,) * len(BUCKETS)
 

@@ -79,6 +79,10 @@ class _Batch:
     elsewhere: defaultdict[LedgerId, list[Usage]] = field(default_factory=lambda: defaultdict(list))
 
 
+type Planner = Callable[[Head, KnownBySlot, Sequence[Usage], Rating, Instant], "Commit"]
+"""Decides what committing usages to the ledger of a head writes."""
+
+
 def plan_commit(
     head: Head, known: KnownBySlot, usages: Sequence[Usage], rate: Rating, now: Instant
 ) -> Commit:
@@ -104,7 +108,7 @@ def plan_commit(
         else:
             _classify_known(batch, head.ledger, found, usage, rate)
     committed = max(now, head.committed)
-    pages, contents = _pages(head, batch.entries, committed)
+    pages, contents = cut_pages(head, batch.entries, committed)
     seen = head.diagnostics
     diagnostics = Diagnostics(
         seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
@@ -137,7 +141,7 @@ def _classify_known(
             return
         batch.fresh[key] = (page.slot, len(batch.entries[page.slot]))
         at = Reference(page.number, row)
-        batch.entries[page.slot].append(_replacement(page.entries[row], at, usage, rate))
+        batch.entries[page.slot].append(replacement(page.entries[row], at, usage, rate))
 
 
 def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
@@ -151,7 +155,7 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
     else:
         replaced = entry.supersedes
         first = entry._replace(state=replaced.state)
-        batch.entries[slot][row] = _replacement(first, replaced.at, usage, rate)
+        batch.entries[slot][row] = replacement(first, replaced.at, usage, rate)
 
 
 def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
@@ -183,7 +187,7 @@ def _new_entry(usage: Usage, rate: Rating) -> Entry:
     return entry
 
 
-def _replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
+def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
     """Return the entry that puts better counts in the place of `earlier`, at its time."""
     kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
     return Entry(
@@ -197,9 +201,10 @@ def _replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> E
     )
 
 
-def _pages(
+def cut_pages(
     head: Head, entries: Mapping[Slot, Sequence[Entry]], committed: Instant
 ) -> tuple[list[Page], list[bytes]]:
+    """Return the pages after `head` that hold these entries, and their contents to store."""
     pages: list[Page] = []
     contents: list[bytes] = []
     number, previous = head.pages, head.last_hash

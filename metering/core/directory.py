@@ -26,7 +26,7 @@ _HASH_BYTES = 6
 BEGINNING: Instant = 0
 FOREVER: Instant = 2**62
 
-type RecordKind = Literal["subject", "tenant_plan", "plan"]
+type RecordKind = Literal["subject", "tenant_plan", "plan", "prices"]
 
 
 class Record(NamedTuple):
@@ -35,7 +35,8 @@ class Record(NamedTuple):
     kind: RecordKind
     key: str
     value: str
-    """A tenant id (subject), a plan id (tenant_plan) or a plan as JSON (plan)."""
+    """A tenant id (subject), a plan id (tenant_plan), a plan as JSON (plan), or the SHA-256 of a
+    price version's file (prices)."""
     effective: Instant
     recorded: Instant
 
@@ -83,6 +84,8 @@ class Directory:
         self._plans: dict[str, _Dated[Plan]] = {}
         self.version = 0
         """How many records this was built from."""
+        self.price_versions: list[Record] = []
+        """Price versions in the order they were published."""
         self.add_plan(DEFAULT_PLAN, BEGINNING)
 
     def add_plan(self, plan: Plan, effective: Instant) -> None:
@@ -93,6 +96,9 @@ class Directory:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
+            if record.kind == "prices":
+                self.price_versions.append(record)
+                continue
             if record.kind == "plan":
                 self.add_plan(Plan.model_validate_json(record.value), record.effective)
                 continue

@@ -23,6 +23,7 @@ class Code(StrEnum):
     USAGE_UNRECOGNISED = "usage_unrecognised"
     USAGE_INVALID = "usage_invalid"
     USAGE_INCONSISTENT = "usage_inconsistent"
+    QUANTITY_INVALID = "quantity_invalid"
     UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     ID_CONFLICT = "id_conflict"
     LEDGER_STOPPED = "ledger_stopped"

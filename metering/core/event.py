@@ -1,12 +1,18 @@
-"""Events as they arrive: CloudEvents 1.0 in JSON, type `llm.usage.v1`. Producers may add fields."""
+"""Events as they arrive: CloudEvents 1.0 in JSON. Producers may add fields.
 
-from typing import Annotated, Literal
+`llm.usage.v1` is one request to a model, `meter.usage.v1` any other metered thing.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing import Annotated, Final, Literal
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from metering.core.buckets import QUANTITY_DECIMALS
+from metering.core.money import parse_fixed
 from metering.core.provider_usage import Count, ProviderUsage
 
 LLM_USAGE = "llm.usage.v1"
+METER_USAGE = "meter.usage.v1"
 
 #: Event Hubs takes 1 MB a publication; a larger body cannot have come from it.
 MAX_BODY_BYTES = 1_048_576
@@ -16,6 +22,9 @@ TRUNCATED_AT_BYTES = 200_000
 MAX_ID_LENGTH = 256
 #: Names of models, deployments, products, users: long enough for any Azure resource name.
 MAX_NAME_LENGTH = 256
+
+#: Units of one event; far beyond any, and its millionths still fit 64 bits.
+MAX_QUANTITY: Final = 10**12
 
 type Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 type Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
@@ -68,3 +77,42 @@ class LlmUsageEvent(_Inbound):
     time: Name
     subject: Name
     data: LlmUsageData
+
+
+def _quantity(text: object) -> int:
+    try:
+        value = parse_fixed(text, QUANTITY_DECIMALS)
+    except ValueError:
+        raise ValueError("is not a quoted decimal string with at most 6 decimals") from None
+    if not 0 <= value <= MAX_QUANTITY * 10**QUANTITY_DECIMALS:
+        raise ValueError(f"is not between 0 and {MAX_QUANTITY}")
+    return value
+
+
+class MeterUsageData(_Inbound):
+    """The `data` of `meter.usage.v1`: so much of a meter was used (a vector query, a minute)."""
+
+    meter: Name
+    quantity: Annotated[int, BeforeValidator(_quantity)]
+    """A quoted decimal string with at most six decimals; kept in 10^-6 of `unit`."""
+    unit: Name
+    product: Label | None = None
+    api: Label | None = None
+    operation: Label | None = None
+    provider: Label | None = None
+    backend: Label | None = None
+    region: Label | None = None
+    use_case: Label | None = None
+    end_user: Label | None = None
+
+
+class MeterUsageEvent(_Inbound):
+    """The envelope."""
+
+    specversion: Literal["1.0"]
+    type: Literal["meter.usage.v1"]
+    source: Name
+    id: Id
+    time: Name
+    subject: Name
+    data: MeterUsageData

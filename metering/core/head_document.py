@@ -11,7 +11,7 @@ from metering.core.page import UNREADABLE_DOCUMENT, Document, rate_document, rea
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate, amount_of
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 
 def write_head(head: Head) -> bytes:

@@ -24,7 +24,7 @@ from metering.core.rating import Rate
 from metering.core.slots import Slot, slot_start
 from metering.core.usage import Dimensions
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 GENESIS: Final = "0" * 64
 """What the first page of a ledger names as the hash before it."""
 
@@ -170,26 +170,32 @@ def _bucket_columns(rows: Iterable[Buckets]) -> dict[str, tuple[int, ...]]:
 
 
 def rate_document(rate: Rate) -> Document:
-    """Return a rate as stored: units are integer strings of 10^-18 currency units a token."""
+    """Return a rate as stored: units are integer strings of 10^-18 currency units."""
     units = zip(BUCKETS, rate.units, strict=True)
     return {
+        "channel": rate.channel,
         "model": rate.model,
         "multiplier": format_fixed(rate.multiplier, MULTIPLIER_DECIMALS),
         "row": rate.row,
+        "unit": rate.unit,
         "units": {name: str(unit) for name, unit in sorted(units) if unit is not None},
         "version": rate.version,
+        "weights": rate.weights,
     }
 
 
 def read_rate(document: Document) -> Rate:
     """Return the rate that `rate_document` wrote."""
-    units = document["units"]
+    units, weights = document["units"], document["weights"]
     return Rate(
         document["model"],
         document["version"],
         document["row"],
         parse_fixed(document["multiplier"], MULTIPLIER_DECIMALS),
         tuple(int(units[name]) if name in units else None for name in BUCKETS),
+        document["channel"],
+        document["unit"],
+        None if weights is None else tuple(weights),
     )
 
 

@@ -1,29 +1,39 @@
 """The price book: dated list prices by model, deployment type, region, tier and bucket."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-from metering.core.buckets import BUCKETS, INDEX, BucketName
 from metering.core.errors import ConfigurationError
-from metering.core.instants import Instant, parse_instant
-from metering.core.money import PRICE_DECIMALS, parse_fixed
-from metering.core.validation import validated
-
-#: Prices are published per million tokens, so six decimals there are twelve a token.
-PER_MILLION_DECIMALS: Final = PRICE_DECIMALS - 6
+from metering.core.instants import Instant
 
 #: What the event leaves out. An Azure deployment is global standard unless it says otherwise.
 DEFAULT_DEPLOYMENT_TYPE: Final = "global"
 DEFAULT_SERVICE_TIER: Final = "standard"
+#: The unit of every price that is not another meter's.
+TOKEN: Final = "token"  # noqa: S105, a unit
+#: In the place of the deployment type, for meters that belong to no deployment.
+NO_DEPLOYMENT: Final = "meter"
 
-#: Tokens without a price of their own that the providers bill as another bucket.
-BILLED_AS: Final = {"reasoning": "output", "input_image": "input"}
+#: A dated name, as services report it: `gpt-4o-2024-11-20`, `claude-sonnet-4-20250514`.
+_DATED: Final = re.compile(r"(.+?)[-@](?:20\d{2}-\d{2}-\d{2}|20\d{6})")
 
 type UnitPrices = tuple[int | None, ...]
-"""List price by bucket, integer of 10^-12 currency units a token; None where there is none."""
+"""List price by bucket, integer of 10^-12 currency units a token; None where there is none.
+
+Of another meter: of a millionth of its unit."""
+
+
+class Place(NamedTuple):
+    """Where a price stands, apart from the model's name and the size of the prompt."""
+
+    deployment_type: str = DEFAULT_DEPLOYMENT_TYPE
+    region: str | None = None
+    service_tier: str = DEFAULT_SERVICE_TIER
+    provider: str | None = None
+    unit: str = TOKEN
+    currency: str = "USD"
 
 
 class PriceRow(NamedTuple):
@@ -31,8 +41,10 @@ class PriceRow(NamedTuple):
 
     version: str
     currency: str
+    provider: str
     channel: str
     model: str
+    """The model, or the name of another meter."""
     deployment_type: str
     region: str | None
     service_tier: str
@@ -40,149 +52,143 @@ class PriceRow(NamedTuple):
     """None, or the prompt size above which this row prices the whole request."""
     effective_from: Instant
     prices: UnitPrices
+    unit: str = TOKEN
 
     @property
     def id(self) -> str:
         """The name that entries carry, e.g. `gpt-4.1/data_zone/eastus2/standard`."""
         parts = [self.model, self.deployment_type, self.region or "any", self.service_tier]
+        if self.unit != TOKEN:
+            parts = [self.model, self.deployment_type, self.region or "any", f"per-{self.unit}"]
         if self.above_tokens is not None:
             parts.append(f"above-{self.above_tokens}")
         return "/".join(parts)
 
+    @property
+    def key(self) -> str:
+        """The row's name among all versions and dates."""
+        return f"{self.version}:{self.id}@{self.effective_from}"
 
-def _per_million(text: object) -> int:
-    price = parse_fixed(text, PER_MILLION_DECIMALS)
-    if price < 0:
-        raise ValueError(f"{text!r} is negative")
-    return price
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class _Origin(_Strict):
-    source: str
-    url: str
-    retrieved: str
-    via: str
+    def shares_place(self, other: "PriceRow") -> bool:
+        """Say whether both price the same requests from the same instant on."""
+        return (
+            self.effective_from == other.effective_from
+            and self.region == other.region
+            and self.provider == other.provider
+            and (self.above_tokens is None) == (other.above_tokens is None)
+        )
 
 
-class _FileRow(_Strict):
-    model: str
-    aliases: list[str]
-    provider: str
-    channel: Literal["microsoft", "marketplace"]
-    deployment_type: Literal["global", "data_zone", "regional"]
-    region: str | None
-    service_tier: Literal["standard", "batch", "priority", "flex"]
-    context_tier: Literal["long"] | None = None
-    context_above_tokens: Annotated[int, Field(gt=0)] | None = None
-    effective_from: Annotated[Instant, BeforeValidator(parse_instant)]
-    per_million_tokens: dict[BucketName, Annotated[int, BeforeValidator(_per_million)]]
-    meters: dict[str, str] = {}
+type NamedRow = tuple[str, PriceRow]
+"""A row under one of the names that it goes by."""
+
+type _Key = tuple[str, str, str, str, str]
 
 
-class _File(_Strict):
-    version: str
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-    origin: _Origin
-    prices: list[_FileRow]
+def _key(name: str, place: Place | PriceRow) -> _Key:
+    return name, place.currency, place.unit, place.deployment_type, place.service_tier
 
 
 class PriceBook:
     """All rows of all versions, found by name and dimension at an instant."""
 
-    def __init__(self, named_rows: Iterable[tuple[str, PriceRow]]) -> None:
-        """Index rows by name (model or alias); ConfigurationError where two claim one place."""
-        self._rows: defaultdict[tuple[str, str, str], list[PriceRow]] = defaultdict(list)
+    def __init__(self, named_rows: Iterable[NamedRow] = (), *published: Iterable[NamedRow]) -> None:
+        """Index rows by name (model or alias), and the versions that were `published` after them.
+
+        ConfigurationError where two rows of one version, or of the first rows, claim one place. Of
+        two versions that do, the one published later is in force.
+        """
+        self._versions = (tuple(named_rows), *map(tuple, published))
+        self._rows: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
+        self._names: dict[str, str] = {}
+        self._resolved: dict[str, str | None] = {}
         self.rows: dict[str, PriceRow] = {}
-        starts: set[Instant] = set()
+        for number, rows in enumerate(self._versions):
+            self._take(rows, supersede=number > 0)
+        self.starts = tuple(sorted({row.effective_from for row in self.rows.values()}))
+        self.currencies = frozenset(row.currency for row in self.rows.values())
+
+    def with_version(self, named_rows: Iterable[NamedRow]) -> "PriceBook":
+        """Return this book with one more version, published after all of its own."""
+        return PriceBook(*self._versions, named_rows)
+
+    def _take(self, named_rows: Iterable[NamedRow], *, supersede: bool) -> None:
         for name, row in named_rows:
-            places = self._rows[(name, row.deployment_type, row.service_tier)]
-            for other in places:
-                if _same_place(row, other):
+            rows = self._rows[_key(name, row)]
+            for other in rows:
+                if row.shares_place(other) and (not supersede or row.version == other.version):
                     raise ConfigurationError(
                         f"price book: {name} has two prices for {row.id} from the same instant"
                         f" ({other.version}: {other.model}, {row.version}: {row.model})"
                     )
-            places.append(row)
-            places.sort(key=lambda priced: priced.effective_from, reverse=True)
-            self.rows[f"{row.version}:{row.id}@{row.effective_from}"] = row
-            starts.add(row.effective_from)
-        self.starts: tuple[Instant, ...] = tuple(sorted(starts))
-        self.currencies = frozenset(row.currency for row in self.rows.values())
+            # The latest start first; of those that start together, the latest published.
+            rows.insert(0, row)
+            rows.sort(key=lambda priced: priced.effective_from, reverse=True)
+            self.rows[row.key] = row
+            self._names.setdefault(name, row.model)
+            self._names.setdefault(name.lower(), row.model)
+
+    def resolve(self, name: str) -> str | None:
+        """Return the name under which the book has a model: as it is, in lower case, or undated.
+
+        A dated name stands for the undated one only where the book names no dated version of that
+        model: where it names some, one that is not among them may have another price. None: the
+        model is not known.
+        """
+        if name not in self._resolved:
+            self._resolved[name] = self._resolve(name)
+        return self._resolved[name]
+
+    def _resolve(self, name: str) -> str | None:
+        for known in (name, name.lower()):
+            if known in self._names:
+                return known
+        dated = _DATED.fullmatch(name.lower())
+        if dated is None or dated[1] not in self._names:
+            return None
+        versions = (_DATED.fullmatch(known) for known in self._names)
+        named = any(version is not None and version[1] == dated[1] for version in versions)
+        return None if named else dated[1]
+
+    def knows(self, name: str) -> bool:
+        """Say whether the book has a price for a model or meter of this name."""
+        return self.resolve(name) is not None
+
+    def canonical(self, name: str) -> str | None:
+        """Return the name under which entries of such a model are kept; None if not known."""
+        known = self.resolve(name)
+        return None if known is None else self._names[known]
 
     def find(
-        self,
-        name: str,
-        at: Instant,
-        *,
-        deployment_type: str | None = None,
-        region: str | None = None,
-        service_tier: str | None = None,
-        long_context: bool = False,
+        self, name: str, at: Instant, place: Place, *, long_context: bool = False
     ) -> PriceRow | None:
-        """Return the row in force at `at`: the one of the region first, then the one of any region.
+        """Return the row in force at `at`, from the specific to the general.
 
-        None means that the price is not known; it never means that it is zero.
+        Currency, deployment type, service tier and unit must be as named, for another one has
+        another price. A
+        row of the provider named comes before the others (which must then agree on one provider),
+        a row of the region before one of any region, the latest start before earlier ones. None
+        means that the price is not known; it never means that it is zero.
         """
-        key = (
-            name,
-            deployment_type or DEFAULT_DEPLOYMENT_TYPE,
-            service_tier or DEFAULT_SERVICE_TIER,
+        known = self.resolve(name)
+        if known is None:
+            return None
+        rows = self._of_one_provider(
+            self._rows.get(_key(known, place), []), place.provider
         )
-        fallback: PriceRow | None = None
-        for row in self._rows.get(key, ()):
+        anywhere: PriceRow | None = None
+        for row in rows:
             if row.effective_from > at or (row.above_tokens is not None) is not long_context:
                 continue
             if row.region is None:
-                fallback = fallback or row
-            elif row.region == region:
+                anywhere = anywhere or row
+            elif row.region == place.region:
                 return row
-        return fallback
+        return anywhere
 
-
-def _same_place(row: PriceRow, other: PriceRow) -> bool:
-    return (
-        row.region == other.region
-        and row.effective_from == other.effective_from
-        and (row.above_tokens is None) == (other.above_tokens is None)
-    )
-
-
-def read_price_file(name: str, content: bytes) -> list[tuple[str, PriceRow]]:
-    """Return the rows of one committed price file, once for each name they go by.
-
-    `name` is the file's, for the message. Prices are quoted decimal strings in currency units per
-    million tokens with at most six decimals; ConfigurationError names the place of anything else.
-    """
-    file = validated(_File, name, content)
-    named: list[tuple[str, PriceRow]] = []
-    for line in file.prices:
-        if (line.context_tier is None) != (line.context_above_tokens is None):
-            raise ConfigurationError(
-                f"{name}: {line.model}: context_tier and context_above_tokens go together"
-            )
-        row = _row(file, line)
-        named.extend((known_as, row) for known_as in (line.model, *line.aliases))
-    return named
-
-
-def _row(file: _File, line: _FileRow) -> PriceRow:
-    prices: list[int | None] = [line.per_million_tokens.get(bucket) for bucket in BUCKETS]
-    for bucket, other in BILLED_AS.items():
-        if prices[INDEX[bucket]] is None:
-            prices[INDEX[bucket]] = prices[INDEX[other]]
-    return PriceRow(
-        file.version,
-        file.currency,
-        line.channel,
-        line.model,
-        line.deployment_type,
-        line.region,
-        line.service_tier,
-        line.context_above_tokens,
-        line.effective_from,
-        tuple(prices),
-    )
+    @staticmethod
+    def _of_one_provider(rows: list[PriceRow], provider: str | None) -> list[PriceRow]:
+        providers = {row.provider for row in rows}
+        if provider in providers:
+            return [row for row in rows if row.provider == provider]
+        return rows if len(providers) == 1 else []

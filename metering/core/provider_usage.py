@@ -174,6 +174,7 @@ def _whole_and_parts(
         output,
         reasoning,
         output_audio,
+        0,
     )
 
 
@@ -204,7 +205,7 @@ def _side_by_side(usage: ProviderUsage, plain: int) -> Buckets:
             Code.USAGE_INCONSISTENT, "reasoning_tokens is larger than output_tokens"
         )
     cached = usage.cache_read_input_tokens or 0
-    return (plain, cached, write, write_long, 0, 0, 0, output, reasoning, 0)
+    return (plain, cached, write, write_long, 0, 0, 0, output, reasoning, 0, 0)
 
 
 def _split_writes(total: int | None, short: int, long: int) -> tuple[int, int]:

@@ -3,30 +3,40 @@
 from collections.abc import Callable
 from math import sumprod
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from metering.core.buckets import BUCKETS, INPUT_BUCKETS, Buckets
-from metering.core.instants import Instant
+from metering.core.instants import Instant, format_instant
 from metering.core.money import Amount, format_amount
 from metering.core.plan import ONE, Plan
-from metering.core.price_book import PriceBook, PriceRow
+from metering.core.price_book import TOKEN, PriceBook, PriceRow
+from metering.core.priced import Priced
 
-_BUCKET_COUNT = len(BUCKETS)
+NO_UNITS: Final = (None,) * len(BUCKETS)
+_FREE: Final = (0,) * len(BUCKETS)
 
 
 class Rate(NamedTuple):
-    """What a token of each bucket costs under one price row and plan.
+    """What a unit of each bucket costs under one price row and plan.
 
-    `units` are integers of 10^-18 currency units a token: list price times multiplier, exact.
-    A rate without a version is no price: its tokens count and its amount is unknown.
+    `units` are integers of 10^-18 currency units a token (or a millionth of another meter's unit):
+    list price times multiplier, exact. A rate without a version is no price: what was used counts
+    and its amount is unknown.
     """
 
     model: str | None
+    """The model, or the name of another meter."""
     version: str | None
     row: str | None
     multiplier: int
-    """Integer of 10^-6 that the list price was multiplied with."""
+    """Integer of 10^-6 that the list price was multiplied with; see the plan for its overrides."""
     units: tuple[int | None, ...]
+    channel: str | None = None
+    """Who bills the company for it: microsoft or marketplace; None while that is not known."""
+    unit: str = TOKEN
+    """What is counted: tokens, or the unit of another meter."""
+    weights: tuple[int, ...] | None = None
+    """On provisioned throughput: how much of it a token of each bucket takes, in 10^-6."""
 
     @property
     def is_priced(self) -> bool:
@@ -46,30 +56,44 @@ class RateCard(NamedTuple):
     above_tokens: int
     long: "RateCard | None"
     """What prices the whole request when its prompt is larger than `above_tokens`."""
-
-
-class Priced(NamedTuple):
-    """What decides the price of a request apart from its counts, plan and time."""
-
-    model: str | None
-    deployment_type: str | None
-    region: str | None
-    service_tier: str | None
+    row: PriceRow | None = None
+    """The price row behind `rate`; None where there is none, or the plan itself has the price."""
 
 
 def rate_card(book: PriceBook, plan: Plan, priced: Priced, at: Instant) -> RateCard:
-    """Return the rates of such requests under `plan` at `at`; unpriced without a row."""
-    unpriced = Rate(priced.model, None, None, ONE, (None,) * _BUCKET_COUNT)
+    """Return the rates of such requests under `plan` at `at`; unpriced without a row.
+
+    What the plan itself prices (a negotiated price, one price for every token) needs no row.
+    """
+    unpriced = Rate(priced.model, None, None, ONE, NO_UNITS, unit=priced.unit)
+    if priced.is_provisioned:
+        return _card(_provisioned(priced) or unpriced, unpriced)
     row, long_row = (
         _row_in_force(book, plan, priced, at, long_context=long) for long in (False, True)
     )
-    if row is None:
+    rate = _rate(priced, row, plan, at)
+    if rate is None:
         return _card(unpriced, unpriced)
-    rate = _rate(priced.model, row, plan)
-    if long_row is None or long_row.above_tokens is None:
-        return _card(rate, unpriced)
-    long_card = _card(_rate(priced.model, long_row, plan), unpriced)
-    return _card(rate, unpriced)._replace(above_tokens=long_row.above_tokens, long=long_card)
+    long_rate = None if long_row is None else _rate(priced, long_row, plan, at)
+    if long_row is None or long_row.above_tokens is None or long_rate is None:
+        return _card(rate, unpriced, row)
+    long_card = _card(long_rate, unpriced, long_row)
+    card = _card(rate, unpriced, row)
+    return card._replace(above_tokens=long_row.above_tokens, long=long_card)
+
+
+def _provisioned(priced: Priced) -> Rate | None:
+    """Return the rate of capacity that is paid by the hour: nothing at the margin, but weighted.
+
+    None for a deployment that nobody registered: what it costs is not known.
+    """
+    found = priced.registered
+    if found is None or found.deployment.provisioned is None:
+        return None
+    version = f"deployments@{format_instant(found.since)}"
+    row = f"{found.deployment.key}/provisioned"
+    weights = found.deployment.provisioned.bucket_weights()
+    return Rate(priced.model, version, row, ONE, _FREE, "microsoft", TOKEN, weights)
 
 
 def _row_in_force(
@@ -77,33 +101,50 @@ def _row_in_force(
 ) -> PriceRow | None:
     if priced.model is None:
         return None
-    row = book.find(
-        priced.model,
-        at,
-        deployment_type=priced.deployment_type,
-        region=priced.region,
-        service_tier=priced.service_tier,
-        long_context=long_context,
+    place = priced.place._replace(currency=plan.currency)
+    return book.find(priced.model, at, place, long_context=long_context)
+
+
+def _rate(priced: Priced, row: PriceRow | None, plan: Plan, at: Instant) -> Rate | None:
+    """Return the rate under a row and a plan; None where neither has a price for any bucket."""
+    model = priced.model if row is None else row.model
+    off_peak = off_peak_at(plan, at).multiplier
+    listed = (None,) * len(BUCKETS) if row is None else row.prices
+    units = tuple(
+        plan.unit_price(model, bucket, price, off_peak)
+        for bucket, price in zip(BUCKETS, listed, strict=True)
     )
-    return None if row is None or row.currency != plan.currency else row
+    if not any(unit is not None for unit in units):
+        return None
+    version = f"plan:{plan.id}" if row is None else row.version
+    return Rate(
+        model,
+        version,
+        "plan" if row is None else row.id,
+        plan.multiplier_for(model, None) * off_peak // ONE,
+        units,
+        None if row is None else row.channel,
+        priced.unit,
+    )
 
 
-def _rate(model: str | None, row: PriceRow, plan: Plan) -> Rate:
-    multiplier = plan.multiplier
-    units = tuple(None if price is None else price * multiplier for price in row.prices)
-    return Rate(model, row.version, row.id, multiplier, units)
-
-
-def _card(rate: Rate, unpriced: Rate) -> RateCard:
+def _card(rate: Rate, unpriced: Rate, row: PriceRow | None = None) -> RateCard:
     factors = tuple(unit or 0 for unit in rate.units)
     missing = [index for index, unit in enumerate(rate.units) if unit is None]
     # Each twice, for of one alone itemgetter returns no tuple.
     gaps = itemgetter(*missing, *missing) if missing else _no_gaps
-    return RateCard(rate, unpriced, factors, gaps, above_tokens=0, long=None)
+    return RateCard(rate, unpriced, factors, gaps, above_tokens=0, long=None, row=row)
 
 
 def _no_gaps(_: Buckets) -> tuple[int, ...]:
     return ()
+
+
+def card_for(card: RateCard, buckets: Buckets) -> RateCard:
+    """Return the card that prices these counts: the one of long prompts, or `card` itself."""
+    if card.long is not None and sum(buckets[INPUT_BUCKETS]) > card.above_tokens:
+        return card.long
+    return card
 
 
 def rate_usage(card: RateCard, buckets: Buckets) -> tuple[Rate, Amount | None]:
@@ -111,8 +152,7 @@ def rate_usage(card: RateCard, buckets: Buckets) -> tuple[Rate, Amount | None]:
 
     None is the state "unpriced": no row, or tokens in a bucket that the row does not price.
     """
-    if card.long is not None and sum(buckets[INPUT_BUCKETS]) > card.above_tokens:
-        card = card.long
+    card = card_for(card, buckets)
     rate = card.rate
     if rate.version is None or any(card.gaps(buckets)):
         return card.unpriced, None

@@ -10,8 +10,10 @@ from metering.core.instants import Instant
 from metering.core.money import Amount
 from metering.core.periods import LedgerId, Period, month_of
 from metering.core.plan import Plan
+from metering.core.off_peak import off_peak_at
 from metering.core.price_book import PriceBook
-from metering.core.rating import Priced, Rate, RateCard, rate_card, rate_usage
+from metering.core.priced import Priced, Registered, priced_of
+from metering.core.rating import Rate, RateCard, rate_card, rate_usage
 from metering.core.usage import Dimensions, Usage
 
 _HELD: Final = Evidence.HELD
@@ -31,6 +33,18 @@ class Terms(NamedTuple):
     period: Period
 
 
+class _KeptCard(NamedTuple):
+    """The rates of requests of one kind in `[start, end)`.
+
+    With their dimensions, so that the identity of those belongs to nobody else.
+    """
+
+    card: RateCard
+    start: Instant
+    end: Instant
+    dimensions: Dimensions
+
+
 class TermsBook:
     """Resolves terms from one state of the directory and the price book, and remembers them."""
 
@@ -38,8 +52,8 @@ class TermsBook:
         self._directory = directory
         self._prices = prices
         self._terms: dict[str, Terms] = {}
-        # By the identity of the dimensions, which equal requests share; for the terms named.
-        self._cards: dict[int, tuple[RateCard, Terms, Dimensions]] = {}
+        # By the identity of the dimensions, which equal requests share.
+        self._cards: dict[int, _KeptCard] = {}
 
     def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of `subject` at an instant.
@@ -65,10 +79,11 @@ class TermsBook:
             reason = f"subject: no tenant pays for {subject!r} at that time"
             raise RejectedEvent(Code.UNKNOWN_SUBSCRIPTION, reason)
         period = month_of(at)
-        start, end = self._price_span(at)
+        price_start, price_end = self._price_span(at)
+        peak = off_peak_at(found.plan, at)
         return Terms(
-            max(found.start, period.start, start),
-            min(found.end, period.end, end),
+            max(found.start, period.start, price_start, peak.start),
+            min(found.end, period.end, price_end, peak.end),
             found.plan,
             LedgerId(found.tenant, period.start),
             period,
@@ -83,11 +98,9 @@ class TermsBook:
     def rate(self, usage: Usage, at: Instant) -> tuple[Rate, Amount | None]:
         """Return the rate and amount of a usage under the terms of its subject at an instant."""
         dimensions = usage.dimensions
-        found = self._cards.get(id(dimensions))
-        if found is not None:
-            card, terms, _ = found
-            if terms.start <= at < terms.end and usage.evidence is not _HELD:
-                return rate_usage(card, usage.buckets)
+        kept = self._cards.get(id(dimensions))
+        if kept is not None and kept.start <= at < kept.end and usage.evidence is not _HELD:
+            return rate_usage(kept.card, usage.buckets)
         return rate_usage(self._card(usage, at), usage.buckets)
 
     def _card(self, usage: Usage, at: Instant) -> RateCard:
@@ -97,17 +110,28 @@ class TermsBook:
         except RejectedEvent:
             # Better counts for an entry of minutes before the subject's first mapping.
             terms = self.terms(dimensions.subject, usage.time)
-        model = dimensions.model
-        if model is None and usage.evidence is _HELD:
+        if usage.evidence is _HELD:
             # Which model serves a stream is known only at its end; its hold is an estimate anyway.
-            model = dimensions.requested_model
-        priced = Priced(
-            model, dimensions.deployment_type, dimensions.region, dimensions.service_tier
-        )
+            priced, _, _ = self._priced(dimensions, at, by_request=True)
+            return rate_card(self._prices, terms.plan, priced, at)
+        priced, start, end = self._priced(dimensions, at)
         card = rate_card(self._prices, terms.plan, priced, at)
-        if usage.evidence is not _HELD:
-            if len(self._cards) >= _MAX_CARDS:
-                self._cards.clear()
-            # With its dimensions, so that their identity belongs to nobody else.
-            self._cards[id(dimensions)] = (card, terms, dimensions)
+        if len(self._cards) >= _MAX_CARDS:
+            self._cards.clear()
+        span = max(start, terms.start), min(end, terms.end)
+        self._cards[id(dimensions)] = _KeptCard(card, *span, dimensions)
         return card
+
+    def _priced(
+        self, dimensions: Dimensions, at: Instant, *, by_request: bool = False
+    ) -> tuple[Priced, Instant, Instant]:
+        """Return what prices such requests, and the span in which the registry says so."""
+        name = dimensions.deployment
+        if name is None and dimensions.model is None:
+            # On /openai/v1 the deployment travels as the model asked for.
+            name = dimensions.requested_model
+        if name is None:
+            return priced_of(dimensions, None, by_request=by_request), BEGINNING, FOREVER
+        known, start, end = self._directory.deployment(name, dimensions.backend, at)
+        registered = None if known is None else Registered(known, start)
+        return priced_of(dimensions, registered, by_request=by_request), start, end

@@ -25,44 +25,44 @@ def unit(row: PriceRow | None, bucket: str) -> int | None:
 
 def test_a_price_is_an_integer_of_ten_to_the_minus_twelve_a_token() -> None:
     # 2.5 a million = 0.0000025 a token = 2,500,000 x 10^-12
-    assert unit(price_book().find("gpt-4o", AT), "input") == 2_500_000
+    assert unit(price_book().find("gpt-4o", AT, Place()), "input") == 2_500_000
 
 
 def test_reasoning_costs_what_output_costs_unless_it_has_its_own_price() -> None:
-    assert unit(price_book().find("gpt-4o", AT), "reasoning") == 10_000_000
+    assert unit(price_book().find("gpt-4o", AT, Place()), "reasoning") == 10_000_000
     own = price_book({"per_million_tokens": {"output": "10", "reasoning": "12"}})
-    assert unit(own.find("gpt-4o", AT), "reasoning") == 12_000_000
+    assert unit(own.find("gpt-4o", AT, Place()), "reasoning") == 12_000_000
 
 
 def test_a_bucket_without_a_price_has_none() -> None:
-    assert unit(price_book().find("gpt-4o", AT), "cache_write") is None
+    assert unit(price_book().find("gpt-4o", AT, Place()), "cache_write") is None
 
 
 def test_a_row_is_found_by_its_model_and_by_its_aliases() -> None:
     book = price_book({"aliases": ["gpt-4o-2024-11-20"]})
-    assert book.find("gpt-4o-2024-11-20", AT) == book.find("gpt-4o", AT)
-    assert book.find("gpt-4o-2024-05-13", AT) is None
+    assert book.find("gpt-4o-2024-11-20", AT, Place()) == book.find("gpt-4o", AT, Place())
+    assert book.find("gpt-4o-2024-05-13", AT, Place()) is None
 
 
 def test_the_row_of_the_region_comes_before_the_row_of_any_region() -> None:
     book = price_book(
         {}, {"region": "usgovvirginia", "per_million_tokens": {"input": "3", "output": "12"}}
     )
-    assert unit(book.find("gpt-4o", AT, region="usgovvirginia"), "input") == 3_000_000
-    assert unit(book.find("gpt-4o", AT, region="eastus2"), "input") == 2_500_000
-    assert unit(book.find("gpt-4o", AT), "input") == 2_500_000
+    assert unit(book.find("gpt-4o", AT, Place(region="usgovvirginia")), "input") == 3_000_000
+    assert unit(book.find("gpt-4o", AT, Place(region="eastus2")), "input") == 2_500_000
+    assert unit(book.find("gpt-4o", AT, Place()), "input") == 2_500_000
 
 
 def test_a_price_of_one_region_is_not_the_price_of_another() -> None:
-    assert price_book({"region": "eastus2"}).find("gpt-4o", AT) is None
+    assert price_book({"region": "eastus2"}).find("gpt-4o", AT, Place()) is None
 
 
 def test_other_deployment_types_and_tiers_have_other_prices_or_none() -> None:
     book = price_book({}, {"service_tier": "batch", "per_million_tokens": {"input": "1.25"}})
-    assert unit(book.find("gpt-4o", AT, service_tier="batch"), "input") == 1_250_000
-    assert book.find("gpt-4o", AT, service_tier="priority") is None
-    assert book.find("gpt-4o", AT, deployment_type="data_zone") is None
-    assert book.find("gpt-4o", AT, deployment_type="provisioned") is None
+    assert unit(book.find("gpt-4o", AT, Place(service_tier="batch")), "input") == 1_250_000
+    assert book.find("gpt-4o", AT, Place(service_tier="priority")) is None
+    assert book.find("gpt-4o", AT, Place(deployment_type="data_zone")) is None
+    assert book.find("gpt-4o", AT, Place(deployment_type="provisioned")) is None
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_other_deployment_types_and_tiers_have_other_prices_or_none() -> None:
 def test_a_price_holds_from_its_first_instant_on(offset: int, price: int) -> None:
     change = {"effective_from": "2026-06-01T00:00:00Z", "per_million_tokens": {"input": "2"}}
     at = parse_instant("2026-06-01T00:00:00Z") + offset
-    assert unit(price_book({}, change).find("gpt-4o", at), "input") == price
+    assert unit(price_book({}, change).find("gpt-4o", at, Place()), "input") == price
 
 
 def test_before_the_first_price_there_is_none() -> None:
     assert price_book().find("gpt-4o", JANUARY - 1) is None
-    assert price_book().find("gpt-4o", JANUARY) is not None
+    assert price_book().find("gpt-4o", JANUARY, Place()) is not None
 
 
 def test_the_row_of_long_prompts_is_found_only_when_asked_for() -> None:
@@ -86,9 +86,9 @@ def test_the_row_of_long_prompts_is_found_only_when_asked_for() -> None:
         "per_million_tokens": {"input": "5"},
     }
     book = price_book({}, long)
-    assert unit(book.find("gpt-4o", AT), "input") == 2_500_000
-    assert unit(book.find("gpt-4o", AT, long_context=True), "input") == 5_000_000
-    row = book.find("gpt-4o", AT, long_context=True)
+    assert unit(book.find("gpt-4o", AT, Place()), "input") == 2_500_000
+    assert unit(book.find("gpt-4o", AT, Place(), long_context=True), "input") == 5_000_000
+    row = book.find("gpt-4o", AT, Place(), long_context=True)
     assert row is not None
     assert row.id == "gpt-4o/global/any/standard/above-272000"
 

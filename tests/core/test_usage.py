@@ -9,7 +9,8 @@ from metering.core.buckets import NO_TOKENS, by_name
 from metering.core.errors import Code, RejectedEvent
 from metering.core.evidence import Evidence
 from metering.core.instants import DAY, MINUTE, format_instant
-from metering.core.usage import Usage, UsageReader, is_billable
+from metering.core.usage import Usage, is_billable
+from metering.core.usage_reader import UsageReader
 from tests.builders import AT, NOW, body, event
 
 

@@ -44,6 +44,12 @@ REGISTRY: Final = Container(
     "docs/adr/0004-cosmos.md: the records are one sequence, read in order",
     ("/number",),
 )
+PRICES: Final = Container(
+    "prices",
+    "/id",
+    "docs/adr/0004-cosmos.md: a version is read whole, by its name",
+    (),
+)
 DEAD_LETTERS: Final = Container(
     "dead_letters",
     "/id",
@@ -58,4 +64,4 @@ PENDING: Final = Container(
     TTL_BY_ITEM,
 )
 
-CONTAINERS: Final = (LEDGERS, REGISTRY, DEAD_LETTERS, PENDING)
+CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING)

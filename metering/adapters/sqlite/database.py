@@ -8,7 +8,7 @@ from typing import Final
 
 from metering.core.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 #: How long a call waits for another process's write, in short naps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -27,6 +27,7 @@ CREATE INDEX IF NOT EXISTS pages_by_slot ON pages (ledger, slot, number);
 CREATE TABLE IF NOT EXISTS records (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     effective INTEGER NOT NULL, recorded INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS price_versions (version TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_letters (
     id TEXT PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, hub TEXT NOT NULL,
     body BLOB NOT NULL, partition TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -120,7 +121,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise ConfigurationError(
             f"store {path}: written by a newer version (schema {version}, this is {SCHEMA_VERSION})"
         )
-    if version == 0:
+    if version < SCHEMA_VERSION:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)

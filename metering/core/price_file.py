@@ -1,0 +1,140 @@
+"""Price files: one dated version of a price list, as committed or imported."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from metering.core.buckets import BUCKETS, INDEX, QUANTITY, TokenBucket
+from metering.core.errors import ConfigurationError
+from metering.core.instants import Instant, parse_instant
+from metering.core.money import PRICE_DECIMALS, parse_fixed
+from metering.core.price_book import NO_DEPLOYMENT, NamedRow, PriceRow
+from metering.core.validation import validated
+
+#: Prices are published per million tokens, so six decimals there are twelve a token. Of another
+#: meter the quantity is counted in millionths, so its price has as many.
+PER_MILLION_DECIMALS: Final = PRICE_DECIMALS - 6
+
+#: Tokens without a price of their own that the providers bill as another bucket.
+BILLED_AS: Final = {"reasoning": "output", "input_image": "input"}
+
+
+def _price(text: object) -> int:
+    price = parse_fixed(text, PER_MILLION_DECIMALS)
+    if price < 0:
+        raise ValueError(f"{text!r} is negative")
+    return price
+
+
+type Price = Annotated[int, BeforeValidator(_price)]
+"""Integer of 10^-6 currency units per million tokens, or per unit of another meter."""
+type _Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+type _Channel = Literal["microsoft", "marketplace"]
+type _From = Annotated[Instant, BeforeValidator(parse_instant)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class _Origin(_Strict):
+    source: str
+    url: str
+    retrieved: str
+    via: str
+
+
+class _FileRow(_Strict):
+    model: _Name
+    aliases: list[_Name]
+    provider: str
+    channel: _Channel
+    deployment_type: Literal["global", "data_zone", "regional"]
+    region: str | None
+    service_tier: Literal["standard", "batch", "priority", "flex"]
+    context_tier: Literal["long"] | None = None
+    context_above_tokens: Annotated[int, Field(gt=0)] | None = None
+    effective_from: _From
+    per_million_tokens: dict[TokenBucket, Price]
+    meters: dict[str, str] = {}
+
+
+class _FileMeter(_Strict):
+    meter: _Name
+    unit: _Name
+    provider: str
+    channel: _Channel
+    region: str | None = None
+    effective_from: _From
+    price: Price
+
+
+class _File(_Strict):
+    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    origin: _Origin
+    prices: list[_FileRow] = []
+    other_meters: list[_FileMeter] = []
+
+
+def read_price_file(name: str, content: bytes) -> list[NamedRow]:
+    """Return the rows of a price file, once for each name they go by.
+
+    `name` is the file's, for the message. Prices are quoted decimal strings in currency units per
+    million tokens (of other meters: per unit) with at most six decimals; ConfigurationError names
+    the place of anything else.
+    """
+    file = validated(_File, name, content)
+    named: list[NamedRow] = []
+    for line in file.prices:
+        if (line.context_tier is None) != (line.context_above_tokens is None):
+            raise ConfigurationError(
+                f"{name}: {line.model}: context_tier and context_above_tokens go together"
+            )
+        row = _row(file, line)
+        named.extend((known_as, row) for known_as in (line.model, *line.aliases))
+    named.extend((meter.meter, _meter_row(file, meter)) for meter in file.other_meters)
+    return named
+
+
+def version_of(name: str, content: bytes) -> str:
+    """Return the version that a price file names."""
+    return validated(_File, name, content).version
+
+
+def _row(file: _File, line: _FileRow) -> PriceRow:
+    listed: dict[str, int] = {**line.per_million_tokens}
+    prices = [listed.get(bucket) for bucket in BUCKETS]
+    for bucket, other in BILLED_AS.items():
+        if prices[INDEX[bucket]] is None:
+            prices[INDEX[bucket]] = prices[INDEX[other]]
+    return PriceRow(
+        file.version,
+        file.currency,
+        line.provider,
+        line.channel,
+        line.model,
+        line.deployment_type,
+        line.region,
+        line.service_tier,
+        line.context_above_tokens,
+        line.effective_from,
+        tuple(prices),
+    )
+
+
+def _meter_row(file: _File, line: _FileMeter) -> PriceRow:
+    return PriceRow(
+        file.version,
+        file.currency,
+        line.provider,
+        line.channel,
+        line.meter,
+        NO_DEPLOYMENT,
+        line.region,
+        "standard",
+        None,
+        line.effective_from,
+        tuple(line.price if bucket == QUANTITY else None for bucket in BUCKETS),
+        line.unit,
+    )
