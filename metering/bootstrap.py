@@ -15,6 +15,7 @@ from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.telemetry import LogAlerts
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
+from metering.app.deployments import Deployments
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
@@ -26,6 +27,7 @@ from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
     Clock,
     DeadLetterStore,
+    DeploymentSource,
     LedgerStore,
     PendingStore,
     PriceStore,
@@ -192,6 +194,24 @@ class App:
     def dead_letters(self) -> DeadLetters:
         """Look at what was set aside, send it again, or drop it."""
         return DeadLetters(self.stores.dead_letters, self.ingest)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Fill the deployments registry."""
+        return Deployments(self.ledgers, self.tenancy, self.clock)
+
+    def azure_deployments(
+        self, subscription_id: str, resource_group: str | None, account: str | None
+    ) -> DeploymentSource:
+        """Return Azure's own list of deployments, of a subscription or a part of it."""
+        # The SDK takes a fifth of a second to import: only those who use it wait for it.
+        from metering.adapters.arm import Arm  # noqa: PLC0415
+        from metering.adapters.azure_deployments import AzureDeployments  # noqa: PLC0415
+
+        arm = Arm(self.settings.arm_endpoint)
+        return AzureDeployments(
+            arm, subscription_id, resource_group=resource_group, account=account
+        )
 
     async def close(self) -> None:
         """Let go of what was opened; it is opened again when it is used again."""

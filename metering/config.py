@@ -10,6 +10,8 @@ from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
+#: Of the public cloud; the sovereign ones have their own.
+DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
@@ -42,6 +44,8 @@ class Settings(NamedTuple):
     """METERING_UNKNOWN_SUBSCRIPTION=auto|reject: whether an unknown one gets its own tenant."""
     fixed_now: Instant | None = None
     """METERING_NOW: a standing clock, for demonstrations and tests."""
+    arm_endpoint: str = DEFAULT_ARM_ENDPOINT
+    """METERING_ARM_ENDPOINT: Azure Resource Manager, where deployments are imported from."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +59,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         Path(tenants) if tenants else None,
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
+        given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
 from metering.core.commit import Commit
+from metering.core.deployment_import import FoundDeployment
 from metering.core.directory import Record
 from metering.core.head import Head
 from metering.core.instants import Instant
@@ -159,4 +160,17 @@ class PendingStore(Protocol):
 
     async def resolve(self, request_ids: Sequence[str]) -> None:
         """Mark these as settled: they are not returned again."""
+        ...
+
+
+class DeploymentSource(Protocol):
+    """Where deployments are made: the cloud's own list of them."""
+
+    async def list_deployments(self) -> list[FoundDeployment]:
+        """Return all of them, by account and name.
+
+        Reads only, so it is safe to repeat. RetryableError when the cloud is busy or out of reach,
+        ConfigurationError when signing in fails, a permission lacks or what was asked for is not
+        there.
+        """
         ...

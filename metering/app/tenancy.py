@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from metering.core.deployment import Deployment
 from metering.core.directory import BEGINNING, Directory, Record, soonest
 from metering.core.errors import (
     Code,
@@ -76,6 +77,10 @@ class Tenancy:
             for subscription in tenant.subscriptions:
                 if changes or not self.directory.knows(subscription):
                     await self.map_subject(subscription, tenant.id, None)
+        for deployment in file.deployments:
+            name, account = deployment.name, deployment.account
+            if changes or not self.directory.knows_deployment(name, account):
+                await self.define_deployment(deployment, None)
 
     async def _apply(self, *records: Record) -> None:
         """Take records over with the prices that they publish: all of it, or nothing."""
@@ -195,6 +200,23 @@ class Tenancy:
             return self.directory.define_plan(plan, now, start)
 
         await self._record(decide)
+
+    async def define_deployment(self, deployment: Deployment, effective: Instant | None) -> bool:
+        """Say what a deployment is from an instant on, and return whether that was news.
+
+        Without one: from the beginning where nothing was known of it, else as soon as it may be.
+        """
+
+        def decide() -> Record | None:
+            now = self._clock.now()
+            name, account = deployment.name, deployment.account
+            known = self.directory.knows_deployment(name, account)
+            start = effective if effective is not None else (soonest(now) if known else BEGINNING)
+            if self.directory.deployment(name, account, start)[0] == deployment:
+                return None
+            return self.directory.define_deployment(deployment, now, start)
+
+        return await self._record(decide) is not None
 
     async def _record(self, decide: Callable[[], Record | None]) -> Record | None:
         """Append what `decide` makes of the present state; decide anew when that has moved on."""

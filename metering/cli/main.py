@@ -8,6 +8,7 @@ import typer
 
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
+from metering.cli.deployments import deployments
 from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
@@ -32,6 +33,7 @@ for command in (demo, run, init, ingest, balance, usage, verify, quote, normaliz
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")
 app.add_typer(prices, name="prices")
+app.add_typer(deployments, name="deployments")
 app.add_typer(dead_letters, name="dead-letters")
 
 _INTERRUPTED = 130

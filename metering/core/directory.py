@@ -1,4 +1,4 @@
-"""The directory: dated mappings from subjects to tenants and from tenants to plans.
+"""The directory: dated mappings of subjects to tenants, tenants to plans, and of deployments.
 
 Built from append-only records, each effective from an instant on. A request's tenant and plan
 follow from its own subject and time alone, so a re-delivery a month later finds the same ledger.
@@ -6,27 +6,34 @@ follow from its own subject and time alone, so a re-delivery a month later finds
 
 import hashlib
 import re
-from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import count
 from typing import Literal, NamedTuple
 
+from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
+from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
-from metering.core.instants import Instant, format_instant
+from metering.core.instants import Instant
 from metering.core.periods import month_of
 from metering.core.plan import DEFAULT_PLAN, Plan
-from metering.core.usage import MAX_AHEAD
+
+__all__ = [
+    "BEGINNING",
+    "FOREVER",
+    "TENANT_ID",
+    "Assignment",
+    "Directory",
+    "Record",
+    "RecordKind",
+    "soonest",
+]
 
 TENANT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Of a name, where a hash must tell two subjects apart: 64 less the hash and its dash.
 _NAME_LENGTH = 51
 _HASH_BYTES = 6
 
-#: Where a first mapping may begin: before every event that could still arrive.
-BEGINNING: Instant = 0
-FOREVER: Instant = 2**62
-
-type RecordKind = Literal["subject", "tenant_plan", "plan", "prices"]
+type RecordKind = Literal["subject", "tenant_plan", "plan", "prices", "deployment"]
 
 
 class Record(NamedTuple):
@@ -35,35 +42,10 @@ class Record(NamedTuple):
     kind: RecordKind
     key: str
     value: str
-    """A tenant id (subject), a plan id (tenant_plan), a plan as JSON (plan), or the SHA-256 of a
-    price version's file (prices)."""
+    """A tenant id (subject), a plan id (tenant_plan), a plan or deployment as JSON, or the SHA-256
+    of a price version's file (prices)."""
     effective: Instant
     recorded: Instant
-
-
-class _Dated[T]:
-    """Values by the instant they hold from; a later record of the same instant wins."""
-
-    def __init__(self) -> None:
-        self._starts: list[Instant] = []
-        self._values: list[T] = []
-
-    def add(self, start: Instant, value: T) -> None:
-        position = bisect_right(self._starts, start)
-        self._starts.insert(position, start)
-        self._values.insert(position, value)
-
-    def values(self) -> list[T]:
-        """Return every value that ever holds, the earliest first."""
-        return self._values
-
-    def at(self, instant: Instant) -> tuple[T | None, Instant, Instant]:
-        """Return the value in force and the span `[start, end)` in which it is."""
-        position = bisect_right(self._starts, instant)
-        end = self._starts[position] if position < len(self._starts) else FOREVER
-        if not position:
-            return None, BEGINNING, end
-        return self._values[position - 1], self._starts[position - 1], end
 
 
 class Assignment(NamedTuple):
@@ -79,31 +61,45 @@ class Directory:
     """All records read so far, and what they answer."""
 
     def __init__(self) -> None:
-        self._tenant_of: dict[str, _Dated[str]] = {}
-        self._plan_of: dict[str, _Dated[str]] = {}
-        self._plans: dict[str, _Dated[Plan]] = {}
+        self._tenant_of: dict[str, Dated[str]] = {}
+        self._plan_of: dict[str, Dated[str]] = {}
+        self._plans: dict[str, Dated[Plan]] = {}
+        self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
         self.version = 0
         """How many records this was built from."""
+        self.pricing_version = 0
+        """The same, up to the last record that can change a price."""
         self.price_versions: list[Record] = []
         """Price versions in the order they were published."""
         self.add_plan(DEFAULT_PLAN, BEGINNING)
 
     def add_plan(self, plan: Plan, effective: Instant) -> None:
         """Take a plan into force without a record: for the built-in one."""
-        self._plans.setdefault(plan.id, _Dated()).add(effective, plan)
+        self._plans.setdefault(plan.id, Dated()).add(effective, plan)
 
     def apply(self, records: Iterable[Record]) -> None:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
-            if record.kind == "prices":
-                self.price_versions.append(record)
-                continue
-            if record.kind == "plan":
-                self.add_plan(Plan.model_validate_json(record.value), record.effective)
-                continue
-            table = self._tenant_of if record.kind == "subject" else self._plan_of
-            table.setdefault(record.key, _Dated()).add(record.effective, record.value)
+            if record.kind != "subject":
+                self.pricing_version = self.version
+            match record.kind:
+                case "subject":
+                    self._tenant_of.setdefault(record.key, Dated()).add(
+                        record.effective, record.value
+                    )
+                case "tenant_plan":
+                    self._plan_of.setdefault(record.key, Dated()).add(
+                        record.effective, record.value
+                    )
+                case "plan":
+                    self.add_plan(Plan.model_validate_json(record.value), record.effective)
+                case "deployment":
+                    deployment = Deployment.model_validate_json(record.value)
+                    places = self._deployments.setdefault(deployment.place, Dated())
+                    places.add(record.effective, deployment)
+                case "prices":
+                    self.price_versions.append(record)
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""
@@ -117,7 +113,7 @@ class Directory:
 
     def plan_of(self, tenant: str, at: Instant) -> tuple[Plan, Instant, Instant]:
         """Return a tenant's plan at an instant and the span in which it is that."""
-        plan_id, start, end = self._plan_of.get(tenant, _Dated[str]()).at(at)
+        plan_id, start, end = self._plan_of.get(tenant, Dated[str]()).at(at)
         versions = self._plans[plan_id or DEFAULT_PLAN.id]
         plan, plan_start, plan_end = versions.at(at)
         # The first version of a plan reaches back: no event may be left without terms.
@@ -129,7 +125,7 @@ class Directory:
 
     def plan(self, plan_id: str, at: Instant) -> Plan | None:
         """Return a plan as it is at an instant; None where there is none."""
-        return self._plans.get(plan_id, _Dated[Plan]()).at(at)[0]
+        return self._plans.get(plan_id, Dated[Plan]()).at(at)[0]
 
     def tenants(self) -> list[str]:
         """Return every tenant's id, sorted."""
@@ -146,6 +142,32 @@ class Directory:
         found = (self._plans[name].at(at)[0] for name in sorted(self._plans))
         return [plan for plan in found if plan is not None]
 
+    def deployment(
+        self, name: str, backend: str | None, at: Instant
+    ) -> tuple[Deployment | None, Instant, Instant]:
+        """Return what is known of a deployment at an instant, and the span in which it is that.
+
+        The one of the account that `backend` names comes before the one of any account. None: it
+        is unknown.
+        """
+        start, end = BEGINNING, FOREVER
+        for place in dict.fromkeys((place_of(backend, name), place_of(None, name))):
+            found, since, until = self._deployments.get(place, Dated[Deployment]()).at(at)
+            start, end = max(start, since), min(end, until)
+            if found is not None:
+                return found, start, end
+        return None, start, end
+
+    def knows_deployment(self, name: str, backend: str | None) -> bool:
+        """Say whether there ever is an answer for a deployment."""
+        places = (place_of(backend, name), place_of(None, name))
+        return any(place in self._deployments for place in places)
+
+    def deployments(self, at: Instant) -> list[Deployment]:
+        """Return the deployments in force at an instant, by key."""
+        found = (dated.at(at)[0] for dated in self._deployments.values())
+        return sorted((one for one in found if one is not None), key=lambda one: one.key)
+
     def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.
 
@@ -157,7 +179,7 @@ class Directory:
         if not subject:
             raise ConfigurationError("subscription: is empty")
         if subject in self._tenant_of:
-            _refuse_the_past(f"subscription {subject!r}", now, effective)
+            refuse_the_past(f"subscription {subject!r}", now, effective)
         return Record("subject", subject, tenant, effective, now)
 
     def assign_plan(self, tenant: str, plan_id: str, now: Instant, effective: Instant) -> Record:
@@ -168,7 +190,7 @@ class Directory:
         if new is None:
             raise ConfigurationError(f"plan {plan_id!r} does not exist: see `metering plans list`")
         if tenant in self.tenants():
-            _refuse_the_past(f"the plan of tenant {tenant!r}", now, effective)
+            refuse_the_past(f"the plan of tenant {tenant!r}", now, effective)
             old = self.plan_of(tenant, effective)[0]
             _refuse_mixed_currency(f"tenant {tenant!r}", old, new, effective)
         return Record("tenant_plan", tenant, plan_id, effective, now)
@@ -176,11 +198,21 @@ class Directory:
     def define_plan(self, plan: Plan, now: Instant, effective: Instant) -> Record:
         """Return the record that puts this version of a plan in force; the first may reach back."""
         if plan.id in self._plans:
-            _refuse_the_past(f"plan {plan.id!r}", now, effective)
+            refuse_the_past(f"plan {plan.id!r}", now, effective)
             old = self._plans[plan.id].at(effective)[0]
             if old is not None:
                 _refuse_mixed_currency(f"plan {plan.id!r}", old, plan, effective)
         return Record("plan", plan.id, plan.model_dump_json(), effective, now)
+
+    def define_deployment(self, deployment: Deployment, now: Instant, effective: Instant) -> Record:
+        """Return the record that says what a deployment is from `effective` on.
+
+        It may reach back where nothing was known, not even of that name in any account.
+        """
+        if self.knows_deployment(deployment.name, deployment.account):
+            refuse_the_past(f"deployment {deployment.key!r}", now, effective)
+        value = deployment.model_dump_json(exclude_none=True)
+        return Record("deployment", deployment.key, value, effective, now)
 
     def automatic_tenant(self, subject: str) -> str:
         """Return the id of the tenant to make for an unknown subject: its own name where it can be.
@@ -199,24 +231,6 @@ class Directory:
 def _hash(subject: str, salt: int) -> str:
     content = f"{subject}\0{salt}".encode()
     return hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()
-
-
-def soonest(now: Instant) -> Instant:
-    """Return when a change may take effect: later than every event accepted so far.
-
-    An event may be some minutes ahead. Had it been counted under what holds now, and came again
-    under what was changed since, it would meet another ledger or another price.
-    """
-    return now + MAX_AHEAD
-
-
-def _refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
-    earliest = soonest(now)
-    if effective < earliest:
-        raise ConfigurationError(
-            f"{what}: a change starts no earlier than {format_instant(earliest)}, not at"
-            f" {format_instant(effective)}: history is never edited"
-        )
 
 
 def _refuse_mixed_currency(what: str, old: Plan, new: Plan, effective: Instant) -> None:

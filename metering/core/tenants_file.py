@@ -1,9 +1,10 @@
-"""The tenants file: plans, tenants and their subscriptions, as an operator writes them."""
+"""The tenants file: plans, tenants with their subscriptions, deployments."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from metering.core.deployment import Deployment, refuse_twice
 from metering.core.errors import ConfigurationError
 from metering.core.plan import DEFAULT_PLAN, Plan
 from metering.core.validation import validated
@@ -28,6 +29,7 @@ class TenantsFile(_Strict):
 
     plans: list[Plan] = []
     tenants: list[TenantEntry] = []
+    deployments: list[Deployment] = []
 
 
 def read_tenants_file(source: str, content: object) -> TenantsFile:
@@ -44,4 +46,5 @@ def read_tenants_file(source: str, content: object) -> TenantsFile:
                 raise ConfigurationError(
                     f"{source}: subscription {subscription!r} is claimed by {other} and {tenant.id}"
                 )
+    refuse_twice(source, file.deployments)
     return file

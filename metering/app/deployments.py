@@ -1,0 +1,85 @@
+"""Fill the deployments registry: from the cloud's own list, and from what usage names."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from metering.app.tenancy import Tenancy
+from metering.core.deployment import Deployment
+from metering.core.deployment_import import HourlyPrices, LeftOut, read_found
+from metering.core.directory import soonest
+from metering.core.instants import Instant
+from metering.core.periods import LedgerId
+from metering.core.unknown_deployments import UnknownDeployment, UnknownDeployments
+from metering.ports import Clock, DeploymentSource, LedgerStore
+
+
+class Proposal(NamedTuple):
+    """What an import makes of one deployment."""
+
+    key: str
+    deployment: Deployment | None
+    """None: it cannot be recorded, for the reason given."""
+    is_news: bool
+    reason: str = ""
+
+
+class Deployments:
+    """The use cases behind `metering deployments`."""
+
+    def __init__(self, store: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
+        self._store = store
+        self._tenancy = tenancy
+        self._clock = clock
+
+    async def in_force(self) -> list[Deployment]:
+        """Return what is recorded as of now."""
+        await self._tenancy.refresh()
+        return self._tenancy.directory.deployments(self._clock.now())
+
+    async def unknown(self, ledgers: Sequence[LedgerId]) -> list[UnknownDeployment]:
+        """Return the deployments that these ledgers' usage names and no record knew at its time."""
+        await self._tenancy.refresh()
+        unknown = UnknownDeployments(self._tenancy.directory)
+        for ledger in ledgers:
+            async for page in self._store.pages(ledger):
+                unknown.add(page)
+        return unknown.found()
+
+    async def compare(
+        self, deployments: Sequence[Deployment], effective: Instant | None
+    ) -> list[Proposal]:
+        """Return which of these would change what is recorded; it records nothing."""
+        await self._tenancy.refresh()
+        return [
+            Proposal(one.key, one, is_news=one != self._known(one.name, one.account, effective))
+            for one in deployments
+        ]
+
+    async def propose(
+        self, source: DeploymentSource, prices: HourlyPrices, effective: Instant | None
+    ) -> list[Proposal]:
+        """Return what recording the cloud's list would change; it records nothing."""
+        found = await source.list_deployments()
+        await self._tenancy.refresh()
+        proposals = []
+        for one in found:
+            known = self._known(one.name, one.account, effective)
+            read = read_found(one, prices, known)
+            proposals.append(
+                Proposal(one.key, None, is_news=False, reason=read.reason)
+                if isinstance(read, LeftOut)
+                else Proposal(one.key, read, is_news=read != known)
+            )
+        return proposals
+
+    def _known(
+        self, name: str, account: str | None, effective: Instant | None
+    ) -> Deployment | None:
+        at = soonest(self._clock.now()) if effective is None else effective
+        return self._tenancy.directory.deployment(name, account, at)[0]
+
+    async def record(self, proposals: Sequence[Proposal], effective: Instant | None) -> None:
+        """Record the news among these. Safe to repeat."""
+        for proposal in proposals:
+            if proposal.deployment is not None and proposal.is_news:
+                await self._tenancy.define_deployment(proposal.deployment, effective)

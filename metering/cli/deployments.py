@@ -1,0 +1,251 @@
+"""`metering deployments`: what the gateway cannot know of where requests are served."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from metering import bootstrap
+from metering.adapters.files import read_structured
+from metering.app.deployments import Proposal
+from metering.cli.options import Tier, instant, period_for, with_app
+from metering.cli.output import AsJson, count, print_json, print_table, stdout
+from metering.core.deployment import (
+    Deployment,
+    DeploymentType,
+    Scope,
+    read_deployment,
+    read_deployments,
+)
+from metering.core.deployment_import import read_hourly_prices
+from metering.core.errors import ConfigurationError
+from metering.core.periods import LedgerId
+from metering.core.unknown_deployments import UnknownDeployment
+
+deployments = typer.Typer(
+    no_args_is_help=True,
+    help="Deployments: type, region, model version and units, which a gateway cannot know.",
+)
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="When it takes effect. Default: at once; new ones from the start."),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(help="The Azure resource it is in, as events name it in data.backend."),
+]
+Currency = Annotated[str, typer.Option(help="Of the hourly price.")]
+
+
+@deployments.command("list")
+def list_deployments(
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Those that usage names and nobody recorded.")
+    ] = False,
+    tenant: Annotated[
+        str | None, typer.Option(help="With --unknown: only in this tenant's usage.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(help="With --unknown: a month like 2026-11. Default: the last with usage."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the deployments recorded as of now, or with --unknown those that lack a record.
+
+    What is unknown is priced by the model that the response named, as a global deployment unless
+    the event says otherwise.
+
+    Example:  metering deployments list --unknown --period 2026-11
+    """
+    if unknown:
+        _print_unknown(with_app(lambda app: _unknown(app, tenant, period)), as_json=as_json)
+        return
+    if tenant is not None or period is not None:
+        raise typer.BadParameter("--tenant and --period go with --unknown")
+    found = with_app(lambda app: app.deployments.in_force())
+    if as_json:
+        print_json([deployment.model_dump() for deployment in found])
+        return
+    columns = ["deployment", "model", "type", "region", "tier", "units", "price an hour"]
+    print_table("Deployments", columns, [_row(deployment) for deployment in found], left=5)
+
+
+async def _unknown(
+    app: bootstrap.App, tenant: str | None, period: str | None
+) -> list[UnknownDeployment]:
+    tenants = await app.read.tenants() if tenant is None else [tenant]
+    ledgers = [LedgerId(name, (await period_for(app, name, period)).start) for name in tenants]
+    return await app.deployments.unknown(ledgers)
+
+
+def _print_unknown(found: list[UnknownDeployment], *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "deployment": row.name,
+                    "backend": row.backend,
+                    "requests": row.requests,
+                    "models": list(row.models),
+                }
+                for row in found
+            ]
+        )
+        return
+    print_table(
+        "Deployments without a record",
+        ["deployment", "backend", "models", "requests"],
+        [
+            [row.name, row.backend or "-", " ".join(row.models), count(row.requests)]
+            for row in found
+        ],
+        left=3,
+    )
+
+
+def _row(deployment: Deployment) -> list[str]:
+    units = deployment.provisioned
+    model = " ".join(part for part in (deployment.model, deployment.model_version) if part)
+    return [
+        deployment.key,
+        model,
+        deployment.deployment_type + (f" ({units.scope})" if units else ""),
+        deployment.region or "-",
+        deployment.service_tier or "-",
+        count(units.units) if units else "-",
+        f"{units.hourly_price} {units.currency}" if units else "-",
+    ]
+
+
+@deployments.command("set")
+def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
+    name: Annotated[str, typer.Argument(help="Its name, as in the URL.", show_default=False)],
+    model: Annotated[str, typer.Option(help="The model behind it, as the price book names it.")],
+    deployment_type: Annotated[
+        DeploymentType, typer.Option("--type", help="How the model is deployed.")
+    ],
+    account: Account = None,
+    model_version: Annotated[str | None, typer.Option(help="Such as 2024-11-20.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Who made the model.")] = None,
+    region: Annotated[str | None, typer.Option(help="Such as eastus2.")] = None,
+    tier: Tier | None = None,
+    units: Annotated[int | None, typer.Option(help="Provisioned units.")] = None,
+    hourly_price: Annotated[str | None, typer.Option(help="Of one unit, such as 1.00.")] = None,
+    currency: Currency = "USD",
+    scope: Annotated[
+        Scope | None, typer.Option(help="What spillover from provisioned units is sold as.")
+    ] = None,
+    effective: From = None,
+) -> None:
+    """Say what deployment NAME is, from now on; a new one from the beginning.
+
+    It answers for events that leave these things out; what an event says itself comes first. For
+    weights of tokens in provisioned units write a file: see import.
+
+    Example:  metering deployments set gpt-4o --model gpt-4o --type data_zone --region eastus2
+    """
+    start = instant(effective, "--from")
+    bought = {"units": units, "hourly_price": hourly_price, "scope": scope}
+    given = {field: value for field, value in bought.items() if value is not None}
+    content = {
+        "name": name,
+        "account": account,
+        "model": model,
+        "model_version": model_version,
+        "provider": provider,
+        "deployment_type": deployment_type,
+        "region": region,
+        "service_tier": tier,
+        "provisioned": {**given, "currency": currency} if given else None,
+    }
+    try:
+        deployment = read_deployment(f"deployment {name!r}", content)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
+    is_news = with_app(lambda app: app.tenancy.define_deployment(deployment, start))
+    stdout().print(f"deployment {deployment.key}: {'recorded' if is_news else 'holds already'}")
+
+
+@deployments.command("import")
+def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the command
+    file: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="YAML or JSON with `deployments`."),
+    ] = None,
+    subscription_id: Annotated[
+        str | None, typer.Option(help="Ask Azure instead: the deployments of this subscription.")
+    ] = None,
+    resource_group: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this Azure resource.")] = None,
+    hourly_price: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a provisioned unit, by scope: data_zone=1.10; may be repeated."),
+    ] = None,
+    currency: Currency = "USD",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, record nothing.")] = False,
+    effective: From = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record the deployments in FILE, or those that Azure lists. Doing it again changes nothing.
+
+    Azure says neither what a provisioned unit costs nor how tokens weigh: the price comes from
+    --hourly-price, weights from FILE, and both stay when Azure is asked again. What cannot be
+    recorded is listed with the reason.
+
+    Example:  metering deployments import --subscription-id $SUBSCRIPTION --dry-run
+    """
+    if (file is None) == (subscription_id is None):
+        raise typer.BadParameter("give FILE or --subscription-id")
+    if file is not None and (resource_group or account or hourly_price):
+        raise typer.BadParameter("these options go with --subscription-id")
+    start = instant(effective, "--from")
+
+    async def work(app: bootstrap.App) -> list[Proposal]:
+        if subscription_id is not None:
+            prices = read_hourly_prices(hourly_price or [], currency)
+            source = app.azure_deployments(subscription_id, resource_group, account)
+            proposals = await app.deployments.propose(source, prices, start)
+        else:
+            assert file is not None
+            listed = read_deployments(str(file), read_structured(file))
+            proposals = await app.deployments.compare(listed, start)
+        if not dry_run:
+            await app.deployments.record(proposals, start)
+        return proposals
+
+    _print_proposals(with_app(work), dry_run=dry_run, as_json=as_json)
+
+
+def _print_proposals(proposals: list[Proposal], *, dry_run: bool, as_json: bool) -> None:
+    done = "would be recorded" if dry_run else "recorded"
+
+    def result(proposal: Proposal) -> str:
+        if proposal.deployment is None:
+            return f"left out: {proposal.reason}"
+        return done if proposal.is_news else "holds already"
+
+    if as_json:
+        print_json([_proposal_json(proposal, result(proposal)) for proposal in proposals])
+        return
+    rows = [
+        [*(_row(proposal.deployment) if proposal.deployment else _blank(proposal.key))]
+        + [result(proposal)]
+        for proposal in proposals
+    ]
+    columns = ["deployment", "model", "type", "region", "tier", "units", "price an hour", "result"]
+    print_table("Deployments", columns, rows, left=len(columns))
+
+
+def _blank(key: str) -> list[str]:
+    return [key, *["-"] * 6]
+
+
+def _proposal_json(proposal: Proposal, result: str) -> dict[str, Any]:
+    deployment = proposal.deployment
+    return {
+        "key": proposal.key,
+        "deployment": deployment.model_dump() if deployment is not None else None,
+        "result": result,
+    }
