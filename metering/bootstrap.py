@@ -19,8 +19,10 @@ from metering.app.deployments import Deployments
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
+from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
+from metering.app.what_if import AskWhatIf
 from metering.config import CosmosStore, Settings, SqliteStore, read_settings
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
@@ -179,6 +181,28 @@ class App:
             clock=self.clock,
             alerts=LogAlerts(),
         )
+
+    @cached_property
+    def rerate(self) -> Rerate:
+        """Rate usage again whose price was missing or has been superseded."""
+        return Rerate(
+            ledgers=self.ledgers,
+            tenancy=self.tenancy,
+            committer=self._committer,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def price_unpriced(self) -> PriceUnpriced:
+        """Price what waited for a price."""
+        return PriceUnpriced(
+            ledgers=self.ledgers, tenancy=self.tenancy, rerate=self.rerate, alerts=LogAlerts()
+        )
+
+    @cached_property
+    def what_if(self) -> AskWhatIf:
+        """Price usage under other terms, without writing anything."""
+        return AskWhatIf(self.ledgers, self.tenancy, self.clock)
 
     @cached_property
     def read(self) -> Read:

@@ -38,7 +38,7 @@ class Tenancy:
         automatic: bool,
         file: TenantsFile | None = None,
     ) -> None:
-        """`committed`: the prices that come with the package, below all that are published.
+        """Take `committed`: the prices that come with the package, below all that are published.
 
         `automatic`: an unknown subject gets a tenant of its own on the default plan.
 

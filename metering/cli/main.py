@@ -15,6 +15,7 @@ from metering.cli.normalize import normalize
 from metering.cli.output import print_error
 from metering.cli.prices import prices
 from metering.cli.quote import quote
+from metering.cli.repricing import rerate, whatif
 from metering.cli.system import demo, run
 from metering.cli.tenants import plans, tenants
 from metering.core.errors import MeteringError
@@ -28,7 +29,8 @@ app = typer.Typer(
     help="Exact, exactly-once metering and billing of LLM usage."
     " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
 )
-for command in (demo, run, init, ingest, balance, usage, verify, quote, normalize):
+prices.command()(rerate)
+for command in (demo, run, init, ingest, balance, usage, verify, quote, whatif, normalize):
     app.command()(command)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from metering.core.buckets import Buckets, by_name
+from metering.core.buckets import TOKENS, Buckets, by_name
 from metering.core.head import Line
 from metering.core.money import Amount, format_amount
 
@@ -76,4 +76,4 @@ def count(number: int) -> str:
 
 def tokens(buckets: Buckets) -> str:
     """Return all tokens as one count for people."""
-    return count(sum(buckets))
+    return count(sum(buckets[TOKENS]))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
-from metering.cli.options import DeploymentType, Tier
+from metering.cli.options import DeploymentType, Tier, with_app
 from metering.cli.output import AsJson, print_json, print_table
 from metering.core.buckets import BUCKETS
 from metering.core.instants import format_instant
@@ -35,7 +35,7 @@ def list_prices(
     """
     rows = [
         row
-        for row in bootstrap.current().prices.rows.values()
+        for row in with_app(_rows)
         if (model is None or model in row.model)
         and (deployment_type is None or row.deployment_type == deployment_type)
         and (tier is None or row.service_tier == tier)
@@ -55,6 +55,11 @@ def list_prices(
         ],
         left=3,
     )
+
+
+async def _rows(app: bootstrap.App) -> list[PriceRow]:
+    await app.tenancy.refresh()
+    return list(app.tenancy.prices.rows.values())
 
 
 def _per_million(row: PriceRow) -> dict[str, str]:

@@ -8,21 +8,44 @@ import typer
 from metering import bootstrap
 from metering.cli.normalize import provider_usage
 from metering.cli.options import DeploymentType, Tier, instant, with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stdout
-from metering.core.buckets import BUCKETS, Buckets
+from metering.cli.output import AsJson, print_json, print_table, stdout
+from metering.core.buckets import QUANTITY, QUANTITY_DECIMALS, TOKENS, NO_TOKENS, Buckets
 from metering.core.errors import ConfigurationError, RejectedEvent
-from metering.core.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
+from metering.core.instants import Instant
+from metering.core.money import (
+    MULTIPLIER_DECIMALS,
+    PRICE_DECIMALS,
+    format_amount,
+    format_fixed,
+    parse_fixed,
+)
 from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.price_book import TOKEN
+from metering.core.priced import Priced, Registered, completed
 from metering.core.provider_usage import disjoint_buckets
-from metering.core.rating import Priced, Rate, rate_card, rate_usage, unit_price
+from metering.core.quote import Quote, QuoteLine
+from metering.core.quote import quote as quote_request
+
+#: A price of another meter is of its unit, and quantities are counted in millionths of it.
+_MILLIONTHS = 10**QUANTITY_DECIMALS
 
 
 def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
-    model: Annotated[str, typer.Option(help="The model, as the service reports it.")],
-    usage: Annotated[str, typer.Option(help="The provider's usage object, as JSON.")],
-    deployment_type: DeploymentType = "global",
-    tier: Tier = "standard",
+    model: Annotated[
+        str | None, typer.Option(help="The model, as the service reports it; or another meter.")
+    ] = None,
+    usage: Annotated[str | None, typer.Option(help="The provider's usage object, as JSON.")] = None,
+    quantity: Annotated[
+        str | None, typer.Option(help="Of another meter: how much, with --unit.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="What that meter counts.")] = None,
+    deployment_type: Annotated[DeploymentType | None, typer.Option()] = None,
+    tier: Annotated[Tier | None, typer.Option()] = None,
     region: Annotated[str | None, typer.Option(help="For prices that differ by region.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Where several sell the model.")] = None,
+    deployment: Annotated[
+        str | None, typer.Option(help="Take what is left out from this one in the registry.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="The request's time. Default: now.")] = None,
     plan: Annotated[str | None, typer.Option(help="A plan's id. Default: list prices.")] = None,
     as_json: AsJson = False,
@@ -31,87 +54,119 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
 
     Example:  metering quote --model gpt-4o --usage '{"prompt_tokens": 1000}'
     """
-    app = bootstrap.current()
+    if model is None and deployment is None:
+        raise typer.BadParameter("give one of them", param_hint="--model or --deployment")
+    buckets = _buckets(usage, quantity, unit)
     moment = instant(at, "--at")
-    when = app.clock.now() if moment is None else moment
-    buckets = _buckets(usage)
-    terms = DEFAULT_PLAN if plan is None else with_app(lambda app: _plan(app, plan, when))
-    priced = Priced(model, deployment_type, region, tier)
-    card = rate_card(app.prices, terms, priced, when)
-    rate, amount = rate_usage(card, buckets)
-    if amount is None:
-        why = _why_unpriced(card.rate, buckets, model)
-        _print_unpriced(terms.currency, why, as_json=as_json)
-        return
-    _print_priced(terms.currency, rate, buckets, format_amount(amount), as_json=as_json)
+    said = Priced(model, deployment_type, region, tier, provider, unit or TOKEN)
 
+    async def ask(app: bootstrap.App) -> tuple[Plan, Quote]:
+        await app.tenancy.refresh()
+        when = app.clock.now() if moment is None else moment
+        terms = DEFAULT_PLAN if plan is None else _plan(app, plan, when)
+        known = None if deployment is None else _registered(app, deployment, when)
+        priced = completed(said, known)
+        return terms, quote_request(app.tenancy.prices, terms, priced, when, buckets)
 
-def _print_priced(
-    currency: str, rate: Rate, buckets: Buckets, amount: str, *, as_json: bool
-) -> None:
-    multiplier = format_fixed(rate.multiplier, MULTIPLIER_DECIMALS)
-    lines = [_line(rate, place, tokens) for place, tokens in enumerate(buckets) if tokens]
+    terms, answer = with_app(ask)
     if as_json:
-        print_json(
-            {
-                "priced": True,
-                "currency": currency,
-                "amount": amount,
-                "price_version": rate.version,
-                "price_row": rate.row,
-                "multiplier": multiplier,
-                "lines": lines,
-            }
-        )
-        return
-    print_table(
-        f"{rate.row} ({rate.version}), times {multiplier}",
-        ["bucket", "tokens", "unit price", "amount"],
-        [
-            [line["bucket"], count(line["quantity"]), line["unit_price"], line["amount"]]
-            for line in lines
-        ],
-    )
-    stdout().print(f"{amount} {currency}")
+        print_json(_quote_json(terms, answer))
+    else:
+        _print_quote(terms, answer)
 
 
-def _buckets(usage: str) -> Buckets:
-    try:
-        return disjoint_buckets(provider_usage(json.loads(usage)))
-    except ValueError as error:
-        raise typer.BadParameter(f"not JSON: {error}", param_hint="--usage") from None
-    except RejectedEvent as why:
-        raise typer.BadParameter(str(why), param_hint="--usage") from None
-
-
-async def _plan(app: bootstrap.App, plan_id: str, at: int) -> Plan:
-    await app.tenancy.refresh()
+def _plan(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
     found = app.tenancy.directory.plan(plan_id, at)
     if found is None:
         raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
     return found
 
 
-def _line(rate: Rate, position: int, quantity: int) -> dict[str, Any]:
-    unit = rate.units[position] or 0
+def _registered(app: bootstrap.App, name: str, at: Instant) -> Registered:
+    account, _, own_name = name.rpartition("/")
+    found, since, _ = app.tenancy.directory.deployment(own_name, account or None, at)
+    if found is None:
+        raise ConfigurationError(
+            f"deployment {name!r}: there is none: see `metering deployments list`"
+        )
+    return Registered(found, since)
+
+
+def _buckets(usage: str | None, quantity: str | None, unit: str | None) -> Buckets:
+    if (usage is None) == (quantity is None):
+        raise typer.BadParameter("give one of them", param_hint="--usage or --quantity")
+    if (quantity is None) != (unit is None):
+        raise typer.BadParameter("give both of them", param_hint="--quantity and --unit")
+    try:
+        if quantity is not None:
+            return (*NO_TOKENS[TOKENS], parse_fixed(quantity, QUANTITY_DECIMALS))
+        return disjoint_buckets(provider_usage(json.loads(usage or "")))
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint="--usage") from None
+    except RejectedEvent as why:
+        raise typer.BadParameter(str(why), param_hint="--usage") from None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--quantity") from None
+
+
+def _quote_json(terms: Plan, answer: Quote) -> dict[str, Any]:
+    if answer.amount is None:
+        return {
+            "priced": False,
+            "currency": terms.currency,
+            "amount": None,
+            "reason": answer.reason,
+            "lines": [],
+        }
     return {
-        "bucket": BUCKETS[position],
-        "quantity": quantity,
-        "unit_price": unit_price(rate, position) or "",
-        "amount": format_amount(quantity * unit),
-        "price_row": rate.row or "",
+        "priced": True,
+        "currency": terms.currency,
+        "amount": format_amount(answer.amount),
+        "model": answer.rate.model,
+        "channel": answer.rate.channel,
+        "price_version": answer.rate.version,
+        "price_row": answer.rate.row,
+        "unit": answer.rate.unit,
+        "multiplier": format_fixed(answer.rate.multiplier, MULTIPLIER_DECIMALS),
+        "lines": [_line_json(answer, line) for line in answer.lines],
     }
 
 
-def _why_unpriced(rate: Rate, buckets: Buckets, model: str) -> str:
-    if not rate.is_priced:
-        return f"no price is known for {model} with these dimensions at that time"
-    gaps = [BUCKETS[i] for i, tokens in enumerate(buckets) if tokens and rate.units[i] is None]
-    return f"{rate.row} has no price for {', '.join(gaps)}"
+def _line_json(answer: Quote, line: QuoteLine) -> dict[str, Any]:
+    of_meter = line.bucket == QUANTITY
+    scale = _MILLIONTHS if of_meter else 1
+    listed = None if line.list_price is None else line.list_price * scale
+    return {
+        "bucket": line.bucket,
+        "quantity": format_fixed(line.quantity, QUANTITY_DECIMALS) if of_meter else line.quantity,
+        "list_price": None if listed is None else format_fixed(listed, PRICE_DECIMALS),
+        "multiplier": (
+            None if line.multiplier is None else format_fixed(line.multiplier, MULTIPLIER_DECIMALS)
+        ),
+        "unit_price": format_amount(line.unit_price * scale),
+        "amount": format_amount(line.amount),
+        "price_row": answer.rate.row,
+    }
 
 
-def _print_unpriced(currency: str, why: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"priced": False, "currency": currency, "amount": None, "reason": why})
-    else:
-        stdout().print(f"unpriced: {why}")
+def _print_quote(terms: Plan, answer: Quote) -> None:
+    if answer.amount is None:
+        stdout().print(f"unpriced: {answer.reason}")
+        return
+    lines = [_line_json(answer, line) for line in answer.lines]
+    print_table(
+        f"{answer.rate.row} ({answer.rate.version})",
+        ["bucket", "quantity", "list price", "times", "unit price", "amount"],
+        [
+            [
+                line["bucket"],
+                f"{line['quantity']:,}" if isinstance(line["quantity"], int) else line["quantity"],
+                line["list_price"] or "the plan's",
+                line["multiplier"] or "-",
+                line["unit_price"],
+                line["amount"],
+            ]
+            for line in lines
+        ],
+    )
+    stdout().print(f"{format_amount(answer.amount)} {terms.currency}")

@@ -13,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from metering.core.buckets import BUCKETS, BucketName
+from metering.core.buckets import TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.event import MAX_NAME_LENGTH, Name
 from metering.core.money import MULTIPLIER_DECIMALS, PRICE_DECIMALS, format_fixed, parse_fixed
@@ -61,7 +61,7 @@ class Provisioned(_Strict):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     scope: Scope
     """Where spillover is priced."""
-    weights: dict[BucketName, Annotated[str, BeforeValidator(_weight)]] = {}
+    weights: dict[TokenBucket, Annotated[str, BeforeValidator(_weight)]] = {}
     """How much of the units a token of a bucket takes: a decimal string, at most 6 decimals.
 
     A bucket that is not named weighs 1. The ratios differ by model and version and are published
@@ -75,12 +75,11 @@ class Provisioned(_Strict):
 
     def bucket_weights(self) -> tuple[int, ...]:
         """Return the weight of a token by bucket in the order of BUCKETS, integers of 10^-6."""
-        return tuple(
-            parse_fixed(self.weights[bucket], MULTIPLIER_DECIMALS)
-            if bucket in self.weights
-            else _ONE
-            for bucket in BUCKETS
+        named = (self.weights.get(bucket) for bucket in TOKEN_BUCKETS)
+        weights = (
+            _ONE if text is None else parse_fixed(text, MULTIPLIER_DECIMALS) for text in named
         )
+        return (*weights, 0)
 
 
 class Deployment(_Strict):

@@ -173,9 +173,7 @@ class PriceBook:
         known = self.resolve(name)
         if known is None:
             return None
-        rows = self._of_one_provider(
-            self._rows.get(_key(known, place), []), place.provider
-        )
+        rows = self._of_one_provider(self._rows.get(_key(known, place), []), place.provider)
         anywhere: PriceRow | None = None
         for row in rows:
             if row.effective_from > at or (row.above_tokens is not None) is not long_context:

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from metering.core.buckets import BUCKETS, INDEX, QUANTITY, TokenBucket
+from metering.core.buckets import BUCKETS, INDEX, QUANTITY, TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
 from metering.core.money import PRICE_DECIMALS, parse_fixed
@@ -103,8 +103,7 @@ def version_of(name: str, content: bytes) -> str:
 
 
 def _row(file: _File, line: _FileRow) -> PriceRow:
-    listed: dict[str, int] = {**line.per_million_tokens}
-    prices = [listed.get(bucket) for bucket in BUCKETS]
+    prices = [*(line.per_million_tokens.get(bucket) for bucket in TOKEN_BUCKETS), None]
     for bucket, other in BILLED_AS.items():
         if prices[INDEX[bucket]] is None:
             prices[INDEX[bucket]] = prices[INDEX[other]]

@@ -61,34 +61,38 @@ class Priced(NamedTuple):
         return found.deployment.provisioned.scope
 
 
+def completed(said: Priced, registered: Registered | None) -> Priced:
+    """Return what prices a request: its own fields, then what the registry knows of its place."""
+    if registered is None:
+        return said
+    known = registered.deployment
+    return said._replace(
+        model=said.model or known.model,
+        deployment_type=said.deployment_type or known.deployment_type,
+        region=said.region or known.region,
+        service_tier=said.service_tier or known.service_tier,
+        provider=said.provider or known.provider,
+        registered=registered,
+    )
+
+
 def priced_of(
     dimensions: Dimensions, registered: Registered | None, *, by_request: bool = False
 ) -> Priced:
-    """Return what prices a request: the event's own fields, then the registry's.
+    """Return what prices a request with these dimensions.
 
-    `by_request`: the model asked for stands in for the one that served, for an estimate.
+    `by_request`: for an estimate, the model asked for stands in for the one that serves.
     """
     model = dimensions.model
-    if registered is None:
-        if model is None and by_request:
-            model = dimensions.requested_model
-        return Priced(
-            model,
-            dimensions.deployment_type,
-            dimensions.region,
-            dimensions.service_tier,
-            dimensions.provider,
-            dimensions.unit or TOKEN,
-            bool(dimensions.spillover),
-        )
-    known = registered.deployment
-    return Priced(
-        model or known.model,
-        dimensions.deployment_type or known.deployment_type,
-        dimensions.region or known.region,
-        dimensions.service_tier or known.service_tier,
-        dimensions.provider or known.provider,
+    if model is None and by_request and registered is None:
+        model = dimensions.requested_model
+    said = Priced(
+        model,
+        dimensions.deployment_type,
+        dimensions.region,
+        dimensions.service_tier,
+        dimensions.provider,
         dimensions.unit or TOKEN,
         bool(dimensions.spillover),
-        registered,
     )
+    return completed(said, registered)

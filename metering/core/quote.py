@@ -40,7 +40,7 @@ def quote(book: PriceBook, plan: Plan, priced: Priced, at: Instant, buckets: Buc
     rate, amount = rate_usage(card, buckets)
     if amount is None:
         return Quote(card.rate, None, _why_unpriced(card.rate, priced, buckets), ())
-    off_peak = off_peak_of(plan, at)
+    off_peak = off_peak_of(plan, at).multiplier
     lines: list[QuoteLine] = []
     for position, quantity in enumerate(buckets):
         unit = rate.units[position]

@@ -6,11 +6,16 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from metering.core.buckets import BUCKETS, INPUT_BUCKETS, Buckets
+from metering.core.dated import BEGINNING, FOREVER
 from metering.core.instants import Instant, format_instant
 from metering.core.money import Amount, format_amount
+from metering.core.off_peak import Segment, segment_at
 from metering.core.plan import ONE, Plan
 from metering.core.price_book import TOKEN, PriceBook, PriceRow
 from metering.core.priced import Priced
+
+#: Prices at every hour of the week as they are listed.
+_ALWAYS: Final = Segment(ONE, BEGINNING, FOREVER)
 
 NO_UNITS: Final = (None,) * len(BUCKETS)
 _FREE: Final = (0,) * len(BUCKETS)
@@ -108,7 +113,7 @@ def _row_in_force(
 def _rate(priced: Priced, row: PriceRow | None, plan: Plan, at: Instant) -> Rate | None:
     """Return the rate under a row and a plan; None where neither has a price for any bucket."""
     model = priced.model if row is None else row.model
-    off_peak = off_peak_at(plan, at).multiplier
+    off_peak = off_peak_of(plan, at).multiplier
     listed = (None,) * len(BUCKETS) if row is None else row.prices
     units = tuple(
         plan.unit_price(model, bucket, price, off_peak)
@@ -121,11 +126,16 @@ def _rate(priced: Priced, row: PriceRow | None, plan: Plan, at: Instant) -> Rate
         model,
         version,
         "plan" if row is None else row.id,
-        plan.multiplier_for(model, None) * off_peak // ONE,
+        plan.multiplier * off_peak // ONE,
         units,
         None if row is None else row.channel,
         priced.unit,
     )
+
+
+def off_peak_of(plan: Plan, at: Instant) -> Segment:
+    """Return the plan's off-peak multiplier at an instant, and the span in which it holds."""
+    return _ALWAYS if plan.off_peak is None else segment_at(plan.off_peak, at)
 
 
 def _card(rate: Rate, unpriced: Rate, row: PriceRow | None = None) -> RateCard:

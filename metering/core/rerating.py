@@ -17,6 +17,7 @@ from metering.core.page import Page
 from metering.core.slots import SLOT, Slot
 from metering.core.usage import EventKey, Usage
 
+
 class Scope(StrEnum):
     """Which entries are rated again."""
 

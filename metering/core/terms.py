@@ -1,6 +1,8 @@
 """Terms: everything dated about a subject (tenant, plan, period, prices), resolved for a span."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from metering.core.directory import BEGINNING, FOREVER, Directory
@@ -10,10 +12,9 @@ from metering.core.instants import Instant
 from metering.core.money import Amount
 from metering.core.periods import LedgerId, Period, month_of
 from metering.core.plan import Plan
-from metering.core.off_peak import off_peak_at
 from metering.core.price_book import PriceBook
 from metering.core.priced import Priced, Registered, priced_of
-from metering.core.rating import Rate, RateCard, rate_card, rate_usage
+from metering.core.rating import Rate, RateCard, off_peak_of, rate_card, rate_usage
 from metering.core.usage import Dimensions, Usage
 
 _HELD: Final = Evidence.HELD
@@ -33,6 +34,14 @@ class Terms(NamedTuple):
     period: Period
 
 
+class Alternative(NamedTuple):
+    """What to rate under instead of what holds: for a question, never for an entry."""
+
+    plan: Plan | None = None
+    models: Mapping[str, str] = MappingProxyType({})
+    """The model to price instead, by the name under which entries of a model are kept."""
+
+
 class _KeptCard(NamedTuple):
     """The rates of requests of one kind in `[start, end)`.
 
@@ -48,9 +57,12 @@ class _KeptCard(NamedTuple):
 class TermsBook:
     """Resolves terms from one state of the directory and the price book, and remembers them."""
 
-    def __init__(self, directory: Directory, prices: PriceBook) -> None:
+    def __init__(
+        self, directory: Directory, prices: PriceBook, instead: Alternative | None = None
+    ) -> None:
         self._directory = directory
         self._prices = prices
+        self._instead = instead or Alternative()
         self._terms: dict[str, Terms] = {}
         # By the identity of the dimensions, which equal requests share.
         self._cards: dict[int, _KeptCard] = {}
@@ -80,11 +92,11 @@ class TermsBook:
             raise RejectedEvent(Code.UNKNOWN_SUBSCRIPTION, reason)
         period = month_of(at)
         price_start, price_end = self._price_span(at)
-        peak = off_peak_at(found.plan, at)
+        peak = off_peak_of(self._instead.plan or found.plan, at)
         return Terms(
             max(found.start, period.start, price_start, peak.start),
             min(found.end, period.end, price_end, peak.end),
-            found.plan,
+            self._instead.plan or found.plan,
             LedgerId(found.tenant, period.start),
             period,
         )
@@ -130,8 +142,16 @@ class TermsBook:
         if name is None and dimensions.model is None:
             # On /openai/v1 the deployment travels as the model asked for.
             name = dimensions.requested_model
-        if name is None:
-            return priced_of(dimensions, None, by_request=by_request), BEGINNING, FOREVER
-        known, start, end = self._directory.deployment(name, dimensions.backend, at)
-        registered = None if known is None else Registered(known, start)
-        return priced_of(dimensions, registered, by_request=by_request), start, end
+        registered, start, end = None, BEGINNING, FOREVER
+        if name is not None:
+            known, start, end = self._directory.deployment(name, dimensions.backend, at)
+            registered = None if known is None else Registered(known, start)
+        priced = priced_of(dimensions, registered, by_request=by_request)
+        return self._swapped(priced), start, end
+
+    def _swapped(self, priced: Priced) -> Priced:
+        """Return what is priced with the model that is asked about in the place of its own."""
+        if not self._instead.models or priced.model is None:
+            return priced
+        kept_as = self._prices.canonical(priced.model) or priced.model
+        return priced._replace(model=self._instead.models.get(kept_as, priced.model))

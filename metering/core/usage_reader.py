@@ -45,15 +45,15 @@ class UsageReader:
             raise RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
         event: LlmUsageEvent | MeterUsageEvent
         try:
-            event = _validate(body)
+            event = request = _validate(body)
         except ValidationError as error:
             if not is_of_type(error, METER_USAGE):
                 raise rejection(error, body) from None
-            event = _meter_event(body)
-            evidence, buckets, said = Evidence.FULL, _quantity(event), _said_of_meter(event)
+            event = measured = _meter_event(body)
+            evidence, buckets, said = Evidence.FULL, _quantity(measured), _said_of_meter(measured)
         else:
-            evidence, buckets = _counts(event.data)
-            said = _said(event)
+            evidence, buckets = _counts(request.data)
+            said = _said(request)
         time = accepted_time(event.time, arrival)
         dimensions, begun = self._intern(said)
         end_user = event.data.end_user

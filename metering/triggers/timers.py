@@ -12,3 +12,10 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 async def expire_pending(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
     """Settle streams whose counts never came."""
     await bootstrap.current().expire_pending.run()
+
+
+@blueprint.function_name("price_unpriced")
+@blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
+async def price_unpriced(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Price usage that was waiting for a price."""
+    await bootstrap.current().price_unpriced.run()
