@@ -127,13 +127,22 @@ class Tenancy:
             if known == plan:
                 return None
             start = effective if effective is not None else (soonest(now) if known else BEGINNING)
-            if plan.currency not in self._prices.currencies:
-                raise ConfigurationError(
-                    f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
-                )
+            self._refuse_unknown(plan)
             return self.directory.define_plan(plan, now, start)
 
         await self._record(decide)
+
+    def _refuse_unknown(self, plan: Plan) -> None:
+        """Refuse a plan about what the price book has never heard of: a name mistyped."""
+        if plan.currency not in self._prices.currencies:
+            raise ConfigurationError(
+                f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
+            )
+        for place, model in plan.named_models():
+            if not self._prices.knows(model):
+                raise ConfigurationError(
+                    f"plan {plan.id!r}: {place}: the price book knows no model {model!r}"
+                )
 
     async def _record(self, decide: Callable[[], Record | None]) -> Record | None:
         """Append what `decide` makes of the present state; decide anew when that has moved on."""

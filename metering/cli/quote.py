@@ -7,12 +7,12 @@ import typer
 
 from metering import bootstrap
 from metering.cli.normalize import provider_usage
-from metering.cli.options import DeploymentType, Tier, instant, with_app
+from metering.cli.options import DeploymentType, Tier, instant, plan_at, with_app
 from metering.cli.output import AsJson, count, print_json, print_table, stdout
 from metering.core.buckets import BUCKETS, Buckets
-from metering.core.errors import ConfigurationError, RejectedEvent
+from metering.core.errors import RejectedEvent
 from metering.core.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
-from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.plan import DEFAULT_PLAN
 from metering.core.provider_usage import disjoint_buckets
 from metering.core.rating import Priced, Rate, rate_card, rate_usage, unit_price
 
@@ -35,7 +35,7 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     moment = instant(at, "--at")
     when = app.clock.now() if moment is None else moment
     buckets = _buckets(usage)
-    terms = DEFAULT_PLAN if plan is None else with_app(lambda app: _plan(app, plan, when))
+    terms = DEFAULT_PLAN if plan is None else with_app(lambda app: plan_at(app, plan, when))
     priced = Priced(model, deployment_type, region, tier)
     card = rate_card(app.prices, terms, priced, when)
     rate, amount = rate_usage(card, buckets)
@@ -82,14 +82,6 @@ def _buckets(usage: str) -> Buckets:
         raise typer.BadParameter(f"not JSON: {error}", param_hint="--usage") from None
     except RejectedEvent as why:
         raise typer.BadParameter(str(why), param_hint="--usage") from None
-
-
-async def _plan(app: bootstrap.App, plan_id: str, at: int) -> Plan:
-    await app.tenancy.refresh()
-    found = app.tenancy.directory.plan(plan_id, at)
-    if found is None:
-        raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
-    return found
 
 
 def _line(rate: Rate, position: int, quantity: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, format_instant
-from metering.core.periods import month_of
+from metering.core.periods import LedgerId
 from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.plan_changes import refuse_mid_period
 from metering.core.usage import MAX_AHEAD
 
 TENANT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -51,6 +52,10 @@ class _Dated[T]:
         position = bisect_right(self._starts, start)
         self._starts.insert(position, start)
         self._values.insert(position, value)
+
+    def starts(self) -> list[Instant]:
+        """Return every instant from which another value holds, the earliest first."""
+        return self._starts
 
     def values(self) -> list[T]:
         """Return every value that ever holds, the earliest first."""
@@ -117,6 +122,10 @@ class Directory:
         # The first version of a plan reaches back: no event may be left without terms.
         return plan or versions.values()[0], max(start, plan_start), min(end, plan_end)
 
+    def plan_for(self, ledger: LedgerId) -> Plan:
+        """Return the plan that a ledger is charged under: the one in force at its start."""
+        return self.plan_of(ledger.tenant, ledger.start)[0]
+
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""
         return subject in self._tenant_of
@@ -163,18 +172,37 @@ class Directory:
             raise ConfigurationError(f"plan {plan_id!r} does not exist: see `metering plans list`")
         if tenant in self.tenants():
             _refuse_the_past(f"the plan of tenant {tenant!r}", now, effective)
-            old = self.plan_of(tenant, effective)[0]
-            _refuse_mixed_currency(f"tenant {tenant!r}", old, new, effective)
+            old, _, _ = self.plan_of(tenant, effective - 1)
+            refuse_mid_period(f"tenant {tenant!r}", old, new, effective)
+            _, _, end = self._plan_of.get(tenant, _Dated[str]()).at(effective)
+            if end != FOREVER:
+                new = self.plan(plan_id, end - 1) or new
+                following, _, _ = self.plan_of(tenant, end)
+                refuse_mid_period(f"tenant {tenant!r}, then", new, following, end)
         return Record("tenant_plan", tenant, plan_id, effective, now)
 
     def define_plan(self, plan: Plan, now: Instant, effective: Instant) -> Record:
         """Return the record that puts this version of a plan in force; the first may reach back."""
         if plan.id in self._plans:
             _refuse_the_past(f"plan {plan.id!r}", now, effective)
-            old = self._plans[plan.id].at(effective)[0]
+            versions = self._plans[plan.id]
+            old, _, end = versions.at(effective)
             if old is not None:
-                _refuse_mixed_currency(f"plan {plan.id!r}", old, plan, effective)
+                refuse_mid_period(f"plan {plan.id!r}", old, plan, effective)
+            following = versions.at(end)[0]
+            if following is not None and end != FOREVER:
+                refuse_mid_period(f"plan {plan.id!r}, then", plan, following, end)
+            self._refuse_uneven_moves(plan, effective, end)
         return Record("plan", plan.id, plan.model_dump_json(), effective, now)
+
+    def _refuse_uneven_moves(self, plan: Plan, start: Instant, end: Instant) -> None:
+        """Refuse a version that would make a move decided earlier change terms inside a period."""
+        for tenant, dated in self._plan_of.items():
+            for move in dated.starts():
+                if start <= move < end:
+                    around = self.plan_of(tenant, move - 1)[0], self.plan_of(tenant, move)[0]
+                    old, new = (plan if found.id == plan.id else found for found in around)
+                    refuse_mid_period(f"tenant {tenant!r}, then", old, new, move)
 
     def automatic_tenant(self, subject: str) -> str:
         """Return the id of the tenant to make for an unknown subject: its own name where it can be.
@@ -210,12 +238,4 @@ def _refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
         raise ConfigurationError(
             f"{what}: a change starts no earlier than {format_instant(earliest)}, not at"
             f" {format_instant(effective)}: history is never edited"
-        )
-
-
-def _refuse_mixed_currency(what: str, old: Plan, new: Plan, effective: Instant) -> None:
-    if old.currency != new.currency and effective != month_of(effective).start:
-        raise ConfigurationError(
-            f"{what}: the currency changes from {old.currency} to {new.currency}: only at the start"
-            " of a period"
         )

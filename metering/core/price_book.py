@@ -142,6 +142,10 @@ class PriceBook:
                 return row
         return fallback
 
+    def knows(self, name: str) -> bool:
+        """Say whether any version prices something of this name (model or alias)."""
+        return any(name == known for known, _, _ in self._rows)
+
 
 def _same_place(row: PriceRow, other: PriceRow) -> bool:
     return (
