@@ -35,8 +35,8 @@ class Read:
         await self._tenancy.refresh()
         ledger = LedgerId(tenant, period.start)
         stored = await self._store.read_head(ledger)
-        plan, _, _ = self._tenancy.directory.plan_of(tenant, period.start)
-        return balance_of(stored.head if stored else Head(ledger), plan.currency)
+        plan = self._tenancy.directory.plan_for(ledger)
+        return balance_of(stored.head if stored else Head(ledger), plan)
 
     async def usage(self, tenant: str, period: Period, group_by: tuple[str, ...]) -> list[Row]:
         """Return a tenant's usage in a period by group (names of breakdown.GROUPS)."""

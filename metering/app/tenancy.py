@@ -193,10 +193,7 @@ class Tenancy:
             if known == plan:
                 return None
             start = effective if effective is not None else (soonest(now) if known else BEGINNING)
-            if plan.currency not in self.prices.currencies:
-                raise ConfigurationError(
-                    f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
-                )
+            self._refuse_unknown(plan)
             return self.directory.define_plan(plan, now, start)
 
         await self._record(decide)
@@ -217,6 +214,23 @@ class Tenancy:
             return self.directory.define_deployment(deployment, now, start)
 
         return await self._record(decide) is not None
+
+    def _refuse_unknown(self, plan: Plan) -> None:
+        """Refuse a plan about what the price book has never heard of: a name mistyped."""
+        if plan.currency not in self.prices.currencies:
+            raise ConfigurationError(
+                f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
+            )
+        for place, model in plan.named_models():
+            kept_as = self.prices.canonical(model)
+            if kept_as is None:
+                raise ConfigurationError(
+                    f"plan {plan.id!r}: {place}: the price book knows no model {model!r}"
+                )
+            if kept_as != model:
+                raise ConfigurationError(
+                    f"plan {plan.id!r}: {place}: {model!r} is kept as {kept_as!r}: name that"
+                )
 
     async def _record(self, decide: Callable[[], Record | None]) -> Record | None:
         """Append what `decide` makes of the present state; decide anew when that has moved on."""

@@ -6,6 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.app.verify import Verdict
+from metering.cli.charges import charge_json, print_charge
 from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
 from metering.cli.output import (
     AsJson,
@@ -49,6 +50,8 @@ def balance_json(tenant: str, period: Period, found: Balance) -> dict[str, objec
         "period": period.name,
         "currency": found.currency,
         **line_json(found.total, found.amount),
+        "total": format_amount(found.charge.total),
+        "charges": charge_json(found.charge),
         "duplicates": head.diagnostics.duplicates,
         "conflicts": head.diagnostics.conflicts,
         "pending": {"requests": found.held_requests, "amount": format_amount(found.held_amount)},
@@ -80,6 +83,8 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
     rows.append(("total", count(found.total.requests), tokens(found.total.tokens), total))
     columns = ["model", "requests", "tokens", "amount"]
     print_table(f"{tenant}, {period.name}", columns, rows)
+    if found.plan.period_terms:
+        print_charge(found.charge)
     notes = [
         (found.total.unpriced, "without a price: counted, not in the amount"),
         (found.total.missing, "whose counts are missing"),

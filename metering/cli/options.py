@@ -10,6 +10,7 @@ from metering import bootstrap
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
 from metering.core.periods import Period, parse_month
+from metering.core.plan import Plan
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[
@@ -43,6 +44,15 @@ async def must_know(app: bootstrap.App, tenant: str) -> None:
     """Raise ConfigurationError for a tenant that there is not."""
     if not await app.read.knows(tenant):
         raise ConfigurationError(f"tenant {tenant!r}: there is none: see `metering tenants list`")
+
+
+async def plan_at(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
+    """Return a plan as it is at an instant; ConfigurationError where there is none."""
+    await app.tenancy.refresh()
+    found = app.tenancy.directory.plan(plan_id, at)
+    if found is None:
+        raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
+    return found
 
 
 async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:

@@ -7,9 +7,9 @@ import typer
 
 from metering import bootstrap
 from metering.cli.normalize import provider_usage
-from metering.cli.options import DeploymentType, Tier, instant, with_app
+from metering.cli.options import DeploymentType, Tier, instant, plan_at, with_app
 from metering.cli.output import AsJson, print_json, print_table, stdout
-from metering.core.buckets import QUANTITY, QUANTITY_DECIMALS, TOKENS, NO_TOKENS, Buckets
+from metering.core.buckets import NO_TOKENS, QUANTITY, QUANTITY_DECIMALS, TOKENS, Buckets
 from metering.core.errors import ConfigurationError, RejectedEvent
 from metering.core.instants import Instant
 from metering.core.money import (
@@ -63,7 +63,7 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     async def ask(app: bootstrap.App) -> tuple[Plan, Quote]:
         await app.tenancy.refresh()
         when = app.clock.now() if moment is None else moment
-        terms = DEFAULT_PLAN if plan is None else _plan(app, plan, when)
+        terms = DEFAULT_PLAN if plan is None else await plan_at(app, plan, when)
         known = None if deployment is None else _registered(app, deployment, when)
         priced = completed(said, known)
         return terms, quote_request(app.tenancy.prices, terms, priced, when, buckets)
@@ -73,13 +73,6 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
         print_json(_quote_json(terms, answer))
     else:
         _print_quote(terms, answer)
-
-
-def _plan(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
-    found = app.tenancy.directory.plan(plan_id, at)
-    if found is None:
-        raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
-    return found
 
 
 def _registered(app: bootstrap.App, name: str, at: Instant) -> Registered:

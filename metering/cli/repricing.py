@@ -12,7 +12,7 @@ from metering.app.what_if import Answer
 from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
 from metering.cli.output import AsJson, count, print_json, print_table, stdout, tokens
 from metering.core.money import Amount, format_amount
-from metering.core.periods import LedgerId, parse_month
+from metering.core.periods import parse_month
 from metering.core.rerating import Scope
 from metering.core.what_if import Comparison
 

@@ -1,5 +1,6 @@
 """`metering tenants` and `metering plans`: who pays, and under which terms."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from metering import bootstrap
 from metering.adapters.files import read_structured
-from metering.cli.options import Tenant, instant, with_app
+from metering.cli.options import Tenant, instant, plan_at, with_app
 from metering.cli.output import AsJson, print_json, print_table, stdout
 from metering.core.plan import Plan, read_plan
 from metering.core.tenants_file import read_tenants_file
@@ -107,8 +108,41 @@ def list_plans(as_json: AsJson = False) -> None:
     if as_json:
         print_json([plan.model_dump() for plan in found])
         return
-    rows = [[plan.id, plan.currency, plan.unpriced, plan.markup] for plan in found]
-    print_table("Plans", ["plan", "currency", "unpriced", "markup"], rows, left=3)
+    rows = [
+        [plan.id, plan.currency, plan.unpriced, " ".join(plan.period_terms) or "-", plan.markup]
+        for plan in found
+    ]
+    columns = ["plan", "currency", "unpriced", "by period", "markup"]
+    print_table("Plans", columns, rows, left=4)
+
+
+@plans.command("show")
+def show_plan(
+    plan: Annotated[str, typer.Argument(metavar="ID", help="The plan's id.", show_default=False)],
+    at: Annotated[str | None, typer.Option(help="As it is at a time. Default: now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one plan in full, each term by its place in the file.
+
+    Example:  metering plans show reseller --json
+    """
+    moment = instant(at, "--at")
+    found = with_app(lambda app: plan_at(app, plan, app.clock.now() if moment is None else moment))
+    content = found.model_dump(mode="json", exclude_none=True)
+    if as_json:
+        print_json(content)
+    else:
+        print_table(f"Plan {found.id}", ["term", "value"], list(_places("", content)), left=2)
+
+
+def _places(place: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield what stands at each place, named as in error messages."""
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in parts:
+            yield from _places(f"{place}.{name}" if place else str(name), part)
+    else:
+        yield place, str(value)
 
 
 @plans.command("set")

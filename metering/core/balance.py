@@ -4,8 +4,10 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from metering.core.buckets import Buckets
+from metering.core.charge import Charge, charge
 from metering.core.head import NOTHING, Head, Line
 from metering.core.money import Amount
+from metering.core.plan import Plan
 from metering.core.rating import amount_of
 
 
@@ -22,12 +24,20 @@ class Balance(NamedTuple):
     """The state of one ledger. `amount` is exact and covers all that has a price."""
 
     head: Head
-    currency: str
+    plan: Plan
+    """The plan that the ledger is charged under."""
     total: Line
     amount: Amount
     held_requests: int
     held_amount: Amount
     models: tuple[ModelBalance, ...]
+    charge: Charge
+    """What it comes to with all that is computed over the period; `amount` where nothing is."""
+
+    @property
+    def currency(self) -> str:
+        """The currency of every amount."""
+        return self.plan.currency
 
     @property
     def tokens(self) -> Buckets:
@@ -35,8 +45,8 @@ class Balance(NamedTuple):
         return self.total.tokens
 
 
-def balance_of(head: Head, currency: str) -> Balance:
-    """Return the balance that a head gives."""
+def balance_of(head: Head, plan: Plan) -> Balance:
+    """Return the balance that a head gives under the plan in force at its ledger's start."""
     lines: defaultdict[str | None, Line] = defaultdict(lambda: NOTHING)
     amounts: defaultdict[str | None, Amount] = defaultdict(int)
     for rate, line in head.lines.items():
@@ -47,7 +57,7 @@ def balance_of(head: Head, currency: str) -> Balance:
         total = total.plus(line)
     return Balance(
         head,
-        currency,
+        plan,
         total,
         sum(amounts.values()),
         sum(held.requests for held in head.holds.values()),
@@ -56,4 +66,5 @@ def balance_of(head: Head, currency: str) -> Balance:
             ModelBalance(model, lines[model], None if lines[model].is_unknown else amounts[model])
             for model in sorted(lines, key=lambda name: (-amounts[name], name or ""))
         ),
+        charge(head.lines, plan),
     )

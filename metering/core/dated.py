@@ -24,6 +24,10 @@ class Dated[T]:
         self._starts.insert(position, start)
         self._values.insert(position, value)
 
+    def starts(self) -> list[Instant]:
+        """Return every instant from which another value holds, the earliest first."""
+        return self._starts
+
     def values(self) -> list[T]:
         """Return every value that ever holds, the earliest first."""
         return self._values

@@ -14,8 +14,9 @@ from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soon
 from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant
-from metering.core.periods import month_of
+from metering.core.periods import LedgerId
 from metering.core.plan import DEFAULT_PLAN, Plan
+from metering.core.plan_changes import refuse_mid_period
 
 __all__ = [
     "BEGINNING",
@@ -119,6 +120,10 @@ class Directory:
         # The first version of a plan reaches back: no event may be left without terms.
         return plan or versions.values()[0], max(start, plan_start), min(end, plan_end)
 
+    def plan_for(self, ledger: LedgerId) -> Plan:
+        """Return the plan that a ledger is charged under: the one in force at its start."""
+        return self.plan_of(ledger.tenant, ledger.start)[0]
+
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""
         return subject in self._tenant_of
@@ -191,17 +196,27 @@ class Directory:
             raise ConfigurationError(f"plan {plan_id!r} does not exist: see `metering plans list`")
         if tenant in self.tenants():
             refuse_the_past(f"the plan of tenant {tenant!r}", now, effective)
-            old = self.plan_of(tenant, effective)[0]
-            _refuse_mixed_currency(f"tenant {tenant!r}", old, new, effective)
+            old, _, _ = self.plan_of(tenant, effective - 1)
+            refuse_mid_period(f"tenant {tenant!r}", old, new, effective)
+            _, _, end = self._plan_of.get(tenant, Dated[str]()).at(effective)
+            if end != FOREVER:
+                new = self.plan(plan_id, end - 1) or new
+                following, _, _ = self.plan_of(tenant, end)
+                refuse_mid_period(f"tenant {tenant!r}, then", new, following, end)
         return Record("tenant_plan", tenant, plan_id, effective, now)
 
     def define_plan(self, plan: Plan, now: Instant, effective: Instant) -> Record:
         """Return the record that puts this version of a plan in force; the first may reach back."""
         if plan.id in self._plans:
             refuse_the_past(f"plan {plan.id!r}", now, effective)
-            old = self._plans[plan.id].at(effective)[0]
+            versions = self._plans[plan.id]
+            old, _, end = versions.at(effective)
             if old is not None:
-                _refuse_mixed_currency(f"plan {plan.id!r}", old, plan, effective)
+                refuse_mid_period(f"plan {plan.id!r}", old, plan, effective)
+            following = versions.at(end)[0]
+            if following is not None and end != FOREVER:
+                refuse_mid_period(f"plan {plan.id!r}, then", plan, following, end)
+            self._refuse_uneven_moves(plan, effective, end)
         return Record("plan", plan.id, plan.model_dump_json(), effective, now)
 
     def define_deployment(self, deployment: Deployment, now: Instant, effective: Instant) -> Record:
@@ -213,6 +228,15 @@ class Directory:
             refuse_the_past(f"deployment {deployment.key!r}", now, effective)
         value = deployment.model_dump_json(exclude_none=True)
         return Record("deployment", deployment.key, value, effective, now)
+
+    def _refuse_uneven_moves(self, plan: Plan, start: Instant, end: Instant) -> None:
+        """Refuse a version that would make a move decided earlier change terms inside a period."""
+        for tenant, dated in self._plan_of.items():
+            for move in dated.starts():
+                if start <= move < end:
+                    around = self.plan_of(tenant, move - 1)[0], self.plan_of(tenant, move)[0]
+                    old, new = (plan if found.id == plan.id else found for found in around)
+                    refuse_mid_period(f"tenant {tenant!r}, then", old, new, move)
 
     def automatic_tenant(self, subject: str) -> str:
         """Return the id of the tenant to make for an unknown subject: its own name where it can be.
@@ -231,11 +255,3 @@ class Directory:
 def _hash(subject: str, salt: int) -> str:
     content = f"{subject}\0{salt}".encode()
     return hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()
-
-
-def _refuse_mixed_currency(what: str, old: Plan, new: Plan, effective: Instant) -> None:
-    if old.currency != new.currency and effective != month_of(effective).start:
-        raise ConfigurationError(
-            f"{what}: the currency changes from {old.currency} to {new.currency}: only at the start"
-            " of a period"
-        )

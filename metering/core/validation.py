@@ -1,6 +1,7 @@
 """Validation of what operators write: one line that names the file and the field."""
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from metering.core.errors import ConfigurationError
 
@@ -18,3 +19,10 @@ def validated[M: BaseModel](model: type[M], source: str, content: object) -> M:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "file"
         raise ConfigurationError(f"{source}: {place}: {first['msg']}") from None
+
+
+def misplaced(place: tuple[int | str, ...], reason: str) -> ValidationError:
+    """Return the error to raise in a validator for what is wrong at a place inside its value."""
+    kind = PydanticCustomError("refused", "{reason}", {"reason": reason})
+    details = InitErrorDetails(type=kind, loc=place, input=None)
+    return ValidationError.from_exception_data("refused", [details])

@@ -17,6 +17,7 @@ from metering.core.instants import DAY, HOUR, Instant, parse_instant
 from metering.core.money import format_amount
 from metering.core.page import MAX_ENTRIES
 from metering.core.periods import LedgerId, month_of
+from metering.core.plan import DEFAULT_PLAN
 from metering.core.proof import Proof
 from metering.core.slots import SLOT, slot_of
 from metering.core.usage import Usage
@@ -55,7 +56,7 @@ class Ledger:
 
     @property
     def balance(self) -> Balance:
-        return balance_of(self.head, "USD")
+        return balance_of(self.head, DEFAULT_PLAN)
 
     @property
     def amount(self) -> str:
