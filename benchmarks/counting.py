@@ -39,7 +39,7 @@ _IN_MEMORY: Final = Path(":memory:")
 
 def contenders(alone: Load, mixed: Load) -> dict[str, Contender]:
     """Return what is measured about counting, by a short name."""
-    prices = committed_prices()
+    prices = PriceBook(committed_prices())
     one = f"{BATCH_SIZE} events, 1 tenant"
     five = f"{len(mixed.timed[0]):,} events, {len(SUBSCRIPTIONS)} tenants"
     count = alone.events

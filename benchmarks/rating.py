@@ -15,6 +15,7 @@ from benchmarks.timing import Contender
 from metering.adapters.files import committed_prices
 from metering.core.buckets import INDEX, INPUT_BUCKETS
 from metering.core.instants import to_datetime
+from metering.core.price_book import PriceBook
 from metering.core.usage import Usage
 
 #: Both libraries are told it, which saves them the search.
@@ -27,7 +28,7 @@ type Call = Callable[[], Any]
 
 def contenders(load: Load) -> tuple[dict[str, Contender], list[str]]:
     """Return what is measured about rating, by package, and the packages that are not installed."""
-    core = Core(committed_prices())
+    core = Core(PriceBook(committed_prices()))
     rate = core.terms_book.rate
     usages = [usage for batch in load.timed for usage in core.read(batch)]
     priced = [usage for usage in usages if rate(usage, usage.time)[1]]

@@ -9,8 +9,10 @@ from metering.core.evidence import Evidence
 from metering.core.instants import Instant, parse_instant
 from metering.core.money import Amount
 from metering.core.plan import Plan
-from metering.core.price_book import PriceBook, read_price_file
-from metering.core.rating import Priced, Rate, rate_card, rate_usage
+from metering.core.price_book import NamedRow, PriceBook
+from metering.core.price_file import read_price_file
+from metering.core.priced import Priced
+from metering.core.rating import Rate, rate_card, rate_usage
 from metering.core.usage import Dimensions, Usage
 
 NOW: Instant = parse_instant("2026-11-20T12:00:00Z")
@@ -129,7 +131,12 @@ def price_row(**changes: Any) -> dict[str, Any]:
 
 def price_book(*rows: dict[str, Any]) -> PriceBook:
     """Return a book of rows; without any, the one of `price_row`."""
-    return PriceBook(read_price_file("prices.json", price_file(*rows or ({},))))
+    return PriceBook(price_rows(*rows))
+
+
+def price_rows(*rows: dict[str, Any]) -> list[NamedRow]:
+    """Return rows under all their names; without any, the one of `price_row`."""
+    return read_price_file("prices.json", price_file(*rows or ({},)))
 
 
 def plan(markup: str = "0", **changes: Any) -> Plan:

@@ -20,7 +20,7 @@ from metering.core.page import Page
 from metering.core.periods import LedgerId
 from metering.core.slots import Slot
 from metering.ports import LedgerStore, StoredHead
-from tests.builders import NOW, price_book
+from tests.builders import NOW, price_rows
 
 
 class FaultyLedgers:
@@ -90,8 +90,14 @@ class System:
         self.dead_letters = stores.dead_letters
         self.pending = stores.pending
         self.registry = stores.registry
-        self.prices = price_book({"aliases": ["gpt-4o-2024-11-20"]})
-        self.tenancy = Tenancy(self.registry, self.prices, self.clock, automatic=automatic)
+        self.prices = stores.prices
+        self.tenancy = Tenancy(
+            self.registry,
+            self.prices,
+            self.clock,
+            committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
+            automatic=automatic,
+        )
         self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
         self.alerts = RecordedAlerts()
         self.ingest = Ingest(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from metering import bootstrap
-from metering.adapters.price_sources import read_prices
+from metering.adapters.files import read_prices
 from metering.app.rerate import Rerated
 from metering.app.what_if import Answer
 from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app

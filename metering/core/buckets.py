@@ -19,6 +19,9 @@ TokenBucket = Literal[
 ]
 """No token is in two of them."""
 
+BucketName = Literal[TokenBucket, "quantity"]
+"""Any bucket: of tokens, or what another meter counted."""
+
 TOKEN_BUCKETS: Final[tuple[TokenBucket, ...]] = get_args(TokenBucket)
 
 #: What another meter counted, in 10^-6 of its unit.

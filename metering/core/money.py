@@ -10,6 +10,9 @@ from decimal import Decimal
 AMOUNT_DECIMALS = 18
 PRICE_DECIMALS = 12
 MULTIPLIER_DECIMALS = AMOUNT_DECIMALS - PRICE_DECIMALS
+#: Prices are published per million tokens, so six decimals there are twelve a token. Of another
+#: meter the quantity is counted in millionths, so its price has as many.
+PER_MILLION_DECIMALS = PRICE_DECIMALS - 6
 
 #: More digits than any amount of money has: bounds what a file or a caller can make us compute.
 MAX_DIGITS = 40

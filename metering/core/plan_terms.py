@@ -8,11 +8,11 @@ from metering.core.buckets import BUCKETS, BucketName
 from metering.core.money import (
     AMOUNT_DECIMALS,
     MULTIPLIER_DECIMALS,
+    PER_MILLION_DECIMALS,
     Amount,
     format_fixed,
     parse_fixed,
 )
-from metering.core.price_book import PER_MILLION_DECIMALS
 from metering.core.validation import misplaced
 
 #: A price unchanged, as a multiplier: integer of 10^-6.

@@ -7,13 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from metering.core.buckets import BUCKETS, INDEX, QUANTITY, TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
-from metering.core.money import PRICE_DECIMALS, parse_fixed
+from metering.core.money import PER_MILLION_DECIMALS, parse_fixed
 from metering.core.price_book import NO_DEPLOYMENT, NamedRow, PriceRow
 from metering.core.validation import validated
-
-#: Prices are published per million tokens, so six decimals there are twelve a token. Of another
-#: meter the quantity is counted in millionths, so its price has as many.
-PER_MILLION_DECIMALS: Final = PRICE_DECIMALS - 6
 
 #: Tokens without a price of their own that the providers bill as another bucket.
 BILLED_AS: Final = {"reasoning": "output", "input_image": "input"}

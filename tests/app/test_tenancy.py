@@ -11,7 +11,7 @@ from metering.core.errors import ConfigurationError, RetryableError
 from metering.core.instants import DAY, MINUTE
 from metering.core.plan import Plan
 from metering.core.tenants_file import TenantsFile, read_tenants_file
-from tests.builders import NOW
+from tests.builders import NOW, price_rows
 
 type System = Any
 
@@ -129,6 +129,7 @@ async def test_a_tenants_file_is_taken_over_before_the_first_answer(
         system.registry,
         system.prices,
         system.clock,
+        committed=price_rows(),
         automatic=False,
         file=content,
     )

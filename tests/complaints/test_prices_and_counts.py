@@ -12,12 +12,14 @@ from metering.core.instants import parse_instant
 from metering.core.money import format_amount
 from metering.core.periods import month_of
 from metering.core.plan import Plan
-from metering.core.rating import Priced, rate_card, rate_usage
+from metering.core.price_book import PriceBook
+from metering.core.priced import Priced
+from metering.core.rating import rate_card, rate_usage
 from tests.builders import AT, body
 
 type System = Any
 
-BOOK = committed_prices()
+BOOK = PriceBook(committed_prices())
 AUGUST = parse_instant("2026-08-15T00:00:00Z")
 
 

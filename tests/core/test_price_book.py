@@ -12,7 +12,8 @@ from metering.adapters.files import committed_prices
 from metering.core.buckets import INDEX
 from metering.core.errors import ConfigurationError
 from metering.core.instants import parse_instant
-from metering.core.price_book import PriceBook, PriceRow, read_price_file
+from metering.core.price_book import Place, PriceBook, PriceRow
+from metering.core.price_file import read_price_file
 from tests.builders import AT, price_book, price_file
 
 JANUARY = parse_instant("2026-01-01T00:00:00Z")
@@ -75,7 +76,7 @@ def test_a_price_holds_from_its_first_instant_on(offset: int, price: int) -> Non
 
 
 def test_before_the_first_price_there_is_none() -> None:
-    assert price_book().find("gpt-4o", JANUARY - 1) is None
+    assert price_book().find("gpt-4o", JANUARY - 1, Place()) is None
     assert price_book().find("gpt-4o", JANUARY, Place()) is not None
 
 
@@ -136,9 +137,7 @@ def test_every_committed_row_is_found_again_at_its_own_start(file: Path) -> None
         found = book.find(
             name,
             row.effective_from,
-            deployment_type=row.deployment_type,
-            region=row.region,
-            service_tier=row.service_tier,
+            Place(row.deployment_type, row.region, row.service_tier),
             long_context=row.above_tokens is not None,
         )
         assert found == row
@@ -154,7 +153,7 @@ def test_committed_prices_are_the_files_figures_to_the_last_digit(file: Path) ->
 
 
 def test_the_committed_book_prices_at_least_eight_models_in_every_way_they_are_sold() -> None:
-    rows = committed_prices().rows.values()
+    rows = PriceBook(committed_prices()).rows.values()
     assert len({row.model for row in rows}) >= 8
     assert {"global", "data_zone", "regional"} <= {row.deployment_type for row in rows}
     assert {"standard", "batch"} <= {row.service_tier for row in rows}

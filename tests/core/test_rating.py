@@ -9,8 +9,9 @@ from metering.core.buckets import BUCKETS, Buckets, from_names
 from metering.core.instants import parse_instant
 from metering.core.money import format_amount
 from metering.core.plan import Plan
+from metering.core.price_book import PriceBook
+from metering.core.priced import Priced
 from metering.core.rating import (
-    Priced,
     Rate,
     RateCard,
     amount_of,
@@ -22,7 +23,7 @@ from tests.builders import AT, plan, price_book
 
 GPT_4O = Priced("gpt-4o", "global", None, "standard")
 COUNTS = from_names({"input": 488, "cached_read": 512, "output": 100})
-BOOK = committed_prices()
+BOOK = PriceBook(committed_prices())
 
 counts = st.tuples(*[st.integers(0, 10**9)] * len(BUCKETS))
 
