@@ -14,7 +14,7 @@ type Reading = Callable[[Entry, State], str | None]
 
 GROUPS: Final[dict[str, Reading]] = {
     "day": lambda entry, _: to_datetime(entry.time).date().isoformat(),
-    "model": lambda _, state: state.dimensions.model,
+    "model": lambda _, state: state.rate.model,
     "deployment": lambda _, state: state.dimensions.deployment,
     "product": lambda _, state: state.dimensions.product,
     "subscription": lambda _, state: state.dimensions.subject,

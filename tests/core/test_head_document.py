@@ -55,8 +55,8 @@ def test_an_unpriced_line_has_no_amount() -> None:
 
 
 def test_a_head_of_a_newer_schema_is_refused_by_name() -> None:
-    with pytest.raises(LedgerBroken, match="its head has schema 2, not 1"):
-        read_head({**document(), "schema": 2}, LEDGER)
+    with pytest.raises(LedgerBroken, match="its head has schema 3, not 2"):
+        read_head({**document(), "schema": 3}, LEDGER)
 
 
 @pytest.mark.parametrize("part", ["pages", "lines", "holds", "diagnostics"])

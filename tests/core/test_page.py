@@ -123,8 +123,8 @@ def test_a_page_without_one_of_its_parts_cannot_be_read(part: str) -> None:
 
 def test_a_page_of_a_newer_schema_is_refused_by_name() -> None:
     document = json.loads(sealed(entry())[1])
-    document["schema"] = 2
-    with pytest.raises(LedgerBroken, match="schema 2, not 1"):
+    document["schema"] = 3
+    with pytest.raises(LedgerBroken, match="schema 3, not 2"):
         read_page(document, LEDGER)
 
 

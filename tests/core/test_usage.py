@@ -64,7 +64,7 @@ def test_equal_dimensions_are_one_object() -> None:
 
 
 def test_the_table_of_dimensions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metering.core.usage._MAX_INTERNED", 2)
+    monkeypatch.setattr("metering.core.usage_reader._MAX_INTERNED", 2)
     reader = UsageReader()
     digests = [reader.read(body(subject=f"s-{n % 3}"), NOW).digest for n in range(6)]
     assert digests[:3] == digests[3:]
