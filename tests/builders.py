@@ -1,6 +1,7 @@
 """Events, usages and books in the shape that tests need them, with every part replaceable."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from metering.core.buckets import Buckets, from_names
@@ -98,7 +99,43 @@ def usage(
     return Usage(key, digest, evidence, time, arrival, made, end_user, counts)
 
 
-def price_file(*rows: dict[str, Any], version: str = "v1", currency: str = "USD") -> bytes:
+def meter_event(**changes: Any) -> dict[str, Any]:
+    """Return an event of another meter: two vector searches; changes as in `event`."""
+    made = event(
+        id="m-1",
+        type="meter.usage.v1",
+        source="/app/search",
+        data={"meter": "vector-search", "quantity": "2", "unit": "query"},
+    )
+    for name, value in changes.items():
+        part, field = (made["data"], name[6:]) if name.startswith("data__") else (made, name)
+        if value is ...:
+            del part[field]
+        else:
+            part[field] = value
+    return made
+
+
+def meter_price(**changes: Any) -> dict[str, Any]:
+    """Return a price of that meter: 0.004 a query."""
+    made = {
+        "meter": "vector-search",
+        "unit": "query",
+        "provider": "own",
+        "channel": "microsoft",
+        "region": None,
+        "effective_from": "2026-01-01T00:00:00Z",
+        "price": "0.004",
+    }
+    return {**made, **changes}
+
+
+def price_file(
+    *rows: dict[str, Any],
+    version: str = "v1",
+    currency: str = "USD",
+    meters: Sequence[dict[str, Any]] = (),
+) -> bytes:
     """Return a price file of rows; each takes what it does not say from `price_row`."""
     return json.dumps(
         {
@@ -106,6 +143,7 @@ def price_file(*rows: dict[str, Any], version: str = "v1", currency: str = "USD"
             "currency": currency,
             "origin": {"source": "a test", "url": "", "retrieved": "2026-11-20", "via": ""},
             "prices": [price_row(**row) for row in rows],
+            "other_meters": [meter_price(**meter) for meter in meters],
         }
     ).encode()
 

@@ -5,7 +5,14 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from metering.core.buckets import QUANTITY_DECIMALS
 from metering.core.money import parse_fixed
@@ -89,13 +96,19 @@ def _quantity(text: object) -> int:
     return value
 
 
+def _unit(name: str) -> str:
+    if name == "token":
+        raise ValueError("tokens are counted by llm.usage.v1")
+    return name
+
+
 class MeterUsageData(_Inbound):
     """The `data` of `meter.usage.v1`: so much of a meter was used (a vector query, a minute)."""
 
     meter: Name
     quantity: Annotated[int, BeforeValidator(_quantity)]
     """A quoted decimal string with at most six decimals; kept in 10^-6 of `unit`."""
-    unit: Name
+    unit: Annotated[Name, AfterValidator(_unit)]
     product: Label | None = None
     api: Label | None = None
     operation: Label | None = None

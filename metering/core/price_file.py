@@ -2,13 +2,20 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from metering.core.buckets import BUCKETS, INDEX, QUANTITY, TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
 from metering.core.money import PER_MILLION_DECIMALS, parse_fixed
-from metering.core.price_book import NO_DEPLOYMENT, NamedRow, PriceRow
+from metering.core.price_book import NO_DEPLOYMENT, TOKEN, NamedRow, PriceRow
 from metering.core.validation import validated
 
 #: Tokens without a price of their own that the providers bill as another bucket.
@@ -55,9 +62,15 @@ class _FileRow(_Strict):
     meters: dict[str, str] = {}
 
 
+def _unit(name: str) -> str:
+    if name == TOKEN:
+        raise ValueError("prices of tokens are in `prices`")
+    return name
+
+
 class _FileMeter(_Strict):
     meter: _Name
-    unit: _Name
+    unit: Annotated[_Name, AfterValidator(_unit)]
     provider: str
     channel: _Channel
     region: str | None = None

@@ -7,6 +7,7 @@ from metering.core.instants import Instant
 from metering.core.price_book import (
     DEFAULT_DEPLOYMENT_TYPE,
     DEFAULT_SERVICE_TIER,
+    NO_DEPLOYMENT,
     TOKEN,
     Place,
 )
@@ -42,6 +43,8 @@ class Priced(NamedTuple):
     @property
     def place(self) -> Place:
         """Where in the price book its price stands."""
+        if self.unit != TOKEN:
+            return Place(NO_DEPLOYMENT, self.region, provider=self.provider, unit=self.unit)
         type_ = self.deployment_type or DEFAULT_DEPLOYMENT_TYPE
         if type_ == PROVISIONED:
             type_ = self._spills_to
