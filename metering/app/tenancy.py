@@ -106,8 +106,9 @@ class Tenancy:
         The content is kept first and announced after, so that whoever reads the announcement finds
         it. Safe to repeat. ConfigurationError for a name that has other content already.
         """
+        rows = read_price_file(f"prices {version}", content)
         if any(row.version == version for row in self.prices.rows.values()):
-            if self._is_published(version, content):
+            if self.has_published(version, content):
                 return
             raise ConfigurationError(
                 f"prices {version}: a version of this name is in force: it is never edited, publish"
@@ -121,14 +122,17 @@ class Tenancy:
         digest = hashlib.sha256(content).hexdigest()
 
         def decide() -> Record | None:
-            if self._is_published(version, content):
+            if self.has_published(version, content):
                 return None
+            # What cannot be taken over must not be announced: it would stop every process.
+            self.prices.with_version(rows)
             now = self._clock.now()
             return Record("prices", version, digest, now, now)
 
         await self._record(decide)
 
-    def _is_published(self, version: str, content: bytes) -> bool:
+    def has_published(self, version: str, content: bytes) -> bool:
+        """Say whether just this content was published as this version."""
         digest = hashlib.sha256(content).hexdigest()
         return any(
             (record.key, record.value) == (version, digest)

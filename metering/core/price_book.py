@@ -100,7 +100,7 @@ class PriceBook:
         """
         self._versions = (tuple(named_rows), *map(tuple, published))
         self._rows: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
-        self._names: dict[str, str] = {}
+        self._models: dict[str, str] = {}
         self._resolved: dict[str, str | None] = {}
         self.rows: dict[str, PriceRow] = {}
         for number, rows in enumerate(self._versions):
@@ -114,50 +114,53 @@ class PriceBook:
 
     def _take(self, named_rows: Iterable[NamedRow], *, supersede: bool) -> None:
         for name, row in named_rows:
-            rows = self._rows[_key(name, row)]
-            for other in rows:
-                if row.shares_place(other) and (not supersede or row.version == other.version):
-                    raise ConfigurationError(
-                        f"price book: {name} has two prices for {row.id} from the same instant"
-                        f" ({other.version}: {other.model}, {row.version}: {row.model})"
-                    )
-            # The latest start first; of those that start together, the latest published.
-            rows.insert(0, row)
-            rows.sort(key=lambda priced: priced.effective_from, reverse=True)
-            self.rows[row.key] = row
-            self._names.setdefault(name, row.model)
-            self._names.setdefault(name.lower(), row.model)
+            known = self._models.setdefault(name, row.model)
+            if known != row.model:
+                raise ConfigurationError(
+                    f"price book: {name} is a name of {known} and, in {row.version}, of {row.model}"
+                )
+            self._models.setdefault(name.lower(), row.model)
+            if name == row.model:
+                self._place(row, supersede=supersede)
 
-    def resolve(self, name: str) -> str | None:
-        """Return the name under which the book has a model: as it is, in lower case, or undated.
+    def _place(self, row: PriceRow, *, supersede: bool) -> None:
+        rows = self._rows[_key(row.model, row)]
+        for other in rows:
+            if row.shares_place(other) and (not supersede or row.version == other.version):
+                raise ConfigurationError(
+                    f"price book: two prices for {row.id} from the same instant"
+                    f" ({other.version}, {row.version})"
+                )
+        # The latest start first; of those that start together, the latest published.
+        rows.insert(0, row)
+        rows.sort(key=lambda priced: priced.effective_from, reverse=True)
+        self.rows[row.key] = row
 
-        A dated name stands for the undated one only where the book names no dated version of that
-        model: where it names some, one that is not among them may have another price. None: the
-        model is not known.
+    def canonical(self, name: str) -> str | None:
+        """Return the name under which entries of a model are kept; None if it is not known.
+
+        Names are looked up as they are, in lower case, and without a date. A dated name stands for
+        the undated one only where the book names no dated version of that model: where it names
+        some, one that is not among them may have another price.
         """
         if name not in self._resolved:
             self._resolved[name] = self._resolve(name)
         return self._resolved[name]
 
     def _resolve(self, name: str) -> str | None:
-        for known in (name, name.lower()):
-            if known in self._names:
-                return known
+        known = self._models.get(name) or self._models.get(name.lower())
+        if known is not None:
+            return known
         dated = _DATED.fullmatch(name.lower())
-        if dated is None or dated[1] not in self._names:
+        if dated is None or dated[1] not in self._models:
             return None
-        versions = (_DATED.fullmatch(known) for known in self._names)
+        versions = (_DATED.fullmatch(known) for known in self._models)
         named = any(version is not None and version[1] == dated[1] for version in versions)
-        return None if named else dated[1]
+        return None if named else self._models[dated[1]]
 
     def knows(self, name: str) -> bool:
         """Say whether the book has a price for a model or meter of this name."""
-        return self.resolve(name) is not None
-
-    def canonical(self, name: str) -> str | None:
-        """Return the name under which entries of such a model are kept; None if not known."""
-        known = self.resolve(name)
-        return None if known is None else self._names[known]
+        return self.canonical(name) is not None
 
     def find(
         self, name: str, at: Instant, place: Place, *, long_context: bool = False
@@ -170,7 +173,7 @@ class PriceBook:
         a row of the region before one of any region, the latest start before earlier ones. None
         means that the price is not known; it never means that it is zero.
         """
-        known = self.resolve(name)
+        known = self.canonical(name)
         if known is None:
             return None
         rows = self._of_one_provider(self._rows.get(_key(known, place), []), place.provider)

@@ -59,7 +59,8 @@ def test_a_model_without_a_list_price_may_have_one_of_the_plans_own() -> None:
 
 
 def test_one_price_for_every_token_needs_no_price_list() -> None:
-    plan = a_plan(charge_by="total_tokens", total_token_price_per_million="3")
+    price = {"total_token_price_per_million": "3"}
+    plan = a_plan(charge_by="total_tokens", **price)
     assert rated(plan)[1] == "6"
     assert rated(plan, model="gpt-99")[1] == "6"
 

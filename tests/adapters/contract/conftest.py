@@ -21,7 +21,10 @@ ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
 #: Modules whose port is kept in transactional batches.
 TRANSACTIONAL = {"test_ledgers"}
 #: The server by others answers 500, not 404, to a point read of an item that is not there.
-NEEDS_NOT_FOUND = {"test_where_nothing_was_appended_there_is_nothing_to_read"}
+NEEDS_NOT_FOUND = {
+    "test_where_nothing_was_appended_there_is_nothing_to_read",
+    "test_a_version_that_is_not_there_is_nothing",
+}
 
 
 @pytest.fixture(scope="session")
