@@ -13,7 +13,12 @@ UNITS = {"units": 50, "hourly_price": "1.10", "scope": "data_zone"}
 
 def content(**changes: Any) -> dict[str, Any]:
     """Return a global deployment in account contoso, with changes; `...` leaves a field out."""
-    made = {"name": "chat", "account": "contoso", "model": "gpt-4o", "deployment_type": "global"}
+    made: dict[str, Any] = {
+        "name": "chat",
+        "account": "contoso",
+        "model": "gpt-4o",
+        "deployment_type": "global",
+    }
     made.update(changes)
     return {field: value for field, value in made.items() if value is not ...}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from metering.core.deployment import Deployment, Provisioned
+from metering.core.deployment import Deployment, Provisioned, Scope
 from metering.core.deployment_import import (
     FoundDeployment,
     HourlyPrices,
@@ -75,7 +75,7 @@ def test_how_it_is_sold_says_type_and_tier(sku: str, deployment_type: str, tier:
         ("GlobalProvisionedManaged", "global"),
     ],
 )
-def test_provisioned_units_take_the_price_of_their_scope(sku: str, scope: str) -> None:
+def test_provisioned_units_take_the_price_of_their_scope(sku: str, scope: Scope) -> None:
     prices = HourlyPrices({"regional": "2", "data_zone": "1.1", "global": "1"}, "EUR")
     made = read(found(sku=sku, capacity=50), prices)
     price = {"regional": "2", "data_zone": "1.1", "global": "1"}[scope]

@@ -184,6 +184,8 @@ def _merged(held: Resource, change: Resource) -> Resource:
     made = dict(held)
     for name, value in change.items():
         before = made.get(name)
-        both = isinstance(value, dict) and isinstance(before, dict)
-        made[name] = _merged(before, value) if both else value
+        if isinstance(value, dict) and isinstance(before, dict):
+            made[name] = _merged(before, value)
+        else:
+            made[name] = value
     return made
