@@ -163,3 +163,19 @@ async def test_a_list_is_compared_with_what_is_recorded(system: System) -> None:
         ("contoso/chat", False),
         ("chat", True),
     ]
+
+
+async def test_what_is_compared_is_what_holds_when_it_would_take_effect(system: System) -> None:
+    made = use_cases(system)
+    await system.tenancy.define_deployment(chat(), None)
+    await system.tenancy.define_deployment(chat("regional"), NOW + DAY)
+    for effective, is_news in ((None, True), (NOW + DAY, False)):
+        (proposal,) = await made.compare([chat("regional")], effective)
+        assert proposal.is_news is is_news
+
+
+async def test_a_date_that_is_refused_for_one_records_none(system: System) -> None:
+    await system.tenancy.define_deployment(chat(), None)
+    with pytest.raises(ConfigurationError, match="history is never edited"):
+        await use_cases(system).compare([chat(account=None), chat("regional")], NOW)
+    assert await recorded(system) == [("contoso/chat", BEGINNING)]
