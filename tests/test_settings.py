@@ -71,3 +71,9 @@ def test_a_key_or_plain_http_never_goes_to_another_machine() -> None:
         read_settings({"METERING_STORE": "cosmos://contoso/metering", "METERING_COSMOS_KEY": "k"})
     with pytest.raises(ConfigurationError, match="no emulator on this machine"):
         read_settings({"METERING_STORE": "cosmos://example.com:8081/m", "METERING_COSMOS_KEY": "k"})
+
+
+def test_azure_resource_manager_is_that_of_the_public_cloud_unless_told_otherwise() -> None:
+    assert read_settings({}).arm_endpoint == "https://management.azure.com"
+    other = "https://management.usgovcloudapi.net"
+    assert read_settings({"METERING_ARM_ENDPOINT": other}).arm_endpoint == other

@@ -65,13 +65,13 @@ class Arm:
         return {"enforce_https": False} if self.is_emulator else {}
 
     @asynccontextmanager
-    async def asked(self, place: str, *, longest_s: float = LONGEST_S) -> AsyncIterator[None]:
+    async def asked(self, place: str) -> AsyncIterator[None]:
         """Bound the body in time, and turn what an SDK raises there into our errors.
 
         `place` says what was asked for, e.g. `subscription 00000000-…`.
         """
         try:
-            async with asyncio.timeout(longest_s):
+            async with asyncio.timeout(LONGEST_S):
                 yield
         except (AzureError, DeserializationError, OSError, TimeoutError) as error:
             raise _translated(error, f"Azure {place}") from error

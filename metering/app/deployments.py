@@ -48,12 +48,12 @@ class Deployments:
     async def compare(
         self, deployments: Sequence[Deployment], effective: Instant | None
     ) -> list[Proposal]:
-        """Return which of these would change what is recorded; it records nothing."""
+        """Return which of these would change what is recorded; it records nothing.
+
+        ConfigurationError for a change that begins too early.
+        """
         await self._tenancy.refresh()
-        return [
-            Proposal(one.key, one, is_news=one != self._known(one.name, one.account, effective))
-            for one in deployments
-        ]
+        return [self._proposal(one, effective) for one in deployments]
 
     async def propose(
         self, source: DeploymentSource, prices: HourlyPrices, effective: Instant | None
@@ -63,14 +63,20 @@ class Deployments:
         await self._tenancy.refresh()
         proposals = []
         for one in found:
-            known = self._known(one.name, one.account, effective)
-            read = read_found(one, prices, known)
+            read = read_found(one, prices, self._known(one.name, one.account, effective))
             proposals.append(
                 Proposal(one.key, None, is_news=False, reason=read.reason)
                 if isinstance(read, LeftOut)
-                else Proposal(one.key, read, is_news=read != known)
+                else self._proposal(read, effective)
             )
         return proposals
+
+    def _proposal(self, deployment: Deployment, effective: Instant | None) -> Proposal:
+        known = self._known(deployment.name, deployment.account, effective)
+        if deployment != known and effective is not None:
+            # A date that is refused is refused before anything is recorded.
+            self._tenancy.directory.define_deployment(deployment, self._clock.now(), effective)
+        return Proposal(deployment.key, deployment, is_news=deployment != known)
 
     def _known(
         self, name: str, account: str | None, effective: Instant | None

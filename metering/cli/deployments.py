@@ -1,17 +1,17 @@
 """`metering deployments`: what the gateway cannot know of where requests are served."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments import Proposal
+from metering.cli.deployment_tables import print_deployments, print_proposals, print_unknown
 from metering.cli.options import Tier, instant, period_for, with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stdout
+from metering.cli.output import AsJson, stdout
 from metering.core.deployment import (
-    Deployment,
     DeploymentType,
     Scope,
     read_deployment,
@@ -60,16 +60,12 @@ def list_deployments(
     Example:  metering deployments list --unknown --period 2026-11
     """
     if unknown:
-        _print_unknown(with_app(lambda app: _unknown(app, tenant, period)), as_json=as_json)
+        print_unknown(with_app(lambda app: _unknown(app, tenant, period)), as_json=as_json)
         return
     if tenant is not None or period is not None:
         raise typer.BadParameter("--tenant and --period go with --unknown")
     found = with_app(lambda app: app.deployments.in_force())
-    if as_json:
-        print_json([deployment.model_dump() for deployment in found])
-        return
-    columns = ["deployment", "model", "type", "region", "tier", "units", "price an hour"]
-    print_table("Deployments", columns, [_row(deployment) for deployment in found], left=5)
+    print_deployments(found, as_json=as_json)
 
 
 async def _unknown(
@@ -78,45 +74,6 @@ async def _unknown(
     tenants = await app.read.tenants() if tenant is None else [tenant]
     ledgers = [LedgerId(name, (await period_for(app, name, period)).start) for name in tenants]
     return await app.deployments.unknown(ledgers)
-
-
-def _print_unknown(found: list[UnknownDeployment], *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                {
-                    "deployment": row.name,
-                    "backend": row.backend,
-                    "requests": row.requests,
-                    "models": list(row.models),
-                }
-                for row in found
-            ]
-        )
-        return
-    print_table(
-        "Deployments without a record",
-        ["deployment", "backend", "models", "requests"],
-        [
-            [row.name, row.backend or "-", " ".join(row.models), count(row.requests)]
-            for row in found
-        ],
-        left=3,
-    )
-
-
-def _row(deployment: Deployment) -> list[str]:
-    units = deployment.provisioned
-    model = " ".join(part for part in (deployment.model, deployment.model_version) if part)
-    return [
-        deployment.key,
-        model,
-        deployment.deployment_type + (f" ({units.scope})" if units else ""),
-        deployment.region or "-",
-        deployment.service_tier or "-",
-        count(units.units) if units else "-",
-        f"{units.hourly_price} {units.currency}" if units else "-",
-    ]
 
 
 @deployments.command("set")
@@ -137,17 +94,22 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     scope: Annotated[
         Scope | None, typer.Option(help="What spillover from provisioned units is sold as.")
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
+    ] = None,
     effective: From = None,
 ) -> None:
     """Say what deployment NAME is, from now on; a new one from the beginning.
 
-    It answers for events that leave these things out; what an event says itself comes first. For
-    weights of tokens in provisioned units write a file: see import.
+    It answers for events that leave these things out; what an event says itself comes first.
+    What is given replaces all that was recorded of it.
 
     Example:  metering deployments set gpt-4o --model gpt-4o --type data_zone --region eastus2
     """
     start = instant(effective, "--from")
-    bought = {"units": units, "hourly_price": hourly_price, "scope": scope}
+    weights = dict(text.partition("=")[::2] for text in weight) if weight else None
+    bought = {"units": units, "hourly_price": hourly_price, "scope": scope, "weights": weights}
     given = {field: value for field, value in bought.items() if value is not None}
     content = {
         "name": name,
@@ -191,8 +153,8 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
     """Record the deployments in FILE, or those that Azure lists. Doing it again changes nothing.
 
     Azure says neither what a provisioned unit costs nor how tokens weigh: the price comes from
-    --hourly-price, weights from FILE, and both stay when Azure is asked again. What cannot be
-    recorded is listed with the reason.
+    --hourly-price, weights from FILE or set, and both stay when Azure is asked again. What cannot
+    be recorded is listed with the reason.
 
     Example:  metering deployments import --subscription-id $SUBSCRIPTION --dry-run
     """
@@ -215,37 +177,4 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
             await app.deployments.record(proposals, start)
         return proposals
 
-    _print_proposals(with_app(work), dry_run=dry_run, as_json=as_json)
-
-
-def _print_proposals(proposals: list[Proposal], *, dry_run: bool, as_json: bool) -> None:
-    done = "would be recorded" if dry_run else "recorded"
-
-    def result(proposal: Proposal) -> str:
-        if proposal.deployment is None:
-            return f"left out: {proposal.reason}"
-        return done if proposal.is_news else "holds already"
-
-    if as_json:
-        print_json([_proposal_json(proposal, result(proposal)) for proposal in proposals])
-        return
-    rows = [
-        [*(_row(proposal.deployment) if proposal.deployment else _blank(proposal.key))]
-        + [result(proposal)]
-        for proposal in proposals
-    ]
-    columns = ["deployment", "model", "type", "region", "tier", "units", "price an hour", "result"]
-    print_table("Deployments", columns, rows, left=len(columns))
-
-
-def _blank(key: str) -> list[str]:
-    return [key, *["-"] * 6]
-
-
-def _proposal_json(proposal: Proposal, result: str) -> dict[str, Any]:
-    deployment = proposal.deployment
-    return {
-        "key": proposal.key,
-        "deployment": deployment.model_dump() if deployment is not None else None,
-        "result": result,
-    }
+    print_proposals(with_app(work), dry_run=dry_run, as_json=as_json)

@@ -6,16 +6,18 @@ from metering.core.errors import ConfigurationError
 from metering.core.tenants_file import read_tenants_file
 
 
-def test_tenants_plans_and_subscriptions_are_read() -> None:
+def test_tenants_plans_subscriptions_and_deployments_are_read() -> None:
     file = read_tenants_file(
         "t.yaml",
         {
             "plans": [{"id": "plus", "markup": "0.15"}],
             "tenants": [{"id": "acme", "plan": "plus", "subscriptions": ["sub-1"]}, {"id": "b"}],
+            "deployments": [{"name": "chat", "model": "gpt-4o", "deployment_type": "global"}],
         },
     )
     assert [tenant.id for tenant in file.tenants] == ["acme", "b"]
     assert file.tenants[1].plan == "default"
+    assert [deployment.key for deployment in file.deployments] == ["chat"]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,11 @@ def test_tenants_plans_and_subscriptions_are_read() -> None:
                 ]
             },
             "subscription 's' is claimed by a and b",
+        ),
+        ({"deployments": [{"name": "chat"}]}, "t.yaml: deployments.0.model: Field required"),
+        (
+            {"deployments": [{"name": "c", "model": "m", "deployment_type": "global"}] * 2},
+            "t.yaml: deployment 'c' is there twice",
         ),
     ],
 )
