@@ -167,6 +167,10 @@ zones = st.sampled_from(sorted(ZONES))
 times = st.integers(0, 24 * 60 - 1)
 
 
+def clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
 @st.composite
 def patterns(draw: st.DrawFn) -> tuple[OffPeak, dict[str, Any]]:
     """Draw one window or two that do not meet, on some days."""
@@ -174,8 +178,8 @@ def patterns(draw: st.DrawFn) -> tuple[OffPeak, dict[str, Any]]:
     days = draw(st.lists(st.sampled_from(DAYS), min_size=1, unique=True))
     pairs = draw(st.sampled_from([[(0, 1)], [(3, 0)], [(0, 1), (2, 3)]]))
     windows = [
-        window(*(f"{cuts[i] // 60:02}:{cuts[i] % 60:02}" for i in pair), factor, days=days)
-        for pair, factor in zip(pairs, ("0.5", "0.7"), strict=False)
+        window(clock(cuts[first]), clock(cuts[last]), factor, days=days)
+        for (first, last), factor in zip(pairs, ("0.5", "0.7"), strict=False)
     ]
     zone = draw(zones)
     return off_peak(*windows, zone=zone), {"zone": zone, "windows": windows, "days": days}

@@ -19,6 +19,8 @@ OVERRIDES = [
 NIGHT = {"from": "22:00", "to": "06:00", "multiplier": "0.5"}
 ALL = [{"model": "gpt-4o"}]
 OPEN = {"up_to": None, "price_per_million": "8"}
+BY_TOTAL = {"charge_by": "total_tokens", "total_token_price_per_million": "3"}
+FIXED = {"price_per_million": "0.2"}
 FULL: dict[str, Any] = {
     "id": "full",
     "currency": "USD",
@@ -228,12 +230,7 @@ def test_a_price_of_the_plan_holds_where_the_list_has_none() -> None:
 
 
 def test_by_total_tokens_every_bucket_costs_the_same_and_a_model_may_differ() -> None:
-    made = read(
-        charge_by="total_tokens",
-        total_token_price_per_million="3",
-        markup="0.5",
-        overrides=[{"model": "gpt-4o-mini", "price_per_million": "0.2"}],
-    )
+    made = read(**BY_TOTAL, markup="0.5", overrides=[{"model": "gpt-4o-mini", **FIXED}])
     for bucket in ("input", "cached_read", "output"):
         assert made.unit_price("gpt-4o", bucket, None) == 3_000_000_000_000
         assert made.unit_price("gpt-4o-mini", bucket, 1) == 200_000_000_000
