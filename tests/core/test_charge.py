@@ -153,6 +153,14 @@ def test_an_allowance_of_money_covers_what_tiers_charge_and_no_fee() -> None:
     assert format_amount(found.total) == "11"
 
 
+def test_an_allowance_of_money_covers_no_token_that_is_free_already() -> None:
+    allowances = [{"amount": "0.0004"}, {"tokens": 900}]
+    # 100 output tokens beyond the 900 are 0.001, less 0.0004.
+    assert total({GPT: a_line(output=1000)}, allowance=allowances) == "0.0006"
+    found = charge({GPT: a_line(output=1000)}, plan(allowance=[{"amount": "1"}, {"tokens": 900}]))
+    assert [line[4] for line in lines(found)] == ["0.01", "-0.009", "-0.001"]
+
+
 STEPS = [step(1000, "10"), step(3000, "8"), step(None, "5")]
 
 

@@ -198,6 +198,18 @@ def test_a_plan_with_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> 
     assert known.define_plan(FEE, NOW, month_of(MID_DECEMBER).end).value
 
 
+def test_a_plan_that_will_have_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> None:
+    january = month_of(MID_DECEMBER).end
+    known = directory(
+        subject("sub-1", "acme"),
+        plan_record(PLUS),
+        plan_record(FEE, january),
+        Record("tenant_plan", "acme", "default", january + DAY, NOW),
+    )
+    with pytest.raises(ConfigurationError, match="then: the base_fee changes from 10 to 0"):
+        known.assign_plan("acme", "plus", NOW, MONTH)
+
+
 def test_a_ledger_is_charged_under_the_plan_in_force_at_its_start() -> None:
     made = directory(
         plan_record(PLUS),
