@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from metering.core.buckets import Buckets, from_names
+from metering.core.buckets import BUCKETS, Buckets, from_names
 from metering.core.commit import Rating
 from metering.core.evidence import Evidence
+from metering.core.head import Line
 from metering.core.instants import Instant, parse_instant
-from metering.core.money import Amount
-from metering.core.plan import Plan
+from metering.core.money import Amount, parse_fixed
+from metering.core.plan import ONE, Plan
 from metering.core.price_book import NamedRow, PriceBook
 from metering.core.price_file import read_price_file
 from metering.core.priced import Priced
@@ -180,6 +181,19 @@ def price_rows(*rows: dict[str, Any]) -> list[NamedRow]:
 def plan(markup: str = "0", **changes: Any) -> Plan:
     """Return a plan in USD."""
     return Plan(id="test", markup=markup, **changes)
+
+
+def a_rate(model: str | None = "gpt-4o", *, version: str | None = "v1", **prices: str) -> Rate:
+    """Return a rate; `input="2.5"` is 2.50 per million tokens of that bucket."""
+    units = tuple(
+        parse_fixed(prices[bucket], 6) * 10**6 if bucket in prices else None for bucket in BUCKETS
+    )
+    return Rate(model, version, version and f"{model}/global", ONE, units)
+
+
+def a_line(requests: int = 1, *, flags: tuple[int, int, int] = (0, 0, 0), **counts: int) -> Line:
+    """Return a line; `flags` count its requests not billable, unpriced and missing."""
+    return Line(requests, *flags, from_names(counts))
 
 
 def rating(book: PriceBook | None = None, markup: str = "0") -> Rating:

@@ -128,7 +128,7 @@ def show_plan(
     """
     moment = instant(at, "--at")
     found = with_app(lambda app: plan_at(app, plan, app.clock.now() if moment is None else moment))
-    content = found.model_dump(mode="json", exclude_none=True)
+    content = found.model_dump(mode="json")
     if as_json:
         print_json(content)
     else:
@@ -142,7 +142,7 @@ def _places(place: str, value: object) -> Iterator[tuple[str, str]]:
         for name, part in parts:
             yield from _places(f"{place}.{name}" if place else str(name), part)
     else:
-        yield place, str(value)
+        yield place, "null" if value is None else str(value)
 
 
 @plans.command("set")

@@ -183,13 +183,9 @@ def _offset(zone: ZoneInfo, instant: Instant) -> int:
 def _reach(zone: ZoneInfo, instant: Instant, limit: Instant) -> Instant:
     """Return the instant nearest to `limit` up to which the offset is that of `instant`."""
     offset = _offset(zone, instant)
-    step = _STEP if limit > instant else -_STEP
-    hours = abs(limit - instant) // _STEP
-    ahead = [*(instant + step * hour for hour in range(1, hours + 1)), limit]
-    other = next((later for later in ahead if _offset(zone, later) != offset), None)
-    if other is None:
-        return limit
-    same = other - step if other != limit else instant + step * hours
+    looks = [*range(instant, limit, _STEP if limit > instant else -_STEP), limit]
+    changes = (pair for pair in pairwise(looks) if _offset(zone, pair[1]) != offset)
+    same, other = next(changes, (limit, limit))
     while abs(other - same) > 1:
         middle = (same + other) // 2
         if _offset(zone, middle) == offset:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from metering.app.ingest import Message
+from metering.core.money import format_amount
 from metering.core.periods import LedgerId, month_of, parse_month
+from metering.core.plan import Plan
 from tests.builders import AT, body
 
 type System = Any
@@ -19,6 +21,25 @@ async def test_a_tenant_without_usage_has_a_balance_of_zero(system: System) -> N
     assert (balance.amount, balance.total.requests, balance.currency) == (0, 0, "USD")
     assert await system.read.knows("acme")
     assert not await system.read.knows("globex")
+
+
+async def test_a_balance_is_charged_under_the_plan_at_the_start_of_its_period(
+    system: System,
+) -> None:
+    await system.tenancy.define_plan(Plan(id="fee", base_fee="10"), None)
+    await system.tenancy.assign_plan("acme", "fee", None)
+    await system.tenancy.map_subject("sub-1", "acme", None)
+    dearer = Plan(id="fee", base_fee="20")
+    await system.tenancy.define_plan(dearer, parse_month("2026-12").start)
+    await ingest(system, body())
+    balance = await system.read.balance("acme", month_of(AT))
+    # 0.0035 of usage and the base fee of November.
+    assert (format_amount(balance.amount), format_amount(balance.charge.total)) == (
+        "0.0035",
+        "10.0035",
+    )
+    december = await system.read.balance("acme", parse_month("2026-12"))
+    assert format_amount(december.charge.total) == "20"
 
 
 async def test_the_period_shown_is_the_last_with_usage_or_the_present_one(system: System) -> None:

@@ -5,6 +5,7 @@ import pytest
 from metering.core.directory import BEGINNING, Directory, Record
 from metering.core.errors import ConfigurationError
 from metering.core.instants import DAY, MINUTE, parse_instant
+from metering.core.periods import LedgerId, month_of
 from metering.core.plan import DEFAULT_PLAN, Plan, read_plan
 from tests.builders import NOW
 
@@ -104,6 +105,119 @@ def test_a_currency_changes_only_at_the_start_of_a_period() -> None:
     assert known.assign_plan("acme", "euro", NOW, MONTH).effective == MONTH
     with pytest.raises(ConfigurationError, match="plan 'euro': the currency changes"):
         known.define_plan(Plan(id="euro"), NOW, LATER)
+
+
+MID_DECEMBER = MONTH + 14 * DAY
+FEE = Plan(id="plus", markup="0.15", base_fee="10")
+
+
+@pytest.mark.parametrize(
+    ("terms", "complaint"),
+    [
+        ({"base_fee": "10"}, "the base_fee changes from 0 to 10"),
+        ({"minimum": "10"}, "the minimum changes from 0 to 10"),
+        ({"request_fee": "0.1"}, "the request_fee changes from 0 to 0.1"),
+        ({"allowance": [{"tokens": 1}]}, "the allowance would be another"),
+        ({"packages": [{"meters": [{"model": "m"}], "size": 1, "price": "1"}]}, "the packages"),
+        (
+            {
+                "tiers": [
+                    {
+                        "mode": "volume",
+                        "meters": [{"model": "m"}],
+                        "steps": [{"up_to": None, "price_per_million": "1"}],
+                    }
+                ]
+            },
+            "the tiers would be another",
+        ),
+    ],
+)
+def test_what_holds_for_a_period_changes_only_at_the_start_of_one(
+    terms: dict[str, object], complaint: str
+) -> None:
+    new = read_plan("p.yaml", {"id": "plus", "markup": "0.15", **terms})
+    other = new.model_copy(update={"id": "other"})
+    known = directory(subject("sub-1", "acme"), plan_record(PLUS), plan_record(other))
+    when = "only at the start of a period, not at 2026-11-21.*; the next is 2026-12-01T00:00:00Z"
+    with pytest.raises(ConfigurationError, match=f"plan 'plus': {complaint}.*{when}"):
+        known.define_plan(new, NOW, LATER)
+    with pytest.raises(ConfigurationError, match=f"tenant 'acme': {complaint}.*{when}"):
+        known.assign_plan("acme", "other", NOW, LATER)
+    assert known.define_plan(new, NOW, MONTH).effective == MONTH
+    assert known.assign_plan("acme", "other", NOW, MONTH).effective == MONTH
+
+
+def test_what_prices_a_request_by_itself_changes_at_any_later_instant() -> None:
+    new = read_plan(
+        "p.yaml",
+        {
+            "id": "plus",
+            "markup": "0.2",
+            "unpriced": "block",
+            "allowed_models": ["gpt-4o"],
+            "overrides": [{"model": "gpt-4o", "markup": "0"}],
+            "off_peak": {
+                "time_zone": "UTC",
+                "windows": [{"from": "22:00", "to": "06:00", "multiplier": "0.5"}],
+            },
+        },
+    )
+    assert directory(plan_record(PLUS)).define_plan(new, NOW, LATER).effective == LATER
+
+
+def test_a_first_version_with_period_terms_reaches_back() -> None:
+    assert directory().define_plan(FEE, NOW, BEGINNING).effective == BEGINNING
+    known = directory(plan_record(FEE))
+    assert known.assign_plan("new", "plus", NOW, BEGINNING).effective == BEGINNING
+
+
+def test_a_change_that_would_make_a_later_one_uneven_is_refused() -> None:
+    dearer = PLUS.model_copy(update={"markup": "0.2"})
+    known = directory(plan_record(PLUS), plan_record(dearer, MID_DECEMBER))
+    complaint = "plan 'plus', then: the base_fee changes from 10 to 0.*next is 2027-01-01"
+    with pytest.raises(ConfigurationError, match=complaint):
+        known.define_plan(FEE, NOW, MONTH)
+    later = directory(plan_record(PLUS), plan_record(FEE, MONTH))
+    assert later.define_plan(dearer, NOW, LATER).effective == LATER
+
+
+def test_a_plan_with_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> None:
+    known = directory(
+        subject("sub-1", "acme"),
+        plan_record(PLUS),
+        plan_record(FEE.model_copy(update={"id": "fee"})),
+        Record("tenant_plan", "acme", "plus", NOW, NOW),
+        Record("tenant_plan", "acme", "default", MID_DECEMBER, NOW),
+    )
+    complaint = "tenant 'acme', then: the base_fee changes from 10 to 0.*not at 2026-12-15"
+    with pytest.raises(ConfigurationError, match=complaint):
+        known.assign_plan("acme", "fee", NOW, MONTH)
+    with pytest.raises(ConfigurationError, match=complaint):
+        known.define_plan(FEE, NOW, MONTH)
+    assert known.define_plan(FEE, NOW, month_of(MID_DECEMBER).end).value
+
+
+def test_a_plan_that_will_have_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> None:
+    january = month_of(MID_DECEMBER).end
+    known = directory(
+        subject("sub-1", "acme"),
+        plan_record(PLUS),
+        plan_record(FEE, january),
+        Record("tenant_plan", "acme", "default", january + DAY, NOW),
+    )
+    with pytest.raises(ConfigurationError, match="then: the base_fee changes from 10 to 0"):
+        known.assign_plan("acme", "plus", NOW, MONTH)
+
+
+def test_a_ledger_is_charged_under_the_plan_in_force_at_its_start() -> None:
+    made = directory(
+        plan_record(PLUS),
+        plan_record(FEE, MONTH),
+        Record("tenant_plan", "acme", "plus", NOW, NOW),
+    )
+    months = [month_of(NOW).start, MONTH]
+    assert [made.plan_for(LedgerId("acme", start)) for start in months] == [DEFAULT_PLAN, FEE]
 
 
 @pytest.mark.parametrize("name", ["", "a|b", "a b", "x" * 65, "ä"])
