@@ -8,12 +8,14 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
+from metering.adapters.sqlite.effects import SqliteEffects
 from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.registry import SqliteRegistry
-from metering.adapters.telemetry import LogAlerts
+from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
+from metering.app.deliver_effects import DeliverEffects
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
@@ -22,7 +24,14 @@ from metering.app.verify import Verify
 from metering.config import CosmosStore, Settings, SqliteStore, read_settings
 from metering.core.price_book import PriceBook
 from metering.core.tenants_file import TenantsFile, read_tenants_file
-from metering.ports import Clock, DeadLetterStore, LedgerStore, PendingStore, RegistryStore
+from metering.ports import (
+    Clock,
+    DeadLetterStore,
+    EffectStore,
+    LedgerStore,
+    PendingStore,
+    RegistryStore,
+)
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
 #: on one machine and costs request units on Cosmos DB.
@@ -39,6 +48,7 @@ class Stores(NamedTuple):
     registry: RegistryStore
     dead_letters: DeadLetterStore
     pending: PendingStore
+    effects: EffectStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -60,6 +70,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteRegistry(database),
         SqliteDeadLetters(database),
         SqlitePending(database),
+        SqliteEffects(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -71,6 +82,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
     from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
+    from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
     from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
     from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
     from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
@@ -82,6 +94,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosRegistry(account),
         CosmosDeadLetters(account),
         CosmosPending(account),
+        CosmosEffects(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -161,6 +174,16 @@ class App:
             pending=self.stores.pending,
             tenancy=self.tenancy,
             committer=self._committer,
+            clock=self.clock,
+            alerts=LogAlerts(),
+        )
+
+    @cached_property
+    def deliver_effects(self) -> DeliverEffects:
+        """Tell the outside what commits asked for."""
+        return DeliverEffects(
+            effects=self.stores.effects,
+            notifier=LogNotifier(),
             clock=self.clock,
             alerts=LogAlerts(),
         )

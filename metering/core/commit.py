@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from metering.core.effect import MAX_EFFECT_BYTES, Effect, effects_of
 from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.errors import MeteringError
 from metering.core.evidence import Evidence
@@ -60,6 +61,8 @@ class Commit:
     pages: tuple[Page, ...]
     contents: tuple[bytes, ...]
     """The pages as bytes to store, in the same order."""
+    effects: tuple[Effect, ...]
+    """What should happen outside because of this: written with the pages or not at all."""
     accepted: int
     """Events that changed what is known: new ones, and better counts for known ones."""
     duplicates: int
@@ -110,10 +113,14 @@ def plan_commit(
         seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
     )
     elsewhere = sum(map(len, batch.elsewhere.values()))
+    following = replace(fold(head, pages), diagnostics=diagnostics)
+    effects = effects_of(head, following)
+    _check_size(contents, effects)
     return Commit(
-        replace(fold(head, pages), diagnostics=diagnostics),
+        following,
         tuple(pages),
         tuple(contents),
+        effects,
         len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
         batch.duplicates,
         tuple(batch.conflicts),
@@ -218,6 +225,12 @@ def _pages(
             pages.append(page)
             contents.append(content)
             previous = page.hash
-    if len(pages) + 1 > MAX_OPERATIONS or sum(map(len, contents)) > MAX_COMMIT_BYTES:
-        raise CommitTooLargeError(f"{len(pages)} pages, {sum(map(len, contents))} bytes")
     return pages, contents
+
+
+def _check_size(contents: Sequence[bytes], effects: Sequence[Effect]) -> None:
+    """Raise CommitTooLargeError where pages, head and effects exceed one batch."""
+    size = sum(map(len, contents)) + MAX_EFFECT_BYTES * len(effects)
+    if len(contents) + 1 + len(effects) > MAX_OPERATIONS or size > MAX_COMMIT_BYTES:
+        parts = f"{len(contents)} pages, {len(effects)} effects"
+        raise CommitTooLargeError(f"{parts}, {size} bytes")
