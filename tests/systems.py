@@ -96,11 +96,26 @@ class MovableClock(FixedClock):
         self._instant = instant
 
 
+class TickingClock(MovableClock):
+    """A clock that never says the same twice: what each commit wrote can be told apart."""
+
+    def now(self) -> Instant:
+        self._instant += 1
+        return self._instant
+
+
 class System:
     """One process: its own caches over a store that it may share."""
 
-    def __init__(self, stores: Stores, *, automatic: bool = True, checked_pages: int = 4) -> None:
-        self.clock = MovableClock(NOW)
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        automatic: bool = True,
+        checked_pages: int = 4,
+        clock: MovableClock | None = None,
+    ) -> None:
+        self.clock = clock or MovableClock(NOW)
         self.store = FaultyLedgers(stores.ledgers)
         self.dead_letters = stores.dead_letters
         self.pending = stores.pending
