@@ -8,13 +8,15 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
+from metering.adapters.sqlite.effects import SqliteEffects
 from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
-from metering.adapters.telemetry import LogAlerts
+from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
+from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
@@ -30,6 +32,7 @@ from metering.ports import (
     Clock,
     DeadLetterStore,
     DeploymentSource,
+    EffectStore,
     LedgerStore,
     PendingStore,
     PriceStore,
@@ -52,6 +55,7 @@ class Stores(NamedTuple):
     prices: PriceStore
     dead_letters: DeadLetterStore
     pending: PendingStore
+    effects: EffectStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -74,6 +78,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqlitePrices(database),
         SqliteDeadLetters(database),
         SqlitePending(database),
+        SqliteEffects(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -85,6 +90,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
     from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
+    from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
     from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
     from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
     from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
@@ -98,6 +104,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosPrices(account),
         CosmosDeadLetters(account),
         CosmosPending(account),
+        CosmosEffects(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -203,6 +210,16 @@ class App:
     def what_if(self) -> AskWhatIf:
         """Price usage under other terms, without writing anything."""
         return AskWhatIf(self.ledgers, self.tenancy, self.clock)
+
+    @cached_property
+    def deliver_effects(self) -> DeliverEffects:
+        """Tell the outside what commits asked for."""
+        return DeliverEffects(
+            effects=self.stores.effects,
+            notifier=LogNotifier(),
+            clock=self.clock,
+            alerts=LogAlerts(),
+        )
 
     @cached_property
     def read(self) -> Read:

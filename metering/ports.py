@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from metering.core.commit import Commit
 from metering.core.deployment_import import FoundDeployment
 from metering.core.directory import Record
+from metering.core.effect import Effect
 from metering.core.head import Head
 from metering.core.instants import Instant
 from metering.core.page import Page
@@ -39,6 +40,8 @@ class StoredHead(NamedTuple):
 class LedgerStore(Protocol):
     """Ledgers: immutable pages and one replaceable head each, committed together.
 
+    The effects of a commit are in the same transaction; EffectStore has them from then on.
+
     Every method raises RetryableError when the store is busy, locked or out of reach, and
     LedgerBroken for a document that does not match its hash or was written by a newer schema.
     """
@@ -56,7 +59,7 @@ class LedgerStore(Protocol):
         ...
 
     async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Write the pages and the head in one transaction; return the head's new tag.
+        """Write pages, head and effects in one transaction; return the head's new tag.
 
         `etag` is that of the head the commit was planned on, None for a new ledger. HeadMovedError:
         somebody else was first and nothing was written. Any other RetryableError leaves open
@@ -172,5 +175,64 @@ class DeploymentSource(Protocol):
         Reads only, so it is safe to repeat. RetryableError when the cloud is busy or out of reach,
         ConfigurationError when signing in fails, a permission lacks or what was asked for is not
         there.
+        """
+        ...
+
+
+class StoredEffect(NamedTuple):
+    """An effect that has not been delivered, with how its delivery went so far."""
+
+    effect: Effect
+    due: Instant | None
+    """When it is to be tried; None once it is parked."""
+    attempts: int = 0
+    """Times that its delivery failed."""
+    failure: str = ""
+    """Why it failed last."""
+
+
+class EffectStore(Protocol):
+    """The outbox: effects that commits left, until they are delivered.
+
+    An effect is due from its commit on. The first `settle` decides for ever: whatever another
+    process asks for afterwards changes nothing, and an effect that is not there is no error. So
+    every method is safe to repeat; a failure that is noted twice counts as two attempts. Every
+    method raises RetryableError when the store is busy, locked or out of reach; what it was asked
+    to do may have been done.
+    """
+
+    async def due(self, now: Instant, limit: int) -> list[StoredEffect]:
+        """Return those neither delivered nor parked that are due by `now`, oldest due first.
+
+        At most `limit`. The answer may lag behind recent commits and behind other processes: an
+        effect in it may have been settled by somebody else meanwhile.
+        """
+        ...
+
+    async def settle(self, effect: Effect, at: Instant) -> None:
+        """Note that it was delivered: never due again, parked or not."""
+        ...
+
+    async def postpone(self, effect: Effect, due: Instant, reason: str) -> None:
+        """Note a failed attempt and its reason; it is due at `due` (again, if it was parked)."""
+        ...
+
+    async def park(self, effect: Effect, reason: str) -> None:
+        """Note a last failed attempt and its reason: no longer due, kept for a person to see."""
+        ...
+
+    async def parked(self, limit: int) -> list[StoredEffect]:
+        """Return those that were given up, oldest commit first, at most `limit`."""
+        ...
+
+
+class Notifier(Protocol):
+    """Whoever is told of effects."""
+
+    async def notify(self, effect: Effect) -> None:
+        """Tell it; return once the receiver has it. May be asked again with the same effect.
+
+        A receiver goes by the effect's key. RetryableError for whatever stopped it, refusals
+        included: it is tried again later, and given up in the end.
         """
         ...

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from metering.adapters.clock import FixedClock
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
+from metering.app.deliver_effects import DeliverEffects
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
@@ -15,6 +16,7 @@ from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.bootstrap import Stores
 from metering.core.commit import Commit
+from metering.core.effect import Effect
 from metering.core.instants import Instant
 from metering.core.page import Page
 from metering.core.periods import LedgerId
@@ -74,6 +76,19 @@ class RecordedAlerts:
         self.messages.append(message)
 
 
+class RecordedNotifier:
+    """A receiver that takes everything, unless a test lets it fail."""
+
+    def __init__(self) -> None:
+        self.effects: list[Effect] = []
+        self.faults: list[BaseException] = []
+
+    async def notify(self, effect: Effect) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.effects.append(effect)
+
+
 class MovableClock(FixedClock):
     """A clock that a test sets."""
 
@@ -81,11 +96,26 @@ class MovableClock(FixedClock):
         self._instant = instant
 
 
+class TickingClock(MovableClock):
+    """A clock that never says the same twice: what each commit wrote can be told apart."""
+
+    def now(self) -> Instant:
+        self._instant += 1
+        return self._instant
+
+
 class System:
     """One process: its own caches over a store that it may share."""
 
-    def __init__(self, stores: Stores, *, automatic: bool = True, checked_pages: int = 4) -> None:
-        self.clock = MovableClock(NOW)
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        automatic: bool = True,
+        checked_pages: int = 4,
+        clock: MovableClock | None = None,
+    ) -> None:
+        self.clock = clock or MovableClock(NOW)
         self.store = FaultyLedgers(stores.ledgers)
         self.dead_letters = stores.dead_letters
         self.pending = stores.pending
@@ -98,6 +128,7 @@ class System:
             committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
             automatic=automatic,
         )
+        self.effects = stores.effects
         self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
         self.alerts = RecordedAlerts()
         self.ingest = Ingest(
@@ -112,6 +143,13 @@ class System:
             pending=self.pending,
             tenancy=self.tenancy,
             committer=self.committer,
+            clock=self.clock,
+            alerts=self.alerts,
+        )
+        self.notifier = RecordedNotifier()
+        self.deliver = DeliverEffects(
+            effects=self.effects,
+            notifier=self.notifier,
             clock=self.clock,
             alerts=self.alerts,
         )

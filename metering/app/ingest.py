@@ -181,12 +181,13 @@ class Ingest:
             return (0, 0), [_letter(hub, message, now, why) for _, message in rows]
         letters: list[DeadLetter] = []
         if answer.conflicts:
-            messages: dict[tuple[EventKey, str], Message] = {
-                (usage.key, usage.digest): message for usage, message in rows
+            # By rank too: weaker and better counts of one request may say the same.
+            messages: dict[tuple[EventKey, Evidence, str], Message] = {
+                (usage.key, usage.evidence, usage.digest): message for usage, message in rows
             }
             why = RejectedEvent(Code.ID_CONFLICT, "id: known with other content")
             letters = [
-                _letter(hub, messages[usage.key, usage.digest], now, why)
+                _letter(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
                 for usage in answer.conflicts
             ]
         return (answer.accepted, answer.duplicates), letters

@@ -9,6 +9,7 @@ import typer
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
+from metering.cli.effects import effects
 from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
@@ -37,6 +38,7 @@ app.add_typer(plans, name="plans")
 app.add_typer(prices, name="prices")
 app.add_typer(deployments, name="deployments")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(effects, name="effects")
 
 _INTERRUPTED = 130
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from metering.core.effect import MAX_EFFECT_BYTES, Effect, effects_of
 from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.errors import MeteringError
 from metering.core.evidence import Evidence
@@ -60,11 +61,13 @@ class Commit:
     pages: tuple[Page, ...]
     contents: tuple[bytes, ...]
     """The pages as bytes to store, in the same order."""
-    accepted: int
+    effects: tuple[Effect, ...]
+    """What should happen outside because of this: written with the pages or not at all."""
+    accepted: int = 0
     """Events that changed what is known: new ones, and better counts for known ones."""
-    duplicates: int
-    conflicts: tuple[Usage, ...]
-    elsewhere: Mapping[LedgerId, Sequence[Usage]]
+    duplicates: int = 0
+    conflicts: tuple[Usage, ...] = ()
+    elsewhere: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
     """Better counts for entries of an adjacent ledger: they are to be committed there."""
 
 
@@ -107,22 +110,30 @@ def plan_commit(
             rows.append(_new_entry(usage, rate))
         else:
             _classify_known(batch, head.ledger, found, usage, rate)
-    committed = max(now, head.committed)
-    pages, contents = cut_pages(head, batch.entries, committed)
     seen = head.diagnostics
     diagnostics = Diagnostics(
         seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
     )
     elsewhere = sum(map(len, batch.elsewhere.values()))
-    return Commit(
-        replace(fold(head, pages), diagnostics=diagnostics),
-        tuple(pages),
-        tuple(contents),
-        len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
-        batch.duplicates,
-        tuple(batch.conflicts),
-        batch.elsewhere,
+    return replace(
+        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now),
+        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
+        duplicates=batch.duplicates,
+        conflicts=tuple(batch.conflicts),
+        elsewhere=batch.elsewhere,
     )
+
+
+def commit_of(head: Head, entries: Mapping[Slot, Sequence[Entry]], now: Instant) -> Commit:
+    """Return what writing these entries after `head` makes: pages, the head after them, effects.
+
+    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    """
+    pages, contents = _cut_pages(head, entries, max(now, head.committed))
+    following = fold(head, pages)
+    effects = effects_of(head, following)
+    _check_size(contents, effects)
+    return Commit(following, tuple(pages), tuple(contents), effects)
 
 
 def _classify_known(
@@ -201,10 +212,9 @@ def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> En
     )
 
 
-def cut_pages(
+def _cut_pages(
     head: Head, entries: Mapping[Slot, Sequence[Entry]], committed: Instant
 ) -> tuple[list[Page], list[bytes]]:
-    """Return the pages after `head` that hold these entries, and their contents to store."""
     pages: list[Page] = []
     contents: list[bytes] = []
     number, previous = head.pages, head.last_hash
@@ -223,6 +233,12 @@ def cut_pages(
             pages.append(page)
             contents.append(content)
             previous = page.hash
-    if len(pages) + 1 > MAX_OPERATIONS or sum(map(len, contents)) > MAX_COMMIT_BYTES:
-        raise CommitTooLargeError(f"{len(pages)} pages, {sum(map(len, contents))} bytes")
     return pages, contents
+
+
+def _check_size(contents: Sequence[bytes], effects: Sequence[Effect]) -> None:
+    """Raise CommitTooLargeError where pages, head and effects exceed one batch."""
+    size = sum(map(len, contents)) + MAX_EFFECT_BYTES * len(effects)
+    if len(contents) + 1 + len(effects) > MAX_OPERATIONS or size > MAX_COMMIT_BYTES:
+        parts = f"{len(contents)} pages, {len(effects)} effects"
+        raise CommitTooLargeError(f"{parts}, {size} bytes")

@@ -6,12 +6,13 @@ registry give for the entry's own time.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 
-from metering.core.commit import Commit, KnownBySlot, Rating, cut_pages, replacement
+from metering.core.commit import Commit, KnownBySlot, Rating, commit_of, replacement
 from metering.core.entry import Entry, Reference
 from metering.core.evidence import counts_known
-from metering.core.head import Head, fold
+from metering.core.head import Head
 from metering.core.instants import Instant
 from metering.core.page import Page
 from metering.core.slots import SLOT, Slot
@@ -66,7 +67,6 @@ def plan_rerating(
     An entry that was corrected in between is judged as it is now, so doing it twice changes
     nothing.
     """
-    committed = max(now, head.committed)
     entries: defaultdict[Slot, list[Entry]] = defaultdict(list)
     for usage in usages:
         place = _latest(known, usage)
@@ -76,17 +76,9 @@ def plan_rerating(
         correction = corrected(page.entries[row], Reference(page.number, row), rate, now)
         if correction is not None:
             entries[page.slot].append(correction)
-    pages, contents = cut_pages(head, entries, committed)
     accepted = sum(map(len, entries.values()))
-    return Commit(
-        fold(head, pages),
-        tuple(pages),
-        tuple(contents),
-        accepted,
-        len(usages) - accepted,
-        (),
-        {},
-    )
+    commit = commit_of(head, entries, now)
+    return replace(commit, accepted=accepted, duplicates=len(usages) - accepted)
 
 
 def _latest(known: KnownBySlot, usage: Usage) -> tuple[Page, int] | None:

@@ -1,8 +1,14 @@
 """Timers: what time alone brings about."""
 
+import asyncio
+from typing import Final
+
 import azure.functions as func
 
 from metering import bootstrap
+
+#: Far below functionTimeout: a run that is cut short is taken up by the next one.
+DEADLINE_S: Final = 60
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -19,3 +25,11 @@ async def expire_pending(timer: func.TimerRequest) -> None:  # noqa: ARG001, the
 async def price_unpriced(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
     """Price usage that was waiting for a price."""
     await bootstrap.current().price_unpriced.run()
+
+
+@blueprint.function_name("deliver_effects")
+@blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *")
+async def deliver_effects(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Tell the outside what commits asked for."""
+    async with asyncio.timeout(DEADLINE_S):
+        await bootstrap.current().deliver_effects.run()

@@ -190,8 +190,9 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
             await ledgers.read_head(LEDGER)
 
 
-def test_a_refusal_of_anything_but_a_page_or_the_head_is_a_bug() -> None:
-    commit = plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW)
+def test_a_refusal_of_an_effect_is_a_bug_and_no_lost_race() -> None:
+    commit = plan_commit(Head(LEDGER), {}, [usage(model="gpt-99")], rating(), NOW)
+    assert len(commit.effects) == 1
     for index, kind in [(0, HeadMovedError), (1, HeadMovedError), (2, InvariantBroken)]:
         error = CosmosBatchOperationError(  # type: ignore[no-untyped-call]
             error_index=index, headers={}, status_code=409

@@ -108,6 +108,23 @@ async def test_a_store_of_a_newer_version_is_refused(database: Database) -> None
         await database.read(count)
 
 
+async def test_a_store_of_an_older_version_gets_what_is_new_and_keeps_what_it_has(
+    database: Database,
+) -> None:
+    def age(connection: sqlite3.Connection) -> None:
+        insert(connection)
+        connection.execute("DROP TABLE effects")
+        connection.execute("PRAGMA user_version = 1")
+
+    await database.write(age)
+    await database.close()
+    assert await database.read(count) == 1
+    assert await database.read(lambda c: c.execute("SELECT * FROM effects").fetchall()) == []
+    assert await database.read(lambda c: c.execute("PRAGMA user_version").fetchone()) == (
+        SCHEMA_VERSION,
+    )
+
+
 async def test_pages_are_found_by_slot_without_going_through_the_ledger(database: Database) -> None:
     rows = await database.read(
         lambda connection: connection.execute(
@@ -116,3 +133,16 @@ async def test_pages_are_found_by_slot_without_going_through_the_ledger(database
         ).fetchall()
     )
     assert "pages_by_slot" in str(rows)
+
+
+@pytest.mark.parametrize("condition", ["due <= 5 ORDER BY due", "parked = 1 ORDER BY created"])
+async def test_effects_that_were_delivered_cost_nothing_to_look_past(
+    database: Database, condition: str
+) -> None:
+    rows = await database.read(
+        lambda c: c.execute(
+            f"EXPLAIN QUERY PLAN SELECT * FROM effects WHERE {condition}"
+        ).fetchall()
+    )
+    assert "INDEX effects_" in str(rows)
+    assert "TEMP B-TREE" not in str(rows)

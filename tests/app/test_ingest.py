@@ -32,6 +32,16 @@ async def letters(system: System) -> list[tuple[str, bytes]]:
     return [(letter.code, letter.body) for letter in found]
 
 
+async def test_the_letter_of_a_conflict_is_the_event_that_conflicts_and_no_other_that_says_the_same(
+    system: System,
+) -> None:
+    absent = {"data__tokens": "absent", "data__usage": None}
+    moved = body(time="2026-11-20T11:46:00Z", **absent)
+    pending = body(time="2026-11-20T11:46:00Z", **absent | {"data__tokens": "pending"})
+    assert (await ingest(system, body(**absent), moved, pending)).duplicates == 1
+    assert await letters(system) == [("id_conflict", moved)]
+
+
 async def test_a_batch_is_spread_over_the_ledgers_of_its_tenants(system: System) -> None:
     tally = await ingest(system, body(), body(id="r-2", subject="sub-2"), body(id="r-3"))
     assert tally == Tally(accepted=3)

@@ -1,40 +1,38 @@
 """A state machine that does to the system whatever practice does, and holds it to one sum.
 
 Hosts take batches from a partition that re-delivers, crash between any two steps, lose answers,
-race each other and hand the partition over. Afterwards every request counts once.
+race each other and hand the partition over. Afterwards every request counts once, and what the
+commits asked to be told was told.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from metering.app.ingest import Message
 from metering.core.errors import RetryableError
-from metering.core.instants import DAY, MINUTE, format_instant
 from metering.core.money import to_decimal
 from metering.core.periods import month_of
-from tests.builders import AT, body
-from tests.systems import System
+from tests.builders import NOW
+from tests.faults import outbox
+from tests.faults.requests import (
+    KINDS,
+    PRICED,
+    REQUESTS,
+    TENANTS,
+    TIMES,
+    Sent,
+    body_of,
+    model_of,
+)
+from tests.systems import System, TickingClock
 
-TENANTS = ("sub-1", "sub-2")
 HOSTS = 3
 MAX_BATCH = 8
-#: The edge of November, where ids may return from the ledger before.
-EDGE = month_of(AT).start
-TIMES = (AT, AT + 7 * MINUTE, AT - 3 * DAY, EDGE - MINUTE, EDGE + MINUTE)
-
-
-class Sent(NamedTuple):
-    """One request as the test remembers it: its best counts so far."""
-
-    tenant: str
-    rank: int
-    prompt: int
-    output: int
 
 
 class Crashed(BaseException):
@@ -50,10 +48,13 @@ class ExactlyOnce(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
+        self.clock = TickingClock(NOW)
         self.hosts: list[System] = []
+        self.processes: list[System] = []
         self.log: list[bytes] = []
         self.checkpoint = 0
         self.best: dict[int, Sent] = {}
+        self.conflicting: set[bytes] = set()
 
     def run(self, work: Awaitable[Any]) -> Any:
         """Run one step to its end."""
@@ -62,25 +63,41 @@ class ExactlyOnce(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         """Start the hosts."""
-        self.hosts = [self.run(self.make_process()) for _ in range(HOSTS)]
+        self.hosts = [self.run(self.start_process()) for _ in range(HOSTS)]
 
-    @rule(
-        number=st.integers(0, 30),
-        kind=st.sampled_from(["pending", "absent", "totals", "full"]),
-        tokens=st.integers(0, 5000),
-    )
-    def send(self, number: int, kind: str, tokens: int) -> None:
-        """A request's event arrives, for the first time or with better or weaker counts."""
-        tenant, time = TENANTS[number % 2], TIMES[number % 5]
-        rank = ["pending", "absent", "totals", "full"].index(kind)
+    async def start_process(self) -> System:
+        """Start one more process; whom it told of effects is remembered after its end."""
+        self.processes.append(await self.make_process())
+        return self.processes[-1]
+
+    @rule(requests=st.lists(REQUESTS, min_size=1, max_size=6))
+    def send(self, requests: list[tuple[int, str, int, tuple[int, ...]]]) -> None:
+        """Events arrive: for the first time, with better or weaker counts, or moved in time."""
+        for number, kind, tokens, times in requests:
+            self._send(number, kind, tokens, times[number % 5])
+
+    def _send(self, number: int, kind: str, tokens: int, time: int) -> None:
+        rank = KINDS.index(kind)
         counts = (tokens, tokens // 3) if rank > 1 else (0, 0)
-        self.log.append(_body(number, kind, time, tenant, counts))
         known = self.best.get(number)
+        if known is not None and rank == known.rank:
+            # The producer repeats what it said.
+            counts = (known.prompt, known.output)
+        self.log.append(body_of(number, kind, time, counts))
         if known is None or rank > known.rank:
-            self.best[number] = Sent(tenant, rank, *counts)
-        elif rank == known.rank:
-            # The producer repeats what it said: other content would be a conflict.
-            self.log[-1] = _body(number, kind, time, tenant, (known.prompt, known.output))
+            priced = model_of(number, kind) == PRICED
+            self.best[number] = Sent(TENANTS[number % 2], rank, time, *counts, priced)
+        elif rank == known.rank and time != known.time:
+            self.conflicting.add(self.log[-1])
+
+    @rule(number=st.integers(0, 30), more=st.integers(1, 5000))
+    def contradict(self, number: int, more: int) -> None:
+        """An id comes back with other counts of the same rank: a conflict, and nothing counts."""
+        known = self.best.get(number)
+        if known is not None and known.rank > 1:
+            counts = (known.prompt + more, known.output)
+            self.log.append(body_of(number, KINDS[known.rank], TIMES[number % 5], counts))
+            self.conflicting.add(self.log[-1])
 
     @rule(number=st.integers(0, 10**6), copies=st.integers(1, 3))
     def repeat(self, number: int, copies: int) -> None:
@@ -112,7 +129,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         except (RetryableError, asyncio.CancelledError):
             return
         except Crashed:
-            self.hosts[host] = self.run(self.make_process())
+            self.hosts[host] = self.run(self.start_process())
             return
         finally:
             getattr(system.store, edge).clear()
@@ -139,6 +156,19 @@ class ExactlyOnce(RuleBasedStateMachine):
         """A replica falls behind: queries leave out the newest pages."""
         self.hosts[host].store.lag = lag
 
+    @rule(host=st.integers(0, HOSTS - 1), end=st.sampled_from(["well", "refused", "crashed"]))
+    def tell(self, host: int, end: str) -> None:
+        """A host delivers effects; the receiver refuses one, or the host ends before its marks."""
+        system = self.hosts[host]
+        if end == "crashed":
+            self.run(outbox.deliver_and_crash(system))
+            self.hosts[host] = self.run(self.start_process())
+            return
+        if end == "refused":
+            system.notifier.faults.append(RetryableError("no"))
+        self.run(system.deliver.run())
+        system.notifier.faults.clear()
+
     async def _ingest(self, system: System, start: int, size: int) -> None:
         taken = self.log[start : start + size]
         messages = [Message(content, "0", start + n) for n, content in enumerate(taken)]
@@ -158,16 +188,19 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Let go of what the processes had open."""
 
     async def _settle(self) -> None:
-        judge = await self.make_process()
+        judge = await self.start_process()
         while self.checkpoint < len(self.log):
             await self._ingest(judge, self.checkpoint, MAX_BATCH)
             self.checkpoint += MAX_BATCH
         for tenant in TENANTS:
             await self._judge(judge, tenant)
-        assert await judge.dead_letters.count_dead_letters() == {}
+        letters = await judge.dead_letters.list_dead_letters(len(self.log) + 1)
+        assert {letter.code for letter in letters} <= {"id_conflict"}
+        assert {letter.body for letter in letters} <= self.conflicting
+        await outbox.check(judge, self.processes)
 
     async def _judge(self, judge: System, tenant: str) -> None:
-        amount, requests = Decimal(0), 0
+        amount, requests, unpriced = Decimal(0), 0, 0
         for ledger in await judge.verify.ledgers(tenant):
             verdict = await judge.verify.one(ledger)
             assert verdict.faults == ()
@@ -175,10 +208,12 @@ class ExactlyOnce(RuleBasedStateMachine):
             balance = await judge.read.balance(tenant, period)
             amount += to_decimal(balance.amount)
             requests += balance.total.requests
+            unpriced += balance.total.unpriced
         counted = [sent for sent in self.best.values() if sent.tenant == tenant and sent.rank > 0]
         assert requests == len(counted)
+        assert unpriced == len([sent for sent in counted if sent.rank > 1 and not sent.priced])
         # The list price of the test book: 2.5 in and 10 out per million tokens.
-        prices = [Decimal("2.5") * s.prompt + Decimal(10) * s.output for s in counted]
+        prices = [Decimal("2.5") * s.prompt + Decimal(10) * s.output for s in counted if s.priced]
         assert amount == sum(prices, Decimal(0)) / 1_000_000
 
 
@@ -187,16 +222,3 @@ def _raising(fault: BaseException) -> Callable[[], None]:
         raise fault
 
     return raise_it
-
-
-def _body(number: int, kind: str, time: int, tenant: str, counts: tuple[int, int]) -> bytes:
-    usage = {"prompt_tokens": counts[0], "completion_tokens": counts[1]}
-    final = kind in {"totals", "full"}
-    return body(
-        id=f"r-{number}",
-        time=format_instant(time),
-        subject=tenant,
-        data__tokens="final" if final else kind,
-        data__evidence=kind if final else "full",
-        data__usage=usage if final else None,
-    )

@@ -24,6 +24,11 @@ FAULTS = {
         what="succeed_then_time_out", kind="create", container="registry", hold_s=0
     ),
 }
+ON_A_MARK = (
+    Fault(what="succeed_then_time_out", kind="patch", hold_s=0),
+    Fault(what="fail_before", kind="patch", status=500),
+    Fault(what="drop_connection", kind="patch"),
+)
 
 
 class OnCosmos(ExactlyOnce):
@@ -42,7 +47,7 @@ class OnCosmos(ExactlyOnce):
         if not self.made:
             await stores.prepare()
         self.made.append(stores)
-        return System(stores)
+        return System(stores, clock=self.clock)
 
     @rule(
         host=st.integers(0, HOSTS - 1),
@@ -59,6 +64,17 @@ class OnCosmos(ExactlyOnce):
         finally:
             self.peer.faults.clear()
         self.checkpoint = min(len(self.log), self.checkpoint + size)
+
+    @rule(host=st.integers(0, HOSTS - 1), fault=st.sampled_from(ON_A_MARK))
+    def tell_over_a_bad_wire(self, host: int, fault: Fault) -> None:
+        """What was told cannot be marked, or is marked and the answer lost."""
+        self.peer.faults.add(fault)
+        try:
+            self.run(self.hosts[host].deliver.run())
+        except RetryableError:
+            return
+        finally:
+            self.peer.faults.clear()
 
     async def close(self) -> None:
         """Close the clients of this run."""

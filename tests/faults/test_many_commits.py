@@ -20,9 +20,10 @@ from metering.core.errors import RetryableError
 from metering.core.instants import MINUTE, format_instant
 from metering.core.money import to_decimal
 from metering.core.periods import month_of
-from tests.builders import AT, body
+from tests.builders import AT, NOW, body
 from tests.emulators.cosmos import CosmosPeer, Fault, RequestInfo
-from tests.systems import System
+from tests.faults import outbox
+from tests.systems import System, TickingClock
 
 WRITERS = 4
 #: A multiple of writers and tenants.
@@ -47,9 +48,15 @@ def _chance(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4])
 
 
+def _is_unpriced(number: int) -> bool:
+    return number % 7 == 0
+
+
 def _event(number: int) -> bytes:
     """One request of 1,000 tokens in; each tenant's times wander over a week."""
+    model = {"data__model": f"gpt-9{number % 3}"} if _is_unpriced(number) else {}
     return body(
+        **model,
         id=f"r-{number}",
         subject=f"sub-{number % TENANTS}",
         time=format_instant(AT - number % 997 * 10 * MINUTE),
@@ -75,17 +82,22 @@ async def _check(system: System, events: int) -> None:
         assert verdict.faults == ()
         balance = await system.read.balance(ledger.tenant, month_of(AT))
         assert balance.total.requests == events // TENANTS
+        priced = [n for n in range(tenant, events, TENANTS) if not _is_unpriced(n)]
         # 1,000 tokens at 2.5 a million are 0.0025 a request.
-        assert to_decimal(balance.amount) == Decimal("0.0025") * (events // TENANTS)
+        assert to_decimal(balance.amount) == Decimal("0.0025") * len(priced)
+    # Each tenant uses each of the three models without a price.
+    assert (await outbox.expected(system)).total() == 3 * TENANTS
+    await outbox.check(system, [system])
 
 
 async def test_commits_over_a_bad_wire(peer: CosmosPeer) -> None:
     events = COMMITS
     made: list[Stores] = []
+    clock = TickingClock(NOW)
 
     def connect() -> System:
         made.append(stores_for(CosmosStore(peer.url, "metering", peer.key)))
-        return System(made[-1])
+        return System(made[-1], clock=clock)
 
     judge = connect()
     await made[0].prepare()
@@ -109,10 +121,11 @@ async def test_commits_over_a_bad_wire(peer: CosmosPeer) -> None:
 async def test_commits_by_processes_that_fail(tmp_path: Path) -> None:
     events = COMMITS
     made: list[Stores] = []
+    clock = TickingClock(NOW)
 
     def start(writer: int) -> System:
         made.append(stores_for(SqliteStore(tmp_path / "store.db")))
-        system = System(made[-1])
+        system = System(made[-1], clock=clock)
         turns = count()
 
         def strike() -> None:
@@ -127,6 +140,6 @@ async def test_commits_by_processes_that_fail(tmp_path: Path) -> None:
     parts = [range(n * quarter, (n + 1) * quarter) for n in range(WRITERS)]
     await asyncio.gather(*(_write(start(n), part) for n, part in enumerate(parts)))
     made.append(stores_for(SqliteStore(tmp_path / "store.db")))
-    await _check(System(made[-1]), events)
+    await _check(System(made[-1], clock=clock), events)
     for stores in made:
         await stores.close()

@@ -22,7 +22,7 @@ class OnSqlite(ExactlyOnce):
     async def make_process(self) -> System:
         """Open the file once more, as another process would."""
         self.databases.append(Database(Path(self.folder.name) / "store.db"))
-        return System(sqlite_stores(self.databases[-1]))
+        return System(sqlite_stores(self.databases[-1]), clock=self.clock)
 
     async def close(self) -> None:
         """Let the files go."""

@@ -65,6 +65,14 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
                 "schedule": "0 */5 * * * *",
             }
         ],
+        "deliver_effects": [
+            {
+                "direction": "IN",
+                "type": "timerTrigger",
+                "name": "timer",
+                "schedule": "*/30 * * * * *",
+            }
+        ],
     }
 
 
@@ -133,3 +141,18 @@ async def test_the_timer_settles_streams_whose_counts_never_came(
     async for page in later.ledgers.pages((await later.verify.ledgers())[0], after=1):
         assert page.entries[0].state.evidence is Evidence.MISSING
     await later.close()
+
+
+async def test_the_timer_tells_once_of_a_model_without_a_price(
+    worker: FunctionsWorker, app: bootstrap.App, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = [event(body(id=f"r-{n}", data__model="gpt-99"), n) for n in range(2)]
+    await worker.invoke_event_hub("ingest_usage", events, "0")
+    for _ in range(2):
+        await worker.invoke_timer("deliver_effects")
+    told = [record for record in caplog.records if record.name == "metering"]
+    assert [record.getMessage() for record in told] == [
+        "sub-1|2026-11-01T00:00:00Z: usage of model 'gpt-99' has no price"
+    ]
+    assert vars(told[0])["effect"] == "sub-1|2026-11-01T00:00:00Z/effect-00000001-0"
+    assert await app.deliver_effects.waiting(10) == []

@@ -35,8 +35,8 @@ class Container(NamedTuple):
 LEDGERS: Final = Container(
     "ledgers",
     "/ledger",
-    "docs/adr/0004-cosmos.md: pages and head of a ledger are written in one transaction",
-    ("/slot", "/number", "/next_at", "/tenant"),
+    "docs/adr/0004-cosmos.md: pages, head and effects of a ledger are written in one transaction",
+    ("/slot", "/number", "/next_at", "/tenant", "/due", "/parked"),
 )
 REGISTRY: Final = Container(
     "registry",

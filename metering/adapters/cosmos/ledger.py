@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from metering.adapters.cosmos.account import CONFLICT, PRECONDITION_FAILED, CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
+from metering.adapters.cosmos.effects import effect_document
 from metering.core.commit import Commit
 from metering.core.errors import HeadMovedError, InvariantBroken
 from metering.core.head_document import read_head, write_head
@@ -53,7 +54,7 @@ class CosmosLedgers:
         return sorted(pages, key=lambda page: page.number)
 
     async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Create the pages and replace the head, if its tag still holds: all of it or nothing."""
+        """Create pages and effects and replace the head, if its tag holds: all of it or nothing."""
         ledger = str(commit.head.ledger)
         async with self._account.container(LEDGERS) as container:
             try:
@@ -65,7 +66,7 @@ class CosmosLedgers:
                 if error.status_code in {CONFLICT, PRECONDITION_FAILED}:
                     raise refusal(error, commit) from error
                 raise
-        return str(results[-1]["eTag"])
+        return str(results[len(commit.pages)]["eTag"])
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
@@ -110,14 +111,14 @@ def is_missing_item(error: ResourceNotFoundError) -> bool:
 
 
 def _operations(commit: Commit, etag: str | None) -> list[tuple[Any, ...]]:
+    """Return pages, head, effects, in this order: `commit` and `refusal` go by the place."""
     head = from_json(write_head(commit.head))
     head |= {"id": _HEAD, "tenant": commit.head.ledger.tenant}
-    pages: list[tuple[Any, ...]] = [
-        ("create", (from_json(content),)) for content in commit.contents
-    ]
+    pages = [("create", (from_json(content),)) for content in commit.contents]
+    effects = [("create", (effect_document(effect),)) for effect in commit.effects]
     if etag is None:
-        return [*pages, ("create", (head,))]
-    return [*pages, ("replace", (_HEAD, head), {"if_match_etag": etag})]
+        return [*pages, ("create", (head,)), *effects]
+    return [*pages, ("replace", (_HEAD, head), {"if_match_etag": etag}), *effects]
 
 
 def refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:

@@ -37,6 +37,14 @@ CREATE TABLE IF NOT EXISTS pending (
     request_id TEXT PRIMARY KEY, identity BLOB NOT NULL, since INTEGER NOT NULL,
     resolved INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS pending_by_age ON pending (since) WHERE resolved = 0;
+CREATE TABLE IF NOT EXISTS effects (
+    ledger TEXT NOT NULL, page INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL,
+    detail TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
+    delivered INTEGER, parked INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (ledger, page, position));
+CREATE INDEX IF NOT EXISTS effects_due ON effects (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS effects_parked ON effects (created) WHERE parked = 1;
 """
 
 
@@ -122,6 +130,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"store {path}: written by a newer version (schema {version}, this is {SCHEMA_VERSION})"
         )
     if version < SCHEMA_VERSION:
+        # A version only ever adds: what is there already stays as it is.
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from metering.adapters.sqlite.database import Database
+from metering.adapters.sqlite.effects import insert_effects
 from metering.core.commit import Commit
 from metering.core.errors import HeadMovedError, LedgerBroken
 from metering.core.head_document import read_head, write_head
@@ -52,7 +53,7 @@ class SqliteLedgers:
         return sorted(pages, key=lambda page: page.number)
 
     async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Write the pages and the head in one transaction."""
+        """Write pages, head and effects in one transaction."""
         return await self._database.write(lambda connection: _commit(connection, commit, etag))
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
@@ -111,6 +112,7 @@ def _commit(connection: sqlite3.Connection, commit: Commit, etag: str | None) ->
         " VALUES (?, ?, ?, ?, ?, ?)",
         (ledger, head.ledger.tenant, head.ledger.start, following, head.next_at, write_head(head)),
     )
+    insert_effects(connection, commit.effects)
     return str(following)
 
 

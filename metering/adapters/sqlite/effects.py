@@ -1,0 +1,82 @@
+"""Effects in SQLite: the outbox beside the ledgers."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from metering.adapters.sqlite.database import Database
+from metering.core.effect import Effect, EffectKind
+from metering.core.instants import Instant
+from metering.core.periods import LedgerId
+from metering.ports import StoredEffect
+
+_COLUMNS: Final = "ledger, page, position, kind, detail, created, due, attempts, failure"
+#: One effect, while nobody has settled it.
+_OPEN: Final = "ledger = ? AND page = ? AND position = ? AND delivered IS NULL"
+
+
+def insert_effects(connection: sqlite3.Connection, effects: Sequence[Effect]) -> None:
+    """Write the effects of a commit, due at once; in the transaction of the commit."""
+    connection.executemany(
+        "INSERT INTO effects (ledger, page, position, kind, detail, created, due)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(str(effect.ledger), *effect[1:], effect.created) for effect in effects],
+    )
+
+
+class SqliteEffects:
+    """Implements EffectStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, now: Instant, limit: int) -> list[StoredEffect]:
+        """Return those neither delivered nor parked that are due by `now`, oldest due first."""
+        return await self._select(
+            "WHERE due <= ? ORDER BY due, ledger, page, position LIMIT ?", now, limit
+        )
+
+    async def settle(self, effect: Effect, at: Instant) -> None:
+        """Note that it was delivered."""
+        await self._update(effect, "delivered = ?, due = NULL, parked = 0", at)
+
+    async def postpone(self, effect: Effect, due: Instant, reason: str) -> None:
+        """Note a failed attempt and its reason; it is due at `due`."""
+        await self._update(
+            effect, "attempts = attempts + 1, due = ?, failure = ?, parked = 0", due, reason
+        )
+
+    async def park(self, effect: Effect, reason: str) -> None:
+        """Note a last failed attempt and its reason."""
+        await self._update(
+            effect, "attempts = attempts + 1, due = NULL, failure = ?, parked = 1", reason
+        )
+
+    async def parked(self, limit: int) -> list[StoredEffect]:
+        """Return those that were given up, oldest commit first."""
+        return await self._select(
+            "WHERE parked = 1 ORDER BY created, ledger, page, position LIMIT ?", limit
+        )
+
+    async def _update(self, effect: Effect, change: str, *values: object) -> None:
+        await self._database.write(
+            lambda connection: connection.execute(
+                f"UPDATE effects SET {change} WHERE {_OPEN}",  # noqa: S608, our own literals
+                (*values, str(effect.ledger), effect.page, effect.position),
+            )
+        )
+
+    async def _select(self, condition: str, *values: object) -> list[StoredEffect]:
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                f"SELECT {_COLUMNS} FROM effects {condition}",  # noqa: S608, our own literals
+                values,
+            ).fetchall()
+        )
+        return [_stored(*row) for row in rows]
+
+
+def _stored(ledger: str, page: int, position: int, kind: str, *rest: Any) -> StoredEffect:
+    detail, created, due, attempts, failure = rest
+    effect = Effect(LedgerId.parse(ledger), page, position, EffectKind(kind), detail, created)
+    return StoredEffect(effect, due, attempts, failure)

@@ -1,0 +1,71 @@
+"""Tell the outside what commits asked for: at least once, with pauses, and given up in the end."""
+
+from typing import Final
+
+from metering.core.directory import FOREVER
+from metering.core.effect import describe, pause_after
+from metering.core.errors import RetryableError
+from metering.ports import Alerts, Clock, EffectStore, Notifier, StoredEffect
+
+#: Effects taken in one run of the timer; the next run takes the rest.
+MAX_EFFECTS: Final = 500
+
+
+class DeliverEffects:
+    """The use case behind the timer `deliver_effects` and `metering effects`."""
+
+    def __init__(
+        self, *, effects: EffectStore, notifier: Notifier, clock: Clock, alerts: Alerts
+    ) -> None:
+        self._effects = effects
+        self._notifier = notifier
+        self._clock = clock
+        self._alerts = alerts
+
+    async def run(self) -> int:
+        """Deliver what is due, oldest due first, and return how many were delivered.
+
+        An effect is settled only after it was delivered, so one whose run ends in between is
+        delivered again: the receiver goes by its key. One that fails is put off and holds up no
+        other. Safe to repeat at any point and in several processes.
+        """
+        delivered = 0
+        for stored in await self._effects.due(self._clock.now(), MAX_EFFECTS):
+            delivered += await self._deliver(stored)
+        return delivered
+
+    async def _deliver(self, stored: StoredEffect) -> bool:
+        try:
+            await self._notifier.notify(stored.effect)
+        except RetryableError as error:
+            await self._put_off(stored, str(error))
+            return False
+        await self._effects.settle(stored.effect, self._clock.now())
+        return True
+
+    async def _put_off(self, stored: StoredEffect, reason: str) -> None:
+        effect, attempts = stored.effect, stored.attempts + 1
+        pause = pause_after(attempts)
+        if pause is not None:
+            await self._effects.postpone(effect, self._clock.now() + pause, reason)
+            return
+        await self._effects.park(effect, reason)
+        self._alerts.alert(
+            f"effect {effect.key} was given up after {attempts} attempts ({reason}):"
+            f" {describe(effect)}"
+        )
+
+    async def waiting(self, limit: int) -> list[StoredEffect]:
+        """Return those that are still to be delivered, the next one first."""
+        return await self._effects.due(FOREVER, limit)
+
+    async def parked(self, limit: int) -> list[StoredEffect]:
+        """Return those that were given up, oldest first."""
+        return await self._effects.parked(limit)
+
+    async def retry_parked(self) -> int:
+        """Make those that were given up due now, for one more attempt each; return how many."""
+        parked = await self._effects.parked(MAX_EFFECTS)
+        for stored in parked:
+            await self._effects.postpone(stored.effect, self._clock.now(), stored.failure)
+        return len(parked)

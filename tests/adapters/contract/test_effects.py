@@ -1,0 +1,149 @@
+"""EffectStore: what commits left to be told, each once, until somebody has settled it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from metering.bootstrap import Stores
+from metering.core.commit import plan_commit
+from metering.core.directory import FOREVER
+from metering.core.effect import Effect
+from metering.core.errors import HeadMovedError
+from metering.core.head import Diagnostics, Head
+from metering.core.instants import MINUTE
+from metering.core.periods import LedgerId, month_of
+from metering.core.slots import SLOT, slot_of
+from metering.ports import StoredEffect
+from tests.builders import AT, NOW, rating, usage
+
+LEDGER = LedgerId("acme", month_of(AT).start)
+OTHER = LedgerId("zeta", LEDGER.start)
+RATE = rating()
+
+
+async def commit(
+    stores: Stores, *models: str | None, ledger: LedgerId = LEDGER, now: int = NOW
+) -> tuple[Effect, ...]:
+    """Commit one request of each model to a new ledger."""
+    usages = [usage(f"r-{n}", model=model) for n, model in enumerate(models)]
+    done = plan_commit(Head(ledger), {}, usages, RATE, now)
+    await stores.ledgers.commit(done, None)
+    return done.effects
+
+
+async def due(stores: Stores, now: int = NOW, limit: int = 10) -> list[Effect]:
+    return [stored.effect for stored in await stores.effects.due(now, limit)]
+
+
+async def test_an_effect_reads_back_the_same_in_every_process_and_is_due_at_once(
+    stores: Stores, make_stores: Callable[[], Stores]
+) -> None:
+    first, second = await commit(stores, "gpt-\u2028ü\x7f'", None)
+    expected = [StoredEffect(first, NOW), StoredEffect(second, NOW)]
+    assert sorted(await make_stores().effects.due(NOW, 10)) == expected
+    assert await stores.effects.due(NOW - 1, 10) == []
+    assert await stores.effects.parked(10) == []
+
+
+async def test_a_commit_that_is_refused_leaves_no_effect(stores: Stores) -> None:
+    (effect,) = await commit(stores, "x")
+    for etag in (None, "another"):
+        late = plan_commit(Head(LEDGER), {}, [usage("late", model="y")], RATE, NOW)
+        with pytest.raises(HeadMovedError):
+            await stores.ledgers.commit(late, etag)
+    assert await due(stores) == [effect]
+
+
+async def test_a_commit_with_effects_returns_the_tag_of_its_head(stores: Stores) -> None:
+    head, etag = Head(LEDGER), None
+    for number, model in enumerate(["x", "y", "gpt-4o"]):
+        times = (AT, AT + SLOT)
+        usages = [usage(f"{number}-{t}", model=model, time=t) for t in times]
+        done = plan_commit(head, {}, usages, RATE, NOW)
+        etag = await stores.ledgers.commit(done, etag)
+        head = done.head
+        stored = await stores.ledgers.read_head(LEDGER)
+        assert stored == (head, etag)
+    assert [effect.page for effect in await due(stores)] == [2, 4]
+
+
+async def test_effects_are_no_part_of_what_is_read_of_a_ledger(stores: Stores) -> None:
+    await commit(stores, "x", "y", "z")
+    assert [page.number async for page in stores.ledgers.pages(LEDGER)] == [1]
+    slots = [slot_of(AT), 0]
+    assert [page.number for page in await stores.ledgers.read_slots(LEDGER, slots)] == [1]
+    assert await stores.ledgers.ledgers() == [LEDGER]
+
+
+async def test_a_commit_of_diagnostics_alone_leaves_what_there_is(stores: Stores) -> None:
+    done = plan_commit(Head(LEDGER), {}, [usage(model="x")], RATE, NOW)
+    etag = await stores.ledgers.commit(done, None)
+    noted = replace(done.head, diagnostics=Diagnostics(duplicates=1))
+    await stores.ledgers.commit(replace(done, head=noted, pages=(), contents=(), effects=()), etag)
+    assert await due(stores) == list(done.effects)
+
+
+async def test_the_oldest_due_come_first_over_all_ledgers(stores: Stores) -> None:
+    (young,) = await commit(stores, "x", now=NOW + 2)
+    (old,) = await commit(stores, "x", ledger=OTHER, now=NOW)
+    assert await due(stores, NOW + 2) == [old, young]
+    assert await due(stores, NOW + 2, limit=1) == [old]
+    assert await due(stores, NOW + 1) == [old]
+    await stores.effects.postpone(old, NOW + 3, "later")
+    assert await due(stores, FOREVER) == [young, old]
+
+
+async def test_a_settled_effect_is_never_due_again_whatever_comes_after(
+    stores: Stores, make_stores: Callable[[], Stores]
+) -> None:
+    effect, left = await commit(stores, "x", "y")
+    other = make_stores().effects
+    for _ in range(2):
+        await stores.effects.settle(effect, NOW + 1)
+        await other.postpone(effect, NOW, "too late")
+        await other.park(effect, "too late")
+        assert await due(stores, FOREVER) == [left]
+        assert await stores.effects.parked(10) == []
+
+
+async def test_a_postponed_effect_is_due_then_and_says_why(stores: Stores) -> None:
+    (effect,) = await commit(stores, "x")
+    await stores.effects.postpone(effect, NOW + MINUTE, "away")
+    assert await due(stores, NOW + MINUTE - 1) == []
+    found = await stores.effects.due(NOW + MINUTE, 10)
+    assert found == [StoredEffect(effect, NOW + MINUTE, 1, "away")]
+    await stores.effects.postpone(effect, NOW + 3 * MINUTE, "ü" * 1000)
+    found = await stores.effects.due(FOREVER, 10)
+    assert found == [StoredEffect(effect, NOW + 3 * MINUTE, 2, "ü" * 1000)]
+
+
+async def test_a_parked_effect_is_seen_and_not_due(stores: Stores) -> None:
+    (young,) = await commit(stores, "x", now=NOW + 2)
+    (old,) = await commit(stores, "x", ledger=OTHER)
+    for effect in (young, old):
+        await stores.effects.park(effect, "gone")
+    assert await due(stores, FOREVER) == []
+    parked = [StoredEffect(effect, None, 1, "gone") for effect in (old, young)]
+    assert await stores.effects.parked(10) == parked
+    assert await stores.effects.parked(1) == parked[:1]
+
+
+async def test_a_parked_effect_can_be_made_due_again_or_settled(stores: Stores) -> None:
+    (one,) = await commit(stores, "x")
+    (two,) = await commit(stores, "x", ledger=OTHER)
+    for effect in (one, two):
+        await stores.effects.park(effect, "gone")
+    await stores.effects.postpone(one, NOW, "gone")
+    await stores.effects.settle(two, NOW)
+    assert await due(stores) == [one]
+    assert await stores.effects.parked(10) == []
+
+
+async def test_an_effect_that_is_not_there_is_no_error(stores: Stores) -> None:
+    (effect,) = await commit(stores, "x")
+    absent = effect._replace(page=9)
+    await stores.effects.settle(absent, NOW)
+    await stores.effects.postpone(absent, NOW, "why")
+    await stores.effects.park(absent, "why")
+    assert await due(stores) == [effect]
