@@ -11,18 +11,27 @@ from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
 from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.registry import SqliteRegistry
+from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.telemetry import LogAlerts
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
+from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.config import CosmosStore, Settings, SqliteStore, read_settings
 from metering.core.price_book import PriceBook
 from metering.core.tenants_file import TenantsFile, read_tenants_file
-from metering.ports import Clock, DeadLetterStore, LedgerStore, PendingStore, RegistryStore
+from metering.ports import (
+    Clock,
+    DeadLetterStore,
+    LedgerStore,
+    PendingStore,
+    RegistryStore,
+    RollupStore,
+)
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
 #: on one machine and costs request units on Cosmos DB.
@@ -39,6 +48,7 @@ class Stores(NamedTuple):
     registry: RegistryStore
     dead_letters: DeadLetterStore
     pending: PendingStore
+    rollups: RollupStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -60,6 +70,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteRegistry(database),
         SqliteDeadLetters(database),
         SqlitePending(database),
+        SqliteRollups(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -75,6 +86,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
     from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
+    from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
@@ -82,6 +94,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosRegistry(account),
         CosmosDeadLetters(account),
         CosmosPending(account),
+        CosmosRollups(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -168,12 +181,17 @@ class App:
     @cached_property
     def read(self) -> Read:
         """Balances and breakdowns."""
-        return Read(self.ledgers, self.tenancy, self.clock)
+        return Read(self.ledgers, self.stores.rollups, self.tenancy, self.clock)
 
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        return Verify(self.ledgers)
+        return Verify(self.ledgers, self.stores.rollups)
+
+    @cached_property
+    def roll_up(self) -> RollUp:
+        """Keep usage by day and dimension at hand."""
+        return RollUp(self.ledgers, self.stores.rollups, LogAlerts())
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

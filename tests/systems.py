@@ -11,6 +11,7 @@ from metering.app.dead_letters import DeadLetters
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
+from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.bootstrap import Stores
@@ -110,5 +111,7 @@ class System:
             alerts=self.alerts,
         )
         self.letters = DeadLetters(self.dead_letters, self.ingest)
-        self.read = Read(self.store, self.tenancy, self.clock)
-        self.verify = Verify(self.store)
+        self.rollups = stores.rollups
+        self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
+        self.verify = Verify(self.store, self.rollups)
+        self.roll_up = RollUp(self.store, self.rollups, self.alerts)

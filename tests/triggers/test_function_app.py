@@ -65,6 +65,14 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
                 "schedule": "0 */5 * * * *",
             }
         ],
+        "roll_up": [
+            {
+                "direction": "IN",
+                "type": "timerTrigger",
+                "name": "timer",
+                "schedule": "0 * * * * *",
+            }
+        ],
     }
 
 

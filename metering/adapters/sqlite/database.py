@@ -8,7 +8,7 @@ from typing import Final
 
 from metering.core.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 #: How long a call waits for another process's write, in short naps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -36,6 +36,9 @@ CREATE TABLE IF NOT EXISTS pending (
     request_id TEXT PRIMARY KEY, identity BLOB NOT NULL, since INTEGER NOT NULL,
     resolved INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS pending_by_age ON pending (since) WHERE resolved = 0;
+CREATE TABLE IF NOT EXISTS rollups (
+    ledger TEXT NOT NULL, name TEXT NOT NULL, etag INTEGER NOT NULL DEFAULT 0,
+    document BLOB NOT NULL, PRIMARY KEY (ledger, name)) WITHOUT ROWID;
 """
 
 
@@ -120,7 +123,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise ConfigurationError(
             f"store {path}: written by a newer version (schema {version}, this is {SCHEMA_VERSION})"
         )
-    if version == 0:
+    if version < SCHEMA_VERSION:
+        # Versions add tables only: what an older one made stays as it is.
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
