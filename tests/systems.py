@@ -22,6 +22,7 @@ from metering.core.periods import LedgerId
 from metering.core.slots import Slot
 from metering.ports import LedgerStore, StoredHead
 from tests.builders import NOW, price_book
+from tests.faulty_rollups import FaultyRollups
 
 
 class FaultyLedgers:
@@ -111,7 +112,7 @@ class System:
             alerts=self.alerts,
         )
         self.letters = DeadLetters(self.dead_letters, self.ingest)
-        self.rollups = stores.rollups
+        self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
         self.verify = Verify(self.store, self.rollups)
         self.roll_up = RollUp(self.store, self.rollups, self.alerts)

@@ -23,7 +23,7 @@ class _Watched:
     """What a process remembers of one ledger's rollup."""
 
     page: int = 0
-    """The last page known to be taken in."""
+    """The last page that needs no look any more."""
     stored: StoredCursor | None = None
     """The cursor, while every run finds new pages: it lists all parts, so it is not small."""
     still: int = 0
@@ -100,7 +100,7 @@ class RollUp:
             etag = await self._rollups.write_rollup(step, etag)
             cursor = step.cursor
             watched.stored = StoredCursor(cursor, etag)
-        watched.page = cursor.page
+        watched.page = min(cursor.page, pages)
         return cursor.page - before
 
     async def _begin_again(self, ledger: LedgerId, watched: _Watched, fault: RollupBroken) -> None:

@@ -108,6 +108,17 @@ async def test_a_store_of_a_newer_version_is_refused(database: Database) -> None
         await database.read(count)
 
 
+async def test_a_store_of_an_older_version_gets_the_tables_it_lacks(database: Database) -> None:
+    await database.write(insert)
+    await database.write(lambda connection: connection.execute("DROP TABLE rollups"))
+    await database.write(lambda connection: connection.execute("PRAGMA user_version = 1"))
+    await database.close()
+    assert await database.read(count) == 1
+    assert await database.read(lambda c: c.execute("SELECT * FROM rollups").fetchall()) == []
+    version = await database.read(lambda c: c.execute("PRAGMA user_version").fetchone())
+    assert version == (SCHEMA_VERSION,)
+
+
 async def test_pages_are_found_by_slot_without_going_through_the_ledger(database: Database) -> None:
     rows = await database.read(
         lambda connection: connection.execute(

@@ -1,6 +1,7 @@
 """Rollups: whatever was rolled up when, with the pages after it the rows are those of all pages."""
 
 from dataclasses import replace
+from itertools import takewhile
 
 import pytest
 from hypothesis import given, settings
@@ -154,14 +155,12 @@ def test_an_intake_is_full_before_a_batch_would_be() -> None:
         intake.add(page)
     assert intake.is_full
     intake = Intake(Cursor(LEDGER))
-    for day in range(20):
-        if intake.is_full:
-            break
-        spread = [usage(f"{day}-{n}", time=AT - day * DAY, end_user=f"{n}") for n in range(200)]
-        (page,) = pages_of(spread)
-        previous = intake.cursor.hash if day == 0 else last
-        intake.add(replace(page, number=day + 1, previous=previous))
-        last = page.hash
+    days = [
+        [usage(f"{day}-{n}", time=AT - day * DAY, end_user=f"{n}") for n in range(200)]
+        for day in range(19)
+    ]
+    for page in takewhile(lambda _: not intake.is_full, pages_of(*days)):
+        intake.add(page)
     # Twelve days of eight parts are 96, one more would be beyond 99.
     assert len(intake.changes) == 96 <= MAX_PARTS
 

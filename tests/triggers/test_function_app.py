@@ -141,3 +141,15 @@ async def test_the_timer_settles_streams_whose_counts_never_came(
     async for page in later.ledgers.pages((await later.verify.ledgers())[0], after=1):
         assert page.entries[0].state.evidence is Evidence.MISSING
     await later.close()
+
+
+async def test_the_timer_rolls_up_what_was_counted(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
+    await worker.invoke_timer("roll_up")
+    (ledger,) = await app.verify.ledgers()
+    stored = await app.stores.rollups.read_cursor(ledger)
+    assert stored is not None
+    assert stored.cursor.page == 1
+    assert (await app.verify.one(ledger)).faults == ()
