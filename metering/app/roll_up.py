@@ -78,11 +78,15 @@ class RollUp:
         return taken
 
     async def _follow(self, ledger: LedgerId, watched: _Watched, pages: int) -> int:
+        with suppress(RollupBroken):
+            return await self._take_in(ledger, watched, pages)
+        # Somebody writes to it, or a replica is behind, or it is damaged: a second look tells.
+        watched.stored = None
         try:
             return await self._take_in(ledger, watched, pages)
         except RollupBroken as fault:
             await self._begin_again(ledger, watched, fault)
-            return await self._take_in(ledger, watched, pages)
+        return await self._take_in(ledger, watched, pages)
 
     async def _take_in(self, ledger: LedgerId, watched: _Watched, pages: int) -> int:
         stored = watched.stored

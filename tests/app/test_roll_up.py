@@ -171,8 +171,34 @@ async def test_whoever_comes_second_writes_nothing_and_goes_on(
     assert fresh.alerts.messages == []
     assert await cursor_page(one) == 2
     await commit(one, usage("c"))
-    assert await fresh.roll_up.run() == 0
-    assert await fresh.roll_up.run() == 1
+    # A rest of one run, for it took nothing in.
+    assert [await fresh.roll_up.run() for _ in range(2)] == [0, 1]
+    assert await faults(one) == ()
+
+
+async def test_a_rollup_that_somebody_writes_to_at_every_look_is_left_to_them(
+    make_system: Callable[..., System],
+) -> None:
+    one, fresh = make_system(), make_system()
+    await commit(one, usage("a"))
+    await one.roll_up.run()
+    for name in ("b", "c"):
+        await commit(one, usage(name))
+
+    async def one_page() -> None:
+        # A run of another process that is stopped after one step.
+        other = make_system()
+        other.rollups.after.append(fail(Crashed()))
+        with pytest.raises(Crashed):
+            await other.roll_up.run()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollup, "MAX_PAGES", 1)
+        fresh.rollups.between.extend([one_page, one_page])
+        assert await fresh.roll_up.run() == 0
+    assert fresh.rollups.resets == 0
+    assert fresh.alerts.messages == []
+    assert await cursor_page(one) == 3
     assert await faults(one) == ()
 
 

@@ -181,7 +181,7 @@ async def test_a_rollup_that_breaks_again_while_it_is_made_anew_waits_for_the_ne
     async def unreadable() -> None:
         raise RollupBroken(str(LEDGER), "part cannot be read")
 
-    fresh.rollups.between.extend([unreadable, unreadable])
+    fresh.rollups.between.extend([unreadable] * 3)
     assert await fresh.roll_up.run() == 0
     assert [message.endswith("made anew") for message in fresh.alerts.messages] == [True, False]
     assert await usage_is_exact(rolled_up)
