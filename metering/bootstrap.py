@@ -13,6 +13,7 @@ from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
+from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
@@ -22,6 +23,7 @@ from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
 from metering.app.rerate import PriceUnpriced, Rerate
+from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
@@ -37,6 +39,7 @@ from metering.ports import (
     PendingStore,
     PriceStore,
     RegistryStore,
+    RollupStore,
 )
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
@@ -56,6 +59,7 @@ class Stores(NamedTuple):
     dead_letters: DeadLetterStore
     pending: PendingStore
     effects: EffectStore
+    rollups: RollupStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -79,6 +83,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteDeadLetters(database),
         SqlitePending(database),
         SqliteEffects(database),
+        SqliteRollups(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -96,6 +101,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
     from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
+    from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
@@ -105,6 +111,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosDeadLetters(account),
         CosmosPending(account),
         CosmosEffects(account),
+        CosmosRollups(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -224,12 +231,17 @@ class App:
     @cached_property
     def read(self) -> Read:
         """Balances and breakdowns."""
-        return Read(self.ledgers, self.tenancy, self.clock)
+        return Read(self.ledgers, self.stores.rollups, self.tenancy, self.clock)
 
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        return Verify(self.ledgers)
+        return Verify(self.ledgers, self.stores.rollups)
+
+    @cached_property
+    def roll_up(self) -> RollUp:
+        """Keep usage by day and dimension at hand."""
+        return RollUp(self.ledgers, self.stores.rollups, LogAlerts())
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

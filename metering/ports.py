@@ -1,6 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from metering.core.commit import Commit
@@ -11,6 +11,8 @@ from metering.core.head import Head
 from metering.core.instants import Instant
 from metering.core.page import Page
 from metering.core.periods import LedgerId
+from metering.core.rollup import Cursor, Part, PartName
+from metering.core.rollup_document import Step
 from metering.core.slots import Slot
 
 
@@ -234,5 +236,48 @@ class Notifier(Protocol):
 
         A receiver goes by the effect's key. RetryableError for whatever stopped it, refusals
         included: it is tried again later, and given up in the end.
+        """
+        ...
+
+
+class StoredCursor(NamedTuple):
+    """A rollup's cursor as read, with the tag that a replacement must name."""
+
+    cursor: Cursor
+    etag: str
+
+
+class RollupStore(Protocol):
+    """Rollups: one cursor and many parts for each ledger, written together.
+
+    Reading raises RollupBroken for a document that cannot be read or was written by a newer schema.
+    A rollup may be lost at any time: it follows from the pages.
+    """
+
+    async def read_cursor(self, ledger: LedgerId) -> StoredCursor | None:
+        """Return the cursor as last written; None for a ledger without a rollup."""
+        ...
+
+    def parts(self, ledger: LedgerId, names: Collection[PartName]) -> AsyncIterator[Part]:
+        """Yield those of these parts that are there, in any order.
+
+        They may be newer or older than a cursor that was read before: compare their pages.
+        """
+        ...
+
+    async def write_rollup(self, step: Step, etag: str | None) -> str:
+        """Write the parts and the cursor in one transaction; return the cursor's new tag.
+
+        `etag` is that of the cursor the step was made on, None for a new rollup. HeadMovedError:
+        somebody else was first and nothing was written. Any other RetryableError leaves open
+        whether it was written: look again.
+        """
+        ...
+
+    async def reset_rollup(self, ledger: LedgerId) -> str:
+        """Put the cursor back to before the first page, whatever it was; return its new tag.
+
+        No part is listed from then on; what is left of parts is written over or never read. Safe
+        to repeat.
         """
         ...

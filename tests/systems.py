@@ -12,6 +12,7 @@ from metering.app.deliver_effects import DeliverEffects
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
+from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.bootstrap import Stores
@@ -23,6 +24,7 @@ from metering.core.periods import LedgerId
 from metering.core.slots import Slot
 from metering.ports import LedgerStore, StoredHead
 from tests.builders import NOW, price_rows
+from tests.faulty_rollups import FaultyRollups
 
 
 class FaultyLedgers:
@@ -154,5 +156,7 @@ class System:
             alerts=self.alerts,
         )
         self.letters = DeadLetters(self.dead_letters, self.ingest)
-        self.read = Read(self.store, self.tenancy, self.clock)
-        self.verify = Verify(self.store)
+        self.rollups = FaultyRollups(stores.rollups)
+        self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
+        self.verify = Verify(self.store, self.rollups)
+        self.roll_up = RollUp(self.store, self.rollups, self.alerts)

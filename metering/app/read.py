@@ -1,18 +1,28 @@
 """Read what is in the ledgers: balances and breakdowns."""
 
+from typing import Final
+
+from metering.app.rollup_reading import must_belong, read_listed
 from metering.app.tenancy import Tenancy
 from metering.core.balance import Balance, balance_of
 from metering.core.breakdown import Breakdown, Row
+from metering.core.errors import RollupBroken
 from metering.core.head import Head
 from metering.core.periods import LedgerId, Period, month_of
-from metering.ports import Clock, LedgerStore
+from metering.ports import Clock, LedgerStore, RollupStore
+
+#: Looks at a rollup that somebody writes to meanwhile; then all pages are read.
+_LOOKS: Final = 2
 
 
 class Read:
     """The use cases behind `metering balance` and `metering usage`."""
 
-    def __init__(self, store: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
+    def __init__(
+        self, store: LedgerStore, rollups: RollupStore, tenancy: Tenancy, clock: Clock
+    ) -> None:
         self._store = store
+        self._rollups = rollups
         self._tenancy = tenancy
         self._clock = clock
 
@@ -39,8 +49,31 @@ class Read:
         return balance_of(stored.head if stored else Head(ledger), plan)
 
     async def usage(self, tenant: str, period: Period, group_by: tuple[str, ...]) -> list[Row]:
-        """Return a tenant's usage in a period by group (names of breakdown.GROUPS)."""
-        breakdown = Breakdown(group_by)
-        async for page in self._store.pages(LedgerId(tenant, period.start)):
+        """Return a tenant's usage in a period by group (names of breakdown.GROUPS).
+
+        It is what its pages give, up to the last: what is not rolled up yet is read from them.
+        """
+        ledger = LedgerId(tenant, period.start)
+        breakdown, after = await self._rolled_up(ledger, group_by)
+        async for page in self._store.pages(ledger, after=after):
             breakdown.add(page)
         return breakdown.rows()
+
+    async def _rolled_up(
+        self, ledger: LedgerId, group_by: tuple[str, ...]
+    ) -> tuple[Breakdown, int]:
+        """Return what the rollup holds and the page it goes up to; nothing if it does not fit."""
+        for _ in range(_LOOKS):
+            breakdown = Breakdown(group_by)
+            try:
+                stored = await self._rollups.read_cursor(ledger)
+                if stored is None:
+                    break
+                cursor = stored.cursor
+                await must_belong(self._store, cursor)
+                async for part in read_listed(self._rollups, cursor, cursor.parts.keys()):
+                    breakdown.add_counts(part.counts)
+            except RollupBroken:
+                continue
+            return breakdown, cursor.page
+        return Breakdown(group_by), 0

@@ -1,29 +1,32 @@
-"""Breakdowns: the usage of a ledger grouped by day and dimension, from its pages."""
+"""Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from metering.core.entry import Entry, State
+from metering.core.entry import State
 from metering.core.head import NOTHING, Line, line_of, minus
 from metering.core.instants import to_datetime
 from metering.core.money import Amount
 from metering.core.page import Page
 from metering.core.rating import amount_of
+from metering.core.slots import Slot, slot_start
 
-type Reading = Callable[[Entry, State], str | None]
-
-GROUPS: Final[dict[str, Reading]] = {
-    "day": lambda entry, _: to_datetime(entry.time).date().isoformat(),
-    "model": lambda _, state: state.rate.model,
-    "deployment": lambda _, state: state.dimensions.deployment,
-    "product": lambda _, state: state.dimensions.product,
-    "subscription": lambda _, state: state.dimensions.subject,
-    "use_case": lambda _, state: state.dimensions.use_case,
-    "end_user": lambda entry, _: entry.end_user,
-}
-"""What usage may be grouped by (days are UTC)."""
+GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_case", "end_user")
+"""What usage may be grouped by, in the order of a full group (days are UTC)."""
 
 type Group = tuple[str | None, ...]
+
+
+class Count(NamedTuple):
+    """What a group counts; `amount` covers what has a price."""
+
+    line: Line = NOTHING
+    amount: Amount = 0
+
+
+type Counts = Mapping[Group, Count]
+
+_NO_COUNT: Final = Count()
 
 
 class Row(NamedTuple):
@@ -36,35 +39,69 @@ class Row(NamedTuple):
 
 
 class Breakdown:
-    """Adds pages up by group, corrections included: what they replace leaves its group."""
+    """Adds up by group what pages change, or what was added up of them before."""
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
-        self._readings = [GROUPS[name] for name in group_by]
-        self._lines: dict[Group, Line] = {}
-        self._amounts: dict[Group, Amount] = {}
+        self._places = [GROUPS.index(name) for name in group_by]
+        self._counts: dict[Group, Count] = {}
 
     def add(self, page: Page) -> None:
         """Take one page into account."""
-        for entry in page.entries:
-            self._count(entry, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry, entry.supersedes.state, -1)
+        self.add_counts(changes_of(page))
 
-    def _count(self, entry: Entry, state: State, sign: int) -> None:
-        if state.is_hold:
-            return
-        group = tuple(reading(entry, state) for reading in self._readings)
-        line = line_of(state)
-        change = line if sign > 0 else minus(line)
-        self._lines[group] = self._lines.get(group, NOTHING).plus(change)
-        amount = amount_of(state.rate, state.buckets) or 0
-        self._amounts[group] = self._amounts.get(group, 0) + sign * amount
+    def add_counts(self, counts: Counts) -> None:
+        """Take counts by full group into account."""
+        for group, count in counts.items():
+            add_to(self._counts, tuple([group[place] for place in self._places]), count)
 
     def rows(self) -> list[Row]:
         """Return the groups that count anything, in order of their names."""
-        groups = sorted(self._lines, key=lambda group: tuple(name or "" for name in group))
+        counted = sorted(self._counts.items(), key=lambda item: in_order(item[0]))
         return [
-            Row(group, line, None if line.is_unknown else self._amounts[group])
-            for group in groups
-            if (line := self._lines[group]) != NOTHING
+            Row(group, line, None if line.is_unknown else amount)
+            for group, (line, amount) in counted
+            if line != NOTHING
         ]
+
+
+def in_order(group: Group) -> tuple[tuple[bool, str], ...]:
+    """Return what groups are sorted by: what has no name comes first, apart from an empty name."""
+    return tuple((name is not None, name or "") for name in group)
+
+
+def changes_of(page: Page) -> dict[Group, Count]:
+    """Return what a page changes by full group; what its corrections replace leaves its group."""
+    day, changes = day_of(page.slot), dict[Group, Count]()
+    for entry in page.entries:
+        user = entry.end_user
+        if not entry.state.is_hold:
+            line, amount = _counted(entry.state)
+            add_to(changes, _group(day, entry.state, user), Count(line, amount))
+        if entry.supersedes is not None and not entry.supersedes.state.is_hold:
+            line, amount = _counted(entry.supersedes.state)
+            add_to(changes, _group(day, entry.supersedes.state, user), Count(minus(line), -amount))
+    return changes
+
+
+def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
+    """Add a change to a group's count; a group that counts nothing any more is left out."""
+    line, amount = counts.get(group, _NO_COUNT)
+    total = Count(line.plus(change.line), amount + change.amount)
+    if total == _NO_COUNT:
+        counts.pop(group, None)
+    else:
+        counts[group] = total
+
+
+def day_of(slot: Slot) -> str:
+    """Return the UTC day of a slot (and of all in a page: ten minutes never span two days)."""
+    return to_datetime(slot_start(slot)).date().isoformat()
+
+
+def _counted(state: State) -> Count:
+    return Count(line_of(state), amount_of(state.rate, state.buckets) or 0)
+
+
+def _group(day: str, state: State, end_user: str | None) -> Group:
+    of = state.dimensions
+    return (day, of.model, of.deployment, of.product, of.subject, of.use_case, end_user)

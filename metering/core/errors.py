@@ -80,5 +80,14 @@ class LedgerBroken(InvariantBroken):
         self.reason = reason
 
 
+class RollupBroken(InvariantBroken):
+    """A rollup is not what its cursor or its ledger says: its pages serve, and it is made anew."""
+
+    def __init__(self, ledger: str, reason: str) -> None:
+        super().__init__(f"ledger {ledger}: its rollup's {reason}")
+        self.ledger = ledger
+        self.reason = reason
+
+
 class ConfigurationError(MeteringError):
     """The system cannot start: names the setting, file or field that is wrong."""

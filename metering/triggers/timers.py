@@ -33,3 +33,10 @@ async def deliver_effects(timer: func.TimerRequest) -> None:  # noqa: ARG001, th
     """Tell the outside what commits asked for."""
     async with asyncio.timeout(DEADLINE_S):
         await bootstrap.current().deliver_effects.run()
+
+
+@blueprint.function_name("roll_up")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Take new pages into the rollups."""
+    await bootstrap.current().roll_up.run()

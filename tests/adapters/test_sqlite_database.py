@@ -114,6 +114,7 @@ async def test_a_store_of_an_older_version_gets_what_is_new_and_keeps_what_it_ha
     def age(connection: sqlite3.Connection) -> None:
         insert(connection)
         connection.execute("DROP TABLE effects")
+        connection.execute("DROP TABLE rollups")
         connection.execute("PRAGMA user_version = 1")
 
     await database.write(age)

@@ -65,12 +65,28 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
                 "schedule": "0 */5 * * * *",
             }
         ],
+        "price_unpriced": [
+            {
+                "direction": "IN",
+                "type": "timerTrigger",
+                "name": "timer",
+                "schedule": "30 */5 * * * *",
+            }
+        ],
         "deliver_effects": [
             {
                 "direction": "IN",
                 "type": "timerTrigger",
                 "name": "timer",
                 "schedule": "*/30 * * * * *",
+            }
+        ],
+        "roll_up": [
+            {
+                "direction": "IN",
+                "type": "timerTrigger",
+                "name": "timer",
+                "schedule": "0 * * * * *",
             }
         ],
     }
@@ -156,3 +172,15 @@ async def test_the_timer_tells_once_of_a_model_without_a_price(
     ]
     assert vars(told[0])["effect"] == "sub-1|2026-11-01T00:00:00Z/effect-00000001-0"
     assert await app.deliver_effects.waiting(10) == []
+
+
+async def test_the_timer_rolls_up_what_was_counted(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
+    await worker.invoke_timer("roll_up")
+    (ledger,) = await app.verify.ledgers()
+    stored = await app.stores.rollups.read_cursor(ledger)
+    assert stored is not None
+    assert stored.cursor.page == 1
+    assert (await app.verify.one(ledger)).faults == ()

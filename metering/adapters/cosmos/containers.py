@@ -63,5 +63,11 @@ PENDING: Final = Container(
     ("/since",),
     TTL_BY_ITEM,
 )
+ROLLUPS: Final = Container(
+    "rollups",
+    "/ledger",
+    "docs/adr/0004-cosmos.md: cursor and parts of a rollup are written in one transaction",
+    (),
+)
 
-CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING)
+CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS)

@@ -45,6 +45,9 @@ CREATE TABLE IF NOT EXISTS effects (
     PRIMARY KEY (ledger, page, position));
 CREATE INDEX IF NOT EXISTS effects_due ON effects (due) WHERE due IS NOT NULL;
 CREATE INDEX IF NOT EXISTS effects_parked ON effects (created) WHERE parked = 1;
+CREATE TABLE IF NOT EXISTS rollups (
+    ledger TEXT NOT NULL, name TEXT NOT NULL, etag INTEGER NOT NULL DEFAULT 0,
+    document BLOB NOT NULL, PRIMARY KEY (ledger, name)) WITHOUT ROWID;
 """
 
 

@@ -19,7 +19,7 @@ from tests.emulators.third_party.cosmos import KEY, missing, third_party_cosmos
 
 ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
 #: Modules whose port is kept in transactional batches.
-TRANSACTIONAL = {"test_ledgers", "test_effects"}
+TRANSACTIONAL = {"test_ledgers", "test_effects", "test_rollups"}
 #: The server by others answers 500, not 404, to a point read of an item that is not there.
 NEEDS_NOT_FOUND = {
     "test_where_nothing_was_appended_there_is_nothing_to_read",
