@@ -104,4 +104,4 @@ def _counted(state: State) -> Count:
 
 def _group(day: str, state: State, end_user: str | None) -> Group:
     of = state.dimensions
-    return (day, of.model, of.deployment, of.product, of.subject, of.use_case, end_user)
+    return (day, state.rate.model, of.deployment, of.product, of.subject, of.use_case, end_user)

@@ -104,8 +104,8 @@ async def test_a_plan_in_a_currency_without_prices_is_refused(system: System) ->
 async def test_a_plan_that_names_an_unknown_model_is_refused_with_its_place(
     system: System,
 ) -> None:
-    named = Plan(id="some", allowed_models=("gpt-4o", "gpt-4o-2024-11-20", "gpt-4-o"))
-    complaint = r"plan 'some': allowed_models.2: the price book knows no model 'gpt-4-o'"
+    named = Plan(id="some", allowed_models=("gpt-4o", "gpt-4-o"))
+    complaint = r"plan 'some': allowed_models.1: the price book knows no model 'gpt-4-o'"
     with pytest.raises(ConfigurationError, match=complaint):
         await system.tenancy.define_plan(named, None)
     await system.tenancy.define_plan(named.model_copy(update={"allowed_models": ("gpt-4o",)}), None)

@@ -59,6 +59,7 @@ def test_a_bucket_weighs_one_unless_a_weight_is_given() -> None:
         "output": 4_000_000,
         "reasoning": 4_000_000,
         "output_audio": 1_000_000,
+        "quantity": 0,
     }
 
 

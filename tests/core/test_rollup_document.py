@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from metering.core.buckets import NO_TOKENS
 from metering.core.errors import RollupBroken
 from metering.core.evidence import Evidence
 from metering.core.instants import DAY
@@ -27,9 +28,9 @@ PAGES = pages_of(
     [
         usage("a", end_user="ü\u2028\x7f|", use_case="chat"),
         usage("b", model="gpt-99", product="p"),
-        usage("c", status=429, evidence=Evidence.ABSENT, buckets=(0,) * 10),
+        usage("c", status=429, evidence=Evidence.ABSENT, buckets=NO_TOKENS),
         usage("d", end_user=""),
-        usage("e", evidence=Evidence.ABSENT, buckets=(0,) * 10, deployment="d"),
+        usage("e", evidence=Evidence.ABSENT, buckets=NO_TOKENS, deployment="d"),
     ],
     [usage("z", time=AT - DAY)],
 )
