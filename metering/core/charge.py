@@ -48,7 +48,7 @@ class ChargeLine(NamedTuple):
     model: str | None
     bucket: str | None
     quantity: int
-    """In `unit`; below zero where an allowance takes something off."""
+    """In `unit`; below zero where an allowance takes tokens off."""
     unit: Literal["token", "package", "request", "period"]
     unit_price: Amount
 

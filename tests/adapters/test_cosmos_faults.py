@@ -179,7 +179,7 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
         container = client.get_database_client("metering").get_container_client("ledgers")
         for path, complaint in [
             ("/committed", "does not match its hash"),
-            ("/schema", "a page has schema 2"),
+            ("/schema", "a page has schema 3"),
         ]:
             patch = [{"op": "set", "path": path, "value": 2}]
             await container.patch_item("page-00000001", str(LEDGER), patch)
