@@ -181,12 +181,12 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
             ("/committed", "does not match its hash"),
             ("/schema", "a page has schema 3"),
         ]:
-            patch = [{"op": "set", "path": path, "value": 2}]
+            patch = [{"op": "set", "path": path, "value": 3}]
             await container.patch_item("page-00000001", str(LEDGER), patch)
             with pytest.raises(LedgerBroken, match=complaint):
                 await ledgers.read_page(LEDGER, 1)
         await container.patch_item("head", str(LEDGER), patch)
-        with pytest.raises(LedgerBroken, match="its head has schema 2"):
+        with pytest.raises(LedgerBroken, match="its head has schema 3"):
             await ledgers.read_head(LEDGER)
 
 
