@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from metering.adapters.price_sources.price_import import SourceRow
-from metering.core.buckets import BucketName
+from metering.core.buckets import BUCKETS, BucketName
 from metering.core.errors import ConfigurationError
 from metering.core.instants import format_instant, parse_instant
 from metering.core.money import parse_fixed
@@ -99,6 +99,7 @@ def _check(place: str, price: _OwnPrice, currency: str) -> None:
 
 
 def _row(price: _OwnPrice) -> SourceRow:
+    prices = price.per_million_tokens
     return SourceRow(
         price.model,
         tuple(price.aliases),
@@ -109,7 +110,7 @@ def _row(price: _OwnPrice) -> SourceRow:
         price.service_tier,
         price.above_tokens,
         price.effective_from,
-        dict(price.per_million_tokens),
+        {bucket: prices[bucket] for bucket in BUCKETS if bucket in prices},
         {},
-        dict.fromkeys(price.per_million_tokens, "1M"),
+        dict.fromkeys(prices, "1M"),
     )

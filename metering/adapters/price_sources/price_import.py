@@ -1,7 +1,7 @@
 """What a price source yields: a price file as committed ones are, and what was left out. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -66,15 +66,28 @@ def price_import(
     The same rows give the same bytes, in whatever order they come.
     """
     ordered = sorted(rows, key=_place)
-    lines = ",\n".join("    " + json.dumps(_line(row), ensure_ascii=False) for row in ordered)
     head = {"version": version, "currency": currency, "origin": origin._asdict()}
-    fields = ",\n".join(
-        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}"
-        for key, value in head.items()
-    )
-    content = f'{{\n{fields},\n  "prices": [\n{lines}\n  ]\n}}\n'.encode()
+    content = _document(head, [_line(row) for row in ordered])
     PriceBook(read_price_file(version, content))
     return PriceImport(version, content, tuple(ordered), tuple(sorted(skipped)))
+
+
+def with_lines(content: bytes, keep: Sequence[bool]) -> bytes:
+    """Return a price file with some of its lines only, `keep` saying which, in their order."""
+    document = json.loads(content)
+    lines = document.pop("prices")
+    return _document(document, [line for line, stays in zip(lines, keep, strict=True) if stays])
+
+
+def _document(head: Mapping[str, object], lines: Iterable[object]) -> bytes:
+    """Return the file's text: one price a line, so that two versions can be compared by eye."""
+    fields = ",\n".join(f"  {_json(key)}: {_json(value)}" for key, value in head.items())
+    prices = ",\n".join(f"    {_json(line)}" for line in lines)
+    return f'{{\n{fields},\n  "prices": [\n{prices}\n  ]\n}}\n'.encode()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _place(row: SourceRow) -> tuple[str, ...]:
