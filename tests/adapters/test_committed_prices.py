@@ -62,9 +62,10 @@ def token_items() -> list[dict[str, Any]]:
 
 
 def test_committed_price_files_are_never_edited_or_removed() -> None:
-    listed = dict(
-        reversed(line.split(maxsplit=1)) for line in DIGESTS.read_text("utf-8").splitlines()
-    )
+    listed = {
+        name: digest
+        for digest, name in (line.split() for line in DIGESTS.read_text("utf-8").splitlines())
+    }
     found = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in FOLDER.glob("*.json")
     }

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metering.adapters.files import MAX_FILE_BYTES, read_structured
 from metering.adapters.price_sources.azure_retail import saved_azure_prices
-from metering.adapters.price_sources.operator_rows import OwnLine, own_rows
+from metering.adapters.price_sources.operator_rows import COLUMNS, OwnLine, own_rows
 from metering.adapters.price_sources.price_import import (
     Origin,
     PriceImport,
@@ -99,6 +99,9 @@ def _csv_lines(path: Path) -> Iterator[OwnLine]:
         header = [name.strip() for name in next(reader, [])]
         if len(set(header)) != len(header):
             raise ConfigurationError(f"{path}:1: a column stands there twice")
+        unknown = sorted(set(header) - COLUMNS)
+        if unknown:
+            raise ConfigurationError(f"{path}:1: {unknown[0]}: there is no such column")
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield _csv_line(f"{path}:{reader.line_num}", header, cells)

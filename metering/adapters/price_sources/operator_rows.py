@@ -53,6 +53,9 @@ class _OwnPrice(BaseModel):
     currency: str | None = None
 
 
+#: The columns of a file with one price a line.
+COLUMNS: Final = (_OwnPrice.model_fields.keys() - {"per_million_tokens"}) | set(BUCKETS)
+
 #: Cached tokens are never dearer than those that were not: who writes that has mixed up columns.
 _CHEAPER: Final[tuple[tuple[BucketName, BucketName], ...]] = (
     ("cached_read", "input"),
