@@ -1,6 +1,7 @@
 """Azure's price feed, from a saved file and over the network."""
 
 import json
+import socket
 from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,5 +166,13 @@ def test_a_feed_without_end_is_given_up(feed: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("metering.adapters.price_sources.azure_retail.MAX_PAGES", 3)
     Feed.answers = [page(following=f"{feed}?again")] * 5
 
-    with pytest.raises(RetryableError, match="more than 3 pages"):
+    with pytest.raises(RetryableError, match="more than 3 pages or 600 seconds"):
         live_azure_prices("2026-11-20", url=feed)
+
+
+def test_a_feed_that_says_nothing_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/prices"
+
+        with pytest.raises(RetryableError, match="timed out"):
+            live_azure_prices("2026-11-20", url=url, timeout_s=0.05)

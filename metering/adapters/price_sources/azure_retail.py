@@ -25,6 +25,8 @@ CURRENCY: Final = "USD"
 #: A page has at most 1,000 items and all products some dozens of pages; more is a loop.
 MAX_PAGES: Final = 400
 TIMEOUT_S: Final = 30.0
+"""For one answer."""
+ALL_PAGES_S: Final = 600.0
 _MAX_TRIES: Final = 4
 _MAX_PAUSE_S: Final = 20.0
 #: The whole feed of these products is a few megabytes.
@@ -69,6 +71,7 @@ def live_azure_prices(
     """
     found: dict[str, object] = {}
     pages = 0
+    give_up_at = time.monotonic() + ALL_PAGES_S
     for product, _ in MODELS:
         query = {
             "api-version": _API_VERSION,
@@ -78,8 +81,10 @@ def live_azure_prices(
         next_page: str | None = f"{url}?{urllib.parse.urlencode(query)}"
         while next_page:
             pages += 1
-            if pages > MAX_PAGES:
-                raise RetryableError(f"{url}: more than {MAX_PAGES} pages")
+            if pages > MAX_PAGES or time.monotonic() > give_up_at:
+                raise RetryableError(
+                    f"{url}: more than {MAX_PAGES} pages or {ALL_PAGES_S:.0f} seconds"
+                )
             page = _page(next_page, url, timeout_s)
             # A product may be part of another's name: its items come twice.
             found |= {json.dumps(item, default=str): item for item in page["Items"]}
