@@ -130,6 +130,19 @@ def test_the_output_of_a_model_that_makes_only_images_is_its_images() -> None:
     assert row.per_million_tokens == {"output": Decimal(40)}
 
 
+def test_a_region_without_images_keeps_the_rest_of_what_it_lists() -> None:
+    found = rows(
+        item("gpt-image-1-inp-txt-glbl Tokens", "0.005", "eastus2"),
+        item("gpt-image-1-inp-txt-glbl Tokens", "0.006", "westus"),
+        item("gpt-image-1-output-img-glbl Tokens", "0.04", "westus"),
+    )
+
+    assert {row.region: sorted(row.per_million_tokens) for row in found} == {
+        "eastus2": ["input"],
+        "westus": ["input", "output"],
+    }
+
+
 def test_the_bundled_snapshot_gives_the_same_file_every_time() -> None:
     first = bundled_azure_prices()
 

@@ -6,7 +6,7 @@ meter has one price, the row is for any region; otherwise each region has its ow
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
@@ -145,22 +145,24 @@ def _left_out(quotes: Quotes) -> list[str]:
     """
     reasons = []
     for kind, bucket in ((CACHED_IMAGE, "cached_read"), (OUTPUT_IMAGE, "output")):
-        own = [by.pop(kind) for by in quotes.values() if kind in by]
-        if not own:
+        having = [by for by in quotes.values() if kind in by]
+        if bucket == "output" and not any(bucket in by for by in quotes.values()):
+            # A model that makes nothing but images: they are its output.
+            for by in having:
+                by[bucket] = by.pop(kind)
             continue
-        plain = [by[bucket] for by in quotes.values() if bucket in by]
-        if not plain and bucket == "output":
-            for by, only in zip(quotes.values(), own, strict=True):
-                by[bucket] = only
-        elif _all_prices(own) != _all_prices(plain):
-            for by in quotes.values():
+        apart = any(_prices(by[kind]) != _prices(by.get(bucket, [])) for by in having)
+        for by in quotes.values():
+            by.pop(kind, None)
+            if apart:
                 by.pop(bucket, None)
+        if apart:
             reasons.append(f"{bucket}: images cost other than text and are counted with it")
     return reasons
 
 
-def _all_prices(quotes: Iterable[Sequence[Quote]]) -> set[Decimal]:
-    return {quote.per_million for some in quotes for quote in some}
+def _prices(quotes: Iterable[Quote]) -> set[Decimal]:
+    return {quote.per_million for quote in quotes}
 
 
 def _timeline(by_bucket: dict[str, list[Quote]]) -> Iterator[tuple[str, Prices]]:
