@@ -14,6 +14,7 @@ from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
 from metering.cli.output import print_error
+from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
 from metering.cli.repricing import rerate, whatif
@@ -35,6 +36,8 @@ for command in (demo, run, init, ingest, balance, usage, verify, quote, whatif, 
     app.command()(command)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")
+prices.command("diff")(diff_prices)
+prices.command("import")(import_prices)
 app.add_typer(prices, name="prices")
 app.add_typer(deployments, name="deployments")
 app.add_typer(dead_letters, name="dead-letters")

@@ -69,6 +69,18 @@ class PriceRow(NamedTuple):
         """The row's name among all versions and dates."""
         return f"{self.version}:{self.id}@{self.effective_from}"
 
+    @property
+    def place(self) -> Place:
+        """Where its price stands."""
+        return Place(
+            self.deployment_type,
+            self.region,
+            self.service_tier,
+            self.provider,
+            self.unit,
+            self.currency,
+        )
+
     def shares_place(self, other: "PriceRow") -> bool:
         """Say whether both price the same requests from the same instant on."""
         return (

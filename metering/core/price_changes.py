@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
 from metering.core.buckets import BUCKETS
-from metering.core.price_book import Place, PriceBook, PriceRow
+from metering.core.price_book import PriceBook, PriceRow
 
 ChangeKind = Literal["new", "same", "changed_later", "conflict"]
 """What a row means to a book.
@@ -65,14 +65,7 @@ def _change(book: PriceBook, row: PriceRow) -> Change:
     old = book.find(
         row.model,
         row.effective_from,
-        Place(
-            row.deployment_type,
-            row.region,
-            row.service_tier,
-            row.provider,
-            row.unit,
-            row.currency,
-        ),
+        row.place,
         long_context=row.above_tokens is not None,
     )
     known = (None,) * len(BUCKETS) if old is None else old.prices

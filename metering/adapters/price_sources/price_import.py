@@ -1,0 +1,132 @@
+"""What a price source yields: a price file as committed ones are, and what was left out. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from metering.core.buckets import BUCKETS
+from metering.core.price_book import PriceBook, read_price_file
+
+
+class Origin(NamedTuple):
+    """Where the prices of a file come from."""
+
+    source: str
+    url: str
+    retrieved: str
+    via: str
+
+
+class SourceRow(NamedTuple):
+    """One row of a price file; prices are exact, in currency units per million tokens."""
+
+    model: str
+    aliases: tuple[str, ...]
+    provider: str
+    channel: str
+    deployment_type: str
+    region: str | None
+    service_tier: str
+    above_tokens: int | None
+    effective_from: str
+    per_million_tokens: dict[str, Decimal]
+    meters: dict[str, str]
+    """The meter behind the price of each bucket, where the source has meters."""
+    units: dict[str, str]
+    """The unit in which the source quotes each bucket."""
+
+
+class Skipped(NamedTuple):
+    """Something that the source prices and that the file leaves out."""
+
+    what: str
+    reason: str
+
+
+class PriceImport(NamedTuple):
+    """A price file in the committed format, its rows, and what was left out of it."""
+
+    version: str
+    content: bytes
+    rows: tuple[SourceRow, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def price_import(
+    version: str,
+    currency: str,
+    origin: Origin,
+    *,
+    rows: Sequence[SourceRow],
+    skipped: Sequence[Skipped],
+) -> PriceImport:
+    """Return the rows as a price file that the price book takes; ConfigurationError if it does not.
+
+    The same rows give the same bytes, in whatever order they come.
+    """
+    ordered = sorted(rows, key=_place)
+    head = {"version": version, "currency": currency, "origin": origin._asdict()}
+    content = _document(head, [_line(row) for row in ordered])
+    PriceBook(read_price_file(version, content))
+    return PriceImport(version, content, tuple(ordered), tuple(sorted(skipped)))
+
+
+def with_lines(content: bytes, keep: Sequence[bool]) -> bytes:
+    """Return a price file with some of its lines only, `keep` saying which, in their order."""
+    document = json.loads(content)
+    lines = document.pop("prices")
+    return _document(document, [line for line, stays in zip(lines, keep, strict=True) if stays])
+
+
+def _document(head: Mapping[str, object], lines: Iterable[object]) -> bytes:
+    """Return the file's text: one price a line, so that two versions can be compared by eye."""
+    fields = ",\n".join(f"  {_json(key)}: {_json(value)}" for key, value in head.items())
+    prices = ",\n".join(f"    {_json(line)}" for line in lines)
+    return f'{{\n{fields},\n  "prices": [\n{prices}\n  ]\n}}\n'.encode()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _place(row: SourceRow) -> tuple[str, ...]:
+    return (
+        row.model,
+        row.deployment_type,
+        row.region or "",
+        row.service_tier,
+        str(row.above_tokens or ""),
+        row.effective_from,
+    )
+
+
+def _line(row: SourceRow) -> dict[str, object]:
+    long = (
+        {"context_tier": None}
+        if row.above_tokens is None
+        else {"context_tier": "long", "context_above_tokens": row.above_tokens}
+    )
+    return {
+        "model": row.model,
+        "aliases": list(row.aliases),
+        "provider": row.provider,
+        "channel": row.channel,
+        "deployment_type": row.deployment_type,
+        "region": row.region,
+        "service_tier": row.service_tier,
+        **long,
+        "effective_from": row.effective_from,
+        "per_million_tokens": {
+            bucket: plain(row.per_million_tokens[bucket])
+            for bucket in BUCKETS
+            if bucket in row.per_million_tokens
+        },
+        "meters": {bucket: row.meters[bucket] for bucket in BUCKETS if bucket in row.meters},
+    }
+
+
+def plain(price: Decimal) -> str:
+    """Return a decimal without exponent and trailing zeros."""
+    text = f"{price:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
