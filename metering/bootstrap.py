@@ -21,6 +21,7 @@ from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
+from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
@@ -195,6 +196,11 @@ class App:
             clock=self.clock,
             alerts=LogAlerts(),
         )
+
+    @cached_property
+    def publish_prices(self) -> PublishPrices:
+        """Publish versions of prices."""
+        return PublishPrices(self.tenancy, self.clock)
 
     @cached_property
     def rerate(self) -> Rerate:

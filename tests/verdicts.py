@@ -9,10 +9,12 @@ from metering.adapters.files import committed_prices
 from metering.core.instants import Instant
 from metering.core.money import to_decimal
 from metering.core.plan import DEFAULT_PLAN
+from metering.core.price_book import PriceBook
+from metering.core.priced import Priced
 from metering.core.provider_usage import ProviderUsage, disjoint_buckets
-from metering.core.rating import Priced, rate_card, rate_usage
+from metering.core.rating import rate_card, rate_usage
 
-BOOK: Final = committed_prices()
+BOOK: Final = PriceBook(committed_prices())
 
 type Usage = dict[str, Any]
 

@@ -40,11 +40,6 @@ def _read_yaml(path: Path, text: str) -> object:
         raise ConfigurationError(f"{path}: not YAML: {error}") from None
 
 
-def read_prices(path: Path) -> list[NamedRow]:
-    """Return the rows of a price file; ConfigurationError names the file and the place."""
-    return read_price_file(str(path), json.dumps(read_structured(path)).encode())
-
-
 def committed_prices() -> list[NamedRow]:
     """Return the rows of the dated files in metering/prices/."""
     folder = files("metering") / "prices"

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from metering import bootstrap
-from metering.adapters.files import read_prices
+from metering.adapters.price_sources.operator_file import file_prices
 from metering.app.rerate import Rerated
 from metering.app.what_if import Answer
 from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
 from metering.cli.output import AsJson, count, print_json, print_table, stdout, tokens
 from metering.core.money import Amount, format_amount
 from metering.core.periods import parse_month
+from metering.core.price_book import NamedRow
+from metering.core.price_file import read_price_file
 from metering.core.rerating import Scope
 from metering.core.what_if import Comparison
 
@@ -113,6 +115,7 @@ def whatif(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Prices above all that are published."),
     ] = None,
+    currency: Annotated[str, typer.Option(help="The currency that those must be in.")] = "USD",
     as_json: AsJson = False,
 ) -> None:
     """Price TENANT's real usage under other models, another plan or other prices, side by side.
@@ -122,10 +125,10 @@ def whatif(
     Example:  metering whatif acme --map gpt-4o=gpt-4o-mini --plan reseller
     """
     models = _models(mapping or [])
-    rows = [] if prices is None else read_prices(prices)
 
     async def ask(app: bootstrap.App) -> Answer:
         of = await period_for(app, tenant, period)
+        rows = [] if prices is None else _rows(app, prices, currency)
         return await app.what_if.ask(tenant, of, models=models, plan_id=plan, rows=rows)
 
     answer = with_app(ask)
@@ -133,6 +136,11 @@ def whatif(
         print_json(_answer_json(answer))
     else:
         _print_answer(tenant, answer)
+
+
+def _rows(app: bootstrap.App, path: Path, currency: str) -> list[NamedRow]:
+    found = file_prices(path, currency, app.tenancy.prices.provider_of)
+    return read_price_file(str(path), found.content)
 
 
 def _models(mapping: list[str]) -> dict[str, str]:

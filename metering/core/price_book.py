@@ -174,6 +174,12 @@ class PriceBook:
         """Say whether the book has a price for a model or meter of this name."""
         return self.canonical(name) is not None
 
+    def provider_of(self, name: str) -> str | None:
+        """Return who sells a model; None where it is not known, or where several do."""
+        known = self.canonical(name)
+        providers = {row.provider for row in self.rows.values() if row.model == known}
+        return providers.pop() if len(providers) == 1 else None
+
     def find(
         self, name: str, at: Instant, place: Place, *, long_context: bool = False
     ) -> PriceRow | None:

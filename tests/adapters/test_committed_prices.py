@@ -15,6 +15,7 @@ import pytest
 
 from metering.adapters.files import committed_prices
 from metering.core.instants import parse_instant
+from metering.core.price_book import PriceBook
 
 FOLDER: Final = Path(str(files("metering"))) / "prices"
 DIGESTS: Final = Path(__file__).parent / "committed_prices.sha256"
@@ -171,13 +172,13 @@ def test_every_model_family_that_another_reader_finds_is_in_the_committed_prices
     ],
 )
 def test_a_family_is_priced_since(model: str, since: str) -> None:
-    rows = [row for row in committed_prices().rows.values() if row.model == model]
+    rows = [row for row in PriceBook(committed_prices()).rows.values() if row.model == model]
 
     assert min(row.effective_from for row in rows) == parse_instant(f"{since}T00:00:00Z")
 
 
 def test_no_cached_token_is_dearer_than_an_uncached_one_and_no_cache_write_is_free() -> None:
-    for row in committed_prices().rows.values():
+    for row in PriceBook(committed_prices()).rows.values():
         plain, cached, write, write_long = row.prices[:4]
         assert plain is None or cached is None or cached <= plain
         assert write is None or write > 0

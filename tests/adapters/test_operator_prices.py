@@ -10,7 +10,8 @@ from metering.adapters.price_sources.operator_file import file_prices
 from metering.core.buckets import INDEX
 from metering.core.errors import ConfigurationError
 from metering.core.instants import parse_instant
-from metering.core.price_book import PriceBook, read_price_file
+from metering.core.price_book import Place, PriceBook
+from metering.core.price_file import read_price_file
 from tests.builders import price_file
 
 CSV = """\
@@ -44,12 +45,11 @@ def test_csv_gives_a_price_file_that_the_book_takes(tmp_path: Path) -> None:
     found = file_prices(write(tmp_path, "house.csv", CSV), "USD")
 
     book = PriceBook(read_price_file(found.version, found.content))
-    row = book.find("house-7b-v2", parse_instant("2026-03-01T00:00:00Z"))
+    row = book.find("house-7b-v2", parse_instant("2026-03-01T00:00:00Z"), Place())
     long = book.find(
         "house-7b",
         parse_instant("2026-03-01T11:00:00Z"),
-        deployment_type="regional",
-        region="westeurope",
+        Place("regional", "westeurope"),
         long_context=True,
     )
     assert row is not None

@@ -15,7 +15,7 @@ from metering.adapters.price_sources.price_import import (
     with_lines,
 )
 from metering.core.errors import ConfigurationError
-from metering.core.price_book import read_price_file
+from metering.core.price_file import read_price_file
 from tests.builders import price_file
 
 ORIGIN = Origin("a test", "", "2026-11-20", "")

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from metering.core.price_book import read_price_file
 from metering.core.price_changes import Change, price_changes
+from metering.core.price_file import read_price_file
 from tests.builders import price_book, price_file
 
 START: Final = "2026-01-01T00:00:00Z"

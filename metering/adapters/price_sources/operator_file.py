@@ -12,11 +12,14 @@ in a list `prices`, beside `currency` and, if wished, `version`:
     deployment_type  global (default) | data_zone | regional
     service_tier     standard (default) | batch | priority | flex
     above_tokens     the prompt size above which this price is for the whole request
+
+Prices of other meters stand in YAML and JSON in a list `other_meters`: meter, unit, price (of one
+unit), effective_from (an RFC 3339 time), and if wished region, provider, channel.
 """
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,7 +27,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metering.adapters.files import MAX_FILE_BYTES, read_structured
 from metering.adapters.price_sources.azure_retail import saved_azure_prices
-from metering.adapters.price_sources.operator_rows import COLUMNS, OwnLine, own_rows
+from metering.adapters.price_sources.operator_rows import (
+    COLUMNS,
+    OWN,
+    OwnLine,
+    ProviderOf,
+    nobody,
+    own_rows,
+)
 from metering.adapters.price_sources.price_import import (
     Origin,
     PriceImport,
@@ -33,7 +43,8 @@ from metering.adapters.price_sources.price_import import (
 )
 from metering.core.buckets import BUCKETS
 from metering.core.errors import ConfigurationError
-from metering.core.price_book import PriceBook, read_price_file
+from metering.core.price_book import PriceBook
+from metering.core.price_file import read_price_file
 from metering.core.validation import validated
 
 _BETWEEN_ALIASES: Final = ";"
@@ -43,18 +54,19 @@ class _OwnFile(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-    prices: list[dict[str, Any]]
+    prices: list[dict[str, Any]] = []
+    other_meters: list[dict[str, Any]] = []
     version: str | None = None
 
 
-def file_prices(path: Path, currency: str) -> PriceImport:
+def file_prices(path: Path, currency: str, provider_of: ProviderOf = nobody) -> PriceImport:
     """Return the prices of a file of any form that we know.
 
     Prices must be in `currency`. ConfigurationError names the file, line and field of what is
     wrong.
     """
     if path.suffix == ".csv":
-        return _own(path, path.stem, own_rows(_csv_lines(path), currency), currency)
+        return _own(path, path.stem, own_rows(_csv_lines(path), currency, provider_of), currency)
     if path.suffix == ".json" and path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
         return saved_azure_prices(path)
     document = read_structured(path)
@@ -65,18 +77,27 @@ def file_prices(path: Path, currency: str) -> PriceImport:
     file = validated(_OwnFile, str(path), document)
     if file.currency != currency:
         raise ConfigurationError(f"{path}: currency: {file.currency!r} is not {currency}")
-    places = _places(path, len(file.prices))
+    places = _places(path, len(file.prices)) if file.prices else []
     lines = [OwnLine(place, fields) for place, fields in zip(places, file.prices, strict=True)]
-    return _own(path, file.version or path.stem, own_rows(lines, currency), currency)
+    rows = own_rows(lines, currency, provider_of)
+    return _own(path, file.version or path.stem, rows, currency, file.other_meters)
 
 
 def _is_saved(document: Mapping[str, object]) -> bool:
     return "items" in document or "Items" in document
 
 
-def _own(path: Path, version: str, rows: list[SourceRow], currency: str) -> PriceImport:
+def _own(
+    path: Path,
+    version: str,
+    rows: list[SourceRow],
+    currency: str,
+    meters: Sequence[Mapping[str, Any]] = (),
+) -> PriceImport:
     origin = Origin("prices of the operator's own", path.name, "unknown", "a file")
-    return price_import(version, currency, origin, rows=rows, skipped=())
+    defaults = {"provider": OWN, "channel": "microsoft"}
+    others = [{**defaults, **meter} for meter in meters]
+    return price_import(version, currency, origin, rows=rows, skipped=(), other_meters=others)
 
 
 def _committed_format(path: Path, currency: str) -> PriceImport:

@@ -1,18 +1,23 @@
 """Prices that an operator writes down, checked field by field. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from metering.adapters.price_sources.price_import import SourceRow
-from metering.core.buckets import BUCKETS, BucketName
+from metering.core.buckets import TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.instants import format_instant, parse_instant
-from metering.core.money import parse_fixed
-from metering.core.price_book import PER_MILLION_DECIMALS
+from metering.core.money import PER_MILLION_DECIMALS, parse_fixed
 from metering.core.validation import validated
+
+#: Who sells what nobody else is known to sell.
+OWN: Final = "own"
+
+type ProviderOf = Callable[[str], str | None]
+"""Says who is known to sell a model."""
 
 
 class OwnLine(NamedTuple):
@@ -35,16 +40,22 @@ def _start(text: object) -> str:
     return format_instant(parse_instant(f"{written}T00:00:00Z" if is_day else written))
 
 
+def nobody(_: str) -> str | None:
+    """Know of nobody who sells a model."""
+    return None
+
+
 class _OwnPrice(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     model: Annotated[str, Field(min_length=1)]
     effective_from: Annotated[str, BeforeValidator(_start)]
     per_million_tokens: Annotated[
-        dict[BucketName, Annotated[Decimal, BeforeValidator(_price)]], Field(min_length=1)
+        dict[TokenBucket, Annotated[Decimal, BeforeValidator(_price)]], Field(min_length=1)
     ]
     aliases: list[str] = []
-    provider: str = "own"
+    provider: str | None = None
+    """Who sells it. Where it is left out: whoever is known to, or else the operator."""
     channel: Literal["microsoft", "marketplace"] = "microsoft"
     deployment_type: Literal["global", "data_zone", "regional"] = "global"
     region: str | None = None
@@ -54,16 +65,16 @@ class _OwnPrice(BaseModel):
 
 
 #: The columns of a file with one price a line.
-COLUMNS: Final = (_OwnPrice.model_fields.keys() - {"per_million_tokens"}) | set(BUCKETS)
+COLUMNS: Final = (_OwnPrice.model_fields.keys() - {"per_million_tokens"}) | set(TOKEN_BUCKETS)
 
 #: Cached tokens are never dearer than those that were not: who writes that has mixed up columns.
-_CHEAPER: Final[tuple[tuple[BucketName, BucketName], ...]] = (
+_CHEAPER: Final[tuple[tuple[TokenBucket, TokenBucket], ...]] = (
     ("cached_read", "input"),
     ("cached_audio", "input_audio"),
 )
 
 
-def own_rows(lines: Iterable[OwnLine], currency: str) -> list[SourceRow]:
+def own_rows(lines: Iterable[OwnLine], currency: str, provider_of: ProviderOf) -> list[SourceRow]:
     """Return rows; ConfigurationError names the place and field of the first that is wrong."""
     rows: list[SourceRow] = []
     taken: dict[tuple[object, ...], str] = {}
@@ -77,7 +88,7 @@ def own_rows(lines: Iterable[OwnLine], currency: str) -> list[SourceRow]:
                     f"{line.place}: model: {name} has a price for the same place from the same"
                     f" instant at {other}"
                 )
-        rows.append(_row(price))
+        rows.append(_row(price, price.provider or provider_of(price.model) or OWN))
     return rows
 
 
@@ -101,19 +112,19 @@ def _check(place: str, price: _OwnPrice, currency: str) -> None:
             raise ConfigurationError(f"{place}: {cached}: is dearer than {plain}")
 
 
-def _row(price: _OwnPrice) -> SourceRow:
+def _row(price: _OwnPrice, provider: str) -> SourceRow:
     prices = price.per_million_tokens
     return SourceRow(
         price.model,
         tuple(price.aliases),
-        price.provider,
+        provider,
         price.channel,
         price.deployment_type,
         price.region,
         price.service_tier,
         price.above_tokens,
         price.effective_from,
-        {bucket: prices[bucket] for bucket in BUCKETS if bucket in prices},
+        {bucket: prices[bucket] for bucket in TOKEN_BUCKETS if bucket in prices},
         {},
         dict.fromkeys(prices, "1M"),
     )

@@ -1,12 +1,17 @@
 """What a price source yields: a price file as committed ones are, and what was left out. Pure."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from itertools import compress
+from typing import Final, NamedTuple
 
 from metering.core.buckets import BUCKETS
-from metering.core.price_book import PriceBook, read_price_file
+from metering.core.price_book import PriceBook
+from metering.core.price_file import read_price_file
+
+_DIGEST_LENGTH: Final = 8
 
 
 class Origin(NamedTuple):
@@ -60,6 +65,7 @@ def price_import(
     *,
     rows: Sequence[SourceRow],
     skipped: Sequence[Skipped],
+    other_meters: Sequence[Mapping[str, object]] = (),
 ) -> PriceImport:
     """Return the rows as a price file that the price book takes; ConfigurationError if it does not.
 
@@ -67,23 +73,38 @@ def price_import(
     """
     ordered = sorted(rows, key=_place)
     head = {"version": version, "currency": currency, "origin": origin._asdict()}
-    content = _document(head, [_line(row) for row in ordered])
+    content = _document(head, [_line(row) for row in ordered], other_meters)
     PriceBook(read_price_file(version, content))
     return PriceImport(version, content, tuple(ordered), tuple(sorted(skipped)))
 
 
 def with_lines(content: bytes, keep: Sequence[bool]) -> bytes:
-    """Return a price file with some of its lines only, `keep` saying which, in their order."""
+    """Return a price file with some of its lines only: those that `keep` says, in their order.
+
+    Its version is named after what is left of it, so that another selection is another version.
+    """
     document = json.loads(content)
-    lines = document.pop("prices")
-    return _document(document, [line for line, stays in zip(lines, keep, strict=True) if stays])
+    prices, meters = document.pop("prices", []), document.pop("other_meters", [])
+    kept = list(compress(prices, keep)), list(compress(meters, keep[len(prices) :]))
+    digest = hashlib.sha256(_document(document, *kept)).hexdigest()
+    document["version"] = f"{document['version']}-{digest[:_DIGEST_LENGTH]}"
+    return _document(document, *kept)
 
 
-def _document(head: Mapping[str, object], lines: Iterable[object]) -> bytes:
+def _document(
+    head: Mapping[str, object], prices: Iterable[object], meters: Sequence[object] = ()
+) -> bytes:
     """Return the file's text: one price a line, so that two versions can be compared by eye."""
-    fields = ",\n".join(f"  {_json(key)}: {_json(value)}" for key, value in head.items())
-    prices = ",\n".join(f"    {_json(line)}" for line in lines)
-    return f'{{\n{fields},\n  "prices": [\n{prices}\n  ]\n}}\n'.encode()
+    fields = [f"  {_json(key)}: {_json(value)}" for key, value in head.items()]
+    fields.append(_lines("prices", prices))
+    if meters:
+        fields.append(_lines("other_meters", meters))
+    return "{{\n{}\n}}\n".format(",\n".join(fields)).encode()
+
+
+def _lines(name: str, lines: Iterable[object]) -> str:
+    text = ",\n".join(f"    {_json(line)}" for line in lines)
+    return f'  "{name}": [\n{text}\n  ]'
 
 
 def _json(value: object) -> str:

@@ -11,6 +11,7 @@ from metering.adapters.price_sources.azure_retail import (
 )
 from metering.adapters.price_sources.genai_prices_source import DEFAULT_PROVIDER, genai_prices
 from metering.adapters.price_sources.operator_file import file_prices
+from metering.adapters.price_sources.operator_rows import ProviderOf, nobody
 from metering.adapters.price_sources.price_import import PriceImport
 from metering.core.errors import ConfigurationError
 
@@ -27,6 +28,8 @@ class Wanted(NamedTuple):
     currency: str
     today: date
     provider: str = DEFAULT_PROVIDER
+    provider_of: ProviderOf = nobody
+    """Who is known to sell a model."""
 
 
 def read_source(wanted: Wanted, progress: Progress) -> PriceImport:
@@ -43,5 +46,5 @@ def read_source(wanted: Wanted, progress: Progress) -> PriceImport:
             f" {AZURE}, {AZURE_LIVE} and {GENAI_PRICES}"
         )
     else:
-        return file_prices(Path(wanted.source), wanted.currency)
+        return file_prices(Path(wanted.source), wanted.currency, wanted.provider_of)
     return found
