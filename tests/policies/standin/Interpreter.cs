@@ -167,11 +167,14 @@ namespace Gateway
             state.Incoming.Target.QueryString = query.Count == 0 ? "" : "?" + string.Join("&", query);
         }
 
+        // The reference says both: on a miss the variable is not set, and null is assigned.
         private void LookUp(JObject node)
         {
-            var found = state.Scenario["cache"] as JObject;
-            string key = Text(node, "key");
-            if (found != null && found[key] != null) { state.Set[Text(node, "variable-name")] = (string)found[key]; }
+            JToken found = ((JObject)state.Scenario["cache"])[Text(node, "key")];
+            if (found != null || (bool?)state.Scenario["miss_is_null"] == true)
+            {
+                state.Set[Text(node, "variable-name")] = (string)found;
+            }
         }
 
         private void Store(JObject node)

@@ -3,7 +3,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
 namespace Gateway
@@ -41,7 +40,7 @@ namespace Gateway
             {
                 throw new NotSupportedException(typeof(T).Name);
             }
-            return JsonConvert.DeserializeObject<T>(Encoding.UTF8.GetString(content));
+            return (T)(object)JToken.Parse(Encoding.UTF8.GetString(content));
         }
     }
 
