@@ -26,6 +26,8 @@ run: venv  ## Run the whole system on this machine with live traffic
 	@.venv/bin/metering run
 
 test: venv $(PEERS)  ## Run all tests
+	@command -v mcs >/dev/null || echo "Mono is not here: the tests that run the gateway policies' C# are skipped" \
+	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
 	@.venv/bin/pytest --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)

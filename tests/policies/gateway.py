@@ -1,4 +1,4 @@
-"""The gateway of the tests: the policies' own C#, compiled once, run over requests by an interpreter.
+"""The gateway of the tests: the policies' own C#, compiled once, under an interpreter of the XML.
 
 Mono compiles the expressions together with tests/policies/standin into one program, which answers
 a scenario a line.
@@ -105,7 +105,13 @@ def compile_program(folder: Path, csharp: str) -> Path:
     written.write_text(csharp, "utf-8")
     made = folder / "gateway.exe"
     sources = [str(path) for path in sorted((_HERE / "standin").glob("*.cs"))]
-    options = ["-langversion:7", "-nowarn:162,429", "-warnaserror", f"-r:{NEWTONSOFT}", f"-out:{made}"]
+    options = [
+        "-langversion:7",
+        "-nowarn:162,429",
+        "-warnaserror",
+        f"-r:{NEWTONSOFT}",
+        f"-out:{made}",
+    ]
     done = subprocess.run(
         ["mcs", *options, str(written), *sources], capture_output=True, text=True, check=False
     )

@@ -90,7 +90,8 @@ def read_policy(text: str, expressions: Expressions) -> Node:
     parts: list[str] = []
     at = 0
     for start, code in expressions_of(text):
-        parts += [text[at:start], f"expression-{expressions.number(code)}"]
+        # XML makes spaces of the line breaks in an attribute: a `//` then hides all that follows.
+        parts += [text[at:start], f"expression-{expressions.number(code.replace('\n', ' '))}"]
         at = start + len(code)
     return _node(ET.fromstring("".join([*parts, text[at:]])))  # noqa: S314 - our own files
 

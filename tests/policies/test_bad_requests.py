@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.policies.exchanges import CHAT, CHAT_ANSWER, answer, data, run, stream
 from tests.policies.gateway import Gateway
-from tests.policies.requests import CHAT, CHAT_ANSWER, answer, data, run, stream
 
 
 @pytest.mark.parametrize("body", ["", "{", "nonsense", "[]", "null", "7", '"text"', '{"a":}'])

@@ -16,8 +16,8 @@ from metering.local.hub import HubEvent
 from metering.local.system import app_dir
 from metering.local.worker import FunctionsWorker
 from tests.builders import AT, NOW, body
+from tests.policies.exchanges import CHAT, CHAT_USAGE, REQUEST_ID, answer, run, stream
 from tests.policies.gateway import Gateway
-from tests.policies.requests import CHAT, CHAT_USAGE, REQUEST_ID, answer, run, stream
 from tests.policies.test_events import ANTHROPIC_USAGE, EMBEDDINGS_USAGE, RESPONSES_USAGE
 
 type System = Any
@@ -119,8 +119,8 @@ async def test_a_stream_holds_its_estimate_until_its_counts_come(
 async def test_an_error_after_outbound_sends_the_same_event_again_and_it_counts_once(
     gateway: Gateway,
     system: System,
-    trouble: dict[str, object],
-    changes: dict[str, object],
+    trouble: dict[str, Any],
+    changes: dict[str, Any],
     counted: tuple[int, int, str],
 ) -> None:
     done = run(gateway, **changes, **trouble)
@@ -200,7 +200,8 @@ async def test_a_mixed_batch_through_the_worker_library_is_counted(
         ]
     ]
     batch = [
-        HubEvent(content, "sub-1", number, str(number), NOW) for number, content in enumerate(bodies)
+        HubEvent(content, "sub-1", number, str(number), NOW)
+        for number, content in enumerate(bodies)
     ]
     worker = await FunctionsWorker.start(app_dir())
     await worker.invoke_event_hub("ingest_usage", batch, "0")

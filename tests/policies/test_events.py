@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.policies.gateway import Gateway
-from tests.policies.requests import (
+from tests.policies.exchanges import (
     CHAT,
     CHAT_ANSWER,
     CHAT_USAGE,
@@ -16,6 +15,7 @@ from tests.policies.requests import (
     request,
     run,
 )
+from tests.policies.gateway import Gateway
 
 RESPONSES_USAGE = {
     "input_tokens": 1000,
@@ -135,8 +135,8 @@ def test_anthropic_tells_the_tier_inside_its_usage(gateway: Gateway) -> None:
 
 
 def test_a_spilled_request_names_the_deployment_that_served_it(gateway: Gateway) -> None:
-    headers = {"x_ms_spillover_from_deployment": "gpt-4o", "x_ms_deployment_name": "gpt-4o-paygo"}
-    told = data(gateway, backend=answer(**headers))
+    spilled = answer(x_ms_spillover_from_deployment="gpt-4o", x_ms_deployment_name="gpt-4o-paygo")
+    told = data(gateway, backend=spilled)
     assert (told["spillover"], told["deployment"]) == (True, "gpt-4o-paygo")
     assert told["requested_model"] == "gpt-4o"
 
@@ -156,7 +156,9 @@ def test_a_backend_that_is_no_azure_account_is_left_out(gateway: Gateway) -> Non
 
 
 def test_nothing_of_prompt_completion_key_or_address_is_in_an_event(gateway: Gateway) -> None:
-    (sent,) = run(gateway, headers={"Authorization": "Bearer hidden", "x-other": "hidden"})["events"]
+    (sent,) = run(gateway, headers={"Authorization": "Bearer hidden", "x-other": "hidden"})[
+        "events"
+    ]
     for secret in ("secret", "sk-0123456789", "203.0.113.7", "hidden", "azure.com"):
         assert secret not in sent["body"]
 
@@ -224,7 +226,9 @@ def test_a_long_header_is_cut_but_never_inside_a_character(gateway: Gateway) -> 
 
 
 def test_text_that_is_not_ascii_reaches_the_backend_and_the_hub_as_it_was(gateway: Gateway) -> None:
-    body = json.dumps(CHAT | {"messages": [{"role": "user", "content": "Grüße 😀"}]}, ensure_ascii=False)
+    body = json.dumps(
+        CHAT | {"messages": [{"role": "user", "content": "Grüße 😀"}]}, ensure_ascii=False
+    )
     done = run(gateway, body=body, product={"id": "KI-Plattform-Zürich"})
     assert done["forwarded"]["body"] == body
     assert done["events"][0]["event"]["data"]["product"] == "KI-Plattform-Zürich"

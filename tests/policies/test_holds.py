@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.policies.exchanges import CHAT, data
 from tests.policies.gateway import Gateway
-from tests.policies.requests import CHAT, data
 
 
 @pytest.mark.parametrize(

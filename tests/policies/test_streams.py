@@ -1,12 +1,12 @@
-"""Streams: told of at once, never read, and asked for their usage only where an operator says so."""
+"""Streams: told of at once, never read, and asked for their usage only where that is wanted."""
 
 import json
 from typing import Any
 
 import pytest
 
+from tests.policies.exchanges import CHAT, STREAM, answer, data, request, run, stream
 from tests.policies.gateway import Gateway
-from tests.policies.requests import CHAT, STREAM, answer, data, request, run, stream
 
 STREAMED = CHAT | {"stream": True}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.policies.exchanges import event, run, token
 from tests.policies.gateway import Gateway
-from tests.policies.requests import event, run, token
 
 CLIENT = "7d1c6a0e-1111-2222-3333-444455556666"
 

@@ -64,7 +64,11 @@ def request(policy: str = "chat-completions", **changes: Any) -> Json:
     path = changes.pop("path", _PATHS[policy])
     deployment = path.split("/")[2] if path.startswith("/deployments/") else None
     template = path.replace(str(deployment), "{deployment-id}") if deployment else path
-    headers = {"Content-Type": "application/json", "api-key": "sk-0123456789"}
+    headers = {
+        "Content-Type": "application/json",
+        "Accept-Encoding": "gzip, deflate, br",
+        "api-key": "sk-0123456789",
+    }
     made: Json = {
         "policy": policy,
         "values": "plain",
