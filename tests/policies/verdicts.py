@@ -6,6 +6,7 @@ from typing import Any
 from tests.policies.exchanges import answer, run
 from tests.policies.gateway import Gateway
 
+KEY = "metering-admission/sub-1"
 ALLOW = {"subscription": "sub-1", "verdict": "allow", "cache_s": 30, "models": {}}
 BLOCK = {
     "subscription": "sub-1",
