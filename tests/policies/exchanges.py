@@ -100,6 +100,8 @@ def run(gateway: Gateway, policy: str = "chat-completions", **changes: Any) -> J
     done = gateway.run(request(policy, **changes))
     done["bodies"] = [sent["body"].encode() for sent in done["events"]]
     done["events"] = [sent | {"event": json.loads(sent["body"])} for sent in done["events"]]
+    if changes.get("overall") != "wrong-variable":
+        assert not any("incomplete" in sent["event"]["data"] for sent in done["events"])
     return done
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.policies.exchanges import CHAT, answer, run
 from tests.policies.gateway import Gateway
-from tests.policies.verdicts import ALLOW, BLOCK, DOWN, KEY, admitted, problem
+from tests.policies.verdicts import ALLOW, BLOCK, DOWN, KEY, admitted, answered, problem
 
 
 def test_nobody_is_asked_unless_the_operator_says_so(gateway: Gateway) -> None:
@@ -51,7 +51,7 @@ def test_a_document_is_kept_as_long_as_it_says_within_bounds(
 
 
 def test_a_kept_verdict_is_obeyed_without_asking(gateway: Gateway) -> None:
-    done = admitted(gateway, None, cache={KEY: json.dumps(BLOCK)})
+    done = answered(gateway, None, cache={KEY: json.dumps(BLOCK)})
     assert (done["asked"], done["cached"], problem(done)["status"]) == ([], {}, 429)
 
 
@@ -66,6 +66,7 @@ def test_a_miss_asks_whichever_way_the_cache_tells_it(
 BROKEN = [
     None,
     answer({"error": "none"}, 500),
+    answer({"verdict": "block"}, 500),
     answer({"title": "Forbidden"}, 403),
     answer("<html>not today</html>", 200),
     answer("[]"),
@@ -80,7 +81,7 @@ BROKEN = [
 def test_a_failed_call_lets_pass_where_the_operator_wants_that(
     gateway: Gateway, reply: object
 ) -> None:
-    done = admitted(gateway, reply, values="open")
+    done = answered(gateway, reply, values="open")
     assert (done["end"], done["response"]["status"]) == ("outbound", 200)
     assert done["events"][0]["event"]["data"]["admission"] == "unavailable"
     assert done["events"][0]["event"]["data"]["tokens"] == "final"
@@ -88,7 +89,7 @@ def test_a_failed_call_lets_pass_where_the_operator_wants_that(
 
 @pytest.mark.parametrize("reply", BROKEN)
 def test_a_failed_call_stops_where_the_operator_wants_that(gateway: Gateway, reply: object) -> None:
-    done = admitted(gateway, reply, values="closed")
+    done = answered(gateway, reply, values="closed")
     assert problem(done)["type"] == "urn:metering:admission:admission_unavailable"
     assert (done["response"]["status"], done["response"]["headers"]["retry-after"]) == (503, "10")
     assert done["forwarded"] is None
@@ -97,7 +98,7 @@ def test_a_failed_call_stops_where_the_operator_wants_that(gateway: Gateway, rep
 def test_a_failure_is_kept_for_ten_seconds_so_that_not_every_request_waits(
     gateway: Gateway,
 ) -> None:
-    stored = admitted(gateway, None)["cached"][KEY]
+    stored = answered(gateway, None)["cached"][KEY]
     assert stored == {"value": '{"failed":true}', "seconds": 10}
     again = admitted(gateway, ALLOW, cache={KEY: stored["value"]}, values="closed")
     assert (again["asked"], again["response"]["status"]) == ([], 503)

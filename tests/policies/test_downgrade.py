@@ -52,7 +52,8 @@ def test_a_downgrade_leads_the_body_to_the_other_deployment(
     gateway: Gateway, policy: str, path: str
 ) -> None:
     body = (
-        '{"tools":[{"model":"gpt-4o"}],"x":"\\"model\\": \\"gpt-4o\\" 2024-01-01T00:00:00+02:00",'
+        '{"tools":[{"model":"gpt-4o"}],"w":"5\\" wide",'
+        '"x":"\\"model\\": \\"gpt-4o\\" 2024-01-01T00:00:00+02:00",'
         ' "model" : "gpt-4o" ,"n":1.10, "y":"😀", "model_":"gpt-4o"}'
     )
     done = downgraded(gateway, policy, path=path, body=body)

@@ -234,5 +234,15 @@ def test_text_that_is_not_ascii_reaches_the_backend_and_the_hub_as_it_was(gatewa
     assert done["events"][0]["event"]["data"]["product"] == "KI-Plattform-Zürich"
 
 
+def test_what_another_policy_did_wrong_costs_detail_but_no_counts(gateway: Gateway) -> None:
+    done = run(gateway, overall="wrong-variable")
+    assert (done["end"], done["response"]["status"]) == ("outbound", 200)
+    told = done["events"][0]["event"]["data"]
+    assert (told["tokens"], told["usage"], told["status"]) == ("final", CHAT_USAGE, 200)
+    assert told["incomplete"] is True
+
+
 def test_a_call_without_a_product_says_none(gateway: Gateway) -> None:
-    assert "product" not in data(gateway, product=None)
+    told = data(gateway, product=None)
+    assert "product" not in told
+    assert told["tokens"] == "final"

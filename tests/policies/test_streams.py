@@ -33,6 +33,12 @@ def test_what_the_backend_streams_unasked_is_a_stream(gateway: Gateway) -> None:
     assert (told["tokens"], told["streamed"], done["stream_was_read"]) == ("pending", True, False)
 
 
+def test_a_stream_whose_type_mentions_json_is_not_read(gateway: Gateway) -> None:
+    done = run(gateway, backend=answer(STREAM, Content_Type="text/event-stream; data=json"))
+    assert done["stream_was_read"] is False
+    assert done["events"][0]["event"]["data"]["tokens"] == "pending"
+
+
 def test_a_stream_of_no_stated_type_is_not_read_either(gateway: Gateway) -> None:
     reply = {"status": 200, "headers": {}, "body": STREAM}
     assert data(gateway, body=STREAMED, backend=reply)["tokens"] == "pending"

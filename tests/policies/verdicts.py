@@ -25,7 +25,11 @@ def admitted(
     gateway: Gateway, document: object, policy: str = "chat-completions", **more: Any
 ) -> Any:
     """Run a request where the service answers with a document, fail-open unless told otherwise."""
-    reply = answer(document) if isinstance(document, dict) else document
+    return answered(gateway, answer(document), policy, **more)
+
+
+def answered(gateway: Gateway, reply: object, policy: str = "chat-completions", **more: Any) -> Any:
+    """Run a request where the service gives a reply, or none (None)."""
     return run(gateway, policy, **({"values": "open", "admission": reply} | more))
 
 
