@@ -20,14 +20,14 @@ def test_a_body_that_cannot_be_read_goes_on_as_it_is_to_be_refused_by_the_backen
 
 
 def test_a_request_without_a_body_is_told_of(gateway: Gateway) -> None:
-    told = data(gateway, "openai-v1", method="GET", path="/v1/models", body=None)
+    told = data(gateway, "openai-v1", body=None, backend=answer({"error": {}}, 400))
     assert told["tokens"] == "absent"
     assert "deployment" not in told
 
 
 def test_a_multipart_body_is_not_read(gateway: Gateway) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    done = run(gateway, "openai-v1", path="/v1/files", body="--x--", headers=headers)
+    done = run(gateway, "openai-v1", path="/v1/audio/transcriptions", body="--x--", headers=headers)
     assert done["forwarded"]["body"] == "--x--"
     assert "deployment" not in done["events"][0]["event"]["data"]
 

@@ -193,14 +193,46 @@ def test_a_response_without_usage_has_none(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/v1/responses/resp_1"), ("POST", "/v1/responses/resp_1/cancel")],
+    [
+        ("GET", "/v1/responses/resp_1"),
+        ("DELETE", "/v1/responses/resp_1"),
+        ("GET", "/v1/models"),
+        ("POST", "/v1/responses/resp_1/cancel"),
+        ("POST", "/v1/messages/count_tokens"),
+        ("POST", "/v1/responses/input_tokens"),
+        ("POST", "/v1/files"),
+        ("POST", "/v1/uploads/up_1/parts"),
+        ("POST", "/v1/batches"),
+    ],
 )
-def test_looking_at_or_cancelling_a_response_does_not_count_it_again(
+def test_what_asks_no_model_for_anything_is_no_event(
     gateway: Gateway, method: str, path: str
 ) -> None:
     shown = answer({"id": "resp_1", "usage": RESPONSES_USAGE})
-    told = data(gateway, "openai-v1", method=method, path=path, body=None, backend=shown)
-    assert told["tokens"] == "absent"
+    more: dict[str, object] = {"method": method, "path": path, "body": None}
+    assert run(gateway, "openai-v1", backend=shown, **more)["events"] == []
+    refused = {"source": "authorization", "reason": "SubscriptionKeyInvalid", "status": 401}
+    assert run(gateway, "openai-v1", refused=refused, **more)["events"] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/deployments/files/chat/completions",
+        "/deployments/cancel/chat/completions",
+        "/v1/images/generations",
+        "/v1/responses/compact",
+    ],
+)
+def test_everything_else_that_is_posted_is_one(gateway: Gateway, path: str) -> None:
+    assert data(gateway, "openai-v1", path=path)["tokens"] == "final"
+
+
+def test_a_long_subject_is_whole_in_the_event_and_cut_in_the_partition_key(
+    gateway: Gateway,
+) -> None:
+    (sent,) = run(gateway, subscription={"id": "s" * 256})["events"]
+    assert (sent["event"]["subject"], sent["partition_key"]) == ("s" * 256, "s" * 128)
 
 
 def test_a_response_made_in_the_background_is_waited_for(gateway: Gateway) -> None:

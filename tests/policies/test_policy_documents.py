@@ -121,6 +121,12 @@ def test_the_named_values_are_those_that_the_readme_lists() -> None:
     assert all(values.keys() == PLAIN.keys() for values in VALUES.values())
 
 
+def test_two_braces_are_always_a_named_value() -> None:
+    for path in policy_files():
+        text = path.read_text("utf-8")
+        assert "{{" not in with_named_values(text, PLAIN), path
+
+
 def test_no_message_is_made_empty() -> None:
     # The body of log-to-eventhub is the event and nothing else, which is made before it.
     texts = [path.read_text("utf-8") for path in policy_files()]

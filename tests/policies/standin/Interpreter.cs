@@ -89,7 +89,7 @@ namespace Gateway
                 case "base": Run((JArray)overall[section] ?? new JArray()); break;
                 case "include-fragment": Run((JArray)fragments[Text(node, "fragment-id")]); break;
                 case "choose": Choose(node); break;
-                case "set-variable": state.Set[Text(node, "name")] = Value(node["attributes"]["value"]); break;
+                case "set-variable": SetVariable(node); break;
                 case "set-header": SetHeader(node, OnResponse ? state.Outgoing.Head : state.Incoming.Head); break;
                 case "set-body": SetBody(node); break;
                 case "set-backend-service": state.Incoming.Target.Host = new Uri(Text(node, "base-url")).Host; break;

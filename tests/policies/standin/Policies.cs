@@ -11,6 +11,17 @@ namespace Gateway
         // log-to-eventhub cuts a longer message (policy reference, 2024-07).
         private const int LongestMessage = 200000;
 
+        // The reference allows values of basic types only.
+        private void SetVariable(JObject node)
+        {
+            object value = Value(node["attributes"]["value"]);
+            if (!(value is string || value is int || value is bool))
+            {
+                throw new InvalidOperationException("a variable is no basic value");
+            }
+            state.Set[Text(node, "name")] = value;
+        }
+
         private void SetHeader(JObject node, Headers head)
         {
             string name = Text(node, "name");
