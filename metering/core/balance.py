@@ -10,7 +10,6 @@ from metering.core.money import Amount
 from metering.core.plan import Plan
 from metering.core.rating import amount_of
 
-
 type _Counted = tuple[str | None, str]
 """A model or meter, and its unit."""
 
