@@ -130,7 +130,6 @@ class System:
             committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
             automatic=automatic,
         )
-        self.effects = stores.effects
         self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
         self.alerts = RecordedAlerts()
         self.ingest = Ingest(
@@ -148,6 +147,12 @@ class System:
             clock=self.clock,
             alerts=self.alerts,
         )
+        self.letters = DeadLetters(self.dead_letters, self.ingest)
+        self._follow(stores)
+
+    def _follow(self, stores: Stores) -> None:
+        """Make what comes after a commit: effects, rollups, what is read."""
+        self.effects = stores.effects
         self.notifier = RecordedNotifier()
         self.deliver = DeliverEffects(
             effects=self.effects,
@@ -155,7 +160,6 @@ class System:
             clock=self.clock,
             alerts=self.alerts,
         )
-        self.letters = DeadLetters(self.dead_letters, self.ingest)
         self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
         self.verify = Verify(self.store, self.rollups)

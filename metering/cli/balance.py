@@ -17,6 +17,7 @@ from metering.cli.output import (
     print_table,
     stdout,
     tokens,
+    used,
 )
 from metering.core.balance import Balance
 from metering.core.breakdown import GROUPS
@@ -56,7 +57,8 @@ def balance_json(tenant: str, period: Period, found: Balance) -> dict[str, objec
         "conflicts": head.diagnostics.conflicts,
         "pending": {"requests": found.held_requests, "amount": format_amount(found.held_amount)},
         "models": [
-            {"model": model.model, **line_json(model.line, model.amount)} for model in found.models
+            {"model": model.model, **line_json(model.line, model.amount, model.unit)}
+            for model in found.models
         ],
         "ledger": str(head.ledger),
         "pages": head.pages,
@@ -72,7 +74,7 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
         (
             model.model or "(not named)",
             count(model.line.requests),
-            tokens(model.line.tokens),
+            used(model.line.tokens, model.unit),
             "unknown"
             if model.amount is None
             else f"{format_amount(model.amount)} {found.currency}",

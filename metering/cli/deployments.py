@@ -1,5 +1,6 @@
 """`metering deployments`: what the gateway cannot know of where requests are served."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from metering.cli.deployment_tables import print_deployments, print_proposals, p
 from metering.cli.options import Tier, instant, period_for, with_app
 from metering.cli.output import AsJson, stdout
 from metering.core.deployment import (
+    Deployment,
     DeploymentType,
     Scope,
     read_deployment,
@@ -36,6 +38,22 @@ Account = Annotated[
     typer.Option(help="The Azure resource it is in, as events name it in data.backend."),
 ]
 Currency = Annotated[str, typer.Option(help="Of the hourly price.")]
+Name = Annotated[str, typer.Argument(help="Its name, as in the URL.", show_default=False)]
+SpilloverScope = Annotated[
+    Scope | None, typer.Option(help="What spillover from provisioned units is sold as.")
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
+]
+File = Annotated[
+    Path | None,
+    typer.Argument(exists=True, dir_okay=False, help="YAML or JSON with `deployments`."),
+]
+HourlyPrices = Annotated[
+    list[str] | None,
+    typer.Option(help="Of a provisioned unit, by scope: data_zone=1.10; may be repeated."),
+]
 
 
 @deployments.command("list")
@@ -78,11 +96,9 @@ async def _unknown(
 
 @deployments.command("set")
 def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
-    name: Annotated[str, typer.Argument(help="Its name, as in the URL.", show_default=False)],
+    name: Name,
     model: Annotated[str, typer.Option(help="The model behind it, as the price book names it.")],
-    deployment_type: Annotated[
-        DeploymentType, typer.Option("--type", help="How the model is deployed.")
-    ],
+    deployment_type: Annotated[DeploymentType, typer.Option("--type")],
     account: Account = None,
     model_version: Annotated[str | None, typer.Option(help="Such as 2024-11-20.")] = None,
     provider: Annotated[str | None, typer.Option(help="Who made the model.")] = None,
@@ -91,19 +107,13 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     units: Annotated[int | None, typer.Option(help="Provisioned units.")] = None,
     hourly_price: Annotated[str | None, typer.Option(help="Of one unit, such as 1.00.")] = None,
     currency: Currency = "USD",
-    scope: Annotated[
-        Scope | None, typer.Option(help="What spillover from provisioned units is sold as.")
-    ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
-    ] = None,
+    scope: SpilloverScope = None,
+    weight: Weights = None,
     effective: From = None,
 ) -> None:
     """Say what deployment NAME is, from now on; a new one from the beginning.
 
-    It answers for events that leave these things out; what an event says itself comes first.
-    What is given replaces all that was recorded of it.
+    It answers for what events leave out. What is given replaces all that was recorded of it.
 
     Example:  metering deployments set gpt-4o --model gpt-4o --type data_zone --region eastus2
     """
@@ -122,29 +132,27 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
         "service_tier": tier,
         "provisioned": {**given, "currency": currency} if given else None,
     }
-    try:
-        deployment = read_deployment(f"deployment {name!r}", content)
-    except ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from None
+    deployment = _read(name, content)
     is_news = with_app(lambda app: app.tenancy.define_deployment(deployment, start))
     stdout().print(f"deployment {deployment.key}: {'recorded' if is_news else 'holds already'}")
 
 
+def _read(name: str, content: Mapping[str, object]) -> Deployment:
+    try:
+        return read_deployment(f"deployment {name!r}", content)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 @deployments.command("import")
 def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the command
-    file: Annotated[
-        Path | None,
-        typer.Argument(exists=True, dir_okay=False, help="YAML or JSON with `deployments`."),
-    ] = None,
+    file: File = None,
     subscription_id: Annotated[
         str | None, typer.Option(help="Ask Azure instead: the deployments of this subscription.")
     ] = None,
     resource_group: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
     account: Annotated[str | None, typer.Option(help="Only of this Azure resource.")] = None,
-    hourly_price: Annotated[
-        list[str] | None,
-        typer.Option(help="Of a provisioned unit, by scope: data_zone=1.10; may be repeated."),
-    ] = None,
+    hourly_price: HourlyPrices = None,
     currency: Currency = "USD",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, record nothing.")] = False,
     effective: From = None,
@@ -152,9 +160,8 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
 ) -> None:
     """Record the deployments in FILE, or those that Azure lists. Doing it again changes nothing.
 
-    Azure says neither what a provisioned unit costs nor how tokens weigh: the price comes from
-    --hourly-price, weights from FILE or set, and both stay when Azure is asked again. What cannot
-    be recorded is listed with the reason.
+    Azure says neither what a provisioned unit costs nor how tokens weigh: prices come from
+    --hourly-price, weights from FILE or set; both stay. What cannot be recorded is listed.
 
     Example:  metering deployments import --subscription-id $SUBSCRIPTION --dry-run
     """

@@ -9,9 +9,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from metering.core.buckets import TOKENS, Buckets, by_name
+from metering.core.buckets import (
+    INDEX,
+    QUANTITY,
+    QUANTITY_DECIMALS,
+    TOKENS,
+    Buckets,
+    by_name,
+)
 from metering.core.head import Line
-from metering.core.money import Amount, format_amount
+from metering.core.money import Amount, format_amount, format_fixed
+from metering.core.price_book import TOKEN
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -57,12 +65,19 @@ def print_table(
     stdout().print(table)
 
 
-def line_json(line: Line, amount: Amount | None) -> dict[str, object]:
-    """Return the figures of a line as JSON values; an unknown amount is null."""
+def line_json(line: Line, amount: Amount | None, unit: str = TOKEN) -> dict[str, object]:
+    """Return the figures of a line as JSON values; an unknown amount is null.
+
+    Of another meter than tokens its quantity and unit are told too.
+    """
+    measured = {} if unit == TOKEN else {"quantity": quantity(line.tokens), "unit": unit}
+    counts = by_name(line.tokens)
+    counts.pop(QUANTITY, None)
     return {
         "amount": None if amount is None else format_amount(amount),
         "requests": line.requests,
-        "tokens": by_name(line.tokens),
+        "tokens": counts,
+        **measured,
         "unpriced": line.unpriced,
         "missing": line.missing,
         "not_billable": line.not_billable,
@@ -72,6 +87,16 @@ def line_json(line: Line, amount: Amount | None) -> dict[str, object]:
 def count(number: int) -> str:
     """Return a count for people: `12,345`."""
     return f"{number:,}"
+
+
+def quantity(buckets: Buckets) -> str:
+    """Return what another meter counted, as a decimal string."""
+    return format_fixed(buckets[INDEX[QUANTITY]], QUANTITY_DECIMALS)
+
+
+def used(buckets: Buckets, unit: str) -> str:
+    """Return what was counted, for people: tokens as they are, other units by their name."""
+    return tokens(buckets) if unit == TOKEN else f"{quantity(buckets)} {unit}"
 
 
 def tokens(buckets: Buckets) -> str:

@@ -31,21 +31,15 @@ _MILLIONTHS = 10**QUANTITY_DECIMALS
 
 
 def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
-    model: Annotated[
-        str | None, typer.Option(help="The model, as the service reports it; or another meter.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model, or another meter.")] = None,
     usage: Annotated[str | None, typer.Option(help="The provider's usage object, as JSON.")] = None,
-    quantity: Annotated[
-        str | None, typer.Option(help="Of another meter: how much, with --unit.")
-    ] = None,
+    quantity: Annotated[str | None, typer.Option(help="Of another meter: how much.")] = None,
     unit: Annotated[str | None, typer.Option(help="What that meter counts.")] = None,
-    deployment_type: Annotated[DeploymentType | None, typer.Option()] = None,
-    tier: Annotated[Tier | None, typer.Option()] = None,
+    deployment_type: DeploymentType | None = None,
+    tier: Tier | None = None,
     region: Annotated[str | None, typer.Option(help="For prices that differ by region.")] = None,
     provider: Annotated[str | None, typer.Option(help="Where several sell the model.")] = None,
-    deployment: Annotated[
-        str | None, typer.Option(help="Take what is left out from this one in the registry.")
-    ] = None,
+    deployment: Annotated[str | None, typer.Option(help="One of the registry.")] = None,
     at: Annotated[str | None, typer.Option(help="The request's time. Default: now.")] = None,
     plan: Annotated[str | None, typer.Option(help="A plan's id. Default: list prices.")] = None,
     as_json: AsJson = False,

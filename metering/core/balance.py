@@ -10,11 +10,16 @@ from metering.core.money import Amount
 from metering.core.plan import Plan
 from metering.core.rating import amount_of
 
+type _Counted = tuple[str | None, str]
+"""A model or meter, and its unit."""
+
 
 class ModelBalance(NamedTuple):
-    """What was used of one model: tokens by bucket, and money where there is a price."""
+    """What was used of one model or meter, and money where there is a price."""
 
     model: str | None
+    """The model, or the name of another meter."""
+    unit: str
     line: Line
     amount: Amount | None
     """None where no request of the model has a known amount: unknown is not zero."""
@@ -47,11 +52,12 @@ class Balance(NamedTuple):
 
 def balance_of(head: Head, plan: Plan) -> Balance:
     """Return the balance that a head gives under the plan in force at its ledger's start."""
-    lines: defaultdict[str | None, Line] = defaultdict(lambda: NOTHING)
-    amounts: defaultdict[str | None, Amount] = defaultdict(int)
+    lines: defaultdict[_Counted, Line] = defaultdict(lambda: NOTHING)
+    amounts: defaultdict[_Counted, Amount] = defaultdict(int)
     for rate, line in head.lines.items():
-        lines[rate.model] = lines[rate.model].plus(line)
-        amounts[rate.model] += amount_of(rate, line.tokens) or 0
+        counted = rate.model, rate.unit
+        lines[counted] = lines[counted].plus(line)
+        amounts[counted] += amount_of(rate, line.tokens) or 0
     total = NOTHING
     for line in lines.values():
         total = total.plus(line)
@@ -63,8 +69,10 @@ def balance_of(head: Head, plan: Plan) -> Balance:
         sum(held.requests for held in head.holds.values()),
         sum(held.amount for held in head.holds.values()),
         tuple(
-            ModelBalance(model, lines[model], None if lines[model].is_unknown else amounts[model])
-            for model in sorted(lines, key=lambda name: (-amounts[name], name or ""))
+            ModelBalance(*counted, line, None if line.is_unknown else amounts[counted])
+            for counted, line in sorted(
+                lines.items(), key=lambda item: (-amounts[item[0]], item[0][0] or "", item[0][1])
+            )
         ),
         charge(head.lines, plan),
     )

@@ -9,20 +9,24 @@ A pure function of sums: no order of requests, no way of adding them up, changes
 3. **Tiers** and **packages** take the place of the usage amount of what they cover, and see only
    what the allowances left. A step reaches up to its count inclusive.
 4. An allowance of money covers usage as charged, tiers and packages included, and no fee.
-5. Then the request fee (each billable request, priced or not), the base fee, and what is missing
-   to the minimum.
+5. Then the request fee (each billable request to a model, priced or not), the base fee, and what
+   is missing to the minimum.
 
-What has no price is charged nothing and is counted: a tier prices only what has a price.
+What has no price is charged nothing and is counted: a tier prices only what has a price. Usage of
+provisioned capacity is listed at nothing, and no allowance, tier or package counts it. Steps and
+sizes are in tokens, or in the units of another meter: the two are never added up. An allowance of
+tokens is for tokens alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from metering.core.buckets import BUCKETS, INDEX
+from metering.core.buckets import BUCKETS, INDEX, QUANTITY_DECIMALS
 from metering.core.head import Line
 from metering.core.money import Amount, parse_amount
 from metering.core.plan import Plan
-from metering.core.plan_terms import TOKEN_BUCKETS, Allowance, Meter, Package, Tier, price_of
+from metering.core.plan_terms import Allowance, Meter, Package, Tier, price_of
+from metering.core.price_book import TOKEN
 from metering.core.rating import Rate, amount_of
 
 type ChargeKind = Literal[
@@ -32,11 +36,15 @@ type Quantities = Mapping["Metered", int]
 
 
 class Metered(NamedTuple):
-    """What one count is of: tokens of a bucket of a model at one unit price (10^-18)."""
+    """What one count is of: a bucket of a model at one unit price (10^-18)."""
 
     model: str | None
     bucket: str
     unit_price: Amount
+    unit: str = TOKEN
+    channel: str | None = None
+    is_provisioned: bool = False
+    """Whether it was taken from capacity that is paid by the hour: no term of a plan counts it."""
 
 
 class ChargeLine(NamedTuple):
@@ -48,9 +56,14 @@ class ChargeLine(NamedTuple):
     model: str | None
     bucket: str | None
     quantity: int
-    """In `unit`; below zero where an allowance takes tokens off."""
-    unit: Literal["token", "package", "request", "period"]
+    """In `unit`, of other meters than tokens in 10^-6 of it; below zero where an allowance takes
+    something off."""
+    unit: str
+    """token, package, request, period, or what another meter counts."""
     unit_price: Amount
+    """Integer of 10^-18 currency units for each of `quantity`."""
+    channel: str | None = None
+    """Who bills the company for it, of plain usage."""
 
     @property
     def amount(self) -> Amount:
@@ -75,11 +88,11 @@ class Charge(NamedTuple):
 def charge(totals: Mapping[Rate, Line], plan: Plan) -> Charge:
     """Return what a ledger's totals come to under the plan in force at its start."""
     used = _quantities(totals)
-    left = dict(used)
+    left = {metered: count for metered, count in used.items() if not metered.is_provisioned}
     usage = [
-        ChargeLine("usage", None, *metered[:2], quantity, "token", metered.unit_price)
+        _usage(metered, quantity)
         for metered, quantity in used.items()
-        if not plan.replaces(metered.model, metered.bucket)
+        if metered.is_provisioned or not plan.replaces(metered.model, metered.bucket)
     ]
     free = [
         line
@@ -97,6 +110,11 @@ def charge(totals: Mapping[Rate, Line], plan: Plan) -> Charge:
     )
 
 
+def _usage(metered: Metered, quantity: int) -> ChargeLine:
+    model, bucket, price, unit, channel, _ = metered
+    return ChargeLine("usage", None, model, bucket, quantity, unit, price, channel)
+
+
 def _sum(lines: Iterable[ChargeLine]) -> Amount:
     return sum(line.amount for line in lines)
 
@@ -109,15 +127,17 @@ def _quantities(totals: Mapping[Rate, Line]) -> dict[Metered, int]:
             continue
         for bucket, unit, count in zip(BUCKETS, rate.units, line.tokens, strict=True):
             if count and unit is not None:
-                metered = Metered(rate.model, bucket, unit)
+                provisioned = rate.weights is not None
+                metered = Metered(rate.model, bucket, unit, rate.unit, rate.channel, provisioned)
                 found[metered] = found.get(metered, 0) + count
     return {metered: found[metered] for metered in sorted(found, key=_place)}
 
 
-def _place(metered: Metered) -> tuple[bool, str, int, int]:
+def _place(metered: Metered) -> tuple[bool, str, int, int, str, str, bool]:
     """Without a name first; then by model, bucket, and the dearest before the cheaper."""
-    model, bucket, unit_price = metered
-    return model is not None, model or "", INDEX[bucket], -unit_price
+    model, bucket, unit_price, unit, channel, provisioned = metered
+    place = model is not None, model or "", INDEX[bucket], -unit_price
+    return (*place, unit, channel or "", provisioned)
 
 
 def _free_tokens(
@@ -133,65 +153,73 @@ def _free_tokens(
         if taken:
             free -= taken
             left[metered] -= taken
-            model, bucket, price = metered
+            model, bucket, price, *_ = metered
             worth = 0 if plan.replaces(model, bucket) else price
             yield ChargeLine("allowance", term, model, bucket, -taken, "token", worth)
 
 
 def _in_order(left: Quantities, meters: tuple[Meter, ...] | None) -> list[Metered]:
+    tokens = [metered for metered in left if metered.unit == TOKEN]
     if meters is None:
-        return [metered for metered in left if metered.bucket in TOKEN_BUCKETS]
+        return tokens
     return [
         metered
         for meter in meters
-        for metered in left
+        for metered in tokens
         if meter.covers(metered.model, metered.bucket)
     ]
 
 
 def _tiers(plan: Plan, left: Quantities) -> Iterator[ChargeLine]:
     for number, tier in enumerate(plan.tiers):
-        quantity = _covered(tier, left)
-        if quantity:
+        for unit, quantity in _covered(tier, left).items():
             steps = _graduated if tier.mode == "graduated" else _volume
-            for step, part in steps(tier, quantity):
+            for step, part in steps(tier, quantity, _scale(unit)):
                 term = f"tiers.{number}.steps.{step}"
                 price = price_of(tier.steps[step].price_per_million)
-                yield ChargeLine("tier", term, *_named(tier), part, "token", price)
+                yield ChargeLine("tier", term, *_named(tier), part, unit, price)
 
 
-def _graduated(tier: Tier, quantity: int) -> Iterator[tuple[int, int]]:
-    """Yield each step that is reached with the tokens in it."""
+def _scale(unit: str) -> int:
+    """Return in how many parts a unit is counted."""
+    return 1 if unit == TOKEN else 10**QUANTITY_DECIMALS
+
+
+def _graduated(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int]]:
+    """Yield each step that is reached with what is in it."""
     below = 0
     for number, step in enumerate(tier.steps):
-        end = quantity if step.up_to is None else min(quantity, step.up_to)
+        end = quantity if step.up_to is None else min(quantity, step.up_to * scale)
         if end > below:
             yield number, end - below
             below = end
 
 
-def _volume(tier: Tier, quantity: int) -> Iterator[tuple[int, int]]:
+def _volume(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int]]:
     """Yield the step that the whole quantity reaches, with all of it."""
     reached = (
         number
         for number, step in enumerate(tier.steps)
-        if step.up_to is None or quantity <= step.up_to
+        if step.up_to is None or quantity <= step.up_to * scale
     )
     yield next(reached), quantity
 
 
 def _packages(plan: Plan, left: Quantities) -> Iterator[ChargeLine]:
     for number, package in enumerate(plan.packages):
-        begun = -(-_covered(package, left) // package.size)
-        if begun:
+        for unit, quantity in _covered(package, left).items():
+            begun = -(-quantity // (package.size * _scale(unit)))
             term, price = f"packages.{number}", parse_amount(package.price)
             yield ChargeLine("package", term, *_named(package), begun, "package", price)
 
 
-def _covered(term: Tier | Package, left: Quantities) -> int:
-    return sum(
-        count for metered, count in left.items() if term.covers(metered.model, metered.bucket)
-    )
+def _covered(term: Tier | Package, left: Quantities) -> dict[str, int]:
+    """Return what a term prices, by unit: tokens and searches are never added up."""
+    found: dict[str, int] = {}
+    for metered, count in left.items():
+        if count and term.covers(metered.model, metered.bucket):
+            found[metered.unit] = found.get(metered.unit, 0) + count
+    return found
 
 
 def _named(term: Tier | Package) -> tuple[str | None, str | None]:
@@ -209,7 +237,9 @@ def _free_money(plan: Plan, usage: Amount) -> Iterator[ChargeLine]:
 
 
 def _fees(plan: Plan, totals: Mapping[Rate, Line]) -> Iterator[ChargeLine]:
-    billable = sum(line.requests - line.not_billable for line in totals.values())
+    billable = sum(
+        line.requests - line.not_billable for rate, line in totals.items() if rate.unit == TOKEN
+    )
     fee, base_fee = parse_amount(plan.request_fee), parse_amount(plan.base_fee)
     if fee and billable:
         yield ChargeLine("request_fee", "request_fee", None, None, billable, "request", fee)

@@ -16,7 +16,13 @@ from pydantic import (
 from metering.core.buckets import TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.event import MAX_NAME_LENGTH, Name
-from metering.core.money import MULTIPLIER_DECIMALS, PRICE_DECIMALS, format_fixed, parse_fixed
+from metering.core.money import (
+    MULTIPLIER_DECIMALS,
+    PRICE_DECIMALS,
+    format_fixed,
+    parse_fixed,
+    parse_not_negative,
+)
 from metering.core.validation import validated
 
 DeploymentType = Literal["global", "data_zone", "regional", "provisioned"]
@@ -34,10 +40,7 @@ type _Name = Annotated[
 
 
 def _not_negative(text: object, decimals: int) -> str:
-    value = parse_fixed(text, decimals)
-    if value < 0:
-        raise ValueError(f"{text!r} is negative")
-    return format_fixed(value, decimals)
+    return format_fixed(parse_not_negative(text, decimals), decimals)
 
 
 def _price(text: object) -> str:

@@ -99,7 +99,7 @@ class Directory:
                     deployment = Deployment.model_validate_json(record.value)
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
-                case "prices":
+                case _:
                     self.price_versions.append(record)
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:

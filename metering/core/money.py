@@ -41,6 +41,14 @@ def parse_fixed(text: object, decimals: int) -> int:
     return int(whole + fraction.ljust(decimals, "0"))
 
 
+def parse_not_negative(text: object, decimals: int) -> int:
+    """Return what `parse_fixed` does; ValueError for what is below zero too."""
+    value = parse_fixed(text, decimals)
+    if value < 0:
+        raise ValueError(f"{text!r} is negative")
+    return value
+
+
 def format_fixed(value: int, decimals: int) -> str:
     """Return an integer of 10^-`decimals` as a decimal string, trailing zeros trimmed."""
     sign = "-" if value < 0 else ""

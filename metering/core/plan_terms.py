@@ -12,6 +12,7 @@ from metering.core.money import (
     Amount,
     format_fixed,
     parse_fixed,
+    parse_not_negative,
 )
 from metering.core.validation import misplaced
 
@@ -28,10 +29,7 @@ TOKEN_BUCKETS: Final = frozenset[str](BUCKETS) - {"quantity"}
 
 
 def _not_negative(text: object, decimals: int) -> str:
-    value = parse_fixed(text, decimals)
-    if value < 0:
-        raise ValueError(f"{text!r} is negative")
-    return format_fixed(value, decimals)
+    return format_fixed(parse_not_negative(text, decimals), decimals)
 
 
 def _money(text: object) -> str:

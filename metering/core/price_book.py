@@ -67,7 +67,7 @@ class PriceRow(NamedTuple):
     @property
     def key(self) -> str:
         """The row's name among all versions and dates."""
-        return f"{self.version}:{self.id}@{self.effective_from}"
+        return f"{self.version}:{self.provider}/{self.id}@{self.effective_from}"
 
     @property
     def place(self) -> Place:

@@ -14,7 +14,7 @@ from pydantic import (
 from metering.core.buckets import BUCKETS, INDEX, QUANTITY, TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
-from metering.core.money import PER_MILLION_DECIMALS, parse_fixed
+from metering.core.money import PER_MILLION_DECIMALS, parse_not_negative
 from metering.core.price_book import NO_DEPLOYMENT, TOKEN, NamedRow, PriceRow
 from metering.core.validation import validated
 
@@ -23,10 +23,7 @@ BILLED_AS: Final = {"reasoning": "output", "input_image": "input"}
 
 
 def _price(text: object) -> int:
-    price = parse_fixed(text, PER_MILLION_DECIMALS)
-    if price < 0:
-        raise ValueError(f"{text!r} is negative")
-    return price
+    return parse_not_negative(text, PER_MILLION_DECIMALS)
 
 
 type Price = Annotated[int, BeforeValidator(_price)]

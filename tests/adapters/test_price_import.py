@@ -49,7 +49,7 @@ def test_the_order_of_the_rows_does_not_change_a_byte() -> None:
 
 
 def test_a_source_that_prices_a_place_twice_gives_no_file() -> None:
-    with pytest.raises(ConfigurationError, match="a has two prices"):
+    with pytest.raises(ConfigurationError, match="two prices for a/global"):
         price_import("v1", "USD", ORIGIN, rows=[row("a"), row("a", "3")], skipped=())
 
 
@@ -59,7 +59,10 @@ def test_a_part_of_a_file_is_a_file() -> None:
     part = with_lines(whole, [True, False, True])
 
     assert [name for name, _ in read_price_file("part", part)] == ["a", "c"]
-    assert json.loads(part)["version"] == json.loads(whole)["version"]
+    # Named after what is left of it: another part is another version.
+    assert json.loads(part)["version"].startswith(json.loads(whole)["version"] + "-")
+    assert part == with_lines(whole, [True, False, True])
+    assert json.loads(with_lines(whole, [True, True, False]))["version"] not in part.decode()
 
 
 @pytest.mark.parametrize(

@@ -175,3 +175,9 @@ async def test_a_plan_that_changes_costs_an_event_ahead_of_the_clock_the_same_in
     await system.tenancy.assign_plan("acme", "plus", None)
     assert (await system.tenancy.terms("sub-1", ahead)).plan == before
     assert (await system.tenancy.terms("sub-1", SOON)).plan == PLUS
+
+
+async def test_a_plan_names_a_model_as_entries_do(system: System) -> None:
+    alias = Plan(id="some", allowed_models=("gpt-4o-2024-11-20",))
+    with pytest.raises(ConfigurationError, match="'gpt-4o-2024-11-20' is kept as 'gpt-4o': name"):
+        await system.tenancy.define_plan(alias, None)

@@ -116,7 +116,7 @@ def test_a_price_that_would_rewrite_history_is_refused(metering: "Metering") -> 
 
     assert diff(metering, path)["counts"]["conflict"] == 1
     assert refused.code == 1
-    assert "import with --supersede" in refused.stderr
+    assert "--supersede" in refused.stderr
 
 
 def test_an_import_of_what_is_known_publishes_nothing(metering: "Metering") -> None:

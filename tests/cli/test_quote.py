@@ -116,3 +116,86 @@ def test_tokens_in_a_bucket_without_a_price_make_the_quote_unpriced(metering: "M
 
     assert (ran.json["amount"], ran.json["priced"]) == (None, False)
     assert "no price for cached_read" in ran.json["reason"]
+
+
+def test_a_quote_names_list_price_multiplier_and_row_of_every_line(metering: "Metering") -> None:
+    plan = metering.folder / "p.json"
+    override = {"model": "gpt-4o", "bucket": "output", "price_per_million": "8"}
+    plan.write_text(json.dumps({"id": "p", "markup": "0.15", "overrides": [override]}))
+    assert metering.run("plans", "set", plan).code == 0
+
+    ran = metering.run(
+        *("quote", "--model", "gpt-4o", "--plan", "p", *_AT, "--json"),
+        *("--usage", '{"prompt_tokens": 1000, "completion_tokens": 100}'),
+    )
+
+    # 1,000 x 2.50 x 1.15 and 100 x 8.00 per million.
+    assert [
+        (line["bucket"], line["list_price"], line["multiplier"], line["unit_price"], line["amount"])
+        for line in ran.json["lines"]
+    ] == [
+        ("input", "0.0000025", "1.15", "0.000002875", "0.002875"),
+        ("output", None, None, "0.000008", "0.0008"),
+    ]
+    assert {line["price_row"] for line in ran.json["lines"]} == {"gpt-4o/global/any/standard"}
+    assert (ran.json["amount"], ran.json["channel"]) == ("0.003675", "microsoft")
+
+
+def test_a_registered_deployment_supplies_what_the_quote_leaves_out(metering: "Metering") -> None:
+    made = ("deployments", "set", "chat", "--model", "gpt-4.1", "--type", "data_zone")
+    assert metering.run(*made).code == 0
+
+    ran = metering.run(
+        *("quote", "--deployment", "chat", *_AT, "--json", "--usage", '{"prompt_tokens": 1000}')
+    )
+
+    # 1,000 x 2.20 per million.
+    assert (ran.json["model"], ran.json["amount"]) == ("gpt-4.1", "0.0022")
+
+
+def test_another_meter_is_quoted_by_quantity_and_unit(metering: "Metering") -> None:
+    prices = metering.folder / "own.yaml"
+    prices.write_text(
+        "currency: USD\nother_meters:\n- {meter: search, unit: query, price: '0.004',"
+        " effective_from: '2026-01-01T00:00:00Z'}\n"
+    )
+    assert metering.run("prices", "import", prices).code == 0
+
+    ran = metering.run(
+        *("quote", "--model", "search", "--quantity", "2.5", "--unit", "query", *_AT, "--json")
+    )
+
+    # 2.5 x 0.004.
+    assert ran.json["amount"] == "0.01"
+    (line,) = ran.json["lines"]
+    assert (line["bucket"], line["quantity"], line["unit_price"]) == ("quantity", "2.5", "0.004")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--usage", "{}"), "--model or --deployment"),
+        (("--model", "m"), "--usage or --quantity"),
+        (("--model", "m", "--usage", "{}", "--quantity", "1"), "--usage or --quantity"),
+        (("--model", "m", "--quantity", "1"), "--quantity and --unit"),
+        (("--model", "m", "--quantity", "x", "--unit", "u"), "--quantity"),
+        (("--model", "m", "--usage", "{"), "--usage"),
+    ],
+)
+def test_a_quote_asked_wrongly_is_a_usage_error(
+    metering: "Metering", options: tuple[str, ...], complaint: str
+) -> None:
+    ran = metering.run("quote", *options)
+
+    assert ran.code == 2
+    assert complaint in ran.stderr
+
+
+def test_a_quote_under_a_plan_or_deployment_that_is_not_there_names_it(
+    metering: "Metering",
+) -> None:
+    asked = ("quote", "--model", "gpt-4o", "--usage", '{"prompt_tokens": 1}')
+
+    assert "plan 'nope'" in metering.run(*asked, "--plan", "nope").stderr
+    ran = metering.run(*asked, "--deployment", "nope")
+    assert (ran.code, "deployment 'nope'" in ran.stderr) == (1, True)

@@ -158,3 +158,75 @@ def test_the_committed_book_prices_at_least_eight_models_in_every_way_they_are_s
     assert {"global", "data_zone", "regional"} <= {row.deployment_type for row in rows}
     assert {"standard", "batch"} <= {row.service_tier for row in rows}
     assert any(row.prices[INDEX["cached_read"]] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept_as"),
+    [
+        ("gpt-4o", "gpt-4o"),
+        ("GPT-4o", "gpt-4o"),
+        ("gpt-4o-2024-11-20", "gpt-4o"),
+        # The book names dated versions of gpt-4o: another one may have another price.
+        ("gpt-4o-2024-05-13", None),
+        ("other-2026-01-31", "other"),
+        ("other-20260131", "other"),
+        ("other@20260131", "other"),
+        ("other-0131", None),
+        ("others", None),
+    ],
+)
+def test_a_name_is_looked_up_as_it_is_in_lower_case_and_without_a_date(
+    name: str, kept_as: str | None
+) -> None:
+    book = price_book({"aliases": ["gpt-4o-2024-11-20"]}, {"model": "other"})
+    assert book.canonical(name) == kept_as
+    assert (book.find(name, AT, Place()) is None) == (kept_as is None)
+
+
+def test_of_several_providers_the_one_that_the_event_names_is_meant() -> None:
+    one = {"model": "llama", "provider": "a", "per_million_tokens": {"input": "1"}}
+    other = {**one, "provider": "b", "per_million_tokens": {"input": "2"}}
+    alone, both = price_book(one), price_book(one, other)
+    assert unit(alone.find("llama", AT, Place(provider="azure")), "input") == 1_000_000
+    assert unit(both.find("llama", AT, Place(provider="b")), "input") == 2_000_000
+    assert both.find("llama", AT, Place()) is None
+    assert both.find("llama", AT, Place(provider="azure")) is None
+    assert (alone.provider_of("llama"), both.provider_of("llama")) == ("a", None)
+    assert alone.provider_of("nobody") is None
+
+
+def test_a_version_published_later_is_in_force_where_both_start_together() -> None:
+    book = price_book({"aliases": ["gpt-4o-2024-11-20"]})
+    later = read_price_file("f", price_file({"per_million_tokens": {"input": "3"}}, version="v2"))
+    both = book.with_version(later)
+    for name in ("gpt-4o", "gpt-4o-2024-11-20"):
+        assert unit(both.find(name, AT, Place()), "input") == 3_000_000
+    assert unit(book.find("gpt-4o", AT, Place()), "input") == 2_500_000
+
+
+def test_a_later_start_holds_whoever_was_published_later() -> None:
+    march = {
+        "effective_from": "2026-03-01T00:00:00Z",
+        "per_million_tokens": {"input": "3"},
+    }
+    book = price_book({}, march)
+    january = read_price_file("f", price_file({"per_million_tokens": {"input": "2"}}, version="v2"))
+    both = book.with_version(january)
+    assert unit(both.find("gpt-4o", AT, Place()), "input") == 3_000_000
+    assert unit(both.find("gpt-4o", JANUARY, Place()), "input") == 2_000_000
+
+
+def test_one_version_may_not_price_a_place_twice_even_when_it_is_published_later() -> None:
+    twice = read_price_file("f", price_file({}, {"per_million_tokens": {"input": "3"}}))
+    with pytest.raises(ConfigurationError, match="two prices for gpt-4o/global/any/standard"):
+        PriceBook([], twice)
+
+
+def test_prices_in_two_currencies_do_not_meet() -> None:
+    euro = read_price_file("f", price_file({}, version="v2", currency="EUR"))
+    book = price_book().with_version(euro)
+    assert book.currencies == {"USD", "EUR"}
+    found = book.find("gpt-4o", AT, Place(currency="EUR"))
+    assert found is not None
+    assert found.version == "v2"
+    assert price_book().find("gpt-4o", AT, Place(currency="EUR")) is None

@@ -14,7 +14,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from metering.core.instants import parse_instant
 from metering.core.price_book import PriceRow
-from metering.core.rating import Priced
+from metering.core.priced import Priced
 from tests.verdicts import BOOK, Usage, ours, tally
 
 NOVEMBER: Final = "2026-11-20T00:00:00+00:00"

@@ -13,7 +13,7 @@ import azure_genai_prices
 from azure_genai_prices.meters import parse_meter_name
 
 from metering.core.instants import parse_instant
-from metering.core.rating import Priced
+from metering.core.priced import Priced
 from tests.verdicts import Usage, ours, tally
 
 NOVEMBER: Final = parse_instant("2026-11-20T00:00:00Z")

@@ -86,6 +86,32 @@ def test_eighteen_decimals_are_exact() -> None:
             {"input": 86, "cached_read": 1920, "output": 300},
             "0.0019426",
         ),
+        # 488 x 3.5 + 512 x 0.875 + 100 x 14 = 1708 + 448 + 1400
+        (
+            "gpt-4.1",
+            "global",
+            "priority",
+            {"input": 488, "cached_read": 512, "output": 100},
+            "0.003556",
+        ),
+        # 1,000 x 2.75 + 100 x 11
+        ("gpt-4o", "regional", "standard", {"input": 1000, "output": 100}, "0.00385"),
+        # 100 x 2.5 + 900 x 40 + 50 x 10 + 250 x 80 = 250 + 36,000 + 500 + 20,000
+        (
+            "gpt-4o-audio-preview",
+            "global",
+            "standard",
+            {"input": 100, "input_audio": 900, "output": 50, "output_audio": 250},
+            "0.05675",
+        ),
+        # 100 x 32 + 400 x 0.4 + 50 x 64 = 3,200 + 160 + 3,200
+        (
+            "gpt-realtime",
+            "global",
+            "standard",
+            {"input_audio": 100, "cached_audio": 400, "output_audio": 50},
+            "0.00656",
+        ),
     ],
 )
 def test_published_azure_prices_give_the_amounts_worked_out_by_hand(
@@ -94,6 +120,33 @@ def test_published_azure_prices_give_the_amounts_worked_out_by_hand(
     at = parse_instant("2026-08-15T00:00:00Z")
     rates = rate_card(BOOK, plan(), Priced(model, kind, "eastus2", tier), at)
     assert amount(rates, from_names(usage)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tier", "usage", "expected"),
+    [
+        # 1,000 x 3 + 100 x 15
+        ("standard", {"input": 1000, "output": 100}, "0.0045"),
+        # 10 x 3 + 5,000 x 0.3 + 100 x 15 = 30 + 1,500 + 1,500
+        ("standard", {"input": 10, "cached_read": 5000, "output": 100}, "0.00303"),
+        # 10 x 3 + 5,000 x 3.75 + 100 x 15 = 30 + 18,750 + 1,500
+        ("standard", {"input": 10, "cache_write": 5000, "output": 100}, "0.02028"),
+        # 10 x 3 + 5,000 x 6 + 100 x 15 = 30 + 30,000 + 1,500
+        ("standard", {"input": 10, "cache_write_long": 5000, "output": 100}, "0.03153"),
+        # 1,000 x 3 + 199,000 x 0.3; one more token doubles the price of the whole request
+        ("standard", {"input": 1000, "cached_read": 199_000}, "0.0627"),
+        ("standard", {"input": 1000, "cached_read": 199_001}, "0.1254006"),
+        # 1,000 x 1.5 + 100 x 7.5: half of the standard price
+        ("batch", {"input": 1000, "output": 100}, "0.00225"),
+    ],
+)
+def test_claude_costs_what_is_listed_for_reads_and_writes_of_its_cache(
+    tier: str, usage: dict[str, int], expected: str
+) -> None:
+    at = parse_instant("2026-11-20T00:00:00Z")
+    rates = rate_card(BOOK, plan(), Priced("claude-sonnet-4-5-20250929", None, None, tier), at)
+    assert amount(rates, from_names(usage)) == expected
+    assert rates.rate.channel == "marketplace"
 
 
 @pytest.mark.parametrize(

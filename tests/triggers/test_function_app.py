@@ -42,6 +42,10 @@ def event(content: bytes, number: int = 0) -> HubEvent:
     return HubEvent(content, "sub-1", number, str(number * 100), NOW)
 
 
+def timer(schedule: str) -> dict[str, str]:
+    return {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": schedule}
+
+
 async def test_the_worker_library_indexes_every_function_with_its_bindings(
     worker: FunctionsWorker,
 ) -> None:
@@ -57,38 +61,10 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
                 "consumerGroup": "%USAGE_CONSUMER_GROUP%",
             }
         ],
-        "expire_pending": [
-            {
-                "direction": "IN",
-                "type": "timerTrigger",
-                "name": "timer",
-                "schedule": "0 */5 * * * *",
-            }
-        ],
-        "price_unpriced": [
-            {
-                "direction": "IN",
-                "type": "timerTrigger",
-                "name": "timer",
-                "schedule": "30 */5 * * * *",
-            }
-        ],
-        "deliver_effects": [
-            {
-                "direction": "IN",
-                "type": "timerTrigger",
-                "name": "timer",
-                "schedule": "*/30 * * * * *",
-            }
-        ],
-        "roll_up": [
-            {
-                "direction": "IN",
-                "type": "timerTrigger",
-                "name": "timer",
-                "schedule": "0 * * * * *",
-            }
-        ],
+        "expire_pending": [timer("0 */5 * * * *")],
+        "price_unpriced": [timer("30 */5 * * * *")],
+        "deliver_effects": [timer("*/30 * * * * *")],
+        "roll_up": [timer("0 * * * * *")],
     }
 
 

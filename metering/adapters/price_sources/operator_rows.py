@@ -10,7 +10,7 @@ from metering.adapters.price_sources.price_import import SourceRow
 from metering.core.buckets import TOKEN_BUCKETS, TokenBucket
 from metering.core.errors import ConfigurationError
 from metering.core.instants import format_instant, parse_instant
-from metering.core.money import PER_MILLION_DECIMALS, parse_fixed
+from metering.core.money import PER_MILLION_DECIMALS, parse_not_negative
 from metering.core.validation import validated
 
 #: Who sells what nobody else is known to sell.
@@ -28,8 +28,7 @@ class OwnLine(NamedTuple):
 
 
 def _price(text: object) -> Decimal:
-    if parse_fixed(text, PER_MILLION_DECIMALS) < 0:
-        raise ValueError(f"{text!r} is negative")
+    parse_not_negative(text, PER_MILLION_DECIMALS)
     return Decimal(str(text))
 
 
