@@ -20,7 +20,7 @@ type FaultKind = Literal["refuse", "drop_before", "drop_after", "slow", "unautho
 
 
 class Fault(NamedTuple):
-    """Something to go wrong with the next `times` publications (or, `unauthorised`, tokens).
+    """Something to go wrong with `times` publications (or, `unauthorised`, tokens) after some.
 
     `refuse` rejects; `drop_before` cuts the connection in the middle of a publication, which is
     lost; `drop_after` keeps it and cuts the connection instead of saying so; `slow` keeps it and
@@ -29,6 +29,8 @@ class Fault(NamedTuple):
 
     kind: FaultKind
     times: int = 1
+    after: int = 0
+    """So many go well first."""
     hub: str = ""
     """Only there; empty: in any hub."""
     condition: str = "com.microsoft:server-busy"

@@ -9,6 +9,7 @@ class Faults {
   // Return the next fault of a kind that is due for a hub, and count it as used.
   take(kind, hub) {
     const fault = this.waiting.find((one) => one.kind === kind && (!one.hub || one.hub === hub));
+    if (fault && fault.after-- > 0) return undefined;
     if (fault && --fault.times <= 0) this.waiting.splice(this.waiting.indexOf(fault), 1);
     return fault;
   }
@@ -19,7 +20,8 @@ class Faults {
     const pass = link.session.on_transfer;
     session.on_transfer = (frame) => {
       const to = session.remote.handles[frame.performative.handle];
-      if (to === link && this.take("drop_before", hub.name)) connection.socket.destroy();
+      const first = to === link && !link._incomplete;
+      if (first && this.take("drop_before", hub.name)) connection.socket.destroy();
       else pass.call(session, frame);
     };
   }
