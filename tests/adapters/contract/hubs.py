@@ -1,7 +1,8 @@
 """Hubs to publish to and to look into, behind one face: the embedded one, the peer, a real one."""
 
 import asyncio
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol, cast
 
 from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient, PartitionContext
@@ -93,7 +94,7 @@ class RealHubs:
             for event in events:
                 key = event.partition_key
                 text = key.decode() if isinstance(key, bytes) else key or ""
-                found.append(Arrived(context.partition_id, text, b"".join(event.body)))
+                found.append(Arrived(context.partition_id, text, _body(event)))
             if len(found) >= count:
                 enough.set()
 
@@ -108,3 +109,7 @@ class RealHubs:
             receiving.cancel()
             await asyncio.wait([receiving])
         return sorted(found, key=lambda event: event.partition)
+
+
+def _body(event: EventData) -> bytes:
+    return b"".join(cast("Iterable[bytes]", event.body))
