@@ -108,7 +108,7 @@ async def test_a_hub_that_does_not_answer_is_given_up_in_time(
     await slow.close()
 
 
-async def test_a_call_that_is_cancelled_leaves_a_publisher_that_works(
+async def test_after_a_call_that_was_cancelled_the_next_one_has_a_connection_of_its_own(
     event_hubs_peer: EventHubsPeer, publisher: EventHubsPublisher
 ) -> None:
     event_hubs_peer.add(Fault("slow", delay_s=60))
@@ -117,7 +117,9 @@ async def test_a_call_that_is_cancelled_leaves_a_publisher_that_works(
     publishing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await publishing
+    before = event_hubs_peer.connections()
     await publisher.publish([(b"2", "acme")])
+    assert event_hubs_peer.connections() == before + 1
     assert (b"2", "acme") in kept(event_hubs_peer)
 
 

@@ -113,6 +113,11 @@ class EventHubsPeer:
         found: list[dict[str, Any]] = self._ask({"do": "publications"})
         return found
 
+    def connections(self) -> int:
+        """Return how many connections have been opened so far."""
+        count: int = self._ask({"do": "connections"})
+        return count
+
     def clear(self) -> None:
         """Forget all events, faults and publications. Nobody may be receiving."""
         self._ask({"do": "clear"})

@@ -11,7 +11,7 @@ const { Hub } = require("./hubs.js");
 const { Nodes } = require("./nodes.js");
 
 const options = JSON.parse(process.argv[2]);
-const state = { hubs: new Map(), faults: new Faults(), publications: [] };
+const state = { hubs: new Map(), faults: new Faults(), publications: [], connections: 0 };
 
 function clear() {
   for (const [name, partitions] of Object.entries(options.hubs)) {
@@ -27,6 +27,7 @@ const orders = {
   faults: () => state.faults.waiting,
   events: ({ hub }) => state.hubs.get(hub).contents(),
   publications: () => state.publications,
+  connections: () => state.connections,
 };
 
 const link = { max_message_size: options.max_message_size, properties: {}, autosettle: true };
@@ -39,6 +40,7 @@ const container = rhea.create_container({
   sender_options: link,
 });
 const nodes = new Nodes(state);
+container.on("connection_open", () => state.connections++);
 container.on("session_open", ({ session }) => {
   session.local.begin.handle_max = 255;
 });
