@@ -3,18 +3,19 @@
 .PHONY: help venv demo run test soak lint format bench clean
 
 STAMP := .venv/.installed
-PEERS := tests/emulators/third_party/node_modules/.installed
+PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs))
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 venv: $(STAMP)  ## Make .venv with all that is needed
 
-# A Cosmos server by others, from npm; where there is no npm its tests are skipped and say so.
-$(PEERS): tests/emulators/third_party/package.json
-	@if command -v npm >/dev/null; then cd tests/emulators/third_party \
-	    && npm install --no-audit --no-fund --silent && touch ../../../$(PEERS); \
-	else echo "npm is not here: the tests on a third-party Cosmos server are skipped"; fi
+# A Cosmos server by others, and what our peer of Event Hubs is built with, from npm; where there is
+# no npm their tests are skipped and say so.
+tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
+	@if command -v npm >/dev/null; then cd tests/emulators/$* \
+	    && npm install --no-audit --no-fund --silent && touch node_modules/.installed; \
+	else echo "npm is not here: the tests that need tests/emulators/$* are skipped"; fi
 
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
 	@sh tools/make-venv.sh

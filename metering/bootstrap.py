@@ -29,6 +29,7 @@ from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.config import CosmosStore, Settings, SqliteStore, read_settings
+from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
@@ -41,6 +42,7 @@ from metering.ports import (
     PriceStore,
     RegistryStore,
     RollupStore,
+    UsagePublisher,
 )
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
@@ -125,6 +127,8 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
+        self._publishers: dict[str, UsagePublisher] = {}
 
     @cached_property
     def clock(self) -> Clock:
@@ -272,8 +276,35 @@ class App:
             arm, subscription_id, resource_group=resource_group, account=account
         )
 
+    @property
+    def usage_publisher(self) -> UsagePublisher:
+        """Where usage events are published: the hub that `ingest_usage` reads."""
+        return self.publisher(self.settings.usage_hub)
+
+    def publisher(self, hub: str) -> UsagePublisher:
+        """Return what publishes to a hub; ConfigurationError where no hubs are set."""
+        if hub not in self._publishers:
+            self._publishers[hub] = self._hub_publisher(hub)
+        return self._publishers[hub]
+
+    def publish_through(self, hub_publisher: Callable[[str], UsagePublisher]) -> None:
+        """Publish to other hubs than the settings name: for the system on one machine."""
+        self._hub_publisher = hub_publisher
+        self._publishers.clear()
+
+    def _event_hubs(self, hub: str) -> UsagePublisher:
+        hubs = self.settings.hubs
+        if hubs is None:
+            raise ConfigurationError("UsageHub__fullyQualifiedNamespace: is not set")
+        # The SDK takes a while to import: only those who use it wait for it.
+        from metering.adapters.event_hubs import EventHubsPublisher  # noqa: PLC0415
+
+        return EventHubsPublisher(hubs.host, hub, hubs.connection_string)
+
     async def close(self) -> None:
         """Let go of what was opened; it is opened again when it is used again."""
+        for publisher in self._publishers.values():
+            await publisher.close()
         if "stores" in self.__dict__:
             await self.stores.close()
 

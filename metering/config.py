@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
@@ -12,11 +13,13 @@ from metering.core.instants import Instant, parse_instant
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
+DEFAULT_USAGE_HUB: Final = "usage"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
 )
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+_HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
 class SqliteStore(NamedTuple):
@@ -33,6 +36,13 @@ class CosmosStore(NamedTuple):
     key: str | None = None
 
 
+class HubNamespace(NamedTuple):
+    """A namespace of Event Hubs; a connection string only for an emulator on this machine."""
+
+    host: str
+    connection_string: str | None = None
+
+
 class Settings(NamedTuple):
     """What the environment says."""
 
@@ -46,6 +56,10 @@ class Settings(NamedTuple):
     """METERING_NOW: a standing clock, for demonstrations and tests."""
     arm_endpoint: str = DEFAULT_ARM_ENDPOINT
     """METERING_ARM_ENDPOINT: Azure Resource Manager, where deployments are imported from."""
+    hubs: HubNamespace | None = None
+    """UsageHub__fullyQualifiedNamespace or UsageHub: where events are published."""
+    usage_hub: str = DEFAULT_USAGE_HUB
+    """USAGE_HUB: the hub there that usage events are in."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +74,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
         given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
+        _hubs(given.get("UsageHub__fullyQualifiedNamespace"), given.get("UsageHub")),
+        given.get("USAGE_HUB") or DEFAULT_USAGE_HUB,
     )
 
 
@@ -85,6 +101,33 @@ def _store(url: str, key: str | None) -> SqliteStore | CosmosStore:
     if not key:
         raise ConfigurationError("METERING_COSMOS_KEY: is not set; an emulator needs its key")
     return CosmosStore(f"http://{host}:{port}", database, key)
+
+
+def _hubs(namespace: str | None, connection_string: str | None) -> HubNamespace | None:
+    """Return the connection `UsageHub` that the triggers have, as the Functions host names it."""
+    if namespace and connection_string:
+        raise ConfigurationError(
+            "UsageHub: is set as well as UsageHub__fullyQualifiedNamespace; keep one of them"
+        )
+    if namespace:
+        if not _HOST.fullmatch(namespace):
+            raise ConfigurationError(
+                f"UsageHub__fullyQualifiedNamespace: {namespace!r} is not the name of a host like"
+                " contoso.servicebus.windows.net"
+            )
+        return HubNamespace(namespace)
+    if not connection_string:
+        return None
+    parts = dict(part.partition("=")[::2] for part in connection_string.split(";"))
+    endpoint = urlsplit(parts.get("Endpoint", ""))
+    emulator = parts.get("UseDevelopmentEmulator") == "true"
+    if not emulator or endpoint.scheme != "sb" or endpoint.hostname not in _LOOPBACK:
+        raise ConfigurationError(
+            "UsageHub: a connection string is for an emulator on this machine"
+            " (Endpoint=sb://localhost…;UseDevelopmentEmulator=true); in Azure set"
+            " UsageHub__fullyQualifiedNamespace, and the identity of the app signs in"
+        )
+    return HubNamespace(endpoint.netloc, connection_string)
 
 
 def _automatic(choice: str | None, *, fresh: bool) -> bool:

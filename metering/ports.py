@@ -281,3 +281,25 @@ class RollupStore(Protocol):
         to repeat.
         """
         ...
+
+
+type Outgoing = tuple[bytes, str]
+"""An event to publish: its body and its partition key."""
+
+
+class UsagePublisher(Protocol):
+    """Where events are published: one hub."""
+
+    async def publish(self, events: Sequence[Outgoing]) -> None:
+        """Publish events; those of one key keep the order of the call.
+
+        Returns once all are in the hub. RetryableError: some may be, and the same call may be made
+        again, since who reads knows an event by its id. RejectedEvent, with nothing published: a
+        body or key is longer than the hub takes. ConfigurationError: there is no such hub, or the
+        identity may not send.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let the connection go; the next call opens it again."""
+        ...

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from metering.config import CosmosStore, SqliteStore, read_settings
+from metering.config import CosmosStore, HubNamespace, SqliteStore, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.instants import parse_instant
 
@@ -77,3 +77,41 @@ def test_azure_resource_manager_is_that_of_the_public_cloud_unless_told_otherwis
     assert read_settings({}).arm_endpoint == "https://management.azure.com"
     other = "https://management.usgovcloudapi.net"
     assert read_settings({"METERING_ARM_ENDPOINT": other}).arm_endpoint == other
+
+
+def test_without_settings_there_are_no_hubs_to_publish_to() -> None:
+    settings = read_settings({})
+    assert settings.hubs is None
+    assert settings.usage_hub == "usage"
+
+
+def test_a_namespace_is_named_as_in_an_identity_based_connection_of_functions() -> None:
+    given = {
+        "UsageHub__fullyQualifiedNamespace": "contoso.servicebus.windows.net",
+        "USAGE_HUB": "metered",
+    }
+    settings = read_settings(given)
+    assert settings.hubs == HubNamespace("contoso.servicebus.windows.net")
+    assert settings.usage_hub == "metered"
+    for wrong in ("contoso", "sb://contoso.servicebus.windows.net/", "a.b:5671"):
+        with pytest.raises(ConfigurationError, match="fullyQualifiedNamespace: .* not the name"):
+            read_settings({"UsageHub__fullyQualifiedNamespace": wrong})
+
+
+def test_a_connection_string_is_for_an_emulator_on_this_machine_only() -> None:
+    emulator = "SharedAccessKeyName=n;SharedAccessKey=k==;UseDevelopmentEmulator=true;"
+    here = f"Endpoint=sb://localhost:5673;{emulator}"
+    assert read_settings({"UsageHub": here}).hubs == HubNamespace("localhost:5673", here)
+    for wrong in (
+        f"Endpoint=sb://contoso.servicebus.windows.net;{emulator}",
+        "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k",
+        f"Endpoint=https://localhost;{emulator}",
+        "nonsense",
+    ):
+        with pytest.raises(ConfigurationError, match="UsageHub: a connection string is for"):
+            read_settings({"UsageHub": wrong})
+
+
+def test_a_hub_is_named_in_one_way() -> None:
+    with pytest.raises(ConfigurationError, match="UsageHub: is set as well"):
+        read_settings({"UsageHub": "x", "UsageHub__fullyQualifiedNamespace": "a.b"})

@@ -1,25 +1,21 @@
 """`metering ingest`: a file of events into the ledgers."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import batched
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from metering import bootstrap
 from metering.app.ingest import USAGE_HUB, Message, Tally
+from metering.cli.event_lines import must_be_files, opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stderr
+from metering.cli.output import AsJson, count, print_json, print_table
 from metering.core.directory import FOREVER
 from metering.core.errors import MeteringError
-from metering.core.event import MAX_BODY_BYTES
 
 BATCH_LINES: Final = 1_000
-_STDIN: Final = "-"
 
 
 def ingest(
@@ -37,8 +33,7 @@ def ingest(
 
     Example:  metering ingest events.jsonl
     """
-    if str(file) != _STDIN and (file.is_dir() or not file.exists()):
-        raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")
+    must_be_files([file])
     if hub != USAGE_HUB:
         raise typer.BadParameter(f"{hub!r} is not a hub: use {USAGE_HUB}", param_hint="--hub")
     tally = with_app(lambda app: _ingest(app, file, as_json=as_json, stop_rule=stop_rule))
@@ -50,8 +45,8 @@ def ingest(
 async def _ingest(app: bootstrap.App, file: Path, *, as_json: bool, stop_rule: bool) -> Tally:
     tally = Tally()
     name = str(file)
-    with _opened(file) as stream, _progress(file) as progress:
-        task = progress.add_task("ingesting", total=_size(file))
+    with opened(file) as stream, progress_bar(file.name) as progress:
+        task = progress.add_task("ingesting", total=size_of([file]))
         try:
             for batch in batched(_messages(stream, name), BATCH_LINES, strict=False):
                 done = await app.ingest.batch(batch, stop_for=FOREVER if stop_rule else 0)
@@ -65,42 +60,8 @@ async def _ingest(app: bootstrap.App, file: Path, *, as_json: bool, stop_rule: b
 
 
 def _messages(stream: BinaryIO, name: str) -> Iterator[Message]:
-    """Yield the lines; of one longer than any event can be, its beginning."""
-    number = 0
-    while line := stream.readline(MAX_BODY_BYTES + 2):
-        number += 1
-        body = line
-        while not line.endswith(b"\n") and (line := stream.readline(MAX_BODY_BYTES)):
-            pass
-        body = body.strip()
-        if body:
-            yield Message(body, name, number)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
-    if str(file) == _STDIN:
-        yield sys.stdin.buffer
-        return
-    with file.open("rb") as stream:
-        yield stream
-
-
-def _size(file: Path) -> int | None:
-    return None if str(file) == _STDIN else file.stat().st_size
-
-
-def _progress(file: Path) -> Progress:
-    console = stderr()
-    return Progress(
-        TextColumn("{task.description} " + file.name.replace("[", "\\[")),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    for number, body in read_lines(stream):
+        yield Message(body.strip(), name, number)
 
 
 def report(tally: Tally, *, as_json: bool) -> None:

@@ -17,7 +17,9 @@ from metering.cli.output import print_error
 from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
+from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
+from metering.cli.simulate import simulate
 from metering.cli.system import demo, run
 from metering.cli.tenants import plans, tenants
 from metering.core.errors import MeteringError
@@ -32,8 +34,9 @@ app = typer.Typer(
     " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
 )
 prices.command()(rerate)
-for command in (demo, run, init, ingest, balance, usage, verify, quote, whatif, normalize):
+for command in (demo, run, init, ingest, replay, simulate, balance, usage, verify, quote, whatif):
     app.command()(command)
+app.command()(normalize)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")
 prices.command("diff")(diff_prices)

@@ -1,49 +1,56 @@
 """Live traffic: the trace's requests at a steady rate, as if they were being made now."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Final
 
 from metering.app.ingest import USAGE_HUB
 from metering.core.instants import Instant
 from metering.local.system import LocalSystem
 from metering.local.trace import TraceRow
-from metering.local.traffic import Request, assign, body, disorder
+from metering.local.traffic import assign, body, disorder
+from metering.ports import Outgoing
 
 _TICK_S: Final = 0.1
 
 
 async def send_live(system: LocalSystem, rows: Sequence[TraceRow], per_second: float) -> None:
     """Send events until cancelled: about `per_second` of them, repeats and disorder included."""
-    clock = system.app.clock
-    start = clock.now()
-    requests = _for_ever(rows)
+    source = live_events(rows, system.app.clock.now(), per_second)
     due = 0.0
     while True:
         due += per_second * _TICK_S
         events = []
         while due >= 1:
             due -= 1
-            number, request = next(requests)
-            # A repeat must carry the time of the first: it is the request's, not the sending's.
-            time = start + _offset(number, request, rows, per_second)
-            events.append((body(request, time, f"live-{start}-{number}"), request.subscription))
+            events.append(next(source))
         if events:
             system.hub.send(USAGE_HUB, events)
         await asyncio.sleep(_TICK_S)
 
 
-def _for_ever(rows: Sequence[TraceRow]) -> Iterator[tuple[int, Request]]:
-    """Yield the trace's requests over and over, with the number of the round."""
+def live_events(
+    rows: Sequence[TraceRow], start: Instant, per_second: float, tenants: int | None = None
+) -> Iterator[Outgoing]:
+    """Yield the trace's requests over and over with their subjects, made evenly from `start` on.
+
+    With `tenants` the subjects are sim-000001 and on, the first ones the busiest.
+    """
     requests = [assign(row) for row in rows]
-    number = 0
-    while True:
+    for round_ in count():
         for request in disorder(requests):
-            yield number, request
-        number += 1
+            position = round_ * len(rows) + request.row.number
+            subject = request.subscription if tenants is None else _tenant(position, tenants)
+            # A repeat must carry the time of the first: it is the request's, not the sending's.
+            time = start + int(position / per_second * 1_000_000)
+            made = request._replace(subscription=subject)
+            yield body(made, time, f"live-{start}-{round_}"), subject
 
 
-def _offset(number: int, request: Request, rows: Sequence[TraceRow], per_second: float) -> Instant:
-    """Return when a request is made, after the start: evenly spaced, in the trace's order."""
-    position = number * len(rows) + request.row.number
-    return int(position / per_second * 1_000_000)
+def _tenant(position: int, tenants: int) -> str:
+    digest = hashlib.sha256(f"tenant {position}".encode()).digest()
+    # The square of an even share: half of the requests are those of a quarter of the tenants.
+    share = int.from_bytes(digest[:4])
+    return f"sim-{(share * share * tenants >> 64) + 1:06d}"

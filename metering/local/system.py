@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from metering.core.instants import SECOND
 from metering.local.host import FunctionsHost
 from metering.local.hub import EmbeddedHub
 from metering.local.invoker import FailureReport, HostPace
+from metering.local.publisher import EmbeddedPublisher
 from metering.local.worker import FunctionsWorker
 
 #: The app settings that the bindings name; in Azure the deployment sets them.
@@ -57,6 +59,7 @@ async def local_system(
     await app.tenancy.refresh()
     worker = await FunctionsWorker.start(app_dir())
     hub = EmbeddedHub(hub_path(app.settings, purpose), SystemClock().now)
+    app.publish_through(partial(EmbeddedPublisher, hub))
     host = FunctionsHost(
         worker,
         hub,
