@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from metering.core.errors import ConfigurationError
-from metering.core.instants import Instant, parse_instant
+from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
+from metering.core.pending import RECOVERY_DELAY
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
@@ -16,6 +17,8 @@ _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
 )
+_DELAY: Final = re.compile(r"([0-9]{1,6})([smh]?)")
+_UNITS: Final = {"": MINUTE, "s": SECOND, "m": MINUTE, "h": HOUR}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 
 
@@ -46,6 +49,8 @@ class Settings(NamedTuple):
     """METERING_NOW: a standing clock, for demonstrations and tests."""
     arm_endpoint: str = DEFAULT_ARM_ENDPOINT
     """METERING_ARM_ENDPOINT: Azure Resource Manager, where deployments are imported from."""
+    recovery_delay: Instant | None = RECOVERY_DELAY
+    """METERING_RECOVERY_DELAY, such as 15m, or off: see docs/operations.md. None: never recover."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +65,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
         given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
+        _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
     )
 
 
@@ -96,6 +102,19 @@ def _automatic(choice: str | None, *, fresh: bool) -> bool:
             f"METERING_UNKNOWN_SUBSCRIPTION: {choice!r} is neither auto nor reject"
         )
     return choice == "auto"
+
+
+def _recovery_delay(text: str | None) -> Instant | None:
+    if not text:
+        return RECOVERY_DELAY
+    if text == "off":
+        return None
+    found = _DELAY.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(
+            f"METERING_RECOVERY_DELAY: {text!r} is no delay: write it like 15m (or s, h), 0 or off"
+        )
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _now(text: str | None) -> Instant | None:
