@@ -5,7 +5,7 @@ Of a record only the fields named here are ever read or kept: no message, header
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -38,9 +38,9 @@ class Refused(NamedTuple):
 class Log(NamedTuple):
     """What one body held."""
 
-    llm_rows: Sequence[LlmRow] = ()
-    gateway_rows: Sequence[GatewayRow] = ()
-    refused: Sequence[Refused] = ()
+    llm_rows: tuple[LlmRow, ...] = ()
+    gateway_rows: tuple[GatewayRow, ...] = ()
+    refused: tuple[Refused, ...] = ()
     ignored: int = 0
     """Records that say nothing about usage: other categories, message chunks, probes."""
 
@@ -108,7 +108,7 @@ def _read_records(records: Iterable[Any]) -> Log:
             ignored += 1
         else:
             gateway.append(row)
-    return Log(llm, gateway, refused, ignored)
+    return Log(tuple(llm), tuple(gateway), tuple(refused), ignored)
 
 
 def _read_record(record: Any) -> LlmRow | GatewayRow | None:
