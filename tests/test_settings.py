@@ -6,7 +6,7 @@ import pytest
 
 from metering.config import CosmosStore, SqliteStore, read_settings
 from metering.core.errors import ConfigurationError
-from metering.core.instants import parse_instant
+from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
 
 
 def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:
@@ -77,3 +77,26 @@ def test_azure_resource_manager_is_that_of_the_public_cloud_unless_told_otherwis
     assert read_settings({}).arm_endpoint == "https://management.azure.com"
     other = "https://management.usgovcloudapi.net"
     assert read_settings({"METERING_ARM_ENDPOINT": other}).arm_endpoint == other
+
+
+@pytest.mark.parametrize(
+    ("text", "delay"),
+    [
+        ("", 15 * MINUTE),
+        ("20", 20 * MINUTE),
+        ("90s", 90 * SECOND),
+        ("30m", 30 * MINUTE),
+        ("2h", 2 * HOUR),
+        ("0", 0),
+        ("off", None),
+    ],
+)
+def test_the_recovery_delay_is_a_time_or_off(text: str, delay: int | None) -> None:
+    assert read_settings({"METERING_RECOVERY_DELAY": text}).recovery_delay == delay
+    assert read_settings({}).recovery_delay == 15 * MINUTE
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1d", "1.5h"])
+def test_what_is_no_delay_is_refused_by_the_settings_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_RECOVERY_DELAY: "):
+        read_settings({"METERING_RECOVERY_DELAY": text})
