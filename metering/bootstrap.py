@@ -193,13 +193,13 @@ class App:
         )
 
     @cached_property
-    def publisher(self) -> UsagePublisher:
-        """Where complete events go: without a hub, straight into the ledgers."""
+    def stream_publisher(self) -> UsagePublisher:
+        """Where complete events of streams go: without a hub, straight into the ledgers."""
         return DirectPublisher(lambda: self.ingest)
 
     @cached_property
     def _streams(self) -> CompleteStreams:
-        return CompleteStreams(self.stores.pending, self.publisher, self.clock)
+        return CompleteStreams(self.stores.pending, self.stream_publisher, self.clock)
 
     @cached_property
     def join_usage(self) -> JoinUsage:
@@ -207,7 +207,7 @@ class App:
         return JoinUsage(
             pending=self.stores.pending,
             streams=self._streams,
-            publisher=self.publisher,
+            publisher=self.stream_publisher,
             dead_letters=self.stores.dead_letters,
             clock=self.clock,
             alerts=LogAlerts(),
@@ -221,7 +221,8 @@ class App:
             pending=self.stores.pending,
             ledgers=self.ledgers,
             tenancy=self.tenancy,
-            publisher=self.publisher,
+            publisher=self.stream_publisher,
+            dead_letters=self.stores.dead_letters,
             clock=self.clock,
             recovery_delay=self.settings.recovery_delay,
         )
@@ -234,6 +235,7 @@ class App:
             streams=self._streams,
             tenancy=self.tenancy,
             committer=self._committer,
+            dead_letters=self.stores.dead_letters,
             clock=self.clock,
             alerts=LogAlerts(),
         )

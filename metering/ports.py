@@ -224,18 +224,6 @@ class PendingStore(Protocol):
         ...
 
 
-class UsagePublisher(Protocol):
-    """Where complete events go: the hub `usage`."""
-
-    async def publish(self, events: Sequence[tuple[bytes, str]]) -> None:
-        """Send events, each a body and its partition key, the subject.
-
-        Safe to repeat: the same event again is a duplicate. RetryableError when not all of them
-        are known to be sent.
-        """
-        ...
-
-
 class DeploymentSource(Protocol):
     """Where deployments are made: the cloud's own list of them."""
 
@@ -348,4 +336,26 @@ class RollupStore(Protocol):
         No part is listed from then on; what is left of parts is written over or never read. Safe
         to repeat.
         """
+        ...
+
+
+type Outgoing = tuple[bytes, str]
+"""An event to publish: its body and its partition key."""
+
+
+class UsagePublisher(Protocol):
+    """Where events are published: one hub."""
+
+    async def publish(self, events: Sequence[Outgoing]) -> None:
+        """Publish events; those of one key keep the order of the call.
+
+        Returns once all are in the hub. RetryableError: some may be, and the same call may be made
+        again, since who reads knows an event by its id. RejectedEvent, with nothing published: a
+        body or key is longer than the hub takes. ConfigurationError: there is no such hub, or the
+        identity may not send.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let the connection go; the next call opens it again."""
         ...

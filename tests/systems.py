@@ -27,7 +27,7 @@ from metering.core.page import Page
 from metering.core.pending import RECOVERY_DELAY
 from metering.core.periods import LedgerId
 from metering.core.slots import Slot
-from metering.ports import LedgerStore, StoredHead
+from metering.ports import LedgerStore, Outgoing, StoredHead
 from tests.builders import NOW, price_rows
 from tests.faulty_rollups import FaultyRollups
 
@@ -101,10 +101,10 @@ class RecordedPublisher(DirectPublisher):
 
     def __init__(self, ingest: Callable[[], Ingest]) -> None:
         super().__init__(ingest)
-        self.events: list[tuple[bytes, str]] = []
+        self.events: list[Outgoing] = []
         self.faults: list[BaseException] = []
 
-    async def publish(self, events: Sequence[tuple[bytes, str]]) -> None:
+    async def publish(self, events: Sequence[Outgoing]) -> None:
         if self.faults:
             raise self.faults.pop(0)
         self.events.extend(events)
@@ -170,6 +170,7 @@ class System:
             ledgers=self.store,
             tenancy=self.tenancy,
             publisher=self.publisher,
+            dead_letters=self.dead_letters,
             clock=self.clock,
             recovery_delay=recovery_delay,
         )
@@ -187,6 +188,7 @@ class System:
             streams=self.streams,
             tenancy=self.tenancy,
             committer=self.committer,
+            dead_letters=self.dead_letters,
             clock=self.clock,
             alerts=self.alerts,
         )

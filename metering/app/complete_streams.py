@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from metering.app.batch import LOGS_HUB, Message, letter_of
+from metering.app.publish import publish
 from metering.core.errors import RejectedEvent
 from metering.core.gateway_log import read_log
 from metering.core.gateway_log_rows import LlmRow
-from metering.core.joining import Complete, complete
+from metering.core.joining import complete
 from metering.ports import Clock, DeadLetter, PendingStore, UsagePublisher
 
 
@@ -15,9 +16,9 @@ class Completed(NamedTuple):
     """What became of streams."""
 
     request_ids: frozenset[str]
-    """Those that were published."""
+    """Those that need no longer wait."""
     letters: list[DeadLetter]
-    """Counts that no stream can have; they are still to be put aside."""
+    """What could not be counted or published; it is still to be put aside."""
 
 
 class CompleteStreams:
@@ -36,7 +37,8 @@ class CompleteStreams:
         RetryableError when not all of them are known to be published: then the halves stay. Safe
         to repeat, and for several processes at once.
         """
-        events: dict[str, Complete] = {}
+        now = self._clock.now()
+        events: dict[str, bytes] = {}
         letters: list[DeadLetter] = []
         for request_id in identities.keys() & tokens.keys():
             body = tokens[request_id]
@@ -44,9 +46,9 @@ class CompleteStreams:
                 events[request_id] = complete(identities[request_id], row_of(body))
             except RejectedEvent as why:
                 message = Message(body, "", 0)
-                letters.append(letter_of(LOGS_HUB, message, self._clock.now(), why))
+                letters.append(letter_of(LOGS_HUB, message, now, why))
         if events:
-            await self._publisher.publish(list(events.values()))
+            letters += await publish(self._publisher, events.values(), now)
             # The identity first: alone it would wait for a day, alone its counts just lapse.
             await self._pending.remove_halves("identity", events.keys())
             await self._pending.remove_halves("tokens", events.keys())

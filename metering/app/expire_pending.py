@@ -12,7 +12,7 @@ from metering.core.evidence import Evidence
 from metering.core.instants import SECOND
 from metering.core.pending import LOG_TTL_S, PATIENCE
 from metering.core.usage_reader import UsageReader
-from metering.ports import Alerts, Clock, PendingHalf, PendingStore
+from metering.ports import Alerts, Clock, DeadLetterStore, PendingHalf, PendingStore
 
 #: Halves settled in one run of the timer; the next run takes the rest.
 MAX_HALVES: Final = 5_000
@@ -28,6 +28,7 @@ class ExpirePending:
         streams: CompleteStreams,
         tenancy: Tenancy,
         committer: Committer,
+        dead_letters: DeadLetterStore,
         clock: Clock,
         alerts: Alerts,
     ) -> None:
@@ -35,6 +36,7 @@ class ExpirePending:
         self._streams = streams
         self._tenancy = tenancy
         self._committer = committer
+        self._dead_letters = dead_letters
         self._clock = clock
         self._alerts = alerts
 
@@ -77,4 +79,6 @@ class ExpirePending:
         """Publish streams whose counts are here all the same: a reader may have missed them."""
         identities = {half.request_id: half.body for half in halves}
         tokens = await self._pending.read_halves("tokens", identities.keys())
-        return (await self._streams.complete(identities, tokens)).request_ids
+        done = await self._streams.complete(identities, tokens)
+        await self._dead_letters.put(done.letters)
+        return done.request_ids

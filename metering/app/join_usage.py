@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from metering.app.batch import LOGS_HUB, Message, StopRule, Tally, letter_of
 from metering.app.complete_streams import CompleteStreams, row_of
+from metering.app.publish import publish
 from metering.core.errors import UNREADABLE, Code, RejectedEvent
 from metering.core.gateway_log import Log, read_log
 from metering.core.gateway_log_rows import GatewayRow, LlmRow, merge_rows
 from metering.core.instants import Instant
-from metering.core.joining import Complete, recovered
+from metering.core.joining import recovered
 from metering.core.stop_rule import LONGEST_STOP
 from metering.ports import (
     Alerts,
@@ -129,7 +130,7 @@ class JoinUsage:
         reported = await halves.read_halves("identity", late.keys())
         tokens = {**tokens, **late}
         found = (tokens.keys() & gateway.keys()) - identities.keys() - reported.keys()
-        events: dict[str, Complete] = {}
+        events: dict[str, bytes] = {}
         letters: list[DeadLetter] = []
         for request_id in found:
             try:
@@ -141,10 +142,10 @@ class JoinUsage:
         if not events:
             return letters
         if self._recovery_delay:
-            listed = [PendingHalf(name, event.body, now) for name, event in events.items()]
+            listed = [PendingHalf(name, body, now) for name, body in events.items()]
             await halves.put_logs("recovery", listed)
         else:
-            await self._publisher.publish(list(events.values()))
+            letters += await publish(self._publisher, events.values(), now)
         return letters
 
 

@@ -3,15 +3,22 @@
 from collections import defaultdict
 from typing import Final
 
-from pydantic_core import from_json
-
+from metering.app.publish import publish
 from metering.app.tenancy import Tenancy
 from metering.core.errors import LedgerBroken, RejectedEvent
+from metering.core.evidence import Evidence
 from metering.core.instants import Instant
 from metering.core.periods import LedgerId
 from metering.core.slots import Slot, slot_of
 from metering.core.usage_reader import UsageReader
-from metering.ports import Clock, LedgerStore, PendingHalf, PendingStore, UsagePublisher
+from metering.ports import (
+    Clock,
+    DeadLetterStore,
+    LedgerStore,
+    PendingHalf,
+    PendingStore,
+    UsagePublisher,
+)
 
 #: Looked at together: their ledgers are read once for all of them.
 TOGETHER: Final = 1_000
@@ -29,6 +36,7 @@ class RecoverUsage:
         ledgers: LedgerStore,
         tenancy: Tenancy,
         publisher: UsagePublisher,
+        dead_letters: DeadLetterStore,
         clock: Clock,
         recovery_delay: Instant | None,
     ) -> None:
@@ -36,6 +44,7 @@ class RecoverUsage:
         self._ledgers = ledgers
         self._tenancy = tenancy
         self._publisher = publisher
+        self._dead_letters = dead_letters
         self._clock = clock
         self._recovery_delay = recovery_delay
 
@@ -61,18 +70,17 @@ class RecoverUsage:
         known = await self._known(due)
         ids = [half.request_id for half in due]
         known |= (await self._pending.read_halves("identity", ids)).keys()
-        events = [
-            (half.body, str(from_json(half.body)["subject"]))
-            for half in due
-            if half.request_id not in known
-        ]
-        if events:
-            await self._publisher.publish(events)
+        bodies = [half.body for half in due if half.request_id not in known]
+        letters = await publish(self._publisher, bodies, self._clock.now())
+        await self._dead_letters.put(letters)
         await self._pending.remove_halves("recovery", ids)
-        return len(events)
+        return len(bodies)
 
     async def _known(self, due: list[PendingHalf]) -> set[str]:
-        """Return the ids that the ledgers of these requests have, whatever their source."""
+        """Return the ids that the ledgers of these requests have counted or hold, of any source.
+
+        What a policy reported without counts is not among them: the log's are better.
+        """
         slots: defaultdict[LedgerId, set[Slot]] = defaultdict(set)
         reader = UsageReader()
         for half in due:
@@ -92,5 +100,10 @@ class RecoverUsage:
             except LedgerBroken:
                 # Published, its events are parked with the others of that ledger.
                 continue
-            ids.update(entry.id for page in pages for entry in page.entries)
+            ids.update(
+                entry.id
+                for page in pages
+                for entry in page.entries
+                if entry.state.is_hold or entry.state.evidence >= Evidence.RECOVERED
+            )
         return ids

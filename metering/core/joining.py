@@ -1,6 +1,6 @@
 """Joining: complete events from the halves of a request that arrived apart."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
@@ -14,14 +14,7 @@ ANONYMOUS: Final = "anonymous"
 """Subject of recovered usage whose record names no subscription (only without any policy)."""
 
 
-class Complete(NamedTuple):
-    """A complete event, ready to be published."""
-
-    body: bytes
-    subject: str
-
-
-def complete(identity: bytes, row: LlmRow) -> Complete:
+def complete(identity: bytes, row: LlmRow) -> bytes:
     """Return the event of a stream with the counts that the log has for it.
 
     Where the halves contradict each other, the identity holds: it says who, when and which model;
@@ -35,25 +28,27 @@ def complete(identity: bytes, row: LlmRow) -> Complete:
     names = (data.get("provider"), data["model"], data.get("requested_model"), row.model)
     counted = {"tokens": "final", "evidence": "totals", "usage": _usage(row, names)}
     event["data"] = data | counted
-    return Complete(to_json(event), event["subject"])
+    return to_json(event)
 
 
-def recovered(gateway: GatewayRow, row: LlmRow) -> Complete:
-    """Return the event of a request that no policy reported, from the gateway's logs alone."""
-    subject = gateway.subscription or ANONYMOUS
+def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
+    """Return the event of a request that no policy reported, from the gateway's logs alone.
+
+    The region in the log is that of the gateway, which says nothing of the model's, so it is left
+    out: the deployments registry has it.
+    """
     event = {
         "specversion": "1.0",
         "type": LLM_USAGE,
         "source": f"/apim/{gateway.service}",
         "id": gateway.request_id,
         "time": format_instant(gateway.time),
-        "subject": subject,
+        "subject": gateway.subscription or ANONYMOUS,
         "data": {
             "status": gateway.status,
             "product": gateway.product,
             "api": gateway.api,
             "operation": gateway.operation,
-            "region": gateway.region,
             "backend": gateway.backend,
             "model": row.model,
             "deployment": row.deployment,
@@ -62,7 +57,7 @@ def recovered(gateway: GatewayRow, row: LlmRow) -> Complete:
             "usage": _usage(row, (row.model, row.deployment)),
         },
     }
-    return Complete(to_json(event), subject)
+    return to_json(event)
 
 
 def _usage(row: LlmRow, names: tuple[str | None, ...]) -> dict[str, object]:

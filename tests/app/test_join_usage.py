@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from metering.app.batch import Tally
-from metering.core.errors import Code, RetryableError, StopRuleError
+from metering.core.errors import Code, RejectedEvent, RetryableError, StopRuleError
 from metering.core.instants import DAY, HOUR, MINUTE
 from metering.core.money import format_amount
 from metering.core.periods import month_of
@@ -160,6 +160,23 @@ async def test_a_crash_after_publishing_publishes_twice_and_counts_once(
     await take_in(system.join, LOG)
     assert len(system.publisher.events) == 2
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
+
+
+async def test_an_event_that_the_hub_does_not_take_is_set_aside_and_the_others_go_on(
+    system: System,
+) -> None:
+    await take_in(system.ingest, PENDING, PENDING.replace(b"r-1", b"r-2"))
+    too_large = RejectedEvent(Code.TOO_LARGE, "too large")
+    system.publisher.faults = [too_large, too_large]
+    tally = await take_in(system.join, LOG, log(llm_record("r-2")))
+    assert tally == Tally(2, rejected={Code.TOO_LARGE: 1})
+    assert await counts(system) == (1, 0, 1)
+    assert await pending(system) == (0, 0, 0, 0)
+    (letter,) = await system.letters.latest(10)
+    assert letter.hub == "usage"
+    assert await system.letters.replay([letter]) == Tally(1)
+    # 2 x 0.0035
+    assert (await counts(system), await amount(system)) == ((2, 0, 0), "0.007")
 
 
 async def test_other_counts_for_known_ones_are_set_aside_and_the_first_stand(

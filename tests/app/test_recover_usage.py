@@ -78,6 +78,16 @@ async def test_a_final_request_that_a_policy_reported_is_not_recovered(
     assert balance.head.diagnostics.duplicates == 0
 
 
+async def test_a_final_request_that_a_policy_reported_without_counts_gets_those_of_the_logs(
+    system: System,
+) -> None:
+    failed = body(data__tokens="absent", data__usage=None, data__status=500)
+    await take_in(system.ingest, failed)
+    await take_in(system.join, BOTH)
+    assert await recovered(system) == 1
+    assert await state(system) == (WORTH, ["ABSENT", "RECOVERED"])
+
+
 @pytest.mark.parametrize("first", ["policy", "log"])
 async def test_a_stream_that_a_policy_reported_is_not_recovered(system: System, first: str) -> None:
     batches = [(system.ingest, PENDING), (system.join, BOTH)]

@@ -81,7 +81,7 @@ def test_properties_may_be_written_as_text() -> None:
 
 
 def test_the_correlation_id_is_that_of_the_properties_then_that_of_the_record() -> None:
-    record = llm_record(...) | {"correlationId": "root"}
+    record = llm_record(correlationId=...) | {"correlationId": "root"}
     assert read_log(log(record)).llm_rows[0].request_id == "root"
     record = llm_record("inner") | {"correlationId": "root"}
     assert read_log(log(record)).llm_rows[0].request_id == "inner"
