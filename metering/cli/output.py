@@ -65,6 +65,7 @@ def line_json(line: Line, amount: Amount | None) -> dict[str, object]:
         "tokens": by_name(line.tokens),
         "unpriced": line.unpriced,
         "missing": line.missing,
+        "totals_only": line.totals_only,
         "not_billable": line.not_billable,
     }
 

@@ -62,6 +62,18 @@ async def test_a_stream_whose_log_comes_first_is_counted_when_its_identity_comes
     assert await pending(system) == (0, 0, 0, 0)
 
 
+async def test_how_many_requests_were_counted_from_logs_is_on_the_balance(
+    system: System,
+) -> None:
+    await take_in(system.ingest, PENDING, body(id="r-2"))
+    await take_in(system.join, LOG)
+    total = (await system.read.balance("sub-1", month_of(AT))).total
+    assert (total.requests, total.totals_only) == (2, 1)
+    await take_in(system.ingest, body())
+    total = (await system.read.balance("sub-1", month_of(AT))).total
+    assert (total.requests, total.totals_only) == (2, 0)
+
+
 async def test_halves_that_come_again_change_nothing(system: System) -> None:
     for _ in range(3):
         await take_in(system.ingest, PENDING, PENDING)

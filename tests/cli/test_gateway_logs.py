@@ -36,6 +36,8 @@ def test_a_stream_and_its_log_in_either_order_are_one_counted_request(
     # 2 x 0.0035
     assert (balance["requests"], balance["amount"]) == (2, "0.007")
     assert balance["pending"]["requests"] == 0
+    assert balance["totals_only"] == 2
+    assert "2 counted from logs" in metering.run("balance", "acme").stdout
     assert metering.verify()[0] == 0
 
 
