@@ -127,9 +127,8 @@ class JoinUsage:
         alone = tokens.keys() - identities.keys()
         gateway = {**gateway, **await halves.read_halves("gateway", alone - gateway.keys())}
         late = await halves.read_halves("tokens", gateway.keys() - tokens.keys())
-        reported = await halves.read_halves("identity", late.keys())
         tokens = {**tokens, **late}
-        found = (tokens.keys() & gateway.keys()) - identities.keys() - reported.keys()
+        found = (tokens.keys() & gateway.keys()) - identities.keys()
         events: dict[str, bytes] = {}
         letters: list[DeadLetter] = []
         for request_id in found:

@@ -51,8 +51,8 @@ class RecoverUsage:
     async def run(self) -> int:
         """Publish what is due and return how many requests that were.
 
-        What a ledger knows, or a stream waits for, was reported by a policy and is let go. Safe
-        to repeat at any point: what is published twice is a duplicate.
+        What a ledger has counted or holds was reported by a policy and is let go. Safe to repeat
+        at any point: what is published twice is a duplicate.
         """
         published = 0
         if self._recovery_delay is None:
@@ -69,7 +69,6 @@ class RecoverUsage:
         await self._tenancy.refresh()
         known = await self._known(due)
         ids = [half.request_id for half in due]
-        known |= (await self._pending.read_halves("identity", ids)).keys()
         bodies = [half.body for half in due if half.request_id not in known]
         letters = await publish(self._publisher, bodies, self._clock.now())
         await self._dead_letters.put(letters)
