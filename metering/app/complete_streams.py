@@ -30,9 +30,11 @@ class CompleteStreams:
         self._clock = clock
 
     async def complete(
-        self, identities: Mapping[str, bytes], tokens: Mapping[str, bytes]
+        self, identities: Mapping[str, bytes], tokens: Mapping[str, bytes], *, kept: bool = True
     ) -> Completed:
         """Publish the requests that both mappings have, then forget their halves.
+
+        `kept`: whether the counts are in the store too.
 
         RetryableError when not all of them are known to be published: then the halves stay. Safe
         to repeat, and for several processes at once.
@@ -51,7 +53,8 @@ class CompleteStreams:
             letters += await publish(self._publisher, events.values(), now)
             # The identity first: alone it would wait for a day, alone its counts just lapse.
             await self._pending.remove_halves("identity", events.keys())
-            await self._pending.remove_halves("tokens", events.keys())
+            if kept:
+                await self._pending.remove_halves("tokens", events.keys())
         return Completed(frozenset(events), letters)
 
 

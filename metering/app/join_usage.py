@@ -3,7 +3,7 @@
 docs/adr/0007-streams.md has the protocol: write your own half, then read the other one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 from metering.app.batch import LOGS_HUB, Message, StopRule, Tally, letter_of
@@ -34,6 +34,16 @@ class _Kept(NamedTuple):
 
     halves: _Bodies
     known: frozenset[str]
+
+
+class _Joined(NamedTuple):
+    """What became of counts."""
+
+    alone: _Bodies
+    """Those that no stream waits for."""
+    claimed: Set[str]
+    known: frozenset[str]
+    letters: list[DeadLetter]
 
 
 class JoinUsage:
@@ -85,19 +95,32 @@ class JoinUsage:
             for bad in log.refused
         ]
         rows = merge_rows(row for log in logs for row in log.llm_rows)
-        tokens = await self._keep("tokens", {name: row.body() for name, row in rows.items()}, now)
-        letters += _contradictions(rows, tokens, hub, now)
-        identities = await self._pending.read_halves("identity", rows.keys())
-        letters += (await self._streams.complete(identities, tokens.halves)).letters
+        joined = await self._join(rows, hub, now)
         senders = self._senders(logs)
         gateway = await self._keep("gateway", {s.request_id: s.body() for s in senders}, now)
-        letters += await self._recover(tokens.halves, gateway.halves, identities, now)
+        letters += joined.letters
+        letters += await self._recover(joined, gateway.halves, now)
         await self._dead_letters.put(letters)
-        known = len(tokens.known) + len(gateway.known)
-        taken = len(tokens.halves) + len(gateway.halves)
+        known = len(joined.known) + len(gateway.known)
+        taken = len(rows) + len(gateway.halves)
         found = sum(len(log.llm_rows) + len(log.gateway_rows) + log.ignored for log in logs)
         tally = Tally(accepted=taken - known, duplicates=known, ignored=found - taken)
         return tally.with_letters(letters)
+
+    async def _join(self, rows: Mapping[str, LlmRow], hub: str, now: Instant) -> _Joined:
+        """Complete the streams that wait for these counts; keep the others for who comes later."""
+        bodies = {request_id: row.body() for request_id, row in rows.items()}
+        # The identity is nearly always here first: then the counts need not be kept at all.
+        waiting = await self._pending.read_halves("identity", rows.keys())
+        letters = (await self._streams.complete(waiting, bodies, kept=False)).letters
+        early = {name: body for name, body in bodies.items() if name not in waiting}
+        tokens = await self._keep("tokens", early, now)
+        letters += _contradictions(rows, tokens, hub, now)
+        # It may have come since: only a look after the own half was written misses nothing.
+        late = await self._pending.read_halves("identity", early.keys())
+        letters += (await self._streams.complete(late, tokens.halves)).letters
+        alone = {name: body for name, body in tokens.halves.items() if name not in late}
+        return _Joined(alone, bodies.keys() - alone.keys(), tokens.known, letters)
 
     async def _keep(self, kind: LogHalf, bodies: _Bodies, now: Instant) -> _Kept:
         """Keep halves, and return for each what the store has: the first one that came."""
@@ -117,18 +140,16 @@ class JoinUsage:
         rows = [row for log in logs for row in log.gateway_rows]
         return [row for row in rows if row.subscription or not self._recovery_delay]
 
-    async def _recover(
-        self, tokens: _Bodies, gateway: _Bodies, identities: _Bodies, now: Instant
-    ) -> list[DeadLetter]:
+    async def _recover(self, joined: _Joined, gateway: _Bodies, now: Instant) -> list[DeadLetter]:
         """Publish, or put on the list for later, what both logs know and no policy reported."""
         if self._recovery_delay is None:
             return []
         halves = self._pending
-        alone = tokens.keys() - identities.keys()
-        gateway = {**gateway, **await halves.read_halves("gateway", alone - gateway.keys())}
-        late = await halves.read_halves("tokens", gateway.keys() - tokens.keys())
-        tokens = {**tokens, **late}
-        found = (tokens.keys() & gateway.keys()) - identities.keys()
+        tokens = joined.alone
+        gateway = {**gateway, **await halves.read_halves("gateway", tokens.keys() - gateway.keys())}
+        earlier = gateway.keys() - tokens.keys() - joined.claimed
+        tokens = {**tokens, **await halves.read_halves("tokens", earlier)}
+        found = tokens.keys() & gateway.keys()
         events: dict[str, bytes] = {}
         letters: list[DeadLetter] = []
         for request_id in found:
