@@ -3,7 +3,7 @@
 docs/adr/0007-streams.md has the protocol: write your own half, then read the other one.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from metering.app.batch import LOGS_HUB, Message, StopRule, Tally, letter_of
@@ -41,7 +41,7 @@ class _Joined(NamedTuple):
 
     alone: _Bodies
     """Those that no stream waits for."""
-    claimed: Set[str]
+    claimed: frozenset[str]
     known: frozenset[str]
     letters: list[DeadLetter]
 
@@ -120,7 +120,8 @@ class JoinUsage:
         late = await self._pending.read_halves("identity", early.keys())
         letters += (await self._streams.complete(late, tokens.halves)).letters
         alone = {name: body for name, body in tokens.halves.items() if name not in late}
-        return _Joined(alone, bodies.keys() - alone.keys(), tokens.known, letters)
+        claimed = frozenset(bodies.keys() - alone.keys())
+        return _Joined(alone, claimed, tokens.known, letters)
 
     async def _keep(self, kind: LogHalf, bodies: _Bodies, now: Instant) -> _Kept:
         """Keep halves, and return for each what the store has: the first one that came."""
