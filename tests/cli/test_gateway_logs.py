@@ -72,3 +72,23 @@ def test_another_hub_is_a_usage_error(metering: "Metering") -> None:
     ran = metering.run("ingest", metering.write([json.dumps({}).encode()]), "--hub", "logs")
     assert ran.code == 2
     assert "use usage or gateway-logs" in " ".join(ran.stderr.split())
+
+
+def test_eight_processes_that_join_the_same_halves_at_once_count_each_stream_once(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    names = [f"r-{number}" for number in range(60)]
+    identities = [event(name, data={"tokens": "pending", "usage": None}) for name in names]
+    logs = [log(*map(llm_record, names[first : first + 7])) for first in range(0, 60, 7)]
+    children = [
+        metering.start("ingest", metering.write(lines), "--hub", hub, "--json")
+        for hub, lines in [("usage", identities), ("gateway-logs", logs)] * 4
+    ]
+    for child in children:
+        with child:
+            _, errors = child.communicate()
+            assert (child.returncode, errors) == (0, b"")
+    # 60 x 0.0035
+    balance = metering.balance("acme")
+    assert (balance["requests"], balance["amount"]) == (60, "0.21")
+    assert (metering.verify()[0], metering.dead_letters()) == (0, [])
