@@ -16,13 +16,17 @@ from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.committer import Committer
+from metering.app.complete_streams import CompleteStreams
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
+from metering.app.direct_publisher import DirectPublisher
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
+from metering.app.join_usage import JoinUsage
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
@@ -129,6 +133,7 @@ class App:
         self.settings = settings
         self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
         self._publishers: dict[str, UsagePublisher] = {}
+        self._has_own_hubs = False
 
     @cached_property
     def clock(self) -> Clock:
@@ -186,8 +191,46 @@ class App:
             committer=self._committer,
             dead_letters=self.stores.dead_letters,
             pending=self.stores.pending,
+            streams=self._streams,
             clock=self.clock,
             alerts=LogAlerts(),
+        )
+
+    @cached_property
+    def stream_publisher(self) -> UsagePublisher:
+        """Where complete events of streams go: without a hub, straight into the ledgers."""
+        if self.settings.hubs is None and not self._has_own_hubs:
+            return DirectPublisher(lambda: self.ingest)
+        return self.usage_publisher
+
+    @cached_property
+    def _streams(self) -> CompleteStreams:
+        return CompleteStreams(self.stores.pending, self.stream_publisher, self.clock)
+
+    @cached_property
+    def join_usage(self) -> JoinUsage:
+        """Join the counts in gateway logs to streams."""
+        return JoinUsage(
+            pending=self.stores.pending,
+            streams=self._streams,
+            publisher=self.stream_publisher,
+            dead_letters=self.stores.dead_letters,
+            clock=self.clock,
+            alerts=LogAlerts(),
+            recovery_delay=self.settings.recovery_delay,
+        )
+
+    @cached_property
+    def recover_usage(self) -> RecoverUsage:
+        """Publish from logs what no policy reported."""
+        return RecoverUsage(
+            pending=self.stores.pending,
+            ledgers=self.ledgers,
+            tenancy=self.tenancy,
+            publisher=self.stream_publisher,
+            dead_letters=self.stores.dead_letters,
+            clock=self.clock,
+            recovery_delay=self.settings.recovery_delay,
         )
 
     @cached_property
@@ -195,8 +238,10 @@ class App:
         """Give up waiting for counts."""
         return ExpirePending(
             pending=self.stores.pending,
+            streams=self._streams,
             tenancy=self.tenancy,
             committer=self._committer,
+            dead_letters=self.stores.dead_letters,
             clock=self.clock,
             alerts=LogAlerts(),
         )
@@ -256,7 +301,7 @@ class App:
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """Look at what was set aside, send it again, or drop it."""
-        return DeadLetters(self.stores.dead_letters, self.ingest)
+        return DeadLetters(self.stores.dead_letters, self.ingest, self.join_usage)
 
     @cached_property
     def deployments(self) -> Deployments:
@@ -290,6 +335,7 @@ class App:
     def publish_through(self, hub_publisher: Callable[[str], UsagePublisher]) -> None:
         """Publish to other hubs than the settings name: for the system on one machine."""
         self._hub_publisher = hub_publisher
+        self._has_own_hubs = True
         self._publishers.clear()
 
     def _event_hubs(self, hub: str) -> UsagePublisher:

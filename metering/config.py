@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from metering.core.errors import ConfigurationError
-from metering.core.instants import Instant, parse_instant
+from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
+from metering.core.pending import RECOVERY_DELAY
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
@@ -18,6 +19,8 @@ _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
 )
+_DELAY: Final = re.compile(r"([0-9]{1,6})([smh]?)")
+_UNITS: Final = {"": MINUTE, "s": SECOND, "m": MINUTE, "h": HOUR}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
@@ -60,6 +63,8 @@ class Settings(NamedTuple):
     """UsageHub__fullyQualifiedNamespace or UsageHub: where events are published."""
     usage_hub: str = DEFAULT_USAGE_HUB
     """USAGE_HUB: the hub there that usage events are in."""
+    recovery_delay: Instant | None = RECOVERY_DELAY
+    """METERING_RECOVERY_DELAY, such as 15m, or off: see docs/operations.md. None: never recover."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -76,6 +81,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
         _hubs(given.get("UsageHub__fullyQualifiedNamespace"), given.get("UsageHub")),
         given.get("USAGE_HUB") or DEFAULT_USAGE_HUB,
+        _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
     )
 
 
@@ -139,6 +145,19 @@ def _automatic(choice: str | None, *, fresh: bool) -> bool:
             f"METERING_UNKNOWN_SUBSCRIPTION: {choice!r} is neither auto nor reject"
         )
     return choice == "auto"
+
+
+def _recovery_delay(text: str | None) -> Instant | None:
+    if not text:
+        return RECOVERY_DELAY
+    if text == "off":
+        return None
+    found = _DELAY.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(
+            f"METERING_RECOVERY_DELAY: {text!r} is no delay: write it like 15m (or s, h), 0 or off"
+        )
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _now(text: str | None) -> Instant | None:

@@ -1,7 +1,7 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
 
 from metering.core.commit import Commit
 from metering.core.deployment_import import FoundDeployment
@@ -144,27 +144,83 @@ class DeadLetterStore(Protocol):
 
 
 class PendingHalf(NamedTuple):
-    """What the gateway knew of a stream when it began: its event, waiting for its counts."""
+    """What is known of a request while the rest is awaited: a body under the request's id."""
 
     request_id: str
     body: bytes
     since: Instant
-    """When the request started (event time)."""
+    """Of an identity, when the request started (event time); of any other, when it came."""
+
+
+type LogHalf = Literal["tokens", "gateway", "recovery"]
+"""What logs left of a request: its counts, who sent it, and usage to publish after a delay."""
+
+
+class PendingCounts(NamedTuple):
+    """How many halves there are."""
+
+    waiting: int
+    """Streams whose counts are awaited."""
+    missing: int
+    """Streams that were given up in the last week."""
+    unclaimed: int
+    """Counts from logs that no stream has claimed, those of final requests among them."""
+    recovering: int
+    """Requests that no policy has reported so far, to be published from logs after the delay."""
 
 
 class PendingStore(Protocol):
-    """Identity halves of streams, by request id. Writing one again is harmless."""
+    """Halves of requests, by request id. Writing one again is harmless.
+
+    Whoever writes a half and then reads the other one cannot miss it: of two writers at least the
+    later sees both. Every method raises RetryableError when the store is busy or out of reach.
+    """
 
     async def put_identities(self, halves: Sequence[PendingHalf]) -> None:
-        """Keep these; one that is there already stays as it is."""
+        """Keep these until they are settled or removed; one that is there stays as it is."""
         ...
 
     async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest unresolved halves that started before `instant`."""
+        """Return the oldest unresolved identities that started before `instant`."""
         ...
 
     async def resolve(self, request_ids: Sequence[str]) -> None:
-        """Mark these as settled: they are not returned again."""
+        """Mark identities as settled: not returned by age again, and kept for a week."""
+        ...
+
+    async def put_logs(self, kind: LogHalf, halves: Sequence[PendingHalf]) -> frozenset[str]:
+        """Keep these and return the ids of those that were there already, which stay as they are.
+
+        The ids are distinct. `tokens` and `gateway` are kept for a week, `recovery` until it is
+        removed.
+        """
+        ...
+
+    async def read_halves(
+        self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
+    ) -> Mapping[str, bytes]:
+        """Return the bodies that are there by request id, settled ones too."""
+        ...
+
+    async def recoveries_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
+        """Return the oldest halves of kind `recovery` that came before `instant`."""
+        ...
+
+    async def remove_halves(
+        self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
+    ) -> None:
+        """Forget these; one that is gone already is no error."""
+        ...
+
+    async def forget_logs(self, before: Instant) -> None:
+        """Forget halves of kind `tokens` and `gateway` that came before `before`.
+
+        For stores that do not forget by themselves; the others do nothing.
+        """
+        ...
+
+    async def count_pending(self) -> PendingCounts:
+        """Return how many there are of each sort; it may lag."""
         ...
 
 

@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from metering.adapters.clock import FixedClock
 from metering.app.committer import Committer
+from metering.app.complete_streams import CompleteStreams
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
+from metering.app.direct_publisher import DirectPublisher
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
+from metering.app.join_usage import JoinUsage
 from metering.app.read import Read
+from metering.app.recover_usage import RecoverUsage
 from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
@@ -20,9 +24,10 @@ from metering.core.commit import Commit
 from metering.core.effect import Effect
 from metering.core.instants import Instant
 from metering.core.page import Page
+from metering.core.pending import RECOVERY_DELAY
 from metering.core.periods import LedgerId
 from metering.core.slots import Slot
-from metering.ports import LedgerStore, StoredHead
+from metering.ports import LedgerStore, Outgoing, StoredHead
 from tests.builders import NOW, price_rows
 from tests.faulty_rollups import FaultyRollups
 
@@ -91,6 +96,23 @@ class RecordedNotifier:
         self.effects.append(effect)
 
 
+class RecordedPublisher(DirectPublisher):
+    """A hub that delivers at once, unless a test lets it refuse."""
+
+    def __init__(self, ingest: Callable[[], Ingest]) -> None:
+        super().__init__(ingest)
+        self.events: list[Outgoing] = []
+        self.faults: list[BaseException] = []
+        self.delivers = True
+
+    async def publish(self, events: Sequence[Outgoing]) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.events.extend(events)
+        if self.delivers:
+            await super().publish(events)
+
+
 class MovableClock(FixedClock):
     """A clock that a test sets."""
 
@@ -116,6 +138,7 @@ class System:
         automatic: bool = True,
         checked_pages: int = 4,
         clock: MovableClock | None = None,
+        recovery_delay: Instant | None = RECOVERY_DELAY,
     ) -> None:
         self.clock = clock or MovableClock(NOW)
         self.store = FaultyLedgers(stores.ledgers)
@@ -132,22 +155,45 @@ class System:
         )
         self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
         self.alerts = RecordedAlerts()
+        self.publisher = RecordedPublisher(lambda: self.ingest)
+        self.streams = CompleteStreams(self.pending, self.publisher, self.clock)
+        self.join = JoinUsage(
+            pending=self.pending,
+            streams=self.streams,
+            publisher=self.publisher,
+            dead_letters=self.dead_letters,
+            clock=self.clock,
+            alerts=self.alerts,
+            recovery_delay=recovery_delay,
+        )
+        self.recover = RecoverUsage(
+            pending=self.pending,
+            ledgers=self.store,
+            tenancy=self.tenancy,
+            publisher=self.publisher,
+            dead_letters=self.dead_letters,
+            clock=self.clock,
+            recovery_delay=recovery_delay,
+        )
         self.ingest = Ingest(
             tenancy=self.tenancy,
             committer=self.committer,
             dead_letters=self.dead_letters,
             pending=self.pending,
+            streams=self.streams,
             clock=self.clock,
             alerts=self.alerts,
         )
         self.expire = ExpirePending(
             pending=self.pending,
+            streams=self.streams,
             tenancy=self.tenancy,
             committer=self.committer,
+            dead_letters=self.dead_letters,
             clock=self.clock,
             alerts=self.alerts,
         )
-        self.letters = DeadLetters(self.dead_letters, self.ingest)
+        self.letters = DeadLetters(self.dead_letters, self.ingest, self.join)
         self._follow(stores)
 
     def _follow(self, stores: Stores) -> None:

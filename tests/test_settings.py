@@ -6,7 +6,7 @@ import pytest
 
 from metering.config import CosmosStore, HubNamespace, SqliteStore, read_settings
 from metering.core.errors import ConfigurationError
-from metering.core.instants import parse_instant
+from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
 
 
 def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:
@@ -115,3 +115,26 @@ def test_a_connection_string_is_for_an_emulator_on_this_machine_only() -> None:
 def test_a_hub_is_named_in_one_way() -> None:
     with pytest.raises(ConfigurationError, match="UsageHub: is set as well"):
         read_settings({"UsageHub": "x", "UsageHub__fullyQualifiedNamespace": "a.b"})
+
+
+@pytest.mark.parametrize(
+    ("text", "delay"),
+    [
+        ("", 15 * MINUTE),
+        ("20", 20 * MINUTE),
+        ("90s", 90 * SECOND),
+        ("30m", 30 * MINUTE),
+        ("2h", 2 * HOUR),
+        ("0", 0),
+        ("off", None),
+    ],
+)
+def test_the_recovery_delay_is_a_time_or_off(text: str, delay: int | None) -> None:
+    assert read_settings({"METERING_RECOVERY_DELAY": text}).recovery_delay == delay
+    assert read_settings({}).recovery_delay == 15 * MINUTE
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1d", "1.5h"])
+def test_what_is_no_delay_is_refused_by_the_settings_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_RECOVERY_DELAY: "):
+        read_settings({"METERING_RECOVERY_DELAY": text})

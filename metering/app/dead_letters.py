@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from itertools import batched
 from typing import Final
 
-from metering.app.ingest import Ingest, Message, Tally
+from metering.app.batch import LOGS_HUB, Message, Tally
+from metering.app.ingest import Ingest
+from metering.app.join_usage import JoinUsage
 from metering.core.errors import ConfigurationError
 from metering.ports import DeadLetter, DeadLetterStore
 
@@ -17,9 +19,10 @@ MAX_LETTERS: Final = 10_000
 class DeadLetters:
     """The use cases behind `metering dead-letters`."""
 
-    def __init__(self, store: DeadLetterStore, ingest: Ingest) -> None:
+    def __init__(self, store: DeadLetterStore, ingest: Ingest, join: JoinUsage) -> None:
         self._store = store
         self._ingest = ingest
+        self._join = join
 
     async def latest(self, limit: int, code: str | None = None) -> list[DeadLetter]:
         """Return the latest, newest first; of one code if it is given."""
@@ -53,7 +56,8 @@ class DeadLetters:
 
     async def _again(self, hub: str, letters: Sequence[DeadLetter]) -> Tally:
         messages = [Message(letter.body, letter.partition, letter.sequence) for letter in letters]
-        tally = await self._ingest.batch(messages, hub=hub, stop_for=0)
+        again = self._join if hub == LOGS_HUB else self._ingest
+        tally = await again.batch(messages, hub=hub, stop_for=0)
         counted = [letter.id for letter in letters if letter.id not in tally.letters]
         await self._store.remove_dead_letters(counted)
         return tally

@@ -1,15 +1,18 @@
 """Give up waiting for the counts of streams: after a day an entry says that they are missing."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from metering.app.committer import Committer
+from metering.app.complete_streams import CompleteStreams
 from metering.app.tenancy import Tenancy
 from metering.core.buckets import NO_TOKENS
 from metering.core.errors import LedgerBroken, RejectedEvent
 from metering.core.evidence import Evidence
-from metering.core.pending import PATIENCE
+from metering.core.instants import SECOND
+from metering.core.pending import LOG_TTL_S, PATIENCE
 from metering.core.usage_reader import UsageReader
-from metering.ports import Alerts, Clock, PendingStore
+from metering.ports import Alerts, Clock, DeadLetterStore, PendingHalf, PendingStore
 
 #: Halves settled in one run of the timer; the next run takes the rest.
 MAX_HALVES: Final = 5_000
@@ -22,14 +25,18 @@ class ExpirePending:
         self,
         *,
         pending: PendingStore,
+        streams: CompleteStreams,
         tenancy: Tenancy,
         committer: Committer,
+        dead_letters: DeadLetterStore,
         clock: Clock,
         alerts: Alerts,
     ) -> None:
         self._pending = pending
+        self._streams = streams
         self._tenancy = tenancy
         self._committer = committer
+        self._dead_letters = dead_letters
         self._clock = clock
         self._alerts = alerts
 
@@ -39,10 +46,15 @@ class ExpirePending:
         A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe
         to repeat at any point: a half is marked settled only after its entry is in the ledger.
         """
-        halves = await self._pending.identities_before(self._clock.now() - PATIENCE, MAX_HALVES)
-        reader, settled = UsageReader(), 0
+        now = self._clock.now()
+        halves = await self._pending.identities_before(now - PATIENCE, MAX_HALVES)
+        reader = UsageReader()
         await self._tenancy.refresh()
+        completed = await self._complete(halves)
+        settled = len(completed)
         for half in halves:
+            if half.request_id in completed:
+                continue
             # Read as of its own time: it was accepted then, however long this timer was away.
             usage = reader.read(half.body, half.since)
             missing = usage._replace(
@@ -60,4 +72,13 @@ class ExpirePending:
                 continue
             await self._pending.resolve([half.request_id])
             settled += 1
+        await self._pending.forget_logs(now - LOG_TTL_S * SECOND)
         return settled
+
+    async def _complete(self, halves: Sequence[PendingHalf]) -> frozenset[str]:
+        """Publish streams whose counts are here all the same: a reader may have missed them."""
+        identities = {half.request_id: half.body for half in halves}
+        tokens = await self._pending.read_halves("tokens", identities.keys())
+        done = await self._streams.complete(identities, tokens)
+        await self._dead_letters.put(done.letters)
+        return done.request_ids

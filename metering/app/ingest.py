@@ -1,53 +1,23 @@
 """Ingest a batch of usage events: every body is counted once, or set aside with a code."""
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from metering.app.batch import USAGE_HUB, Message, StopRule, Tally, letter_of
 from metering.app.committer import Committer
+from metering.app.complete_streams import CompleteStreams
 from metering.app.tenancy import Tenancy
-from metering.core.errors import Code, LedgerBroken, RejectedEvent, StopRuleError
+from metering.core.errors import Code, LedgerBroken, RejectedEvent
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant
 from metering.core.periods import LedgerId
-from metering.core.stop_rule import LONGEST_STOP, is_bad_deploy
+from metering.core.stop_rule import LONGEST_STOP
 from metering.core.usage import EventKey, Usage
 from metering.core.usage_reader import UsageReader
 from metering.ports import Alerts, Clock, DeadLetter, DeadLetterStore, PendingHalf, PendingStore
 
-USAGE_HUB = "usage"
-
-
-class Message(NamedTuple):
-    """One body as it came from a hub, a file or a request."""
-
-    body: bytes
-    partition: str
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How the events of a batch were answered; a duplicate is an answer, not an error."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    rejected: Mapping[Code, int] = field(default_factory=dict)
-    letters: frozenset[str] = field(default=frozenset(), compare=False)
-    """Ids of the dead letters that the rejected became."""
-
-    def plus(self, other: "Tally") -> "Tally":
-        """Return the sum of two tallies."""
-        rejected = Counter(self.rejected)
-        rejected.update(other.rejected)
-        return Tally(
-            self.accepted + other.accepted,
-            self.duplicates + other.duplicates,
-            dict(rejected),
-            self.letters | other.letters,
-        )
+__all__ = ["USAGE_HUB", "Ingest", "Message", "Tally"]
 
 
 @dataclass(slots=True)
@@ -71,6 +41,7 @@ class Ingest:
         committer: Committer,
         dead_letters: DeadLetterStore,
         pending: PendingStore,
+        streams: CompleteStreams,
         clock: Clock,
         alerts: Alerts,
     ) -> None:
@@ -78,10 +49,11 @@ class Ingest:
         self._committer = committer
         self._dead_letters = dead_letters
         self._pending = pending
+        self._streams = streams
         self._clock = clock
         self._alerts = alerts
         self._reader = UsageReader()
-        self._stopped_since: dict[str, Instant] = {}
+        self._stop_rule = StopRule(alerts)
 
     async def batch(
         self,
@@ -98,10 +70,10 @@ class Ingest:
         """
         now = self._clock.now()
         read, refused = self._read(messages, now)
-        self._apply_stop_rule(messages, refused, now, stop_for)
+        self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
         await self._tenancy.refresh()
         batch = await self._sort(read, hub, now)
-        batch.letters.extend(_letter(hub, message, now, why) for message, why in refused)
+        batch.letters.extend(letter_of(hub, message, now, why) for message, why in refused)
         # The halves first: an event that the ledger knows is answered as a duplicate at once.
         await self._pending.put_identities(batch.halves)
         accepted = duplicates = 0
@@ -111,9 +83,19 @@ class Ingest:
             duplicates += committed[1]
             batch.letters.extend(letters)
         await self._dead_letters.put(batch.letters)
-        codes = Counter(Code(letter.code) for letter in batch.letters)
-        ids = frozenset(letter.id for letter in batch.letters)
-        return Tally(accepted, duplicates, dict(codes), ids)
+        await self._complete(batch.halves)
+        return Tally(accepted, duplicates).with_letters(batch.letters)
+
+    async def _complete(self, halves: Sequence[PendingHalf]) -> None:
+        """Publish the streams whose counts were here first. Batches without streams cost nothing.
+
+        Only after their halves were put: of two writers the later sees both.
+        """
+        identities = {half.request_id: half.body for half in halves}
+        tokens = await self._pending.read_halves("tokens", identities.keys())
+        if tokens:
+            done = await self._streams.complete(identities, tokens)
+            await self._dead_letters.put(done.letters)
 
     def _read(
         self, messages: Sequence[Message], now: Instant
@@ -127,27 +109,6 @@ class Ingest:
                 refused.append((message, why))
         return read, refused
 
-    def _apply_stop_rule(
-        self,
-        messages: Sequence[Message],
-        refused: Sequence[tuple[Message, RejectedEvent]],
-        now: Instant,
-        stop_for: Instant,
-    ) -> None:
-        place = f"{messages[0].partition}/{messages[0].sequence}" if messages else ""
-        if not is_bad_deploy((why.code for _, why in refused), len(messages)):
-            self._stopped_since.pop(place, None)
-            return
-        since = self._stopped_since.setdefault(place, now)
-        if now - since >= stop_for:
-            self._alerts.alert(f"{place}: {len(refused)} unreadable events go to dead letters")
-            del self._stopped_since[place]
-            return
-        raise StopRuleError(
-            f"{len(refused)} of {len(messages)} events from {place} cannot be read"
-            f" (first: {refused[0][1]}): nothing of this batch was committed"
-        )
-
     async def _sort(self, read: Sequence[tuple[Usage, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
         for usage, message in read:
@@ -157,7 +118,7 @@ class Ingest:
                 if terms is None:
                     terms = await self._tenancy.terms(subject, usage.time)
             except RejectedEvent as why:
-                batch.letters.append(_letter(hub, message, now, why))
+                batch.letters.append(letter_of(hub, message, now, why))
                 continue
             batch.by_ledger[terms.ledger].append((usage, message))
             if usage.evidence is Evidence.HELD:
@@ -178,7 +139,7 @@ class Ingest:
         except LedgerBroken as fault:
             self._alerts.alert(str(fault))
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
-            return (0, 0), [_letter(hub, message, now, why) for _, message in rows]
+            return (0, 0), [letter_of(hub, message, now, why) for _, message in rows]
         letters: list[DeadLetter] = []
         if answer.conflicts:
             # By rank too: weaker and better counts of one request may say the same.
@@ -187,21 +148,7 @@ class Ingest:
             }
             why = RejectedEvent(Code.ID_CONFLICT, "id: known with other content")
             letters = [
-                _letter(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
+                letter_of(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
                 for usage in answer.conflicts
             ]
         return (answer.accepted, answer.duplicates), letters
-
-
-def _letter(hub: str, message: Message, now: Instant, why: RejectedEvent) -> DeadLetter:
-    identity = hashlib.sha256(hub.encode() + b"\0" + message.body).hexdigest()
-    return DeadLetter(
-        identity,
-        why.code,
-        why.reason,
-        hub,
-        message.body,
-        message.partition,
-        message.sequence,
-        now,
-    )

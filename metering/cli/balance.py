@@ -90,6 +90,10 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
     notes = [
         (found.total.unpriced, "without a price: counted, not in the amount"),
         (found.total.missing, "whose counts are missing"),
+        (
+            found.total.totals_only,
+            "counted from logs: input that may have been cached at full price",
+        ),
         (found.total.not_billable, "not billable: refused or failed"),
         (found.held_requests, "streams waiting for their counts"),
         (found.head.diagnostics.duplicates, "duplicates recognised"),

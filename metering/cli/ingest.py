@@ -8,12 +8,13 @@ from typing import Annotated, BinaryIO, Final
 import typer
 
 from metering import bootstrap
-from metering.app.ingest import USAGE_HUB, Message, Tally
+from metering.app.batch import LOGS_HUB, USAGE_HUB, Message, Tally
 from metering.cli.event_lines import must_be_files, opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_json, print_table
 from metering.core.directory import FOREVER
 from metering.core.errors import MeteringError
+from metering.core.instants import Instant
 
 BATCH_LINES: Final = 1_000
 
@@ -26,30 +27,36 @@ def ingest(
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Count the usage events in FILE, each line the body of one event.
+    """Count the usage in FILE, each line the body of one event of a hub.
 
     Sending the same events again, in any order, changes nothing: they are answered as duplicates.
-    What cannot be counted is set aside with a code; the exit status is then 1.
+    What cannot be counted is set aside with a code; the exit status is then 1. Of `gateway-logs`,
+    accepted are the requests of which something new was learnt, ignored the records without usage.
 
     Example:  metering ingest events.jsonl
     """
     must_be_files([file])
-    if hub != USAGE_HUB:
-        raise typer.BadParameter(f"{hub!r} is not a hub: use {USAGE_HUB}", param_hint="--hub")
-    tally = with_app(lambda app: _ingest(app, file, as_json=as_json, stop_rule=stop_rule))
+    if hub not in {USAGE_HUB, LOGS_HUB}:
+        known = f"{USAGE_HUB} or {LOGS_HUB}"
+        raise typer.BadParameter(f"{hub!r} is not a hub: use {known}", param_hint="--hub")
+    stop_for = FOREVER if stop_rule else 0
+    tally = with_app(lambda app: _ingest(app, file, hub, as_json=as_json, stop_for=stop_for))
     report(tally, as_json=as_json)
     if tally.rejected:
         raise typer.Exit(1)
 
 
-async def _ingest(app: bootstrap.App, file: Path, *, as_json: bool, stop_rule: bool) -> Tally:
+async def _ingest(
+    app: bootstrap.App, file: Path, hub: str, *, as_json: bool, stop_for: Instant
+) -> Tally:
     tally = Tally()
+    take_in = app.join_usage if hub == LOGS_HUB else app.ingest
     name = str(file)
     with opened(file) as stream, progress_bar(file.name) as progress:
         task = progress.add_task("ingesting", total=size_of([file]))
         try:
             for batch in batched(_messages(stream, name), BATCH_LINES, strict=False):
-                done = await app.ingest.batch(batch, stop_for=FOREVER if stop_rule else 0)
+                done = await take_in.batch(batch, stop_for=stop_for)
                 tally = tally.plus(done)
                 progress.advance(task, sum(len(message.body) + 1 for message in batch))
         except MeteringError:
@@ -68,10 +75,14 @@ def report(tally: Tally, *, as_json: bool) -> None:
     """Print how events were answered."""
     rejected = {str(code): number for code, number in sorted(tally.rejected.items())}
     if as_json:
-        print_json(
-            {"accepted": tally.accepted, "duplicates": tally.duplicates, "rejected": rejected}
-        )
+        answer: dict[str, object] = {
+            "accepted": tally.accepted,
+            "duplicates": tally.duplicates,
+            "rejected": rejected,
+        }
+        print_json(answer | ({"ignored": tally.ignored} if tally.ignored else {}))
         return
     rows = [("accepted", tally.accepted), ("duplicates", tally.duplicates)]
+    rows += [("ignored", tally.ignored)] if tally.ignored else []
     rows += [(f"rejected: {code}", number) for code, number in rejected.items()]
     print_table("Ingested", ["answer", "events"], [(name, count(number)) for name, number in rows])

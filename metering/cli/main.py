@@ -14,6 +14,7 @@ from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
 from metering.cli.output import print_error
+from metering.cli.pending import pending
 from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
@@ -34,7 +35,10 @@ app = typer.Typer(
     " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
 )
 prices.command()(rerate)
-for command in (demo, run, init, ingest, replay, simulate, balance, usage, verify, quote, whatif):
+for command in (
+    *(demo, run, init, ingest, replay, simulate, balance, usage),
+    *(pending, verify, quote, whatif),
+):
     app.command()(command)
 app.command()(normalize)
 app.add_typer(tenants, name="tenants")

@@ -80,6 +80,7 @@ def line_json(line: Line, amount: Amount | None, unit: str = TOKEN) -> dict[str,
         **measured,
         "unpriced": line.unpriced,
         "missing": line.missing,
+        "totals_only": line.totals_only,
         "not_billable": line.not_billable,
     }
 

@@ -1,7 +1,7 @@
 """Entries: the immutable lines of a ledger."""
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from metering.core.buckets import Buckets
 from metering.core.evidence import Evidence, counts_known
@@ -10,6 +10,8 @@ from metering.core.money import Amount
 from metering.core.rating import Rate, amount_of
 from metering.core.slots import Slot, slot_of
 from metering.core.usage import Dimensions, EventKey, is_billable
+
+_FROM_LOGS: Final = frozenset({Evidence.RECOVERED, Evidence.TOTALS})
 
 
 class Kind(IntEnum):
@@ -47,6 +49,11 @@ class State(NamedTuple):
     def is_missing(self) -> bool:
         """Say whether the request was processed and its counts are not known."""
         return not counts_known(self.evidence) and self.is_billable
+
+    @property
+    def is_totals_only(self) -> bool:
+        """Say whether the counts are a log's: cached tokens among them may not be told apart."""
+        return self.evidence in _FROM_LOGS and self.is_billable
 
     @property
     def is_unpriced(self) -> bool:

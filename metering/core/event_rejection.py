@@ -25,7 +25,7 @@ def accepted_time(text: str, arrival: Instant) -> Instant:
     try:
         time = parse_instant(text)
     except ValueError as error:
-        raise _time_rejection(error) from None
+        raise time_rejection(error) from None
     if arrival - MAX_AGE <= time <= arrival + MAX_AHEAD:
         return time
     if time > arrival:
@@ -33,7 +33,8 @@ def accepted_time(text: str, arrival: Instant) -> Instant:
     raise RejectedEvent(Code.TOO_OLD, "time: more than 400 days before arrival")
 
 
-def _time_rejection(error: ValueError) -> RejectedEvent:
+def time_rejection(error: ValueError) -> RejectedEvent:
+    """Return what `parse_instant` said of a time as a stable code."""
     if isinstance(error, ZoneMissingError):
         return RejectedEvent(Code.TIME_WITHOUT_ZONE, "time: has no zone or offset")
     return RejectedEvent(Code.INVALID_FIELD, "time: is not an RFC 3339 time")

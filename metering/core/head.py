@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from metering.core.buckets import NO_TOKENS, Buckets
 from metering.core.entry import Entry, Kind, State
+from metering.core.evidence import Evidence
 from metering.core.instants import DAY, Instant
 from metering.core.money import Amount
 from metering.core.page import GENESIS, Page
@@ -22,12 +23,13 @@ RECENT_PAGES = 256
 HOLD_LIFE = DAY
 
 
-type Flags = tuple[bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing."""
+type Flags = tuple[bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, known by totals only."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
-#: Of a request that was charged: nearly all are.
-_PLAIN: Final[Flags] = (False, False, False)
+_FULL: Final = Evidence.FULL
+#: Of a request that was charged in full detail: nearly all are.
+_PLAIN: Final[Flags] = (False, False, False, False)
 
 
 class Line(NamedTuple):
@@ -38,6 +40,8 @@ class Line(NamedTuple):
     unpriced: int = 0
     missing: int = 0
     tokens: Buckets = NO_TOKENS
+    totals_only: int = 0
+    """Requests counted from a log, where cached tokens may not be told from others."""
 
     @property
     def is_unknown(self) -> bool:
@@ -53,6 +57,7 @@ class Line(NamedTuple):
             self.unpriced + other.unpriced,
             self.missing + other.missing,
             tuple(map(add, self.tokens, other.tokens)),
+            self.totals_only + other.totals_only,
         )
 
 
@@ -140,9 +145,9 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
     changes: list[tuple[Rate, Line]] = []
     for entry in entries:
         state = entry.state
-        kind, _, _, rate, buckets, amount = state
+        kind, evidence, _, rate, buckets, amount = state
         if kind is _USAGE and entry.supersedes is None:
-            if amount:
+            if amount and evidence is _FULL:
                 charged[id(rate)].append(buckets)
             else:
                 counted[id(rate), _flags(state)].append(buckets)
@@ -167,12 +172,12 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
 def _sum(flags: Flags, rows: list[Buckets]) -> Line:
     """Return the line of several requests that are alike in all but their tokens."""
     tokens = tuple(map(sum, zip(*rows, strict=True)))
-    not_billable, unpriced, missing = (len(rows) * flag for flag in flags)
-    return Line(len(rows), not_billable, unpriced, missing, tokens)
+    not_billable, unpriced, missing, totals_only = (len(rows) * flag for flag in flags)
+    return Line(len(rows), not_billable, unpriced, missing, tokens, totals_only)
 
 
 def _flags(state: State) -> Flags:
-    return (not state.is_billable, state.is_unpriced, state.is_missing)
+    return (not state.is_billable, state.is_unpriced, state.is_missing, state.is_totals_only)
 
 
 def line_of(state: State) -> Line:
@@ -188,6 +193,7 @@ def minus(line: Line) -> Line:
         -line.unpriced,
         -line.missing,
         tuple(-count for count in line.tokens),
+        -line.totals_only,
     )
 
 

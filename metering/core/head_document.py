@@ -53,6 +53,7 @@ def _line_document(rate: Rate, line: Line) -> Document:
         "not_billable": line.not_billable,
         "unpriced": line.unpriced,
         "missing": line.missing,
+        "totals_only": line.totals_only,
         "tokens": by_name(line.tokens),
         "amount": None if amount is None else str(amount),
     }
@@ -108,4 +109,5 @@ def _line(document: Document) -> Line:
         _whole(document["unpriced"]),
         _whole(document["missing"]),
         tuple(map(_whole, from_names(document["tokens"]))),
+        _whole(document["totals_only"]),
     )

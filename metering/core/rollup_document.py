@@ -23,7 +23,7 @@ CURSOR_ID: Final = "cursor"
 #: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
 MAX_STEP_BYTES: Final = 1_900_000
 
-_COUNTS: Final = ("requests", "not_billable", "unpriced", "missing")
+_COUNTS: Final = ("requests", "not_billable", "unpriced", "missing", "totals_only")
 #: All but the day, which the part is of.
 _NAMED: Final = GROUPS[1:]
 
@@ -89,8 +89,8 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
         name: [names.setdefault(group[place], len(names)) for group, _ in rows]
         for place, name in enumerate(_NAMED, 1)
     }
-    for place, name in enumerate(_COUNTS):
-        columns[name] = [count.line[place] for _, count in rows]  # type: ignore[misc]
+    for name in _COUNTS:
+        columns[name] = [getattr(count.line, name) for _, count in rows]
     for place, bucket in enumerate(BUCKETS):
         columns[bucket] = [count.line.tokens[place] for _, count in rows]
     kept = {name: column for name, column in columns.items() if any(column)}
@@ -141,8 +141,8 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
     rows = zip(amounts, numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS), strict=True)
     for amount, places, counts, tokens in rows:
         group = (day, *(names[place] for place in places))
-        requests, not_billable, unpriced, missing = counts
-        line = Line(requests, not_billable, unpriced, missing, tokens)
+        requests, not_billable, unpriced, missing, totals_only = counts
+        line = Line(requests, not_billable, unpriced, missing, tokens, totals_only)
         yield group, Count(line, _amount(amount))
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import metering
 from metering import bootstrap
 from metering.adapters.clock import SystemClock
-from metering.app.ingest import USAGE_HUB
+from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.config import Settings, SqliteStore
 from metering.core.instants import SECOND
 from metering.local.host import FunctionsHost
@@ -20,7 +20,12 @@ from metering.local.publisher import EmbeddedPublisher
 from metering.local.worker import FunctionsWorker
 
 #: The app settings that the bindings name; in Azure the deployment sets them.
-APP_SETTINGS: Final = {"USAGE_HUB": USAGE_HUB, "USAGE_CONSUMER_GROUP": "metering"}
+APP_SETTINGS: Final = {
+    "USAGE_HUB": USAGE_HUB,
+    "USAGE_CONSUMER_GROUP": "metering",
+    "GATEWAY_LOGS_HUB": LOGS_HUB,
+    "GATEWAY_LOGS_CONSUMER_GROUP": "metering",
+}
 
 #: After a crash the next process waits this long for the partitions of the one before.
 _LEASE_LIFE: Final = 3 * SECOND

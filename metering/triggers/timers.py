@@ -16,7 +16,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 @blueprint.function_name("expire_pending")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
 async def expire_pending(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Settle streams whose counts never came."""
+    """Settle streams whose counts never came, and recover usage that nobody reported."""
+    await bootstrap.current().recover_usage.run()
     await bootstrap.current().expire_pending.run()
 
 

@@ -6,7 +6,7 @@ from typing import Final, List  # noqa: UP035, the worker rejects list[...] in a
 import azure.functions as func
 
 from metering import bootstrap
-from metering.app.ingest import Message
+from metering.triggers.hub_batch import messages_of
 
 #: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.
 DEADLINE_S: Final = 60
@@ -30,14 +30,5 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 )
 async def ingest_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
     """Count a batch. What raises is tried again for ever: the host loses a batch that fails."""
-    partition = _partition(events[0])
-    messages = [
-        Message(event.get_body(), partition, event.sequence_number or 0) for event in events
-    ]
     async with asyncio.timeout(DEADLINE_S):
-        await bootstrap.current().ingest.batch(messages)
-
-
-def _partition(event: func.EventHubEvent) -> str:
-    context = (event.metadata or {}).get("PartitionContext") or {}
-    return str(context.get("PartitionId", ""))
+        await bootstrap.current().ingest.batch(messages_of(events))

@@ -61,6 +61,17 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
                 "consumerGroup": "%USAGE_CONSUMER_GROUP%",
             }
         ],
+        "join_usage": [
+            {
+                "direction": "IN",
+                "type": "eventHubTrigger",
+                "name": "events",
+                "eventHubName": "%GATEWAY_LOGS_HUB%",
+                "connection": "GatewayLogsHub",
+                "cardinality": "MANY",
+                "consumerGroup": "%GATEWAY_LOGS_CONSUMER_GROUP%",
+            }
+        ],
         "expire_pending": [timer("0 */5 * * * *")],
         "price_unpriced": [timer("30 */5 * * * *")],
         "deliver_effects": [timer("*/30 * * * * *")],
@@ -68,8 +79,9 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
     }
 
 
-async def test_a_batch_is_retried_for_ever(worker: FunctionsWorker) -> None:
-    retry = worker.functions["ingest_usage"].retry
+@pytest.mark.parametrize("function", ["ingest_usage", "join_usage"])
+async def test_a_batch_is_retried_for_ever(worker: FunctionsWorker, function: str) -> None:
+    retry = worker.functions[function].retry
     assert retry is not None
     assert (retry.max_retry_count, retry.minimum_interval_s, retry.maximum_interval_s) == (
         -1,

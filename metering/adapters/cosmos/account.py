@@ -1,8 +1,8 @@
 """One Cosmos DB account: its client, made on first use, and its errors in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from azure.core.exceptions import (
@@ -26,7 +26,7 @@ THROTTLE_RETRIES: Final = 5
 THROTTLE_WAIT_S: Final = 10
 
 #: Enough to keep the service busy, few enough not to throttle ourselves.
-_CREATES_AT_ONCE: Final = 16
+_AT_ONCE: Final = 16
 
 UNAUTHORISED: Final = 401
 FORBIDDEN: Final = 403
@@ -99,19 +99,36 @@ class CosmosAccount:
         except (AzureError, OSError, TimeoutError) as error:
             raise translated(error, place) from error
 
-    async def create_all(self, container: Container, documents: Sequence[Document]) -> None:
-        """Create these, each in its own partition; one that is there already stays as it is."""
+    async def create_all(
+        self, container: Container, documents: Sequence[Document]
+    ) -> list[Document]:
+        """Create these, each in its own partition, and return those that were there already.
+
+        They stay as they are.
+        """
+        there: list[Document] = []
         if not documents:
-            return
-        places = asyncio.Semaphore(_CREATES_AT_ONCE)
+            return there
         async with self.container(container) as proxy:
 
             async def create(document: Document) -> None:
-                async with places:
-                    with suppress(ResourceExistsError):
-                        await proxy.create_item(document)
+                try:
+                    await proxy.create_item(document)
+                except ResourceExistsError:
+                    there.append(document)
 
-            await asyncio.gather(*(create(document) for document in documents))
+            await self.each(documents, create)
+        return there
+
+    async def each[T](self, things: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+        """Do the same to all of these, as many at once as the service likes."""
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(thing: T) -> None:
+            async with places:
+                await work(thing)
+
+        await asyncio.gather(*map(one, things))
 
     async def _check(self, proxy: ContainerProxy, container: Container, place: str) -> None:
         """Look at a container once: a missing one answers like a missing item later on."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from metering.core.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 #: How long a call waits for another process's write, in short naps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS pending (
     request_id TEXT PRIMARY KEY, identity BLOB NOT NULL, since INTEGER NOT NULL,
     resolved INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS pending_by_age ON pending (since) WHERE resolved = 0;
+CREATE TABLE IF NOT EXISTS pending_logs (
+    kind TEXT NOT NULL, request_id TEXT NOT NULL, body BLOB NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY (kind, request_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pending_logs_by_age ON pending_logs (kind, since);
 CREATE TABLE IF NOT EXISTS effects (
     ledger TEXT NOT NULL, page INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL,
     detail TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER,

@@ -24,6 +24,7 @@ TRANSACTIONAL = {"test_ledgers", "test_effects", "test_rollups"}
 NEEDS_NOT_FOUND = {
     "test_where_nothing_was_appended_there_is_nothing_to_read",
     "test_a_version_that_is_not_there_is_nothing",
+    "test_what_is_not_there_is_left_out_of_the_answer",
 }
 
 
