@@ -18,7 +18,8 @@ from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
 from metering.cli.repricing import rerate, whatif
-from metering.cli.system import demo, run
+from metering.cli.run import run
+from metering.cli.system import demo
 from metering.cli.tenants import plans, tenants
 from metering.core.errors import MeteringError
 

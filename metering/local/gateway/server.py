@@ -1,9 +1,9 @@
 """Serves the gateway on loopback, in the event loop of the local system."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from socket import create_server, socket
 from typing import Final, NamedTuple
 
 import uvicorn
@@ -33,21 +33,16 @@ class RunningGateway(NamedTuple):
 @asynccontextmanager
 async def local_gateway(
     system: LocalSystem,
+    listener: socket,
     *,
-    port: int | None = None,
     admission: Admission = admit_all,
     pace: Pace | None = None,
 ) -> AsyncIterator[RunningGateway]:
-    """Serve a gateway for a local system while the context is open; then send its last logs.
-
-    `port` 0 takes any free one; None the usual one if it is free. Raises ConfigurationError for a
-    port that is taken.
-    """
+    """Serve a gateway for a local system while the context is open; then send its last logs."""
     pace = pace or Pace()
     pipe = LogPipe(system.hub, pace.log_delay_s)
     gate = Gate(_knows(system), admission, pace)
     app = application(gate, Journal(system.hub, pipe), system.app.clock)
-    listener = _listen(port)
     url = f"http://{_HOST}:{listener.getsockname()[1]}"
     server = uvicorn.Server(_config(app))
     tasks = [asyncio.create_task(_serve(server, listener)), asyncio.create_task(pipe.run())]
@@ -74,12 +69,16 @@ def _knows(system: LocalSystem) -> Callable[[str], Awaitable[bool]]:
     return knows
 
 
-def _listen(port: int | None) -> socket.socket:
+def listener_on(port: int | None) -> socket:
+    """Return a socket on loopback; 0 takes any free port, None the usual one if it is free.
+
+    Raises ConfigurationError for a port that is taken.
+    """
     try:
-        return socket.create_server((_HOST, USUAL_PORT if port is None else port))
+        return create_server((_HOST, USUAL_PORT if port is None else port))
     except OSError as error:
         if port is None:
-            return socket.create_server((_HOST, 0))
+            return create_server((_HOST, 0))
         raise ConfigurationError(f"--port {port}: cannot be listened on: {error}") from None
 
 
@@ -96,7 +95,7 @@ def _config(app: object) -> uvicorn.Config:
     )
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+async def _serve(server: uvicorn.Server, listener: socket) -> None:
     """Serve until told to stop: as `Server.serve`, which would take our signals for itself."""
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
