@@ -4,12 +4,14 @@ from typing import Final
 
 from metering.local.traffic import MODELS, Model
 
-_EMBEDDINGS: Final = (
+#: Beside those of the built-in traffic. A deployment is priced while it streams by its own name.
+_MORE: Final = (
+    Model("claude-haiku-4-5", "claude-haiku-4-5-20251001", "global", "anthropic", False),
     Model("text-embedding-3-small", "text-embedding-3-small", "global", "embeddings", False),
     Model("text-embedding-3-large", "text-embedding-3-large", "global", "embeddings", False),
 )
 
-DEPLOYMENTS: Final = {model.name: model for model in (*MODELS, *_EMBEDDINGS)}
+DEPLOYMENTS: Final = {model.name: model for model in (*MODELS, *_MORE)}
 
 #: Chat models answer through both of OpenAI's interfaces, whichever the traffic uses.
 _SERVES: Final = {

@@ -5,7 +5,7 @@ each message and three for the reply; what is no text (an image, a sound) is 85 
 has 16 to 79 tokens, by a hash of the prompt, unless the request's limit is lower; a reasoning model
 spends a quarter of them on reasoning, and every other token is one word. OpenAI's prompts of 1,024
 tokens and more have their first half cached, in steps of 128. Anthropic's cache what stands up to
-the last `cache_control`: it was there already or is written now, by the same hash.
+the last `cache_control`: by a hash of it, it was there already or is written now.
 """
 
 import hashlib
@@ -29,15 +29,21 @@ _WORDS: Final = (
 )
 
 
+class Mark(NamedTuple):
+    """What stands up to the last `cache_control`; `kept_long`: an hour is asked for."""
+
+    tokens: int
+    in_cache: bool
+    kept_long: bool
+
+
 class Prompt(NamedTuple):
-    """A request as the rule sees it. `marked_tokens` stand up to the last `cache_control`."""
+    """A request as the rule sees it."""
 
     digest: bytes
     tokens: int
     max_output_tokens: int | None = None
-    marked_tokens: int = 0
-    kept_long: bool = False
-    """Whether the last mark asks for an hour."""
+    mark: Mark | None = None
 
 
 class Counts(NamedTuple):
@@ -80,6 +86,11 @@ def prompt_of(
     return Prompt(_digest(texts), tokens, max_output_tokens)
 
 
+def mark_after(texts: Sequence[str], *, kept_long: bool) -> Mark:
+    """Return the mark that stands after these texts."""
+    return Mark(sum(map(tokens_of, texts)), bool(_digest(texts)[0] % 2), kept_long)
+
+
 def inputs_of(texts: Sequence[str]) -> Prompt:
     """Return the prompt that bare inputs make, without messages and reply: embeddings."""
     return Prompt(_digest(texts), sum(map(tokens_of, texts)))
@@ -94,13 +105,13 @@ def answer_to(prompt: Prompt, *, reasons: bool) -> Counts:
 
 def answer_beside_cache(prompt: Prompt) -> Counts:
     """Return what an answer of Anthropic's models to a prompt uses."""
-    marked = prompt.marked_tokens
-    if prompt.digest[2] % 2:
-        counts = Counts(prompt.tokens, cached=marked)
-    elif prompt.kept_long:
-        counts = Counts(prompt.tokens, written_long=marked)
-    else:
-        counts = Counts(prompt.tokens, written=marked)
+    counts, mark = Counts(prompt.tokens), prompt.mark
+    if mark is not None and mark.in_cache:
+        counts = counts._replace(cached=mark.tokens)
+    elif mark is not None and mark.kept_long:
+        counts = counts._replace(written_long=mark.tokens)
+    elif mark is not None:
+        counts = counts._replace(written=mark.tokens)
     return _answered(counts, prompt, reasons=False)
 
 

@@ -7,8 +7,8 @@ from metering.local.gateway.counting import (
     Counts,
     Prompt,
     answer_beside_cache,
+    mark_after,
     prompt_of,
-    tokens_of,
 )
 from metering.local.gateway.refusals import Json, anthropic_refusal
 from metering.local.gateway.request_body import FieldInvalid, limit_in, messages_in, texts_in
@@ -24,15 +24,15 @@ def _read(body: Json) -> Prompt:
     contents = [("system", body.get("system"))]
     contents += [(f"messages.{n}.content", one.get("content")) for n, one in enumerate(messages)]
     texts: list[str] = []
-    marked, kept_long = 0, False
+    mark = None
     for place, content in contents:
         for text, part in zip(texts_in(content, place), _parts(content), strict=True):
             texts.append(text)
-            mark = part.get("cache_control")
-            if isinstance(mark, dict):
-                marked, kept_long = sum(map(tokens_of, texts)), mark.get("ttl") == "1h"
+            control = part.get("cache_control")
+            if isinstance(control, dict):
+                mark = mark_after(texts, kept_long=control.get("ttl") == "1h")
     prompt = prompt_of(texts, len(messages), max_output_tokens=limit)
-    return prompt._replace(marked_tokens=marked, kept_long=kept_long)
+    return prompt._replace(mark=mark)
 
 
 def _parts(content: Any) -> list[Json]:
