@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -24,7 +25,13 @@ _FEWEST_ROWS: Final = 5
 _MOST_ROWS: Final = 200
 
 _COLUMNS: Final = ["time", "subscription", "model", "status", "tokens", "amount", "balance"]
-_FIGURES: Final = {"status", "tokens", "amount", "balance"}
+_NAMES: Final = {"subscription", "model"}
+#: From this width on there is room for everything, in characters.
+_WIDE: Final = 120
+#: What the columns that are no names take, with the space between all of them.
+_FIGURES: Final = 50
+_FIGURES_WIDE: Final = 82
+_SHORTEST_NAME: Final = 8
 
 
 async def show_live(
@@ -61,7 +68,7 @@ async def _redraw(
                 rows.append(arrival)
             below = await balances()
             room = max(_FEWEST_ROWS, console.height - _FRAMES - below.row_count)
-            live.update(Group(_table(list(rows)[-room:]), below), refresh=True)
+            live.update(Group(_table(list(rows)[-room:], console.width), below), refresh=True)
             await _pause(ended)
 
 
@@ -70,12 +77,22 @@ async def _pause(ended: asyncio.Event) -> None:
         await asyncio.wait_for(ended.wait(), _LOOK_S)
 
 
-def _table(arrivals: list[Arrival]) -> Table:
-    table = Table(title="Arrivals", title_justify="left", title_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _FIGURES else "left", no_wrap=True)
+def _table(arrivals: list[Arrival], width: int) -> Table:
+    """Return the latest arrivals on one line each; names give way to figures."""
+    # A narrow terminal does without the running balance: the balances stand below.
+    columns = _COLUMNS if width >= _WIDE else _COLUMNS[:-1]
+    names = max(_SHORTEST_NAME, (width - (_FIGURES_WIDE if width >= _WIDE else _FIGURES)) // 2)
+    table = Table(title="Arrivals", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in columns:
+        is_name = column in _NAMES
+        table.add_column(
+            column,
+            justify="left" if is_name else "right",
+            max_width=names if is_name else None,
+            no_wrap=True,
+        )
     for arrival in arrivals:
-        time, *others = map(escape, _cells(arrival))
+        time, *others = map(escape, _cells(arrival)[: len(columns)])
         table.add_row(time.split("T")[1].split(".")[0].removesuffix("Z"), *others)
     return table
 
