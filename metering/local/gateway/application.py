@@ -72,6 +72,8 @@ class Endpoint:
         try:
             response = await self._respond(call, request, watch)
             response.headers["apim-request-id"] = call.request_id
+            if call.downgraded_to:
+                response.headers["x-metering-downgraded-to"] = call.downgraded_to
             response.headers[call.shape.id_header] = call.request_id
             await response(scope, receive, counted)
         except (ClientDisconnect, StreamCut):
@@ -107,13 +109,13 @@ class Endpoint:
             return StreamingResponse(pieces, media_type="text/event-stream")
         call.counts = exchange.counts
         answer = call.shape.answer(exchange)
-        self._journal.emit(call, "final", answer["usage"])
+        self._journal.emit(call, "final", answer)
         return JSONResponse(answer)
 
     def _refused(self, call: Call, refusal: Refusal, watch: Stopwatch) -> Response:
         call.status, call.total_ms = refusal.status, watch.ms()
         if call.caller is not None:
-            self._journal.emit(call, "final" if refusal.usage else "absent", refusal.usage)
+            self._journal.emit(call, "final" if "usage" in refusal.body else "absent", refusal.body)
         return JSONResponse(
             refusal.body,
             status_code=refusal.status,

@@ -34,6 +34,9 @@ class Call:
     caller: Caller | None = None
     requested_model: str | None = None
     model: Model | None = None
+    admission: str = ""
+    downgraded_to: str = ""
+    hold: dict[str, int] = field(default_factory=dict)
     tier: Tier = "standard"
     streamed: bool = False
     use_case: str | None = None

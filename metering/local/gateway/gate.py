@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 
 from metering.core.instants import SECOND
-from metering.local.gateway.admission import Admission, admit_all, blocked
+from metering.local.gateway.admission import Admission, admit_all, blocked, decide
 from metering.local.gateway.call import Call
 from metering.local.gateway.catalogue import DEPLOYMENTS, serves
 from metering.local.gateway.counting import Counts
+from metering.local.gateway.hold import hold_of
 from metering.local.gateway.keys import caller_of, given_key
 from metering.local.gateway.refusals import Json, Refusal, no_key, retry_headers
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
@@ -55,7 +56,8 @@ async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchan
     try:
         body = json_object(await _body(call, request))
         call.requested_model = call.deployment or model_in(body)
-        call.model = await _admitted(gate, call, call.requested_model)
+        call.hold, call.streamed = hold_of(body), body.get("stream") is True
+        call.model = _deployed(call, await _admitted(gate, call, call.requested_model))
         call.reached_model = True
         return _exchange(call, call.model, body), simulation(request.headers)
     except FieldInvalid as fault:
@@ -72,21 +74,16 @@ async def _body(call: Call, request: Request) -> bytes:
     return bytes(body)
 
 
-async def _admitted(gate: Gate, call: Call, name: str) -> Model:
+async def _admitted(gate: Gate, call: Call, name: str) -> str:
+    """Return the deployment to use. Raises Refusal when admission blocks the request."""
     assert call.caller is not None
-    verdict = await gate.admission(call.caller.subject, name)
-    if verdict.action == "block":
-        raise blocked(verdict)
-    if verdict.action == "downgrade":
-        smaller = DEPLOYMENTS.get(verdict.model or "")
-        # Another interface would not understand the request, and vectors of another model are of
-        # no use: then the tenant has to do without.
-        if smaller is None or call.shape.stream is None or not serves(smaller, call.shape.name):
-            raise blocked(verdict)
-        if call.deployment is not None:
-            call.deployment = smaller.name
-        return smaller
-    return _deployed(call, name)
+    document = await gate.admission(call.caller.subject, name)
+    # Vectors of another model are of no use: embeddings have no stream, and no stand-in.
+    decision = decide(document, name, downgradable=call.shape.stream is not None)
+    call.admission, call.downgraded_to = decision.verdict, decision.to
+    if decision.verdict == "block":
+        raise blocked(decision, call.request_id, name)
+    return decision.to or name
 
 
 def _deployed(call: Call, name: str) -> Model:
@@ -106,7 +103,7 @@ def _exchange(call: Call, model: Model, body: Json) -> Exchange:
     tier = body.get("service_tier")
     if shape.name in {"chat", "responses"} and tier in {"priority", "flex"}:
         call.tier = tier
-    call.streamed = shape.stream is not None and body.get("stream") is True
+    call.streamed = call.streamed and shape.stream is not None
     return Exchange(
         id=call.id,
         created=call.time // SECOND,
@@ -126,12 +123,13 @@ async def undergo(gate: Gate, call: Call, simulated: Simulation) -> None:
     if not simulated.fails:
         return
     assert call.prompt is not None
-    usage = None
-    if simulated.counted:
-        call.counts = Counts(call.prompt.tokens)
-        usage = call.shape.usage(call.counts)
+    assert call.model is not None
     status = simulated.status
     code = "content_filter" if status == 400 else None  # noqa: PLR2004, HTTP's own
     refusal = call.shape.refuse(status, f"Simulated: {status}.", code=code)
     headers = retry_headers(status, gate.pace.retry_after_ms)
-    raise Refusal(status, refusal.body, headers=headers, usage=usage)
+    body = refusal.body
+    if simulated.counted:
+        call.counts = Counts(call.prompt.tokens)
+        body |= {"model": call.model.served, "usage": call.shape.usage(call.counts)}
+    raise Refusal(status, body, headers=headers)

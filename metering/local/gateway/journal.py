@@ -1,14 +1,13 @@
 """Where a request leaves its traces: its usage event at once, its log records later."""
 
 import asyncio
-from typing import Literal
 
 from metering.app.ingest import USAGE_HUB
 from metering.local.gateway.call import Call
 from metering.local.gateway.log_pipe import LogPipe
 from metering.local.gateway.log_records import gateway_record, llm_records
 from metering.local.gateway.refusals import Json
-from metering.local.gateway.usage_event import usage_event
+from metering.local.gateway.usage_event import Tokens, usage_event
 from metering.local.hub import EmbeddedHub
 
 
@@ -19,12 +18,13 @@ class Journal:
         self._hub = hub
         self._pipe = pipe
 
-    def emit(
-        self, call: Call, tokens: Literal["final", "pending", "absent"], usage: Json | None = None
-    ) -> None:
-        """Send the event of a call whose caller is known, keyed by its subject."""
+    def emit(self, call: Call, tokens: Tokens, answer: Json | None = None) -> None:
+        """Send the event of a call whose caller is known, keyed by its subject.
+
+        `answer` is what the client gets, where the policy can read it.
+        """
         assert call.caller is not None
-        self._hub.send(USAGE_HUB, [(usage_event(call, tokens, usage), call.caller.subject)])
+        self._hub.send(USAGE_HUB, [(usage_event(call, tokens, answer), call.caller.subject)])
 
     def log(self, call: Call) -> None:
         """Log a call that is over."""

@@ -102,7 +102,7 @@ def _tokens(call: Call) -> Json:
     return row | {
         "requestId": call.model_request_id,
         "modelName": call.model.served,
-        "deploymentName": call.deployment or call.model.name,
+        "deploymentName": call.model.name,
         "promptTokens": prompt,
         "completionTokens": completion,
         "totalTokens": prompt + completion,

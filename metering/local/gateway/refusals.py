@@ -32,10 +32,7 @@ _ANTHROPIC_TYPES: Final = {
 
 
 class Refusal(MeteringError):
-    """A request that gets no answer: the status, body and headers that the client sees instead.
-
-    `usage` is the provider's own object where it counted before it refused.
-    """
+    """A request that gets no answer: the status, body and headers that the client sees instead."""
 
     def __init__(
         self,
@@ -44,14 +41,12 @@ class Refusal(MeteringError):
         *,
         headers: Mapping[str, str] | None = None,
         media_type: str = "application/json",
-        usage: Json | None = None,
     ) -> None:
         super().__init__(f"{status}")
         self.status = status
-        self.body = body if usage is None else {**body, "usage": usage}
+        self.body = body
         self.headers = dict(headers or {})
         self.media_type = media_type
-        self.usage = usage
 
 
 def no_key(url: str, *, given: bool) -> Refusal:

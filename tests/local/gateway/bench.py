@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from metering.core.balance import Balance
 from metering.core.instants import parse_instant
 from metering.core.periods import month_of
-from metering.local.gateway.admission import Verdict
+from metering.local.gateway.admission import Document
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.log_pipe import LOGS_HUB
@@ -44,15 +44,15 @@ class Bench:
         self.system = system
         self.joined = joined
         """Whether the function app reads the gateway's logs, and so settles streams."""
-        self.verdict = Verdict()
+        self.document: Document = {"verdict": "allow"}
         self.asked: list[tuple[str, str]] = []
         self.gateway: RunningGateway
         self._clients = clients
         self._serving = serving
 
-    async def admission(self, subject: str, model: str) -> Verdict:
+    async def admission(self, subject: str, model: str) -> Document:
         self.asked.append((subject, model))
-        return self.verdict
+        return self.document
 
     @property
     def url(self) -> str:
