@@ -20,8 +20,9 @@ from metering.cli.prices import prices
 from metering.cli.quote import quote
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
+from metering.cli.run import run
 from metering.cli.simulate import simulate
-from metering.cli.system import demo, run
+from metering.cli.system import demo
 from metering.cli.tenants import plans, tenants
 from metering.core.errors import MeteringError
 

@@ -41,7 +41,11 @@ class Metering:
         self._files = 0
 
     def start(
-        self, *arguments: str | Path, before: str = "", settings: Mapping[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        before: str = "",
+        settings: Mapping[str, str] | None = None,
+        stdout: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         """Start a command; `before` is Python that its process runs first, such as a limit."""
         command = [sys.executable, "-m", "metering"]
@@ -51,7 +55,7 @@ class Metering:
         return subprocess.Popen(
             [*command, *map(str, arguments)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             cwd=self.folder,
             env={

@@ -80,7 +80,7 @@ def test_eight_processes_that_join_the_same_halves_at_once_count_each_stream_onc
     names = [f"r-{number}" for number in range(60)]
     identities = [event(name, data={"tokens": "pending", "usage": None}) for name in names]
     logs = [log(*map(llm_record, names[first : first + 7])) for first in range(0, 60, 7)]
-    files: list[tuple[str, list["Line"]]]
+    files: list[tuple[str, list[Line]]]
     files = [("usage", [*identities]), ("gateway-logs", [*logs])]
     children = [
         metering.start("ingest", metering.write(lines), "--hub", hub, "--json")

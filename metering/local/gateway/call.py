@@ -1,0 +1,63 @@
+"""One request on its way through the gateway: what becomes known of it, step by step."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from uuid import uuid4
+
+from metering.core.instants import Instant
+from metering.local.gateway.counting import Counts, Prompt
+from metering.local.gateway.keys import Caller
+from metering.local.gateway.shapes import Shape, model_request_id
+from metering.local.traffic import Model
+
+SERVICE: Final = "local"
+"""The name of this API Management service; events come from `/apim/local`."""
+REGION: Final = "eastus2"
+PRODUCT: Final = "llm"
+BACKEND: Final = "local-models"
+
+type Tier = Literal["standard", "priority", "flex"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """What is known so far. `time` is the request's start; lengths are in bytes."""
+
+    shape: Shape
+    time: Instant
+    method: str
+    url: str
+    deployment: str | None = None
+    """As named in the path; None where the model travels in the body."""
+    api_version: str = ""
+    request_id: str = field(default_factory=lambda: str(uuid4()))
+    caller: Caller | None = None
+    requested_model: str | None = None
+    model: Model | None = None
+    admission: str = ""
+    downgraded_to: str = ""
+    hold: dict[str, int] = field(default_factory=dict)
+    tier: Tier = "standard"
+    streamed: bool = False
+    use_case: str | None = None
+    end_user: str | None = None
+    status: int = 0
+    prompt: Prompt | None = None
+    counts: Counts | None = None
+    """What the model has made so far."""
+    reached_model: bool = False
+    aborted: bool = False
+    request_length: int = 0
+    response_length: int = 0
+    backend_ms: int = 0
+    total_ms: int = 0
+
+    @property
+    def id(self) -> str:
+        """The request id without dashes."""
+        return self.request_id.replace("-", "")
+
+    @property
+    def model_request_id(self) -> str:
+        """The id that the model gave to the request."""
+        return model_request_id(self.shape, self.id)

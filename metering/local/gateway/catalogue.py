@@ -1,0 +1,32 @@
+"""What the simulated company deploys, and which operation each deployment serves."""
+
+from typing import Final
+
+from metering.local.traffic import MODELS, Model
+
+#: Beside those of the built-in traffic. A deployment is priced while it streams by its own name.
+_MORE: Final = (
+    Model("claude-haiku-4-5", "claude-haiku-4-5-20251001", "global", "anthropic", False),
+    Model("text-embedding-3-small", "text-embedding-3-small", "global", "embeddings", False),
+    Model("text-embedding-3-large", "text-embedding-3-large", "global", "embeddings", False),
+)
+
+DEPLOYMENTS: Final = {model.name: model for model in (*MODELS, *_MORE)}
+
+#: Chat models answer through both of OpenAI's interfaces, whichever the traffic uses.
+_SERVES: Final = {
+    "chat": frozenset({"chat", "responses"}),
+    "responses": frozenset({"chat", "responses"}),
+    "embeddings": frozenset({"embeddings"}),
+    "anthropic": frozenset({"anthropic"}),
+}
+
+
+def serves(model: Model, shape: str) -> bool:
+    """Say whether a deployment answers requests of a shape."""
+    return shape in _SERVES[model.shape]
+
+
+def provider_of(model: Model) -> str:
+    """Return who made a model."""
+    return "anthropic" if model.shape == "anthropic" else "openai"

@@ -1,0 +1,31 @@
+"""What a policy can say of a request's cost beforehand: its text by length, and its limit."""
+
+from typing import Any, Final
+
+from metering.local.gateway.refusals import Json
+
+_TEXTS: Final = ("messages", "input", "prompt", "system", "instructions", "tools")
+#: Images, audio and files are no text.
+_NO_TEXT: Final = frozenset({"data", "file_data", "encrypted_content"})
+_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_MOST: Final = 1_000_000_000
+
+
+def hold_of(body: Json) -> dict[str, int]:
+    """Return the hold of a request: four bytes of text a token, and the last limit it gives."""
+    length = 0
+    waiting: list[Any] = [body[name] for name in _TEXTS if name in body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and not value.startswith("data:"):
+            length += len(value.encode(errors="replace"))
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += [inner for name, inner in value.items() if name not in _NO_TEXT]
+    hold = {"prompt_tokens_estimate": min((length + 3) // 4, _MOST)}
+    for name in _LIMITS:
+        limit = body.get(name)
+        if isinstance(limit, int) and not isinstance(limit, bool) and 0 <= limit < _MOST:
+            hold["max_output_tokens"] = limit
+    return hold

@@ -1,0 +1,44 @@
+"""Subscription keys: who calls. Every subject that a tenant pays for has one."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+_PREFIX: Final = "local-"
+_BEARER: Final = "bearer "
+_APPLICATION: Final = "app:"
+
+#: Where clients put a key: OpenAI's Azure client, API Management's default, Anthropic's client.
+_HEADERS: Final = ("api-key", "ocp-apim-subscription-key", "x-api-key")
+
+
+class Caller(NamedTuple):
+    """Who a key belongs to. `subject` is a subscription, or `app:<client id>`."""
+
+    subject: str
+
+    @property
+    def subscription(self) -> str:
+        """The subscription, empty for an application that signs in without one."""
+        return "" if self.subject.startswith(_APPLICATION) else self.subject
+
+
+def key_of(subject: str) -> str:
+    """Return the key of a subject. It protects nothing: it only tells who is who on loopback."""
+    return f"{_PREFIX}{subject}"
+
+
+def given_key(headers: Mapping[str, str]) -> str | None:
+    """Return the key in a request's headers, from a bearer token too."""
+    for name in _HEADERS:
+        if name in headers:
+            return headers[name]
+    authorization = headers.get("authorization", "")
+    return authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else None
+
+
+async def caller_of(key: str | None, knows: Callable[[str], Awaitable[bool]]) -> Caller | None:
+    """Return whose key it is, None if it is nobody's; `knows` says whether a subject is one."""
+    if key is None or not key.startswith(_PREFIX):
+        return None
+    subject = key.removeprefix(_PREFIX)
+    return Caller(subject) if await knows(subject) else None

@@ -1,0 +1,88 @@
+"""What the interfaces of the providers have in common, so that one gateway serves them all."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from metering.local.gateway.counting import Counts, Prompt
+from metering.local.gateway.refusals import Json, Refusal
+from metering.local.traffic import Model
+
+
+class Exchange(NamedTuple):
+    """A request that is being answered. `created` is in seconds since the epoch, UTC."""
+
+    id: str
+    """Without dashes; the provider's ids are made of it."""
+    created: int
+    model: Model
+    prompt: Prompt
+    counts: Counts
+    body: Json
+    tier: str
+    """standard, priority or flex."""
+    by_path: bool
+    """Whether the deployment is named in the path, as in Azure's own interface."""
+
+
+class Piece(NamedTuple):
+    """A part of a streamed answer, and how many words of the answer there are with it."""
+
+    data: bytes
+    words: int
+
+
+class Refuse(Protocol):
+    """Makes a provider's error."""
+
+    def __call__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+    ) -> Refusal:
+        """Return the error for a status."""
+        ...
+
+
+class Shape(NamedTuple):
+    """One interface: how its requests are read, counted and answered."""
+
+    name: str
+    api: str
+    operation: str
+    read: Callable[[Json], Prompt]
+    """Raises FieldInvalid."""
+    measure: Callable[[Prompt, Model], Counts]
+    answer: Callable[[Exchange], Json]
+    stream: Callable[[Exchange], Iterator[Piece]] | None
+    usage: Callable[[Counts], Json]
+    refuse: Refuse
+    id_header: str = "x-request-id"
+    """Where the provider's clients look for the id of a request."""
+
+
+def model_request_id(shape: Shape, request_id: str) -> str:
+    """Return the id under which the model knows a request; the answer carries it as `id`."""
+    return f"{_ID_PREFIXES[shape.name]}{request_id}"
+
+
+_ID_PREFIXES = {
+    "chat": "chatcmpl-",
+    "responses": "resp_",
+    "anthropic": "msg_",
+    "embeddings": "emb-",
+}
+
+
+def sse(data: Json | str, event: str | None = None) -> bytes:
+    """Return one server-sent event."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    return (f"event: {event}\n" if event else "").encode() + f"data: {text}\n\n".encode()
+
+
+def text_up_to(words: tuple[str, ...], count: int) -> str:
+    """Return the text of the first words."""
+    return " ".join(words[:count])
+
+
+def delta(words: tuple[str, ...], position: int) -> str:
+    """Return what a word adds to the text before it."""
+    return f" {words[position]}" if position else words[position]

@@ -1,0 +1,65 @@
+"""The usage event of a request, as the gateway's policy builds it."""
+
+import json
+from typing import Final, Literal
+
+from metering.core.event import LLM_USAGE
+from metering.core.instants import format_instant
+from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
+from metering.local.gateway.refusals import Json
+
+type Tokens = Literal["final", "pending", "absent"]
+
+#: What Azure calls the usual tier.
+_TIERS: Final = {"default": "standard"}
+
+
+def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes:
+    """Return the body of the event of a call whose caller is known.
+
+    `answer` is what the client gets, if the policy can read it: not a stream. What is not known is
+    left out; of a deployment's type a gateway knows nothing.
+    """
+    assert call.caller is not None
+    answer = answer or {}
+    usage = answer.get("usage")
+    labels = {
+        "product": PRODUCT,
+        "api": call.shape.api,
+        "operation": call.shape.operation,
+        "deployment": call.downgraded_to or call.requested_model,
+        "model": answer.get("model"),
+        "requested_model": call.requested_model,
+        "provider": "anthropic" if call.shape.name == "anthropic" else None,
+        "backend": BACKEND,
+        "region": REGION if call.reached_model else None,
+        "service_tier": _tier(answer),
+        "admission": call.admission,
+        "use_case": call.use_case,
+        "end_user": call.end_user,
+        "usage": usage,
+        "hold": call.hold or None,
+    }
+    event = {
+        "specversion": "1.0",
+        "type": LLM_USAGE,
+        "source": f"/apim/{SERVICE}",
+        "id": call.request_id,
+        "time": format_instant(call.time),
+        "subject": call.caller.subject,
+        "datacontenttype": "application/json",
+        "data": {
+            **{name: value for name, value in labels.items() if value},
+            "spillover": False,
+            "status": call.status,
+            "streamed": call.streamed,
+            "duration_ms": call.total_ms,
+            "tokens": tokens,
+        },
+    }
+    return json.dumps(event).encode()
+
+
+def _tier(answer: Json) -> str | None:
+    tier = answer.get("service_tier") or (answer.get("usage") or {}).get("service_tier")
+    return None if tier is None else _TIERS.get(tier, tier)

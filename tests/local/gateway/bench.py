@@ -1,0 +1,141 @@
+"""What tests of the gateway work at: the local system, the providers' clients, what was sent."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+from anthropic import AsyncAnthropic
+from openai import AsyncAzureOpenAI, AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
+
+from metering.core.balance import Balance
+from metering.core.instants import parse_instant
+from metering.core.periods import month_of
+from metering.local.gateway.admission import Document
+from metering.local.gateway.gate import Pace
+from metering.local.gateway.keys import key_of
+from metering.local.gateway.log_pipe import LOGS_HUB
+from metering.local.gateway.server import RunningGateway
+from metering.local.system import LocalSystem
+
+NOW = parse_instant("2026-11-20T12:00:00Z")
+
+#: 40 characters are 10 tokens; the message makes 4 more and the reply 3: 17.
+QUESTION = "Hello, what does a thousand tokens cost?"
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": QUESTION}]
+
+#: Nothing waits for longer than a test needs; logs wait until a test lets them go.
+PACE = Pace(latency_ms=0, chunk_ms=1, log_delay_s=3_600, retry_after_ms=5)
+
+
+class Bench:
+    """What the tests of the gateway hold in their hands."""
+
+    def __init__(
+        self,
+        system: LocalSystem,
+        clients: AsyncExitStack,
+        serving: AsyncExitStack,
+        *,
+        joined: bool,
+    ) -> None:
+        self.system = system
+        self.joined = joined
+        """Whether the function app reads the gateway's logs, and so settles streams."""
+        self.document: Document = {"verdict": "allow"}
+        self.asked: list[tuple[str, str]] = []
+        self.gateway: RunningGateway
+        self._clients = clients
+        self._serving = serving
+
+    async def admission(self, subject: str, model: str) -> Document:
+        self.asked.append((subject, model))
+        return self.document
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+    async def stop(self) -> None:
+        """Stop the gateway; the rest of the system goes on."""
+        await self._serving.aclose()
+
+    async def openai(self, subject: str = "contoso-prod", **options: Any) -> AsyncOpenAI:
+        given: dict[str, Any] = {"api_key": key_of(subject), "max_retries": 0} | options
+        client = AsyncOpenAI(base_url=f"{self.url}/openai/v1", **given)
+        return await self._clients.enter_async_context(client)
+
+    async def azure(self, subject: str = "contoso-prod") -> AsyncAzureOpenAI:
+        client = AsyncAzureOpenAI(
+            azure_endpoint=self.url,
+            api_key=key_of(subject),
+            api_version="2026-06-01",
+            max_retries=0,
+        )
+        return await self._clients.enter_async_context(client)
+
+    async def anthropic(self, subject: str = "contoso-prod", **options: Any) -> AsyncAnthropic:
+        given: dict[str, Any] = {"api_key": key_of(subject), "max_retries": 0} | options
+        client = AsyncAnthropic(base_url=f"{self.url}/anthropic", **given)
+        return await self._clients.enter_async_context(client)
+
+    async def balance(self, tenant: str = "contoso") -> Balance:
+        """Return a balance once everything sent so far is counted."""
+        await self.system.host.drain()
+        return await self.system.app.read.balance(tenant, month_of(NOW))
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return every usage event sent so far."""
+        return list(self._bodies("usage"))
+
+    async def resend(
+        self, event: dict[str, Any], *, evidence: str, request_id: str | None = None, **usage: int
+    ) -> dict[str, Any]:
+        """Send an event again, under another id or with other counts; return what was sent."""
+        data = event["data"]
+        counts = data["usage"] | usage
+        counts["total_tokens"] = counts["prompt_tokens"] + counts["completion_tokens"]
+        again = event | {
+            "id": request_id or event["id"],
+            "data": data | {"evidence": evidence, "usage": counts},
+        }
+        self.system.hub.send("usage", [(json.dumps(again).encode(), event["subject"])])
+        await self.system.host.drain()
+        return again
+
+    def log_events(self) -> list[list[dict[str, Any]]]:
+        """Let the logs go, and return the records of each event that carries some."""
+        self.gateway.pipe.flush()
+        return [body["records"] for body in self._bodies(LOGS_HUB)]
+
+    def logged(self, category: str, request_id: str | None = None) -> list[dict[str, Any]]:
+        """Return the properties of the records of a category, those of one request if given."""
+        return [
+            record["properties"] | {"id": _correlation(record)}
+            for records in self.log_events()
+            for record in records
+            if record["category"] == category and request_id in {None, _correlation(record)}
+        ]
+
+    def tokens_row(self, request_id: str) -> dict[str, Any]:
+        """Return the row of a request in the LLM log that has its tokens."""
+        rows = self.logged("GatewayLlmLogs", request_id)
+        (row,) = [row for row in rows if row["sequenceNumber"] == 0]
+        return row
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something holds, at most ten seconds."""
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110, nobody tells that a client went away
+                await asyncio.sleep(0.005)
+
+    def _bodies(self, hub: str) -> Iterator[dict[str, Any]]:
+        for partition in range(self.system.hub.partition_count(hub)):
+            for event in self.system.hub.receive(hub, partition, None, 1_000):
+                yield json.loads(event.body)
+
+
+def _correlation(record: dict[str, Any]) -> str:
+    return str(record.get("correlationId") or record["properties"]["correlationId"])

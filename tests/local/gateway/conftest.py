@@ -1,0 +1,49 @@
+"""The whole local system with a gateway on a loopback socket."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from metering import bootstrap
+from metering.config import Settings, SqliteStore
+from metering.local.demo import tenants_file
+from metering.local.gateway.gate import Pace
+from metering.local.gateway.log_pipe import LOGS_HUB
+from metering.local.gateway.server import listener_on, local_gateway
+from metering.local.system import local_system
+from tests.local.gateway.bench import NOW, PACE, Bench
+
+
+@pytest.fixture
+def pace() -> Pace:
+    """Return how fast the gateway is; a test that needs another one says so."""
+    return PACE
+
+
+@pytest.fixture
+async def bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace
+) -> AsyncIterator[Bench]:
+    """Run the function app, the hub and the gateway, on the sample tenants."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    settings = Settings(SqliteStore(tmp_path / "store.db"), tenants_file(), False, NOW)
+
+    def fail(function: str, error: Exception) -> None:
+        raise AssertionError(function) from error
+
+    async with (
+        local_system(bootstrap.App(settings), "test", fail) as system,
+        AsyncExitStack() as serving,
+        AsyncExitStack() as clients,
+    ):
+        joined = system.hub.is_declared(LOGS_HUB)
+        if not joined:
+            system.hub.declare(LOGS_HUB)
+        bench = Bench(system, clients, serving, joined=joined)
+        bench.gateway = await serving.enter_async_context(
+            local_gateway(system, listener_on(0), admission=bench.admission, pace=pace)
+        )
+        yield bench

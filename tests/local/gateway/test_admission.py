@@ -1,0 +1,123 @@
+"""The gateway obeys the admission document before each request."""
+
+from typing import Any
+
+import openai
+import pytest
+
+from metering.core.money import format_amount
+from metering.local.gateway.admission import Decision, decide
+from tests.local.gateway.bench import MESSAGES, Bench
+
+
+async def test_admission_is_asked_for_the_subscription_and_the_model(bench: Bench) -> None:
+    client = await bench.openai("fabrikam-chat")
+    await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    assert bench.asked == [("fabrikam-chat", "gpt-4o")]
+    assert bench.events()[0]["data"]["admission"] == "allow"
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+async def test_a_downgraded_request_is_answered_and_charged_as_the_smaller_model(
+    bench: Bench, *, by_path: bool
+) -> None:
+    models = {"gpt-4o": {"verdict": "downgrade", "to": "gpt-4o-mini"}}
+    bench.document = {"verdict": "allow", "models": models}
+    client = await (bench.azure() if by_path else bench.openai())
+    answer = await client.chat.completions.with_raw_response.create(
+        model="gpt-4o", messages=MESSAGES, max_tokens=10
+    )
+    assert answer.headers["x-metering-downgraded-to"] == "gpt-4o-mini"
+    assert answer.parse().model == "gpt-4o-mini-2024-07-18"
+    data = bench.events()[0]["data"]
+    assert (data["deployment"], data["requested_model"]) == ("gpt-4o-mini", "gpt-4o")
+    # 17 x 0.15 + 10 x 0.6 = 8.55 a million
+    assert format_amount((await bench.balance()).amount) == "0.00000855"
+
+
+async def test_embeddings_are_never_downgraded(bench: Bench) -> None:
+    bench.document = {"verdict": "downgrade", "to": "text-embedding-3-small", "reason": "quota"}
+    client = await bench.openai()
+    with pytest.raises(openai.RateLimitError):
+        await client.embeddings.create(model="text-embedding-3-large", input="x")
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        ("quota", 429),
+        ("request_limit", 429),
+        ("prepaid_exhausted", 402),
+        ("no_credit", 402),
+        ("model_not_allowed", 403),
+    ],
+)
+async def test_a_blocked_request_reaches_no_model_and_costs_nothing(
+    bench: Bench, reason: str, status: int
+) -> None:
+    bench.document = {
+        "verdict": "block",
+        "reason": reason,
+        "retry_after_s": 60,
+        "remaining": "0",
+        "resets_at": "2026-12-01T00:00:00Z",
+    }
+    client = await bench.openai()
+    with pytest.raises(openai.APIStatusError) as error:
+        await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    response = error.value.response
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    # Only a window turns by itself: it makes no sense to wait for money or permission.
+    assert response.headers.get("retry-after") == ("60" if status == 429 else None)
+    (event,) = bench.events()
+    expected = {
+        "type": f"urn:metering:admission:{reason}",
+        "status": status,
+        "instance": f"urn:uuid:{event['id']}",
+        "model": "gpt-4o",
+        "remaining": "0",
+    }
+    assert expected.items() <= response.json().items()
+    assert (event["data"]["admission"], event["data"]["tokens"]) == ("block", "absent")
+    total = (await bench.balance()).total
+    assert (total.requests, total.not_billable) == (1, 1)
+    (record,) = bench.logged("GatewayLogs")
+    assert record["responseCode"] == status
+    assert "backendResponseCode" not in record
+
+
+@pytest.mark.parametrize(
+    ("document", "decision"),
+    [
+        ({"verdict": "allow"}, "allow"),
+        ({}, "allow"),
+        ({"verdict": "maybe"}, "allow"),
+        ({"verdict": "allow", "models": {"GPT-4O": {"verdict": "block"}}}, "block"),
+        ({"verdict": "block", "models": {"gpt-4o": {"verdict": "allow"}}}, "allow"),
+        ({"verdict": "block", "models": {"o4-mini": {"verdict": "allow"}}}, "block"),
+        ({"verdict": "downgrade", "to": "gpt-4o"}, "block"),
+        ({"verdict": "downgrade"}, "block"),
+        ({"verdict": "downgrade", "to": "../gpt"}, "block"),
+        (
+            {
+                "verdict": "downgrade",
+                "to": "o4-mini",
+                "models": {"o4-mini": {"verdict": "block"}},
+            },
+            "block",
+        ),
+    ],
+)
+def test_a_model_has_its_own_verdict_and_a_downgrade_must_lead_somewhere(
+    document: dict[str, Any], decision: str
+) -> None:
+    assert decide(document, "gpt-4o", downgradable=True).verdict == decision
+
+
+def test_a_downgrade_names_where_it_leads() -> None:
+    document = {"verdict": "downgrade", "to": "gpt-4o-mini"}
+    assert decide(document, "gpt-4o", downgradable=True) == Decision(
+        "downgrade", "gpt-4o-mini", document
+    )
+    assert decide(document, "gpt-4o", downgradable=False).verdict == "block"
