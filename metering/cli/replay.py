@@ -78,6 +78,7 @@ async def _replay(
         try:
             await publishing.run(islice(_events(files), skip, None))
         except (MeteringError, asyncio.CancelledError):
+            bar.stop()
             # What was published before the fault stands; say so before the error does.
             _report(publishing, skip, as_json=as_json, complete=False)
             raise
