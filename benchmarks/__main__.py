@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import cost, counting, growth, rating
-from benchmarks.cost import Charged
+from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.growth_report import growth_json, print_growth
 from benchmarks.report import Report, as_json, print_report, report

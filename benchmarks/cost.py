@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from benchmarks import streams
+from benchmarks.charged import Charged, units_of
 from benchmarks.events import NOW, Batch, loads
 from benchmarks.timing import Progress
 from metering.app.ingest import Message
@@ -20,7 +21,7 @@ from metering.core.slots import SLOT
 from metering.local.traffic import SUBSCRIPTIONS
 
 if TYPE_CHECKING:
-    from tests.emulators.cosmos import CosmosPeer, RequestInfo
+    from tests.emulators.cosmos import CosmosPeer
 
 SIZES: Final = (1, 2, 5, 10, 50, 200, 1_000)
 """Events of one tenant in one batch."""
@@ -40,25 +41,6 @@ type Shares = list[list[Batch]]
 """Batches by writer."""
 
 
-class Charged(NamedTuple):
-    """What a line was charged."""
-
-    name: str
-    batch_size: int
-    events: int
-    units: dict[str, float]
-    """Request units: `writes`, `refused` (a batch in which somebody else was first), `reads`."""
-
-    @property
-    def per_thousand(self) -> float:
-        """Request units for 1,000 events."""
-        return self.part("writes", "refused", "reads")
-
-    def part(self, *kinds: str) -> float:
-        """Return the request units of some kinds for 1,000 events."""
-        return sum(self.units.get(kind, 0.0) for kind in kinds) / self.events * 1_000
-
-
 def measure(trace: Path | None, progress: Progress) -> dict[str, Charged]:
     """Return what every line was charged; ModuleNotFoundError where the peer's server is missing.
 
@@ -76,6 +58,8 @@ def measure(trace: Path | None, progress: Progress) -> dict[str, Charged]:
             progress(f"request units, {size} events a batch, {WRITERS} writers")
             for key, way in (("turns", _in_turns), ("at_once", _at_once)):
                 found[f"writers_{key}_{size}"] = asyncio.run(_shared(peer, tenants, size, way))
+        progress("request units, streams")
+        found |= asyncio.run(streams.measure(peer, tenants))
         progress("request units, the usual design")
         found |= asyncio.run(_usual(peer, tenants))
     return found
@@ -148,7 +132,7 @@ async def _measured(
     events = sum(len(batch) for share in timed for batch in share)
     if accepted != events:
         raise MeteringError(f"{accepted} of {events} events were accepted")
-    return Charged(name, size, events, _units(peer.requests[before:]))
+    return Charged(name, size, events, units_of(peer.requests[before:]))
 
 
 async def _fill_heads(app: App, tenants: Sequence[Batch]) -> None:
@@ -188,18 +172,6 @@ async def _at_once(apps: Sequence[App], shares: Shares) -> int:
     return sum(await asyncio.gather(*map(all_of, apps, shares)))
 
 
-def _units(requests: Sequence["RequestInfo"]) -> dict[str, float]:
-    """Add up what requests were charged, without those about databases and containers."""
-    units: Counter[str] = Counter()
-    for request in requests:
-        if request.kind in {"read", "query", "plan"}:
-            units["reads"] += round(request.charge * 100)
-        elif request.kind != "metadata":
-            kind = "writes" if request.status in {200, 201} else "refused"
-            units[kind] += round(request.charge * 100)
-    return {kind: hundredths / 100 for kind, hundredths in units.items()}
-
-
 async def _usual(peer: "CosmosPeer", tenants: Sequence[Batch]) -> dict[str, Charged]:
     from benchmarks.usual import UsualDesign  # noqa: PLC0415, the SDK takes long to import
 
@@ -217,5 +189,5 @@ async def _usual(peer: "CosmosPeer", tenants: Sequence[Batch]) -> dict[str, Char
             await design.close()
         name = f"usual design, {'one transaction' if together else 'two requests'} an event"
         key = f"usual_{'transaction' if together else 'requests'}"
-        found[key] = Charged(name, 1, len(bodies), _units(peer.requests[before:]))
+        found[key] = Charged(name, 1, len(bodies), units_of(peer.requests[before:]))
     return found

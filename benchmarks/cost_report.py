@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks.cost import Charged
+from benchmarks.charged import Charged
 from metering.cli.output import print_table
 
 #: Request units for 1,000 events, at most.

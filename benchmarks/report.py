@@ -6,7 +6,7 @@ import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from benchmarks.cost import Charged
+from benchmarks.charged import Charged
 from benchmarks.cost_report import cost_json, print_cost
 from benchmarks.timing import REPEATS, Measured
 from metering.cli.output import print_table, stdout
