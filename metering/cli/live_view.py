@@ -45,7 +45,7 @@ async def show_live(
     watch = Watch(app)
     await watch.begin()
     if console.is_terminal:
-        await _redraw(console, watch, balances, ended)
+        await _redraw(console, watch, balances=balances, ended=ended)
         return
     last = False
     while not last:
@@ -58,6 +58,7 @@ async def show_live(
 async def _redraw(
     console: Console,
     watch: Watch,
+    *,
     balances: Callable[[], Awaitable[Table]],
     ended: asyncio.Event,
 ) -> None:

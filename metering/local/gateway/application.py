@@ -41,7 +41,7 @@ class StreamCut(MeteringError):
 def application(gate: Gate, journal: Journal, clock: Clock) -> Starlette:
     """Return the application. Every request with a known key leaves a usage event and logs."""
     routes = [
-        Route(path, Endpoint(shape, gate, journal, clock), methods=["POST"])
+        Route(path, Endpoint(shape, gate=gate, journal=journal, clock=clock), methods=["POST"])
         for path, shape in _PATHS.items()
     ]
     return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
@@ -54,7 +54,7 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
 class Endpoint:
     """One interface at one path."""
 
-    def __init__(self, shape: Shape, gate: Gate, journal: Journal, clock: Clock) -> None:
+    def __init__(self, shape: Shape, *, gate: Gate, journal: Journal, clock: Clock) -> None:
         self._shape = shape
         self._gate = gate
         self._journal = journal

@@ -60,7 +60,7 @@ def _usage(counts: Counts) -> Json:
     }
 
 
-def _message(exchange: Exchange, content: list[Json], usage: Json, reason: str | None) -> Json:
+def _message(exchange: Exchange, content: list[Json], *, usage: Json, reason: str | None) -> Json:
     return {
         "id": f"msg_{exchange.id}",
         "type": "message",
@@ -80,7 +80,7 @@ def _stop_reason(counts: Counts) -> str:
 def _answer(exchange: Exchange) -> Json:
     counts = exchange.counts
     content = {"type": "text", "text": text_up_to(counts.words, len(counts.words))}
-    return _message(exchange, [content], _usage(counts), _stop_reason(counts))
+    return _message(exchange, [content], usage=_usage(counts), reason=_stop_reason(counts))
 
 
 def _stream(exchange: Exchange) -> Iterator[Piece]:
@@ -91,7 +91,7 @@ def _stream(exchange: Exchange) -> Iterator[Piece]:
         return Piece(sse({"type": kind, **content}, kind), made)
 
     begun = {**_usage(counts), "output_tokens": 1}
-    yield event("message_start", 0, message=_message(exchange, [], begun, None))
+    yield event("message_start", 0, message=_message(exchange, [], usage=begun, reason=None))
     yield event("content_block_start", 0, index=0, content_block={"type": "text", "text": ""})
     yield event("ping", 0)
     for position in range(len(words)):

@@ -57,7 +57,7 @@ def _message(exchange: Exchange, status: str, content: list[Json]) -> Json:
     }
 
 
-def _response(exchange: Exchange, status: str, output: list[Json], usage: Json | None) -> Json:
+def _response(exchange: Exchange, status: str, *, output: list[Json], usage: Json | None) -> Json:
     incomplete = {"reason": "max_output_tokens"} if status == "incomplete" else None
     return {
         "id": f"resp_{exchange.id}",
@@ -89,7 +89,7 @@ def _finished(exchange: Exchange) -> Json:
     status = "incomplete" if counts.cut_off else "completed"
     text = text_up_to(counts.words, len(counts.words))
     message = _message(exchange, status, [_part(text)])
-    return _response(exchange, status, [message], _usage(counts))
+    return _response(exchange, status, output=[message], usage=_usage(counts))
 
 
 def _stream(exchange: Exchange) -> Iterator[Piece]:
@@ -101,7 +101,7 @@ def _stream(exchange: Exchange) -> Iterator[Piece]:
         data = {"type": f"response.{name}", "sequence_number": next(numbers), **content}
         return Piece(sse(data, data["type"]), made)
 
-    begun = _response(exchange, "in_progress", [], None)
+    begun = _response(exchange, "in_progress", output=[], usage=None)
     yield event("created", 0, response=begun)
     yield event("in_progress", 0, response=begun)
     yield event("output_item.added", 0, item=_message(exchange, "in_progress", []), **place)

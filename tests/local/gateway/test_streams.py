@@ -93,6 +93,8 @@ async def test_the_log_of_a_stream_has_the_counts_that_the_client_was_told(
     assert (row["promptTokens"], row["completionTokens"]) == (prompt, output)
     assert row["totalTokens"] == prompt + output
     assert row["isStreamCompletion"]
+    (record,) = bench.logged("GatewayLogs", event["id"])
+    assert "lastError" not in record
 
 
 @INTERFACES
@@ -193,7 +195,9 @@ async def test_a_client_that_goes_away_is_charged_for_what_was_made(
         200,
         "ClientConnectionFailure",
     )
-    assert (await bench.balance()).held_requests == 1
+    balance = await bench.balance()
+    assert balance.held_requests == (not bench.joined)
+    assert sum(balance.tokens[TOKENS]) == (row["totalTokens"] if bench.joined else 0)
 
 
 async def test_a_stream_that_breaks_is_logged_with_what_was_made(bench: Bench) -> None:
