@@ -1,5 +1,7 @@
 """The providers' own clients through the whole system: the balance is what they were told."""
 
+import json
+
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
@@ -143,6 +145,17 @@ async def test_each_key_is_charged_to_its_own_tenant_and_plan(bench: Bench) -> N
     assert format_amount((await bench.balance("fabrikam")).amount) == "0.000163875"
     assert format_amount((await bench.balance("tailspin")).amount) == "0.000163875"
     assert (await bench.balance("northwind")).total.requests == 0
+
+
+async def test_events_are_keyed_by_their_subject(bench: Bench) -> None:
+    for subject in ("contoso-prod", "fabrikam-chat"):
+        client = await bench.openai(subject)
+        await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, max_tokens=10)
+    hub = bench.system.hub
+    partitions = range(hub.partition_count("usage"))
+    received = [event for n in partitions for event in hub.receive("usage", n, None, 10)]
+    keys = {event.partition_key: json.loads(event.body)["subject"] for event in received}
+    assert keys == {"contoso-prod": "contoso-prod", "fabrikam-chat": "fabrikam-chat"}
 
 
 async def test_a_subscription_mapped_while_the_gateway_runs_can_call_it(bench: Bench) -> None:

@@ -93,6 +93,8 @@ async def test_the_log_of_a_stream_has_the_counts_that_the_client_was_told(
     assert (row["promptTokens"], row["completionTokens"]) == (prompt, output)
     assert row["totalTokens"] == prompt + output
     assert row["isStreamCompletion"]
+    (record,) = bench.logged("GatewayLogs", event["id"])
+    assert "lastError" not in record
 
 
 @INTERFACES
