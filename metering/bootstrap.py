@@ -170,6 +170,7 @@ class App:
         return Committer(
             self.ledgers,
             self.clock,
+            limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
         )

@@ -130,7 +130,13 @@ class System:
             committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
             automatic=automatic,
         )
-        self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
+        self.committer = Committer(
+            self.store,
+            self.clock,
+            limits=self.tenancy.limits_of,
+            checked_pages=checked_pages,
+            max_gaps=12,
+        )
         self.alerts = RecordedAlerts()
         self.ingest = Ingest(
             tenancy=self.tenancy,
