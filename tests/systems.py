@@ -9,6 +9,7 @@ from metering.adapters.clock import FixedClock
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
+from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.read import Read
@@ -154,6 +155,9 @@ class System:
             alerts=self.alerts,
         )
         self.letters = DeadLetters(self.dead_letters, self.ingest)
+        self.enforce = EnforceQuotas(
+            ledgers=self.store, tenancy=self.tenancy, clock=self.clock, alerts=self.alerts
+        )
         self._follow(stores)
 
     def _follow(self, stores: Stores) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from metering.cli.admission import admission
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
@@ -32,7 +33,10 @@ app = typer.Typer(
     " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
 )
 prices.command()(rerate)
-for command in (demo, run, init, ingest, balance, usage, verify, quote, whatif, normalize):
+for command in (
+    *(demo, run, init, ingest, balance, usage, verify),
+    *(quote, whatif, normalize, admission),
+):
     app.command()(command)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")

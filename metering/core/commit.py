@@ -194,7 +194,7 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
         batch.entries[slot][row] = _new_entry(usage._replace(time=entry.time), rate)
     else:
         replaced = entry.supersedes
-        first = entry._replace(state=replaced.state)
+        first = entry._replace(state=replaced.state, end_user=replaced.end_user)
         batch.entries[slot][row] = replacement(first, replaced.at, usage, rate)
 
 
@@ -237,7 +237,7 @@ def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> En
         usage.arrival,
         usage.end_user,
         _state(kind, usage, rate, earlier.time),
-        Superseded(at, earlier.state),
+        Superseded(at, earlier.state, earlier.end_user),
     )
 
 

@@ -78,6 +78,7 @@ class Superseded(NamedTuple):
 
     at: Reference
     state: State
+    end_user: str | None = None
 
 
 class Entry(NamedTuple):

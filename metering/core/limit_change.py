@@ -20,7 +20,7 @@ from metering.core.limits import (
 from metering.core.page import Page
 from metering.core.periods import month_of
 from metering.core.price_book import TOKEN
-from metering.core.quota import Quota
+from metering.core.quota import EVERYTHING, Quota
 from metering.core.rating import Rate, amount_of
 from metering.core.slots import Slot
 
@@ -34,7 +34,7 @@ def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | 
     period = month_of(head.ledger.start)
     if not head.pages:
         return replace(change_to(new, now, period), limits=limits)
-    if any(quota.window != "period" or quota.scope != "all" for quota in new.quotas):
+    if any(quota.window != "period" or quota.scope != EVERYTHING for quota in new.quotas):
         return None
     if any(quota.metric not in _HELD for quota in new.quotas) and head.holds:
         return None

@@ -74,8 +74,8 @@ class Change(NamedTuple):
     """What one entry changes: a state begins or ends to count at a time."""
 
     time: Instant
-    entry: Entry
     state: State
+    end_user: str | None
     sign: int
 
 
@@ -84,28 +84,25 @@ def lapse_of(slot: Slot) -> Instant:
     return slot_start(slot) + SLOT + HOLD_LIFE
 
 
-def measure(quota: Quota, entry: Entry, state: State) -> int:
+def measure(quota: Quota, state: State, end_user: str | None) -> int:
     """Return what a state counts towards a quota, in its unit; a hold counts its estimate.
 
     What is not billable counts nothing, what has no price counts nothing towards an amount. Other
     meters count towards amounts only.
     """
     of = state.dimensions
-    if not quota.covers(state.rate.model, of.product, of.use_case, entry.end_user):
-        return 0
-    if not (state.is_hold or state.is_billable):
+    covered = quota.covers(state.rate.model, of.product, of.use_case, end_user)
+    if not covered or not (state.is_hold or state.is_billable):
         return 0
     if quota.metric == "amount":
         return state.amount or 0
-    if state.rate.unit != TOKEN:
-        return 0
-    match quota.metric:
-        case "requests":
-            return 1
-        case "tokens":
-            return sum(state.buckets[TOKENS])
-        case bucket:
-            return state.buckets[INDEX[bucket]]
+    return _count(quota.metric, state) if state.rate.unit == TOKEN else 0
+
+
+def _count(metric: str, state: State) -> int:
+    if metric == "requests":
+        return 1
+    return sum(state.buckets[TOKENS]) if metric == "tokens" else state.buckets[INDEX[metric]]
 
 
 def changed(counts: Counts, change: LimitChange) -> Counts:
@@ -138,7 +135,7 @@ def counted(
     lapsed = lapse_of(slot) <= committed
     for change in _changes(entries):
         for quota in counts.limits.quotas:
-            value = measure(quota, change.entry, change.state) * change.sign
+            value = measure(quota, change.state, change.end_user) * change.sign
             if not value:
                 continue
             window = window_of(quota.window, change.time, counts.limits.zone, period)
@@ -156,9 +153,10 @@ def counted(
 
 def _changes(entries: Iterable[Entry]) -> Iterator[Change]:
     for entry in entries:
-        yield Change(entry.time, entry, entry.state, 1)
-        if entry.supersedes is not None:
-            yield Change(entry.time, entry, entry.supersedes.state, -1)
+        yield Change(entry.time, entry.state, entry.end_user, 1)
+        replaced = entry.supersedes
+        if replaced is not None:
+            yield Change(entry.time, replaced.state, replaced.end_user, -1)
 
 
 def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[CounterKey, int]]:

@@ -148,7 +148,7 @@ def _document(page: Page) -> Document:
         "time": [time - start for time in times],
     }
     supersedes = [
-        _superseded_document(row, entry.supersedes, dimensions, rates)
+        _superseded_document(row, entry.supersedes, dimensions, rates, end_users)
         for row, entry in enumerate(entries)
         if entry.supersedes is not None
     ]
@@ -214,13 +214,18 @@ def read_rate(document: Document) -> Rate:
 
 
 def _superseded_document(
-    row: int, superseded: Superseded, dimensions: _Table[Dimensions], rates: _Table[Rate]
+    row: int,
+    superseded: Superseded,
+    dimensions: _Table[Dimensions],
+    rates: _Table[Rate],
+    end_users: _Table[str | None],
 ) -> Document:
     state = superseded.state
     return {
         "amount": _amount_text(state.amount),
         "buckets": dict(sorted(by_name(state.buckets).items())),
         "dimensions": dimensions.position(state.dimensions),
+        "end_user": end_users.position(superseded.end_user),
         "evidence": state.evidence,
         "kind": state.kind,
         "of": superseded.at,
@@ -284,7 +289,10 @@ def _entries(document: Document) -> Iterable[Entry]:
     rates = [read_rate(rate) for rate in document["rates"]]
     start = slot_start(document["slot"])
     superseded = {
-        item["row"]: _superseded(item, dimensions, rates) for item in document["supersedes"]
+        item["row"]: _superseded(item, dimensions, rates)._replace(
+            end_user=document["end_users"][item["end_user"]]
+        )
+        for item in document["supersedes"]
     }
     for row, buckets in enumerate(_bucket_rows(columns["buckets"], len(columns["id"]))):
         amount = columns["amount"][row]

@@ -25,7 +25,7 @@ from metering.core.plan_terms import (
     multiplier_of,
     price_of,
 )
-from metering.core.quota import Downgrade, Quota, Scope
+from metering.core.quota import Downgrade, Quota
 from metering.core.validation import misplaced, validated
 
 #: The list price unchanged, as a multiplier.
@@ -214,7 +214,7 @@ class Plan(Strict):
 
     def _models_of_quotas(self) -> Iterator[tuple[str, str]]:
         for number, quota in enumerate(self.quotas):
-            if isinstance(quota.scope, Scope) and quota.scope.model is not None:
+            if quota.scope.model is not None:
                 yield f"quotas.{number}.scope.model", quota.scope.model
             if isinstance(quota.action, Downgrade):
                 yield f"quotas.{number}.action.downgrade", quota.action.downgrade

@@ -1,9 +1,10 @@
 """Quotas: how much of what a tenant may use in a window, and what happens at the limit."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_serializer, model_validator
 
 from metering.core.buckets import BucketName
 from metering.core.money import AMOUNT_DECIMALS, format_fixed, parse_not_negative
@@ -15,21 +16,43 @@ from metering.core.windows import WindowKind
 FULL: Final = 100
 _METRICS: Final = frozenset({"amount", "tokens", "requests", *get_args(BucketName)}) - {"quantity"}
 _KEY_BYTES: Final = 8
+_ALL: Final = "all"
 
 
 class Scope(Strict):
-    """Which usage counts: of one model, product, use case or end user."""
+    """Which usage counts: all of it, or that of one model, product, use case or end user."""
 
     model: ModelName | None = None
     product: ModelName | None = None
     use_case: ModelName | None = None
     end_user: ModelName | None = None
 
-    @model_validator(mode="after")
-    def _names_one_thing(self) -> "Scope":
-        if len(self.model_fields_set) != 1 or None in self.model_dump(exclude_unset=True).values():
-            raise ValueError("name one of model, product, use_case, end_user")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _names_one_thing(cls, written: object) -> object:
+        if written == _ALL:
+            return {}
+        if not isinstance(written, dict) or len(written) != 1 or None in written.values():
+            raise ValueError("write all, or one of model, product, use_case, end_user")
+        return written
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, str]:
+        return {name: value for name, value in self if value is not None} or _ALL
+
+    @property
+    def label(self) -> str:
+        """What is named, for people: ` of use case faq`; nothing for all of it."""
+        named = [f" of {name.replace('_', ' ')} {value}" for name, value in self if value]
+        return "".join(named)
+
+    def covers(self, names: Sequence[str | None]) -> bool:
+        """Say whether usage of this model, product, use case and end user counts."""
+        wanted = (self.model, self.product, self.use_case, self.end_user)
+        return all(name in {None, value} for name, value in zip(wanted, names, strict=True))
+
+
+EVERYTHING: Final = Scope.model_validate(_ALL)
 
 
 class Downgrade(Strict):
@@ -63,7 +86,7 @@ class Quota(Strict):
     metric: Annotated[str, AfterValidator(_metric)]
     """amount (before what is computed over the period), tokens, requests, or one bucket."""
     window: WindowKind
-    scope: Literal["all"] | Scope = "all"
+    scope: Scope = EVERYTHING
     limit: Annotated[str, BeforeValidator(_limit)]
     """A decimal string: currency units, or a whole number. Zero: nothing may be used."""
     thresholds: Annotated[Listed[Threshold], Field(min_length=1), AfterValidator(_ascending)] = (
@@ -95,13 +118,7 @@ class Quota(Strict):
     @property
     def label(self) -> str:
         """What it is about, for people and messages: `amount a day of model gpt-4o`."""
-        about = "" if self.scope == "all" else f" of {' '.join(self._named())}"
-        return f"{self.metric} a {self.window}{about}"
-
-    def _named(self) -> tuple[str, str]:
-        assert isinstance(self.scope, Scope)
-        ((name, value),) = self.scope.model_dump(exclude_none=True).items()
-        return name.replace("_", " "), value
+        return f"{self.metric} a {self.window}{self.scope.label}"
 
     def covers(
         self,
@@ -111,9 +128,4 @@ class Quota(Strict):
         end_user: str | None = None,
     ) -> bool:
         """Say whether such usage counts."""
-        if self.scope == "all":
-            return True
-        scope = self.scope
-        wanted = (scope.model, scope.product, scope.use_case, scope.end_user)
-        found = (model, product, use_case, end_user)
-        return all(name in {None, value} for name, value in zip(wanted, found, strict=True))
+        return self.scope.covers((model, product, use_case, end_user))

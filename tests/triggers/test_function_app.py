@@ -65,6 +65,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "price_unpriced": [timer("30 */5 * * * *")],
         "deliver_effects": [timer("*/30 * * * * *")],
         "roll_up": [timer("0 * * * * *")],
+        "enforce_quotas": [timer("15 * * * * *")],
     }
 
 

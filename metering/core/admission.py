@@ -1,0 +1,167 @@
+"""What the gateway is told: one verdict for a subscription, and those of models that differ."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from metering.core.decision import (
+    Asked,
+    Decision,
+    QuotaState,
+    Verdict,
+    decide_quota,
+    quota_states,
+)
+from metering.core.directory import Assignment
+from metering.core.instants import SECOND, Instant, format_instant
+from metering.core.limits import Counts
+from metering.core.periods import month_of
+from metering.core.plan import Plan
+from metering.core.quota import Downgrade
+
+#: How long the gateway may go by a verdict, in seconds, by how much of the nearest limit is used.
+#: The closer it is the more one answer may let through.
+_CACHE_S: Final = ((95, 1), (80, 5), (0, 30))
+_LONGEST_S: Final = 30
+NOTHING: Final = Asked()
+
+
+class ModelVerdict(NamedTuple):
+    """The verdict for requests to one model."""
+
+    verdict: Verdict
+    reason: str
+    to: str | None
+    remaining: str | None
+    """What is left of the quota that decided, or of the nearest one; None without a quota."""
+    resets_at: Instant | None
+
+
+class Admitted(NamedTuple):
+    """The document for one subscription."""
+
+    subscription: str
+    tenant: str
+    at: Instant
+    overall: ModelVerdict
+    """For every model that is not named."""
+    models: dict[str, ModelVerdict]
+    cache_s: int
+    shadowed: tuple[str, ...]
+
+    def of(self, model: str | None) -> ModelVerdict:
+        """Return the verdict for a model."""
+        return self.overall if model is None else self.models.get(model, self.overall)
+
+    def document(self, model: str | None = None) -> dict[str, object]:
+        """Return what the gateway is told, as JSON values; with `model` its verdict on top."""
+        return {
+            "subscription": self.subscription,
+            "tenant": self.tenant,
+            "at": format_instant(self.at),
+            **self._verdict(self.of(model)),
+            "cache_s": self.cache_s,
+            "models": {name: self._verdict(one) for name, one in sorted(self.models.items())},
+            "shadow": list(self.shadowed),
+        }
+
+    def _verdict(self, one: ModelVerdict) -> dict[str, object]:
+        resets = one.resets_at
+        wait = None if resets is None else max(1, -(-(resets - self.at) // SECOND))
+        return {
+            "verdict": one.verdict,
+            "reason": one.reason,
+            "to": one.to,
+            "remaining": one.remaining,
+            "resets_at": None if resets is None else format_instant(resets),
+            "retry_after_s": wait if one.verdict is Verdict.BLOCK else None,
+        }
+
+
+def admit(
+    subscription: str,
+    assignment: Assignment,
+    counts: Counts,
+    *,
+    now: Instant,
+    known_models: frozenset[str],
+    about: Asked = NOTHING,
+) -> Admitted:
+    """Return the verdicts for a subscription under its plan and the counts of its ledger.
+
+    `known_models` are those with a price; they matter where the plan does not admit others.
+    `about` says what else is known of the requests, for quotas by product, use case or end user.
+    """
+    plan = assignment.plan
+    states = quota_states(counts, now, month_of(now))
+    names = {*_named(plan), *(known_models if plan.unpriced == "block" else ())}
+    models = {
+        name: _verdict(plan, states, about._replace(model=name), known_models) for name in names
+    }
+    overall = _verdict(plan, states, about._replace(model=None), known_models)
+    for name, verdict in list(models.items()):
+        to = verdict.to
+        if to is not None and models.get(to, overall).verdict is not Verdict.ALLOW:
+            # Where the other model may not be used either there is nothing to go down to.
+            models[name] = verdict._replace(verdict=Verdict.BLOCK, to=None)
+    if overall.to is not None and models.get(overall.to, overall).verdict is not Verdict.ALLOW:
+        overall = overall._replace(verdict=Verdict.BLOCK, to=None)
+    return Admitted(
+        subscription,
+        assignment.tenant,
+        now,
+        overall,
+        {name: one for name, one in models.items() if one != overall},
+        _cache_s(states, now),
+        decide_quota(states, about).shadowed,
+    )
+
+
+def _named(plan: Plan) -> Iterable[str]:
+    """Return the models about which the plan says anything that matters for admission."""
+    yield from plan.allowed_models or ()
+    for quota in plan.quotas:
+        if quota.scope.model is not None:
+            yield quota.scope.model
+        if isinstance(quota.action, Downgrade):
+            yield quota.action.downgrade
+
+
+def _verdict(
+    plan: Plan, states: list[QuotaState], asked: Asked, known: frozenset[str]
+) -> ModelVerdict:
+    model = asked.model
+    if plan.allowed_models is not None and (model is None or not plan.allows(model)):
+        return ModelVerdict(Verdict.BLOCK, "model_not_allowed", None, None, None)
+    if plan.unpriced == "block" and model not in known:
+        return ModelVerdict(Verdict.BLOCK, "model_without_price", None, None, None)
+    decision = decide_quota([one for one in states if _goes_down(one, model)], asked)
+    return _told(decision, [one for one in states if one.quota.covers(*asked)])
+
+
+def _goes_down(state: QuotaState, model: str | None) -> bool:
+    """Say whether a quota's action is one for this model: none goes down to itself."""
+    action = state.quota.action
+    return not (isinstance(action, Downgrade) and action.downgrade == model)
+
+
+def _told(decision: Decision, states: list[QuotaState]) -> ModelVerdict:
+    by = decision.decided_by
+    if by is None:
+        enforced = [one for one in states if one.quota.mode == "enforced"]
+        by = max(enforced, key=lambda one: one.percent, default=None)
+    return ModelVerdict(
+        decision.verdict,
+        decision.reason,
+        decision.to,
+        None if by is None else by.show(by.remaining),
+        None if by is None else by.window.end,
+    )
+
+
+def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:
+    """Return how long the verdicts may be kept: until the next window turns at most."""
+    enforced = [one for one in states if one.quota.mode == "enforced"]
+    share = max((one.percent for one in enforced if not one.is_reached), default=0)
+    longest = next(seconds for least, seconds in _CACHE_S if share >= least)
+    turn = min((one.window.end for one in enforced), default=now + _LONGEST_S * SECOND)
+    return max(1, min(longest, (turn - now) // SECOND))
