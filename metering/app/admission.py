@@ -83,8 +83,8 @@ class Admission:
 
         What a new quota has used is not known then where only the pages tell: the timer reads them.
         """
-        limits = self._tenancy.limits_of(ledger, now)
-        if limits is None or limits == head.counts.limits:
+        limits = self._tenancy.limits(ledger.tenant, now)
+        if limits == head.counts.limits:
             return head.counts
         change = change_from_head(head, limits, now)
         return head.counts if change is None else changed(head.counts, change)

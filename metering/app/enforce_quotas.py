@@ -37,9 +37,7 @@ class EnforceQuotas:
         for tenant in self._tenancy.directory.tenants():
             now = self._clock.now()
             ledger = LedgerId(tenant, month_of(now).start)
-            limits = self._tenancy.limits_of(ledger, now)
-            if limits is None:
-                continue
+            limits = self._tenancy.limits(tenant, now)
             try:
                 changes += await self._settle(ledger, limits, now)
             except LedgerBroken as fault:

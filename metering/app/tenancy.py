@@ -135,9 +135,11 @@ class Tenancy:
 
     def limits_of(self, ledger: LedgerId, at: Instant) -> Limits | None:
         """Return the limits that hold for a ledger; None unless its period is the present one."""
-        if month_of(at).start != ledger.start:
-            return None
-        plan, _, _ = self.directory.plan_of(ledger.tenant, at)
+        return self.limits(ledger.tenant, at) if month_of(at).start == ledger.start else None
+
+    def limits(self, tenant: str, at: Instant) -> Limits:
+        """Return the limits that hold for a tenant at an instant."""
+        plan, _, _ = self.directory.plan_of(tenant, at)
         return Limits(plan.time_zone, plan.quotas)
 
     def has_published(self, version: str, content: bytes) -> bool:

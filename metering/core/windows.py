@@ -48,13 +48,7 @@ def _span_of(day: date, zone: str) -> Window:
 
 def _first_instant(day: date, zone: str) -> Instant:
     """Return the first instant of a calendar day: after the gap, where midnight is left out."""
-    here = ZoneInfo(zone)
-    midnight = datetime(day.year, day.month, day.day, tzinfo=here)
-    earlier = instant_of(midnight.astimezone(UTC))
-    if to_datetime(earlier).astimezone(here).date() == day:
-        return earlier
-    # Midnight comes twice, and the first time the clock goes back over it at once.
-    return instant_of(midnight.replace(fold=1).astimezone(UTC))
+    return instant_of(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
 
 
 def _hour(instant: Instant, zone: str) -> Window:

@@ -110,6 +110,17 @@ async def test_where_the_other_model_is_at_its_limit_too_there_is_nothing_to_go_
     assert found.of("mini").verdict is Verdict.BLOCK
 
 
+async def test_one_model_may_be_at_its_limit_while_others_go_down_to_what_is_left(
+    system: System,
+) -> None:
+    await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, version="v2"))
+    down = {**CAP, "scope": {"model": "gpt-4o"}, "limit": "0", "action": {"downgrade": "mini"}}
+    await on_plan(system, quotas=[down, {**CAP, "scope": {"model": "mini"}, "limit": "0"}])
+    found = await ask(system)
+    assert verdicts(found) == {"gpt-4o": "block", "mini": "block"}
+    assert found.overall.verdict is Verdict.ALLOW
+
+
 async def test_everything_goes_down_but_the_model_below(system: System) -> None:
     await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, version="v2"))
     await on_plan(system, quotas=[{**CAP, "action": {"downgrade": "mini"}}])

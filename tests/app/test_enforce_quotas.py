@@ -116,7 +116,7 @@ async def test_a_page_that_is_not_there_yet_is_waited_for(system: System) -> Non
 
     async def pages(_ledger: LedgerId, *, after: int = 0) -> Any:
         assert after == 0
-        for page in ():
+        for page in list[Any]():
             yield page
 
     system.store.pages = pages
@@ -129,7 +129,7 @@ async def test_pages_beyond_the_head_that_was_read_are_left_for_the_next_look(
 ) -> None:
     await late_quota(system)
     real = system.store.pages
-    committed = []
+    committed: list[bool] = []
 
     async def pages(ledger: LedgerId, *, after: int = 0) -> Any:
         if not committed:

@@ -292,3 +292,6 @@ def test_a_bucket_of_open_holds_is_not_in_the_head() -> None:
     found = change_from_head(settled, Limits("UTC", (quota(metric="output"),)), NOW)
     assert found is not None
     assert [counter.used for counter in found.used.values()] == [100]
+    requests = change_from_head(settled, Limits("UTC", (quota(metric="requests"),)), NOW)
+    assert requests is not None
+    assert [counter.used for counter in requests.used.values()] == [1]
