@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from metering.triggers import timers, usage
+from metering.triggers import http, timers, usage
 
 app = func.FunctionApp()
 app.register_functions(usage.blueprint)
 app.register_functions(timers.blueprint)
+app.register_functions(http.blueprint)
