@@ -22,6 +22,7 @@ from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
+from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
@@ -248,6 +249,11 @@ class App:
     def admission(self) -> Admission:
         """Whether a subscription's requests may go on."""
         return Admission(self.ledgers, self.tenancy, self.clock)
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """Where periods and quotas go."""
+        return Forecasts(self.ledgers, self.tenancy, self.clock)
 
     @cached_property
     def read(self) -> Read:

@@ -11,6 +11,7 @@ from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.effects import effects
+from metering.cli.forecast import forecast
 from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
@@ -35,7 +36,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, balance, usage, verify),
-    *(quote, whatif, normalize, admission),
+    *(quote, whatif, normalize, admission, forecast),
 ):
     app.command()(command)
 app.add_typer(tenants, name="tenants")
