@@ -21,7 +21,7 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
     found = await forecasts.of("acme")
     # 0.007 in 19.5 of 30 days
     assert format_amount(found.amount.used) == "0.007"
-    assert format_amount(found.amount.projected) == "0.01076923076923076"
+    assert format_amount(found.amount.projected) == "0.010769230769230769"
     (quota,) = found.quotas
     # 2 in 12 of 24 hours: 4 in all, 3 after 18 hours
     assert (quota.trend.used, quota.trend.projected) == (2, 4)
