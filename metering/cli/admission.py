@@ -43,7 +43,7 @@ def admission(
 def _print(found: Admitted, model: str | None) -> None:
     verdict = found.of(model)
     about = f"{found.subscription}, {model}" if model else found.subscription
-    stdout().print(escape(f"{about}: {verdict.verdict} ({verdict.reason})"))
+    stdout().print(escape(f"{about}: {verdict.verdict} ({verdict.reason}{_detail(verdict)})"))
     if found.models:
         print_table(
             "By model, where it differs",
@@ -55,6 +55,10 @@ def _print(found: Admitted, model: str | None) -> None:
         stdout().print(escape(f"in shadow: {text}"))
 
 
+def _detail(one: ModelVerdict) -> str:
+    return f": {one.detail}" if one.detail else ""
+
+
 def _cells(one: ModelVerdict) -> list[str]:
     resets = "-" if one.resets_at is None else format_instant(one.resets_at)
-    return [one.verdict, one.to or "-", one.reason, one.remaining or "-", resets]
+    return [one.verdict, one.to or "-", one.reason + _detail(one), one.remaining or "-", resets]

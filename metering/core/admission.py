@@ -7,6 +7,7 @@ from metering.core.decision import (
     Asked,
     Decision,
     QuotaState,
+    Reason,
     Verdict,
     decide_quota,
     quota_states,
@@ -29,7 +30,8 @@ class ModelVerdict(NamedTuple):
     """The verdict for requests to one model."""
 
     verdict: Verdict
-    reason: str
+    reason: Reason
+    detail: str
     to: str | None
     remaining: str | None
     """What is left of the quota that decided, or of the nearest one; None without a quota."""
@@ -70,6 +72,7 @@ class Admitted(NamedTuple):
         return {
             "verdict": one.verdict,
             "reason": one.reason,
+            "detail": one.detail,
             "to": one.to,
             "remaining": one.remaining,
             "resets_at": None if resets is None else format_instant(resets),
@@ -131,11 +134,15 @@ def _verdict(
 ) -> ModelVerdict:
     model = asked.model
     if plan.allowed_models is not None and (model is None or not plan.allows(model)):
-        return ModelVerdict(Verdict.BLOCK, "model_not_allowed", None, None, None)
+        return _refused(Reason.MODEL_NOT_ALLOWED, "the plan does not name it")
     if plan.unpriced == "block" and model not in known:
-        return ModelVerdict(Verdict.BLOCK, "model_without_price", None, None, None)
+        return _refused(Reason.MODEL_WITHOUT_PRICE, "the plan admits what has a price")
     decision = decide_quota([one for one in states if _goes_down(one, model)], asked)
     return _told(decision, [one for one in states if one.quota.covers(*asked)])
+
+
+def _refused(reason: Reason, detail: str) -> ModelVerdict:
+    return ModelVerdict(Verdict.BLOCK, reason, detail, None, None, None)
 
 
 def _goes_down(state: QuotaState, model: str | None) -> bool:
@@ -152,6 +159,7 @@ def _told(decision: Decision, states: list[QuotaState]) -> ModelVerdict:
     return ModelVerdict(
         decision.verdict,
         decision.reason,
+        decision.detail,
         decision.to,
         None if by is None else by.show(by.remaining),
         None if by is None else by.window.end,

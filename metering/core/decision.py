@@ -20,6 +20,15 @@ class Verdict(StrEnum):
     BLOCK = "block"
 
 
+class Reason(StrEnum):
+    """Why. Stable: the gateway chooses its status by it."""
+
+    WITHIN_LIMITS = "within_limits"
+    QUOTA_REACHED = "quota_reached"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    MODEL_WITHOUT_PRICE = "model_without_price"
+
+
 class Asked(NamedTuple):
     """What is known of a request before it is made."""
 
@@ -61,7 +70,8 @@ class Decision(NamedTuple):
     """The answer for a request, with the quota that decided it."""
 
     verdict: Verdict
-    reason: str
+    reason: Reason
+    detail: str
     to: str | None = None
     """The model that takes a downgraded request."""
     decided_by: QuotaState | None = None
@@ -86,14 +96,14 @@ def decide_quota(states: Iterable[QuotaState], asked: Asked) -> Decision:
     Of several that are as strict the one that resets last decides, for until then it holds. What
     is not known of a request (its end user, say) is covered only by quotas that do not ask for it.
     """
-    decided, shadowed = Decision(Verdict.ALLOW, "within limits"), []
+    decided, shadowed = Decision(Verdict.ALLOW, Reason.WITHIN_LIMITS, ""), []
     for state in states:
         quota = state.quota
         if not state.is_reached or not quota.covers(*asked) or quota.action == "notify":
             continue
         found = _applied(state)
         if quota.mode == "shadow":
-            shadowed.append(f"{found.verdict}: {found.reason}")
+            shadowed.append(f"{found.verdict}: {found.detail}")
         elif _strictness(found) > _strictness(decided):
             decided = found
     return decided._replace(shadowed=tuple(shadowed))
@@ -101,10 +111,11 @@ def decide_quota(states: Iterable[QuotaState], asked: Asked) -> Decision:
 
 def _applied(state: QuotaState) -> Decision:
     quota = state.quota
-    reason = f"{quota.label}: {state.show(state.used)} of {state.show(quota.limit_units)} used"
+    detail = f"{quota.label}: {state.show(state.used)} of {state.show(quota.limit_units)} used"
     if isinstance(quota.action, Downgrade):
-        return Decision(Verdict.DOWNGRADE, reason, quota.action.downgrade, state)
-    return Decision(Verdict.BLOCK, reason, None, state)
+        to = quota.action.downgrade
+        return Decision(Verdict.DOWNGRADE, Reason.QUOTA_REACHED, detail, to, state)
+    return Decision(Verdict.BLOCK, Reason.QUOTA_REACHED, detail, None, state)
 
 
 def _strictness(decision: Decision) -> tuple[int, Instant]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from metering.core.decision import Asked, Decision, Verdict, decide_quota, quota_states
+from metering.core.decision import Asked, Decision, Reason, Verdict, decide_quota, quota_states
 from metering.core.limits import Counter, Counts, Limits
 from metering.core.periods import month_of
 from metering.core.quota import Quota
@@ -49,7 +49,7 @@ def test_open_holds_count() -> None:
 def test_a_limit_of_zero_blocks_before_anything_is_used() -> None:
     of = Counts(Limits("UTC", (quota(limit="0"),)))
     found = decided(of)
-    assert (found.verdict, found.reason) == (Verdict.BLOCK, "tokens a period: 0 of 0 used")
+    assert (found.verdict, found.detail) == (Verdict.BLOCK, "tokens a period: 0 of 0 used")
     (state,) = quota_states(of, AT, PERIOD)
     assert state.percent == 100
 
@@ -61,7 +61,7 @@ def test_the_reason_and_the_reset_are_those_of_the_quota_that_decided() -> None:
         {(day.key, AT - AT % 86_400_000_000): Counter(0, 6 * 10**17)},
     )
     found = decided(of)
-    assert found.reason == "amount a day: 0.6 of 0.5 used"
+    assert (found.reason, found.detail) == (Reason.QUOTA_REACHED, "amount a day: 0.6 of 0.5 used")
     assert found.decided_by is not None
     assert found.decided_by.window.end == AT - AT % 86_400_000_000 + 86_400_000_000
 
@@ -74,6 +74,7 @@ def test_block_is_stricter_than_downgrade() -> None:
     down = quota(action={"downgrade": "gpt-4o-mini"})
     assert decided(counts((down, 100))) == Decision(
         Verdict.DOWNGRADE,
+        Reason.QUOTA_REACHED,
         "tokens a period: 100 of 100 used",
         "gpt-4o-mini",
         quota_states(counts((down, 100)), AT, PERIOD)[0],
