@@ -76,7 +76,16 @@ class Admission:
             now=now,
             known_models=frozenset(_known(self._tenancy.prices, found)),
             about=about,
+            deployments=self._deployments(now),
         )
+
+    def _deployments(self, now: Instant) -> dict[str, str]:
+        """Return the model behind every deployment that is registered, as entries name it."""
+        prices = self._tenancy.prices
+        return {
+            one.name: prices.canonical(one.model) or one.model
+            for one in self._tenancy.directory.deployments(now)
+        }
 
     def _counts(self, ledger: LedgerId, head: Head, now: Instant) -> Counts:
         """Return the counts under the limits in force, which the head may not have taken over yet.

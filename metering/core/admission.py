@@ -1,6 +1,7 @@
 """What the gateway is told: one verdict for a subscription, and those of models that differ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from metering.core.decision import (
@@ -88,10 +89,12 @@ def admit(
     now: Instant,
     known_models: frozenset[str],
     about: Asked = NOTHING,
+    deployments: Mapping[str, str] = MappingProxyType({}),
 ) -> Admitted:
     """Return the verdicts for a subscription under its plan and the counts of its ledger.
 
     `known_models` are those with a price; they matter where the plan does not admit others.
+    `deployments` says which model is behind each: clients ask for deployments, plans name models.
     `about` says what else is known of the requests, for quotas by product, use case or end user.
     """
     plan = assignment.plan
@@ -101,22 +104,38 @@ def admit(
         name: _verdict(plan, states, about._replace(model=name), known_models) for name in names
     }
     overall = _verdict(plan, states, about._replace(model=None), known_models)
-    for name, verdict in list(models.items()):
-        to = verdict.to
-        if to is not None and models.get(to, overall).verdict is not Verdict.ALLOW:
-            # Where the other model may not be used either there is nothing to go down to.
-            models[name] = verdict._replace(verdict=Verdict.BLOCK, to=None)
-    if overall.to is not None and models.get(overall.to, overall).verdict is not Verdict.ALLOW:
-        overall = overall._replace(verdict=Verdict.BLOCK, to=None)
+    models = {name: _possible(one, models, overall) for name, one in models.items()}
+    for name, model in deployments.items():
+        # What is behind a deployment counts, whatever its own name says.
+        behind = models.get(model)
+        models[name] = behind or _verdict(plan, states, about._replace(model=model), known_models)
+    overall = _possible(overall, models, overall)
     return Admitted(
         subscription,
         assignment.tenant,
         now,
-        overall,
-        {name: one for name, one in models.items() if one != overall},
+        _to_deployment(overall, deployments),
+        {name: _to_deployment(one, deployments) for name, one in models.items() if one != overall},
         _cache_s(states, now),
         decide_quota(states, about).shadowed,
     )
+
+
+def _possible(
+    one: ModelVerdict, models: Mapping[str, ModelVerdict], overall: ModelVerdict
+) -> ModelVerdict:
+    """Return a verdict, blocking where the model to go down to may not be used either."""
+    if one.to is None or models.get(one.to, overall).verdict is Verdict.ALLOW:
+        return one
+    return one._replace(verdict=Verdict.BLOCK, to=None)
+
+
+def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
+    """Return a verdict whose downgrade leads to a deployment, where one of the model is known."""
+    if one.to is None or one.to in deployments:
+        return one
+    names = sorted(name for name, model in deployments.items() if model == one.to)
+    return one._replace(to=names[0]) if names else one
 
 
 def _named(plan: Plan) -> Iterable[str]:

@@ -8,6 +8,7 @@ from metering.app.admission import MEMORY, Admission
 from metering.app.ingest import Message
 from metering.core.admission import Admitted
 from metering.core.decision import Asked, Verdict
+from metering.core.deployment import Deployment
 from metering.core.errors import Code, RejectedEvent
 from metering.core.instants import DAY, MINUTE, parse_instant
 from metering.core.plan import read_plan
@@ -129,6 +130,28 @@ async def test_everything_goes_down_but_the_model_below(system: System) -> None:
     found = await ask(system)
     assert found.overall.verdict is Verdict.DOWNGRADE
     assert verdicts(found) == {"mini": "allow"}
+
+
+async def test_a_deployment_is_judged_by_the_model_behind_it(system: System) -> None:
+    await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, version="v2"))
+    for name, model in (("chat", "gpt-4o-2024-11-20"), ("small", "mini"), ("smaller", "mini")):
+        deployed = Deployment(name=name, model=model, deployment_type="global")
+        await system.tenancy.define_deployment(deployed, None)
+    down = {**CAP, "scope": {"model": "gpt-4o"}, "action": {"downgrade": "mini"}}
+    await on_plan(system, quotas=[down])
+    await ingest(system, body(data__deployment="chat"))
+    found = await ask(system)
+    assert verdicts(found) == {"gpt-4o": "downgrade", "chat": "downgrade"}
+    assert {one.to for one in found.models.values()} == {"small"}
+
+
+async def test_a_downgrade_may_name_a_deployment_itself(system: System) -> None:
+    await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, version="v2"))
+    deployed = Deployment(name="mini", model="mini", deployment_type="global")
+    await system.tenancy.define_deployment(deployed, None)
+    await on_plan(system, quotas=[{**CAP, "action": {"downgrade": "mini"}}])
+    await ingest(system, body())
+    assert (await ask(system)).overall.to == "mini"
 
 
 async def test_what_the_plan_does_not_allow_is_blocked_by_name(system: System) -> None:
