@@ -2,9 +2,10 @@
 
 import azure.functions as func
 
-from metering.triggers import gateway_logs, timers, usage
+from metering.triggers import gateway_logs, http, timers, usage
 
 app = func.FunctionApp()
 app.register_functions(usage.blueprint)
 app.register_functions(gateway_logs.blueprint)
 app.register_functions(timers.blueprint)
+app.register_functions(http.blueprint)

@@ -15,13 +15,16 @@ from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.telemetry import LogAlerts, LogNotifier
+from metering.app.admission import Admission
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
 from metering.app.direct_publisher import DirectPublisher
+from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
+from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
 from metering.app.publish_prices import PublishPrices
@@ -179,6 +182,7 @@ class App:
         return Committer(
             self.ledgers,
             self.clock,
+            limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
         )
@@ -282,6 +286,23 @@ class App:
             clock=self.clock,
             alerts=LogAlerts(),
         )
+
+    @cached_property
+    def enforce_quotas(self) -> EnforceQuotas:
+        """Bring the limits of every ledger up to date."""
+        return EnforceQuotas(
+            ledgers=self.ledgers, tenancy=self.tenancy, clock=self.clock, alerts=LogAlerts()
+        )
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Whether a subscription's requests may go on."""
+        return Admission(self.ledgers, self.tenancy, self.clock)
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """Where periods and quotas go."""
+        return Forecasts(self.ledgers, self.tenancy, self.clock)
 
     @cached_property
     def read(self) -> Read:

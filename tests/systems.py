@@ -11,6 +11,7 @@ from metering.app.complete_streams import CompleteStreams
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.direct_publisher import DirectPublisher
+from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
@@ -153,7 +154,13 @@ class System:
             committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
             automatic=automatic,
         )
-        self.committer = Committer(self.store, self.clock, checked_pages=checked_pages, max_gaps=12)
+        self.committer = Committer(
+            self.store,
+            self.clock,
+            limits=self.tenancy.limits_of,
+            checked_pages=checked_pages,
+            max_gaps=12,
+        )
         self.alerts = RecordedAlerts()
         self.publisher = RecordedPublisher(lambda: self.ingest)
         self.streams = CompleteStreams(self.pending, self.publisher, self.clock)
@@ -194,6 +201,9 @@ class System:
             alerts=self.alerts,
         )
         self.letters = DeadLetters(self.dead_letters, self.ingest, self.join)
+        self.enforce = EnforceQuotas(
+            ledgers=self.store, tenancy=self.tenancy, clock=self.clock, alerts=self.alerts
+        )
         self._follow(stores)
 
     def _follow(self, stores: Stores) -> None:

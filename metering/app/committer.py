@@ -6,7 +6,7 @@ store holds, so no event is lost and none counts twice, with any number of write
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -22,6 +22,9 @@ from metering.core.commit import (
 )
 from metering.core.errors import HeadMovedError, LedgerBroken, RetryableError
 from metering.core.head import Head
+from metering.core.instants import Instant
+from metering.core.limit_change import change_from_head
+from metering.core.limits import LimitChange, Limits
 from metering.core.page import GENESIS, MAX_ENTRIES, Page
 from metering.core.periods import LedgerId, Period, month_of
 from metering.core.slots import SLOT, Slot, slot_of, slot_start
@@ -42,6 +45,15 @@ MAX_LEDGER_ENTRIES: Final = 100_000_000
 
 #: Slots remembered of a busy ledger before its view is dropped and read anew.
 _MAX_VIEW_ENTRIES: Final = 60_000
+
+
+type LimitsInForce = Callable[[LedgerId, Instant], Limits | None]
+"""Returns the limits of a ledger's tenant at an instant; None for a ledger of another period."""
+
+
+def no_limits(_ledger: LedgerId, _at: Instant) -> Limits | None:
+    """Leave the limits of every ledger as they are."""
+    return None
 
 
 class _PageMissingError(RetryableError):
@@ -75,15 +87,22 @@ class Committer:
     """Commits usage to ledgers, one commit at a time for each ledger of this process."""
 
     def __init__(
-        self, store: LedgerStore, clock: Clock, *, checked_pages: int = 1, max_gaps: int = 1
+        self,
+        store: LedgerStore,
+        clock: Clock,
+        *,
+        limits: LimitsInForce = no_limits,
+        checked_pages: int = 1,
+        max_gaps: int = 1,
     ) -> None:
-        """Take how many last pages are verified at first sight, and how long a gap is looked at.
+        """Take the limits of ledgers, how many last pages are verified, and how long gaps are.
 
         `max_gaps`: after so many looks for a page that the head names and a point read does not
         find, it has gone, and the ledger is broken.
         """
         self._store = store
         self._clock = clock
+        self._limits = limits
         self._checked_pages = checked_pages
         self._max_gaps = max_gaps
         self._views = Views()
@@ -172,13 +191,25 @@ class Committer:
         slots = _with_neighbours(usages)
         await self._learn(view, slots)
         known = await self._with_adjacent(view, slots)
-        commit = work.planner(view.head, known, usages, work.rate, self._clock.now())
+        now = self._clock.now()
+        change = self._limit_change(view.head, now)
+        commit = work.planner(view.head, known, usages, work.rate, now, change=change)
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
             etag = await self._store.commit(commit, view.etag)
             view.advance(commit.head, etag, commit.pages)
         return commit
+
+    def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
+        """Return the change to the limits in force now, where the head alone tells what was used.
+
+        Where it does not, the timer `enforce_quotas` reads the pages; no commit waits for that.
+        """
+        wanted = self._limits(head.ledger, now)
+        if wanted is None or wanted == head.counts.limits:
+            return None
+        return change_from_head(head, wanted, now)
 
     async def _view(self, ledger: LedgerId) -> LedgerView:
         """Return the remembered view, or a new one: the head first, pages after it."""

@@ -14,6 +14,8 @@ from metering.core.errors import (
     RetryableError,
 )
 from metering.core.instants import Instant
+from metering.core.limits import Limits
+from metering.core.periods import LedgerId, month_of
 from metering.core.plan import Plan
 from metering.core.price_book import NamedRow, PriceBook
 from metering.core.price_file import read_price_file
@@ -130,6 +132,15 @@ class Tenancy:
             return Record("prices", version, digest, now, now)
 
         await self._record(decide)
+
+    def limits_of(self, ledger: LedgerId, at: Instant) -> Limits | None:
+        """Return the limits that hold for a ledger; None unless its period is the present one."""
+        return self.limits(ledger.tenant, at) if month_of(at).start == ledger.start else None
+
+    def limits(self, tenant: str, at: Instant) -> Limits:
+        """Return the limits that hold for a tenant at an instant."""
+        plan, _, _ = self.directory.plan_of(tenant, at)
+        return Limits(plan.time_zone, plan.quotas)
 
     def has_published(self, version: str, content: bytes) -> bool:
         """Say whether just this content was published as this version."""

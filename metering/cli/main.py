@@ -6,10 +6,12 @@ import sys
 
 import typer
 
+from metering.cli.admission import admission
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.effects import effects
+from metering.cli.forecast import forecast
 from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
@@ -38,7 +40,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
-    *(pending, verify, quote, whatif),
+    *(pending, verify, quote, whatif, admission, forecast),
 ):
     app.command()(command)
 app.command()(normalize)

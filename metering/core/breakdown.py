@@ -73,13 +73,14 @@ def changes_of(page: Page) -> dict[Group, Count]:
     """Return what a page changes by full group; what its corrections replace leaves its group."""
     day, changes = day_of(page.slot), dict[Group, Count]()
     for entry in page.entries:
-        user = entry.end_user
         if not entry.state.is_hold:
             line, amount = _counted(entry.state)
-            add_to(changes, _group(day, entry.state, user), Count(line, amount))
-        if entry.supersedes is not None and not entry.supersedes.state.is_hold:
-            line, amount = _counted(entry.supersedes.state)
-            add_to(changes, _group(day, entry.supersedes.state, user), Count(minus(line), -amount))
+            add_to(changes, _group(day, entry.state, entry.end_user), Count(line, amount))
+        replaced = entry.supersedes
+        if replaced is not None and not replaced.state.is_hold:
+            line, amount = _counted(replaced.state)
+            group = _group(day, replaced.state, replaced.end_user)
+            add_to(changes, group, Count(minus(line), -amount))
     return changes
 
 

@@ -7,7 +7,7 @@ head to write. The protocol around it (read, write, look again) is metering/app/
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from metering.core.effect import MAX_EFFECT_BYTES, Effect, effects_of
 from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
@@ -15,11 +15,12 @@ from metering.core.errors import MeteringError
 from metering.core.evidence import Evidence
 from metering.core.head import Diagnostics, Head, fold
 from metering.core.instants import Instant
+from metering.core.limits import LimitChange
 from metering.core.money import Amount
 from metering.core.page import MAX_ENTRIES, Page, seal
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate
-from metering.core.slots import SLOT, Slot
+from metering.core.slots import SLOT, Slot, slot_of
 from metering.core.usage import EventKey, Usage, new_record
 
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
@@ -82,12 +83,31 @@ class _Batch:
     elsewhere: defaultdict[LedgerId, list[Usage]] = field(default_factory=lambda: defaultdict(list))
 
 
-type Planner = Callable[[Head, KnownBySlot, Sequence[Usage], Rating, Instant], "Commit"]
-"""Decides what committing usages to the ledger of a head writes."""
+class Planner(Protocol):
+    """Decides what committing usages to the ledger of a head writes."""
+
+    def __call__(
+        self,
+        head: Head,
+        known: KnownBySlot,
+        usages: Sequence[Usage],
+        rate: Rating,
+        now: Instant,
+        *,
+        change: LimitChange | None = None,
+    ) -> "Commit":
+        """Return the commit; `change` makes other quotas count from it on."""
+        ...
 
 
 def plan_commit(
-    head: Head, known: KnownBySlot, usages: Sequence[Usage], rate: Rating, now: Instant
+    head: Head,
+    known: KnownBySlot,
+    usages: Sequence[Usage],
+    rate: Rating,
+    now: Instant,
+    *,
+    change: LimitChange | None = None,
 ) -> Commit:
     """Return what committing `usages` to the ledger of `head` writes, and what each is answered.
 
@@ -116,7 +136,7 @@ def plan_commit(
     )
     elsewhere = sum(map(len, batch.elsewhere.values()))
     return replace(
-        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now),
+        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now, change),
         accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
         duplicates=batch.duplicates,
         conflicts=tuple(batch.conflicts),
@@ -124,12 +144,21 @@ def plan_commit(
     )
 
 
-def commit_of(head: Head, entries: Mapping[Slot, Sequence[Entry]], now: Instant) -> Commit:
+def commit_of(
+    head: Head,
+    entries: Mapping[Slot, Sequence[Entry]],
+    now: Instant,
+    change: LimitChange | None = None,
+) -> Commit:
     """Return what writing these entries after `head` makes: pages, the head after them, effects.
+
+    A change of limits is told by the first page; without entries by one of its own.
 
     Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
     """
-    pages, contents = _cut_pages(head, entries, max(now, head.committed))
+    if change is not None and not entries:
+        entries = {slot_of(now): ()}
+    pages, contents = _cut_pages(head, entries, max(now, head.committed), change)
     following = fold(head, pages)
     effects = effects_of(head, following)
     _check_size(contents, effects)
@@ -165,7 +194,7 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
         batch.entries[slot][row] = _new_entry(usage._replace(time=entry.time), rate)
     else:
         replaced = entry.supersedes
-        first = entry._replace(state=replaced.state)
+        first = entry._replace(state=replaced.state, end_user=replaced.end_user)
         batch.entries[slot][row] = replacement(first, replaced.at, usage, rate)
 
 
@@ -208,19 +237,22 @@ def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> En
         usage.arrival,
         usage.end_user,
         _state(kind, usage, rate, earlier.time),
-        Superseded(at, earlier.state),
+        Superseded(at, earlier.state, earlier.end_user),
     )
 
 
 def _cut_pages(
-    head: Head, entries: Mapping[Slot, Sequence[Entry]], committed: Instant
+    head: Head,
+    entries: Mapping[Slot, Sequence[Entry]],
+    committed: Instant,
+    change: LimitChange | None,
 ) -> tuple[list[Page], list[bytes]]:
     pages: list[Page] = []
     contents: list[bytes] = []
     number, previous = head.pages, head.last_hash
     for slot in sorted(entries):
         rows = entries[slot]
-        for first in range(0, len(rows), MAX_ENTRIES):
+        for first in range(0, max(1, len(rows)), MAX_ENTRIES):
             number += 1
             page, content = seal(
                 head.ledger,
@@ -229,6 +261,7 @@ def _cut_pages(
                 number=number,
                 previous=previous,
                 committed=committed,
+                change=None if pages else change,
             )
             pages.append(page)
             contents.append(content)

@@ -4,13 +4,16 @@ They are written in the transaction of the commit (a transactional outbox), so t
 and none is made up. Telling the outside is at least once: a receiver goes by the key.
 """
 
+import json
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.core.head import Head
-from metering.core.instants import HOUR, MINUTE, Instant
+from metering.core.instants import HOUR, MINUTE, Instant, format_instant
+from metering.core.limits import Counter
 from metering.core.periods import LedgerId
+from metering.core.quota import FULL, Quota
 
 #: Failures after which an effect is given up: with the pauses between them about six hours.
 MAX_ATTEMPTS: Final = 12
@@ -25,6 +28,8 @@ class EffectKind(StrEnum):
 
     UNPRICED = "unpriced"
     """A model was used that has no price, for the first time in this ledger; detail: the model."""
+    QUOTA = "quota"
+    """A threshold of a quota was reached, once a window; detail: a JSON object, see `_crossing`."""
 
 
 class Effect(NamedTuple):
@@ -54,9 +59,45 @@ class Effect(NamedTuple):
 def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     """Return the effects of the commit that turned one head into the other, always the same."""
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
+    told = [(EffectKind.UNPRICED, model) for model in models]
+    told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
     return tuple(
-        Effect(after.ledger, after.pages, position, EffectKind.UNPRICED, model, after.committed)
-        for position, model in enumerate(models)
+        Effect(after.ledger, after.pages, position, kind, detail, after.committed)
+        for position, (kind, detail) in enumerate(told)
+    )
+
+
+def _crossings(before: Head, after: Head) -> list[str]:
+    """Return the thresholds that were reached, each once for its window."""
+    found: list[str] = []
+    quotas = {quota.key: quota for quota in after.counts.limits.quotas}
+    for key, counter in sorted(after.counts.used.items()):
+        known = before.counts.used.get(key)
+        told = 0 if known is None else known.crossed
+        quota = quotas[key[0]]
+        found.extend(
+            _crossing(quota, key[1], counter, threshold)
+            for threshold in quota.thresholds
+            if told < threshold <= counter.crossed
+        )
+    return found
+
+
+def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) -> str:
+    action = quota.action if isinstance(quota.action, str) else f"to {quota.action.downgrade}"
+    return json.dumps(
+        {
+            "quota": quota.key,
+            "about": quota.label,
+            "threshold": threshold,
+            "limit": quota.limit,
+            "window_start": format_instant(start),
+            "window_end": format_instant(counter.end),
+            "action": action if threshold == FULL else "notify",
+            "mode": quota.mode,
+        },
+        ensure_ascii=False,
+        sort_keys=True,
     )
 
 
@@ -75,7 +116,19 @@ def _unpriced(model: str) -> str:
     return f"usage of {f'model {model!r}' if model else 'an unnamed model'} has no price"
 
 
-_TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {EffectKind.UNPRICED: _unpriced}
+def _quota(detail: str) -> str:
+    found = json.loads(detail)
+    shadow = " (in shadow)" if found["mode"] == "shadow" else ""
+    return (
+        f"{found['threshold']} % of {found['limit']} reached, {found['about']!r}, in the window"
+        f" until {found['window_end']}: {found['action']}{shadow}"
+    )
+
+
+_TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
+    EffectKind.UNPRICED: _unpriced,
+    EffectKind.QUOTA: _quota,
+}
 
 
 def pause_after(attempts: int) -> Instant | None:

@@ -85,6 +85,7 @@ class Superseded(NamedTuple):
 
     at: Reference
     state: State
+    end_user: str | None = None
 
 
 class Entry(NamedTuple):

@@ -9,18 +9,17 @@ from typing import Final, NamedTuple
 from metering.core.buckets import NO_TOKENS, Buckets
 from metering.core.entry import Entry, Kind, State
 from metering.core.evidence import Evidence
-from metering.core.instants import DAY, Instant
+from metering.core.instants import Instant
+from metering.core.limits import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.money import Amount
 from metering.core.page import GENESIS, Page
-from metering.core.periods import LedgerId
+from metering.core.periods import LedgerId, month_of
 from metering.core.rating import Rate, amount_of
-from metering.core.slots import SLOT, Slot, slot_start
+from metering.core.slots import Slot
 
 #: Pages the head lists by number and slot. A query may lag behind a commit; what it leaves out of
 #: these is read by id. Lag is seconds, so a few hundred commits are ample and stay under 5 KB.
 RECENT_PAGES = 256
-#: A hold whose counts never came stops counting towards quotas.
-HOLD_LIFE = DAY
 
 
 type Flags = tuple[bool, bool, bool, bool]
@@ -101,12 +100,14 @@ class Head:
     recent: tuple[tuple[int, Slot], ...] = ()
     lines: Mapping[Rate, Line] = field(default_factory=dict)
     holds: Mapping[Slot, Holds] = field(default_factory=dict)
+    counts: Counts = NO_COUNTS
+    """The quotas of the ledger, and how much of each is used."""
     diagnostics: Diagnostics = Diagnostics()
 
     @property
     def next_at(self) -> Instant | None:
         """When time alone will change this head: the first lapse of a hold."""
-        return _lapse(min(self.holds)) if self.holds else None
+        return lapse_of(min(self.holds)) if self.holds else None
 
     @property
     def amount(self) -> Amount:
@@ -134,7 +135,14 @@ def _fold_page(head: Head, page: Page) -> Head:
         recent=recent,
         lines=lines,
         holds=holds,
+        counts=_fold_counts(head, page),
     )
+
+
+def _fold_counts(head: Head, page: Page) -> Counts:
+    counts = head.counts if page.change is None else changed(head.counts, page.change)
+    period = month_of(head.ledger.start)
+    return crossed(counted(counts, page.slot, page.entries, page.committed, period))
 
 
 def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:
@@ -197,13 +205,9 @@ def minus(line: Line) -> Line:
     )
 
 
-def _lapse(slot: Slot) -> Instant:
-    return slot_start(slot) + SLOT + HOLD_LIFE
-
-
 def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
     """Open and settle the page's holds; those of a slot lapse whole, a day after its end."""
-    holds = {slot: open_ for slot, open_ in before.items() if _lapse(slot) > page.committed}
+    holds = {slot: open_ for slot, open_ in before.items() if lapse_of(slot) > page.committed}
     concerned = [
         entry
         for entry in page.entries
@@ -211,7 +215,7 @@ def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds
     ]
     for entry in concerned:
         if entry.state.is_hold:
-            if _lapse(page.slot) > page.committed:
+            if lapse_of(page.slot) > page.committed:
                 holds[page.slot] = holds.get(page.slot, Holds()).plus(entry.state, 1)
         elif entry.supersedes is not None and entry.supersedes.state.is_hold:
             settled = entry.supersedes.state

@@ -7,6 +7,7 @@ from pydantic_core import from_json, to_json
 from metering.core.buckets import by_name, from_names
 from metering.core.errors import LedgerBroken
 from metering.core.head import Diagnostics, Head, Holds, Line
+from metering.core.limits_document import counts_document, read_counts
 from metering.core.page import UNREADABLE_DOCUMENT, Document, rate_document, read_rate
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate, amount_of
@@ -37,6 +38,7 @@ def write_head(head: Head) -> bytes:
                 }
                 for slot, held in sorted(head.holds.items())
             ],
+            "counts": counts_document(head.counts),
             "diagnostics": {
                 "duplicates": head.diagnostics.duplicates,
                 "conflicts": head.diagnostics.conflicts,
@@ -92,6 +94,7 @@ def _head(document: Document) -> Head:
             )
             for held in document["holds"]
         },
+        counts=read_counts(document["counts"]),
         diagnostics=Diagnostics(_whole(seen["duplicates"]), _whole(seen["conflicts"])),
     )
 

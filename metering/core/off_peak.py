@@ -48,6 +48,10 @@ def _zone(name: str) -> str:
     return name
 
 
+type TimeZone = Annotated[str, AfterValidator(_zone)]
+"""The IANA name of a time zone that this machine knows."""
+
+
 class Span(NamedTuple):
     """Where one multiplier holds, in microseconds since Monday 00:00: `[start, end)`."""
 
@@ -111,7 +115,7 @@ def _apart(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 class OffPeak(Strict):
     """Multipliers of list prices by local time; 1 wherever no window is."""
 
-    time_zone: Annotated[str, AfterValidator(_zone)]
+    time_zone: TimeZone
     windows: Annotated[Listed[Window], Field(min_length=1), AfterValidator(_apart)]
 
     @model_validator(mode="after")

@@ -7,8 +7,8 @@ space (RFC 8785 gives the same bytes), so anybody can check the chain with a few
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -18,6 +18,8 @@ from metering.core.entry import Entry, Kind, Reference, State, Superseded
 from metering.core.errors import LedgerBroken
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant
+from metering.core.limits import LimitChange
+from metering.core.limits_document import change_document, read_change
 from metering.core.money import MULTIPLIER_DECIMALS, Amount, format_fixed, parse_fixed
 from metering.core.periods import LedgerId
 from metering.core.rating import Rate
@@ -42,6 +44,9 @@ UNREADABLE_DOCUMENT: Final = (
     ValueError,
 )
 
+_ENTRY_PARTS: Final = len(Entry._fields)
+_STATE_PARTS: Final = len(State._fields)
+
 type Document = dict[str, Any]
 """A JSON object as a store keeps it; it goes no further than the adapters."""
 
@@ -62,6 +67,8 @@ class Page:
     committed: Instant
     entries: tuple[Entry, ...]
     hash: str
+    change: LimitChange | None = None
+    """Other quotas, counted from this page on."""
 
 
 def seal(
@@ -72,11 +79,12 @@ def seal(
     number: int,
     previous: str,
     committed: Instant,
+    change: LimitChange | None = None,
 ) -> tuple[Page, bytes]:
     """Return a new page with its hash, and its document as the bytes to store."""
-    unsealed = Page(ledger, number, slot, previous, committed, tuple(entries), "")
+    unsealed = Page(ledger, number, slot, previous, committed, tuple(entries), "", change)
     digest, content = _sealed(_document(unsealed))
-    return Page(ledger, number, slot, previous, committed, unsealed.entries, digest), content
+    return replace(unsealed, hash=digest), content
 
 
 def _sealed(document: Document) -> tuple[str, bytes]:
@@ -123,8 +131,8 @@ def _document(page: Page) -> Document:
     rates: _Table[Rate] = _Table()
     end_users: _Table[str | None] = _Table()
     entries, start = page.entries, slot_start(page.slot)
-    keys, digests, times, arrivals, users, states, _ = zip(*entries, strict=True)
-    kinds, ranks, kept_dimensions, kept_rates, buckets, amounts = zip(*states, strict=True)
+    keys, digests, times, arrivals, users, states, _ = _transposed(entries, _ENTRY_PARTS)
+    kinds, ranks, kept_dimensions, kept_rates, buckets, amounts = _transposed(states, _STATE_PARTS)
     columns = {
         "amount": [None if amount is None else str(amount) for amount in amounts],
         "arrival": [arrival - start for arrival in arrivals],
@@ -140,7 +148,7 @@ def _document(page: Page) -> Document:
         "time": [time - start for time in times],
     }
     supersedes = [
-        _superseded_document(row, entry.supersedes, dimensions, rates)
+        _superseded_document(row, entry.supersedes, dimensions, rates, end_users)
         for row, entry in enumerate(entries)
         if entry.supersedes is not None
     ]
@@ -151,6 +159,7 @@ def _document(page: Page) -> Document:
         "end_users": end_users.values,
         "id": page_id(page.number),
         "ledger": str(page.ledger),
+        "limits": None if page.change is None else change_document(page.change),
         "number": page.number,
         "previous": page.previous,
         "rates": [rate_document(rate) for rate in rates.values],
@@ -158,6 +167,11 @@ def _document(page: Page) -> Document:
         "slot": page.slot,
         "supersedes": supersedes,
     }
+
+
+def _transposed(rows: Sequence[tuple[Any, ...]], parts: int) -> Iterable[tuple[Any, ...]]:
+    """Return rows as columns; a page that only changes limits has none."""
+    return zip(*rows, strict=True) if rows else ((),) * parts
 
 
 def _amount_text(amount: Amount | None) -> str | None:
@@ -200,13 +214,18 @@ def read_rate(document: Document) -> Rate:
 
 
 def _superseded_document(
-    row: int, superseded: Superseded, dimensions: _Table[Dimensions], rates: _Table[Rate]
+    row: int,
+    superseded: Superseded,
+    dimensions: _Table[Dimensions],
+    rates: _Table[Rate],
+    end_users: _Table[str | None],
 ) -> Document:
     state = superseded.state
     return {
         "amount": _amount_text(state.amount),
         "buckets": dict(sorted(by_name(state.buckets).items())),
         "dimensions": dimensions.position(state.dimensions),
+        "end_user": end_users.position(superseded.end_user),
         "evidence": state.evidence,
         "kind": state.kind,
         "of": superseded.at,
@@ -260,6 +279,7 @@ def _page(document: Document) -> Page:
         document["committed"],
         tuple(_entries(document)),
         document["hash"],
+        None if document["limits"] is None else read_change(document["limits"]),
     )
 
 
@@ -269,7 +289,10 @@ def _entries(document: Document) -> Iterable[Entry]:
     rates = [read_rate(rate) for rate in document["rates"]]
     start = slot_start(document["slot"])
     superseded = {
-        item["row"]: _superseded(item, dimensions, rates) for item in document["supersedes"]
+        item["row"]: _superseded(item, dimensions, rates)._replace(
+            end_user=document["end_users"][item["end_user"]]
+        )
+        for item in document["supersedes"]
     }
     for row, buckets in enumerate(_bucket_rows(columns["buckets"], len(columns["id"]))):
         amount = columns["amount"][row]

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from metering.core.errors import InvariantBroken
 from metering.core.money import Amount
-from metering.core.off_peak import OffPeak
+from metering.core.off_peak import OffPeak, TimeZone
 from metering.core.plan_terms import (
     TOKEN_BUCKETS,
     UNCHANGED,
@@ -25,12 +25,16 @@ from metering.core.plan_terms import (
     multiplier_of,
     price_of,
 )
+from metering.core.quota import Downgrade, Quota
 from metering.core.validation import misplaced, validated
 
 #: The list price unchanged, as a multiplier.
 ONE: int = UNCHANGED
 
 _TOTAL_PRICE: Final = "total_token_price_per_million"
+
+#: Each is looked at for every entry, and has a counter a window in the head.
+MAX_QUOTAS: Final = 50
 
 PERIOD_TERMS: Final = (
     "currency",
@@ -57,6 +61,9 @@ class Plan(Strict):
     markup: Markup = "0"
     unpriced: Literal["allow", "block"] = "allow"
     overrides: Listed[Override] = ()
+    quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
+    time_zone: TimeZone = "UTC"
+    """Of the windows of quotas."""
     off_peak: OffPeak | None = None
     charge_by: Literal["buckets", "total_tokens"] = "buckets"
     total_token_price_per_million: PricePerMillion | None = None
@@ -81,6 +88,15 @@ class Plan(Strict):
                 raise misplaced(
                     ("overrides", number), f"is for the same place as overrides.{first}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _quotas_are_distinct(self) -> "Plan":
+        keys = [quota.key for quota in self.quotas]
+        for number, key in enumerate(keys):
+            first = keys.index(key)
+            if first < number:
+                raise misplaced(("quotas", number), f"is the same as quotas.{first}")
         return self
 
     @model_validator(mode="after")
@@ -188,12 +204,20 @@ class Plan(Strict):
                 yield f"overrides.{number}.model", override.model
         for number, model in enumerate(self.allowed_models or ()):
             yield f"allowed_models.{number}", model
+        yield from self._models_of_quotas()
         for name in ("allowance", "tiers", "packages"):
             terms: tuple[Allowance | Tier | Package, ...] = getattr(self, name)
             for number, term in enumerate(terms):
                 for place, meter in enumerate(term.meters or ()):
                     if meter.model is not None:
                         yield f"{name}.{number}.meters.{place}.model", meter.model
+
+    def _models_of_quotas(self) -> Iterator[tuple[str, str]]:
+        for number, quota in enumerate(self.quotas):
+            if quota.scope.model is not None:
+                yield f"quotas.{number}.scope.model", quota.scope.model
+            if isinstance(quota.action, Downgrade):
+                yield f"quotas.{number}.action.downgrade", quota.action.downgrade
 
 
 DEFAULT_PLAN = Plan(id="default")

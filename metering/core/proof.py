@@ -12,6 +12,12 @@ from metering.core.usage import EventKey
 #: Faults listed; more of the same say nothing new.
 MAX_FAULTS: Final = 20
 
+#: What of a head is the fold of its pages.
+_FOLDED: Final = (
+    *("pages", "entries", "last_hash", "committed"),
+    *("recent", "lines", "holds", "counts"),
+)
+
 
 class Proof:
     """Collects what is wrong while the pages of one ledger go by, first to last."""
@@ -47,12 +53,12 @@ class Proof:
             self._fault(f"{place}: id {entry.id!r} counts again (first on page {earlier.at.page})")
         elif earlier != entry.supersedes:
             self._fault(f"{place}: what it supersedes is not the latest entry of id {entry.id!r}")
-        self._latest[entry.key] = Superseded(here, entry.state)
+        self._latest[entry.key] = Superseded(here, entry.state, entry.end_user)
 
     def compare(self, head: Head) -> None:
         """Check that the pages give the head, but for the diagnostics beside it."""
         folded = replace(self._folded, diagnostics=head.diagnostics)
-        for name in ("pages", "entries", "last_hash", "committed", "recent", "lines", "holds"):
+        for name in _FOLDED:
             if getattr(folded, name) != getattr(head, name):
                 self._fault(f"the head's {name} is not what its pages give")
 

@@ -14,6 +14,7 @@ from metering.core.entry import Entry, Reference
 from metering.core.evidence import counts_known
 from metering.core.head import Head
 from metering.core.instants import Instant
+from metering.core.limits import LimitChange
 from metering.core.page import Page
 from metering.core.slots import SLOT, Slot
 from metering.core.usage import EventKey, Usage
@@ -60,7 +61,13 @@ def corrected(entry: Entry, at: Reference, rate: Rating, now: Instant) -> Entry 
 
 
 def plan_rerating(
-    head: Head, known: KnownBySlot, usages: Sequence[Usage], rate: Rating, now: Instant
+    head: Head,
+    known: KnownBySlot,
+    usages: Sequence[Usage],
+    rate: Rating,
+    now: Instant,
+    *,
+    change: LimitChange | None = None,
 ) -> Commit:
     """Return the corrections that the latest entries of `usages` need, as a commit.
 
@@ -77,7 +84,7 @@ def plan_rerating(
         if correction is not None:
             entries[page.slot].append(correction)
     accepted = sum(map(len, entries.values()))
-    commit = commit_of(head, entries, now)
+    commit = commit_of(head, entries, now, change)
     return replace(commit, accepted=accepted, duplicates=len(usages) - accepted)
 
 

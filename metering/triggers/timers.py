@@ -41,3 +41,10 @@ async def deliver_effects(timer: func.TimerRequest) -> None:  # noqa: ARG001, th
 async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
     """Take new pages into the rollups."""
     await bootstrap.current().roll_up.run()
+
+
+@blueprint.function_name("enforce_quotas")
+@blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *")
+async def enforce_quotas(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Bring the limits of every ledger up to date."""
+    await bootstrap.current().enforce_quotas.run()

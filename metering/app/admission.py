@@ -1,0 +1,106 @@
+"""Admission: whether a subscription's requests may go on, by model, in one document."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from metering.app.tenancy import Tenancy
+from metering.core.admission import NOTHING, Admitted, admit
+from metering.core.decision import Asked
+from metering.core.directory import Assignment
+from metering.core.errors import Code, RejectedEvent
+from metering.core.head import Head
+from metering.core.instants import SECOND, Instant
+from metering.core.limit_change import change_from_head
+from metering.core.limits import Counts, changed
+from metering.core.periods import LedgerId, month_of
+from metering.core.price_book import PriceBook
+from metering.ports import Clock, LedgerStore
+
+#: How long this process answers from memory: what others committed is seen that much later.
+MEMORY: Final[Instant] = SECOND
+#: Subscriptions remembered.
+_MAX_REMEMBERED: Final = 10_000
+
+
+class _Remembered(NamedTuple):
+    answer: Admitted
+    until: Instant
+
+
+class Admission:
+    """The use case behind `GET /api/admission/{subscription}` and `metering admission`."""
+
+    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
+        self._ledgers = ledgers
+        self._tenancy = tenancy
+        self._clock = clock
+        self._remembered: OrderedDict[tuple[str, Asked], _Remembered] = OrderedDict()
+
+    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+        """Return the verdicts for a subscription as of now, from memory for a second at most.
+
+        `about`: what else is known of the requests; its model does not matter here.
+
+        Raises RejectedEvent `unknown_subscription` where nobody pays for it, RetryableError when
+        the store is out of reach: then nobody knows, and the gateway's own setting decides.
+        """
+        now = self._clock.now()
+        key = subscription, about._replace(model=None)
+        known = self._remembered.get(key)
+        if known is not None and now < known.until:
+            return known.answer
+        answer = await self._look(subscription, about, now)
+        self._remembered[key] = _Remembered(answer, now + MEMORY)
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return answer
+
+    async def _look(self, subscription: str, about: Asked, now: Instant) -> Admitted:
+        await self._tenancy.refresh()
+        found = self._tenancy.directory.assignment(subscription, now)
+        if found is None:
+            raise RejectedEvent(
+                Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
+            )
+        period = month_of(now)
+        ledger = LedgerId(found.tenant, period.start)
+        stored = await self._ledgers.read_head(ledger)
+        head = Head(ledger) if stored is None else stored.head
+        counts = self._counts(ledger, head, now)
+        return admit(
+            subscription,
+            found,
+            counts,
+            now=now,
+            known_models=frozenset(_known(self._tenancy.prices, found)),
+            about=about,
+            deployments=self._deployments(now),
+        )
+
+    def _deployments(self, now: Instant) -> dict[str, str]:
+        """Return the model behind every deployment that is registered, as entries name it."""
+        prices = self._tenancy.prices
+        return {
+            one.name: prices.canonical(one.model) or one.model
+            for one in self._tenancy.directory.deployments(now)
+        }
+
+    def _counts(self, ledger: LedgerId, head: Head, now: Instant) -> Counts:
+        """Return the counts under the limits in force, which the head may not have taken over yet.
+
+        What a new quota has used is not known then where only the pages tell: the timer reads them.
+        """
+        limits = self._tenancy.limits(ledger.tenant, now)
+        if limits == head.counts.limits:
+            return head.counts
+        change = change_from_head(head, limits, now)
+        return head.counts if change is None else changed(head.counts, change)
+
+
+def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:
+    """Yield the models that have any price, where what has none is not admitted."""
+    if found.plan.unpriced == "block":
+        yield from (row.model for row in prices.rows.values())
+        yield from (override.model for override in found.plan.overrides if override.model)

@@ -1,0 +1,95 @@
+"""What new quotas had used before they came: from a head alone, or from a ledger's pages."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from metering.core.buckets import INDEX, TOKENS
+from metering.core.head import Head, Holds, Line
+from metering.core.instants import Instant
+from metering.core.limits import (
+    Counter,
+    CounterKey,
+    Counts,
+    LimitChange,
+    Limits,
+    change_to,
+    counted,
+    new_quotas,
+)
+from metering.core.page import Page
+from metering.core.periods import month_of
+from metering.core.price_book import TOKEN
+from metering.core.quota import EVERYTHING, Quota
+from metering.core.rating import Rate, amount_of
+from metering.core.slots import Slot
+
+
+def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | None:
+    """Return the change of a ledger to other limits, if its head tells what new quotas have used.
+
+    It does where nothing was used yet, and for quotas on everything of the whole period.
+    """
+    new = new_quotas(head.counts, limits)
+    period = month_of(head.ledger.start)
+    if not head.pages:
+        return replace(change_to(new, now, period), limits=limits)
+    if any(quota.window != "period" or quota.scope != EVERYTHING for quota in new.quotas):
+        return None
+    if any(quota.metric not in _HELD for quota in new.quotas) and head.holds:
+        return None
+    used: dict[CounterKey, Counter] = {}
+    held: dict[Slot, dict[CounterKey, int]] = {}
+    for quota in new.quotas:
+        key = quota.key, period.start
+        used[key] = Counter(period.end, _used(head, quota))
+        for slot, holds in head.holds.items():
+            held.setdefault(slot, {})[key] = _HELD[quota.metric](holds)
+    return LimitChange(limits, used, held)
+
+
+#: What a head keeps of open holds; a bucket is not among it.
+_HELD: Final[dict[str, Callable[[Holds], int]]] = {
+    "amount": lambda holds: holds.amount,
+    "tokens": lambda holds: holds.tokens,
+    "requests": lambda holds: holds.requests,
+}
+
+
+def _used(head: Head, quota: Quota) -> int:
+    return sum(
+        _of_line(quota, rate, line)
+        for rate, line in head.lines.items()
+        if quota.metric == "amount" or rate.unit == TOKEN
+    )
+
+
+def _of_line(quota: Quota, rate: Rate, line: Line) -> int:
+    match quota.metric:
+        case "amount":
+            return amount_of(rate, line.tokens) or 0
+        case "requests":
+            return line.requests - line.not_billable
+        case "tokens":
+            return sum(line.tokens[TOKENS])
+        case bucket:
+            return line.tokens[INDEX[bucket]]
+
+
+class BeforeTheChange:
+    """Counts a ledger's pages for the quotas that are new in it, first page to last."""
+
+    def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
+        self._limits = limits
+        self._period = month_of(head.ledger.start)
+        new = new_quotas(head.counts, limits)
+        begun = change_to(new, now, self._period)
+        self._counts = Counts(new, begun.used)
+
+    def add(self, page: Page) -> None:
+        """Take one page into account."""
+        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._period)
+
+    def change(self) -> LimitChange:
+        """Return the change, as of the last page that was added."""
+        return LimitChange(self._limits, self._counts.used, self._counts.held)

@@ -1,0 +1,96 @@
+"""`GET /api/admission/{subscription}` through the worker library, as the gateway asks it."""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metering import bootstrap
+from metering.config import Settings, SqliteStore
+from metering.core.plan import read_plan
+from metering.local.http_messages import HttpRequest, HttpResponse
+from metering.local.hub import HubEvent
+from metering.local.system import app_dir
+from metering.local.worker import FunctionsWorker
+from tests.builders import NOW, body
+
+CAP = {"metric": "amount", "window": "period", "limit": "0.0035", "action": "block"}
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
+    made = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), fixed_now=NOW))
+    bootstrap.use(made)
+    await made.tenancy.define_plan(read_plan("p", {"id": "capped", "quotas": [CAP]}), None)
+    await made.tenancy.assign_plan("acme", "capped", None)
+    await made.tenancy.map_subject("sub-1", "acme", None)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def worker(app: bootstrap.App) -> FunctionsWorker:
+    assert app
+    return await FunctionsWorker.start(app_dir())
+
+
+async def ask(
+    worker: FunctionsWorker, subscription: str = "sub-1", **query: str
+) -> tuple[HttpResponse, dict[str, Any]]:
+    request = HttpRequest(
+        "GET",
+        f"https://metering/api/admission/{subscription}",
+        params={"subscription": subscription},
+        query=query,
+    )
+    answer = await worker.invoke_http("admission", request)
+    return answer, json.loads(answer.body)
+
+
+async def test_the_function_is_bound_to_its_route(worker: FunctionsWorker) -> None:
+    trigger, _ = worker.functions["admission"].bindings
+    assert (trigger["route"], trigger["methods"], trigger["authLevel"]) == (
+        "admission/{subscription}",
+        ["GET"],
+        "FUNCTION",
+    )
+
+
+async def test_a_commit_is_in_the_verdict_a_second_later(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    answer, document = await ask(worker)
+    assert (answer.status, document["verdict"]) == (200, "allow")
+    assert answer.headers["Cache-Control"] == "private, max-age=30"
+    batch = [HubEvent(body(), "sub-1", 0, "0", NOW)]
+    await worker.invoke_event_hub("ingest_usage", batch, "0")
+    # Another process, or this one a second later: it remembers nothing.
+    bootstrap.use(bootstrap.App(app.settings))
+    _, document = await ask(worker, model="gpt-4o")
+    assert (document["verdict"], document["remaining"]) == ("block", "0")
+    await bootstrap.current().close()
+
+
+async def test_an_unknown_subscription_is_a_problem_that_says_so(worker: FunctionsWorker) -> None:
+    answer, problem = await ask(worker, "nobody")
+    assert (answer.status, problem["title"]) == (404, "Unknown subscription")
+    types = {name.lower(): value for name, value in answer.headers.items()}
+    assert types["content-type"].startswith("application/problem+json")
+
+
+async def test_a_store_out_of_reach_is_said_to_be_so(
+    worker: FunctionsWorker, app: bootstrap.App, tmp_path: Path
+) -> None:
+    await app.close()
+    (tmp_path / "store.db").write_bytes(b"")
+    locked = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    try:
+        answer, problem = await ask(worker)
+    finally:
+        locked.close()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert problem["title"] == "Not known now"
