@@ -14,6 +14,7 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
+from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.committer import Committer
 from metering.app.dead_letters import DeadLetters
@@ -23,6 +24,7 @@ from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
@@ -35,12 +37,16 @@ from metering.ports import (
     Clock,
     DeadLetterStore,
     DeploymentSource,
+    DesiredStates,
     EffectStore,
     LedgerStore,
+    Notifier,
     PendingStore,
     PriceStore,
     RegistryStore,
     RollupStore,
+    SubscriptionGate,
+    SuspensionStore,
 )
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
@@ -61,6 +67,7 @@ class Stores(NamedTuple):
     pending: PendingStore
     effects: EffectStore
     rollups: RollupStore
+    suspensions: SuspensionStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -85,6 +92,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqlitePending(database),
         SqliteEffects(database),
         SqliteRollups(database),
+        SqliteSuspensions(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -103,6 +111,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
     from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
+    from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
@@ -113,6 +122,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosPending(account),
         CosmosEffects(account),
         CosmosRollups(account),
+        CosmosSuspensions(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -125,6 +135,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._closing: list[Callable[[], Awaitable[None]]] = []
 
     @cached_property
     def clock(self) -> Clock:
@@ -225,11 +236,55 @@ class App:
         return AskWhatIf(self.ledgers, self.tenancy, self.clock)
 
     @cached_property
+    def notifier(self) -> Notifier:
+        """Who is told of effects: the webhook where one is set, or else the log."""
+        webhook = self.settings.webhook
+        if webhook is None:
+            return LogNotifier()
+        # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
+        from metering.adapters.webhook import WebhookNotifier  # noqa: PLC0415
+
+        notifier = WebhookNotifier(webhook.url, webhook.secrets, self.clock)
+        self._closing.append(notifier.close)
+        return notifier
+
+    @cached_property
     def deliver_effects(self) -> DeliverEffects:
         """Tell the outside what commits asked for."""
         return DeliverEffects(
             effects=self.stores.effects,
-            notifier=LogNotifier(),
+            notifier=self.notifier,
+            clock=self.clock,
+            alerts=LogAlerts(),
+        )
+
+    @cached_property
+    def subscription_gate(self) -> SubscriptionGate | None:
+        """The subscriptions of METERING_APIM_SERVICE; None where suspension is off."""
+        service = self.settings.apim_service
+        if service is None:
+            return None
+        # The SDK takes half a second to import: only those who use it wait for it.
+        from metering.adapters.apim import ApimSubscriptions  # noqa: PLC0415
+        from metering.adapters.arm import Arm  # noqa: PLC0415
+
+        gate = ApimSubscriptions(
+            Arm(self.settings.arm_endpoint),
+            subscription_id=service.subscription_id,
+            resource_group=service.resource_group,
+            service=service.name,
+        )
+        self._closing.append(gate.close)
+        return gate
+
+    def reconcile_suspensions(self, desired: DesiredStates) -> ReconcileSuspensions | None:
+        """Suspend and reactivate as `desired` says; None where suspension is off."""
+        if self.subscription_gate is None:
+            return None
+        return ReconcileSuspensions(
+            gate=self.subscription_gate,
+            suspensions=self.stores.suspensions,
+            desired=desired,
             clock=self.clock,
             alerts=LogAlerts(),
         )
@@ -276,6 +331,8 @@ class App:
         """Let go of what was opened; it is opened again when it is used again."""
         if "stores" in self.__dict__:
             await self.stores.close()
+        for close in self._closing:
+            await close()
 
 
 _current: list[App] = []

@@ -1,10 +1,13 @@
 """Settings: read from the environment here and nowhere else, checked, each with its meaning."""
 
+import base64
+import binascii
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
@@ -17,6 +20,14 @@ _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
 )
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+_SECRET_PREFIX: Final = "whsec_"  # noqa: S105, how one begins
+#: Of Standard Webhooks 1.0.0, in bytes.
+_SECRET_SIZES: Final = range(24, 65)
+_APIM: Final = re.compile(
+    r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/(?P<group>[\w.()-]{1,90})"
+    r"/providers/Microsoft\.ApiManagement/service/(?P<name>[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class SqliteStore(NamedTuple):
@@ -33,6 +44,26 @@ class CosmosStore(NamedTuple):
     key: str | None = None
 
 
+class Webhook(NamedTuple):
+    """Where effects are told, and what signs them."""
+
+    url: str
+    secrets: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        """Say nothing: the secrets, and the path and query of a URL, end up in no log."""
+        return "Webhook(...)"
+
+
+class ApimService(NamedTuple):
+    """An API Management service, by the parts of its resource id."""
+
+    subscription_id: str
+    """Of Azure, not of the gateway."""
+    resource_group: str
+    name: str
+
+
 class Settings(NamedTuple):
     """What the environment says."""
 
@@ -46,6 +77,13 @@ class Settings(NamedTuple):
     """METERING_NOW: a standing clock, for demonstrations and tests."""
     arm_endpoint: str = DEFAULT_ARM_ENDPOINT
     """METERING_ARM_ENDPOINT: Azure Resource Manager, where deployments are imported from."""
+    webhook: Webhook | None = None
+    """METERING_WEBHOOK_URL and METERING_WEBHOOK_SECRET: who is told of effects, instead of the log.
+
+    The secret is `whsec_<base64>`; several, with spaces between them, while it is changed.
+    """
+    apim_service: ApimService | None = None
+    """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +98,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
         given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
+        _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
+        _apim_service(given.get("METERING_APIM_SERVICE")),
     )
 
 
@@ -105,3 +145,54 @@ def _now(text: str | None) -> Instant | None:
         return parse_instant(text)
     except ValueError as error:
         raise ConfigurationError(f"METERING_NOW: {error}") from None
+
+
+def _webhook(url: str | None, secret: str | None) -> Webhook | None:
+    """Errors repeat neither: each may let somebody speak in our name."""
+    if not url and not secret:
+        return None
+    if not url:
+        raise ConfigurationError("METERING_WEBHOOK_URL: is not set, but its secret is")
+    if not secret or not secret.split():
+        raise ConfigurationError("METERING_WEBHOOK_SECRET: is not set; every webhook is signed")
+    if not _is_webhook(url):
+        raise ConfigurationError(
+            "METERING_WEBHOOK_URL: is not https://HOST/PATH without a user and a password"
+            " (plain http only to this machine)"
+        )
+    return Webhook(url, tuple(_webhook_secret(one) for one in secret.split()))
+
+
+def _is_webhook(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port != 0
+    except ValueError:
+        return False
+    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK | {"::1"}
+    is_plain = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc
+    return bool(parts.hostname and (parts.scheme == "https" or is_local) and is_plain and is_port)
+
+
+def _webhook_secret(text: str) -> bytes:
+    try:
+        secret = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        secret = b""
+    if not text.startswith(_SECRET_PREFIX) or len(secret) not in _SECRET_SIZES:
+        raise ConfigurationError(
+            "METERING_WEBHOOK_SECRET: is not whsec_ and the base64 of 24 to 64 bytes"
+        )
+    return secret
+
+
+def _apim_service(text: str | None) -> ApimService | None:
+    if not text:
+        return None
+    found = _APIM.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(
+            f"METERING_APIM_SERVICE: {text!r} is not /subscriptions/ID/resourceGroups/GROUP"
+            "/providers/Microsoft.ApiManagement/service/NAME"
+        )
+    return ApimService(found["subscription"], found["group"], found["name"])
