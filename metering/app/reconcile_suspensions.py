@@ -121,9 +121,7 @@ class ReconcileSuspensions:
             case Action.FORGET:
                 return _lost(unless=await self._suspensions.remove_suspension(name, stored.etag))
             case Action.REPORT:
-                # Before it is noted: a crash in between tells it twice, not never.
-                self._alerts.alert(f"subscription {name}: {decision.why}: left as it is")
-                return _lost(unless=await self._move(stored, Phase.OVERRIDDEN, decision.why))
+                return await self._report(stored, decision.why)
             case _:
                 return _lost(unless=await self._move(stored, Phase.SUSPENDED, decision.why))
 
@@ -147,6 +145,15 @@ class ReconcileSuspensions:
             return _lost(unless=False)
         await self._gate.set_state(name, SubscriptionState.ACTIVE)
         return _lost(unless=await self._suspensions.remove_suspension(name, marked.etag))
+
+    async def _report(self, stored: StoredSuspension, why: str) -> str:
+        """Tell it, then note it: a crash in between tells it twice, not never."""
+        # If the record is still as it was before the state was read, none of us made that state.
+        if stored not in await self._suspensions.list_suspensions():
+            return _lost(unless=False)
+        name = stored.suspension.subscription
+        self._alerts.alert(f"subscription {name}: {why}: left as it is")
+        return _lost(unless=await self._move(stored, Phase.OVERRIDDEN, why))
 
     async def _mark(
         self, name: str, phase: Phase, why: str, stored: StoredSuspension | None
