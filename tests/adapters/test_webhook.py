@@ -12,6 +12,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from metering.adapters import webhook as webhook_module
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.webhook import WebhookNotifier, webhook_id
+from metering.app.deliver_effects import DeliverEffects
+from metering.app.ingest import Message
 from metering.config import read_settings
 from metering.core.effect import Effect, EffectKind
 from metering.core.errors import RetryableError
@@ -27,7 +29,7 @@ from tests.adapters.receivers import (
     speak_gibberish,
     status,
 )
-from tests.builders import NOW
+from tests.builders import NOW, body
 from tests.systems import MovableClock
 
 KEY = bytes(range(32))
@@ -229,3 +231,22 @@ def test_settings_do_not_show_secrets_or_the_url() -> None:
     for text in (repr(settings), str(settings.webhook), f"{settings.webhook}"):
         assert "hidden" not in text
         assert repr(KEY)[2:8] not in text
+
+
+async def test_what_a_commit_left_arrives_once_the_receiver_is_back(
+    receiver: Receiver, make: Make, system: Any
+) -> None:
+    await system.ingest.batch([Message(body(data__model="x"), "0", 1)])
+    notifier = make(receiver.url, clock=system.clock)
+    deliver = DeliverEffects(
+        effects=system.effects, notifier=notifier, clock=system.clock, alerts=system.alerts
+    )
+    receiver.answers.append(status(500))
+    assert await deliver.run() == 0
+    (waiting,) = await deliver.waiting(10)
+    assert waiting.failure.endswith("answered with status 500")
+    system.clock.set(NOW + MINUTE)
+    assert await deliver.run() == 1
+    assert await deliver.run() == 0
+    assert [event["data"]["detail"] for event in receiver.events] == ["x", "x"]
+    assert len({headers["webhook-id"] for headers, _ in receiver.seen}) == 1
