@@ -14,6 +14,7 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
+from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
 from metering.app.committer import Committer
@@ -29,6 +30,7 @@ from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
@@ -43,12 +45,16 @@ from metering.ports import (
     Clock,
     DeadLetterStore,
     DeploymentSource,
+    DesiredStates,
     EffectStore,
     LedgerStore,
+    Notifier,
     PendingStore,
     PriceStore,
     RegistryStore,
     RollupStore,
+    SubscriptionGate,
+    SuspensionStore,
     UsagePublisher,
 )
 
@@ -70,6 +76,7 @@ class Stores(NamedTuple):
     pending: PendingStore
     effects: EffectStore
     rollups: RollupStore
+    suspensions: SuspensionStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -94,6 +101,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqlitePending(database),
         SqliteEffects(database),
         SqliteRollups(database),
+        SqliteSuspensions(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -112,6 +120,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
     from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
+    from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
@@ -122,6 +131,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosPending(account),
         CosmosEffects(account),
         CosmosRollups(account),
+        CosmosSuspensions(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -137,6 +147,7 @@ class App:
         self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
         self._publishers: dict[str, UsagePublisher] = {}
         self._has_own_hubs = False
+        self._closing: list[Callable[[], Awaitable[None]]] = []
 
     @cached_property
     def clock(self) -> Clock:
@@ -278,11 +289,55 @@ class App:
         return AskWhatIf(self.ledgers, self.tenancy, self.clock)
 
     @cached_property
+    def notifier(self) -> Notifier:
+        """Who is told of effects: the webhook where one is set, or else the log."""
+        webhook = self.settings.webhook
+        if webhook is None:
+            return LogNotifier()
+        # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
+        from metering.adapters.webhook import WebhookNotifier  # noqa: PLC0415
+
+        notifier = WebhookNotifier(webhook.url, webhook.secrets, self.clock)
+        self._closing.append(notifier.close)
+        return notifier
+
+    @cached_property
     def deliver_effects(self) -> DeliverEffects:
         """Tell the outside what commits asked for."""
         return DeliverEffects(
             effects=self.stores.effects,
-            notifier=LogNotifier(),
+            notifier=self.notifier,
+            clock=self.clock,
+            alerts=LogAlerts(),
+        )
+
+    @cached_property
+    def subscription_gate(self) -> SubscriptionGate | None:
+        """The subscriptions of METERING_APIM_SERVICE; None where suspension is off."""
+        service = self.settings.apim_service
+        if service is None:
+            return None
+        # The SDK takes half a second to import: only those who use it wait for it.
+        from metering.adapters.apim import ApimSubscriptions  # noqa: PLC0415
+        from metering.adapters.arm import Arm  # noqa: PLC0415
+
+        gate = ApimSubscriptions(
+            Arm(self.settings.arm_endpoint),
+            subscription_id=service.subscription_id,
+            resource_group=service.resource_group,
+            service=service.name,
+        )
+        self._closing.append(gate.close)
+        return gate
+
+    def reconcile_suspensions(self, desired: DesiredStates) -> ReconcileSuspensions | None:
+        """Suspend and reactivate as `desired` says; None where suspension is off."""
+        if self.subscription_gate is None:
+            return None
+        return ReconcileSuspensions(
+            gate=self.subscription_gate,
+            suspensions=self.stores.suspensions,
+            desired=desired,
             clock=self.clock,
             alerts=LogAlerts(),
         )
@@ -374,6 +429,8 @@ class App:
             await publisher.close()
         if "stores" in self.__dict__:
             await self.stores.close()
+        for close in self._closing:
+            await close()
 
 
 _current: list[App] = []

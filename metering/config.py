@@ -1,5 +1,7 @@
 """Settings: read from the environment here and nowhere else, checked, each with its meaning."""
 
+import base64
+import binascii
 import os
 import re
 from collections.abc import Mapping
@@ -23,6 +25,14 @@ _DELAY: Final = re.compile(r"([0-9]{1,6})([smh]?)")
 _UNITS: Final = {"": MINUTE, "s": SECOND, "m": MINUTE, "h": HOUR}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_SECRET_PREFIX: Final = "whsec_"  # noqa: S105, how one begins
+#: Of Standard Webhooks 1.0.0, in bytes.
+_SECRET_SIZES: Final = range(24, 65)
+_APIM: Final = re.compile(
+    r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/(?P<group>[\w.()-]{1,90})"
+    r"/providers/Microsoft\.ApiManagement/service/(?P<name>[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class SqliteStore(NamedTuple):
@@ -46,6 +56,26 @@ class HubNamespace(NamedTuple):
     connection_string: str | None = None
 
 
+class Webhook(NamedTuple):
+    """Where effects are told, and what signs them."""
+
+    url: str
+    secrets: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        """Say nothing: the secrets, and the path and query of a URL, end up in no log."""
+        return "Webhook(...)"
+
+
+class ApimService(NamedTuple):
+    """An API Management service, by the parts of its resource id."""
+
+    subscription_id: str
+    """Of Azure, not of the gateway."""
+    resource_group: str
+    name: str
+
+
 class Settings(NamedTuple):
     """What the environment says."""
 
@@ -65,6 +95,13 @@ class Settings(NamedTuple):
     """USAGE_HUB: the hub there that usage events are in."""
     recovery_delay: Instant | None = RECOVERY_DELAY
     """METERING_RECOVERY_DELAY, such as 15m, or off: see docs/operations.md. None: never recover."""
+    webhook: Webhook | None = None
+    """METERING_WEBHOOK_URL and METERING_WEBHOOK_SECRET: who is told of effects, instead of the log.
+
+    The secret is `whsec_<base64>`; several, with spaces between them, while it is changed.
+    """
+    apim_service: ApimService | None = None
+    """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -82,6 +119,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _hubs(given.get("UsageHub__fullyQualifiedNamespace"), given.get("UsageHub")),
         given.get("USAGE_HUB") or DEFAULT_USAGE_HUB,
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
+        _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
+        _apim_service(given.get("METERING_APIM_SERVICE")),
     )
 
 
@@ -167,3 +206,54 @@ def _now(text: str | None) -> Instant | None:
         return parse_instant(text)
     except ValueError as error:
         raise ConfigurationError(f"METERING_NOW: {error}") from None
+
+
+def _webhook(url: str | None, secret: str | None) -> Webhook | None:
+    """Errors repeat neither: each may let somebody speak in our name."""
+    if not url and not secret:
+        return None
+    if not url:
+        raise ConfigurationError("METERING_WEBHOOK_URL: is not set, but its secret is")
+    if not secret or not secret.split():
+        raise ConfigurationError("METERING_WEBHOOK_SECRET: is not set; every webhook is signed")
+    if not _is_webhook(url):
+        raise ConfigurationError(
+            "METERING_WEBHOOK_URL: is not https://HOST/PATH without a user and a password"
+            " (plain http only to this machine)"
+        )
+    return Webhook(url, tuple(_webhook_secret(one) for one in secret.split()))
+
+
+def _is_webhook(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port != 0
+    except ValueError:
+        return False
+    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK | {"::1"}
+    is_plain = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc
+    return bool(parts.hostname and (parts.scheme == "https" or is_local) and is_plain and is_port)
+
+
+def _webhook_secret(text: str) -> bytes:
+    try:
+        secret = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        secret = b""
+    if not text.startswith(_SECRET_PREFIX) or len(secret) not in _SECRET_SIZES:
+        raise ConfigurationError(
+            "METERING_WEBHOOK_SECRET: is not whsec_ and the base64 of 24 to 64 bytes"
+        )
+    return secret
+
+
+def _apim_service(text: str | None) -> ApimService | None:
+    if not text:
+        return None
+    found = _APIM.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(
+            f"METERING_APIM_SERVICE: {text!r} is not /subscriptions/ID/resourceGroups/GROUP"
+            "/providers/Microsoft.ApiManagement/service/NAME"
+        )
+    return ApimService(found["subscription"], found["group"], found["name"])

@@ -1,10 +1,21 @@
 """Settings: what the environment says, and which one is wrong."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
-from metering.config import CosmosStore, HubNamespace, SqliteStore, read_settings
+from metering.adapters.telemetry import LogNotifier
+from metering.adapters.webhook import WebhookNotifier
+from metering.bootstrap import App
+from metering.config import (
+    ApimService,
+    CosmosStore,
+    HubNamespace,
+    SqliteStore,
+    Webhook,
+    read_settings,
+)
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
 
@@ -138,3 +149,127 @@ def test_the_recovery_delay_is_a_time_or_off(text: str, delay: int | None) -> No
 def test_what_is_no_delay_is_refused_by_the_settings_name(text: str) -> None:
     with pytest.raises(ConfigurationError, match="METERING_RECOVERY_DELAY: "):
         read_settings({"METERING_RECOVERY_DELAY": text})
+
+
+KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
+WEBHOOK = {"METERING_WEBHOOK_URL": "https://example.com/hook", "METERING_WEBHOOK_SECRET": KEY}
+
+
+def test_without_a_webhook_the_log_is_told_of_effects() -> None:
+    empty = {"METERING_WEBHOOK_URL": "", "METERING_WEBHOOK_SECRET": ""}
+    for given in ({}, empty):
+        settings = read_settings(given)
+        assert settings.webhook is None
+        assert isinstance(App(settings).notifier, LogNotifier)
+
+
+async def test_a_webhook_that_is_set_is_told_of_effects() -> None:
+    app = App(read_settings(WEBHOOK))
+    assert isinstance(app.notifier, WebhookNotifier)
+    await app.close()
+
+
+def test_several_secrets_are_separated_by_spaces() -> None:
+    other = "whsec_" + base64.b64encode(b"o" * 64).decode()
+    settings = read_settings({**WEBHOOK, "METERING_WEBHOOK_SECRET": f" {KEY}  {other} "})
+    assert settings.webhook == Webhook(WEBHOOK["METERING_WEBHOOK_URL"], (b"k" * 32, b"o" * 64))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost:8080/x", "http://127.0.0.1/x", "http://[::1]:1/", "https://e.org:1/?a=%2B"],
+)
+def test_a_webhook_is_https_or_on_this_machine(url: str) -> None:
+    settings = read_settings({**WEBHOOK, "METERING_WEBHOOK_URL": url})
+    assert settings.webhook is not None
+    assert settings.webhook.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/hidden",
+        "http://127.0.0.1.example.com/hidden",
+        "ftp://localhost/hidden",
+        "https:///hidden",
+        "hidden",
+        "https://user:hidden@example.com/",
+        "https://example.com:99999/hidden",
+        "https://example.com/hid den",
+        "https://example.com/hidden\n",
+        "https://exämple.com/hidden",
+        "https://[hidden/",
+    ],
+)
+def test_another_url_of_a_webhook_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_WEBHOOK_URL: ") as raised:
+        read_settings({**WEBHOOK, "METERING_WEBHOOK_URL": url})
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "hidden",
+        base64.b64encode(b"h" * 32).decode(),
+        "whsec_",
+        "whsec_hidden!",
+        "whsec_ümläut",
+        "whsec_" + base64.b64encode(b"h" * 23).decode(),
+        "whsec_" + base64.b64encode(b"h" * 65).decode(),
+        f"{KEY} hidden",
+    ],
+)
+def test_another_form_of_secret_is_refused_and_not_repeated(secret: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_WEBHOOK_SECRET: is not") as raised:
+        read_settings({**WEBHOOK, "METERING_WEBHOOK_SECRET": secret})
+    assert secret.removeprefix("whsec_") not in str(raised.value).split()
+    assert "hidden" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_a_webhook_needs_both_its_url_and_its_secret() -> None:
+    for name in WEBHOOK:
+        for nothing in ("", " "):
+            if (name, nothing) != ("METERING_WEBHOOK_URL", " "):
+                with pytest.raises(ConfigurationError, match=f"{name}: is not set"):
+                    read_settings({**WEBHOOK, name: nothing})
+
+
+SERVICE = (
+    "/subscriptions/00000000-0000-0000-0000-00000000aaaa/resourceGroups/rg-ai_(x).1"
+    "/providers/Microsoft.ApiManagement/service/contoso-apim"
+)
+
+
+def test_suspension_is_off_unless_a_service_is_named() -> None:
+    assert read_settings({}).apim_service is None
+    assert App(read_settings({})).subscription_gate is None
+
+
+@pytest.mark.parametrize("text", [SERVICE, SERVICE.replace("resourceGroups", "resourcegroups")])
+async def test_a_service_is_named_by_its_resource_id(text: str) -> None:
+    settings = read_settings({"METERING_APIM_SERVICE": text})
+    assert settings.apim_service == ApimService(
+        "00000000-0000-0000-0000-00000000aaaa", "rg-ai_(x).1", "contoso-apim"
+    )
+    app = App(settings)
+    assert app.subscription_gate is not None
+    await app.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "contoso-apim",
+        SERVICE + "/",
+        SERVICE + "/subscriptions/x",
+        SERVICE + "\n",
+        SERVICE.replace("service", "services"),
+        SERVICE.replace("contoso", "../../x"),
+        SERVICE.replace("rg-ai", "a/b"),
+    ],
+)
+def test_what_is_no_service_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_APIM_SERVICE: "):
+        read_settings({"METERING_APIM_SERVICE": text})

@@ -23,6 +23,8 @@ READ_TIMEOUT_S: Final = 30
 RETRIES: Final = 3
 #: For everything that one call of ours asks; also ends a `Retry-After` that is longer.
 LONGEST_S: Final = 120
+#: What an identity needs for what is only read.
+READER: Final = "the Reader role"
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _MAX_REASON: Final = 300
@@ -65,16 +67,17 @@ class Arm:
         return {"enforce_https": False} if self.is_emulator else {}
 
     @asynccontextmanager
-    async def asked(self, place: str) -> AsyncIterator[None]:
+    async def asked(self, place: str, *, needs: str = READER) -> AsyncIterator[None]:
         """Bound the body in time, and turn what an SDK raises there into our errors.
 
-        `place` says what was asked for, e.g. `subscription 00000000-…`.
+        `place` says what was asked for, e.g. `subscription 00000000-…`; `needs` which permission
+        that takes.
         """
         try:
             async with asyncio.timeout(LONGEST_S):
                 yield
         except (AzureError, DeserializationError, OSError, TimeoutError) as error:
-            raise _translated(error, f"Azure {place}") from error
+            raise _translated(error, f"Azure {place}", needs) from error
 
 
 class _EmulatorCredential:
@@ -87,26 +90,30 @@ class _EmulatorCredential:
         """Nothing was opened."""
 
 
-def _translated(error: Exception, place: str) -> RetryableError | ConfigurationError:
+def _translated(error: Exception, place: str, needs: str) -> RetryableError | ConfigurationError:
     """Return our error for one of the SDK's: what can never work says what to change."""
     if isinstance(error, ClientAuthenticationError):
-        return ConfigurationError(f"{place}: signing in failed: {_line(error)}")
+        return ConfigurationError(
+            f"{place}: signing in failed (the identity needs {needs}): {_line(error)}"
+        )
     if isinstance(error, HttpResponseError):
-        return _by_status(error, place)
+        return _by_status(error, place, needs)
     if isinstance(error, ServiceRequestError):
         return RetryableError(f"{place}: no connection: {_line(error)}")
     return RetryableError(f"{place}: {_line(error) or 'no answer in time'}")
 
 
-def _by_status(error: HttpResponseError, place: str) -> RetryableError | ConfigurationError:
+def _by_status(
+    error: HttpResponseError, place: str, needs: str
+) -> RetryableError | ConfigurationError:
     status = error.status_code or 0
     if status == 403:  # noqa: PLR2004
         return ConfigurationError(
-            f"{place}: no permission: the identity needs the Reader role: {_line(error)}"
+            f"{place}: no permission: the identity needs {needs}: {_line(error)}"
         )
     if status == 404:  # noqa: PLR2004
         return ConfigurationError(f"{place}: is not there: {_line(error)}")
-    if 400 <= status < 500 and status not in {408, 409, 429}:  # noqa: PLR2004
+    if 400 <= status < 500 and status not in {408, 409, 412, 429}:  # noqa: PLR2004
         return ConfigurationError(f"{place}: refused with status {status}: {_line(error)}")
     return RetryableError(f"{place}: status {status}: {_line(error)}")
 

@@ -115,6 +115,7 @@ async def test_a_store_of_an_older_version_gets_what_is_new_and_keeps_what_it_ha
         insert(connection)
         connection.execute("DROP TABLE effects")
         connection.execute("DROP TABLE rollups")
+        connection.execute("DROP TABLE suspensions")
         connection.execute("PRAGMA user_version = 1")
 
     await database.write(age)

@@ -52,6 +52,9 @@ CREATE INDEX IF NOT EXISTS effects_parked ON effects (created) WHERE parked = 1;
 CREATE TABLE IF NOT EXISTS rollups (
     ledger TEXT NOT NULL, name TEXT NOT NULL, etag INTEGER NOT NULL DEFAULT 0,
     document BLOB NOT NULL, PRIMARY KEY (ledger, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS suspensions (
+    etag INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL UNIQUE,
+    phase TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER NOT NULL);
 """
 
 
