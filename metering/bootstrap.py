@@ -14,8 +14,10 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
+from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.committer import Committer
+from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
@@ -32,6 +34,7 @@ from metering.config import CosmosStore, Settings, SqliteStore, read_settings
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
+    AccountStore,
     Clock,
     DeadLetterStore,
     DeploymentSource,
@@ -61,6 +64,7 @@ class Stores(NamedTuple):
     pending: PendingStore
     effects: EffectStore
     rollups: RollupStore
+    accounts: AccountStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -85,6 +89,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqlitePending(database),
         SqliteEffects(database),
         SqliteRollups(database),
+        SqliteTenantAccounts(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -103,6 +108,9 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
     from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
+    from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
+        CosmosTenantAccounts,
+    )
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
@@ -113,6 +121,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosPending(account),
         CosmosEffects(account),
         CosmosRollups(account),
+        CosmosTenantAccounts(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -238,6 +247,16 @@ class App:
     def read(self) -> Read:
         """Balances and breakdowns."""
         return Read(self.ledgers, self.stores.rollups, self.tenancy, self.clock)
+
+    @cached_property
+    def credits(self) -> Credits:
+        """What tenants have to pay with."""
+        return Credits(
+            ledgers=self.ledgers,
+            accounts=self.stores.accounts,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
 
     @cached_property
     def verify(self) -> Verify:

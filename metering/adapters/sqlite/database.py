@@ -8,7 +8,7 @@ from typing import Final
 
 from metering.core.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 #: How long a call waits for another process's write, in short naps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -48,6 +48,8 @@ CREATE INDEX IF NOT EXISTS effects_parked ON effects (created) WHERE parked = 1;
 CREATE TABLE IF NOT EXISTS rollups (
     ledger TEXT NOT NULL, name TEXT NOT NULL, etag INTEGER NOT NULL DEFAULT 0,
     document BLOB NOT NULL, PRIMARY KEY (ledger, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (
+    tenant TEXT PRIMARY KEY, etag INTEGER NOT NULL, document BLOB NOT NULL);
 """
 
 
