@@ -1,5 +1,6 @@
 """Records of grants: given once, taken back at most once, never edited."""
 
+from itertools import count
 from typing import NamedTuple
 
 from metering.core.dated import soonest
@@ -20,9 +21,9 @@ class GrantOffer(NamedTuple):
     expiry: Instant | None = None
     """None: never."""
     id: str | None = None
-    """None: `grant-1`, `grant-2` … With an id it is safe to ask again."""
+    """None: `grant-001`, `grant-002` … With an id it is safe to ask again."""
     start: Instant | None = None
-    """None: now, or as it is if the id is there already."""
+    """None: that of the present period, or as it is if the id is there already."""
     currency: str | None = None
     """None: that of the tenant's plan at the start."""
     priority: int = 0
@@ -43,7 +44,7 @@ def grant_record(
         raise ConfigurationError(f"tenant {offer.tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
     known = {grant.id: grant for grant in directory.grants(offer.tenant)}
     same = known.get(offer.id or "")
-    start = offer.start if offer.start is not None else same.start if same else now
+    start = offer.start if offer.start is not None else same.start if same else month_of(now).start
     plan, _, _ = directory.plan_of(offer.tenant, start)
     name = offer.id or _free_name(known)
     what = f"grant {name!r} of {offer.tenant}"
@@ -67,10 +68,9 @@ def grant_record(
 
 
 def _free_name(known: dict[str, Grant]) -> str:
-    number = len(known) + 1
-    while f"grant-{number}" in known:
-        number += 1
-    return f"grant-{number}"
+    """Return a name that sorts after those that were made before it: the older one burns first."""
+    names = (f"grant-{number:03d}" for number in count(len(known) + 1))
+    return next(name for name in names if name not in known)
 
 
 def _refuse_an_edit(what: str, before: Grant, after: Grant) -> None:
