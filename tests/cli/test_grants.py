@@ -142,12 +142,9 @@ def test_grants_in_a_currency_that_the_plan_left_are_listed_without_a_balance(
     metering.run("grants", "add", "acme", "--amount", "1")
     plan = metering.folder / "euro.json"
     plan.write_text('{"id": "euro", "currency": "EUR"}')
-    rows = metering.folder / "prices.yaml"
-    rows.write_text(
-        "version: own\ncurrency: EUR\nprices:\n- {model: m, provider: own, input: '1'}\n"
-    )
-    if metering.run("prices", "import", rows).code:
-        pytest.skip("no prices in EUR can be imported like this")
+    rows = metering.folder / "euro.csv"
+    rows.write_text("model,effective_from,input,currency\nhouse-7b,2026-01-01,0.4,EUR\n")
+    assert metering.run("prices", "import", rows, "--currency", "EUR").code == 0
     metering.run("tenants", "set", "acme", "--plan", "default")
     metering.run("plans", "set", plan)
     metering.run("tenants", "set", "acme", "--plan", "euro", "--from", "2026-12-01T00:00:00Z")

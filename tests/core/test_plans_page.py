@@ -59,7 +59,7 @@ def half(line: Line) -> Line:
 
 def test_the_page_has_an_example_of_every_term() -> None:
     named = {name for content, _ in EXAMPLES for name in yaml.safe_load(content)}
-    assert set(Plan.model_fields) - named == {"currency", "unpriced", "allowed_models"}
+    assert set(Plan.model_fields) - named == {"currency", "billing", "unpriced", "allowed_models"}
 
 
 @pytest.mark.parametrize(("content", "total"), EXAMPLES)
