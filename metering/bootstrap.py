@@ -15,10 +15,12 @@ from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
+from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
+from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
@@ -42,6 +44,7 @@ from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
+    AccountStore,
     Clock,
     DeadLetterStore,
     DeploymentSource,
@@ -77,6 +80,7 @@ class Stores(NamedTuple):
     effects: EffectStore
     rollups: RollupStore
     suspensions: SuspensionStore
+    accounts: AccountStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -102,6 +106,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteEffects(database),
         SqliteRollups(database),
         SqliteSuspensions(database),
+        SqliteTenantAccounts(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -121,6 +126,9 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
     from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
     from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
+    from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
+        CosmosTenantAccounts,
+    )
 
     account = CosmosAccount(store.endpoint, store.database, store.key)
     return Stores(
@@ -132,6 +140,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosEffects(account),
         CosmosRollups(account),
         CosmosSuspensions(account),
+        CosmosTenantAccounts(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,
@@ -363,6 +372,16 @@ class App:
     def read(self) -> Read:
         """Balances and breakdowns."""
         return Read(self.ledgers, self.stores.rollups, self.tenancy, self.clock)
+
+    @cached_property
+    def credits(self) -> Credits:
+        """What tenants have to pay with."""
+        return Credits(
+            ledgers=self.ledgers,
+            accounts=self.stores.accounts,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
 
     @cached_property
     def verify(self) -> Verify:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from metering.core.account import Account
 from metering.core.commit import Commit
 from metering.core.deployment_import import FoundDeployment
 from metering.core.directory import Record
@@ -424,4 +425,32 @@ class SuspensionStore(Protocol):
 
     async def remove_suspension(self, subscription: str, etag: str) -> bool:
         """Remove one; False, and nothing removed, if there is another one or none by now."""
+        ...
+
+
+class StoredAccount(NamedTuple):
+    """An account as read, with the tag that a replacement must name."""
+
+    account: Account
+    etag: str
+
+
+class AccountStore(Protocol):
+    """The account of each tenant: what its closed periods took from its grants.
+
+    Every method raises RetryableError when the store is busy, locked or out of reach, and
+    InvariantBroken for a document that cannot be read or was written by a newer schema.
+    """
+
+    async def read_account(self, tenant: str) -> StoredAccount | None:
+        """Return the account as last written; None for a tenant without one."""
+        ...
+
+    async def replace_account(self, account: Account, etag: str | None) -> str:
+        """Write an account whole; return its new tag.
+
+        `etag` is that of the account it was made from, None for a tenant without one.
+        HeadMovedError: somebody else was first and nothing was written. Any other RetryableError
+        leaves open whether it was written: read again, a ledger that is in it is settled.
+        """
         ...

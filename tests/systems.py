@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from metering.adapters.clock import FixedClock
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
+from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.direct_publisher import DirectPublisher
@@ -218,5 +219,9 @@ class System:
         )
         self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
+        self.accounts = stores.accounts
+        self.credits = Credits(
+            ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy, clock=self.clock
+        )
         self.verify = Verify(self.store, self.rollups)
         self.roll_up = RollUp(self.store, self.rollups, self.alerts)

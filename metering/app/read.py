@@ -33,7 +33,8 @@ class Read:
 
     async def knows(self, tenant: str) -> bool:
         """Say whether there is such a tenant."""
-        return tenant in await self.tenants() or bool(await self._store.ledgers(tenant))
+        known = tenant in await self.tenants() or self._tenancy.directory.grants(tenant)
+        return bool(known or await self._store.ledgers(tenant))
 
     async def latest_period(self, tenant: str) -> Period:
         """Return the last period that a tenant used anything in; the present one if none."""

@@ -13,6 +13,8 @@ from metering.core.errors import (
     RejectedEvent,
     RetryableError,
 )
+from metering.core.grant import Grant, Revocation
+from metering.core.grant_records import GrantOffer, grant_record, revocation_record
 from metering.core.instants import Instant
 from metering.core.limits import Limits
 from metering.core.periods import LedgerId, month_of
@@ -229,6 +231,33 @@ class Tenancy:
             return self.directory.define_deployment(deployment, now, start)
 
         return await self._record(decide) is not None
+
+    async def add_grant(self, offer: GrantOffer) -> tuple[Grant, bool]:
+        """Give a tenant credit; return the grant and whether it is news.
+
+        Safe to repeat with an id; other content under it is refused. A tenant that there is not
+        may get it only where its first event makes it one.
+        """
+        made: list[Grant] = []
+
+        def decide() -> Record | None:
+            if not self._automatic and offer.tenant not in self.directory.tenants():
+                raise ConfigurationError(
+                    f"tenant {offer.tenant!r}: there is none: see `metering tenants list`"
+                )
+            grant, record = grant_record(self.directory, offer, self._clock.now())
+            made[:] = [grant]
+            return record
+
+        is_news = await self._record(decide) is not None
+        return made[0], is_news
+
+    async def revoke_grant(self, tenant: str, revocation: Revocation) -> Grant:
+        """End a grant as soon as may be and return it; once it is revoked nothing changes."""
+        await self._record(
+            lambda: revocation_record(self.directory, tenant, revocation, self._clock.now())
+        )
+        return next(one for one in self.directory.grants(tenant) if one.id == revocation.id)
 
     def _refuse_unknown(self, plan: Plan) -> None:
         """Refuse a plan about what the price book has never heard of: a name mistyped."""

@@ -7,6 +7,7 @@ import typer
 from metering import bootstrap
 from metering.app.verify import Verdict
 from metering.cli.charges import charge_json, print_charge
+from metering.cli.grant_tables import credit_line, credits_json
 from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
 from metering.cli.output import (
     AsJson,
@@ -21,6 +22,7 @@ from metering.cli.output import (
 )
 from metering.core.balance import Balance
 from metering.core.breakdown import GROUPS
+from metering.core.credit import CreditBalance
 from metering.core.instants import format_instant
 from metering.core.money import format_amount
 from metering.core.periods import Period
@@ -31,16 +33,24 @@ def balance(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False) 
 
     Example:  metering balance acme --period 2026-11 --json
     """
-    found, of = with_app(lambda app: _balance(app, tenant, period))
+    found, of, credit = with_app(lambda app: _balance(app, tenant, period))
     if as_json:
-        print_json(balance_json(tenant, of, found))
-    else:
-        print_balance(tenant, of, found)
+        told = {} if credit is None else {"credits": credits_json(credit)}
+        print_json(balance_json(tenant, of, found) | told)
+        return
+    print_balance(tenant, of, found)
+    if credit is not None:
+        stdout().print(credit_line(credit))
 
 
-async def _balance(app: bootstrap.App, tenant: str, name: str | None) -> tuple[Balance, Period]:
+async def _balance(
+    app: bootstrap.App, tenant: str, name: str | None
+) -> tuple[Balance, Period, CreditBalance | None]:
+    """Return a period's balance, and the credit as of now of a tenant that has any grants."""
     period = await period_for(app, tenant, name)
-    return await app.read.balance(tenant, period), period
+    found = await app.read.balance(tenant, period)
+    has_grants = app.tenancy.directory.grants(tenant)
+    return found, period, await app.credits.of(tenant) if has_grants else None
 
 
 def balance_json(tenant: str, period: Period, found: Balance) -> dict[str, object]:

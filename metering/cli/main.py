@@ -12,6 +12,7 @@ from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.effects import effects
 from metering.cli.forecast import forecast
+from metering.cli.grants import grants
 from metering.cli.ingest import ingest
 from metering.cli.init import init
 from metering.cli.normalize import normalize
@@ -50,6 +51,7 @@ prices.command("diff")(diff_prices)
 prices.command("import")(import_prices)
 app.add_typer(prices, name="prices")
 app.add_typer(deployments, name="deployments")
+app.add_typer(grants, name="grants")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
 

@@ -109,11 +109,14 @@ def list_plans(as_json: AsJson = False) -> None:
         print_json([plan.model_dump() for plan in found])
         return
     rows = [
-        [plan.id, plan.currency, plan.unpriced, " ".join(plan.period_terms) or "-", plan.markup]
+        [
+            *(plan.id, plan.currency, plan.billing, plan.unpriced),
+            *(" ".join(plan.period_terms) or "-", plan.markup),
+        ]
         for plan in found
     ]
-    columns = ["plan", "currency", "unpriced", "by period", "markup"]
-    print_table("Plans", columns, rows, left=4)
+    columns = ["plan", "currency", "billing", "unpriced", "by period", "markup"]
+    print_table("Plans", columns, rows, left=5)
 
 
 @plans.command("show")

@@ -63,7 +63,7 @@ class ChargeLine(NamedTuple):
     unit_price: Amount
     """Integer of 10^-18 currency units for each of `quantity`."""
     channel: str | None = None
-    """Who bills the company for it, of plain usage."""
+    """Who bills the company for it, of plain usage and of tokens that are free."""
 
     @property
     def amount(self) -> Amount:
@@ -153,9 +153,9 @@ def _free_tokens(
         if taken:
             free -= taken
             left[metered] -= taken
-            model, bucket, price, *_ = metered
+            model, bucket, price, unit, channel, _ = metered
             worth = 0 if plan.replaces(model, bucket) else price
-            yield ChargeLine("allowance", term, model, bucket, -taken, "token", worth)
+            yield ChargeLine("allowance", term, model, bucket, -taken, unit, worth, channel)
 
 
 def _in_order(left: Quantities, meters: tuple[Meter, ...] | None) -> list[Metered]:

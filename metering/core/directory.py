@@ -8,11 +8,12 @@ import hashlib
 import re
 from collections.abc import Iterable
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
+from metering.core.grant import Grant, Revocation
 from metering.core.instants import Instant
 from metering.core.periods import LedgerId
 from metering.core.plan import DEFAULT_PLAN, Plan
@@ -34,7 +35,11 @@ TENANT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NAME_LENGTH = 51
 _HASH_BYTES = 6
 
-type RecordKind = Literal["subject", "tenant_plan", "plan", "prices", "deployment"]
+type RecordKind = Literal[
+    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation"
+]
+#: Kinds that no price depends on.
+_PRICELESS: Final = frozenset({"subject", "grant", "revocation"})
 
 
 class Record(NamedTuple):
@@ -43,8 +48,8 @@ class Record(NamedTuple):
     kind: RecordKind
     key: str
     value: str
-    """A tenant id (subject), a plan id (tenant_plan), a plan or deployment as JSON, or the SHA-256
-    of a price version's file (prices)."""
+    """A tenant id (subject), a plan id (tenant_plan), the SHA-256 of a price version's file
+    (prices), and for every other kind what it is called after, as JSON."""
     effective: Instant
     recorded: Instant
 
@@ -66,6 +71,7 @@ class Directory:
         self._plan_of: dict[str, Dated[str]] = {}
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
+        self._grants: dict[str, dict[str, Grant]] = {}
         self.version = 0
         """How many records this was built from."""
         self.pricing_version = 0
@@ -82,7 +88,7 @@ class Directory:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
-            if record.kind != "subject":
+            if record.kind not in _PRICELESS:
                 self.pricing_version = self.version
             match record.kind:
                 case "subject":
@@ -99,6 +105,13 @@ class Directory:
                     deployment = Deployment.model_validate_json(record.value)
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
+                case "grant":
+                    grant = Grant.model_validate_json(record.value)
+                    self._grants.setdefault(grant.tenant, {})[grant.id] = grant
+                case "revocation":
+                    name = Revocation.model_validate_json(record.value).id
+                    grants = self._grants[record.key]
+                    grants[name] = grants[name].model_copy(update={"revoked": record.effective})
                 case _:
                     self.price_versions.append(record)
 
@@ -172,6 +185,10 @@ class Directory:
         """Return the deployments in force at an instant, by key."""
         found = (dated.at(at)[0] for dated in self._deployments.values())
         return sorted((one for one in found if one is not None), key=lambda one: one.key)
+
+    def grants(self, tenant: str) -> list[Grant]:
+        """Return every grant that a tenant was ever given, in the order they were recorded."""
+        return list(self._grants.get(tenant, {}).values())
 
     def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.

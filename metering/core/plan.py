@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -48,6 +48,15 @@ PERIOD_TERMS: Final = (
 """What holds for a whole period: charge.py works it out from the period's totals."""
 
 
+type Billing = Literal["postpaid", "prepaid"]
+type Unpriced = Literal["allow", "block"]
+
+
+def _unpriced(given: dict[str, Any]) -> Unpriced:
+    """Return the default: what nobody knows the price of, no credit covers."""
+    return "block" if given.get("billing") == "prepaid" else "allow"
+
+
 class Plan(Strict):
     """What a tenant pays, in one currency.
 
@@ -59,7 +68,10 @@ class Plan(Strict):
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     markup: Markup = "0"
-    unpriced: Literal["allow", "block"] = "allow"
+    billing: Billing = "postpaid"
+    """Prepaid: no usage without credit. Either way credit is taken off the statement."""
+    unpriced: Unpriced = Field(default_factory=_unpriced)
+    """Whether what has no price is admitted; unless said: not with `billing: prepaid`."""
     overrides: Listed[Override] = ()
     quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
     time_zone: TimeZone = "UTC"

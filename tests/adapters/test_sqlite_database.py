@@ -116,12 +116,14 @@ async def test_a_store_of_an_older_version_gets_what_is_new_and_keeps_what_it_ha
         connection.execute("DROP TABLE effects")
         connection.execute("DROP TABLE rollups")
         connection.execute("DROP TABLE suspensions")
+        connection.execute("DROP TABLE accounts")
         connection.execute("PRAGMA user_version = 1")
 
     await database.write(age)
     await database.close()
     assert await database.read(count) == 1
-    assert await database.read(lambda c: c.execute("SELECT * FROM effects").fetchall()) == []
+    tables = "effects, rollups, accounts"
+    assert await database.read(lambda c: c.execute(f"SELECT * FROM {tables}").fetchall()) == []
     assert await database.read(lambda c: c.execute("PRAGMA user_version").fetchone()) == (
         SCHEMA_VERSION,
     )

@@ -60,7 +60,7 @@ def half(line: Line) -> Line:
 def test_the_page_has_an_example_of_every_term() -> None:
     named = {name for content, _ in EXAMPLES for name in yaml.safe_load(content)}
     assert set(Plan.model_fields) - named == {
-        *("currency", "unpriced", "allowed_models"),
+        *("currency", "billing", "unpriced", "allowed_models"),
         *("quotas", "time_zone"),
     }
 

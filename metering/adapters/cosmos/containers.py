@@ -69,5 +69,11 @@ ROLLUPS: Final = Container(
     "docs/adr/0004-cosmos.md: cursor and parts of a rollup are written in one transaction",
     (),
 )
+ACCOUNTS: Final = Container(
+    "accounts",
+    "/tenant",
+    "docs/adr/0010-credits.md: what settled a tenant's credit is one document",
+    (),
+)
 
-CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS)
+CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS)

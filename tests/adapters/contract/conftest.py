@@ -26,6 +26,8 @@ NEEDS_NOT_FOUND = {
     "test_where_nothing_was_appended_there_is_nothing_to_read",
     "test_a_version_that_is_not_there_is_nothing",
     "test_what_is_not_there_is_left_out_of_the_answer",
+    "test_a_tenant_without_an_account_has_none",
+    "test_an_account_that_is_not_there_cannot_be_replaced",
 }
 
 
