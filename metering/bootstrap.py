@@ -361,7 +361,7 @@ class App:
     @cached_property
     def admission(self) -> Admission:
         """Whether a subscription's requests may go on."""
-        return Admission(self.ledgers, self.tenancy, self.clock)
+        return Admission(self.ledgers, self.tenancy, self.credits, self.clock)
 
     @cached_property
     def forecasts(self) -> Forecasts:

@@ -4,8 +4,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from metering.app.credits import Credits
 from metering.app.tenancy import Tenancy
-from metering.core.admission import NOTHING, Admitted, admit
+from metering.core.admission import ALL_PAID, NOTHING, Admitted, Unpaid, admit
 from metering.core.decision import Asked
 from metering.core.directory import Assignment
 from metering.core.errors import Code, RejectedEvent
@@ -31,8 +32,11 @@ class _Remembered(NamedTuple):
 class Admission:
     """The use case behind `GET /api/admission/{subscription}` and `metering admission`."""
 
-    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
+    def __init__(
+        self, ledgers: LedgerStore, tenancy: Tenancy, credit: Credits, clock: Clock
+    ) -> None:
         self._ledgers = ledgers
+        self._credit = credit
         self._tenancy = tenancy
         self._clock = clock
         self._remembered: OrderedDict[tuple[str, Asked], _Remembered] = OrderedDict()
@@ -77,7 +81,23 @@ class Admission:
             known_models=frozenset(_known(self._tenancy.prices, found)),
             about=about,
             deployments=self._deployments(now),
+            unpaid=await self._unpaid(found),
         )
+
+    async def _unpaid(self, found: Assignment) -> Unpaid:
+        """Return what a prepaid tenant cannot pay for any more: at least so much is left, or not.
+
+        A grant for one channel pays for models of that channel alone.
+        """
+        if found.plan.billing != "prepaid":
+            return ALL_PAID
+        left = (await self._credit.of(found.tenant)).by_channel
+        models = frozenset(
+            row.model
+            for row in self._tenancy.prices.rows.values()
+            if left.get(row.channel, left.get(None, 0)) <= 0
+        )
+        return Unpaid(max(left.values(), default=0) <= 0, models)
 
     def _deployments(self, now: Instant) -> dict[str, str]:
         """Return the model behind every deployment that is registered, as entries name it."""

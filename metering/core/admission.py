@@ -27,6 +27,21 @@ _LONGEST_S: Final = 30
 NOTHING: Final = Asked()
 
 
+class Unpaid(NamedTuple):
+    """What a prepaid tenant has nothing left to pay for."""
+
+    everything: bool = False
+    models: frozenset[str] = frozenset()
+    """Models of a billing channel that no grant with anything left may pay for."""
+
+    def of(self, model: str) -> bool:
+        """Say whether a model is among it."""
+        return self.everything or model in self.models
+
+
+ALL_PAID: Final = Unpaid()
+
+
 class ModelVerdict(NamedTuple):
     """The verdict for requests to one model."""
 
@@ -90,20 +105,24 @@ def admit(
     known_models: frozenset[str],
     about: Asked = NOTHING,
     deployments: Mapping[str, str] = MappingProxyType({}),
+    unpaid: Unpaid = ALL_PAID,
 ) -> Admitted:
     """Return the verdicts for a subscription under its plan and the counts of its ledger.
 
     `known_models` are those with a price; they matter where the plan does not admit others.
     `deployments` says which model is behind each: clients ask for deployments, plans name models.
+    `unpaid`: what a prepaid tenant has nothing left to pay for.
     `about` says what else is known of the requests, for quotas by product, use case or end user.
     """
     plan = assignment.plan
     states = quota_states(counts, now, month_of(now))
-    names = {*_named(plan), *(known_models if plan.unpriced == "block" else ())}
+    names = {*_named(plan), *(known_models if plan.unpriced == "block" else ()), *unpaid.models}
     models = {
         name: _verdict(plan, states, about._replace(model=name), known_models) for name in names
     }
     overall = _verdict(plan, states, about._replace(model=None), known_models)
+    models = {name: _paid(one, is_paid=not unpaid.of(name)) for name, one in models.items()}
+    overall = _paid(overall, is_paid=not unpaid.everything)
     models = {name: _possible(one, models, overall) for name, one in models.items()}
     for name, model in deployments.items():
         # What is behind a deployment counts, whatever its own name says.
@@ -119,6 +138,12 @@ def admit(
         _cache_s(states, now),
         decide_quota(states, about).shadowed,
     )
+
+
+def _paid(one: ModelVerdict, *, is_paid: bool) -> ModelVerdict:
+    if is_paid or one.verdict is Verdict.BLOCK:
+        return one
+    return _refused(Reason.CREDIT_USED_UP, "nothing is left of the tenant's grants")
 
 
 def _possible(

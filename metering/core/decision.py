@@ -27,6 +27,7 @@ class Reason(StrEnum):
     QUOTA_REACHED = "quota_reached"
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
+    CREDIT_USED_UP = "credit_used_up"
 
 
 class Asked(NamedTuple):

@@ -10,6 +10,7 @@ from metering.core.admission import Admitted
 from metering.core.decision import Asked, Verdict
 from metering.core.deployment import Deployment
 from metering.core.errors import Code, RejectedEvent
+from metering.core.grant_records import GrantOffer
 from metering.core.instants import DAY, MINUTE, parse_instant
 from metering.core.plan import read_plan
 from tests.builders import NOW, body, price_file
@@ -21,7 +22,7 @@ DECEMBER = parse_instant("2026-12-01T00:00:00Z")
 
 
 def admission(system: System) -> Admission:
-    return Admission(system.store, system.tenancy, system.clock)
+    return Admission(system.store, system.tenancy, system.credits, system.clock)
 
 
 async def on_plan(system: System, **terms: Any) -> None:
@@ -168,6 +169,41 @@ async def test_a_model_without_a_price_is_blocked_where_the_plan_says_so(system:
     found = await ask(system)
     assert found.overall.reason == "model_without_price"
     assert verdicts(found) == {"gpt-4o": "allow", "in-house": "allow"}
+
+
+async def grant(system: System, amount: str, **fields: Any) -> None:
+    await system.tenancy.add_grant(GrantOffer("acme", amount, **fields))
+
+
+async def test_a_prepaid_tenant_is_blocked_when_nothing_is_left(system: System) -> None:
+    await on_plan(system, billing="prepaid")
+    found = await ask(system)
+    assert (found.overall.verdict, found.of("gpt-4o").reason) == ("block", "credit_used_up")
+    await grant(system, "0.0036")
+    assert (await ask(system)).of("gpt-4o").verdict is Verdict.ALLOW
+    await ingest(system, body())
+    assert (await ask(system)).of("gpt-4o").verdict is Verdict.ALLOW
+    await ingest(system, body(id="r-2"))
+    assert (await ask(system)).of("gpt-4o").reason == "credit_used_up"
+
+
+async def test_credit_for_one_channel_pays_for_its_models_alone(system: System) -> None:
+    claude = {"model": "claude", "channel": "marketplace"}
+    await system.tenancy.publish_prices("v2", price_file(claude, version="v2"))
+    deployed = Deployment(name="chat", model="claude", deployment_type="global")
+    await system.tenancy.define_deployment(deployed, None)
+    await on_plan(system, billing="prepaid", unpriced="allow")
+    await grant(system, "5", channel="microsoft")
+    found = await ask(system)
+    assert found.of("gpt-4o").verdict is Verdict.ALLOW
+    assert verdicts(found) == {"claude": "block", "chat": "block"}
+
+
+async def test_a_quota_is_not_a_credit(system: System) -> None:
+    await on_plan(system, quotas=[CAP])
+    await ingest(system, body())
+    await grant(system, "10")
+    assert (await ask(system)).overall.reason == "quota_reached"
 
 
 async def test_quotas_by_use_case_are_asked_for_by_name(system: System) -> None:
