@@ -7,6 +7,9 @@ from socket import create_server, socket
 from typing import Final, NamedTuple
 
 import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from metering.core.errors import ConfigurationError
 from metering.local.gateway.admission import Admission, admit_all
@@ -44,17 +47,42 @@ async def local_gateway(
     gate = Gate(_knows(system), admission, pace)
     app = application(gate, Journal(system.hub, pipe), system.app.clock)
     url = f"http://{_HOST}:{listener.getsockname()[1]}"
-    server = uvicorn.Server(_config(app))
-    tasks = [asyncio.create_task(_serve(server, listener)), asyncio.create_task(pipe.run())]
+    sending = asyncio.create_task(pipe.run())
     try:
-        yield RunningGateway(url, pipe)
+        async with _serving(app, listener):
+            yield RunningGateway(url, pipe)
     finally:
-        server.should_exit = True
-        await tasks[0]
-        tasks[1].cancel()
+        sending.cancel()
         with suppress(asyncio.CancelledError):
-            await tasks[1]
+            await sending
         pipe.flush()
+
+
+@asynccontextmanager
+async def _serving(app: Starlette, listener: socket) -> AsyncIterator[None]:
+    """Answer on a socket; at the end what is under way gets a moment, then it is cut off.
+
+    This is `uvicorn.Server` without its signal handlers and pauses: the local system has its own.
+    """
+    config, state = _config(app), ServerState()
+    config.load()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: H11Protocol(config, state, {}), sock=listener)
+    try:
+        yield
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            _, late = await asyncio.wait(state.tasks, timeout=_PATIENCE_S)
+            for request in late:
+                request.cancel()
+            # Those that are cut off still have to leave their logs.
+            await asyncio.gather(*late, return_exceptions=True)
+        for connection in list(state.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
 
 
 def _knows(system: LocalSystem) -> Callable[[str], Awaitable[bool]]:
@@ -82,25 +110,12 @@ def listener_on(port: int | None) -> socket:
         raise ConfigurationError(f"--port {port}: cannot be listened on: {error}") from None
 
 
-def _config(app: object) -> uvicorn.Config:
+def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         lifespan="off",
         ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=_PATIENCE_S,
     )
-
-
-async def _serve(server: uvicorn.Server, listener: socket) -> None:
-    """Serve until told to stop: as `Server.serve`, which would take our signals for itself."""
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup(sockets=[listener])
-    await server.main_loop()
-    await server.shutdown(sockets=[listener])
-    # Requests that were cut off still have to leave their logs.
-    await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
