@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from metering.app.credits import Credits
 from metering.app.tenancy import Tenancy
-from metering.core.admission import ALL_PAID, NOTHING, Admitted, Unpaid, admit
+from metering.core.admission import ALL_PAID, NOTHING, Admitted, Facts, Unpaid, admit
 from metering.core.decision import Asked
 from metering.core.directory import Assignment
 from metering.core.errors import Code, RejectedEvent
@@ -78,10 +78,12 @@ class Admission:
             found,
             counts,
             now=now,
-            known_models=frozenset(_known(self._tenancy.prices, found)),
+            facts=Facts(
+                frozenset(_known(self._tenancy.prices, found)),
+                self._deployments(now),
+                await self._unpaid(found),
+            ),
             about=about,
-            deployments=self._deployments(now),
-            unpaid=await self._unpaid(found),
         )
 
     async def _unpaid(self, found: Assignment) -> Unpaid:

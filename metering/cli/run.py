@@ -18,6 +18,7 @@ from metering.cli.system import COLUMNS, Trace, balance_cells
 from metering.config import SqliteStore, read_settings
 from metering.core.periods import month_of
 from metering.local.demo import tenants_file
+from metering.local.gateway.ask import admission_of
 from metering.local.gateway.catalogue import DEPLOYMENTS
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.server import listener_on, local_gateway
@@ -87,7 +88,8 @@ async def _run(app: bootstrap.App, listener: socket, wishes: _Wishes) -> None:
 
     async with local_system(app, "run", report) as system:
         async with asyncio.TaskGroup() as tasks:
-            async with local_gateway(system, listener) as gateway:
+            admission = admission_of(app)
+            async with local_gateway(system, listener, admission=admission) as gateway:
                 _say_where(system, gateway.url)
                 tasks.create_task(wishes.show(system, ended))
                 sending = tasks.create_task(_send(system, wishes))

@@ -96,24 +96,30 @@ class Admitted(NamedTuple):
         }
 
 
+class Facts(NamedTuple):
+    """What else decides than plan and counts."""
+
+    known_models: frozenset[str] = frozenset()
+    """Those with a price; they matter where the plan does not admit others."""
+    deployments: Mapping[str, str] = MappingProxyType({})
+    """The model behind each: clients ask for deployments, plans name models."""
+    unpaid: Unpaid = ALL_PAID
+
+
 def admit(
     subscription: str,
     assignment: Assignment,
     counts: Counts,
     *,
     now: Instant,
-    known_models: frozenset[str],
+    facts: Facts,
     about: Asked = NOTHING,
-    deployments: Mapping[str, str] = MappingProxyType({}),
-    unpaid: Unpaid = ALL_PAID,
 ) -> Admitted:
     """Return the verdicts for a subscription under its plan and the counts of its ledger.
 
-    `known_models` are those with a price; they matter where the plan does not admit others.
-    `deployments` says which model is behind each: clients ask for deployments, plans name models.
-    `unpaid`: what a prepaid tenant has nothing left to pay for.
     `about` says what else is known of the requests, for quotas by product, use case or end user.
     """
+    known_models, deployments, unpaid = facts
     plan = assignment.plan
     states = quota_states(counts, now, month_of(now))
     names = {*_named(plan), *(known_models if plan.unpriced == "block" else ()), *unpaid.models}

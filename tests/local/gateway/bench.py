@@ -10,13 +10,13 @@ from anthropic import AsyncAnthropic
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
+from metering.app.batch import LOGS_HUB
 from metering.core.balance import Balance
 from metering.core.instants import parse_instant
 from metering.core.periods import month_of
 from metering.local.gateway.admission import Document
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.keys import key_of
-from metering.local.gateway.log_pipe import LOGS_HUB
 from metering.local.gateway.server import RunningGateway
 from metering.local.system import LocalSystem
 

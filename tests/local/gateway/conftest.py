@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
+from metering.app.batch import LOGS_HUB
 from metering.config import Settings, SqliteStore
 from metering.local.demo import tenants_file
 from metering.local.gateway.gate import Pace
-from metering.local.gateway.log_pipe import LOGS_HUB
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import local_system
 from tests.local.gateway.bench import NOW, PACE, Bench

@@ -1,0 +1,73 @@
+"""From a limit to the block that a client sees: plan, ledger, admission and gateway together."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from metering import bootstrap
+from metering.config import Settings, SqliteStore
+from metering.local.gateway.ask import admission_of
+from metering.local.gateway.keys import key_of
+from metering.local.gateway.server import listener_on, local_gateway
+from metering.local.system import LocalSystem, local_system
+from tests.local.gateway.bench import MESSAGES, PACE
+
+#: 17 x 2.5 + 10 x 10 = 142.5 a million: the first request is within it, the second reaches it.
+CAP = {"metric": "amount", "window": "period", "limit": "0.0002", "action": "block"}
+
+
+@pytest.fixture
+async def served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[LocalSystem, str]]:
+    """Run the whole system by the machine's clock, contoso on a capped plan."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    tenants = tmp_path / "tenants.json"
+    contoso = {"id": "contoso", "plan": "capped", "subscriptions": ["contoso-prod"]}
+    plans = [{"id": "capped", "quotas": [CAP]}]
+    tenants.write_text(json.dumps({"plans": plans, "tenants": [contoso]}))
+    app = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), tenants, False))
+
+    def fail(function: str, error: Exception) -> None:
+        raise AssertionError(function) from error
+
+    async with (
+        local_system(app, "test", fail) as system,
+        local_gateway(system, listener_on(0), admission=admission_of(app), pace=PACE) as gateway,
+    ):
+        yield system, gateway.url
+
+
+async def test_a_tenant_that_reaches_its_limit_is_blocked_within_seconds_and_told_why(
+    served: tuple[LocalSystem, str],
+) -> None:
+    system, url = served
+    answered = 0
+    async with openai.AsyncOpenAI(
+        base_url=f"{url}/openai/v1", api_key=key_of("contoso-prod"), max_retries=0
+    ) as client:
+        with pytest.raises(openai.RateLimitError) as caught:
+            async with asyncio.timeout(20):
+                while True:
+                    await client.chat.completions.create(
+                        model="gpt-4o", messages=MESSAGES, max_tokens=10
+                    )
+                    answered += 1
+                    await asyncio.sleep(0.2)
+    problem = caught.value.response
+    assert problem.headers["Content-Type"].startswith("application/problem+json")
+    assert int(problem.headers["Retry-After"]) > 0
+    assert problem.json()["type"] == "urn:metering:admission:quota_reached"
+    await system.host.drain()
+    balance = await system.app.read.balance(
+        "contoso", await system.app.read.latest_period("contoso")
+    )
+    # The refused request is counted, and costs nothing.
+    assert balance.total.requests == answered + 1
+    assert balance.total.not_billable == 1
+    assert answered >= 2
