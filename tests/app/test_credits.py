@@ -109,6 +109,17 @@ async def test_what_an_expired_grant_paid_is_not_asked_of_the_next_one(system: S
     assert await left(system) == exactly(parse_amount("0.0015"))
 
 
+async def test_an_event_from_a_clock_that_is_ahead_may_be_too_late_for_a_grant_that_ends_first(
+    system: System,
+) -> None:
+    await give(system, "1", start=NOVEMBER, expiry=NOW + MINUTE)
+    await give(system, "1", start=NOVEMBER)
+    await use(system, "ahead", NOW + 2 * MINUTE)
+    by_id = {one.grant.id: one.remaining for one in (await system.credits.of("acme")).grants}
+    # The first one never paid for it, though it is valid now; the pages say so.
+    assert by_id == {"grant-001": exactly(10**18), "grant-002": exactly(10**18 - ONE)}
+
+
 async def test_pages_are_read_once_and_only_where_heads_leave_a_doubt(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,12 +156,17 @@ async def test_a_ledger_that_goes_on_while_it_is_read_is_counted_up_to_its_head(
 
     async def read_then_moved_on(ledger: LedgerId) -> Any:
         found = await head(ledger)
-        await use(other, "b", AT)
+        await use(other, "b", AT - 2 * HOUR)
         return found
 
     monkeypatch.setattr(system.store, "read_head", read_then_moved_on)
     found = await system.credits.of("acme")
     assert found.open_spend == ONE
+    # Only a is there yet, and the second grant pays for it; b would be for the first one.
+    assert {one.grant.id: one.remaining for one in found.grants} == {
+        "grant-001": exactly(10**18),
+        "grant-002": exactly(10**18 - ONE),
+    }
 
 
 async def test_what_is_remembered_of_a_ledger_ends_with_other_grants_or_another_ledger(

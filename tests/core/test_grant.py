@@ -28,8 +28,9 @@ def simulated(grants: Sequence[Grant], spends: Sequence[Spend]) -> tuple[dict[st
                 one
                 for one in grants
                 if left[one.id] > 0
-                and one.start <= spend.time < (one.expiry or FOREVER)
-                and spend.time < (one.revoked or FOREVER)
+                and one.start <= spend.time
+                and (one.expiry is None or spend.time < one.expiry)
+                and (one.revoked is None or spend.time < one.revoked)
                 and one.channel in {None, spend.channel}
             ]
             if fitting:
