@@ -38,12 +38,8 @@ class Bench:
         system: LocalSystem,
         clients: AsyncExitStack,
         serving: AsyncExitStack,
-        *,
-        joined: bool,
     ) -> None:
         self.system = system
-        self.joined = joined
-        """Whether the function app reads the gateway's logs, and so settles streams."""
         self.document: Document = {"verdict": "allow"}
         self.asked: list[tuple[str, str]] = []
         self.gateway: RunningGateway

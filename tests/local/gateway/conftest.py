@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
-from metering.app.batch import LOGS_HUB
 from metering.config import Settings, SqliteStore
 from metering.local.demo import tenants_file
 from metering.local.gateway.gate import Pace
@@ -39,10 +38,7 @@ async def bench(
         AsyncExitStack() as serving,
         AsyncExitStack() as clients,
     ):
-        joined = system.hub.is_declared(LOGS_HUB)
-        if not joined:
-            system.hub.declare(LOGS_HUB)
-        bench = Bench(system, clients, serving, joined=joined)
+        bench = Bench(system, clients, serving)
         bench.gateway = await serving.enter_async_context(
             local_gateway(system, listener_on(0), admission=bench.admission, pace=pace)
         )
