@@ -24,6 +24,7 @@ from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
+from metering.app.desired_states import QuotasWantSuspended
 from metering.app.direct_publisher import DirectPublisher
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
@@ -48,7 +49,6 @@ from metering.ports import (
     Clock,
     DeadLetterStore,
     DeploymentSource,
-    DesiredStates,
     EffectStore,
     LedgerStore,
     Notifier,
@@ -339,14 +339,20 @@ class App:
         self._closing.append(gate.close)
         return gate
 
-    def reconcile_suspensions(self, desired: DesiredStates) -> ReconcileSuspensions | None:
-        """Suspend and reactivate as `desired` says; None where suspension is off."""
+    @cached_property
+    def reconcile_suspensions(self) -> ReconcileSuspensions | None:
+        """Suspend and reactivate as quotas say; None where suspension is off."""
         if self.subscription_gate is None:
             return None
         return ReconcileSuspensions(
             gate=self.subscription_gate,
             suspensions=self.stores.suspensions,
-            desired=desired,
+            desired=QuotasWantSuspended(
+                ledgers=self.ledgers,
+                suspensions=self.stores.suspensions,
+                tenancy=self.tenancy,
+                alerts=LogAlerts(),
+            ),
             clock=self.clock,
             alerts=LogAlerts(),
         )

@@ -210,6 +210,7 @@ class System:
     def _follow(self, stores: Stores) -> None:
         """Make what comes after a commit: effects, rollups, what is read."""
         self.effects = stores.effects
+        self.suspensions = stores.suspensions
         self.notifier = RecordedNotifier()
         self.deliver = DeliverEffects(
             effects=self.effects,

@@ -76,6 +76,8 @@ class Plan(Strict):
     quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
     time_zone: TimeZone = "UTC"
     """Of the windows of quotas."""
+    suspend: bool = False
+    """Whether a block on everything suspends the subscriptions too, where that is set up."""
     off_peak: OffPeak | None = None
     charge_by: Literal["buckets", "total_tokens"] = "buckets"
     total_token_price_per_million: PricePerMillion | None = None

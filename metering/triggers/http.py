@@ -6,7 +6,7 @@ import azure.functions as func
 
 from metering import bootstrap
 from metering.core.decision import Asked
-from metering.core.errors import RejectedEvent, RetryableError
+from metering.core.errors import LedgerBroken, RejectedEvent, RetryableError
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -27,8 +27,13 @@ async def admission(req: func.HttpRequest) -> func.HttpResponse:
         found = await bootstrap.current().admission.of(req.route_params["subscription"], about)
     except RejectedEvent as unknown:
         return _problem(404, "Unknown subscription", unknown.reason)
-    except RetryableError:
-        return _problem(503, "Not known now", "the store is out of reach", {"Retry-After": "1"})
+    except (RetryableError, LedgerBroken):
+        return _problem(
+            503,
+            "Not known now",
+            "the store is out of reach, or the ledger broken",
+            {"Retry-After": "1"},
+        )
     headers = {"Cache-Control": f"private, max-age={found.cache_s}"}
     return func.HttpResponse(
         json.dumps(found.document(model)), headers=headers, mimetype="application/json"

@@ -46,5 +46,8 @@ async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001, the bindin
 @blueprint.function_name("enforce_quotas")
 @blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *")
 async def enforce_quotas(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Bring the limits of every ledger up to date."""
-    await bootstrap.current().enforce_quotas.run()
+    """Bring the limits of every ledger, and the gateway's subscriptions, up to date."""
+    app = bootstrap.current()
+    await app.enforce_quotas.run()
+    if app.reconcile_suspensions is not None:
+        await app.reconcile_suspensions.run()

@@ -10,7 +10,7 @@ from metering.config import Settings, SqliteStore, read_settings
 from metering.core.errors import ConfigurationError, RetryableError
 from metering.core.instants import MINUTE
 from metering.core.suspension import KEEP_AWAY, STUCK_AFTER, Action, Phase
-from tests.app.suspending import BLOCK, Process, Wanted
+from tests.app.suspending import BLOCK, Process
 from tests.builders import NOW
 from tests.emulators.arm import ArmPeer, Fault
 from tests.emulators.arm.api_management import (
@@ -131,10 +131,10 @@ def put_after_read(process: Process, gateway: ArmPeer) -> None:
 
 async def test_it_is_wired_only_where_a_service_is_named(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "store.db")
-    assert App(Settings(store)).reconcile_suspensions(Wanted()) is None
+    assert App(Settings(store)).reconcile_suspensions is None
     service = read_settings({"METERING_APIM_SERVICE": SERVICE_ID}).apim_service
     app = App(Settings(store, apim_service=service))
-    made = app.reconcile_suspensions(Wanted())
+    made = app.reconcile_suspensions
     assert made is not None
     assert await made.run() == ((), 0)
     await app.close()
