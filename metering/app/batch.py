@@ -34,6 +34,8 @@ class Tally:
     """Ids of the dead letters that the rejected became."""
     ignored: int = 0
     """Records of logs that say nothing about usage."""
+    effects: int = field(default=0, compare=False)
+    """What is to be told outside because of it."""
 
     def plus(self, other: "Tally") -> "Tally":
         """Return the sum of two tallies."""
@@ -45,6 +47,7 @@ class Tally:
             dict(rejected),
             self.letters | other.letters,
             self.ignored + other.ignored,
+            self.effects + other.effects,
         )
 
     def with_letters(self, letters: Sequence[DeadLetter]) -> "Tally":

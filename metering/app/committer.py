@@ -66,6 +66,8 @@ class Committed(NamedTuple):
     accepted: int = 0
     duplicates: int = 0
     conflicts: tuple[Usage, ...] = ()
+    effects: int = 0
+    """What is to be told outside because of it."""
 
     def plus(self, other: "Committed") -> "Committed":
         """Return the sum of two answers."""
@@ -73,6 +75,7 @@ class Committed(NamedTuple):
             self.accepted + other.accepted,
             self.duplicates + other.duplicates,
             self.conflicts + other.conflicts,
+            self.effects + other.effects,
         )
 
 
@@ -149,7 +152,9 @@ class Committer:
             for neighbour, corrections in more.items():
                 elsewhere.setdefault(neighbour, []).extend(corrections)
             return first.plus(second), elsewhere
-        answer = Committed(commit.accepted, commit.duplicates, commit.conflicts)
+        answer = Committed(
+            commit.accepted, commit.duplicates, commit.conflicts, len(commit.effects)
+        )
         return answer, {name: list(found) for name, found in commit.elsewhere.items()}
 
     async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:

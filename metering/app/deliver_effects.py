@@ -1,5 +1,7 @@
 """Tell the outside what commits asked for: at least once, with pauses, and given up in the end."""
 
+import asyncio
+from contextlib import suppress
 from typing import Final
 
 from metering.core.directory import FOREVER
@@ -9,6 +11,8 @@ from metering.ports import Alerts, Clock, EffectStore, Notifier, StoredEffect
 
 #: Effects taken in one run of the timer; the next run takes the rest.
 MAX_EFFECTS: Final = 500
+#: What a batch may wait for being told; its deadline is a minute.
+AT_ONCE_S: Final = 5
 
 
 class DeliverEffects:
@@ -33,6 +37,15 @@ class DeliverEffects:
         for stored in await self._effects.due(self._clock.now(), MAX_EFFECTS):
             delivered += await self._deliver(stored)
         return delivered
+
+    async def at_once(self) -> None:
+        """Deliver what is due right after the commit that asked for it, for a few seconds at most.
+
+        Whatever goes wrong is left to the timer: what was committed is no less committed.
+        """
+        with suppress(RetryableError, TimeoutError):
+            async with asyncio.timeout(AT_ONCE_S):
+                await self.run()
 
     async def _deliver(self, stored: StoredEffect) -> bool:
         try:

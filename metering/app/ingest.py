@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from metering.app.batch import USAGE_HUB, Message, StopRule, Tally, letter_of
-from metering.app.committer import Committer
+from metering.app.committer import Committed, Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.tenancy import Tenancy
 from metering.core.errors import Code, LedgerBroken, RejectedEvent
@@ -76,15 +76,15 @@ class Ingest:
         batch.letters.extend(letter_of(hub, message, now, why) for message, why in refused)
         # The halves first: an event that the ledger knows is answered as a duplicate at once.
         await self._pending.put_identities(batch.halves)
-        accepted = duplicates = 0
+        answer = Committed()
         for ledger, rows in batch.by_ledger.items():
             committed, letters = await self._commit(ledger, rows, hub, now)
-            accepted += committed[0]
-            duplicates += committed[1]
+            answer = answer.plus(committed)
             batch.letters.extend(letters)
         await self._dead_letters.put(batch.letters)
         await self._complete(batch.halves)
-        return Tally(accepted, duplicates).with_letters(batch.letters)
+        tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
+        return tally.with_letters(batch.letters)
 
     async def _complete(self, halves: Sequence[PendingHalf]) -> None:
         """Publish the streams whose counts were here first. Batches without streams cost nothing.
@@ -131,7 +131,7 @@ class Ingest:
         rows: Sequence[tuple[Usage, Message]],
         hub: str,
         now: Instant,
-    ) -> tuple[tuple[int, int], list[DeadLetter]]:
+    ) -> tuple[Committed, list[DeadLetter]]:
         """Commit one ledger's events; a ledger that cannot be trusted parks its own alone."""
         usages = [usage for usage, _ in rows]
         try:
@@ -139,7 +139,7 @@ class Ingest:
         except LedgerBroken as fault:
             self._alerts.alert(str(fault))
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
-            return (0, 0), [letter_of(hub, message, now, why) for _, message in rows]
+            return Committed(), [letter_of(hub, message, now, why) for _, message in rows]
         letters: list[DeadLetter] = []
         if answer.conflicts:
             # By rank too: weaker and better counts of one request may say the same.
@@ -151,4 +151,4 @@ class Ingest:
                 letter_of(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
                 for usage in answer.conflicts
             ]
-        return (answer.accepted, answer.duplicates), letters
+        return answer, letters

@@ -30,5 +30,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 )
 async def ingest_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
     """Count a batch. What raises is tried again for ever: the host loses a batch that fails."""
+    app = bootstrap.current()
     async with asyncio.timeout(DEADLINE_S):
-        await bootstrap.current().ingest.batch(messages_of(events))
+        tally = await app.ingest.batch(messages_of(events))
+    if tally.effects:
+        await app.deliver_effects.at_once()

@@ -1,5 +1,6 @@
 """Delivery of effects: at least once, put off when it fails, given up in the end and seen."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -121,3 +122,46 @@ async def test_one_run_takes_a_bounded_number_and_the_next_the_rest(system: Syst
     assert await system.deliver.run() == MAX_EFFECTS
     assert await system.deliver.run() == 1
     assert sorted(told(system)) == sorted(models)
+
+
+async def test_a_batch_says_how_much_there_is_to_tell(system: System) -> None:
+    tally = await system.ingest.batch([Message(body(data__model="x"), "0", 0)])
+    assert tally.effects == 1
+    again = await system.ingest.batch([Message(body(data__model="x"), "0", 0)])
+    assert again.effects == 0
+
+
+async def test_what_a_batch_asks_for_is_told_at_once(system: System) -> None:
+    await ingest(system, "x")
+    await system.deliver.at_once()
+    assert told(system) == ["x"]
+
+
+async def test_a_store_that_fails_then_leaves_it_to_the_timer(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest(system, "x")
+
+    async def crash(*_: object) -> None:
+        raise RetryableError("crash")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(system.effects, "due", crash)
+        await system.deliver.at_once()
+    assert told(system) == []
+    assert await system.deliver.run() == 1
+
+
+async def test_a_receiver_that_takes_its_time_does_not_hold_up_the_batch(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest(system, "x")
+    monkeypatch.setattr("metering.app.deliver_effects.AT_ONCE_S", 0.01)
+
+    async def wait(*_: object) -> None:
+        await asyncio.sleep(5)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(system.notifier, "notify", wait)
+        await system.deliver.at_once()
+    assert await system.deliver.run() == 1
