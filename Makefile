@@ -32,7 +32,7 @@ run: venv  ## Run the whole system on this machine with live traffic
 test: venv $(PEERS)  ## Run all tests
 	@command -v mcs >/dev/null || echo "Mono is not here: the tests that run the gateway policies' C# are skipped" \
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
-	@$(FAST) .venv/bin/pytest --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	@$(FAST) .venv/bin/pytest -n auto --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)
 	@$(FAST) METERING_TEST_COMMITS=5000 .venv/bin/pytest tests/faults/test_many_commits.py
