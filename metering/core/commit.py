@@ -113,6 +113,25 @@ def plan_commit(
 
     Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
     """
+    batch = _classified(head.ledger, known, usages, rate)
+    seen = head.diagnostics
+    diagnostics = Diagnostics(
+        seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
+    )
+    elsewhere = sum(map(len, batch.elsewhere.values()))
+    return replace(
+        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now, change),
+        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
+        duplicates=batch.duplicates,
+        conflicts=tuple(batch.conflicts),
+        elsewhere=batch.elsewhere,
+    )
+
+
+def _classified(
+    ledger: LedgerId, known: KnownBySlot, usages: Sequence[Usage], rate: Rating
+) -> _Batch:
+    """Return the answer to every event, by what was known and what came before it here."""
     batch = _Batch()
     nearest: dict[Slot, _Near] = {}
     for usage in usages:
@@ -129,19 +148,8 @@ def plan_commit(
             batch.fresh[key] = (slot, len(rows))
             rows.append(_new_entry(usage, rate))
         else:
-            _classify_known(batch, head.ledger, found, usage, rate)
-    seen = head.diagnostics
-    diagnostics = Diagnostics(
-        seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
-    )
-    elsewhere = sum(map(len, batch.elsewhere.values()))
-    return replace(
-        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now, change),
-        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
-        duplicates=batch.duplicates,
-        conflicts=tuple(batch.conflicts),
-        elsewhere=batch.elsewhere,
-    )
+            _classify_known(batch, ledger, found, usage, rate)
+    return batch
 
 
 def commit_of(

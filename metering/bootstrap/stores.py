@@ -1,0 +1,113 @@
+"""One store behind all its ports: the embedded one, or Cosmos DB."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from metering.adapters.sqlite.database import Database
+from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
+from metering.adapters.sqlite.effects import SqliteEffects
+from metering.adapters.sqlite.ledger import SqliteLedgers
+from metering.adapters.sqlite.pending import SqlitePending
+from metering.adapters.sqlite.prices import SqlitePrices
+from metering.adapters.sqlite.registry import SqliteRegistry
+from metering.adapters.sqlite.rollups import SqliteRollups
+from metering.adapters.sqlite.suspensions import SqliteSuspensions
+from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
+from metering.config import CosmosStore, SqliteStore
+from metering.ports import (
+    AccountStore,
+    DeadLetterStore,
+    EffectStore,
+    LedgerStore,
+    PendingStore,
+    PriceStore,
+    RegistryStore,
+    RollupStore,
+    SuspensionStore,
+)
+
+#: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
+#: on one machine and costs request units on Cosmos DB.
+_CHECKED_PAGES_SQLITE: Final = 64
+_CHECKED_PAGES_COSMOS: Final = 1
+#: Looks for a page that a replica may not have yet: with the pauses between them over a second.
+_MAX_GAPS_COSMOS: Final = 12
+
+
+class Stores(NamedTuple):
+    """One store behind all its ports."""
+
+    ledgers: LedgerStore
+    registry: RegistryStore
+    prices: PriceStore
+    dead_letters: DeadLetterStore
+    pending: PendingStore
+    effects: EffectStore
+    rollups: RollupStore
+    suspensions: SuspensionStore
+    accounts: AccountStore
+    checked_pages: int
+    max_gaps: int
+    close: Callable[[], Awaitable[None]]
+    prepare: Callable[[], Awaitable[list[str]]]
+    """Makes what the store needs before its first use, and says what it did."""
+
+
+def stores_for(store: SqliteStore | CosmosStore) -> Stores:
+    """Return a store behind its ports; nothing is opened until it is used."""
+    if isinstance(store, CosmosStore):
+        return _cosmos_stores(store)
+    return sqlite_stores(Database(store.path))
+
+
+def sqlite_stores(database: Database) -> Stores:
+    """Return the embedded store in an open or unopened file behind its ports."""
+    return Stores(
+        SqliteLedgers(database),
+        SqliteRegistry(database),
+        SqlitePrices(database),
+        SqliteDeadLetters(database),
+        SqlitePending(database),
+        SqliteEffects(database),
+        SqliteRollups(database),
+        SqliteSuspensions(database),
+        SqliteTenantAccounts(database),
+        _CHECKED_PAGES_SQLITE,
+        1,
+        database.close,
+        database.prepare,
+    )
+
+
+def _cosmos_stores(store: CosmosStore) -> Stores:
+    # The SDK takes a third of a second to import: only those who use it wait for it.
+    from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
+    from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
+    from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
+    from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
+    from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
+    from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
+    from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
+    from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
+    from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
+    from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
+    from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
+        CosmosTenantAccounts,
+    )
+
+    account = CosmosAccount(store.endpoint, store.database, store.key)
+    return Stores(
+        CosmosLedgers(account),
+        CosmosRegistry(account),
+        CosmosPrices(account),
+        CosmosDeadLetters(account),
+        CosmosPending(account),
+        CosmosEffects(account),
+        CosmosRollups(account),
+        CosmosSuspensions(account),
+        CosmosTenantAccounts(account),
+        _CHECKED_PAGES_COSMOS,
+        _MAX_GAPS_COSMOS,
+        account.close,
+        lambda: prepare(account),
+    )

@@ -1,0 +1,63 @@
+"""What the use cases need from outside: the contracts that adapters fulfil."""
+
+from metering.ports.outside import (
+    Alerts,
+    Clock,
+    DeploymentSource,
+    DesiredStates,
+    Notifier,
+    Outgoing,
+    SubscriptionGate,
+    UsagePublisher,
+)
+from metering.ports.stores import (
+    AccountStore,
+    LedgerStore,
+    PriceStore,
+    RegistryStore,
+    RollupStore,
+    StoredAccount,
+    StoredCursor,
+    StoredHead,
+)
+from metering.ports.work import (
+    DeadLetter,
+    DeadLetterStore,
+    EffectStore,
+    LogHalf,
+    PendingCounts,
+    PendingHalf,
+    PendingStore,
+    StoredEffect,
+    StoredSuspension,
+    SuspensionStore,
+)
+
+__all__ = [
+    "AccountStore",
+    "Alerts",
+    "Clock",
+    "DeadLetter",
+    "DeadLetterStore",
+    "DeploymentSource",
+    "DesiredStates",
+    "EffectStore",
+    "LedgerStore",
+    "LogHalf",
+    "Notifier",
+    "Outgoing",
+    "PendingCounts",
+    "PendingHalf",
+    "PendingStore",
+    "PriceStore",
+    "RegistryStore",
+    "RollupStore",
+    "StoredAccount",
+    "StoredCursor",
+    "StoredEffect",
+    "StoredHead",
+    "StoredSuspension",
+    "SubscriptionGate",
+    "SuspensionStore",
+    "UsagePublisher",
+]
