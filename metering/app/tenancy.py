@@ -142,7 +142,7 @@ class Tenancy:
     def limits(self, tenant: str, at: Instant) -> Limits:
         """Return the limits that hold for a tenant at an instant."""
         plan, _, _ = self.directory.plan_of(tenant, at)
-        return Limits(plan.time_zone, plan.quotas)
+        return Limits(plan.time_zone, plan.quotas, plan.spike)
 
     def has_published(self, version: str, content: bytes) -> bool:
         """Say whether just this content was published as this version."""

@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 from metering.core.head import Head
 from metering.core.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.limits import Counter
+from metering.core.money import format_amount
 from metering.core.periods import LedgerId
 from metering.core.quota import FULL, Quota
+from metering.core.spikes import usual_before
 
 #: Failures after which an effect is given up: with the pauses between them about six hours.
 MAX_ATTEMPTS: Final = 12
@@ -30,6 +32,8 @@ class EffectKind(StrEnum):
     """A model was used that has no price, for the first time in this ledger; detail: the model."""
     QUOTA = "quota"
     """A threshold of a quota was reached, once a window; detail: a JSON object, see `_crossing`."""
+    SPIKE = "spike"
+    """An hour came to more than is usual; detail: a JSON object with hour, amount and usual."""
 
 
 class Effect(NamedTuple):
@@ -61,6 +65,7 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
     told = [(EffectKind.UNPRICED, model) for model in models]
     told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
+    told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed)
         for position, (kind, detail) in enumerate(told)
@@ -81,6 +86,20 @@ def _crossings(before: Head, after: Head) -> list[str]:
             if told < threshold <= counter.crossed
         )
     return found
+
+
+def _spikes(before: Head, after: Head) -> list[str]:
+    """Return the hour that turned out to be unusual, if one did."""
+    hours = after.counts.hours
+    if hours.told <= before.counts.hours.told:
+        return []
+    hour, amount = hours.amounts[-1]
+    found = {
+        "hour": format_instant(hour),
+        "amount": format_amount(amount),
+        "usual": format_amount(usual_before(hours) or 0),
+    }
+    return [json.dumps(found, sort_keys=True)]
 
 
 def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) -> str:
@@ -125,9 +144,15 @@ def _quota(detail: str) -> str:
     )
 
 
+def _spike(detail: str) -> str:
+    found = json.loads(detail)
+    return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
+
+
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
+    EffectKind.SPIKE: _spike,
 }
 
 

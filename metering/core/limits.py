@@ -4,17 +4,19 @@ Counting is part of the fold: pages say from where on which quotas are counted, 
 gives the counts again. A new quota starts with what its windows had used before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from metering.core.buckets import INDEX, TOKENS
 from metering.core.entry import Entry, State
 from metering.core.instants import DAY, Instant
+from metering.core.money import Amount
 from metering.core.periods import Period
 from metering.core.price_book import TOKEN
 from metering.core.quota import FULL, Quota
 from metering.core.slots import SLOT, Slot, slot_start
+from metering.core.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
 from metering.core.windows import LATE, window_of
 
 #: A hold whose counts never came stops counting towards quotas.
@@ -26,6 +28,8 @@ class Limits(NamedTuple):
 
     zone: str = "UTC"
     quotas: tuple[Quota, ...] = ()
+    spike: Spike | None = None
+    """When an unusual hour is told; None: never."""
 
 
 NO_LIMITS: Final = Limits()
@@ -61,6 +65,8 @@ class Counts:
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
     """Open holds by the slot with which they lapse."""
+    hours: Hours = NO_HOURS
+    """What the last hours came to, where unusual ones are told."""
 
     def held_by(self, key: CounterKey) -> int:
         """Return what open holds count in a window."""
@@ -117,17 +123,20 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     }
     for slot, by_key in change.held.items():
         held[slot] = {**held.get(slot, {}), **by_key}
-    return Counts(change.limits, {**used, **change.used}, _filled(held))
+    hours = NO_HOURS if change.limits.spike is None else counts.hours
+    return Counts(change.limits, {**used, **change.used}, _filled(held), hours)
 
 
 def counted(
-    counts: Counts, slot: Slot, entries: Iterable[Entry], committed: Instant, period: Period
+    counts: Counts, slot: Slot, entries: Sequence[Entry], committed: Instant, period: Period
 ) -> Counts:
     """Return the counts after the entries of a page, of one slot, were committed.
 
     A window that ended a day before is counted no more, and open holds lapse a day after their
     slot.
     """
+    if counts.limits.spike is not None:
+        counts = replace(counts, hours=with_spend(counts.hours, _spend(entries)))
     if not counts.limits.quotas:
         return counts
     used = {key: one for key, one in counts.used.items() if one.end + LATE > committed}
@@ -159,6 +168,12 @@ def _changes(entries: Iterable[Entry]) -> Iterator[Change]:
             yield Change(entry.time, replaced.state, replaced.end_user, -1)
 
 
+def _spend(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Amount]]:
+    for change in _changes(entries):
+        if not change.state.is_hold:
+            yield change.time, change.sign * (change.state.amount or 0)
+
+
 def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[CounterKey, int]]:
     """Return what is held without what is nothing."""
     filled = {
@@ -169,7 +184,9 @@ def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[Co
 
 
 def crossed(counts: Counts) -> Counts:
-    """Return the counts with every threshold noted that has been reached by now."""
+    """Return the counts with every threshold noted that has been reached by now, and any spike."""
+    if counts.limits.spike is not None:
+        counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike))
     if not counts.limits.quotas:
         return counts
     quotas = {quota.key: quota for quota in counts.limits.quotas}
@@ -207,4 +224,5 @@ def new_quotas(counts: Counts, limits: Limits) -> Limits:
     known = {quota.key for quota in counts.limits.quotas}
     if limits.zone != counts.limits.zone:
         known = set()
-    return Limits(limits.zone, tuple(one for one in limits.quotas if one.key not in known))
+    new = tuple(one for one in limits.quotas if one.key not in known)
+    return Limits(limits.zone, new, limits.spike)

@@ -6,6 +6,7 @@ from typing import Any
 from metering.core.limits import Counter, CounterKey, Counts, LimitChange, Limits
 from metering.core.quota import Quota
 from metering.core.slots import Slot
+from metering.core.spikes import Hours, Spike
 
 type Document = dict[str, Any]
 type _Held = Mapping[Slot, Mapping[CounterKey, int]]
@@ -13,12 +14,24 @@ type _Held = Mapping[Slot, Mapping[CounterKey, int]]
 
 def counts_document(counts: Counts) -> Document:
     """Return counts as stored."""
-    return {**_limits(counts.limits), "used": _used(counts.used), "held": _held(counts.held)}
+    return {
+        **_limits(counts.limits),
+        "used": _used(counts.used),
+        "held": _held(counts.held),
+        "hours": [[hour, str(amount)] for hour, amount in counts.hours.amounts],
+        "hour_told": counts.hours.told,
+    }
 
 
 def read_counts(document: Document) -> Counts:
     """Return the counts that `counts_document` wrote."""
-    return Counts(_read_limits(document), _read_used(document), _read_held(document))
+    hours = tuple((hour, int(amount)) for hour, amount in document["hours"])
+    return Counts(
+        _read_limits(document),
+        _read_used(document),
+        _read_held(document),
+        Hours(hours, document["hour_told"]),
+    )
 
 
 def change_document(change: LimitChange) -> Document:
@@ -34,7 +47,8 @@ def read_change(document: Document) -> LimitChange:
 
 def _limits(limits: Limits) -> Document:
     quotas = [_sorted(quota.model_dump(mode="json")) for quota in limits.quotas]
-    return {"quotas": quotas, "zone": limits.zone}
+    spike = None if limits.spike is None else _sorted(limits.spike.model_dump(mode="json"))
+    return {"quotas": quotas, "spike": spike, "zone": limits.zone}
 
 
 def _sorted(value: Any) -> Any:
@@ -65,7 +79,12 @@ def _held(held: _Held) -> list[Document]:
 
 
 def _read_limits(document: Document) -> Limits:
-    return Limits(document["zone"], tuple(map(Quota.model_validate, document["quotas"])))
+    spike = document["spike"]
+    return Limits(
+        document["zone"],
+        tuple(map(Quota.model_validate, document["quotas"])),
+        None if spike is None else Spike.model_validate(spike),
+    )
 
 
 def _read_used(document: Document) -> dict[CounterKey, Counter]:

@@ -26,6 +26,7 @@ from metering.core.plan_terms import (
     price_of,
 )
 from metering.core.quota import Downgrade, Quota
+from metering.core.spikes import Spike
 from metering.core.validation import misplaced, validated
 
 #: The list price unchanged, as a multiplier.
@@ -76,6 +77,8 @@ class Plan(Strict):
     quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
     time_zone: TimeZone = "UTC"
     """Of the windows of quotas."""
+    spike: Spike | None = None
+    """When an hour of unusual spend is told; None: never."""
     suspend: bool = False
     """Whether a block on everything suspends the subscriptions too, where that is set up."""
     off_peak: OffPeak | None = None
