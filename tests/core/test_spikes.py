@@ -7,6 +7,7 @@ from metering.core.buckets import from_names
 from metering.core.commit import plan_commit
 from metering.core.effect import EffectKind, describe
 from metering.core.errors import ConfigurationError
+from metering.core.evidence import Evidence
 from metering.core.head import Head
 from metering.core.head_document import read_head, write_head
 from metering.core.instants import DAY, HOUR, parse_instant
@@ -88,7 +89,9 @@ def test_a_spike_is_an_effect_of_the_commit_that_made_it() -> None:
         tokens = {"input": 1000, "output": 100 if number < 24 else 5000}
         asked = usage(str(number), time=START + min(number, 25) * HOUR, buckets=from_names(tokens))
         now = START + DAY + number * HOUR
-        commit = plan_commit(head, {}, [asked], rating(), now, change=change)
+        # An estimate is no spend.
+        held = asked._replace(key=("t", "s", f"h-{number}"), evidence=Evidence.HELD)
+        commit = plan_commit(head, {}, [asked, held], rating(), now, change=change)
         told.extend(describe(one) for one in commit.effects if one.kind is EffectKind.SPIKE)
         head, change = commit.head, None
     # 1,000 x 2.5 + 5,000 x 10 a million
