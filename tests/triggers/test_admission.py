@@ -2,39 +2,27 @@
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
 from metering.core.plan import read_plan
 from metering.local.http_messages import HttpRequest, HttpResponse
 from metering.local.hub import HubEvent
-from metering.local.system import app_dir
 from metering.local.worker import FunctionsWorker
 from tests.builders import NOW, body
 
 CAP = {"metric": "amount", "window": "period", "limit": "0.0035", "action": "block"}
 
 
-@pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
-    made = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), fixed_now=NOW))
-    bootstrap.use(made)
-    await made.tenancy.define_plan(read_plan("p", {"id": "capped", "quotas": [CAP]}), None)
-    await made.tenancy.assign_plan("acme", "capped", None)
-    await made.tenancy.map_subject("sub-1", "acme", None)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def worker(app: bootstrap.App) -> FunctionsWorker:
-    assert app
-    return await FunctionsWorker.start(app_dir())
+@pytest.fixture(autouse=True)
+async def capped(app: bootstrap.App) -> None:
+    """Put the tenant of sub-1 on a plan that one request uses up."""
+    await app.tenancy.define_plan(read_plan("p", {"id": "capped", "quotas": [CAP]}), None)
+    await app.tenancy.assign_plan("acme", "capped", None)
+    await app.tenancy.map_subject("sub-1", "acme", None)
 
 
 async def ask(

@@ -1,36 +1,20 @@
 """The function app as Microsoft's worker library sees it: its bindings, and batches through it."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
+from metering.config import SqliteStore
 from metering.core.evidence import Evidence
 from metering.core.instants import DAY
 from metering.core.money import format_amount
 from metering.core.periods import month_of
 from metering.local.hub import HubEvent
-from metering.local.system import app_dir
 from metering.local.worker import FunctionsWorker, InvocationFailed
 from metering.triggers import usage
 from tests.builders import AT, NOW, body
-
-
-@pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
-    made = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), fixed_now=NOW))
-    bootstrap.use(made)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def worker(app: bootstrap.App) -> FunctionsWorker:
-    assert app
-    return await FunctionsWorker.start(app_dir())
 
 
 def store_path(app: bootstrap.App) -> Path:

@@ -1,38 +1,21 @@
 """`join_usage` through Microsoft's worker library: bodies of logs in, a counted stream out."""
 
 import sqlite3
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
+from metering.config import SqliteStore
 from metering.core.instants import MINUTE
 from metering.core.money import format_amount
 from metering.core.periods import month_of
 from metering.local.hub import HubEvent
-from metering.local.system import app_dir
 from metering.local.worker import FunctionsWorker, InvocationFailed
 from metering.triggers import gateway_logs
 from tests.builders import AT, NOW, body
 from tests.gateway_logs import gateway_record, llm_record, log
 
 PENDING = body(data__tokens="pending", data__usage=None)
-
-
-@pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
-    made = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), fixed_now=NOW))
-    bootstrap.use(made)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def worker(app: bootstrap.App) -> FunctionsWorker:
-    assert app
-    return await FunctionsWorker.start(app_dir())
 
 
 def event(content: bytes, number: int = 0) -> HubEvent:
