@@ -48,8 +48,9 @@ format: venv  ## Put the code in its standard form
 	@.venv/bin/ruff check --fix .
 
 bench: venv  ## Measure speed (TRACE=path for the full trace)
-	@.venv/bin/python -m pip install -q -r requirements-bench.txt -c constraints.txt
-	@.venv/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
+	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
+	@.venv-bench/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
 
 clean:  ## Remove everything that the other targets made
-	rm -rf .venv .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-bench .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
