@@ -26,7 +26,7 @@ _MAX_REMEMBERED: Final = 10_000
 
 class _Remembered(NamedTuple):
     answer: Admitted
-    until: Instant
+    since: Instant
 
 
 class Admission:
@@ -52,10 +52,11 @@ class Admission:
         now = self._clock.now()
         key = subscription, about._replace(model=None)
         known = self._remembered.get(key)
-        if known is not None and now < known.until:
+        # Not of the future either: a clock that was set back must not keep an answer for long.
+        if known is not None and known.since <= now < known.since + MEMORY:
             return known.answer
         answer = await self._look(subscription, about, now)
-        self._remembered[key] = _Remembered(answer, now + MEMORY)
+        self._remembered[key] = _Remembered(answer, now)
         self._remembered.move_to_end(key)
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.popitem(last=False)
