@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [--trace PATH | --growth [N] | --overshoot] [--json]`."""
+"""Run the benchmarks: `python -m benchmarks [--trace PATH] [--growth [N]|--overshoot] [--json]`."""
 
 import sys
 from argparse import ArgumentParser, Namespace

@@ -108,8 +108,9 @@ class Crossing(NamedTuple):
     def bound(self, latency_s: float) -> float:
         """Return what may be spent beyond the limit, as an amount.
 
-        `latency_s` is what an event takes to the balance. Nobody is blocked for that long, admission's
-        memory and the verdict's life. Then what is in flight ends, and holds give way to counts.
+        `latency_s` is what an event takes to the balance. Nobody is blocked for that long, and for
+        as long as admission remembers and the verdict is kept. Then what is in flight ends, and
+        holds give way to counts.
         """
         late = self.let_through(latency_s + MEMORY / SECOND + self.scenario.longest_s)
         short = self.scenario.expected * SHORT if self.scenario.streamed else 0
