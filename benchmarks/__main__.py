@@ -1,14 +1,15 @@
-"""Run the benchmarks: `python -m benchmarks [--trace PATH] [--growth [N]] [--json]`."""
+"""Run the benchmarks: `python -m benchmarks [--trace PATH] [--growth [N]|--overshoot] [--json]`."""
 
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cost, counting, growth, rating
+from benchmarks import cost, counting, growth, overshoot, rating
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.growth_report import growth_json, print_growth
+from benchmarks.overshoot_report import overshoot_json, print_overshoot
 from benchmarks.report import Report, as_json, print_report, report
 from benchmarks.timing import Progress, race
 from metering.cli.output import print_error, print_json, stderr
@@ -59,6 +60,9 @@ def _options() -> Namespace:
         metavar="N",
         help=f"Only let a ledger grow to N entries. Default: {growth.ENTRIES:,}.",
     )
+    parser.add_argument(
+        "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
     return parser.parse_args()
 
@@ -69,6 +73,9 @@ def _measured(options: Namespace, progress: Progress) -> Callable[[], None]:
         progress(f"one ledger grows to {options.growth:,} entries")
         grown = growth.measure(options.growth)
         return lambda: print_json(growth_json(grown)) if options.json else print_growth(grown)
+    if options.overshoot:
+        spent = overshoot.measure(progress)
+        return lambda: print_json(overshoot_json(spent)) if options.json else print_overshoot(spent)
     found = run(options.trace, progress)
     return lambda: print_json(as_json(found)) if options.json else print_report(found)
 
