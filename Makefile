@@ -47,10 +47,11 @@ format: venv  ## Put the code in its standard form
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-bench: venv  ## Measure speed (TRACE=path for the full trace)
+bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
 	@.venv-bench/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
+	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made
 	rm -rf .venv .venv-bench .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
