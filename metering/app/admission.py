@@ -82,6 +82,7 @@ class Admission:
             facts=Facts(
                 frozenset(_known(self._tenancy.prices, found)),
                 self._deployments(now),
+                self._tenancy.prices.providers,
                 await self._unpaid(found),
             ),
             about=about,

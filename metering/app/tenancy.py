@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from metering.core.admission import refuse_impossible
 from metering.core.deployment import Deployment
 from metering.core.directory import BEGINNING, Directory, Record, soonest
 from metering.core.errors import (
@@ -275,6 +276,7 @@ class Tenancy:
                 raise ConfigurationError(
                     f"plan {plan.id!r}: {place}: {model!r} is kept as {kept_as!r}: name that"
                 )
+        refuse_impossible(plan, self.prices.providers)
 
     async def _record(self, decide: Callable[[], Record | None]) -> Record | None:
         """Append what `decide` makes of the present state; decide anew when that has moved on."""

@@ -14,6 +14,7 @@ from metering.core.decision import (
     quota_states,
 )
 from metering.core.directory import Assignment
+from metering.core.errors import ConfigurationError
 from metering.core.instants import SECOND, Instant, format_instant
 from metering.core.limits import Counts
 from metering.core.periods import month_of
@@ -103,6 +104,8 @@ class Facts(NamedTuple):
     """Those with a price; they matter where the plan does not admit others."""
     deployments: Mapping[str, str] = MappingProxyType({})
     """The model behind each: clients ask for deployments, plans name models."""
+    providers: Mapping[str, str] = MappingProxyType({})
+    """Whose each model is: a request goes down only to one of the same provider."""
     unpaid: Unpaid = ALL_PAID
 
 
@@ -119,22 +122,23 @@ def admit(
 
     `about` says what else is known of the requests, for quotas by product, use case or end user.
     """
-    known_models, deployments, unpaid = facts
-    plan = assignment.plan
+    plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
     states = quota_states(counts, now, month_of(now))
-    names = {*_named(plan), *(known_models if plan.unpriced == "block" else ()), *unpaid.models}
+    overall = _verdict(plan, states, about._replace(model=None), known)
+    overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {
-        name: _verdict(plan, states, about._replace(model=name), known_models) for name in names
+        name: _paid(
+            _verdict(plan, states, about._replace(model=name), known),
+            is_paid=not facts.unpaid.of(name),
+        )
+        for name in _named(plan, facts)
     }
-    overall = _verdict(plan, states, about._replace(model=None), known_models)
-    models = {name: _paid(one, is_paid=not unpaid.of(name)) for name, one in models.items()}
-    overall = _paid(overall, is_paid=not unpaid.everything)
-    models = {name: _possible(one, models, overall) for name, one in models.items()}
-    for name, model in deployments.items():
-        # What is behind a deployment counts, whatever its own name says.
-        behind = models.get(model)
-        models[name] = behind or _verdict(plan, states, about._replace(model=model), known_models)
-    overall = _possible(overall, models, overall)
+    models = {
+        name: _possible(one, models, overall, facts.providers, name) for name, one in models.items()
+    }
+    # What is behind a deployment counts, whatever its own name says.
+    models |= {name: models[model] for name, model in deployments.items()}
+    overall = _possible(overall, models, overall, facts.providers)
     return Admitted(
         subscription,
         assignment.tenant,
@@ -153,12 +157,37 @@ def _paid(one: ModelVerdict, *, is_paid: bool) -> ModelVerdict:
 
 
 def _possible(
-    one: ModelVerdict, models: Mapping[str, ModelVerdict], overall: ModelVerdict
+    one: ModelVerdict,
+    models: Mapping[str, ModelVerdict],
+    overall: ModelVerdict,
+    providers: Mapping[str, str],
+    model: str | None = None,
 ) -> ModelVerdict:
-    """Return a verdict, blocking where the model to go down to may not be used either."""
-    if one.to is None or models.get(one.to, overall).verdict is Verdict.ALLOW:
+    """Return a verdict, blocking where the model to go down to may not or cannot be used either."""
+    if one.to is None:
+        return one
+    is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
+    if is_open and not _of_others(model, one.to, providers):
         return one
     return one._replace(verdict=Verdict.BLOCK, to=None)
+
+
+def _of_others(model: str | None, to: str, providers: Mapping[str, str]) -> bool:
+    """Say whether two models are known to be of two providers, whose requests differ."""
+    ours, theirs = providers.get(model or ""), providers.get(to)
+    return ours is not None and theirs is not None and ours != theirs
+
+
+def refuse_impossible(plan: Plan, providers: Mapping[str, str]) -> None:
+    """Raise ConfigurationError where a quota lets a model go down to one of another provider."""
+    for number, quota in enumerate(plan.quotas):
+        model, action = quota.scope.model, quota.action
+        if isinstance(action, Downgrade) and _of_others(model, action.downgrade, providers):
+            raise ConfigurationError(
+                f"plan {plan.id!r}: quotas.{number}.action.downgrade: {action.downgrade!r} is of"
+                f" {providers[action.downgrade]}, {model!r} of {providers[model or '']}:"
+                " a request cannot go down to another provider"
+            )
 
 
 def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
@@ -169,14 +198,18 @@ def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVe
     return one._replace(to=names[0]) if names else one
 
 
-def _named(plan: Plan) -> Iterable[str]:
-    """Return the models about which the plan says anything that matters for admission."""
-    yield from plan.allowed_models or ()
+def _named(plan: Plan, facts: Facts) -> set[str]:
+    """Return the models of which a verdict may differ from that of the subscription."""
+    named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
+    if plan.unpriced == "block":
+        named |= facts.known_models
     for quota in plan.quotas:
         if quota.scope.model is not None:
-            yield quota.scope.model
+            named.add(quota.scope.model)
         if isinstance(quota.action, Downgrade):
-            yield quota.action.downgrade
+            named.add(to := quota.action.downgrade)
+            named |= {one for one in facts.providers if _of_others(one, to, facts.providers)}
+    return named
 
 
 def _verdict(

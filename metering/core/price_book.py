@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from metering.core.errors import ConfigurationError
@@ -177,8 +178,15 @@ class PriceBook:
     def provider_of(self, name: str) -> str | None:
         """Return who sells a model; None where it is not known, or where several do."""
         known = self.canonical(name)
-        providers = {row.provider for row in self.rows.values() if row.model == known}
-        return providers.pop() if len(providers) == 1 else None
+        return None if known is None else self.providers.get(known)
+
+    @cached_property
+    def providers(self) -> dict[str, str]:
+        """The seller of each model that only one sells."""
+        sellers: defaultdict[str, set[str]] = defaultdict(set)
+        for row in self.rows.values():
+            sellers[row.model].add(row.provider)
+        return {model: min(some) for model, some in sellers.items() if len(some) == 1}
 
     def find(
         self, name: str, at: Instant, place: Place, *, long_context: bool = False

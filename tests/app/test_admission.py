@@ -9,7 +9,7 @@ from metering.app.ingest import Message
 from metering.core.admission import Admitted
 from metering.core.decision import Asked, Verdict
 from metering.core.deployment import Deployment
-from metering.core.errors import Code, RejectedEvent
+from metering.core.errors import Code, ConfigurationError, RejectedEvent
 from metering.core.grant_records import GrantOffer
 from metering.core.instants import DAY, MINUTE, parse_instant
 from metering.core.plan import read_plan
@@ -133,6 +133,32 @@ async def test_everything_goes_down_but_the_model_below(system: System) -> None:
     assert verdicts(found) == {"mini": "allow"}
 
 
+async def test_nothing_goes_down_to_another_provider(system: System) -> None:
+    theirs = {"model": "claude", "provider": "anthropic"}
+    await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, theirs, version="v2"))
+    deployed = Deployment(name="chat", model="claude", deployment_type="global")
+    await system.tenancy.define_deployment(deployed, None)
+    await on_plan(system, quotas=[{**CAP, "action": {"downgrade": "mini"}}])
+    await ingest(system, body())
+    found = await ask(system)
+    assert found.overall.verdict is Verdict.DOWNGRADE
+    assert verdicts(found) == {"mini": "allow", "claude": "block", "chat": "block"}
+
+
+async def test_a_plan_that_sends_a_model_down_to_another_provider_is_refused(
+    system: System,
+) -> None:
+    theirs = {"model": "claude", "provider": "anthropic"}
+    await system.tenancy.publish_prices("v2", price_file(theirs, version="v2"))
+    down = {**CAP, "scope": {"model": "gpt-4o"}, "action": {"downgrade": "claude"}}
+    complaint = (
+        "plan 'capped': quotas.1.action.downgrade: 'claude' is of anthropic, 'gpt-4o' of openai:"
+        " a request cannot go down to another provider"
+    )
+    with pytest.raises(ConfigurationError, match=complaint):
+        await on_plan(system, quotas=[CAP, down])
+
+
 async def test_a_deployment_is_judged_by_the_model_behind_it(system: System) -> None:
     await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, version="v2"))
     for name, model in (("chat", "gpt-4o-2024-11-20"), ("small", "mini"), ("smaller", "mini")):
@@ -197,6 +223,13 @@ async def test_credit_for_one_channel_pays_for_its_models_alone(system: System) 
     found = await ask(system)
     assert found.of("gpt-4o").verdict is Verdict.ALLOW
     assert verdicts(found) == {"claude": "block", "chat": "block"}
+
+
+async def test_nothing_left_blocks_a_deployment_without_a_price_too(system: System) -> None:
+    deployed = Deployment(name="chat", model="of-tomorrow", deployment_type="global")
+    await system.tenancy.define_deployment(deployed, None)
+    await on_plan(system, billing="prepaid", unpriced="allow")
+    assert (await ask(system)).of("chat").reason == "credit_used_up"
 
 
 async def test_a_quota_is_not_a_credit(system: System) -> None:
