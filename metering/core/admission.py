@@ -131,7 +131,7 @@ def admit(
             _verdict(plan, states, about._replace(model=name), known),
             is_paid=not facts.unpaid.of(name),
         )
-        for name in _named(plan, facts)
+        for name in _named(plan, facts, overall.to)
     }
     models = {
         name: _possible(one, models, overall, facts.providers, name) for name, one in models.items()
@@ -198,8 +198,8 @@ def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVe
     return one._replace(to=names[0]) if names else one
 
 
-def _named(plan: Plan, facts: Facts) -> set[str]:
-    """Return the models of which a verdict may differ from that of the subscription."""
+def _named(plan: Plan, facts: Facts, to: str | None) -> set[str]:
+    """Return the models of which a verdict may differ from the one of all, which goes down `to`."""
     named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
     if plan.unpriced == "block":
         named |= facts.known_models
@@ -207,8 +207,9 @@ def _named(plan: Plan, facts: Facts) -> set[str]:
         if quota.scope.model is not None:
             named.add(quota.scope.model)
         if isinstance(quota.action, Downgrade):
-            named.add(to := quota.action.downgrade)
-            named |= {one for one in facts.providers if _of_others(one, to, facts.providers)}
+            named.add(quota.action.downgrade)
+    if to is not None:
+        named |= {one for one in facts.providers if _of_others(one, to, facts.providers)}
     return named
 
 
