@@ -1,15 +1,12 @@
 """Event Hub `gateway-logs` to pending halves."""
 
 import asyncio
-from typing import Final, List  # noqa: UP035, the worker rejects list[...] in a binding
+from typing import List  # noqa: UP035, the worker rejects list[...] in a binding
 
 import azure.functions as func
 
 from metering import bootstrap
-from metering.triggers.hub_batch import messages_of
-
-#: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.
-DEADLINE_S: Final = 60
+from metering.triggers.hub_batch import DEADLINE_S, messages_of, retried_for_ever
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -22,13 +19,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
     cardinality="many",
     consumer_group="%GATEWAY_LOGS_CONSUMER_GROUP%",
 )
-@blueprint.retry(
-    strategy="exponential_backoff",
-    max_retry_count="-1",
-    minimum_interval="00:00:01",
-    maximum_interval="00:01:00",
-)
+@retried_for_ever(blueprint)
 async def join_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
-    """Join a batch. What raises is tried again for ever: the host loses a batch that fails."""
+    """Join a batch. What raises is tried again for ever."""
     async with asyncio.timeout(DEADLINE_S):
         await bootstrap.current().join_usage.batch(messages_of(events))
