@@ -6,6 +6,7 @@ Faults are ordered at the edge of the store, never inside our own code.
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from metering.adapters.clock import FixedClock
+from metering.app.admission import Admission
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -226,3 +227,7 @@ class System:
         )
         self.verify = Verify(self.store, self.rollups)
         self.roll_up = RollUp(self.store, self.rollups, self.alerts)
+
+    def admission(self) -> Admission:
+        """Return admission as a process that has just started has it: nothing is remembered."""
+        return Admission(self.store, self.tenancy, self.credits, self.clock)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from metering.app.admission import MEMORY, Admission
+from metering.app.admission import MEMORY
 from metering.app.ingest import Message
 from metering.core.admission import Admitted
 from metering.core.decision import Asked, Verdict
@@ -21,10 +21,6 @@ CAP = {"metric": "amount", "window": "period", "limit": "0.0035", "action": "blo
 DECEMBER = parse_instant("2026-12-01T00:00:00Z")
 
 
-def admission(system: System) -> Admission:
-    return Admission(system.store, system.tenancy, system.credits, system.clock)
-
-
 async def on_plan(system: System, **terms: Any) -> None:
     """Put sub-1 on a plan of these terms from the beginning."""
     await system.tenancy.define_plan(read_plan("p", {"id": "capped", **terms}), None)
@@ -37,7 +33,8 @@ async def ingest(system: System, *bodies: bytes) -> None:
 
 
 async def ask(system: System, about: Asked = Asked()) -> Admitted:  # noqa: B008, a constant
-    return await admission(system).of("sub-1", about)
+    found: Admitted = await system.admission().of("sub-1", about)
+    return found
 
 
 def verdicts(found: Admitted) -> dict[str, str]:
@@ -276,7 +273,7 @@ async def test_a_verdict_is_kept_no_longer_than_its_window(system: System) -> No
 
 async def test_a_process_answers_from_memory_for_a_second(system: System) -> None:
     await on_plan(system, quotas=[CAP])
-    asked = admission(system)
+    asked = system.admission()
     assert (await asked.of("sub-1")).overall.verdict is Verdict.ALLOW
     await ingest(system, body())
     system.clock.set(NOW + MEMORY - 1)
@@ -289,7 +286,7 @@ async def test_memory_is_bounded(system: System, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("metering.app.admission._MAX_REMEMBERED", 1)
     await on_plan(system)
     await system.tenancy.map_subject("sub-2", "acme", None)
-    asked = admission(system)
+    asked = system.admission()
     for name in ("sub-1", "sub-2", "sub-1"):
         assert (await asked.of(name)).tenant == "acme"
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from metering.app.admission import Admission
 from metering.app.desired_states import QuotasWantSuspended
 from metering.app.ingest import Message, Tally
 from metering.core.admission import Admitted
@@ -19,10 +18,6 @@ type System = Any
 
 CAP = {"metric": "requests", "window": "day", "limit": "2", "thresholds": [50, 100]}
 LEDGER = LedgerId("acme", month_of(AT).start)
-
-
-def admission(system: System) -> Admission:
-    return Admission(system.store, system.tenancy, system.credits, system.clock)
 
 
 async def capped(system: System) -> None:
@@ -54,7 +49,7 @@ def verdict(found: Admitted) -> str:
 
 async def test_a_clock_that_is_set_back_makes_no_verdict_last_longer(system: System) -> None:
     await capped(system)
-    asked = admission(system)
+    asked = system.admission()
     system.clock.set(NOW + HOUR)
     assert verdict(await asked.of("sub-1")) == Verdict.ALLOW
     system.clock.set(NOW)
@@ -67,7 +62,7 @@ async def test_a_clock_that_is_set_ahead_and_back_finds_the_window_as_it_was(
 ) -> None:
     await capped(system)
     await ingest(system, "r-1", "r-2")
-    asked = admission(system)
+    asked = system.admission()
     system.clock.set(NOW + DAY)
     assert verdict(await asked.of("sub-1")) == Verdict.ALLOW
     # What is counted meanwhile is counted by its own time, and the window is kept for a day.
@@ -97,7 +92,7 @@ async def test_with_the_timers_down_for_an_hour_the_limit_holds_all_the_same(
     await capped(system)
     await ingest(system, "r-1", "r-2")
     system.clock.set(NOW + HOUR)
-    assert verdict(await admission(system).of("sub-1")) == Verdict.BLOCK
+    assert verdict(await system.admission().of("sub-1")) == Verdict.BLOCK
     assert system.notifier.effects == []
     # Back again, they tell what was crossed, once, and want what is so now.
     assert await system.deliver.run() == 2
@@ -115,7 +110,7 @@ async def test_timers_that_come_back_in_a_new_window_stop_nobody_for_the_old_one
     system.clock.set(NOW + DAY)
     assert await system.deliver.run() == 2
     assert await suspended(system) == set()
-    assert verdict(await admission(system).of("sub-1")) == Verdict.ALLOW
+    assert verdict(await system.admission().of("sub-1")) == Verdict.ALLOW
 
 
 async def test_two_instances_that_tell_at_once_tell_the_same_keys_and_leave_none(
@@ -158,10 +153,10 @@ async def test_quotas_that_overlap_each_count_and_the_strictest_decides(system: 
     await system.tenancy.assign_plan("acme", "capped", None)
     await system.tenancy.map_subject("sub-1", "acme", None)
     await ingest(system, "r-1", "r-2")
-    found = await admission(system).of("sub-1")
+    found = await system.admission().of("sub-1")
     assert (verdict(found), found.models["gpt-4o"].verdict) == ("allow", "downgrade")
     await ingest(system, "r-3")
-    found = await admission(system).of("sub-1")
+    found = await system.admission().of("sub-1")
     assert verdict(found) == "block"
     # 3 requests twice, and 3 x 100 tokens of output
     stored = await system.store.read_head(LEDGER)

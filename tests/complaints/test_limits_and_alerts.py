@@ -6,7 +6,7 @@ Bare numbers are issues of BerriAI/litellm. gpt-4o costs $2.50 a million tokens 
 from collections.abc import Callable
 from typing import Any
 
-from metering.app.admission import MEMORY, Admission
+from metering.app.admission import MEMORY
 from metering.app.ingest import Message
 from metering.core.decision import Verdict
 from metering.core.grant_records import GrantOffer
@@ -23,12 +23,8 @@ CAP = {"metric": "amount", "window": "period", "limit": "50", "action": "block"}
 DECEMBER = parse_instant("2026-12-01T00:00:00Z")
 
 
-def admission(system: System) -> Admission:
-    return Admission(system.store, system.tenancy, system.credits, system.clock)
-
-
 async def may_go_on(system: System) -> bool:
-    found = await admission(system).of("sub-1")
+    found = await system.admission().of("sub-1")
     return found.overall.verdict is Verdict.ALLOW
 
 
@@ -80,7 +76,7 @@ async def test_what_one_replica_counts_another_knows_within_a_second(
     """#34238: each replica had a budget of its own."""
     await put_under(system, CAP)
     other = make_system()
-    asked = admission(other)
+    asked = other.admission()
     assert (await asked.of("sub-1")).overall.verdict is Verdict.ALLOW
     await ingest(system, *(body(id=f"r-{n}", data__usage=MILLION) for n in range(20)))
     other.clock.set(NOW + MEMORY)
@@ -91,7 +87,7 @@ async def test_nobody_is_stopped_a_cent_before_the_limit(system: System) -> None
     """#28247, #22726; AI-Gateway #397: suspended at a thousandth of the limit."""
     await put_under(system, {**CAP, "limit": "2.51"})
     await ingest(system, body(data__usage=MILLION))
-    found = await admission(system).of("sub-1")
+    found = await system.admission().of("sub-1")
     assert (found.overall.verdict, found.overall.remaining) == (Verdict.ALLOW, "0.01")
 
 
@@ -100,7 +96,7 @@ async def test_a_repeat_does_not_eat_the_budget(system: System) -> None:
     await put_under(system, {**CAP, "limit": "5"})
     for _ in range(10):
         await ingest(system, body(data__usage=MILLION))
-    assert (await admission(system).of("sub-1")).overall.remaining == "2.5"
+    assert (await system.admission().of("sub-1")).overall.remaining == "2.5"
 
 
 async def test_a_budget_begins_anew_without_any_job(system: System) -> None:
