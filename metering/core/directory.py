@@ -15,7 +15,7 @@ from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
 from metering.core.grant import Grant, Revocation
 from metering.core.instants import Instant
-from metering.core.periods import LedgerId
+from metering.core.periods import LedgerId, Period, month_of
 from metering.core.plan import DEFAULT_PLAN, Plan
 from metering.core.plan_changes import refuse_mid_period
 
@@ -136,6 +136,14 @@ class Directory:
     def plan_for(self, ledger: LedgerId) -> Plan:
         """Return the plan that a ledger is charged under: the one in force at its start."""
         return self.plan_of(ledger.tenant, ledger.start)[0]
+
+    def period_at(self, tenant: str, at: Instant) -> Period:  # noqa: ARG002, calendars are dated
+        """Return the period of a tenant's calendar that owns an instant."""
+        return month_of(at)
+
+    def period_of(self, ledger: LedgerId) -> Period:
+        """Return the period that a ledger is of."""
+        return self.period_at(ledger.tenant, ledger.start)
 
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""
