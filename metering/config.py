@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from metering.config_http import Http, read_http
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
 from metering.core.pending import RECOVERY_DELAY
@@ -102,6 +103,8 @@ class Settings(NamedTuple):
     """
     apim_service: ApimService | None = None
     """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
+    http: Http = Http()
+    """What concerns the HTTP part: see config_http.py."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -121,6 +124,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
+        read_http(given),
     )
 
 

@@ -7,6 +7,7 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
+from metering.app.callers import Callers
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -29,6 +30,7 @@ from metering.app.roll_up import RollUp
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
+from metering.bootstrap.sign_in import SignIn
 from metering.bootstrap.stores import Stores, stores_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
@@ -40,6 +42,7 @@ from metering.ports import (
     LedgerStore,
     Notifier,
     SubscriptionGate,
+    TokenVerifier,
     UsagePublisher,
 )
 
@@ -264,6 +267,21 @@ class App:
     def admission(self) -> Admission:
         """Whether a subscription's requests may go on."""
         return Admission(self.ledgers, self.tenancy, self.credits, self.clock)
+
+    @cached_property
+    def callers(self) -> Callers:
+        """Which tenant a caller may read."""
+        return Callers(self.tenancy, self.clock)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """How callers prove who they are."""
+        return SignIn(self.settings)
+
+    @property
+    def tokens(self) -> TokenVerifier:
+        """What verifies bearer tokens; ConfigurationError where no issuer is set."""
+        return self.sign_in.tokens
 
     @cached_property
     def forecasts(self) -> Forecasts:

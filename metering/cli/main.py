@@ -24,6 +24,7 @@ from metering.cli.quote import quote
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
+from metering.cli.serve import serve, token
 from metering.cli.simulate import simulate
 from metering.cli.system import demo
 from metering.cli.tenants import plans, tenants
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 prices.command()(rerate)
 for command in (
-    *(demo, run, init, ingest, replay, simulate, balance, usage),
+    *(demo, run, serve, token, init, ingest, replay, simulate, balance, usage),
     *(pending, verify, quote, whatif, admission, forecast),
 ):
     app.command()(command)

@@ -15,6 +15,7 @@ from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
 from metering.core.grant import Grant, Revocation
 from metering.core.instants import Instant
+from metering.core.members import Members
 from metering.core.periods import LedgerId, Period, month_of
 from metering.core.plan import DEFAULT_PLAN, Plan
 from metering.core.plan_changes import refuse_mid_period
@@ -36,10 +37,10 @@ _NAME_LENGTH = 51
 _HASH_BYTES = 6
 
 type RecordKind = Literal[
-    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation"
+    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation", "member"
 ]
 #: Kinds that no price depends on.
-_PRICELESS: Final = frozenset({"subject", "grant", "revocation"})
+_PRICELESS: Final = frozenset({"subject", "grant", "revocation", "member"})
 
 
 class Record(NamedTuple):
@@ -48,7 +49,7 @@ class Record(NamedTuple):
     kind: RecordKind
     key: str
     value: str
-    """A tenant id (subject), a plan id (tenant_plan), the SHA-256 of a price version's file
+    """A tenant id (subject, member), a plan id (tenant_plan), the SHA-256 of a price version's file
     (prices), and for every other kind what it is called after, as JSON."""
     effective: Instant
     recorded: Instant
@@ -76,6 +77,8 @@ class Directory:
         """How many records this was built from."""
         self.pricing_version = 0
         """The same, up to the last record that can change a price."""
+        self.members = Members()
+        self._changed_by: dict[tuple[RecordKind, str], int] = {}
         self.price_versions: list[Record] = []
         """Price versions in the order they were published."""
         self.add_plan(DEFAULT_PLAN, BEGINNING)
@@ -88,6 +91,7 @@ class Directory:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
+            self._changed_by[record.kind, record.key] = self.version
             if record.kind not in _PRICELESS:
                 self.pricing_version = self.version
             match record.kind:
@@ -105,6 +109,8 @@ class Directory:
                     deployment = Deployment.model_validate_json(record.value)
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
+                case "member":
+                    self.members.add(record.key, record.value, record.effective)
                 case "grant":
                     grant = Grant.model_validate_json(record.value)
                     self._grants.setdefault(grant.tenant, {})[grant.id] = grant
@@ -114,6 +120,13 @@ class Directory:
                     grants[name] = grants[name].model_copy(update={"revoked": record.effective})
                 case _:
                     self.price_versions.append(record)
+
+    def revision(self, kind: RecordKind, key: str) -> int:
+        """Return the number of the last record on a thing; 0 where there is none.
+
+        Two that read the same number have seen the same decisions, those of the future included.
+        """
+        return self._changed_by.get((kind, key), 0)
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""

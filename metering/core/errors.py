@@ -91,3 +91,7 @@ class RollupBroken(InvariantBroken):
 
 class ConfigurationError(MeteringError):
     """The system cannot start: names the setting, file or field that is wrong."""
+
+
+class StaleRevisionError(MeteringError):
+    """Somebody else has changed it since the caller looked: look again, then decide anew."""

@@ -8,6 +8,7 @@ from metering.ports.outside import (
     Notifier,
     Outgoing,
     SubscriptionGate,
+    TokenVerifier,
     UsagePublisher,
 )
 from metering.ports.stores import (
@@ -59,5 +60,6 @@ __all__ = [
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",
+    "TokenVerifier",
     "UsagePublisher",
 ]
