@@ -3,20 +3,19 @@
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metering.api.problems import Problem, response, unexpected
 
 #: A batch of a thousand events has less than one; more would only fill memory.
 MAX_REQUEST_BYTES: Final = 4 * 1_048_576
+_TOO_LARGE: Final = f"At most {MAX_REQUEST_BYTES} bytes are taken."
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
 }
-
-
-class _TooLarge(Exception):
-    """More of a body came than is taken."""
 
 
 class Shell:
@@ -31,13 +30,13 @@ class Shell:
             await self._inner(scope, receive, send)
             return
         answer = _Answer(send)
+        length = Headers(scope=scope).get("content-length", "0")
+        if length.isdecimal() and int(length) > MAX_REQUEST_BYTES:
+            await response(Problem(413, _TOO_LARGE))(scope, receive, answer.send)
+            return
         try:
-            _refuse_large(Headers(scope=scope).get("content-length"))
             await self._inner(scope, _limited(receive), answer.send)
-        except _TooLarge:
-            problem = Problem(413, f"At most {MAX_REQUEST_BYTES} bytes are taken.")
-            await response(problem)(scope, receive, answer.send)
-        except Exception as error:  # noqa: BLE001, what is caught here is our bug, and logged
+        except Exception as error:
             if answer.has_begun:
                 raise
             await unexpected(error)(scope, receive, answer.send)
@@ -57,13 +56,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-            headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
-
-
-def _refuse_large(length: str | None) -> None:
-    if length is not None and length.isdecimal() and int(length) > MAX_REQUEST_BYTES:
-        raise _TooLarge
 
 
 def _limited(receive: Receive) -> Receive:
@@ -75,7 +68,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         got += len(message.get("body", b""))
         if got > MAX_REQUEST_BYTES:
-            raise _TooLarge
+            raise HTTPException(413, _TOO_LARGE)
         return message
 
     return limited

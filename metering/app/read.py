@@ -1,18 +1,32 @@
 """Read what is in the ledgers: balances and breakdowns."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.app.rollup_reading import must_belong, read_listed
 from metering.app.tenancy import Tenancy
 from metering.core.balance import Balance, balance_of
-from metering.core.breakdown import Breakdown, Row
+from metering.core.breakdown import Breakdown, Row, day_of
+from metering.core.days import ALL_DAYS, Days
 from metering.core.errors import RollupBroken
 from metering.core.head import Head
+from metering.core.instants import Instant
 from metering.core.periods import LedgerId, Period, month_of
 from metering.ports import Clock, LedgerStore, RollupStore
 
 #: Looks at a rollup that somebody writes to meanwhile; then all pages are read.
 _LOOKS: Final = 2
+
+
+class LedgerRead(NamedTuple):
+    """A ledger that an answer was taken from, and as of what."""
+
+    ledger: LedgerId
+    page: int
+    """The last page that is in it."""
+    rolled_up: int
+    """Up to which page it was taken from the rollup, and not page by page."""
+    committed: Instant | None
+    """When the last page was written."""
 
 
 class Read:
@@ -60,8 +74,33 @@ class Read:
             breakdown.add(page)
         return breakdown.rows()
 
+    async def usage_of_days(
+        self, tenant: str, days: Days, group_by: tuple[str, ...]
+    ) -> tuple[list[Row], list[LedgerRead]]:
+        """Return a tenant's usage on some days by group, over all its periods, and what was read.
+
+        It is what their pages give, up to the last.
+        """
+        await self._tenancy.refresh()
+        total, read = Breakdown(group_by), list[LedgerRead]()
+        for ledger in await self._store.ledgers(tenant):
+            period = self._tenancy.directory.period_of(ledger)
+            if not days.overlap(period):
+                continue
+            stored = await self._store.read_head(ledger)
+            breakdown, after = await self._rolled_up(ledger, group_by, days)
+            last = after
+            async for page in self._store.pages(ledger, after=after):
+                if day_of(page.slot) in days:
+                    breakdown.add(page)
+                last = page.number
+            total.add_breakdown(breakdown)
+            committed = None if stored is None else stored.head.committed
+            read.append(LedgerRead(ledger, last, after, committed))
+        return total.rows(), read
+
     async def _rolled_up(
-        self, ledger: LedgerId, group_by: tuple[str, ...]
+        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days = ALL_DAYS
     ) -> tuple[Breakdown, int]:
         """Return what the rollup holds and the page it goes up to; nothing if it does not fit."""
         for _ in range(_LOOKS):
@@ -72,7 +111,8 @@ class Read:
                     break
                 cursor = stored.cursor
                 await must_belong(self._store, cursor)
-                async for part in read_listed(self._rollups, cursor, cursor.parts.keys()):
+                names = [name for name in cursor.parts if name.day in days]
+                async for part in read_listed(self._rollups, cursor, names):
                     breakdown.add_counts(part.counts)
             except RollupBroken:
                 continue

@@ -7,6 +7,8 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
+from metering.app.alerts import TenantAlerts
+from metering.app.audited import Audited
 from metering.app.callers import Callers
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
@@ -23,10 +25,12 @@ from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.readiness import Readiness
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.take_events import TakeEvents
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
@@ -272,6 +276,31 @@ class App:
     def callers(self) -> Callers:
         """Which tenant a caller may read."""
         return Callers(self.tenancy, self.clock)
+
+    @cached_property
+    def audited(self) -> Audited:
+        """Change something, with entries in the audit log."""
+        return Audited(self.stores.audit, self.clock)
+
+    @cached_property
+    def tenant_alerts(self) -> TenantAlerts:
+        """What a tenant was told."""
+        return TenantAlerts(
+            ledgers=self.ledgers,
+            effects=self.stores.effects,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def take_events(self) -> TakeEvents:
+        """Take events from producers other than the gateway."""
+        return TakeEvents(self.stream_publisher, self.clock)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether this process can serve."""
+        return Readiness(tenancy=self.tenancy, effects=self.stores.effects, clock=self.clock)
 
     @cached_property
     def sign_in(self) -> SignIn:

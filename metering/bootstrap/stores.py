@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from metering.adapters.sqlite.audit import SqliteAudit
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
 from metering.adapters.sqlite.effects import SqliteEffects
@@ -16,6 +17,7 @@ from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.config import CosmosStore, SqliteStore
 from metering.ports import (
     AccountStore,
+    AuditLog,
     DeadLetterStore,
     EffectStore,
     LedgerStore,
@@ -46,6 +48,7 @@ class Stores(NamedTuple):
     rollups: RollupStore
     suspensions: SuspensionStore
     accounts: AccountStore
+    audit: AuditLog
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -72,6 +75,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteRollups(database),
         SqliteSuspensions(database),
         SqliteTenantAccounts(database),
+        SqliteAudit(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -82,6 +86,7 @@ def sqlite_stores(database: Database) -> Stores:
 def _cosmos_stores(store: CosmosStore) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
+    from metering.adapters.cosmos.audit import CosmosAudit  # noqa: PLC0415
     from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
     from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
     from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
@@ -106,6 +111,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosRollups(account),
         CosmosSuspensions(account),
         CosmosTenantAccounts(account),
+        CosmosAudit(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,

@@ -54,6 +54,11 @@ class Breakdown:
         for group, count in counts.items():
             add_to(self._counts, tuple([group[place] for place in self._places]), count)
 
+    def add_breakdown(self, other: "Breakdown") -> None:
+        """Take what another ledger's breakdown by the same groups counts into account."""
+        for group, count in other._counts.items():  # noqa: SLF001, one of our own
+            add_to(self._counts, group, count)
+
     def rows(self) -> list[Row]:
         """Return the groups that count anything, in order of their names."""
         counted = sorted(self._counts.items(), key=lambda item: in_order(item[0]))

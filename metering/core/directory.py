@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
-from metering.core.errors import ConfigurationError
+from metering.core.errors import ConfigurationError, StaleRevisionError
 from metering.core.grant import Grant, Revocation
 from metering.core.instants import Instant
 from metering.core.members import Members
@@ -127,6 +127,12 @@ class Directory:
         Two that read the same number have seen the same decisions, those of the future included.
         """
         return self._changed_by.get((kind, key), 0)
+
+    def must_be(self, kind: RecordKind, key: str, expected: int | None) -> None:
+        """Raise StaleRevisionError unless a thing is at the revision that somebody expects."""
+        found = self.revision(kind, key)
+        if expected is not None and found != expected:
+            raise StaleRevisionError(f"{key}: has been changed since you looked")
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""

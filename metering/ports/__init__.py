@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.audit import AuditLog
 from metering.ports.outside import (
     Alerts,
     Clock,
@@ -37,6 +38,7 @@ from metering.ports.work import (
 __all__ = [
     "AccountStore",
     "Alerts",
+    "AuditLog",
     "Clock",
     "DeadLetter",
     "DeadLetterStore",

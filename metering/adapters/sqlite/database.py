@@ -8,7 +8,7 @@ from typing import Final
 
 from metering.core.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 #: How long a call waits for another process's write, in short naps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -57,6 +57,11 @@ CREATE TABLE IF NOT EXISTS suspensions (
     phase TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (
     tenant TEXT PRIMARY KEY, etag INTEGER NOT NULL, document BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS audit (
+    id TEXT PRIMARY KEY, act TEXT NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL,
+    action TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, before TEXT, after TEXT,
+    day TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS audit_by_day ON audit (day, id);
 """
 
 
