@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from jwt import PyJWK
-from jwt.exceptions import PyJWKError
+from jwt.exceptions import PyJWTError
 
 from metering.core.access import NotSignedIn
 from metering.core.errors import RetryableError
@@ -26,7 +26,8 @@ RETRY_S: Final = 5.0
 MAX_STALE_S: Final = 24 * 3_600.0
 #: What signatures are accepted, by the type of the key: never one of the token's own choosing.
 ALGORITHMS: Final[Mapping[str, str]] = {"RSA": "RS256", "EC": "ES256"}
-_MIN_RSA_BITS: Final = 2_048
+#: In bits: of RSA what is not too weak, of elliptic curves P-256 alone, whose signatures these are.
+_SIZES: Final = {"RS256": range(2_048, 16_385), "ES256": range(256, 257)}
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -141,11 +142,10 @@ def usable_keys(document: Mapping[str, Any]) -> Keys:
             continue
         try:
             key = PyJWK(one, algorithm)
-        except (PyJWKError, ValueError):
+        except (PyJWTError, ValueError):
             continue
-        if algorithm == "RS256" and key.key.key_size < _MIN_RSA_BITS:
-            continue
-        keys[kid] = key
+        if key.key.key_size in _SIZES[algorithm]:
+            keys[kid] = key
     if not keys:
         raise ValueError("no usable key")
     return keys

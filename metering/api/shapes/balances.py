@@ -51,7 +51,7 @@ class LineOfCharge(Shape):
             model=line.model,
             bucket=line.bucket,
             term=line.term,
-            quantity=format_fixed(line.quantity, decimals),
+            quantity=format_fixed(line.quantity, decimals) if decimals else str(line.quantity),
             unit=line.unit,
             unit_price=format_amount(line.unit_price * 10**decimals),
             amount=format_amount(line.amount),
