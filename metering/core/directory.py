@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Final, Literal, NamedTuple
 
+from metering.core.adjustment import Adjustment, MadeAdjustment
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
@@ -36,10 +37,10 @@ _NAME_LENGTH = 51
 _HASH_BYTES = 6
 
 type RecordKind = Literal[
-    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation"
+    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation", "adjustment"
 ]
 #: Kinds that no price depends on.
-_PRICELESS: Final = frozenset({"subject", "grant", "revocation"})
+_PRICELESS: Final = frozenset({"subject", "grant", "revocation", "adjustment"})
 
 
 class Record(NamedTuple):
@@ -72,6 +73,7 @@ class Directory:
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
+        self._adjustments: dict[str, list[MadeAdjustment]] = {}
         self.version = 0
         """How many records this was built from."""
         self.pricing_version = 0
@@ -112,6 +114,10 @@ class Directory:
                     name = Revocation.model_validate_json(record.value).id
                     grants = self._grants[record.key]
                     grants[name] = grants[name].model_copy(update={"revoked": record.effective})
+                case "adjustment":
+                    adjustment = Adjustment.model_validate_json(record.value)
+                    made = MadeAdjustment(record.effective, adjustment)
+                    self._adjustments.setdefault(record.key, []).append(made)
                 case _:
                     self.price_versions.append(record)
 
@@ -197,6 +203,10 @@ class Directory:
     def grants(self, tenant: str) -> list[Grant]:
         """Return every grant that a tenant was ever given, in the order they were recorded."""
         return list(self._grants.get(tenant, {}).values())
+
+    def adjustments(self, tenant: str) -> list[MadeAdjustment]:
+        """Return every adjustment that was made for a tenant, in the order they were recorded."""
+        return list(self._adjustments.get(tenant, ()))
 
     def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.
