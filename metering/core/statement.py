@@ -28,11 +28,16 @@ from metering.core.plan import Plan
 from metering.core.reckoning import Mark, Provenance, Reckoned, difference
 from metering.core.spends import Amounts, due_by_channel
 
-type LineKind = (
-    ChargeKind
-    | Literal["ptu_share", "correction", "adjustment"]
-    | Literal["carried_over", "credit", "carried_forward", "rounding"]
-)
+type LineKind = ChargeKind | BeyondCharge
+type BeyondCharge = Literal[
+    "ptu_share",
+    "correction",
+    "adjustment",
+    "carried_over",
+    "credit",
+    "carried_forward",
+    "rounding",
+]
 
 #: Azure bills capacity itself, never through the marketplace.
 _CAPACITY_CHANNEL: Final = "microsoft"
