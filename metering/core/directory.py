@@ -73,6 +73,7 @@ class Directory:
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
+        self._since: dict[str, Instant] = {}
         self._adjustments: dict[str, list[MadeAdjustment]] = {}
         self.version = 0
         """How many records this was built from."""
@@ -90,6 +91,7 @@ class Directory:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
+            self._note_tenant(record)
             if record.kind not in _PRICELESS:
                 self.pricing_version = self.version
             match record.kind:
@@ -121,6 +123,11 @@ class Directory:
                 case _:
                     self.price_versions.append(record)
 
+    def _note_tenant(self, record: Record) -> None:
+        named = {"subject": record.value, "tenant_plan": record.key}.get(record.kind)
+        if named is not None:
+            self._since.setdefault(named, record.recorded)
+
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""
         if subject not in self._tenant_of:
@@ -150,6 +157,10 @@ class Directory:
     def period_of(self, ledger: LedgerId) -> Period:
         """Return the period that a ledger is of."""
         return self.period_at(ledger.tenant, ledger.start)
+
+    def since(self, tenant: str) -> Instant | None:
+        """Return when the first record that names a tenant was recorded; None without one."""
+        return self._since.get(tenant)
 
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""
