@@ -7,6 +7,7 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
+from metering.app.close_periods import ClosePeriods
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -15,17 +16,20 @@ from metering.app.deliver_effects import DeliverEffects
 from metering.app.deployments import Deployments
 from metering.app.desired_states import QuotasWantSuspended
 from metering.app.direct_publisher import DirectPublisher
+from metering.app.draft_statements import DraftStatements
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
+from metering.app.no_hubs import NoHubs
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
@@ -37,6 +41,7 @@ from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
     Clock,
     DeploymentSource,
+    HubProgress,
     LedgerStore,
     Notifier,
     SubscriptionGate,
@@ -284,6 +289,35 @@ class App:
             tenancy=self.tenancy,
             clock=self.clock,
         )
+
+    @cached_property
+    def _drafts(self) -> DraftStatements:
+        return DraftStatements(
+            ledgers=self.ledgers, accounts=self.stores.accounts, tenancy=self.tenancy
+        )
+
+    @cached_property
+    def hub_progress(self) -> HubProgress:
+        """How far what was published has been counted."""
+        return NoHubs()
+
+    @cached_property
+    def close_periods(self) -> ClosePeriods:
+        """Close what is due."""
+        return ClosePeriods(
+            ledgers=self.ledgers,
+            statements=self.stores.statements,
+            accounts=self.stores.accounts,
+            tenancy=self.tenancy,
+            drafts=self._drafts,
+            progress=self.hub_progress,
+            alerts=LogAlerts(),
+        )
+
+    @cached_property
+    def statements(self) -> Statements:
+        """Statements, before and after they are due."""
+        return Statements(self.stores.statements, self._drafts, self.tenancy)
 
     @cached_property
     def verify(self) -> Verify:

@@ -6,8 +6,10 @@ import sys
 
 import typer
 
+from metering.cli.adjustments import adjustments
 from metering.cli.admission import admission
-from metering.cli.balance import balance, usage, verify
+from metering.cli.balance import balance, usage
+from metering.cli.close import close
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.effects import effects
@@ -25,8 +27,10 @@ from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
 from metering.cli.simulate import simulate
+from metering.cli.statement import statement
 from metering.cli.system import demo
 from metering.cli.tenants import plans, tenants
+from metering.cli.verify import verify
 from metering.core.errors import MeteringError
 
 app = typer.Typer(
@@ -41,7 +45,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
-    *(pending, verify, quote, whatif, admission, forecast),
+    *(pending, verify, quote, whatif, admission, forecast, close, statement),
 ):
     app.command()(command)
 app.command()(normalize)
@@ -52,6 +56,7 @@ prices.command("import")(import_prices)
 app.add_typer(prices, name="prices")
 app.add_typer(deployments, name="deployments")
 app.add_typer(grants, name="grants")
+app.add_typer(adjustments, name="adjustments")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
 
