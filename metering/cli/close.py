@@ -86,19 +86,16 @@ def _print(found: list[Closed | Waiting], at: Instant) -> None:
         ]
         print_table("Closed", ["tenant", "period", "total"], rows, left=2)
     if waiting:
-        rows = [
-            (
-                one.tenant,
-                one.period,
-                one.reason,
-                "" if one.until is None else format_instant(one.until),
-            )
-            for one in waiting
-        ]
-        print_table("Waiting", ["tenant", "period", "for", "at the latest until"], rows, left=4)
+        columns = ["tenant", "period", "for", "at the latest until"]
+        print_table("Waiting", columns, map(_waiting, waiting), left=4)
     if not found:
         stdout().print(f"nothing is due at {format_instant(at)}")
     for one in closed:
         if one.unsettled:
             what = f"{one.tenant} {one.period}: {count(one.unsettled)} requests were unsettled"
             stdout().print(f"{what}: see `metering statement {one.tenant} --period {one.period}`")
+
+
+def _waiting(one: Waiting) -> tuple[str, ...]:
+    until = "" if one.until is None else format_instant(one.until)
+    return one.tenant, one.period, one.reason, until

@@ -42,7 +42,7 @@ def verify(
     else:
         _print_verdicts(verdicts)
         _print_proofs(statements)
-    if any(one.faults for one in (*verdicts, *statements)):
+    if any(one.faults for one in verdicts) or any(one.faults for one in statements):
         raise typer.Exit(1)
 
 

@@ -44,18 +44,23 @@ class CosmosStatements:
 
     async def latest_statement(self, tenant: str) -> Statement | None:
         """Return a tenant's last statement."""
-        async for document in self._query(tenant, "SELECT TOP 1 * FROM c ORDER BY c.start DESC"):
+        async for document in self._query(tenant, "SELECT TOP 1 *", "DESC"):
             return read_statement(document, tenant)
         return None
 
     async def statements(self, tenant: str) -> AsyncIterator[Statement]:
         """Yield a tenant's statements, the earliest period first."""
-        async for document in self._query(tenant, "SELECT * FROM c ORDER BY c.start"):
+        async for document in self._query(tenant, "SELECT *", "ASC"):
             yield read_statement(document, tenant)
 
-    async def _query(self, tenant: str, query: str) -> AsyncIterator[Document]:
+    async def _query(self, tenant: str, select: str, order: str) -> AsyncIterator[Document]:
         async with self._account.container(STATEMENTS) as container:
-            async for document in container.query_items(query, partition_key=tenant):
+            found = container.query_items(
+                f"{select} FROM c WHERE c.tenant = @tenant ORDER BY c.start {order}",
+                parameters=[{"name": "@tenant", "value": tenant}],
+                partition_key=tenant,
+            )
+            async for document in found:
                 yield document
 
 
