@@ -1,6 +1,6 @@
 """Statements, and what they are made of, in the shape that tests need them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from metering.core.evidence import Evidence
@@ -69,3 +69,25 @@ def closed(bill: Bill, burnt: Burnt | None = None) -> Statement:
 def a_statement(totals: Totals = USED, **changes: Any) -> Statement:
     """Return a statement of November: 3.50 USD unless told otherwise."""
     return closed(a_bill(totals, **changes))
+
+
+class KeptStatements:
+    """A store of statements that keeps just these, whatever they say."""
+
+    def __init__(self, *kept: Statement) -> None:
+        self._kept = kept
+
+    async def put_statement(self, statement: Statement) -> bool:
+        return statement not in self._kept
+
+    async def read_statement(self, ledger: LedgerId) -> Statement | None:
+        return next((one for one in self._kept if one.ledger == ledger), None)
+
+    async def latest_statement(self, tenant: str) -> Statement | None:
+        kept = [one for one in self._kept if one.ledger.tenant == tenant]
+        return kept[-1] if kept else None
+
+    async def statements(self, tenant: str) -> AsyncIterator[Statement]:
+        for one in self._kept:
+            if one.ledger.tenant == tenant:
+                yield one
