@@ -26,6 +26,7 @@ from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.share_out import ShareOut
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
@@ -284,6 +285,11 @@ class App:
             tenancy=self.tenancy,
             clock=self.clock,
         )
+
+    @cached_property
+    def share_out(self) -> ShareOut:
+        """Divide the cost of provisioned capacity among its tenants."""
+        return ShareOut(self.ledgers, self.stores.sharings, self.tenancy)
 
     @cached_property
     def verify(self) -> Verify:

@@ -10,6 +10,7 @@ from metering.ports.outside import (
     SubscriptionGate,
     UsagePublisher,
 )
+from metering.ports.sharings import SharingStore
 from metering.ports.stores import (
     AccountStore,
     LedgerStore,
@@ -52,6 +53,7 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "SharingStore",
     "StoredAccount",
     "StoredCursor",
     "StoredEffect",

@@ -76,4 +76,14 @@ ACCOUNTS: Final = Container(
     (),
 )
 
-CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS)
+SHARINGS: Final = Container(
+    "sharings",
+    "/month",
+    "docs/adr/0013-sharing-out-provisioned-capacity.md: written once by whoever is first",
+    (),
+)
+
+CONTAINERS: Final = (
+    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS),
+    SHARINGS,
+)
