@@ -222,6 +222,7 @@ class System:
         self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
         self.accounts = stores.accounts
+        self.sharings = stores.sharings
         self.credits = Credits(
             ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy, clock=self.clock
         )

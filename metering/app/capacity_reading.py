@@ -79,6 +79,9 @@ class CapacityReading:
             if ledger.start < end and directory.period_of(ledger).end > start
         ]
         for some in batched(ledgers, _AT_ONCE, strict=False):
-            for stored in await asyncio.gather(*map(self._store.read_head, some)):
-                if stored is not None:
-                    yield stored.head
+            stored = await asyncio.gather(*map(self._store.read_head, some))
+            for ledger, found in zip(some, stored, strict=True):
+                if found is None:
+                    # It was listed by its head: to leave it out would divide the cost wrongly.
+                    raise RetryableError(f"ledger {ledger}: its head is not there yet")
+                yield found.head

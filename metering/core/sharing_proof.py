@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from metering.core.money import format_amount
+from metering.core.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
 from metering.core.proof import MAX_FAULTS
 from metering.core.sharing import Share, Sharing
 
@@ -31,4 +31,5 @@ def _told(share: Share | None) -> str:
         return "nothing"
     billed = "" if share.is_billable else ", not billed"
     amounts = f"{format_amount(share.used)} + {format_amount(share.idle)}"
-    return f"{amounts} for {share.hours} hours and {share.tokens} weighted millionths{billed}"
+    tokens = format_fixed(share.tokens, MULTIPLIER_DECIMALS)
+    return f"{amounts} for {tokens} weighted tokens, hours: {share.hours}{billed}"
