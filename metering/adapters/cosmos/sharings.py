@@ -16,7 +16,7 @@ from metering.core.instants import Instant, format_instant
 from metering.core.sharing import Sharing
 from metering.core.sharing_document import read_sharing, write_sharing
 
-#: An item takes 2 MB. A tenant takes about 100 bytes of it, most of them a hash.
+#: An item takes 2 MB. A tenant takes less than 100 bytes of it, most of them a hash.
 MAX_ITEM_BYTES: Final = 1_900_000
 
 
