@@ -29,6 +29,7 @@ from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
@@ -310,6 +311,7 @@ class App:
             accounts=self.stores.accounts,
             tenancy=self.tenancy,
             drafts=self._drafts,
+            share_out=self.share_out,
             progress=self.hub_progress,
             alerts=LogAlerts(),
         )
@@ -317,7 +319,12 @@ class App:
     @cached_property
     def statements(self) -> Statements:
         """Statements, before and after they are due."""
-        return Statements(self.stores.statements, self._drafts, self.tenancy)
+        return Statements(self.stores.statements, self._drafts, self.stores.sharings, self.tenancy)
+
+    @cached_property
+    def share_out(self) -> ShareOut:
+        """Divide the cost of provisioned capacity among its tenants."""
+        return ShareOut(self.ledgers, self.stores.sharings, self.tenancy)
 
     @cached_property
     def verify(self) -> Verify:

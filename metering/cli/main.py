@@ -26,6 +26,7 @@ from metering.cli.quote import quote
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
+from metering.cli.shares import list_shares
 from metering.cli.simulate import simulate
 from metering.cli.statement import statement
 from metering.cli.system import demo
@@ -54,6 +55,7 @@ app.add_typer(plans, name="plans")
 prices.command("diff")(diff_prices)
 prices.command("import")(import_prices)
 app.add_typer(prices, name="prices")
+deployments.command("shares")(list_shares)
 app.add_typer(deployments, name="deployments")
 app.add_typer(grants, name="grants")
 app.add_typer(adjustments, name="adjustments")

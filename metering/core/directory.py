@@ -11,6 +11,7 @@ from itertools import count
 from typing import Final, Literal, NamedTuple
 
 from metering.core.adjustment import Adjustment, MadeAdjustment
+from metering.core.capacity import Capacity, refuse_mixed_currencies
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
@@ -72,6 +73,7 @@ class Directory:
         self._plan_of: dict[str, Dated[str]] = {}
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
+        self._first_records: dict[tuple[str | None, str], Record] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
         self._since: dict[str, Instant] = {}
         self._adjustments: dict[str, list[MadeAdjustment]] = {}
@@ -109,6 +111,7 @@ class Directory:
                     deployment = Deployment.model_validate_json(record.value)
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
+                    self._first_records.setdefault(deployment.place, record)
                 case "grant":
                     grant = Grant.model_validate_json(record.value)
                     self._grants.setdefault(grant.tenant, {})[grant.id] = grant
@@ -211,6 +214,14 @@ class Directory:
         found = (dated.at(at)[0] for dated in self._deployments.values())
         return sorted((one for one in found if one is not None), key=lambda one: one.key)
 
+    def capacities(self) -> list[Capacity]:
+        """Return the deployments that have provisioned units at some time, by key."""
+        found = (
+            Capacity(first.key, self._deployments[place], first.recorded)
+            for place, first in self._first_records.items()
+        )
+        return sorted((one for one in found if one.ever_costs), key=lambda one: one.place)
+
     def grants(self, tenant: str) -> list[Grant]:
         """Return every grant that a tenant was ever given, in the order they were recorded."""
         return list(self._grants.get(tenant, {}).values())
@@ -272,6 +283,8 @@ class Directory:
         """
         if self.knows_deployment(deployment.name, deployment.account):
             refuse_the_past(f"deployment {deployment.key!r}", now, effective)
+            known = self._deployments.get(deployment.place, Dated[Deployment]())
+            refuse_mixed_currencies(known, deployment, effective)
         value = deployment.model_dump_json(exclude_none=True)
         return Record("deployment", deployment.key, value, effective, now)
 

@@ -11,6 +11,7 @@ from metering.ports.outside import (
     SubscriptionGate,
     UsagePublisher,
 )
+from metering.ports.sharings import SharingStore
 from metering.ports.stores import (
     AccountStore,
     LedgerStore,
@@ -55,6 +56,7 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "SharingStore",
     "StatementStore",
     "StoredAccount",
     "StoredCursor",

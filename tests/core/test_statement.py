@@ -14,11 +14,12 @@ from metering.core.head import Holds
 from metering.core.instants import DAY
 from metering.core.minor_units import rounded
 from metering.core.money import format_amount, parse_amount
-from metering.core.periods import LedgerId
+from metering.core.periods import LedgerId, parse_month
 from metering.core.plan import Plan
 from metering.core.reckoning import Mark
+from metering.core.sharing import Sharing
 from metering.core.slots import slot_of
-from metering.core.statement import CapacityShare, Late, Statement, due, lines_due, statement_of
+from metering.core.statement import Late, Statement, due, lines_due, shareable, statement_of
 from metering.core.statement_document import read_statement, sealed, write_statement
 from tests.builders import a_line, a_rate
 from tests.statements import (
@@ -28,6 +29,7 @@ from tests.statements import (
     NOVEMBER,
     OCTOBER,
     a_bill,
+    a_sharing,
     a_statement,
     closed,
     reckoned,
@@ -66,12 +68,12 @@ def test_usage_is_a_line_for_each_model_bucket_and_price() -> None:
 
 
 def test_the_lines_stand_in_the_order_of_a_statement() -> None:
-    share = CapacityShare("eu/ptu", "2026-11", "USD", parse_amount("7"), parse_amount("3"))
+    share = a_sharing(parse_amount("7"), parse_amount("3"))
     before = replace(a_statement(month=OCTOBER), carried={"USD": parse_amount("1")})
     found = closed(
         a_bill(
             late=[late(MILLION, 3 * MILLION)],
-            capacity=[share],
+            sharings=[share],
             adjustments=[adjustment("-2.00")],
             previous=before,
             base_fee="10",
@@ -117,9 +119,37 @@ def test_an_earlier_period_in_another_currency_waits_and_is_named() -> None:
     assert list(found.billed) == [LedgerId("acme", NOVEMBER.start)]
 
 
-def test_a_share_in_another_currency_is_not_billed() -> None:
-    share = CapacityShare("eu/ptu", "2026-11", "EUR", parse_amount("7"), 0)
-    assert format_amount(a_statement(capacity=[share]).total) == "3.5"
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        a_sharing(7, 3, currency="EUR"),
+        a_sharing(7, 3, is_billable=False),
+        replace(a_sharing(7, 3), shares=()),
+        a_sharing(0, 0),
+    ],
+)
+def test_a_share_that_is_nothing_or_in_another_currency_is_no_line_and_is_done(
+    sharing: Sharing,
+) -> None:
+    found = a_statement(sharings=[sharing])
+    assert format_amount(found.total) == "3.5"
+    assert found.shared == (("eu/ptu", "2026-11"),)
+
+
+def test_a_sharing_is_billed_by_the_first_statement_that_ends_no_earlier() -> None:
+    october, november = a_sharing(7, 3, month=OCTOBER), a_sharing(7, 3)
+    assert shareable(NOVEMBER, None, october)
+    assert not shareable(OCTOBER, None, november)
+    first = a_statement(sharings=[october])
+    assert not shareable(DECEMBER, first, october)
+    assert shareable(DECEMBER, first, november)
+    assert not shareable(parse_month("2027-12"), None, october)
+
+
+def test_a_statement_forgets_sharings_that_cannot_come_again() -> None:
+    first = a_statement(sharings=[a_sharing(7, 3)])
+    assert a_statement(month=DECEMBER, previous=first).shared == first.shared
+    assert a_statement(month=parse_month("2028-02"), previous=first).shared == ()
 
 
 def test_an_adjustment_says_why_and_by_whom() -> None:
@@ -201,8 +231,8 @@ def test_what_is_unsettled_at_the_close_is_told() -> None:
 
 
 def test_a_statement_reads_back_as_it_was_written() -> None:
-    share = CapacityShare("eu/ptu", "2026-11", "USD", 7, 3)
-    found = a_statement(late=[late(1, 3)], capacity=[share], adjustments=[adjustment("-2")])
+    share = a_sharing(7, 3)
+    found = a_statement(late=[late(1, 3)], sharings=[share], adjustments=[adjustment("-2")])
     assert read_statement(write_statement(found), "acme") == found
 
 
