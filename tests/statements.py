@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from metering.core.adjustment import Adjustment, MadeAdjustment
 from metering.core.evidence import Evidence
 from metering.core.grant import Burnt
 from metering.core.head import Head, Line
@@ -72,6 +73,12 @@ def a_sharing(
     """Return a sharing in which acme has so much of the used and the idle hours."""
     share = Share("acme", used, idle, 1, 1, is_billable)
     return Sharing("eu/ptu", month, currency, (), (share,), 0, 0, ())
+
+
+def adjusted(amount: str, **changes: str) -> MadeAdjustment:
+    """Return an adjustment made in November."""
+    made = {"id": "a-1", "reason": "outage", "author": "ada", "currency": "USD", **changes}
+    return MadeAdjustment(NOVEMBER.start, Adjustment(tenant="acme", amount=amount, **made))
 
 
 def closed(bill: Bill, burnt: Burnt | None = None) -> Statement:
