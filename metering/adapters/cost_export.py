@@ -77,7 +77,9 @@ class _Row:
         get = self._columns.get
         day = _named("day", lambda: _day(get(fields, "day")))
         resource = get(fields, "resource")
-        said = Described(*(_something(get(fields, what)) for what in DESCRIBED), resource)
+        said = Described(
+            **{what: _something(get(fields, what)) for what in DESCRIBED}, resource=resource
+        )
         sort, meter, block = described(said)
         tagged = _TAGGED.search(get(fields, "tags"))
         return CostRow(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
 from typing import NamedTuple
 
 from metering.app.tenancy import Tenancy
@@ -130,5 +131,7 @@ def _account(deployment: Deployment | None) -> str | None:
 
 
 def day_start(day: str) -> Instant:
-    """Return the first instant of a day in UTC; ValueError for what is no day."""
+    """Return the first instant of a day like 2026-11-20 in UTC; ValueError for what is none."""
+    if date.fromisoformat(day).isoformat() != day:
+        raise ValueError(f"{day!r} is not written like 2026-11-20")
     return parse_instant(f"{day}T00:00:00Z")

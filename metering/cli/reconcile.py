@@ -9,7 +9,7 @@ import typer
 from metering import bootstrap
 from metering.adapters.cost_export import cost_rows
 from metering.app.reconcile import Asked, day_start
-from metering.cli.event_lines import opened, progress_bar, read_lines
+from metering.cli.event_lines import opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, print_json
 from metering.cli.reconcile_tables import (
@@ -25,7 +25,7 @@ from metering.core.log_comparison import LogReport
 from metering.core.reconciliation_report import Report
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913, PLR0917, one for each option
     actual: Annotated[
         Path | None,
         typer.Option(
@@ -92,14 +92,14 @@ def reconcile(
 
 async def _costs(app: bootstrap.App, path: Path, asked: Asked) -> Report:
     with progress_bar(path.name) as progress:
-        task = progress.add_task("reading", total=path.stat().st_size)
+        task = progress.add_task("reading", total=size_of([path]))
         rows = cost_rows(path, asked.currency, lambda read: progress.update(task, completed=read))
         return await app.reconcile.costs(str(path), rows, asked)
 
 
 async def _logs(app: bootstrap.App, path: Path, asked: Asked) -> LogReport:
     with opened(path) as stream, progress_bar(path.name) as progress:
-        task = progress.add_task("reading", total=path.stat().st_size)
+        task = progress.add_task("reading", total=size_of([path]))
 
         def bodies() -> Iterator[bytes]:
             for _, body in read_lines(stream):

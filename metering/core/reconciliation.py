@@ -160,12 +160,17 @@ def explain_tokens(
         parts.append(Part(Why.UNPRICED, 0, value.of_tokens(matched) if theirs.cost > 0 else 0))
     bound = precision.tokens(theirs)
     difference = token_difference(ours, theirs)
+    told = 0
     for why, tokens in _divided(difference, bound, moved):
-        parts.append(Part(why, tokens, value.of_tokens(tokens)))
+        # By their sum, so that what one division leaves is in the next part.
+        before, told = told, told + tokens
+        parts.append(Part(why, tokens, value.of_tokens(told) - value.of_tokens(before)))
     whole = theirs.cost + theirs.credit - ours.amount * AMOUNT_SCALE
     rest = whole - sum(part.amount for part in parts)
-    is_small = abs(rest) <= precision.amount(theirs) + abs(value.of_tokens(bound))
-    parts.append(Part(Why.ROUNDING if is_small and theirs.rows else Why.PRICE, 0, rest))
+    # Costs are made from quantities before these are rounded.
+    rounded = abs(value.of_tokens(difference)) if abs(difference) <= bound else 0
+    is_small = abs(rest) <= precision.amount(theirs) + rounded
+    parts.append(Part(Why.ROUNDING if is_small else Why.PRICE, 0, rest))
     return _merged(parts)
 
 
