@@ -10,6 +10,10 @@ from metering.core.money import format_fixed
 from metering.core.reconciliation import HARMLESS, Part, Why
 from metering.core.reconciliation_report import Line, Report
 
+_COLUMNS: Final = (
+    *("day", "account", "model", "metered", "our tokens", "billed tokens"),
+    *("our amount", "billed amount", "why"),
+)
 #: Decimals of an amount in a table; JSON has all of them.
 _SHOWN: Final = 8
 _DROPPED: Final = 10 ** (EXACT_DECIMALS - _SHOWN)
@@ -88,7 +92,7 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     if lines:
         print_table(
             f"{report.first} to {report.last}, {report.currency} at list price",
-            ["day", "account", "model", "metered", "our tokens", "billed", "ours", "billed", "why"],
+            _COLUMNS,
             [_row(line) for line in lines],
             left=4,
         )

@@ -86,7 +86,7 @@ def test_focus_may_give_the_unit_as_a_number_of_tokens(path: Path) -> None:
     ],
 )
 def test_every_row_is_of_some_sort(path: Path, changed: dict[str, str], sort: str) -> None:
-    (row,) = read(path, line(**changed))  # type: ignore[arg-type]
+    (row,) = read(path, line(**changed))
     assert row.sort == sort
 
 
@@ -142,7 +142,7 @@ def test_a_cost_in_another_currency_is_taken_where_it_stands_in_dollars(path: Pa
 )
 def test_a_bad_row_is_named(path: Path, changed: dict[str, str], why: str) -> None:
     with pytest.raises(ConfigurationError, match=f"export.csv: {why}"):
-        read(path, line(), line(**changed))  # type: ignore[arg-type]
+        read(path, line(), line(**changed))
 
 
 def test_a_file_of_another_shape_is_refused_with_what_it_lacks(path: Path) -> None:

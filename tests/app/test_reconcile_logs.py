@@ -136,7 +136,12 @@ async def test_a_row_without_a_time_or_a_deployment_is_looked_for_all_the_same(
 
 
 async def test_days_can_be_chosen(system: System) -> None:
-    await ingest(system, body(), body(id="r-2", time="2026-10-20T11:45:00Z"))
+    await ingest(
+        system,
+        body(),
+        body(id="r-2", time="2026-10-20T11:45:00Z"),
+        body(id="r-3", time="2026-11-19T11:45:00Z"),
+    )
     early = llm_record("r-2") | {"time": "2026-10-20T11:45:00Z"}
     found = await compare(system, log(early, llm_record()), start=START, end=START + DAY)
     assert [line.day for line in found.lines] == ["2026-11-20"]

@@ -26,12 +26,10 @@ def ours(tokens: int = 0, amount: str = "0", **more: int) -> Ours:
     return Ours(tokens=tokens, amount=parse_amount(amount), **more)
 
 
-def theirs(tokens: str = "0", cost: str = "0", *, rows: int = 1, **more: int) -> Theirs:
+def theirs(tokens: str = "0", cost: str = "0", *, rows: int = 1) -> Theirs:
     """Return what was billed in thousands of tokens."""
     blocks = rows * 1000
-    return Theirs(
-        parse_exact(tokens).value, parse_exact(cost).value, rows=rows, blocks=blocks, **more
-    )
+    return Theirs(parse_exact(tokens).value, parse_exact(cost).value, rows=rows, blocks=blocks)
 
 
 def why(

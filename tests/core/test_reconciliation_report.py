@@ -198,19 +198,19 @@ def test_provisioned_units_and_the_marketplace_have_lines_of_their_own() -> None
     claude = row(
         "-1000", sort="marketplace", meter=None, account=None, name="Claude", is_credit=True
     )
-    strange = row(sort="unmapped", meter=None, name="gpt 9 Inp glbl Tokens")
+    strange = row("500", sort="unmapped", meter=None, name="gpt 9 Inp glbl Tokens")
     other = row(sort="other", meter=None, account=None)
     mine = own()
     mine.marketplace[DAY, "contoso"] = parse_amount("1")
     found = report(
-        billed(hours, claude, strange, other),
+        billed(hours, claude, strange, strange, other),
         mine,
         {(DAY, "contoso"): parse_amount("0.003")},
         first=DAY,
         last=DAY,
         currency="USD",
     )
-    # Each row is of 1,000 x 2.5 a million = 0.0025; the marketplace gave that back.
+    # Rows of 1,000 x 2.5 a million = 0.0025, one of them in two halves; one was given back.
     assert [
         (line.sort, line.metered, [(p.why, format_exact(p.amount)) for p in line.parts])
         for line in found.lines
