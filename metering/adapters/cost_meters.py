@@ -1,6 +1,7 @@
 """What the rows of an export are of: which service, and which of its meters. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from metering.adapters.price_sources.azure_meters import (
@@ -38,6 +39,10 @@ _OF_BLOCK: Final = {str(tokens): unit for unit, tokens in _BLOCKS.items()}
 #: "1K", "1K Tokens", "1000", "1,000 Tokens", "1M".
 _UNIT: Final = re.compile(r"(1\s*[km]|1,?000(?:,?000)?)\b.*", re.IGNORECASE)
 
+_PRODUCTS: Final = tuple(product for product, _ in MODELS)
+#: More meters than Azure has for models.
+_MAX_REMEMBERED: Final = 8_192
+
 _AI_RESOURCE: Final = "/microsoft.cognitiveservices/"
 _AI_CATEGORIES: Final = frozenset(
     {
@@ -67,28 +72,40 @@ def described(said: Described) -> tuple[Sort, TokenMeter | None, int]:
     if by_others or not _is_ai(said):
         return "other", None, 1
     unit = _unit(said)
-    for product in (said.family, said.product):
-        found = read_meter(product, said.meter, unit)
-        if not isinstance(found, str):
-            buckets = tuple(_COUNTED_AS.get(bucket, bucket) for bucket in found.buckets)
-            meter = TokenMeter(
-                found.model.name,
-                found.deployment_type,
-                found.service_tier,
-                found.long_context,
-                buckets,
-            )
-            return "tokens", meter, _BLOCKS[unit]
+    meter = _token_meter(said.family, said.product, said.meter, unit)
+    if meter is not None:
+        return "tokens", meter, _BLOCKS[unit]
     if _PROVISIONED.search(said.meter) or _PROVISIONED.search(said.product):
         return "provisioned", None, 1
     return "unmapped", None, 1
+
+
+@lru_cache(maxsize=_MAX_REMEMBERED)
+def _token_meter(family: str, product: str, name: str, unit: str) -> TokenMeter | None:
+    """Return what a meter counts; None where that is not one kind of token of one model.
+
+    A row that does not say which product it is of may be of any: of one that reads it alone.
+    """
+    said = [text for text in (family, product) if text.startswith(_PRODUCTS)]
+    read = (read_meter(one, name, unit) for one in said or _PRODUCTS)
+    found = {meter for meter in read if not isinstance(meter, str)}
+    if len(found) != 1:
+        return None
+    (meter,) = found
+    return TokenMeter(
+        meter.model.name,
+        meter.deployment_type,
+        meter.service_tier,
+        meter.long_context,
+        tuple(_COUNTED_AS.get(bucket, bucket) for bucket in meter.buckets),
+    )
 
 
 def _is_ai(said: Described) -> bool:
     return (
         _AI_RESOURCE in said.resource.lower()
         or said.category.lower() in _AI_CATEGORIES
-        or any(said.family.startswith(product) for product, _ in MODELS)
+        or said.family.startswith(_PRODUCTS)
     )
 
 

@@ -90,6 +90,12 @@ def test_every_row_is_of_some_sort(path: Path, changed: dict[str, str], sort: st
     assert row.sort == sort
 
 
+def test_a_row_that_names_no_product_is_of_the_one_that_reads_its_meter(path: Path) -> None:
+    (row,) = read(path, line(meter="Grok 4 Inp glbl Tokens", family=""))
+    assert row.meter is not None
+    assert row.meter.model == "grok-4"
+
+
 def test_images_are_billed_apart_and_counted_with_the_rest(path: Path) -> None:
     (row,) = read(path, line(meter="Image 2 img Batch opt Gl 1M Tokens", unit="1M"))
     assert row.meter is not None
