@@ -25,6 +25,8 @@ from metering.app.join_usage import JoinUsage
 from metering.app.no_hubs import NoHubs
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.reconcile import Reconcile
+from metering.app.reconcile_logs import ReconcileLogs
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
@@ -330,6 +332,21 @@ class App:
     def verify(self) -> Verify:
         """Prove ledgers."""
         return Verify(self.ledgers, self.stores.rollups)
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        """Compare what was billed with the ledgers."""
+        return Reconcile(self.ledgers, self.tenancy)
+
+    @cached_property
+    def reconcile_logs(self) -> ReconcileLogs:
+        """Compare the gateway's logs with the ledgers."""
+        return ReconcileLogs(
+            ledgers=self.ledgers,
+            pending=self.stores.pending,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
 
     @cached_property
     def roll_up(self) -> RollUp:

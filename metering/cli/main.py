@@ -23,6 +23,7 @@ from metering.cli.pending import pending
 from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
+from metering.cli.reconcile import reconcile
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
@@ -46,7 +47,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
-    *(pending, verify, quote, whatif, admission, forecast, close, statement),
+    *(pending, verify, reconcile, quote, whatif, admission, forecast, close, statement),
 ):
     app.command()(command)
 app.command()(normalize)

@@ -21,8 +21,6 @@ def everything() -> Statement:
     price = parse_amount("4") // MILLION
     search = a_rate("search")._replace(unit="query", units=(*GPT.units[:-1], price))
     searches = Line(3, tokens=from_names({"quantity": 2_500_000}))
-        unit="query", units=(*GPT.units[:-1], parse_amount("4") // 1000000)
-    )
     ledger = LedgerId("acme", OCTOBER.start)
     late = reckoned(ledger, {GPT: a_line(input=MILLION)}, before={}, pages=2)
     found = a_statement(
