@@ -11,6 +11,7 @@ from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.effects import effects
+from metering.cli.export import export
 from metering.cli.forecast import forecast
 from metering.cli.grants import grants
 from metering.cli.ingest import ingest
@@ -54,6 +55,7 @@ app.add_typer(deployments, name="deployments")
 app.add_typer(grants, name="grants")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
+app.add_typer(export, name="export")
 
 _INTERRUPTED = 130
 

@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
     Clock,
@@ -42,6 +43,7 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "ExportStore",
     "LedgerStore",
     "LogHalf",
     "Notifier",
@@ -52,6 +54,7 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "Staged",
     "StoredAccount",
     "StoredCursor",
     "StoredEffect",
