@@ -1,26 +1,17 @@
 """Exports in Blob Storage, over a wire that is cut and to a server that dies."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from metering.adapters.blob_exports import BlobExports
 from metering.core.errors import ConfigurationError, RetryableError
 from tests.adapters.contract.export_places import blob_exports, made_container, pieces, put
-from tests.emulators.azurite import Azurite, CuttingProxy, missing
+from tests.emulators.azurite import Azurite, CuttingProxy
+
+pytest_plugins = ["tests.emulators.azurite.fixtures"]
 
 MANY = b"x" * (1024 * 1024 - 1)
-
-
-@pytest.fixture(scope="module")
-def azurite() -> Iterator[Azurite]:
-    why = missing()
-    if why is not None:
-        assert "CI" not in os.environ, why
-        pytest.skip(why)
-    with Azurite() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What every export store promises: a file is there whole, or it is not there."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,9 @@ from tests.adapters.contract.export_places import (
     pieces,
     put,
 )
-from tests.emulators.azurite import Azurite, missing
+from tests.emulators.azurite import Azurite
 
-
-@pytest.fixture(scope="module")
-def azurite() -> Iterator[Azurite]:
-    why = missing()
-    if why is not None:
-        assert "CI" not in os.environ, why
-        pytest.skip(why)
-    with Azurite() as server:
-        yield server
+pytest_plugins = ["tests.emulators.azurite.fixtures"]
 
 
 @pytest.fixture(params=["folder", "azurite"])
