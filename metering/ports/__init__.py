@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
     Clock,
@@ -45,6 +46,7 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "ExportStore",
     "HubProgress",
     "LedgerStore",
     "LogHalf",
@@ -57,6 +59,7 @@ __all__ = [
     "RegistryStore",
     "RollupStore",
     "SharingStore",
+    "Staged",
     "StatementStore",
     "StoredAccount",
     "StoredCursor",
