@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from metering.core.adjustment import Adjustment
+from metering.core.adjustment_records import AdjustmentOffer, adjustment_record
 from metering.core.admission import refuse_impossible
 from metering.core.deployment import Deployment
 from metering.core.directory import BEGINNING, Directory, Record, soonest
@@ -286,6 +288,25 @@ class Tenancy:
                 )
             grant, record = grant_record(self.directory, offer, self._clock.now())
             made[:] = [grant]
+            return record
+
+        is_news = await self._record(decide) is not None
+        return made[0], is_news
+
+    async def adjust(self, offer: AdjustmentOffer) -> tuple[Adjustment, bool]:
+        """Make an adjustment and return it, and whether it is new. With an id safe to repeat.
+
+        ConfigurationError for a tenant that there is not, and for another content under its id.
+        """
+        made: list[Adjustment] = []
+
+        def decide() -> Record | None:
+            if offer.tenant not in self.directory.tenants():
+                raise ConfigurationError(
+                    f"tenant {offer.tenant!r}: there is none: see `metering tenants list`"
+                )
+            adjustment, record = adjustment_record(self.directory, offer, self._clock.now())
+            made[:] = [adjustment]
             return record
 
         is_news = await self._record(decide) is not None

@@ -15,6 +15,7 @@ from metering.cli.output import AsJson, stdout
 from metering.core.deployment import (
     Deployment,
     DeploymentType,
+    IdlePolicy,
     Scope,
     read_deployment,
     read_deployments,
@@ -45,6 +46,10 @@ SpilloverScope = Annotated[
 Weights = Annotated[
     list[str] | None,
     typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
+]
+Idle = Annotated[
+    IdlePolicy | None,
+    typer.Option(help="Who pays for hours in which nobody used the units. Default: unallocated."),
 ]
 File = Annotated[
     Path | None,
@@ -109,6 +114,7 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     currency: Currency = "USD",
     scope: SpilloverScope = None,
     weight: Weights = None,
+    idle: Idle = None,
     effective: From = None,
 ) -> None:
     """Say what deployment NAME is, from now on; a new one from the beginning.
@@ -119,7 +125,13 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     """
     start = instant(effective, "--from")
     weights = dict(text.partition("=")[::2] for text in weight) if weight else None
-    bought = {"units": units, "hourly_price": hourly_price, "scope": scope, "weights": weights}
+    bought = {
+        "units": units,
+        "hourly_price": hourly_price,
+        "scope": scope,
+        "weights": weights,
+        "idle": idle,
+    }
     given = {field: value for field, value in bought.items() if value is not None}
     content = {
         "name": name,

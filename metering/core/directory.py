@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Final, Literal, NamedTuple
 
+from metering.core.adjustment import Adjustment, MadeAdjustment
+from metering.core.capacity import Capacity, refuse_mixed_currencies
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError, StaleRevisionError
@@ -37,10 +39,18 @@ _NAME_LENGTH = 51
 _HASH_BYTES = 6
 
 type RecordKind = Literal[
-    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation", "member"
+    "subject",
+    "tenant_plan",
+    "plan",
+    "prices",
+    "deployment",
+    "grant",
+    "revocation",
+    "adjustment",
+    "member",
 ]
 #: Kinds that no price depends on.
-_PRICELESS: Final = frozenset({"subject", "grant", "revocation", "member"})
+_PRICELESS: Final = frozenset({"subject", "grant", "revocation", "adjustment", "member"})
 
 
 class Record(NamedTuple):
@@ -72,7 +82,10 @@ class Directory:
         self._plan_of: dict[str, Dated[str]] = {}
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
+        self._first_records: dict[tuple[str | None, str], Record] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
+        self._since: dict[str, Instant] = {}
+        self._adjustments: dict[str, list[MadeAdjustment]] = {}
         self.version = 0
         """How many records this was built from."""
         self.pricing_version = 0
@@ -92,6 +105,7 @@ class Directory:
         for record in records:
             self.version += 1
             self._changed_by[record.kind, record.key] = self.version
+            self._note_tenant(record)
             if record.kind not in _PRICELESS:
                 self.pricing_version = self.version
             match record.kind:
@@ -109,17 +123,27 @@ class Directory:
                     deployment = Deployment.model_validate_json(record.value)
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
+                    self._first_records.setdefault(deployment.place, record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
-                case "grant":
-                    grant = Grant.model_validate_json(record.value)
-                    self._grants.setdefault(grant.tenant, {})[grant.id] = grant
-                case "revocation":
-                    name = Revocation.model_validate_json(record.value).id
-                    grants = self._grants[record.key]
-                    grants[name] = grants[name].model_copy(update={"revoked": record.effective})
+                case "grant" | "revocation" | "adjustment":
+                    self._take_credit(record)
                 case _:
                     self.price_versions.append(record)
+
+    def _take_credit(self, record: Record) -> None:
+        match record.kind:
+            case "grant":
+                grant = Grant.model_validate_json(record.value)
+                self._grants.setdefault(grant.tenant, {})[grant.id] = grant
+            case "revocation":
+                name = Revocation.model_validate_json(record.value).id
+                grants = self._grants[record.key]
+                grants[name] = grants[name].model_copy(update={"revoked": record.effective})
+            case _:
+                adjustment = Adjustment.model_validate_json(record.value)
+                made = MadeAdjustment(record.effective, adjustment)
+                self._adjustments.setdefault(record.key, []).append(made)
 
     def revision(self, kind: RecordKind, key: str) -> int:
         """Return the number of the last record on a thing; 0 where there is none.
@@ -133,6 +157,11 @@ class Directory:
         found = self.revision(kind, key)
         if expected is not None and found != expected:
             raise StaleRevisionError(f"{key}: has been changed since you looked")
+
+    def _note_tenant(self, record: Record) -> None:
+        named = {"subject": record.value, "tenant_plan": record.key}.get(record.kind)
+        if named is not None:
+            self._since.setdefault(named, record.recorded)
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""
@@ -163,6 +192,10 @@ class Directory:
     def period_of(self, ledger: LedgerId) -> Period:
         """Return the period that a ledger is of."""
         return self.period_at(ledger.tenant, ledger.start)
+
+    def since(self, tenant: str) -> Instant | None:
+        """Return when the first record that names a tenant was recorded; None without one."""
+        return self._since.get(tenant)
 
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""
@@ -213,9 +246,21 @@ class Directory:
         found = (dated.at(at)[0] for dated in self._deployments.values())
         return sorted((one for one in found if one is not None), key=lambda one: one.key)
 
+    def capacities(self) -> list[Capacity]:
+        """Return the deployments that have provisioned units at some time, by key."""
+        found = (
+            Capacity(first.key, self._deployments[place], first.recorded)
+            for place, first in self._first_records.items()
+        )
+        return sorted((one for one in found if one.ever_costs), key=lambda one: one.place)
+
     def grants(self, tenant: str) -> list[Grant]:
         """Return every grant that a tenant was ever given, in the order they were recorded."""
         return list(self._grants.get(tenant, {}).values())
+
+    def adjustments(self, tenant: str) -> list[MadeAdjustment]:
+        """Return every adjustment that was made for a tenant, in the order they were recorded."""
+        return list(self._adjustments.get(tenant, ()))
 
     def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.
@@ -270,6 +315,8 @@ class Directory:
         """
         if self.knows_deployment(deployment.name, deployment.account):
             refuse_the_past(f"deployment {deployment.key!r}", now, effective)
+            known = self._deployments.get(deployment.place, Dated[Deployment]())
+            refuse_mixed_currencies(known, deployment, effective)
         value = deployment.model_dump_json(exclude_none=True)
         return Record("deployment", deployment.key, value, effective, now)
 
