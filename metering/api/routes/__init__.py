@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from metering.api.routes import (
+    adjustments,
     admission,
     alerts,
     balance,
@@ -14,9 +15,12 @@ from metering.api.routes import (
     events,
     grants,
     health,
+    overview,
+    periods,
     plans,
     prices,
     proofs,
+    statements,
     tenants,
     usage,
 )
@@ -27,7 +31,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     *usage.routers,
     *alerts.routers,
     *grants.routers,
+    *statements.routers,
     grants.router,
+    adjustments.router,
+    overview.router,
+    periods.router,
     tenants.router,
     plans.router,
     prices.router,
