@@ -14,9 +14,11 @@ from rich.table import Table
 from metering import bootstrap
 from metering.cli.live_view import show_live
 from metering.cli.output import escape, stderr, stdout
+from metering.cli.serve import say_where_to_sign_in
 from metering.cli.system import COLUMNS, Trace, balance_cells
 from metering.config import SqliteStore, read_settings
 from metering.core.periods import month_of
+from metering.local import api as local
 from metering.local.demo import tenants_file
 from metering.local.gateway.ask import admission_of
 from metering.local.gateway.catalogue import DEPLOYMENTS
@@ -49,11 +51,18 @@ def run(
             min=0, max=65_535, help="Of the gateway; 0: any. Default: 8484 if it is free."
         ),
     ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="Of the API and dashboard; 0: any. Default: 7071 if it is free."
+        ),
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show each request as it arrives.")] = False,
 ) -> None:
     """Run the whole system on this machine, with live traffic, until it is interrupted.
 
-    A simulated gateway takes requests of your own: it prints where, and with which keys.
+    A simulated gateway takes requests of your own: it prints where, and with which keys. The API
+    and the dashboard are served beside it, with links to sign in that work once.
 
     Example:  metering run --no-traffic --live
     """
@@ -61,8 +70,13 @@ def run(
     app = bootstrap.App(settings._replace(tenants_file=settings.tenants_file or tenants_file()))
     rows = read_trace(trace) if traffic else []
     show = _show_live if live else _show
-    with listener_on(port) as listener:
-        asyncio.run(_run(app, listener, _Wishes(rate, seconds, rows, show)))
+    with listener_on(port) as gateway, local.listener_on(api_port) as api:
+        asyncio.run(_run(app, _Listeners(gateway, api), _Wishes(rate, seconds, rows, show)))
+
+
+class _Listeners(NamedTuple):
+    gateway: socket
+    api: socket
 
 
 class _Wishes(NamedTuple):
@@ -74,7 +88,7 @@ class _Wishes(NamedTuple):
     show: Callable[[LocalSystem, asyncio.Event], Coroutine[Any, Any, None]]
 
 
-async def _run(app: bootstrap.App, listener: socket, wishes: _Wishes) -> None:
+async def _run(app: bootstrap.App, listeners: _Listeners, wishes: _Wishes) -> None:
     stop, ended = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -89,8 +103,12 @@ async def _run(app: bootstrap.App, listener: socket, wishes: _Wishes) -> None:
     async with local_system(app, "run", report) as system:
         async with asyncio.TaskGroup() as tasks:
             admission = admission_of(app)
-            async with local_gateway(system, listener, admission=admission) as gateway:
+            async with (
+                local_gateway(system, listeners.gateway, admission=admission) as gateway,
+                local.local_api(app, listeners.api) as url,
+            ):
                 _say_where(system, gateway.url)
+                say_where_to_sign_in(app, url)
                 tasks.create_task(wishes.show(system, ended))
                 sending = tasks.create_task(_send(system, wishes))
                 await stop.wait()

@@ -26,9 +26,9 @@ async def dashboard(request: Request, app: TheApp) -> Response:
     if caller is None:
         return RedirectResponse("/signin", 303)
     if may(caller, Action.OPERATE):
-        return page("operator", **_about(request, caller))
+        return page("operator", _about(request, caller))
     if caller.tenant is None:
-        return page("nobody", **_about(request, caller))
+        return page("nobody", _about(request, caller))
     await app.tenancy.refresh()
     return _tenant_page(request, caller, caller.tenant, "/api/me")
 
@@ -40,7 +40,7 @@ async def of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
     if caller is None:
         return RedirectResponse("/signin", 303)
     if not may(caller, Action.OPERATE) or not await app.read.knows(tenant):
-        return page("not_found", status=404, **_about(request, caller))
+        return page("not_found", _about(request, caller), 404)
     return _tenant_page(request, caller, tenant, f"/api/tenants/{tenant}")
 
 
@@ -58,13 +58,8 @@ async def asset(request: Request, name: str) -> Response:
 
 def _tenant_page(request: Request, caller: Caller, tenant: str, api: str) -> Response:
     paths = {getattr(route, "path", "") for route in request.app.routes}
-    return page(
-        "tenant",
-        **_about(request, caller),
-        tenant=tenant,
-        api=api,
-        has_unit_costs="/api/me/unit-costs" in paths,
-    )
+    shown = {"tenant": tenant, "api": api, "has_unit_costs": "/api/me/unit-costs" in paths}
+    return page("tenant", {**_about(request, caller), **shown})
 
 
 def _about(request: Request, caller: Caller) -> dict[str, object]:

@@ -28,7 +28,8 @@ _MAX_FORM_BYTES: Final = 16_384
 @router.get("/signin")
 async def show(app: TheApp, code: str = "") -> Response:
     """Show how to sign in here."""
-    return page("signin", way=app.sign_in.browser, code=code[:256], refusal=None)
+    values = {"way": app.sign_in.browser, "code": code[:256], "refusal": None}
+    return page("signin", values)
 
 
 @router.post("/signin")
@@ -56,7 +57,7 @@ async def sign_in(request: Request, app: TheApp) -> Response:
         max_age=SESSION_LIFE // SECOND,
         httponly=True,
         samesite="strict",
-        # Browsers differ on whether plain HTTP on loopback may set one; it never leaves the machine.
+        # Not every browser takes it over plain HTTP on loopback, which never leaves the machine.
         secure=request.url.scheme == "https",
     )
     return answer
@@ -74,7 +75,7 @@ async def sign_out(request: Request, app: TheApp) -> Response:
 
 def _refused(request: Request, why: str) -> Response:
     way = app_of(request).sign_in.browser
-    return page("signin", status=401, way=way, code="", refusal=why)
+    return page("signin", {"way": way, "code": "", "refusal": why}, 401)
 
 
 def _must_be_our_page(request: Request) -> None:
