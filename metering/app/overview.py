@@ -13,6 +13,7 @@ from metering.core.decision import QuotaState, quota_states
 from metering.core.forecast import Trend, trend
 from metering.core.head import Head
 from metering.core.instants import Instant
+from metering.core.limit_change import counts_in_force
 from metering.core.periods import LedgerId, Period
 from metering.core.windows import Window
 from metering.ports import Clock, LedgerStore
@@ -94,6 +95,7 @@ class Overview:
         ledger = LedgerId(tenant, period.start)
         stored = await self._ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
+        counts = counts_in_force(head, self._tenancy.limits(tenant, now), now)
         balance = balance_of(head, directory.plan_for(ledger))
         has_credit = directory.grants(tenant) or balance.plan.billing == "prepaid"
         return TenantNow(
@@ -101,6 +103,6 @@ class Overview:
             period,
             balance,
             trend(balance.amount, Window(period.start, period.end), now),
-            quota_states(head.counts, now, period),
+            quota_states(counts, now, period),
             await self._credits.of(tenant) if has_credit else None,
         )

@@ -59,7 +59,7 @@ function showTiles() {
   if (!work) return;
   const standing = (name) => tenants.filter((one) => one.standing === name).length;
   const letters = Object.values(work.dead_letters).reduce((total, one) => total + one, 0);
-  const codes = Object.entries(work.dead_letters).map(([code, n]) => `${count(n)} ${code}`);
+  const kinds = Object.keys(work.dead_letters).length;
   const [over, near] = [standing("over"), standing("near")];
   const warn = (value, kind = "near") => (value ? kind : null);
   byId("period").textContent = `${count(tenants.length)}${state.isCut ? " first" : ""} tenants, ${
@@ -73,7 +73,7 @@ function showTiles() {
     tile("Unpriced", short(sum("unpriced")), "requests without a price", warn(sum("unpriced"))),
     tile("Missing", short(sum("missing")), `${count(sum("pending"))} still awaited`,
       warn(sum("missing"))),
-    tile("Dead letters", short(letters), codes.slice(0, 2).join(", ") || "nothing set aside",
+    tile("Dead letters", short(letters), kinds ? `of ${count(kinds)} kind${kinds > 1 ? "s" : ""}` : "nothing set aside",
       warn(letters)),
     tile("Effects parked", count(work.effects_parked), "given up", warn(work.effects_parked)),
     tile("Periods to close", count(due.length), due.length ? "waiting" : "all closed"));

@@ -267,11 +267,21 @@ function showUnits(found) {
   ], found.items ?? []));
 }
 
+// What an alert says, without what this page says already.
+function alertText({ kind, text, detail }) {
+  if (kind === "quota") {
+    const amount = quantity(detail.limit, detail.metric, now.balance.currency);
+    const shadow = detail.mode === "shadow" ? ", in shadow" : "";
+    return `${detail.threshold} % of ${detail.about} (${amount}) reached: ${detail.action}${shadow}`;
+  }
+  return text.slice(text.indexOf(": ") + 2);
+}
+
 function showAlerts(alerts) {
   const read = Date.parse(alerts.as_of);
   fill(byId("alerts"), alerts.items.length
     ? h("ol", { class: "events" }, alerts.items.map((one) => h("li", {},
-      h("span", { class: "text" }, one.text),
+      h("span", { class: "text" }, alertText(one)),
       h("time", { datetime: one.at, title: moment(one.at) }, ago(one.at, read)))))
     : h("p", { class: "soft" }, "Nothing to tell in this period."));
 }
