@@ -27,6 +27,13 @@ EVERYBODY, OPERATORS, ADMISSION, REPORT, OWN, NAMED = (
 #: Who each route is for. A route that is not here fails `test_every_route_has_its_line_here`.
 ROUTES: Final = {
     ("GET", "/api/openapi.json"): EVERYBODY,
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/dashboard"): EVERYBODY,
+    ("GET", "/dashboard/tenants/{tenant}"): EVERYBODY,
+    ("GET", "/dashboard/assets/{name}"): EVERYBODY,
+    ("GET", "/signin"): EVERYBODY,
+    ("POST", "/signin"): EVERYBODY,
+    ("POST", "/signout"): EVERYBODY,
     ("GET", "/api/health"): EVERYBODY,
     ("GET", "/api/health/live"): EVERYBODY,
     ("GET", "/api/health/ready"): EVERYBODY,
@@ -35,6 +42,16 @@ ROUTES: Final = {
     ("GET", "/api/me/alerts"): OWN,
     ("GET", "/api/me/quotas"): OWN,
     ("GET", "/api/me/grants"): OWN,
+    ("GET", "/api/me/statements"): OWN,
+    ("GET", "/api/me/statements/{period}"): OWN,
+    ("GET", "/api/tenants/{tenant}/statements"): NAMED,
+    ("GET", "/api/tenants/{tenant}/statements/{period}"): NAMED,
+    ("GET", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("GET", "/api/overview"): OPERATORS,
+    ("GET", "/api/overview/work"): OPERATORS,
+    ("GET", "/api/periods/due"): OPERATORS,
+    ("POST", "/api/periods/close"): OPERATORS,
     ("GET", "/api/tenants/{tenant}/balance"): NAMED,
     ("GET", "/api/tenants/{tenant}/usage"): NAMED,
     ("GET", "/api/tenants/{tenant}/alerts"): NAMED,
@@ -75,6 +92,7 @@ ROUTES: Final = {
 
 PARTS: Final = {
     "grant_id": "g-1",
+    "period": "2026-11",
     "subscription:path": "sub-1",
     "member": "user:00000000-0000-0000-0000-00000000000b",
     "plan_id": "default",

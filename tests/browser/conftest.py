@@ -66,11 +66,11 @@ def page(
 ) -> Iterator[Page]:
     """Return a window of nobody; at the end its console must be silent."""
     downloads = next(Path(tmp_path_factory.getbasetemp()).glob("downloads*"))
-    driver.get_log("browser")
     shown = Page(driver, system, downloads)
     shown.look("light", 1280, 900)
+    shown.console()
     yield shown
-    said = [one for one in driver.get_log("browser") if one["level"] in {"SEVERE", "WARNING"}]
+    said = [one for one in shown.console() if one["level"] in {"SEVERE", "WARNING"}]
     driver.delete_all_cookies()
     driver.get("about:blank")
     assert not said, said

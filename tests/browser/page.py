@@ -10,17 +10,17 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from metering.adapters.browser_sessions import SESSION_LIFE
 from tests.browser.running import Running
 
 _PATIENCE_S: Final = 12
+#: Narrower windows are those of phones.
+_PHONE: Final = 600
 
 
 class Page:
     """What is on the screen."""
 
     def __init__(self, driver: webdriver.Chrome, system: Running, downloads: Path) -> None:
-        assert SESSION_LIFE
         self.driver = driver
         self.system = system
         self.downloads = downloads
@@ -33,7 +33,7 @@ class Page:
         )
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < _PHONE},
         )
 
     def sign_in(self, token: str) -> None:
@@ -57,6 +57,25 @@ class Page:
             "return document.querySelector(arguments[0])?.innerText ?? ''", css
         )
         return found
+
+    def figure(self, title: str) -> str:
+        """Return the figure of a tile."""
+        found: str = self.driver.execute_script(
+            "const tile = [...document.querySelectorAll('.tile')]"
+            ".find((one) => one.querySelector('h2').innerText === arguments[0]);"
+            "return tile?.querySelector('.figure').innerText ?? ''",
+            title,
+        )
+        return found
+
+    def until_figure(self, title: str, figure: str) -> None:
+        """Wait until a tile shows a figure."""
+        self.until(lambda: self.figure(title) == figure)
+
+    def console(self) -> list[dict[str, Any]]:
+        """Return what the console has said since it was last asked."""
+        said: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return said
 
     def is_loaded(self) -> bool:
         """Say whether the page has shown its first figures."""
@@ -83,7 +102,8 @@ class Page:
             self.driver.execute_script(script.read_text())
         found: dict[str, Any] = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1];"
-            "axe.run({resultTypes: ['violations']}).then(done, (error) => done({failed: `${error}`}))"
+            "axe.run({resultTypes: ['violations']})"
+            ".then(done, (error) => done({failed: `${error}`}))"
         )
         assert "violations" in found, found
         return [
@@ -94,12 +114,13 @@ class Page:
         ]
 
     def picture(self, path: Path) -> None:
-        """Take a picture of the whole page."""
+        """Take a picture: of the whole page on a desk, of what is on the screen of a phone."""
         height = self.driver.execute_script("return document.documentElement.scrollHeight")
         width = self.driver.execute_script("return innerWidth")
+        height = min(height, 844) if width < _PHONE else height
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < _PHONE},
         )
         time.sleep(0.4)
         self.driver.save_screenshot(str(path))

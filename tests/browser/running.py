@@ -14,8 +14,10 @@ from typing import Any, Final, NamedTuple
 import httpx2
 
 from metering import bootstrap
+from metering.adapters.development_issuer import DevelopmentIssuer
 from metering.app.batch import Message
 from metering.config import read_settings
+from metering.core.access import Role
 from tests.builders import event
 
 NOW: Final = "2026-11-20T15:00:00Z"
@@ -58,7 +60,7 @@ TENANTS: Final = {
         {"id": "contoso", "plan": "budget", "subscriptions": ["contoso-prod"]},
         {"id": "fabrikam", "plan": "near", "subscriptions": ["fabrikam-chat"]},
         {"id": "northwind", "plan": "default", "subscriptions": ["northwind-search"]},
-        {"id": "tailspin", "plan": "trial", "subscriptions": ["tailspin-trial"]},
+        {"id": "tailspin", "plan": "trial", "subscriptions": ["tailspin-trial", "tailspin-app"]},
         {"id": "wingtip", "plan": "default", "subscriptions": ["wingtip-toys"]},
     ],
 }
@@ -79,7 +81,19 @@ class Running(NamedTuple):
     gateway: str
     url: str
     links: dict[str, str]
-    token: str
+    settings: dict[str, str]
+
+    @property
+    def token(self) -> str:
+        """Return the token of an operator."""
+        return self._issuer().token(roles=frozenset({Role.OPERATOR}))
+
+    def token_of(self, tenant: str) -> str:
+        """Return the token of a tenant, as `metering token` prints it."""
+        return self._issuer().token(tenant=tenant)
+
+    def _issuer(self) -> DevelopmentIssuer:
+        return bootstrap.App(read_settings(self.settings)).sign_in.development_issuer
 
     def ask(self, subscription: str, use_case: str = "support-chat") -> httpx2.Response:
         """Send one request through the gateway."""
@@ -170,13 +184,13 @@ def running(folder: Path, settings: dict[str, str]) -> Iterator[Running]:
     with told.open("w") as out, (folder / "errors.txt").open("w") as errors:
         child = subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=errors)
         try:
-            yield _told(told, child, folder, env)
+            yield _told(told, child, settings)
         finally:
             child.terminate()
             child.wait(20)
 
 
-def _told(told: Path, child: subprocess.Popen[bytes], folder: Path, env: dict[str, str]) -> Running:
+def _told(told: Path, child: subprocess.Popen[bytes], settings: dict[str, str]) -> Running:
     until = time.monotonic() + _LONGEST_S
     while time.monotonic() < until and child.poll() is None:
         text = told.read_text()
@@ -185,14 +199,6 @@ def _told(told: Path, child: subprocess.Popen[bytes], folder: Path, env: dict[st
             gateway = re.search(r"azure_endpoint=(\S+)", text)
             assert gateway is not None
             url = links["operator"].partition("/signin")[0]
-            made = subprocess.run(
-                [sys.executable, "-m", "metering", "token", "--operator"],
-                cwd=folder,
-                env=env,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            return Running(gateway[1], url, links, made.stdout.strip())
+            return Running(gateway[1], url, links, settings)
         time.sleep(0.05)
-    raise AssertionError((folder / "errors.txt").read_text())
+    raise AssertionError(told.with_name("errors.txt").read_text())

@@ -29,6 +29,16 @@ export function money(text, currency) {
   return made.get(key).format(text);
 }
 
+// For the side of a chart: round figures, as short as they can be.
+export function axisMoney(value, currency) {
+  if (value === null) return "";
+  const digits = Math.abs(value) < 10 && value % 1 ? { maximumSignificantDigits: 3 }
+    : { maximumFractionDigits: 0 };
+  return new Intl.NumberFormat("en", { style: "currency", currency, notation: "compact",
+    currencyDisplay: "narrowSymbol", ...(value >= 1000 ? { maximumFractionDigits: 1 } : digits),
+  }).format(value);
+}
+
 export const quantity = (text, metric, currency) =>
   metric === "amount" ? money(text, currency) : count(text);
 

@@ -3,7 +3,7 @@
 import { get, poll } from "./api.js";
 import { colour, draw } from "./charts.js";
 import { byId, fill, h, say, table } from "./dom.js";
-import { ago, count, day, moment, money, quantity, short, tokens } from "./format.js";
+import { ago, axisMoney, count, day, moment, money, quantity, short, tokens } from "./format.js";
 
 const view = byId("view");
 const api = view.dataset.api;
@@ -58,9 +58,9 @@ function showBanners() {
   const reached = enforced().filter((one) => one.percent >= 100);
   const near = enforced().filter((one) => one.percent >= 80 && one.percent < 100);
   const told = [
-    ...reached.map((one) => ["over", `${does(one)}: ${one.about} is used up. It begins again ${
+    ...reached.map((one) => ["over", `${does(one)}: the quota “${one.about}” is used up. It begins again ${
       moment(one.window_end)}.`]),
-    ...near.map((one) => ["near", `${one.percent} % of ${one.about} is used.`]),
+    ...near.map((one) => ["near", `${one.percent} % of the quota “${one.about}” is used.`]),
   ];
   fill(byId("banners"), told.map(([kind, text]) => h("p", { class: `banner ${kind}` }, text)));
   if (told.length) say(told.map(([, text]) => text).join(" "));
@@ -183,7 +183,7 @@ function showBurn() {
   draw(byId("burn"), {
     x: points.map((one) => one.x / 1000),
     tick: (seconds) => day(new Date(seconds * 1000).toISOString()),
-    labels, series, stacked: false, scale: axisMoney,
+    labels, series, stacked: false, scale: (value) => axisMoney(value, balance.currency),
     caption: "Spend and forecast over the period",
     summary: byId("burn-note").textContent,
     columns: [
@@ -193,8 +193,6 @@ function showBurn() {
     rows: labels.map((label, at) => ({ label, told: series.map((one) => one.told[at]) })),
   });
 }
-
-const axisMoney = (value) => (value === null ? "" : cash(String(Number(value.toPrecision(3)))));
 
 function showDays() {
   const { items } = now.days;
@@ -222,8 +220,7 @@ function showDays() {
   }
   byId("days-note").textContent = "Spend by UTC day, before fees and allowances of the period.";
   draw(byId("days"), {
-    labels: names.map(day), series, stacked: true, scale: (value) =>
-      (value === null ? "" : money(String(Number(value.toPrecision(3))), currency)),
+    labels: names.map(day), series, stacked: true, scale: (value) => axisMoney(value, currency),
     caption: "Usage by day and model",
     summary: `Spend by day of ${count(ordered.length)} models over ${count(names.length)} days;`
       + " the table below has the figures.",
@@ -270,9 +267,10 @@ function showUnits(found) {
 // What an alert says, without what this page says already.
 function alertText({ kind, text, detail }) {
   if (kind === "quota") {
-    const amount = quantity(detail.limit, detail.metric, now.balance.currency);
+    const metric = detail.about.split(" ")[0];
+    const amount = quantity(detail.limit, metric, now.balance.currency);
     const shadow = detail.mode === "shadow" ? ", in shadow" : "";
-    return `${detail.threshold} % of ${detail.about} (${amount}) reached: ${detail.action}${shadow}`;
+    return `${detail.threshold} % of “${detail.about}” (${amount}) reached: ${detail.action}${shadow}`;
   }
   return text.slice(text.indexOf(": ") + 2);
 }
