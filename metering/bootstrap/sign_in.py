@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from metering.adapters.app_service import identity_in
 from metering.adapters.clock import SystemClock
 from metering.config import Settings, SqliteStore
-from metering.core.access import Identity
+from metering.core.access import Identity, Role
 from metering.core.errors import ConfigurationError
 from metering.ports import Clock, TokenVerifier
 
@@ -65,6 +65,10 @@ class SignIn:
         store = self._settings.store
         folder = store.path.parent if isinstance(store, SqliteStore) else Path(".metering")
         return DevelopmentIssuer(folder / _KEY_FILE, self.clock)
+
+    def gateway_token(self) -> str:
+        """Return a token for the simulated gateway; with another issuer, one that nobody takes."""
+        return self.development_issuer.token(roles=frozenset({Role.GATEWAY}))
 
     def principal(self, header: str | None) -> Identity | None:
         """Return who App Service authentication names; None where it does not, or is not on."""

@@ -19,7 +19,7 @@ PERSON = "00000000-0000-0000-0000-0000000000aa"
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    made = {"azp": APP, "oid": PERSON, "sub": PERSON, "roles": ["Metering.Gateway"]}
+    made: dict[str, Any] = {"azp": APP, "oid": PERSON, "sub": PERSON, "roles": ["Metering.Gateway"]}
     made.update(changes)
     return {name: value for name, value in made.items() if value is not ...}
 

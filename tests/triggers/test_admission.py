@@ -47,7 +47,7 @@ async def ask(
 async def test_every_address_is_bound_to_the_one_application(worker: FunctionsWorker) -> None:
     trigger, _ = worker.functions["api"].bindings
     assert (trigger["route"], trigger["authLevel"]) == ("{*route}", "ANONYMOUS")
-    assert {"GET", "POST", "PUT", "DELETE"} <= set(trigger["methods"])
+    assert trigger["methods"] == ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     host = json.loads((worker.app_dir / "host.json").read_text())
     assert host["extensions"]["http"]["routePrefix"] == ""
 
