@@ -39,7 +39,7 @@ async def _serve(app: bootstrap.App, listener: socket) -> None:
         loop.add_signal_handler(name, stop.set)
     try:
         async with local_api(app, listener) as url:
-            stdout().print(f"Serving {url}/api. Press Ctrl-C to stop.", soft_wrap=True)
+            stdout().print(f"Serving {url}/api (Ctrl-C stops it)", soft_wrap=True)
             await stop.wait()
     finally:
         await app.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.development_issuer import AUDIENCE, ISSUER, DevelopmentIssuer
@@ -31,11 +32,14 @@ async def test_a_token_names_a_tenant_or_roles(key_file: Path) -> None:
     )
 
 
+def mode_and_neighbours(path: Path) -> tuple[int, list[str]]:
+    return stat.S_IMODE(path.stat().st_mode), [one.name for one in path.parent.iterdir()]
+
+
 async def test_the_key_is_made_once_for_its_owner_alone(key_file: Path) -> None:
     first = DevelopmentIssuer(key_file, SystemClock())
     token = first.token(tenant="acme")
-    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
-    assert [path.name for path in key_file.parent.iterdir()] == ["key.pem"]
+    assert mode_and_neighbours(key_file) == (0o600, ["key.pem"])
     # Another process, later.
     second = DevelopmentIssuer(key_file, SystemClock())
     assert (await second.verifier().verify(token)).tenant == "acme"
@@ -55,19 +59,27 @@ async def test_another_machines_token_is_not_taken(key_file: Path, tmp_path: Pat
         await ours.verifier().verify(theirs.token(tenant="acme"))
 
 
+def forged(key_file: Path, tenant: object) -> str:
+    """Return what somebody with the key may sign."""
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    now = int(time.time())
+    claims: dict[str, object] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "x",
+        "iat": now,
+        "exp": now + 60,
+    }
+    claims["metering_tenant"] = tenant
+    return jwt.encode(claims, key, "ES256", headers={"kid": "development"})
+
+
 @pytest.mark.parametrize("tenant", ["a b", "", 7])
 async def test_a_tenant_is_a_tenants_id(key_file: Path, tenant: object) -> None:
     issuer = DevelopmentIssuer(key_file, SystemClock())
     issuer.token(tenant="acme")
-    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-    now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "x", "iat": now, "exp": now + 60}
-    token = jwt.encode(
-        {**claims, "metering_tenant": tenant},
-        key,  # type: ignore[arg-type]
-        "ES256",
-        headers={"kid": "development"},
-    )
+    token = forged(key_file, tenant)
     with pytest.raises(NotSignedIn, match="names no tenant"):
         await issuer.verifier().verify(token)
 

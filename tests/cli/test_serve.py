@@ -18,18 +18,20 @@ def _url(child: Any) -> str:
 def test_a_token_of_this_machine_gets_into_what_is_served(metering: Any, event: Any) -> None:
     assert metering.ingest(event()).code == 0
     with metering.start("serve", "--port", "0") as child, httpx2.Client() as client:
-        url = _url(child)
+        try:
+            url = _url(child)
 
-        def get(path: str, *who: str) -> httpx2.Response:
-            token = metering.run("token", *who).stdout.strip()
-            return client.get(url + path, headers={"Authorization": f"Bearer {token}"})
+            def get(path: str, *who: str) -> httpx2.Response:
+                token = metering.run("token", *who).stdout.strip()
+                return client.get(url + path, headers={"Authorization": f"Bearer {token}"})
 
-        assert get("/me/balance", "--tenant", "acme").json()["amount"] == "0.0035"
-        assert get("/tenants/acme/balance", "--operator").json()["requests"] == 1
-        assert get("/tenants/acme/balance", "--gateway").status_code == 404
-        assert get("/admission/acme", "--gateway").json()["verdict"] == "allow"
-        assert client.get(url + "/me/balance").status_code == 401
-        child.send_signal(signal.SIGINT)
+            assert get("/me/balance", "--tenant", "acme").json()["amount"] == "0.0035"
+            assert get("/tenants/acme/balance", "--operator").json()["requests"] == 1
+            assert get("/tenants/acme/balance", "--gateway").status_code == 404
+            assert get("/admission/acme", "--gateway").json()["verdict"] == "allow"
+            assert client.get(url + "/me/balance").status_code == 401
+        finally:
+            child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=10)
     assert (child.returncode, errors) == (0, b"")
 
