@@ -86,8 +86,6 @@ async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wi
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    if wishes.seconds is not None:
-        loop.call_later(wishes.seconds, stop.set)
     console = stderr()
 
     def report(function: str, error: InvocationFailed) -> None:
@@ -102,6 +100,8 @@ async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wi
                 local_gateway(system, listener, admission=admission) as gateway,
             ):
                 _say_where(system, gateway.url, api_url)
+                if wishes.seconds is not None:
+                    loop.call_later(wishes.seconds, stop.set)
                 tasks.create_task(wishes.show(system, ended))
                 sending = tasks.create_task(_send(system, wishes))
                 await stop.wait()
