@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from metering import bootstrap
+from metering.core.calendars import LATEST
 from metering.core.directory import Directory
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
-from metering.core.periods import Period
+from metering.core.periods import LedgerId, Period
 from metering.core.plan import Plan
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
@@ -84,11 +85,25 @@ def named_period(directory: Directory, tenant: str, name: str) -> Period | None:
         raise typer.BadParameter(str(error), param_hint="--period") from None
 
 
+async def ledgers_named(app: bootstrap.App, tenant: str | None, name: str) -> list[LedgerId]:
+    """Return the ledgers of the period of a name: of one tenant, or of all that have such a one."""
+    if tenant is not None:
+        return [LedgerId(tenant, (await period_for(app, tenant, name)).start)]
+    tenants, directory = await app.read.tenants(), app.tenancy.directory
+    # A name that is none is a mistake without any tenant, too.
+    named_period(directory, "", name)
+    found = [(one, named_period(directory, one, name)) for one in tenants]
+    return [LedgerId(one, period.start) for one, period in found if period is not None]
+
+
 def instant(text: str | None, hint: str) -> Instant | None:
     """Return an optional RFC 3339 time; a usage error names the option."""
     if text is None:
         return None
     try:
-        return parse_instant(text)
+        found = parse_instant(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
+    if found >= LATEST:
+        raise typer.BadParameter(f"{text!r} is too far away", param_hint=hint)
+    return found

@@ -12,8 +12,8 @@ from metering.app.what_if import Answer
 from metering.cli.options import (
     PeriodName,
     Tenant,
+    ledgers_named,
     must_know,
-    named_period,
     period_for,
     with_app,
 )
@@ -48,7 +48,6 @@ def rerate(
     async def work(app: bootstrap.App) -> list[Rerated]:
         if tenant is not None:
             await must_know(app, tenant)
-        await app.tenancy.refresh()
         chosen = await _chosen(app, tenant, period)
         return [await app.rerate.ledger(ledger, scope, dry_run=not apply) for ledger in chosen]
 
@@ -60,17 +59,11 @@ def rerate(
 
 
 async def _chosen(app: bootstrap.App, tenant: str | None, period: str | None) -> list[LedgerId]:
-    """Return the ledgers of a period; each tenant's calendar says which one has that name."""
-    if tenant is not None and period is not None:
-        only = await period_for(app, tenant, period)
-        return [one for one in await app.ledgers.ledgers(tenant) if one.start == only.start]
     ledgers = await app.ledgers.ledgers(tenant)
     if period is None:
         return ledgers
-    directory = app.tenancy.directory
-    found = {one.tenant: named_period(directory, one.tenant, period) for one in ledgers}
-    named_period(directory, "", period)
-    return [one for one in ledgers if (of := found[one.tenant]) and of.start == one.start]
+    wanted = set(await ledgers_named(app, tenant, period))
+    return [ledger for ledger in ledgers if ledger in wanted]
 
 
 def _rerated_json(one: Rerated) -> dict[str, Any]:

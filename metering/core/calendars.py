@@ -18,7 +18,8 @@ _AWAY: Final = 2 * DAY
 _LONGEST: Final = 33 * DAY
 #: The years in which periods are looked for: dates outside of them cannot all be reckoned with.
 _YEARS: Final = range(1970, 9999)
-_LATEST: Final = instant_of(datetime(_YEARS[-1], 12, 1, tzinfo=UTC))
+LATEST: Final = instant_of(datetime(_YEARS[-1], 12, 1, tzinfo=UTC))
+"""Nothing can be dated so late."""
 
 
 class _Span(NamedTuple):
@@ -82,7 +83,7 @@ class Calendars:
         return self._named(name, at - _AWAY, at + (_AWAY if is_date else _LONGEST))
 
     def _starting(self, start: Instant) -> Period | None:
-        if not BEGINNING <= start < _LATEST:
+        if not BEGINNING <= start < LATEST:
             return None
         period = self.period_at(start)
         return period if period.start == start else None

@@ -85,6 +85,25 @@ def test_a_known_tenant_changes_its_calendar_with_the_next_period(
     assert metering.balance("acme", "--period", "2026-11")["requests"] == 1
 
 
+def test_what_is_asked_of_all_tenants_is_asked_of_those_with_such_a_period(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.run("tenants", "calendar", "acme", *WEEKLY)
+    named = {"deployment": "special", "status": 200, "tokens": "absent", "usage": None}
+    metering.ingest(event("r-1", data=named), event("r-2", subject="sub-2", data=named))
+
+    for period, tenants in (("2026-11", 1), ("2026-11-16", 1), ("2026-11-17", 0)):
+        ran = metering.run("deployments", "list", "--unknown", "--period", period, "--json")
+        assert (ran.code, len(ran.json)) == (0, tenants)
+    assert metering.run("deployments", "list", "--unknown", "--period", "november").code == 2
+
+
+def test_a_change_in_ten_thousand_years_is_a_usage_error(metering: "Metering") -> None:
+    ran = metering.run("tenants", "calendar", "acme", "--from", "9999-12-31T00:00:00Z")
+    assert ran.code == 2
+    assert "too far away" in ran.stderr
+
+
 def test_a_change_inside_a_period_is_refused_in_one_line(metering: "Metering") -> None:
     metering.run("tenants", "set", "acme", "--subscription", "sub-1")
 
