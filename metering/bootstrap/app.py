@@ -111,6 +111,7 @@ class App:
         return Committer(
             self.ledgers,
             self.clock,
+            periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
