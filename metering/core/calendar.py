@@ -44,11 +44,10 @@ class Calendar(Strict):
     def period_at(self, instant: Instant) -> Period:
         """Return the period that owns an instant."""
         today = to_datetime(instant).astimezone(ZoneInfo(self.time_zone)).date()
-        number = _number(self, today)
-        # Where the clock goes back over midnight, a local date comes twice; only instants order.
-        while _period(self, number).start > instant:
-            number -= 1
-        # Where a zone leaves a day out (Apia, 2011-12-30), that would be an empty period.
+        # Only instants order. Where a clock goes back over midnight a date comes twice, where it
+        # goes forward over it the date comes early (Toronto, 1919-03-31), and where a zone leaves
+        # a day out (Apia, 2011-12-30) that would be an empty period.
+        number = _number(self, today) - 1
         while _period(self, number).end <= instant:
             number += 1
         return _period(self, number)

@@ -89,7 +89,8 @@ def test_what_is_asked_of_all_tenants_is_asked_of_those_with_such_a_period(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
     metering.run("tenants", "calendar", "acme", *WEEKLY)
-    named = {"deployment": "special", "status": 200, "tokens": "absent", "usage": None}
+    metering.run("tenants", "set", "acme", "--subscription", "acme")
+    named = {"deployment": "special"}
     metering.ingest(event("r-1", data=named), event("r-2", subject="sub-2", data=named))
 
     for period, tenants in (("2026-11", 1), ("2026-11-16", 1), ("2026-11-17", 0)):

@@ -134,6 +134,12 @@ def test_a_month_begins_on_its_anchor_day_or_its_last(
             {"cycle": "daily", "time_zone": "Africa/Monrovia"},
             ("1972-01-07T00:44:30Z", "1972-01-08T00:00:00Z", "1972-01-07"),
         ),
+        # In Toronto 30 March 1919 ended at 23:30, and the 31st began with 00:30.
+        (
+            "1919-03-31T04:40:00Z",
+            {"cycle": "daily", "time_zone": "America/Toronto"},
+            ("1919-03-30T05:00:00Z", "1919-03-31T05:00:00Z", "1919-03-30"),
+        ),
         # In Newfoundland 7 November 2010 had begun for a minute when it became the 6th again.
         (
             "2010-11-07T03:00:00Z",

@@ -84,6 +84,17 @@ def test_a_date_that_comes_twice_further_west_names_one_period() -> None:
     ]
 
 
+def test_a_date_is_not_named_again_whichever_calendar_had_it() -> None:
+    line = Calendar(cycle="daily", time_zone="Pacific/Kiritimati")
+    west = parse_instant("2026-12-05T10:00:00Z")
+    made = Calendars().plus(DECEMBER, line)
+    made = made.plus(west, Calendar(cycle="daily", time_zone="US/Hawaii"))
+    assert spans(made, west - 1, 2) == [
+        ("2026-12-04T10:00:00Z", "2026-12-05"),
+        ("2026-12-05T10:00:00Z", "2026-12-05T10:00:00Z"),
+    ]
+
+
 def test_the_calendar_in_force_is_told_with_its_span_and_the_later_record_wins() -> None:
     made = Calendars().plus(DECEMBER, WEEKS)
     assert made.at(DECEMBER - 1) == (Calendar(), 0, DECEMBER)
