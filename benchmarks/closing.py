@@ -65,18 +65,15 @@ def _fill(store: Path, tenants: int) -> int:
 
 
 async def _filled(app: App, tenants: int) -> int:
-    rows = assign(list(read_trace(None))[:EVENTS_EACH])
+    requests = [assign(row) for row in read_trace()[:EVENTS_EACH]]
     sent = 0
     for first in range(0, tenants, _TENANTS_A_BATCH):
         messages: list[Message] = []
         for tenant in range(first, min(tenants, first + _TENANTS_A_BATCH)):
-            for number, row in enumerate(rows):
-                moved = row._replace(
-                    id=f"{tenant}-{number}",
-                    subject=f"tenant-{tenant}",
-                    time=_START + number * DAY,
-                )
-                messages.append(Message(body(moved), "0", len(messages)))
+            for number, request in enumerate(requests):
+                theirs = request._replace(subscription=f"tenant-{tenant:05d}")
+                made = body(theirs, _START + number * DAY, f"closing-{tenant}")
+                messages.append(Message(made, "0", len(messages)))
         tally = await app.ingest.batch(messages)
         sent += tally.accepted
     await app.close()
