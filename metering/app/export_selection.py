@@ -1,0 +1,47 @@
+"""Which ledgers an export is about."""
+
+import re
+from typing import Final
+
+from metering.app.tenancy import Tenancy
+from metering.core.delivery_manifest import Window
+from metering.core.errors import ConfigurationError
+from metering.core.periods import LedgerId, parse_month
+from metering.ports import LedgerStore
+
+_NAME: Final = re.compile(r"[0-9]{4}-[0-9A-Za-z.-]{1,20}")
+
+
+async def ledgers_in(
+    store: LedgerStore, tenancy: Tenancy, window: Window, tenant: str | None
+) -> list[LedgerId]:
+    """Return the ledgers that a window is about, by tenant and start.
+
+    By name: of each tenant the period of that name in its own calendar. By span: all that have a
+    part of it. ConfigurationError for a name that is no month and no tenant's period.
+    """
+    await tenancy.refresh()
+    periods = [
+        (ledger, tenancy.directory.period_of(ledger)) for ledger in await store.ledgers(tenant)
+    ]
+    if window.span is not None:
+        start, end = window.span
+        return [ledger for ledger, of in periods if of.start < end and start < of.end]
+    found = [ledger for ledger, of in periods if of.name == window.name]
+    if not found:
+        _must_be_a_name(window.name)
+    return found
+
+
+def named_window(name: str) -> Window:
+    """Return the window of the period of that name; ConfigurationError for what is no name."""
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"period {name!r}: write it like 2026-11")
+    return Window(name)
+
+
+def _must_be_a_name(name: str) -> None:
+    try:
+        parse_month(name)
+    except ValueError:
+        raise ConfigurationError(f"period {name!r}: no tenant has usage in one of it") from None
