@@ -13,7 +13,7 @@ from metering.core.delivery_manifest import Window
 from metering.core.errors import LedgerBroken
 from metering.core.focus import focus_rows
 from metering.core.focus_columns import COLUMNS, cells
-from metering.core.focus_usage import Changed, ListPrices, UsageSums
+from metering.core.focus_usage import Billed, Changed, ListPrices, UsageSums
 from metering.core.instants import Instant
 from metering.core.money import Amount
 from metering.core.periods import LedgerId
@@ -71,14 +71,20 @@ class FocusExport:
         await self._tenancy.refresh()
         prices = ListPrices(self._tenancy.prices)
         async for statement, before in self._closed.closed():
-            own, *late = [
-                await self._changed(statement, ledger, since, prices)
-                for ledger, since in _billed(statement, before)
-            ]
-            for row in focus_rows(statement, own, late, prices):
+            for row in focus_rows(await self._billed(statement, before, prices), prices):
                 yield cells(statement, self._issuer, row)
             self._totals[statement.currency] += statement.total
             self._as_of = max(statement.closed, self._as_of or 0)
+
+    async def _billed(
+        self, statement: Statement, before: Statement | None, prices: ListPrices
+    ) -> Billed:
+        own, *late = [
+            await self._changed(statement, ledger, since, prices)
+            for ledger, since in _marks(statement, before)
+        ]
+        periods = (self._tenancy.directory.period_of(ledger) for ledger in statement.billed)
+        return Billed(statement, own, late, {period.name: period for period in periods})
 
     async def _changed(
         self, statement: Statement, ledger: LedgerId, since: Mark, prices: ListPrices
@@ -101,7 +107,7 @@ class FocusExport:
         return Changed(ledger, period, directory.plan_for(ledger), sums.counts())
 
 
-def _billed(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Mark]]:
+def _marks(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Mark]]:
     """Return the ledgers that a statement bills and since which page, its own first."""
     earlier: Mapping[LedgerId, Mark] = before.billed if before else {}
     marks = [

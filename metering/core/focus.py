@@ -6,27 +6,24 @@ What changed in periods that were billed before has ChargeClass Correction and t
 period that it is about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from metering.core.errors import InvariantBroken
-from metering.core.focus_columns import FocusRow
 from metering.core.focus_lines import line_row
+from metering.core.focus_row import FocusRow
 from metering.core.focus_terms import corrected, is_spread, parts_of
-from metering.core.focus_usage import Changed, ListPrices
+from metering.core.focus_usage import Billed, ListPrices
 from metering.core.focus_usage_rows import usage_row
 from metering.core.money import format_amount
-from metering.core.statement import Statement, StatementLine
 
 
-def focus_rows(
-    statement: Statement, own: Changed, late: Sequence[Changed], prices: ListPrices
-) -> Iterator[FocusRow]:
+def focus_rows(billed: Billed, prices: ListPrices) -> Iterator[FocusRow]:
     """Yield the rows of a statement; InvariantBroken, at the end, if they do not come to its total.
 
     Nothing may be published before the last row was taken.
     """
-    total = 0
-    for row in _rows(statement, own, late, prices):
+    statement, total = billed.statement, 0
+    for row in _rows(billed, prices):
         total += row.priced.cost
         yield row
     if total != statement.total:
@@ -34,22 +31,16 @@ def focus_rows(
         raise InvariantBroken(f"statement {statement.ledger}: rows come to {found}, not {told}")
 
 
-def _rows(
-    statement: Statement, own: Changed, late: Sequence[Changed], prices: ListPrices
-) -> Iterator[FocusRow]:
+def _rows(billed: Billed, prices: ListPrices) -> Iterator[FocusRow]:
+    statement, own = billed.statement, billed.own
     for part in parts_of(own.counts, statement.lines, own.plan):
         yield usage_row(statement, own, part, prices)
-    for changed in late:
-        lines = _corrections_of(statement, changed)
+    for changed in billed.late:
+        lines = [line for line in statement.lines if line.charge_period == changed.period.name]
         for part in corrected(changed.counts, lines, changed.plan):
             yield usage_row(statement, changed, part, prices)
-    periods = {changed.period.name: changed for changed in (own, *late)}
     for number, line in enumerate(statement.lines):
         # A rounding line of nothing is for display: rounded lines add up by it, exact ones without.
         is_shown_only = line.kind == "rounding" and not line.amount
         if not (is_spread(line) or line.corrects == "usage" or is_shown_only):
-            yield line_row(statement, number, line, periods)
-
-
-def _corrections_of(statement: Statement, changed: Changed) -> list[StatementLine]:
-    return [line for line in statement.lines if line.charge_period == changed.period.name]
+            yield line_row(billed, number, line)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from metering.core.focus_columns import (
+from metering.core.focus_row import (
     MILLIONTHS,
     Category,
     Consumed,
@@ -16,10 +16,10 @@ from metering.core.focus_columns import (
     decimal,
 )
 from metering.core.focus_units import MILLION_TOKENS, unit_name
-from metering.core.focus_usage import Changed
+from metering.core.focus_usage import Billed
 from metering.core.periods import Period, parse_month
 from metering.core.price_book import TOKEN
-from metering.core.statement import LineKind, Statement, StatementLine
+from metering.core.statement import LineKind, StatementLine
 
 
 class _Shape(NamedTuple):
@@ -64,24 +64,18 @@ _TOKENS: Final[Mapping[LineKind, _Shape]] = {
 _WHOLE: Final = frozenset({"request", "period", "package"})
 
 
-def line_row(
-    statement: Statement, number: int, line: StatementLine, periods: Mapping[str, Changed]
-) -> FocusRow:
-    """Return the row of a statement's line number `number` (from 0 on).
-
-    `periods` are the ledgers that the statement bills, by the names of their periods.
-    """
-    shape = _shape(line)
-    about = periods.get(line.charge_period or "")
+def line_row(billed: Billed, number: int, line: StatementLine) -> FocusRow:
+    """Return the row of a statement's line number `number` (from 0 on)."""
+    shape, statement = _shape(line), billed.statement
+    about = billed.about(line.charge_period)
     ledger = statement.ledger if about is None else about.ledger
-    period = _period(statement, line, about)
-    is_about_before = period.end <= statement.period.start
+    is_before = line.charge_period not in {None, statement.period.name}
     return FocusRow(
         ("line", number),
         shape.category,
         shape.frequency,
         _description(line, shape),
-        period,
+        _period(billed, line),
         _priced(line, shape),
         Evidence(
             line.kind,
@@ -97,7 +91,7 @@ def line_row(
         _sku(line, shape, statement.plan if about is None else about.plan.id),
         _consumed(line),
         _place(line),
-        is_correction=line.kind == "correction" or (line.kind == "adjustment" and is_about_before),
+        is_correction=line.kind == "correction" or (line.kind == "adjustment" and is_before),
     )
 
 
@@ -108,13 +102,17 @@ def _shape(line: StatementLine) -> _Shape:
     return _SHAPES[line.kind]
 
 
-def _period(statement: Statement, line: StatementLine, about: Changed | None) -> Period:
+def _period(billed: Billed, line: StatementLine) -> Period:
+    """Return what a line is about: a period of the tenant, or the month in UTC of a share."""
+    name = line.charge_period
+    if name is None:
+        return billed.statement.period
+    if line.kind == "ptu_share":
+        return parse_month(name)
+    about = billed.about(name)
     if about is not None:
         return about.period
-    try:
-        return parse_month(line.charge_period or "")
-    except ValueError:
-        return statement.period
+    return billed.periods.get(name) or billed.statement.period
 
 
 def _description(line: StatementLine, shape: _Shape) -> str:

@@ -1,7 +1,7 @@
 """What FOCUS rows of usage are added up from: pages, by day, rate, list price and who used it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from metering.core.buckets import BUCKETS
@@ -16,6 +16,7 @@ from metering.core.plan import Plan
 from metering.core.price_book import PriceBook, PriceRow
 from metering.core.rating import Rate
 from metering.core.reckoning import Mark
+from metering.core.statement import Statement
 
 #: A list price is an integer of 10^-12, an amount one of 10^-18.
 _TO_AMOUNT: Final = 10**MULTIPLIER_DECIMALS
@@ -63,6 +64,20 @@ class Changed(NamedTuple):
     period: Period
     plan: Plan
     counts: Sequence[Count]
+
+
+class Billed(NamedTuple):
+    """A statement, and what it bills."""
+
+    statement: Statement
+    own: Changed
+    late: Sequence[Changed] = ()
+    periods: Mapping[str, Period] = {}
+    """The tenant's periods up to this one that had usage, by name."""
+
+    def about(self, name: str | None) -> Changed | None:
+        """Return the ledger that was billed for a period of some name."""
+        return next((one for one in (self.own, *self.late) if one.period.name == name), None)
 
 
 class ListPrices:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from metering.core.buckets import QUANTITY, QUANTITY_DECIMALS
-from metering.core.focus_columns import (
+from metering.core.focus_row import (
     MILLIONTHS,
     Consumed,
     Evidence,

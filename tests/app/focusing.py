@@ -15,8 +15,8 @@ from metering.app.focus_export import FocusExport
 from metering.app.ingest import Message
 from metering.core.adjustment_records import AdjustmentOffer
 from metering.core.delivery_manifest import Manifest, Window
-from metering.core.grant_records import GrantOffer
 from metering.core.deployment import read_deployment
+from metering.core.grant_records import GrantOffer
 from metering.core.instants import DAY, HOUR, Instant, format_instant
 from metering.core.periods import parse_month
 from metering.core.plan import Plan
