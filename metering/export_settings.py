@@ -36,7 +36,7 @@ def read_exports(text: str | None) -> ExportsFolder | ExportsContainer:
     """Return what the setting names; ConfigurationError says what is wrong with it."""
     given = text or DEFAULT_EXPORTS
     # Never repeated in the error: it may hold a key.
-    if ";" in given or "sig=" in given:
+    if ";" in given or ("://" in given and "sig=" in given):
         raise ConfigurationError(
             f"{SETTING}: takes no connection string and no signature: write"
             " https://ACCOUNT.blob.core.windows.net/CONTAINER, and the identity of the app signs in"

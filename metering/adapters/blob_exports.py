@@ -17,19 +17,22 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.blob import BlobBlock, ContentSettings
-from azure.storage.blob.aio import ContainerClient
+from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
 from metering.core.errors import ConfigurationError, RetryableError
 from metering.core.export_name import checked_name, checked_prefix
 from metering.ports import Staged
 
-#: A blob has at most 50,000 blocks, so a file may have 195 GB; one block is in memory at a time.
-BLOCK_BYTES: Final = 4 * 1024 * 1024
+#: A blob has at most 50,000 blocks, so a file may have 48 GiB; one block is in memory at a time.
+#: What is larger aiohttp warns of, since it may hold up the event loop.
+BLOCK_BYTES: Final = 1024 * 1024
 #: For one request, the client's retries included: a block on a slow line takes seconds.
 LONGEST_S: Final = 60
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 20
 RETRIES: Final = 3
+#: Before the first of them; the SDK's own 15 s would leave no time for a second.
+RETRY_BACKOFF_S: Final = 1
 #: Published with Azurite, Microsoft's emulator, for everybody; it opens nothing else.
 EMULATOR_KEY: Final = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -52,13 +55,19 @@ _CODES_OF_RACES: Final = frozenset({"InvalidBlobOrBlock", "InvalidBlockList", "B
 class BlobExports:
     """Implements ExportStore; connected on first use."""
 
-    def __init__(self, url: str, *, emulator: bool = False) -> None:
+    def __init__(self, url: str, *, emulator: bool = False, retries: int = RETRIES) -> None:
         """Take `https://ACCOUNT.blob.core.windows.net/CONTAINER`; the app's identity signs in.
 
         `emulator`: it is one on this machine, with the key that was published with it.
         """
         self.url = url
         self._emulator = emulator
+        self._retry = ExponentialRetry(
+            initial_backoff=RETRY_BACKOFF_S,
+            increment_base=2,
+            retry_total=retries,
+            random_jitter_range=1,
+        )
         self._client: ContainerClient | None = None
         self._credential: Any = None
 
@@ -132,7 +141,7 @@ class BlobExports:
                 credential=self._signs_in(),
                 connection_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
-                retry_total=RETRIES,
+                retry_policy=self._retry,
             )
         return self._client
 

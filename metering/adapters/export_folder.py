@@ -16,7 +16,7 @@ _STAGED: Final = ".part"
 #: What a crash left is older than any delivery takes.
 _LEFT_OVER_S: Final = 24 * 3600
 _WRITE_BYTES: Final = 1024 * 1024
-_NEVER_FITS: Final = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+_NEVER_FITS: Final = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 class ExportFolder:

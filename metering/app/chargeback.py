@@ -1,17 +1,18 @@
 """The chargeback report: pages read one by one, one CSV file of sums."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from metering.app.deliver_exports import Progress, ReportFile, csv_chunks
-from metering.app.export_selection import ledgers_in
+from metering.app.export_selection import ledgers_in, whole_ledger
 from metering.app.tenancy import Tenancy
 from metering.core.chargeback import By, Chargeback
 from metering.core.csv_text import Cell
 from metering.core.delivery_manifest import Window
 from metering.core.instants import Instant
 from metering.core.money import Amount
+from metering.core.periods import LedgerId
 from metering.ports import LedgerStore
 
 CHARGEBACK: Final = "chargeback"
@@ -50,9 +51,10 @@ class ChargebackReport:
         self.tenant = scope.tenant
 
     async def files(self) -> AsyncIterator[ReportFile]:
-        """Yield the one file."""
+        """Yield the one file; what is asked for wrongly is refused before it is begun."""
+        found = await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
         name = f"{self.kind}-{self.window.name}.csv"
-        yield ReportFile(name, csv_chunks(self._sums.columns, self._rows()))
+        yield ReportFile(name, csv_chunks(self._sums.columns, self._rows(found)))
 
     def totals(self) -> Mapping[str, Amount]:
         """Return the sum of all amounts by currency."""
@@ -66,10 +68,10 @@ class ChargebackReport:
         """Say what the amounts are."""
         return _NOTES
 
-    async def _rows(self) -> AsyncIterator[tuple[Cell, ...]]:
-        for ledger in await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant):
+    async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:
+        for ledger in ledgers:
             currency = self._tenancy.directory.plan_for(ledger).currency
-            async for page in self._ledgers.pages(ledger):
+            async for page in whole_ledger(self._ledgers, ledger):
                 self._sums.add(page, currency)
                 self._progress(1)
                 # Whoever ingests in this process takes turns with it.

@@ -10,13 +10,14 @@ from metering.core.errors import InvariantBroken
 from metering.core.instants import Instant
 from metering.core.money import Amount
 from metering.core.page import GENESIS
-from metering.core.periods import LedgerId, Period
+from metering.core.periods import LedgerId, Period, parse_month
+from metering.core.sharing import Sharing
 from metering.core.statement import Statement
-from metering.ports import StatementStore
+from metering.ports import SharingStore, StatementStore
 
 #: What of a statement follows from other things; the rest says which one it is.
 _DERIVED: Final = (
-    *("plan", "currency", "number", "lines", "billed", "burnt"),
+    *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
     *("carried", "price_versions", "provenance"),
 )
 
@@ -35,10 +36,15 @@ class Statements:
     """The use case behind `metering statement` and `metering verify --statement`."""
 
     def __init__(
-        self, statements: StatementStore, drafts: DraftStatements, tenancy: Tenancy
+        self,
+        statements: StatementStore,
+        drafts: DraftStatements,
+        sharings: SharingStore,
+        tenancy: Tenancy,
     ) -> None:
         self._statements = statements
         self._drafts = drafts
+        self._sharings = sharings
         self._tenancy = tenancy
 
     async def of(self, tenant: str, period: Period) -> Statement | None:
@@ -79,6 +85,7 @@ class Statements:
                     statement.period,
                     previous,
                     statement.closed,
+                    sharings=await self._billed(statement, previous),
                     through=statement.billed,
                 )
             except InvariantBroken as fault:
@@ -89,6 +96,16 @@ class Statements:
                 statement.ledger, statement.period.name, statement.total, tuple(faults)
             )
             previous = statement
+
+    async def _billed(self, statement: Statement, previous: Statement | None) -> list[Sharing]:
+        """Return the sharings that a statement was the first to bill."""
+        before = previous.shared if previous else ()
+        found = [
+            await self._sharings.read_sharing(deployment.casefold(), parse_month(month).start)
+            for deployment, month in statement.shared
+            if (deployment, month) not in before
+        ]
+        return [sharing for sharing in found if sharing is not None]
 
 
 def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:

@@ -160,8 +160,8 @@ def deliver(
 
 
 def _print(manifest: Manifest, out: Path | None) -> None:
-    folder = folder_of(*manifest.identity)
-    title = f"{manifest.kind} {manifest.window.name}, in {folder if out is None else out}"
+    folder = f"METERING_EXPORTS/{folder_of(*manifest.identity)}" if out is None else str(out)
+    title = f"{manifest.kind} {manifest.window.name}, in {folder}"
     rows = [[one.name, count(one.rows), count(one.bytes), one.sha256] for one in manifest.files]
     print_table(title, ["file", "rows", "bytes", "SHA-256"], rows)
     for currency, amount in sorted(manifest.totals.items()):

@@ -122,8 +122,7 @@ class Chargeback:
         """Return the sum of all amounts by currency."""
         found: defaultdict[str, Amount] = defaultdict(int)
         for key, total in self._sums.items():
-            if total.line.requests:
-                found[key.currency] += total.amount
+            found[key.currency] += total.amount
         return dict(found)
 
 
