@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from metering.app.tenancy import Tenancy
+from metering.core.calendars import Calendars
 from metering.core.delivery_manifest import Window
 from metering.core.errors import ConfigurationError
-from metering.core.periods import parse_month
 from metering.core.statement import Statement
 from metering.ports import StatementStore
 
@@ -73,6 +73,6 @@ class ClosedPeriods:
 
 def _must_be_a_name(name: str) -> None:
     try:
-        parse_month(name)
+        Calendars().find(name)
     except ValueError:
         raise ConfigurationError(f"period {name!r}: no tenant has a closed one") from None

@@ -10,7 +10,7 @@ from metering.app.deliver_exports import Progress, ReportFile, csv_chunks, untol
 from metering.app.tenancy import Tenancy
 from metering.core.csv_text import Cell
 from metering.core.delivery_manifest import Window
-from metering.core.errors import LedgerBroken
+from metering.core.errors import RetryableError
 from metering.core.focus import focus_rows
 from metering.core.focus_columns import COLUMNS, cells
 from metering.core.focus_usage import Billed, Changed, ListPrices, UsageSums
@@ -92,16 +92,16 @@ class FocusExport:
         """Read the pages of a ledger that a statement bills, from where it was billed before."""
         through = statement.billed[ledger]
         sums = UsageSums(ledger, since, through, prices)
-        if not sums.is_complete:
+        if sums.next_page is not None:
             async for page in self._ledgers.pages(ledger, after=since.page):
+                if page.number != sums.next_page:
+                    break
                 sums.add(page)
                 self._progress(1)
                 # Whoever ingests in this process takes turns with it.
                 await asyncio.sleep(0)
-                if sums.is_complete:
-                    break
-            else:
-                raise LedgerBroken(str(ledger), f"page {through.page} was billed and is not there")
+        if sums.next_page is not None:
+            raise RetryableError(f"ledger {ledger}: page {sums.next_page} is not there, or not yet")
         directory = self._tenancy.directory
         period = statement.period if ledger == statement.ledger else directory.period_of(ledger)
         return Changed(ledger, period, directory.plan_for(ledger), sums.counts())

@@ -39,8 +39,9 @@ class StatementExport:
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield three files a statement."""
         async for statement, _ in self._closed.closed():
-            # No tenant's id begins with what would make a file hidden.
-            name = f"statement-{statement.ledger.tenant}-{statement.period.name}"
+            # A period that is named after its start has colons, which no file's name may have.
+            period = statement.period.name.replace(":", "")
+            name = f"statement-{statement.ledger.tenant}-{period}"
             rows = len(statement.lines) + 1
             content = json.dumps(statement_json(statement), indent=2, ensure_ascii=False)
             yield ReportFile(f"{name}.json", _once(f"{content}\n", 1))

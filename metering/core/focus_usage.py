@@ -123,13 +123,13 @@ class UsageSums:
         self._sums: defaultdict[Used, list[int]] = defaultdict(lambda: [0] * len(BUCKETS))
 
     @property
-    def is_complete(self) -> bool:
-        """Say whether the last page was taken in."""
-        return self._page == self._through.page
+    def next_page(self) -> int | None:
+        """The number of the page to take in next; None after the last."""
+        return None if self._page == self._through.page else self._page + 1
 
     def add(self, page: Page) -> None:
-        """Take in the next page; LedgerBroken for one that is not the next."""
-        if page.number != self._page + 1 or page.previous != self._hash:
+        """Take in the next page; LedgerBroken for one that does not follow the page before it."""
+        if page.previous != self._hash:
             raise self._broken(f"page {page.number} does not follow page {self._page}")
         self._page, self._hash = page.number, page.hash
         for entry in page.entries:
@@ -138,9 +138,9 @@ class UsageSums:
                 self._count(entry, entry.supersedes.state, -1)
 
     def counts(self) -> list[Count]:
-        """Return what there is of each bucket, the earliest first; LedgerBroken if it is not all.
+        """Return what there is of each bucket, the earliest first.
 
-        The last page must be the one that was billed.
+        LedgerBroken if the last page is not the one that was billed.
         """
         if (self._page, self._hash) != self._through:
             raise self._broken(f"page {self._through.page} is not the one that was billed")

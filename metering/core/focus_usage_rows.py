@@ -81,7 +81,7 @@ def usage_row(statement: Statement, changed: Changed, part: Part, prices: ListPr
 
 def _day(start: Instant, period: Period) -> Period:
     """Return a UTC day as far as it is in a period: one of another time zone begins within."""
-    return Period(max(start, period.start), min(start + DAY, period.end))
+    return Period(max(start, period.start), min(start + DAY, period.end), period.name)
 
 
 def _meter(count: Count) -> str:

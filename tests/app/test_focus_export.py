@@ -12,7 +12,7 @@ import pytest
 
 from metering.app.close_periods import GRACE
 from metering.core.delivery_manifest import Window
-from metering.core.errors import ConfigurationError, LedgerBroken
+from metering.core.errors import ConfigurationError, LedgerBroken, RetryableError
 from metering.core.instants import DAY
 from metering.core.page import Page
 from metering.core.periods import LedgerId, parse_month
@@ -65,16 +65,17 @@ async def test_a_delivery_adds_up_to_the_statements(system: System, tmp_path: Pa
     # Of 2,600 tokens in 2,500 are free: 100 x 2.75 a million = 0.000275. 150 out at 9 and 50 at 7:
     # 0.0017. One package: 0.01. Two searches at 0.004 and 10 %: 0.0088. 0.002 of that is free.
     # Three requests: 0.003. Base fee 20. That is 20.021775: up to 22, less 1.2345, less 5 from the
-    # grant: 15.7655, paid as 15.77.
-    assert total(rows, SubAccountId="acme") == Decimal("15.77")
+    # grant, and 55 for the hour in which it used 50 provisioned units at 1.10: 70.7655, so 70.77.
+    assert total(rows, SubAccountId="acme") == Decimal("70.77")
+    assert total(rows, SubAccountId="acme", x_LineKind="ptu_share") == 55
     assert total(rows, SubAccountId="acme", ChargeCategory="Usage") == Decimal("0.013775")
     assert total(rows, SubAccountId="acme", x_LineKind="tier") == Decimal("0.0017")
     assert total(rows, SubAccountId="acme", x_LineKind="rounding") == Decimal("0.0045")
     # 1,000 x 2.50 + 100 x 10 a million = 0.0035, paid as 0.
     assert total(rows, SubAccountId="beta", ChargeCategory="Usage") == Decimal("0.0035")
     assert total(rows, SubAccountId="beta") == 0
-    assert manifest.totals == {"USD": 15_770_000_000_000_000_000}
-    assert json.loads((tmp_path / "manifest.json").read_text())["totals"] == {"USD": "15.77"}
+    assert manifest.totals == {"USD": 70_770_000_000_000_000_000}
+    assert json.loads((tmp_path / "manifest.json").read_text())["totals"] == {"USD": "70.77"}
     assert [(one.name, one.rows) for one in manifest.files] == [("focus-2026-11.csv", len(rows))]
 
 
@@ -107,6 +108,20 @@ async def test_what_came_late_is_in_the_next_delivery_alone_as_a_correction(
     assert "2026-11-09T00:00:00Z" in days
     assert {row["BillingPeriodStart"] for row in january} == {"2027-01-01T00:00:00Z"}
     assert not [row for row in november if row["ChargeClass"]]
+
+
+async def test_a_corrected_request_is_in_a_delivery_as_it_was_in_the_end(
+    system: System, tmp_path: Path
+) -> None:
+    stream = {"data__usage": None, "data__model": "mystery"}
+    await use(system, "stream", NOVEMBER.start, data__tokens="pending", **stream)
+    await use(system, "stream", NOVEMBER.start, data__evidence="totals")
+    counts = {"prompt_tokens": 2000, "completion_tokens": 0, "total_tokens": 2000}
+    await use(system, "stream", NOVEMBER.start, data__usage=counts)
+    await system.close(DUE)
+    await export(system, tmp_path, Window("2026-11"))
+    used = [row for row in rows_in(tmp_path, "2026-11") if row["ConsumedQuantity"]]
+    assert [(row["SkuId"], row["ConsumedQuantity"]) for row in used] == [("gpt-4o/input", "2000.0")]
 
 
 async def test_a_second_run_gives_the_same_bytes(system: System, tmp_path: Path) -> None:
@@ -168,16 +183,16 @@ async def test_compressed_files_hold_the_same(system: System, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("numbers", "reason"),
+    ("numbers", "fault", "reason"),
     [
-        ([1, 2, 3], "page 4 was billed and is not there"),
-        ([1, 2, 3, -4], "page 4 is not the one that was billed"),
-        ([1, 3, 4], "page 3 does not follow page 1"),
-        ([1, -2, 3, 4], "page 3 does not follow page 2"),
+        ([1, 2, 3], RetryableError, "page 4 is not there, or not yet"),
+        ([1, 3, 4], RetryableError, "page 2 is not there, or not yet"),
+        ([1, 2, 3, -4], LedgerBroken, "page 4 is not the one that was billed"),
+        ([1, -2, 3, 4], LedgerBroken, "page 3 does not follow page 2"),
     ],
 )
 async def test_pages_that_are_not_what_was_billed_are_never_published(
-    system: System, tmp_path: Path, numbers: list[int], reason: str
+    system: System, tmp_path: Path, numbers: list[int], fault: type[Exception], reason: str
 ) -> None:
     await a_month_of_everything(system)
     await system.close(DUE)
@@ -193,6 +208,6 @@ async def test_pages_that_are_not_what_was_billed_are_never_published(
             yield {**pages, **changed}[number]
 
     system.store.pages = read
-    with pytest.raises(LedgerBroken, match=reason):
+    with pytest.raises(fault, match=reason):
         await export(system, tmp_path, Window("2026-11"), "acme")
     assert content(tmp_path, "2026-11") == before

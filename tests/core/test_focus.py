@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.core.adjustment import Adjustment, MadeAdjustment
 from metering.core.buckets import BUCKETS
 from metering.core.errors import InvariantBroken
 from metering.core.focus_columns import row_id
@@ -17,11 +16,10 @@ from metering.core.focus_row import FocusRow
 from metering.core.focus_units import unit_name
 from metering.core.focus_usage import Billed
 from metering.core.grant import Burnt
-from metering.core.instants import HOUR
+from metering.core.instants import DAY
 from metering.core.money import format_amount, parse_amount, to_decimal
 from metering.core.periods import Period
 from metering.core.rating import Rate
-from metering.core.statement import CapacityShare
 from tests.builders import a_rate, price_book
 from tests.core.focusing import (
     GPT,
@@ -34,7 +32,7 @@ from tests.core.focusing import (
     with_late,
     written,
 )
-from tests.statements import NOVEMBER, OCTOBER, a_bill, closed
+from tests.statements import NOVEMBER, OCTOBER, a_bill, a_sharing, adjusted, closed
 
 ALLOWANCE = {"tokens": 150, "meters": [{"bucket": "input"}, {"bucket": "output"}]}
 TIER = {
@@ -91,7 +89,7 @@ def test_usage_is_one_row_a_day_and_kind_of_token_at_list_and_contracted_prices(
     ]
     # 1,000 x 2.50 a million.
     assert format_amount(rows[0].priced.list_cost) == "0.0025"
-    assert rows[2].period == Period(NOVEMBER.start + 24 * HOUR, NOVEMBER.start + 48 * HOUR)
+    assert rows[2].period == Period(NOVEMBER.start + DAY, NOVEMBER.start + 2 * DAY, "2026-11")
 
 
 def test_a_row_says_what_was_used_where_by_whom_and_from_which_list() -> None:
@@ -215,13 +213,12 @@ def test_usage_of_provisioned_capacity_is_at_nothing_and_names_the_capacity() ->
 
 
 def test_shares_of_capacity_say_what_was_used_and_what_was_idle() -> None:
-    share = CapacityShare("units", "2026-11", "USD", parse_amount("7"), parse_amount("3"))
-    billed = a_billed([], capacity=[share])
+    billed = a_billed([], sharings=[a_sharing(parse_amount("7"), parse_amount("3"))])
     used, idle = (written(billed.statement, row) for row in must_add_up(billed))
     assert (used["BilledCost"], used["CapacityReservationStatus"]) == ("7.0", "Used")
     assert (idle["BilledCost"], idle["CapacityReservationStatus"]) == ("3.0", "Unused")
-    assert (idle["ResourceId"], idle["ChargeCategory"]) == ("units", "Purchase")
-    assert idle["SkuPriceId"] == "provisioned/units/2026-11"
+    assert (idle["ResourceId"], idle["ChargeCategory"]) == ("eu/ptu", "Purchase")
+    assert idle["SkuPriceId"] == "provisioned/eu/ptu/2026-11"
 
 
 def test_fees_credits_and_what_is_taken_off_are_rows_of_their_own() -> None:
@@ -289,19 +286,6 @@ def test_corrections_of_terms_are_rows_beside_the_usage_that_they_price() -> Non
     assert all(row.is_correction for row in rows if row.evidence.kind != "carried_forward")
 
 
-def adjustment(charge_period: str | None) -> MadeAdjustment:
-    made = Adjustment(
-        id="adjustment-001",
-        tenant="acme",
-        amount="-1.5",
-        currency="USD",
-        reason="an outage",
-        author="ann",
-        charge_period=charge_period,
-    )
-    return MadeAdjustment(NOVEMBER.start, made)
-
-
 @pytest.mark.parametrize(
     ("about", "charge_class", "period"),
     [
@@ -314,13 +298,14 @@ def adjustment(charge_period: str | None) -> MadeAdjustment:
 def test_an_adjustment_of_an_earlier_period_is_a_correction(
     about: str | None, charge_class: str | None, period: Period
 ) -> None:
-    billed = a_billed([], adjustments=[adjustment(about)])._replace(periods={"2026-10": OCTOBER})
+    made = adjusted("-1.5", **({} if about is None else {"charge_period": about}))
+    billed = a_billed([], adjustments=[made])._replace(periods={"2026-10": OCTOBER})
     row, carried = must_add_up(billed)
     assert written(billed.statement, row).get("ChargeClass") == charge_class
     assert row.period == period
     assert told([row]) == [("adjustment", -1, "1.5", "-1.5")]
-    assert (carried.evidence.kind, row.evidence.author) == ("carried_forward", "ann")
-    assert "an outage" in row.description
+    assert (carried.evidence.kind, row.evidence.author) == ("carried_forward", "ada")
+    assert "outage" in row.description
 
 
 def test_rows_that_do_not_come_to_the_total_are_refused() -> None:
