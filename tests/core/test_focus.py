@@ -44,6 +44,7 @@ TIER = {
     ],
 }
 PACKAGE = {"meters": [{"bucket": "cached_read"}], "size": 1000, "price": "0.01"}
+PACKAGES = [{"meters": [{"bucket": "reasoning"}], "size": 5, "price": "1"}, PACKAGE]
 
 
 def told(rows: list[FocusRow]) -> list[tuple[Any, ...]]:
@@ -136,7 +137,7 @@ def test_an_allowance_and_a_tier_cut_what_they_cover_the_earliest_day_first() ->
         a_count("output", 200, day=1),
         a_count("cached_read", 400, day=1),
     ]
-    terms = {"allowance": [ALLOWANCE], "tiers": [TIER], "packages": [PACKAGE]}
+    terms = {"allowance": [ALLOWANCE], "tiers": [TIER], "packages": PACKAGES}
     rows = must_add_up(a_billed(counts, **terms))
     # 150 free: 100 in, then 50 of the 80 out; 30 + 70 out at 9; 130 out at 7; one package.
     assert told(rows)[:-1] == [
@@ -167,6 +168,19 @@ def test_an_allowance_takes_only_tokens_of_the_price_that_its_line_names() -> No
         ("usage", 80, "2.75", "0.00022"),
     ]
     assert rows[0].priced.listed == parse_amount("0.0000025")
+
+
+def test_an_allowance_over_a_tier_takes_tokens_of_all_prices_the_earliest_day_first() -> None:
+    dear = GPT._replace(units=a_rate(input="5", cached_read="2", output="20").units)
+    counts = [a_count("output", 120), a_count("output", 100, day=1, rate=dear)]
+    allowance = {"tokens": 150, "meters": [{"bucket": "output"}]}
+    rows = must_add_up(a_billed(counts, allowance=[allowance], tiers=[TIER]))
+    # The statement has two lines of it, 100 and 50, for there are two prices: 120 and 30 here.
+    assert told(rows)[:3] == [
+        ("allowance", 120, "0.0", "0"),
+        ("allowance", 30, "0.0", "0"),
+        ("tier", 70, "9.0", "0.00063"),
+    ]
 
 
 def test_what_the_plan_itself_prices_is_listed_at_that_price() -> None:
@@ -275,7 +289,7 @@ def test_corrections_of_terms_are_rows_beside_the_usage_that_they_price() -> Non
     terms = {
         "allowance": [ALLOWANCE, {"amount": "0.0001"}],
         "tiers": [TIER],
-        "packages": [PACKAGE],
+        "packages": PACKAGES,
         "minimum": "0.1",
     }
     rows = must_add_up(with_late(before, after, **terms))
@@ -392,7 +406,7 @@ TERMS = st.fixed_dictionaries(
     optional={
         "allowance": st.sampled_from([[ALLOWANCE], [{"tokens": 3000}, {"amount": "0.01"}]]),
         "tiers": st.sampled_from([[TIER], [{**TIER, "mode": "volume"}]]),
-        "packages": st.just([PACKAGE]),
+        "packages": st.just(PACKAGES),
         "base_fee": st.sampled_from(["1", "0.0000001"]),
         "minimum": st.sampled_from(["2", "0.012345678"]),
         "request_fee": st.just("0.001"),
