@@ -21,8 +21,8 @@ class Closed(NamedTuple):
 class ClosedPeriods:
     """Finds statements, tenant by tenant, and remembers who had none.
 
-    By name: of each tenant the period of that name. By span: every period that ends in it, so that
-    of spans which follow each other each statement is in exactly one.
+    By name: of each tenant the period of that name. By span: what was closed within it, so that of
+    spans which follow each other each statement is in exactly one, however late it was closed.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class ClosedPeriods:
             async for one in self._of(tenant):
                 found = is_closed = True
                 yield one
-            if not is_closed:
+            if not is_closed and self.window.span is None:
                 self._not_closed.append(tenant)
         if not found and self.window.span is None:
             _must_be_a_name(self.window.name)
 
     def notes(self) -> Mapping[str, str]:
-        """Name the tenants without a statement in the window."""
+        """Name the tenants whose period of the window's name is not closed."""
         return {"not_closed": ", ".join(self._not_closed)} if self._not_closed else {}
 
     async def _of(self, tenant: str) -> AsyncIterator[Closed]:
@@ -68,7 +68,7 @@ class ClosedPeriods:
         if self.window.span is None:
             return statement.period.name == self.window.name
         start, end = self.window.span
-        return start < statement.period.end <= end
+        return start <= statement.closed < end
 
 
 def _must_be_a_name(name: str) -> None:

@@ -84,8 +84,8 @@ def focus(
 ) -> None:
     """Deliver what closed periods were charged as FOCUS 1.2: one CSV file, all tenants in it.
 
-    Its BilledCost adds up to the statements. By --from and --to: the periods that end in that time.
-    The manifest names the tenants whose period is not closed yet.
+    Its BilledCost adds up to the statements. By --from and --to: what was closed in that time. By
+    --period the manifest names the tenants whose period is not closed yet.
 
     Example:  metering export focus --period 2026-11 --out reports
     """
@@ -108,6 +108,8 @@ def statement(
     as_json: AsJson = False,
 ) -> None:
     """Deliver the statements of closed periods: JSON, CSV and a page to print for each tenant.
+
+    By --from and --to: those that were closed in that time.
 
     Example:  metering export statement --period 2026-11 --out reports
     """

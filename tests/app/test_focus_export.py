@@ -163,14 +163,18 @@ async def test_a_period_of_which_nothing_is_closed_gives_a_header_alone(
         await export(system, tmp_path, Window("2026-W44"))
 
 
-async def test_by_span_each_statement_is_in_one_delivery(system: System, tmp_path: Path) -> None:
+async def test_by_span_each_statement_is_in_the_delivery_of_when_it_was_closed(
+    system: System, tmp_path: Path
+) -> None:
     await three_deliveries(system, tmp_path)
-    spans = [(NOVEMBER.start, NOVEMBER.end), (NOVEMBER.end, DECEMBER.end)]
+    spans = [(NOVEMBER.start, DUE), (DUE, DECEMBER.end + GRACE), (DECEMBER.end + GRACE, DUE * 2)]
     found = []
     for number, span in enumerate(spans):
-        await export(system, tmp_path, Window(f"span-{number}", span))
+        manifest = await export(system, tmp_path, Window(f"span-{number}", span))
+        assert "not_closed" not in manifest.notes
         found.append({row["InvoiceId"] for row in rows_in(tmp_path, f"span-{number}")})
-    assert found == [{"acme/1", "beta/1"}, {"acme/2"}]
+    # Those of beta after the first have no rows: nothing was used and nothing is owed.
+    assert found == [set(), {"acme/1", "beta/1"}, {"acme/2", "acme/3"}]
 
 
 async def test_compressed_files_hold_the_same(system: System, tmp_path: Path) -> None:
