@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from metering.core.buckets import BUCKETS
 from metering.core.entry import Entry, State
 from metering.core.errors import LedgerBroken
-from metering.core.head import line_of
 from metering.core.instants import DAY, Instant
 from metering.core.money import MULTIPLIER_DECIMALS, Amount
 from metering.core.page import Page
@@ -159,7 +158,7 @@ class UsageSums:
         where = Where(of.subject, of.product, of.use_case, of.deployment, of.region, of.provider)
         listed = self._prices.key_of(state.rate, of.provider, entry.time)
         sums = self._sums[Used(entry.time - entry.time % DAY, state.rate, listed, where)]
-        for place, count in enumerate(line_of(state).tokens):
+        for place, count in enumerate(state.buckets):
             sums[place] += sign * count
 
     def _broken(self, reason: str) -> LedgerBroken:
