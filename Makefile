@@ -3,7 +3,7 @@
 .PHONY: help venv demo run test soak lint format bench clean
 
 STAMP := .venv/.installed
-PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs))
+PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
 
 # Every commit of the embedded store waits for the disk; the tests' stores are in memory where there is room.
 FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 1000000 ] && echo TMPDIR=/dev/shm)
@@ -13,8 +13,8 @@ help:  ## Show this
 
 venv: $(STAMP)  ## Make .venv with all that is needed
 
-# A Cosmos server by others, and what our peer of Event Hubs is built with, from npm; where there is
-# no npm their tests are skipped and say so.
+# A Cosmos server by others, an emulator of Azure Storage, and what our peer of Event Hubs is built
+# with, from npm; where there is no npm their tests are skipped and say so.
 tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
 	@if command -v npm >/dev/null; then cd tests/emulators/$* \
 	    && npm install --no-audit --no-fund --silent && touch node_modules/.installed; \
@@ -23,13 +23,19 @@ tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
 	@sh tools/make-venv.sh
 
+# The official FOCUS validator; where it cannot be had its test is skipped and says so.
+.venv-focus/.installed: requirements-focus.txt | $(STAMP)
+	@{ .venv/bin/python -m venv .venv-focus \
+	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -q -r $< && touch $@; } \
+	    || echo "The FOCUS validator could not be installed: its test is skipped"
+
 demo: venv  ## Send a real trace through the whole system and check every token and cent
 	@.venv/bin/metering demo
 
 run: venv  ## Run the whole system on this machine with live traffic
 	@.venv/bin/metering run
 
-test: venv $(PEERS)  ## Run all tests
+test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	@command -v mcs >/dev/null || echo "Mono is not here: the tests that run the gateway policies' C# are skipped" \
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
 	@$(FAST) .venv/bin/pytest -n auto --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
@@ -54,4 +60,4 @@ bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made
-	rm -rf .venv .venv-bench .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-bench .venv-focus .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -13,11 +13,18 @@ from metering.config_http import Http, read_http
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
 from metering.core.pending import RECOVERY_DELAY
+from metering.export_settings import (
+    DEFAULT_EXPORTS,
+    ExportsContainer,
+    ExportsFolder,
+    read_exports,
+)
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
 DEFAULT_USAGE_HUB: Final = "usage"
+DEFAULT_ISSUER: Final = "LLM platform"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
@@ -105,6 +112,12 @@ class Settings(NamedTuple):
     """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
     http: Http = Http()
     """What concerns the HTTP part: see config_http.py."""
+    exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    """METERING_EXPORTS: where deliveries go."""
+    export_schedule: str = ""
+    """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
+    issuer: str = DEFAULT_ISSUER
+    """METERING_ISSUER: who sends the statements, as FOCUS exports name the provider."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -125,6 +138,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
         read_http(given),
+        read_exports(given.get("METERING_EXPORTS")),
+        given.get("METERING_EXPORT_SCHEDULE") or "",
+        (given.get("METERING_ISSUER") or "").strip() or DEFAULT_ISSUER,
     )
 
 

@@ -12,6 +12,8 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
+from metering.adapters.sqlite.sharings import SqliteSharings
+from metering.adapters.sqlite.statements import SqliteStatements
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.config import CosmosStore, SqliteStore
@@ -25,6 +27,8 @@ from metering.ports import (
     PriceStore,
     RegistryStore,
     RollupStore,
+    SharingStore,
+    StatementStore,
     SuspensionStore,
 )
 
@@ -49,6 +53,8 @@ class Stores(NamedTuple):
     suspensions: SuspensionStore
     accounts: AccountStore
     audit: AuditLog
+    statements: StatementStore
+    sharings: SharingStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -76,6 +82,8 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteSuspensions(database),
         SqliteTenantAccounts(database),
         SqliteAudit(database),
+        SqliteStatements(database),
+        SqliteSharings(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -95,6 +103,8 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
     from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
     from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
+    from metering.adapters.cosmos.sharings import CosmosSharings  # noqa: PLC0415
+    from metering.adapters.cosmos.statements import CosmosStatements  # noqa: PLC0415
     from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
     from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
         CosmosTenantAccounts,
@@ -112,6 +122,8 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosSuspensions(account),
         CosmosTenantAccounts(account),
         CosmosAudit(account),
+        CosmosStatements(account),
+        CosmosSharings(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,

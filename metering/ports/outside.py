@@ -118,3 +118,14 @@ class TokenVerifier(Protocol):
         times all hold. RetryableError where that cannot be known now.
         """
         ...
+
+
+class HubProgress(Protocol):
+    """How far what was published has been counted."""
+
+    async def counted_until(self) -> Instant:
+        """Return an instant: what was published before it has been counted.
+
+        BEGINNING while nobody knows. RetryableError when the hubs are out of reach.
+        """
+        ...

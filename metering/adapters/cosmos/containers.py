@@ -81,5 +81,20 @@ AUDIT: Final = Container(
     "docs/adr/0016-http-and-sign-in.md: it is read a day at a time, newest first",
     ("/id",),
 )
+STATEMENTS: Final = Container(
+    "statements",
+    "/tenant",
+    "docs/adr/0018-closing.md: a tenant's statements follow each other, and are read by tenant",
+    ("/start",),
+)
+SHARINGS: Final = Container(
+    "sharings",
+    "/month",
+    "docs/adr/0013-sharing-out-provisioned-capacity.md: written once by whoever is first",
+    (),
+)
 
-CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS, AUDIT)
+CONTAINERS: Final = (
+    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS),
+    *(STATEMENTS, SHARINGS, AUDIT),
+)

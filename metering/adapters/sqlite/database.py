@@ -55,6 +55,9 @@ CREATE TABLE IF NOT EXISTS rollups (
 CREATE TABLE IF NOT EXISTS suspensions (
     etag INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL UNIQUE,
     phase TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS statements (
+    tenant TEXT NOT NULL, start INTEGER NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (tenant, start)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
     tenant TEXT PRIMARY KEY, etag INTEGER NOT NULL, document BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS audit (
@@ -62,6 +65,9 @@ CREATE TABLE IF NOT EXISTS audit (
     action TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, before TEXT, after TEXT,
     day TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS audit_by_day ON audit (day, id);
+CREATE TABLE IF NOT EXISTS sharings (
+    month INTEGER NOT NULL, deployment TEXT NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (month, deployment));
 """
 
 
