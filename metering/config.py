@@ -24,6 +24,7 @@ DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
 DEFAULT_USAGE_HUB: Final = "usage"
+DEFAULT_ISSUER: Final = "LLM platform"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
@@ -115,6 +116,8 @@ class Settings(NamedTuple):
     """METERING_EXPORTS: where deliveries go."""
     export_schedule: str = ""
     """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
+    issuer: str = DEFAULT_ISSUER
+    """METERING_ISSUER: who sends the statements, as FOCUS exports name the provider."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -137,6 +140,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         read_http(given),
         read_exports(given.get("METERING_EXPORTS")),
         given.get("METERING_EXPORT_SCHEDULE") or "",
+        (given.get("METERING_ISSUER") or "").strip() or DEFAULT_ISSUER,
     )
 
 

@@ -175,6 +175,7 @@ class System:
         self.committer = Committer(
             self.store,
             self.clock,
+            periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=checked_pages,
             max_gaps=12,

@@ -5,7 +5,7 @@ import os
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -15,7 +15,7 @@ from jwt.algorithms import ECAlgorithm
 
 from metering.adapters.jwks import KeyCache, Keys
 from metering.adapters.tokens import BearerTokens
-from metering.core.access import Claims, Identity, NotSignedIn, Role
+from metering.core.access import Claims, Identity, NotSignedIn, Role, roles_in
 from metering.core.directory import TENANT_ID
 from metering.core.errors import ConfigurationError
 from metering.core.instants import SECOND
@@ -70,17 +70,9 @@ class DevelopmentIssuer:
         return self._key
 
 
-class _Claims(NamedTuple):
-    subject: str
-    tenant: str | None
-
-
 def _identity(claims: Claims) -> Identity:
-    found = _Claims(str(claims["sub"]), _tenant(claims.get("metering_tenant")))
-    roles = claims.get("roles")
-    named = roles if isinstance(roles, list) else []
-    known = frozenset(Role(name) for name in named if name in set(Role))
-    return Identity(found.subject, known, found.tenant)
+    tenant = _tenant(claims.get("metering_tenant"))
+    return Identity(str(claims["sub"]), roles_in(claims), tenant)
 
 
 def _tenant(claim: object) -> str | None:

@@ -94,7 +94,8 @@ async def _signed_in(request: Request) -> Caller:
         _must_be_meant(request)
     caller = await app_of(request).callers.caller(identity)
     # The gateway speaks for many: one of them must not use up what all have.
-    limits.take(f"{caller.subject} {_subscription(request, caller) or ''}")
+    about = _subscription(request, caller) or request.path_params.get("subscription", "")
+    limits.take(f"{caller.subject} {about}")
     return caller
 
 

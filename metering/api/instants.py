@@ -10,6 +10,8 @@ from metering.core.instants import Instant, format_instant, parse_instant
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MAX: Final = 64
+#: Beyond it calendars end; nobody means it.
+_LATEST: Final = parse_instant("9000-01-01T00:00:00Z")
 
 From = Annotated[
     str | None,
@@ -26,12 +28,19 @@ def instant_in(text: str | None, field: str) -> Instant | None:
     """Return an optional time; a day alone is its start in UTC. The problem names the field."""
     if text is None:
         return None
-    try:
-        return parse_instant(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
-    except (ValueError, OverflowError):
+    found = _parsed(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    if found is None or not 0 <= found < _LATEST:
         message = "is not a time like 2026-11-20T12:00:00Z, or a day like 2026-11-20"
         fault = {"field": field, "message": message}
-        raise Problem(422, f"{field}: {message}", errors=[fault]) from None
+        raise Problem(422, f"{field}: {message}", errors=[fault])
+    return found
+
+
+def _parsed(text: str) -> Instant | None:
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def told(instant: Instant | None) -> str | None:

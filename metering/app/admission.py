@@ -13,7 +13,7 @@ from metering.core.errors import Code, RejectedEvent
 from metering.core.head import Head
 from metering.core.instants import SECOND, Instant
 from metering.core.limit_change import counts_in_force
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.core.price_book import PriceBook
 from metering.ports import Clock, LedgerStore
 
@@ -68,7 +68,7 @@ class Admission:
             raise RejectedEvent(
                 Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
             )
-        period = month_of(now)
+        period = self._tenancy.directory.period_at(found.tenant, now)
         ledger = LedgerId(found.tenant, period.start)
         stored = await self._ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
@@ -78,6 +78,7 @@ class Admission:
             found,
             counts,
             now=now,
+            period=period,
             facts=Facts(
                 frozenset(_known(self._tenancy.prices, found)),
                 self._deployments(now),

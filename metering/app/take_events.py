@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from metering.app.publish import publish
 from metering.core.errors import RejectedEvent
+from metering.core.event import BUSINESS_OUTCOME
 from metering.core.event_rejection import accepted_time, rejection
 from metering.core.instants import Instant
-from metering.core.outcome import BUSINESS_OUTCOME, BusinessOutcomeEvent
+from metering.core.outcome import BusinessOutcomeEvent
 from metering.core.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 

@@ -9,7 +9,7 @@ from metering.adapters.app_service import identity_in
 from metering.adapters.browser_sessions import BrowserSessions
 from metering.adapters.clock import SystemClock
 from metering.config import Settings, SqliteStore
-from metering.core.access import Identity
+from metering.core.access import Identity, Role
 from metering.core.errors import ConfigurationError
 from metering.ports import Clock, TokenVerifier
 
@@ -78,6 +78,10 @@ class SignIn:
     def sessions(self) -> BrowserSessions:
         """The sessions of browsers; none is believed unless `browser` is "sessions"."""
         return BrowserSessions(self.clock)
+
+    def gateway_token(self) -> str:
+        """Return a token for the simulated gateway; with another issuer, one that nobody takes."""
+        return self.development_issuer.token(roles=frozenset({Role.GATEWAY}))
 
     def principal(self, header: str | None) -> Identity | None:
         """Return who App Service authentication names; None where it does not, or is not on."""

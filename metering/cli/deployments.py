@@ -10,7 +10,7 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments import Proposal
 from metering.cli.deployment_tables import print_deployments, print_proposals, print_unknown
-from metering.cli.options import Tier, instant, period_for, with_app
+from metering.cli.options import Tier, instant, ledgers_named, period_for, with_app
 from metering.cli.output import AsJson, stdout
 from metering.core.deployment import (
     Deployment,
@@ -71,7 +71,7 @@ def list_deployments(
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="With --unknown: a month like 2026-11. Default: the last with usage."),
+        typer.Option(help="With --unknown: one like 2026-11. Default: the last with usage."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,8 +94,10 @@ def list_deployments(
 async def _unknown(
     app: bootstrap.App, tenant: str | None, period: str | None
 ) -> list[UnknownDeployment]:
+    if period is not None:
+        return await app.deployments.unknown(await ledgers_named(app, tenant, period))
     tenants = await app.read.tenants() if tenant is None else [tenant]
-    ledgers = [LedgerId(name, (await period_for(app, name, period)).start) for name in tenants]
+    ledgers = [LedgerId(name, (await period_for(app, name, None)).start) for name in tenants]
     return await app.deployments.unknown(ledgers)
 
 

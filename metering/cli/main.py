@@ -18,6 +18,7 @@ from metering.cli.forecast import forecast
 from metering.cli.grants import grants
 from metering.cli.ingest import ingest
 from metering.cli.init import init
+from metering.cli.members import allow, disallow
 from metering.cli.normalize import normalize
 from metering.cli.output import print_error
 from metering.cli.pending import pending
@@ -53,6 +54,8 @@ for command in (
 ):
     app.command()(command)
 app.command()(normalize)
+tenants.command()(allow)
+tenants.command()(disallow)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")
 prices.command("diff")(diff_prices)

@@ -17,10 +17,9 @@ from metering.cli.output import escape, stderr, stdout
 from metering.cli.serve import say_where_to_sign_in
 from metering.cli.system import COLUMNS, Trace, balance_cells
 from metering.config import SqliteStore, read_settings
-from metering.core.periods import month_of
-from metering.local import api as local
+from metering.local import api
 from metering.local.demo import tenants_file
-from metering.local.gateway.ask import admission_of
+from metering.local.gateway.ask import admission_from
 from metering.local.gateway.catalogue import DEPLOYMENTS
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.server import listener_on, local_gateway
@@ -70,13 +69,8 @@ def run(
     app = bootstrap.App(settings._replace(tenants_file=settings.tenants_file or tenants_file()))
     rows = read_trace(trace) if traffic else []
     show = _show_live if live else _show
-    with listener_on(port) as gateway, local.listener_on(api_port) as api:
-        asyncio.run(_run(app, _Listeners(gateway, api), _Wishes(rate, seconds, rows, show)))
-
-
-class _Listeners(NamedTuple):
-    gateway: socket
-    api: socket
+    with listener_on(port) as listener, api.listener_on(api_port) as api_listener:
+        asyncio.run(_run(app, (listener, api_listener), _Wishes(rate, seconds, rows, show)))
 
 
 class _Wishes(NamedTuple):
@@ -88,27 +82,28 @@ class _Wishes(NamedTuple):
     show: Callable[[LocalSystem, asyncio.Event], Coroutine[Any, Any, None]]
 
 
-async def _run(app: bootstrap.App, listeners: _Listeners, wishes: _Wishes) -> None:
+async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wishes) -> None:
     stop, ended = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    if wishes.seconds is not None:
-        loop.call_later(wishes.seconds, stop.set)
     console = stderr()
 
     def report(function: str, error: InvocationFailed) -> None:
         console.print(f"[red]{function} failed, will retry:[/red] {escape(error.message)}")
 
+    listener, api_listener = listeners
     async with local_system(app, "run", report) as system:
         async with asyncio.TaskGroup() as tasks:
-            admission = admission_of(app)
             async with (
-                local_gateway(system, listeners.gateway, admission=admission) as gateway,
-                local.local_api(app, listeners.api) as url,
+                api.local_api(app, api_listener) as api_url,
+                admission_from(api_url, app.sign_in.gateway_token) as admission,
+                local_gateway(system, listener, admission=admission) as gateway,
             ):
-                _say_where(system, gateway.url)
-                say_where_to_sign_in(app, url)
+                _say_where(system, gateway.url, api_url)
+                say_where_to_sign_in(app, api_url)
+                if wishes.seconds is not None:
+                    loop.call_later(wishes.seconds, stop.set)
                 tasks.create_task(wishes.show(system, ended))
                 sending = tasks.create_task(_send(system, wishes))
                 await stop.wait()
@@ -123,8 +118,8 @@ async def _send(system: LocalSystem, wishes: _Wishes) -> None:
         await send_live(system, wishes.rows, wishes.rate)
 
 
-def _say_where(system: LocalSystem, url: str) -> None:
-    """Print what a client needs to call the gateway."""
+def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
+    """Print what a client needs to call the gateway, and the HTTP API."""
     app = system.app
     console = stdout()
     store = app.settings.store
@@ -140,6 +135,7 @@ def _say_where(system: LocalSystem, url: str) -> None:
         "Anthropic": f"base_url={url}/anthropic",
         "keys": ", ".join(keys[:_KEYS_SHOWN]) + (" ..." if len(keys) > _KEYS_SHOWN else ""),
         "models": ", ".join(DEPLOYMENTS),
+        "API": f"{api_url}/api, with a token of `metering token --operator`",
     }
     console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
     for what, value in lines.items():
@@ -169,11 +165,12 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 async def _table(system: LocalSystem) -> Table:
     app = system.app
-    period = month_of(app.clock.now())
-    table = Table(title=f"Balances, {period.name}", title_justify="left", title_style="bold")
+    periods = {name: await app.read.present_period(name) for name in await app.read.tenants()}
+    names = ", ".join(sorted({period.name for period in periods.values()}))
+    table = Table(title=f"Balances, {names}", title_justify="left", title_style="bold")
     for position, column in enumerate(COLUMNS):
         table.add_column(column, justify="right" if position else "left")
-    for tenant in await app.read.tenants():
+    for tenant, period in periods.items():
         balance = await app.read.balance(tenant, period)
         table.add_row(*(escape(cell) for cell in balance_cells(tenant, balance)))
     return table

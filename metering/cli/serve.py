@@ -40,7 +40,7 @@ async def _serve(app: bootstrap.App, listener: socket) -> None:
     try:
         async with local_api(app, listener) as url:
             await app.tenancy.refresh()
-            stdout().print(f"Serving {url}/api. Press Ctrl-C to stop.", soft_wrap=True)
+            stdout().print(f"Serving {url}/api (Ctrl-C stops it)", soft_wrap=True)
             say_where_to_sign_in(app, url)
             await stop.wait()
     finally:

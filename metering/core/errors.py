@@ -27,6 +27,8 @@ class Code(StrEnum):
     UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     ID_CONFLICT = "id_conflict"
     LEDGER_STOPPED = "ledger_stopped"
+    OUTCOME_NOT_COUNTED = "outcome_not_counted"
+    """A business outcome: kept to be replayed once something counts it."""
 
 
 #: Codes that say "we cannot even read this": many at once mean a bad deploy, not bad events.

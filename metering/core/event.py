@@ -20,6 +20,7 @@ from metering.core.provider_usage import Count, ProviderUsage
 
 LLM_USAGE = "llm.usage.v1"
 METER_USAGE = "meter.usage.v1"
+BUSINESS_OUTCOME = "business.outcome.v1"
 
 #: Event Hubs takes 1 MB a publication; a larger body cannot have come from it.
 MAX_BODY_BYTES = 1_048_576

@@ -1,14 +1,12 @@
 """Business outcomes as they arrive: what usage was good for, such as a resolved ticket."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from metering.core.buckets import QUANTITY_DECIMALS
 from metering.core.event import MAX_QUANTITY, Id, Label, Name
 from metering.core.money import parse_fixed
-
-BUSINESS_OUTCOME: Final = "business.outcome.v1"
 
 
 class _Inbound(BaseModel):

@@ -89,7 +89,7 @@ def _statement(document: Document) -> Statement:
     unsettled = document["open"]
     return Statement(
         ledger=LedgerId.parse(document["ledger"]),
-        period=Period(period["start"], period["end"]),
+        period=Period(period["start"], period["end"], period["name"]),
         number=document["number"],
         plan=document["plan"],
         currency=document["currency"],

@@ -31,5 +31,6 @@ def _middleware() -> func.AsgiMiddleware:
     if not _served or _served[0][0] is not app:
         from metering.api import create_api  # noqa: PLC0415
 
-        _served[:] = [(app, func.AsgiMiddleware(create_api(app)))]
+        middleware = func.AsgiMiddleware(create_api(app))  # type: ignore[no-untyped-call]
+        _served[:] = [(app, middleware)]
     return _served[0][1]

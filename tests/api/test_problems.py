@@ -12,7 +12,7 @@ from tests.api.served import Served, problem
 
 
 async def test_an_address_that_is_not_there_is_a_problem(api: Served) -> None:
-    for path in ("/api/nothing", "/", "/api/me/", "/api/tenants/acme/balance/"):
+    for path in ("/api/nothing", "/nothing", "/api/me/", "/api/tenants/acme/balance/"):
         assert problem(await api.ask("GET", path))["status"] == 404
 
 
@@ -29,6 +29,9 @@ async def test_a_method_that_is_not_there_says_which_are(api: Served) -> None:
         ("/api/me/usage?to=2026-11-20T12:00:00", "to"),
         ("/api/me/usage?from=2026-11-20&to=2026-11-20", "from"),
         ("/api/me/usage?from=2020-01-01&to=2026-11-20", "from"),
+        ("/api/me/usage?from=9999-12-01&to=9999-12-31T23:59:59Z", "from"),
+        ("/api/me/usage?to=0001-01-01T00:00:00%2B14:00", "to"),
+        ("/api/me/balance?period=0001-01-01T00:00:00%2B14:00", "period"),
         ("/api/me/usage?from=9999-12-31T23:59:59Z", "from"),
         ("/api/me/usage?group_by=day,color", "group_by"),
         ("/api/me/usage?group_by=day,day", "group_by"),

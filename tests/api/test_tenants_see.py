@@ -78,7 +78,8 @@ async def test_usage_over_days_crosses_periods_and_ends_where_it_is_asked_to(
     api: Served,
 ) -> None:
     await spread(api)
-    rolled_up, not_yet = [], []
+    rolled_up: list[object] = []
+    not_yet: list[Any] = []
     for found in (not_yet, rolled_up):
         found.append(await usage(api, "from=2026-10-31&to=2026-11-02&group_by=day"))
         found.append(await usage(api, "from=2026-10-01&to=2026-12-01&group_by=use_case"))

@@ -9,10 +9,12 @@ import pytest
 
 from metering.app.close_periods import GRACE, PATIENCE
 from metering.app.ingest import Message
+from metering.app.no_hubs import NoHubs
 from metering.app.rerate import Rerate
 from metering.app.statements import Statements
 from metering.core.adjustment_records import AdjustmentOffer
-from metering.core.dated import BEGINNING
+from metering.core.calendar import Calendar
+from metering.core.dated import BEGINNING, FOREVER
 from metering.core.deployment import read_deployment
 from metering.core.errors import ConfigurationError, HeadMovedError, LedgerBroken, RetryableError
 from metering.core.grant_records import GrantOffer
@@ -271,6 +273,8 @@ async def test_capacity_is_shared_out_and_billed_with_the_month(system: System) 
     (line,) = (line for line in statement.lines if line.kind == "ptu_share")
     assert (line.reference, line.term, line.charge_period) == ("chat", "used", "2026-11")
     assert exact(statement, "usage") == "0"
+    (verdict,) = [one async for one in system.read_statements.verify("acme")]
+    assert [await system.share_out.proof(one) for one in verdict.sharings] == [[]]
     await system.close(DECEMBER.end + GRACE)
     # Nobody used it in December, and idle hours are nobody's.
     assert exact((await statements(system))[-1], "ptu_share") == "0"
@@ -549,3 +553,23 @@ async def test_a_preview_says_what_a_period_would_come_to_and_stores_nothing(
     again = await system.read_statements.preview("acme", OCTOBER, system.clock.now())
     assert again.number == 1
     assert (await system.read_statements.latest("acme")).period.name == "2026-10"
+
+
+async def test_a_weekly_tenant_is_closed_week_by_week_in_its_own_time_zone(
+    system: System,
+) -> None:
+    berlin = Calendar(cycle="weekly", anchor=1, time_zone="Europe/Berlin")
+    await system.tenancy.set_calendar("acme", berlin, None)
+    await system.tenancy.map_subject("acme", "acme", None)
+    # Monday 2026-11-16 begins in Berlin at 23:00 UTC on Sunday.
+    monday = parse_instant("2026-11-15T23:00:00Z")
+    await use(system, "before", monday - 1)
+    await use(system, "after", monday)
+    (closed, _) = await system.close(monday + 8 * DAY)
+    assert [one.period for one in closed] == ["2026-11-09", "2026-11-16"]
+    assert [exact(one, "usage") for one in await statements(system)] == ["0.0035", "0.0035"]
+    await must_hold(system)
+
+
+async def test_without_hubs_everything_is_counted_at_once() -> None:
+    assert await NoHubs().counted_until() == FOREVER

@@ -254,7 +254,9 @@ async def test_the_month_of_usage_counts_where_periods_are_no_months(
     directory = system.tenancy.directory
     # A calendar whose period reaches from September into October.
     monkeypatch.setattr(
-        directory, "period_of", lambda _: Period(SEPTEMBER.start, SEPTEMBER.end + 14 * DAY)
+        directory,
+        "period_of",
+        lambda _: Period(SEPTEMBER.start, SEPTEMBER.end + 14 * DAY, "2026-09"),
     )
     assert await share_out(system).due(AUGUST) == []
     assert await share_out(system).due(SEPTEMBER) == ["chat"]

@@ -5,7 +5,7 @@ from metering.api.parameters import PeriodName, TheApp, TheTenant
 from metering.api.problems import Problem, not_found
 from metering.api.routers import about_tenants
 from metering.api.shapes.balances import BalanceOfPeriod
-from metering.core.periods import Period, parse_month
+from metering.core.periods import Period
 
 routers = about_tenants("balance")
 
@@ -44,7 +44,10 @@ async def period_named(app: bootstrap.App, tenant: str, name: str | None) -> Per
     if name is None:
         return app.tenancy.directory.period_at(tenant, app.clock.now())
     try:
-        return parse_month(name)
-    except ValueError as error:
-        faults = [{"field": "period", "message": str(error)}]
-        raise Problem(422, f"period: {error}", errors=faults) from None
+        found = app.tenancy.directory.find_period(tenant, name)
+    except (ValueError, OverflowError):
+        found = None
+    if found is None:
+        message = "the tenant's calendar has no such period"
+        raise Problem(422, f"period: {message}", errors=[{"field": "period", "message": message}])
+    return found
