@@ -76,7 +76,7 @@ function showTiles() {
     tile("Dead letters", short(letters), kinds ? `of ${count(kinds)} kind${kinds > 1 ? "s" : ""}` : "nothing set aside",
       warn(letters)),
     tile("Effects parked", count(work.effects_parked), "given up", warn(work.effects_parked)),
-    tile("Periods to close", count(due.length), due.length ? "waiting" : "all closed"));
+    tile("To close", count(due.length), due.length ? "periods are over" : "no period waits"));
 }
 
 const COLUMNS = [
