@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
@@ -13,6 +14,7 @@ from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
+from metering.app.deliver_exports import DeliverExports
 from metering.app.deployments import Deployments
 from metering.app.desired_states import QuotasWantSuspended
 from metering.app.direct_publisher import DirectPublisher
@@ -29,15 +31,18 @@ from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.scheduled_exports import ScheduledExports
 from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
+from metering.bootstrap.exports import export_store, scheduled_exports
 from metering.bootstrap.stores import Stores, stores_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
+from metering.export_settings import ExportsFolder
 from metering.ports import (
     Clock,
     DeploymentSource,
@@ -328,6 +333,22 @@ class App:
     def roll_up(self) -> RollUp:
         """Keep usage by day and dimension at hand."""
         return RollUp(self.ledgers, self.stores.rollups, LogAlerts())
+
+    @cached_property
+    def exports(self) -> DeliverExports:
+        """Deliver reports to METERING_EXPORTS."""
+        return DeliverExports(export_store(self.settings.exports, self._closing))
+
+    def exports_to(self, folder: Path) -> DeliverExports:
+        """Deliver reports right into a folder."""
+        return DeliverExports(export_store(ExportsFolder(folder), self._closing), flat=True)
+
+    @cached_property
+    def scheduled_exports(self) -> ScheduledExports:
+        """Deliver what METERING_EXPORT_SCHEDULE says is due."""
+        return scheduled_exports(
+            self.exports, self.ledgers, self.tenancy, self.clock, self.settings.export_schedule
+        )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -13,6 +13,7 @@ from metering.cli.close import close
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.effects import effects
+from metering.cli.export import export
 from metering.cli.forecast import forecast
 from metering.cli.grants import grants
 from metering.cli.ingest import ingest
@@ -59,6 +60,7 @@ app.add_typer(grants, name="grants")
 app.add_typer(adjustments, name="adjustments")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
+app.add_typer(export, name="export")
 
 _INTERRUPTED = 130
 

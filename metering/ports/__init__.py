@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
     Clock,
@@ -44,6 +45,7 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "ExportStore",
     "HubProgress",
     "LedgerStore",
     "LogHalf",
@@ -55,6 +57,7 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "Staged",
     "StatementStore",
     "StoredAccount",
     "StoredCursor",
