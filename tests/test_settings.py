@@ -11,7 +11,6 @@ from metering.bootstrap import App
 from metering.config import (
     ApimService,
     CosmosStore,
-    HubNamespace,
     SqliteStore,
     Webhook,
     read_settings,
@@ -19,6 +18,7 @@ from metering.config import (
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
 from metering.export_settings import ExportsContainer, ExportsFolder
+from metering.hub_settings import HubNamespace
 
 
 def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:

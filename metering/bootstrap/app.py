@@ -8,7 +8,8 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
-from metering.app.close_periods import ClosePeriods
+from metering.app.close_on_time import CloseOnTime
+from metering.app.close_periods import ClosePeriods, Patience
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -24,7 +25,6 @@ from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
-from metering.app.no_hubs import NoHubs
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.reconcile_suspensions import ReconcileSuspensions
@@ -37,6 +37,7 @@ from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.bootstrap.exports import export_store, scheduled_exports
+from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.stores import Stores, stores_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
@@ -303,8 +304,8 @@ class App:
 
     @cached_property
     def hub_progress(self) -> HubProgress:
-        """How far what was published has been counted."""
-        return NoHubs()
+        """How far what was published has been counted; the system on one machine sets its own."""
+        return hub_progress(self.settings, self.clock, self._closing)
 
     @cached_property
     def close_periods(self) -> ClosePeriods:
@@ -317,7 +318,13 @@ class App:
             drafts=self._drafts,
             progress=self.hub_progress,
             alerts=LogAlerts(),
+            patience=Patience(self.settings.close_grace, self.settings.close_wait),
         )
+
+    @cached_property
+    def close_on_time(self) -> CloseOnTime:
+        """Close what is due by the clock, and tell of what is overdue."""
+        return CloseOnTime(self.close_periods, self.clock, LogAlerts())
 
     @cached_property
     def statements(self) -> Statements:
