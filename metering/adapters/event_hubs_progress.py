@@ -6,8 +6,9 @@ do: through a checkpoint everything is committed, or set aside as a dead letter.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from azure.core.exceptions import AzureError
@@ -64,14 +65,14 @@ class EventHubsProgress:
         clock: Clock,
         *,
         looks: int = LOOKS,
-        pause_s: float = PAUSE_S,
+        pause: Callable[[], Awaitable[None]] = partial(asyncio.sleep, PAUSE_S),
     ) -> None:
         """Look so many times in a call at most, with pauses between."""
         self._hubs = hubs
         self._checkpoints = checkpoints
         self._clock = clock
         self._looks = looks
-        self._pause_s = pause_s
+        self._pause = pause
         self._known: dict[tuple[CountedHub, str], Known] = {}
         self._clients: dict[CountedHub, EventHubConsumerClient] = {}
         self._credential: Any = None
@@ -83,7 +84,7 @@ class EventHubsProgress:
             at = self._clock.now()
             for look in range(self._looks):
                 if look:
-                    await asyncio.sleep(self._pause_s)
+                    await self._pause()
                 await self._look()
                 until = min((known.until for known in self._known.values()), default=FOREVER)
                 if until >= at:
