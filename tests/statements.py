@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from metering.core.adjustment import Adjustment, MadeAdjustment
 from metering.core.evidence import Evidence
 from metering.core.grant import Burnt
 from metering.core.head import Head, Line
 from metering.core.instants import DAY
+from metering.core.money import Amount
 from metering.core.periods import LedgerId, Period, parse_month
 from metering.core.plan import Plan
 from metering.core.rating import Rate
 from metering.core.reckoning import NO_PAGES, Mark, Reckoned
+from metering.core.sharing import Share, Sharing
 from metering.core.statement import (
     Bill,
-    CapacityShare,
     Late,
     Statement,
     lines_due,
@@ -48,7 +50,7 @@ def a_bill(
     tenant: str = "acme",
     month: Period = NOVEMBER,
     late: Sequence[Late] = (),
-    capacity: Sequence[CapacityShare] = (),
+    sharings: Sequence[Sharing] = (),
     adjustments: Sequence[Any] = (),
     previous: Statement | None = None,
     **terms: Any,
@@ -57,7 +59,26 @@ def a_bill(
     ledger = LedgerId(tenant, month.start)
     plan = Plan(id="test", **terms)
     own = reckoned(ledger, totals)
-    return Bill(ledger, month, plan, own, late, capacity, adjustments, previous)
+    return Bill(ledger, month, plan, own, late, sharings, adjustments, previous)
+
+
+def a_sharing(
+    used: Amount,
+    idle: Amount,
+    *,
+    month: Period = NOVEMBER,
+    currency: str = "USD",
+    is_billable: bool = True,
+) -> Sharing:
+    """Return a sharing in which acme has so much of the used and the idle hours."""
+    share = Share("acme", used, idle, 1, 1, is_billable)
+    return Sharing("eu/ptu", month, currency, (), (share,), 0, 0, ())
+
+
+def adjusted(amount: str, **changes: str) -> MadeAdjustment:
+    """Return an adjustment made in November."""
+    made = {"id": "a-1", "reason": "outage", "author": "ada", "currency": "USD", **changes}
+    return MadeAdjustment(NOVEMBER.start, Adjustment(tenant="acme", amount=amount, **made))
 
 
 def closed(bill: Bill, burnt: Burnt | None = None) -> Statement:

@@ -22,6 +22,7 @@ from metering.app.join_usage import JoinUsage
 from metering.app.read import Read
 from metering.app.recover_usage import RecoverUsage
 from metering.app.roll_up import RollUp
+from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
@@ -174,6 +175,7 @@ class System:
         self.committer = Committer(
             self.store,
             self.clock,
+            periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=checked_pages,
             max_gaps=12,
@@ -237,6 +239,7 @@ class System:
         self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
         self.accounts = stores.accounts
+        self.sharings = stores.sharings
         self.credits = Credits(
             ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy, clock=self.clock
         )
@@ -246,7 +249,10 @@ class System:
         self.drafts = DraftStatements(
             ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy
         )
-        self.read_statements = Statements(stores.statements, self.drafts, self.tenancy)
+        self.read_statements = Statements(
+            stores.statements, self.drafts, stores.sharings, self.tenancy
+        )
+        self.share_out = ShareOut(self.store, stores.sharings, self.tenancy)
         self.progress = KnownProgress()
         self.patience = Patience()
         self.closing = self.close_periods()
@@ -260,6 +266,7 @@ class System:
             accounts=self.faulty_accounts,
             tenancy=self.tenancy,
             drafts=self.drafts,
+            share_out=self.share_out,
             progress=self.progress,
             alerts=self.alerts,
             patience=self.patience,

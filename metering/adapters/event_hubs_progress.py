@@ -65,14 +65,14 @@ class EventHubsProgress:
         clock: Clock,
         *,
         looks: int = LOOKS,
-        pause: Callable[[], Awaitable[None]] = partial(asyncio.sleep, PAUSE_S),
+        pause: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Look so many times in a call at most, with pauses between."""
         self._hubs = hubs
         self._checkpoints = checkpoints
         self._clock = clock
         self._looks = looks
-        self._pause = pause
+        self._pause = pause or partial(asyncio.sleep, PAUSE_S)
         self._known: dict[tuple[CountedHub, str], Known] = {}
         self._clients: dict[CountedHub, EventHubConsumerClient] = {}
         self._credential: Any = None

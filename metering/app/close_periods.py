@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 from metering.app.draft_statements import DraftStatements
+from metering.app.share_out import ShareOut
 from metering.app.tenancy import Tenancy
 from metering.core.account import Account, settle
 from metering.core.errors import HeadMovedError, InvariantBroken, RetryableError
@@ -15,8 +16,9 @@ from metering.core.grant import Burnt
 from metering.core.instants import DAY, Instant, format_instant
 from metering.core.limits import lapse_of
 from metering.core.money import Amount
-from metering.core.periods import LedgerId, Period
-from metering.core.statement import Statement
+from metering.core.periods import LedgerId, Period, month_of
+from metering.core.sharing import Sharing
+from metering.core.statement import LOOK_BACK, Statement
 from metering.ports import AccountStore, Alerts, HubProgress, LedgerStore, StatementStore
 
 #: After the end of a period: streams have got their counts or are given up within a day.
@@ -73,6 +75,7 @@ class ClosePeriods:
         accounts: AccountStore,
         tenancy: Tenancy,
         drafts: DraftStatements,
+        share_out: ShareOut,
         progress: HubProgress,
         alerts: Alerts,
         patience: Patience = DEFAULT_PATIENCE,
@@ -82,11 +85,14 @@ class ClosePeriods:
         self._accounts = accounts
         self._tenancy = tenancy
         self._drafts = drafts
+        self._share_out = share_out
         self._progress = progress
         self._alerts = alerts
         self._patience = patience
         # What a process knows without asking: nothing of a tenant is due before.
         self._next_due: dict[str, Instant] = {}
+        # Of one run: the capacity of a month is shared out once, for all tenants.
+        self._shared_out: dict[Period, list[Sharing]] = {}
 
     async def run(
         self, at: Instant, tenants: Sequence[str] | None = None
@@ -97,6 +103,7 @@ class ClosePeriods:
         whoever wrote it. A tenant whose ledger cannot be trusted is alerted and waits alone.
         """
         await self._tenancy.refresh()
+        self._shared_out.clear()
         counted_until = await self._progress.counted_until()
         for tenant in self._tenancy.directory.tenants() if tenants is None else tenants:
             if self._next_due.get(tenant, 0) > at:
@@ -161,7 +168,8 @@ class ClosePeriods:
         self, tenant: str, period: Period, previous: Statement | None, at: Instant
     ) -> Statement:
         """Write the statement of a period, or take the one that somebody else wrote meanwhile."""
-        statement = await self._drafts.draft(tenant, period, previous, at)
+        sharings = await self._sharings(period)
+        statement = await self._drafts.draft(tenant, period, previous, at, sharings=sharings)
         if not await self._statements.put_statement(statement):
             theirs = await self._statements.read_statement(statement.ledger)
             if theirs is None:
@@ -169,6 +177,23 @@ class ClosePeriods:
             statement = theirs
         await self._settle(statement)
         return statement
+
+    async def _sharings(self, period: Period) -> list[Sharing]:
+        """Share out the capacity of the months that end by the end of a period."""
+        found: list[Sharing] = []
+        for month in self._months(period):
+            if month not in self._shared_out:
+                self._shared_out[month] = await self._share_out.run(month)
+            found.extend(self._shared_out[month])
+        return found
+
+    def _months(self, period: Period) -> list[Period]:
+        if not self._tenancy.directory.capacities():
+            return []
+        months = [month_of(month_of(period.end).start - 1)]
+        while (before := month_of(months[-1].start - 1)).end > period.end - LOOK_BACK:
+            months.append(before)
+        return months
 
     async def _settle(self, statement: Statement) -> None:
         """Note in the tenant's account what a statement took from its grants."""

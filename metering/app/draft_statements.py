@@ -1,6 +1,6 @@
 """Draft statements: read all that a tenant's period comes to, and check it on the way."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final
 
 from metering.app.tenancy import Tenancy
@@ -12,6 +12,7 @@ from metering.core.instants import Instant
 from metering.core.page import Page
 from metering.core.periods import LedgerId, Period
 from metering.core.reckoning import NO_PAGES, Mark, Reckoned, Reckoning
+from metering.core.sharing import Sharing
 from metering.core.spends import at_last, spends_in, taken_from
 from metering.core.statement import (
     Bill,
@@ -20,6 +21,7 @@ from metering.core.statement import (
     StatementLine,
     due,
     lines_due,
+    shareable,
     statement_of,
 )
 from metering.core.statement_document import sealed
@@ -47,11 +49,13 @@ class DraftStatements:
         previous: Statement | None,
         at: Instant,
         *,
+        sharings: Iterable[Sharing] = (),
         through: Marks | None = None,
     ) -> Statement:
         """Return the statement of a period as of now, or as it was through some pages.
 
-        It is not stored, and no credit is burnt. The directory is as new as the last refresh.
+        Of `sharings` it bills those that are due by its end and not billed before. It is not
+        stored, and no credit is burnt. The directory is as new as the last refresh.
         LedgerBroken for pages that do not add up; RetryableError where some are not there yet.
         """
         ledger = LedgerId(tenant, period.start)
@@ -62,7 +66,7 @@ class DraftStatements:
             plan=directory.plan_for(ledger),
             own=await self._reckon(ledger, NO_PAGES, through),
             late=[late async for late in self._late(ledger, previous, through)],
-            capacity=(),
+            sharings=[one for one in sharings if shareable(period, previous, one)],
             adjustments=[
                 made
                 for made in directory.adjustments(tenant)

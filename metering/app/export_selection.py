@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from metering.app.tenancy import Tenancy
+from metering.core.calendars import Calendars
 from metering.core.delivery_manifest import Window
 from metering.core.errors import ConfigurationError, LedgerBroken, RetryableError
 from metering.core.page import GENESIS, Page
-from metering.core.periods import LedgerId, parse_month
+from metering.core.periods import LedgerId
 from metering.ports import LedgerStore
 
 _NAME: Final = re.compile(r"[0-9]{4}-[0-9A-Za-z.-]{1,20}")
@@ -67,6 +68,6 @@ def named_window(name: str) -> Window:
 
 def _must_be_a_name(name: str) -> None:
     try:
-        parse_month(name)
+        Calendars().find(name)
     except ValueError:
         raise ConfigurationError(f"period {name!r}: no tenant has usage in one of it") from None

@@ -10,13 +10,14 @@ from metering.core.errors import InvariantBroken
 from metering.core.instants import Instant
 from metering.core.money import Amount
 from metering.core.page import GENESIS
-from metering.core.periods import LedgerId, Period
+from metering.core.periods import LedgerId, Period, parse_month
+from metering.core.sharing import Sharing
 from metering.core.statement import Statement
-from metering.ports import StatementStore
+from metering.ports import SharingStore, StatementStore
 
 #: What of a statement follows from other things; the rest says which one it is.
 _DERIVED: Final = (
-    *("plan", "currency", "number", "lines", "billed", "burnt"),
+    *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
     *("carried", "price_versions", "provenance"),
 )
 
@@ -28,6 +29,8 @@ class StatementVerdict:
     ledger: LedgerId
     period: str
     total: Amount
+    sharings: tuple[Sharing, ...] = ()
+    """Those of provisioned capacity that it was the first to bill."""
     faults: tuple[str, ...] = ()
 
 
@@ -35,10 +38,15 @@ class Statements:
     """The use case behind `metering statement` and `metering verify --statement`."""
 
     def __init__(
-        self, statements: StatementStore, drafts: DraftStatements, tenancy: Tenancy
+        self,
+        statements: StatementStore,
+        drafts: DraftStatements,
+        sharings: SharingStore,
+        tenancy: Tenancy,
     ) -> None:
         self._statements = statements
         self._drafts = drafts
+        self._sharings = sharings
         self._tenancy = tenancy
 
     async def of(self, tenant: str, period: Period) -> Statement | None:
@@ -73,12 +81,14 @@ class Statements:
         previous: Statement | None = None
         async for statement in self._statements.statements(tenant):
             faults = [*_chain_faults(statement, previous)]
+            sharings = await self._billed(statement, previous)
             try:
                 derived = await self._drafts.draft(
                     tenant,
                     statement.period,
                     previous,
                     statement.closed,
+                    sharings=sharings,
                     through=statement.billed,
                 )
             except InvariantBroken as fault:
@@ -86,9 +96,23 @@ class Statements:
             else:
                 faults.extend(_differences(statement, derived))
             yield StatementVerdict(
-                statement.ledger, statement.period.name, statement.total, tuple(faults)
+                statement.ledger,
+                statement.period.name,
+                statement.total,
+                tuple(sharings),
+                tuple(faults),
             )
             previous = statement
+
+    async def _billed(self, statement: Statement, previous: Statement | None) -> list[Sharing]:
+        """Return the sharings that a statement was the first to bill."""
+        before = previous.shared if previous else ()
+        found = [
+            await self._sharings.read_sharing(deployment.casefold(), parse_month(month).start)
+            for deployment, month in statement.shared
+            if (deployment, month) not in before
+        ]
+        return [sharing for sharing in found if sharing is not None]
 
 
 def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:

@@ -27,11 +27,14 @@ from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.reconcile import Reconcile
+from metering.app.reconcile_logs import ReconcileLogs
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
 from metering.app.scheduled_exports import ScheduledExports
+from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
@@ -109,6 +112,7 @@ class App:
         return Committer(
             self.ledgers,
             self.clock,
+            periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
@@ -316,6 +320,7 @@ class App:
             accounts=self.stores.accounts,
             tenancy=self.tenancy,
             drafts=self._drafts,
+            share_out=self.share_out,
             progress=self.hub_progress,
             alerts=LogAlerts(),
             patience=Patience(self.settings.close_grace, self.settings.close_wait),
@@ -329,12 +334,32 @@ class App:
     @cached_property
     def statements(self) -> Statements:
         """Statements, before and after they are due."""
-        return Statements(self.stores.statements, self._drafts, self.tenancy)
+        return Statements(self.stores.statements, self._drafts, self.stores.sharings, self.tenancy)
+
+    @cached_property
+    def share_out(self) -> ShareOut:
+        """Divide the cost of provisioned capacity among its tenants."""
+        return ShareOut(self.ledgers, self.stores.sharings, self.tenancy)
 
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
         return Verify(self.ledgers, self.stores.rollups)
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        """Compare what was billed with the ledgers."""
+        return Reconcile(self.ledgers, self.tenancy)
+
+    @cached_property
+    def reconcile_logs(self) -> ReconcileLogs:
+        """Compare the gateway's logs with the ledgers."""
+        return ReconcileLogs(
+            ledgers=self.ledgers,
+            pending=self.stores.pending,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
 
     @cached_property
     def roll_up(self) -> RollUp:

@@ -24,9 +24,11 @@ from metering.cli.pending import pending
 from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
+from metering.cli.reconcile import reconcile
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
+from metering.cli.shares import list_shares
 from metering.cli.simulate import simulate
 from metering.cli.statement import statement
 from metering.cli.system import demo
@@ -46,7 +48,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
-    *(pending, verify, quote, whatif, admission, forecast, close, statement),
+    *(pending, verify, reconcile, quote, whatif, admission, forecast, close, statement),
 ):
     app.command()(command)
 app.command()(normalize)
@@ -55,6 +57,7 @@ app.add_typer(plans, name="plans")
 prices.command("diff")(diff_prices)
 prices.command("import")(import_prices)
 app.add_typer(prices, name="prices")
+deployments.command("shares")(list_shares)
 app.add_typer(deployments, name="deployments")
 app.add_typer(grants, name="grants")
 app.add_typer(adjustments, name="adjustments")

@@ -4,7 +4,7 @@ from itertools import count
 from typing import NamedTuple
 
 from metering.core.adjustment import Adjustment
-from metering.core.directory import TENANT_ID, Directory, Record
+from metering.core.directory import Directory, Record
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant
 from metering.core.validation import validated
@@ -33,8 +33,6 @@ def adjustment_record(
     It goes on the statement of the present period, so its currency is that of the plan in force at
     the period's start. ConfigurationError says what is refused.
     """
-    if not TENANT_ID.fullmatch(offer.tenant):
-        raise ConfigurationError(f"tenant {offer.tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
     known = {made.adjustment.id: made.adjustment for made in directory.adjustments(offer.tenant)}
     name = offer.id or _free_name(known)
     what = f"adjustment {name!r} of {offer.tenant}"

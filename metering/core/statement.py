@@ -18,14 +18,15 @@ from metering.core.adjustment import MadeAdjustment
 from metering.core.charge import ChargeKind, ChargeLine, charge
 from metering.core.grant import Burnt
 from metering.core.head import Line
-from metering.core.instants import Instant
+from metering.core.instants import DAY, Instant
 from metering.core.limits import lapse_of
 from metering.core.minor_units import rounded
 from metering.core.money import Amount
 from metering.core.page import GENESIS
-from metering.core.periods import LedgerId, Period
+from metering.core.periods import LedgerId, Period, month_of
 from metering.core.plan import Plan
 from metering.core.reckoning import Mark, Provenance, Reckoned, difference
+from metering.core.sharing import Sharing
 from metering.core.spends import Amounts, due_by_channel
 
 type LineKind = ChargeKind | BeyondCharge
@@ -41,6 +42,10 @@ type BeyondCharge = Literal[
 
 #: Azure bills capacity itself, never through the marketplace.
 _CAPACITY_CHANNEL: Final = "microsoft"
+
+
+type Shared = tuple[str, str]
+"""The key of a deployment and the name of a month: a sharing that has been billed."""
 
 
 class StatementLine(NamedTuple):
@@ -95,6 +100,8 @@ class Statement:
     lines: tuple[StatementLine, ...]
     billed: Mapping[LedgerId, Mark]
     """For each ledger of the tenant up to this one, the last page that has been billed."""
+    shared: tuple[Shared, ...]
+    """The sharings of capacity that have been billed, of the months that may still bring any."""
     burnt: Mapping[str, Amount]
     """What each grant paid."""
     carried: Mapping[str, Amount]
@@ -121,16 +128,19 @@ class Late(NamedTuple):
     reckoned: Reckoned
 
 
-class CapacityShare(NamedTuple):
-    """A tenant's part of what a provisioned deployment cost in a month."""
+#: How long a sharing may come after its month and still be billed: as long as usage may.
+LOOK_BACK: Final = 400 * DAY
 
-    deployment: str
-    month: str
-    currency: str
-    used: Amount
-    """Of the hours in which anybody used it."""
-    idle: Amount
-    """Of the hours in which nobody did."""
+
+def shareable(period: Period, previous: Statement | None, sharing: Sharing) -> bool:
+    """Say whether a statement bills a sharing: the first whose period ends no earlier than it."""
+    is_in_reach = period.end - LOOK_BACK < sharing.month.end <= period.end
+    return is_in_reach and (previous is None or shared_of(sharing) not in previous.shared)
+
+
+def shared_of(sharing: Sharing) -> Shared:
+    """Return how statements name a sharing."""
+    return sharing.deployment, sharing.month.name
 
 
 class Bill(NamedTuple):
@@ -141,7 +151,8 @@ class Bill(NamedTuple):
     plan: Plan
     own: Reckoned
     late: Sequence[Late]
-    capacity: Sequence[CapacityShare]
+    sharings: Sequence[Sharing]
+    """Those of provisioned capacity that this statement bills."""
     adjustments: Sequence[MadeAdjustment]
     previous: Statement | None
 
@@ -193,6 +204,7 @@ def statement_of(
         currency=bill.currency,
         lines=tuple(_with_rounding(lines, bill.currency)),
         billed={**before, **marks, bill.ledger: bill.own.through},
+        shared=_shared(bill),
         burnt=dict(burnt.spent),
         carried=carried,
         price_versions=_versions([bill.own, *(late.reckoned for late in collected)]),
@@ -232,17 +244,27 @@ def _corrections(late: Late) -> Iterator[StatementLine]:
 
 
 def _shares(bill: Bill) -> Iterator[StatementLine]:
-    for share in bill.capacity:
+    for sharing in bill.sharings:
+        share = sharing.share_of(bill.ledger.tenant)
+        if share is None or not share.is_billable or sharing.currency != bill.currency:
+            continue
         for term, amount in (("used", share.used), ("idle", share.idle)):
-            if amount and share.currency == bill.currency:
+            if amount:
                 yield StatementLine(
                     "ptu_share",
                     amount,
                     term=term,
                     channel=_CAPACITY_CHANNEL,
-                    charge_period=share.month,
-                    reference=share.deployment,
+                    charge_period=sharing.month.name,
+                    reference=sharing.deployment,
                 )
+
+
+def _shared(bill: Bill) -> tuple[Shared, ...]:
+    before = bill.previous.shared if bill.previous else ()
+    oldest = month_of(max(0, bill.period.end - LOOK_BACK)).name
+    kept = (one for one in before if one[1] >= oldest)
+    return tuple(sorted({*kept, *map(shared_of, bill.sharings)}))
 
 
 def _adjusted(made: MadeAdjustment) -> StatementLine:

@@ -45,6 +45,7 @@ def _unsealed(statement: Statement) -> Document:
         "currency": statement.currency,
         "lines": [_line(line) for line in statement.lines],
         "billed": {str(ledger): list(mark) for ledger, mark in statement.billed.items()},
+        "shared": [list(one) for one in statement.shared],
         "burnt": _texts(statement.burnt),
         "carried": _texts(statement.carried),
         "price_versions": list(statement.price_versions),
@@ -88,12 +89,13 @@ def _statement(document: Document) -> Statement:
     unsettled = document["open"]
     return Statement(
         ledger=LedgerId.parse(document["ledger"]),
-        period=Period(period["start"], period["end"]),
+        period=Period(period["start"], period["end"], period["name"]),
         number=document["number"],
         plan=document["plan"],
         currency=document["currency"],
         lines=tuple(map(_read_line, document["lines"])),
         billed=marks,
+        shared=tuple((deployment, month) for deployment, month in document["shared"]),
         burnt=_amounts(document["burnt"]),
         carried=_amounts(document["carried"]),
         price_versions=tuple(document["price_versions"]),

@@ -12,6 +12,7 @@ from metering.ports.outside import (
     SubscriptionGate,
     UsagePublisher,
 )
+from metering.ports.sharings import SharingStore
 from metering.ports.stores import (
     AccountStore,
     LedgerStore,
@@ -57,6 +58,7 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "SharingStore",
     "Staged",
     "StatementStore",
     "StoredAccount",

@@ -1,6 +1,5 @@
 """How far hubs are counted: Microsoft's clients on our peer of Event Hubs and on Azurite."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NoReturn
 

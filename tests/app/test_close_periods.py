@@ -9,8 +9,13 @@ import pytest
 
 from metering.app.close_periods import GRACE, PATIENCE
 from metering.app.ingest import Message
+from metering.app.no_hubs import NoHubs
+from metering.app.rerate import Rerate
 from metering.app.statements import Statements
 from metering.core.adjustment_records import AdjustmentOffer
+from metering.core.calendar import Calendar
+from metering.core.dated import BEGINNING, FOREVER
+from metering.core.deployment import read_deployment
 from metering.core.errors import ConfigurationError, HeadMovedError, LedgerBroken, RetryableError
 from metering.core.grant_records import GrantOffer
 from metering.core.instants import DAY, HOUR, Instant, format_instant, parse_instant
@@ -19,6 +24,7 @@ from metering.core.page import Page
 from metering.core.periods import LedgerId, parse_month
 from metering.core.plan import Plan
 from metering.core.reckoning import Mark, Reckoning
+from metering.core.rerating import Scope
 from metering.core.statement import Statement
 from metering.core.statement_document import sealed
 from tests.app.committing import fail
@@ -160,7 +166,7 @@ async def test_what_is_not_counted_yet_keeps_a_period_waiting(system: System) ->
 async def test_a_stream_without_counts_and_usage_without_a_price_are_waited_for_a_while(
     system: System,
 ) -> None:
-    model = {"data__model": "gpt-99", "data__deployment": "gpt-99"}
+    model: dict[str, Any] = {"data__model": "gpt-99", "data__deployment": "gpt-99"}
     await use(system, "unpriced", **model)
     edge = NOVEMBER.end - HOUR
     system.clock.set(edge)
@@ -240,6 +246,60 @@ async def test_usage_of_one_channel_is_paid_in_the_order_of_its_time(system: Sys
     await system.close(DUE)
     (statement,) = await statements(system)
     assert exact(statement, "credit") == "-0.0035"
+    await must_hold(system)
+
+
+PTU: dict[str, Any] = {
+    "name": "chat",
+    "model": "gpt-4o",
+    "deployment_type": "provisioned",
+    "provisioned": {"units": 10, "hourly_price": "1", "scope": "global", "idle": "unallocated"},
+}
+ON_PTU: dict[str, Any] = {"data__deployment": "chat", "data__deployment_type": "provisioned"}
+
+
+async def test_capacity_is_shared_out_and_billed_with_the_month(system: System) -> None:
+    deployment = read_deployment("d", PTU)
+    await system.tenancy.define_deployment(deployment, NOVEMBER.start)
+    await use(system, "a", **ON_PTU)
+    await use(system, "b", subject="beta", **ON_PTU)
+    await use(system, "c", NOVEMBER.start + 2 * DAY, **ON_PTU)
+    (closed, _) = await system.close(DUE)
+    # One hour of 10 for two that used as much, and one for acme alone.
+    assert [(one.tenant, format_amount(one.total)) for one in closed] == [
+        *(("acme", "15"), ("beta", "5")),
+    ]
+    (statement,) = await statements(system)
+    (line,) = (line for line in statement.lines if line.kind == "ptu_share")
+    assert (line.reference, line.term, line.charge_period) == ("chat", "used", "2026-11")
+    assert exact(statement, "usage") == "0"
+    (verdict,) = [one async for one in system.read_statements.verify("acme")]
+    assert [await system.share_out.proof(one) for one in verdict.sharings] == [[]]
+    await system.close(DECEMBER.end + GRACE)
+    # Nobody used it in December, and idle hours are nobody's.
+    assert exact((await statements(system))[-1], "ptu_share") == "0"
+    await must_hold(system)
+    await must_hold(system, "beta")
+
+
+async def test_capacity_that_was_registered_late_is_on_the_next_statement(
+    system: System,
+) -> None:
+    await use(system, "a", **ON_PTU)
+    await system.close(DUE + PATIENCE)
+    await system.tenancy.define_deployment(read_deployment("d", PTU), BEGINNING)
+    rerate = Rerate(
+        ledgers=system.store,
+        tenancy=system.tenancy,
+        committer=system.committer,
+        clock=system.clock,
+    )
+    ledger = LedgerId("acme", NOVEMBER.start)
+    assert (await rerate.ledger(ledger, Scope.UNPRICED, dry_run=False)).corrected == 1
+    await system.close(DECEMBER.end + GRACE)
+    (first, second) = await statements(system)
+    assert exact(first, "ptu_share") == "0"
+    assert exact(second, "ptu_share") == "10"
     await must_hold(system)
 
 
@@ -342,7 +402,7 @@ async def test_pages_that_a_replica_has_not_yet_are_asked_for_again(
     await use(system, "a")
 
     async def none(*_: object, **__: object) -> AsyncIterator[Page]:
-        for page in ():
+        for page in list[Page]():
             yield page
 
     with monkeypatch.context() as behind:
@@ -435,7 +495,7 @@ async def test_a_crash_at_any_step_is_made_good_by_the_next_run(
 async def faults_of(system: System, *kept: Statement) -> list[str]:
     """Return what verifying finds where these are the statements that are kept."""
     store = KeptStatements(*kept)
-    proof = Statements(store, system.drafts, system.tenancy)
+    proof = Statements(store, system.drafts, system.sharings, system.tenancy)
     return [fault async for one in proof.verify("acme") for fault in one.faults]
 
 
@@ -493,3 +553,23 @@ async def test_a_preview_says_what_a_period_would_come_to_and_stores_nothing(
     again = await system.read_statements.preview("acme", OCTOBER, system.clock.now())
     assert again.number == 1
     assert (await system.read_statements.latest("acme")).period.name == "2026-10"
+
+
+async def test_a_weekly_tenant_is_closed_week_by_week_in_its_own_time_zone(
+    system: System,
+) -> None:
+    berlin = Calendar(cycle="weekly", anchor=1, time_zone="Europe/Berlin")
+    await system.tenancy.set_calendar("acme", berlin, None)
+    await system.tenancy.map_subject("acme", "acme", None)
+    # Monday 2026-11-16 begins in Berlin at 23:00 UTC on Sunday.
+    monday = parse_instant("2026-11-15T23:00:00Z")
+    await use(system, "before", monday - 1)
+    await use(system, "after", monday)
+    (closed, _) = await system.close(monday + 8 * DAY)
+    assert [one.period for one in closed] == ["2026-11-09", "2026-11-16"]
+    assert [exact(one, "usage") for one in await statements(system)] == ["0.0035", "0.0035"]
+    await must_hold(system)
+
+
+async def test_without_hubs_everything_is_counted_at_once() -> None:
+    assert await NoHubs().counted_until() == FOREVER

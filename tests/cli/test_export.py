@@ -101,14 +101,19 @@ def test_a_place_that_is_none_is_named(used: Metering) -> None:
     assert "METERING_EXPORTS: 'https://example.com/x' is no place for exports" in ran.stderr
 
 
-def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(used: Metering) -> None:
-    out = used.folder / "out"
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
+def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(
+    metering: Metering, event: EventBuilder
+) -> None:
+    many = (event(f"r-{number}", data={"product": f"p-{number}"}) for number in range(400))
+    metering.ingest(*many)
+    out = metering.folder / "out"
+    # Room for what the store itself maps, and not for 400 rows of more than 150 bytes.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
     ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
     export = ("export", "chargeback", "--period", "2026-11", "--out", out)
-    ran = used.run(*export, before=f"{limit}\n{ignore}")
+    ran = metering.run(*export, before=f"{limit}\n{ignore}")
     assert ran.code == 1
-    assert ran.stderr.startswith("error: exports: ")
+    assert ran.stderr.startswith("error: exports: "), ran.stderr
     assert list(out.iterdir()) == []
-    assert used.run(*export).code == 0
+    assert metering.run(*export).code == 0
     assert len(list(out.iterdir())) == 2

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.core.adjustment import Adjustment, MadeAdjustment
 from metering.core.errors import InvariantBroken
 from metering.core.grant import Burnt
 from metering.core.head import Holds
 from metering.core.instants import DAY
 from metering.core.minor_units import rounded
 from metering.core.money import format_amount, parse_amount
-from metering.core.periods import LedgerId
+from metering.core.periods import LedgerId, parse_month
 from metering.core.plan import Plan
 from metering.core.reckoning import Mark
+from metering.core.sharing import Sharing
 from metering.core.slots import slot_of
-from metering.core.statement import CapacityShare, Late, Statement, due, lines_due, statement_of
+from metering.core.statement import Late, Statement, due, lines_due, shareable, statement_of
 from metering.core.statement_document import read_statement, sealed, write_statement
 from tests.builders import a_line, a_rate
 from tests.statements import (
@@ -28,7 +28,9 @@ from tests.statements import (
     NOVEMBER,
     OCTOBER,
     a_bill,
+    a_sharing,
     a_statement,
+    adjusted,
     closed,
     reckoned,
 )
@@ -49,11 +51,6 @@ def late(before: int, after: int, **terms: Any) -> Late:
     return Late(OCTOBER, Plan(id="then", **terms), found)
 
 
-def adjustment(amount: str, **changes: str) -> MadeAdjustment:
-    made = {"id": "a-1", "reason": "outage", "author": "ada", "currency": "USD", **changes}
-    return MadeAdjustment(NOVEMBER.start, Adjustment(tenant="acme", amount=amount, **made))
-
-
 def test_usage_is_a_line_for_each_model_bucket_and_price() -> None:
     found = a_statement()
     # 1,000,000 x 2.50 = 2.50 and 100,000 x 10 = 1.00, a million each.
@@ -66,13 +63,13 @@ def test_usage_is_a_line_for_each_model_bucket_and_price() -> None:
 
 
 def test_the_lines_stand_in_the_order_of_a_statement() -> None:
-    share = CapacityShare("eu/ptu", "2026-11", "USD", parse_amount("7"), parse_amount("3"))
+    share = a_sharing(parse_amount("7"), parse_amount("3"))
     before = replace(a_statement(month=OCTOBER), carried={"USD": parse_amount("1")})
     found = closed(
         a_bill(
             late=[late(MILLION, 3 * MILLION)],
-            capacity=[share],
-            adjustments=[adjustment("-2.00")],
+            sharings=[share],
+            adjustments=[adjusted("-2.00")],
             previous=before,
             base_fee="10",
             allowance=({"tokens": 200_000},),
@@ -117,15 +114,43 @@ def test_an_earlier_period_in_another_currency_waits_and_is_named() -> None:
     assert list(found.billed) == [LedgerId("acme", NOVEMBER.start)]
 
 
-def test_a_share_in_another_currency_is_not_billed() -> None:
-    share = CapacityShare("eu/ptu", "2026-11", "EUR", parse_amount("7"), 0)
-    assert format_amount(a_statement(capacity=[share]).total) == "3.5"
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        a_sharing(7, 3, currency="EUR"),
+        a_sharing(7, 3, is_billable=False),
+        replace(a_sharing(7, 3), shares=()),
+        a_sharing(0, 0),
+    ],
+)
+def test_a_share_that_is_nothing_or_in_another_currency_is_no_line_and_is_done(
+    sharing: Sharing,
+) -> None:
+    found = a_statement(sharings=[sharing])
+    assert format_amount(found.total) == "3.5"
+    assert found.shared == (("eu/ptu", "2026-11"),)
+
+
+def test_a_sharing_is_billed_by_the_first_statement_that_ends_no_earlier() -> None:
+    october, november = a_sharing(7, 3, month=OCTOBER), a_sharing(7, 3)
+    assert shareable(NOVEMBER, None, october)
+    assert not shareable(OCTOBER, None, november)
+    first = a_statement(sharings=[october])
+    assert not shareable(DECEMBER, first, october)
+    assert shareable(DECEMBER, first, november)
+    assert not shareable(parse_month("2027-12"), None, october)
+
+
+def test_a_statement_forgets_sharings_that_cannot_come_again() -> None:
+    first = a_statement(sharings=[a_sharing(7, 3)])
+    assert a_statement(month=DECEMBER, previous=first).shared == first.shared
+    assert a_statement(month=parse_month("2028-02"), previous=first).shared == ()
 
 
 def test_an_adjustment_says_why_and_by_whom() -> None:
     (line,) = (
         line
-        for line in a_statement(adjustments=[adjustment("-2", charge_period="2026-10")]).lines
+        for line in a_statement(adjustments=[adjusted("-2", charge_period="2026-10")]).lines
         if line.kind == "adjustment"
     )
     assert (line.reason, line.author, line.reference, line.charge_period) == (
@@ -134,7 +159,7 @@ def test_an_adjustment_says_why_and_by_whom() -> None:
 
 
 def test_a_negative_total_is_nothing_owed_and_taken_off_the_next_statement() -> None:
-    first = a_statement(adjustments=[adjustment("-10.005")])
+    first = a_statement(adjustments=[adjusted("-10.005")])
     # 3.50 - 10.005 = -6.505: carried forward, exactly.
     assert (first.lines[-1].kind, format_amount(first.lines[-1].amount)) == (
         *("carried_forward", "6.505"),
@@ -164,29 +189,29 @@ def test_the_rounding_line_makes_rounded_lines_and_exact_ones_add_up() -> None:
 
 
 @given(st.lists(st.integers(0, 10**21), max_size=6), st.integers(-(10**21), 10**21))
-def test_the_lines_add_up_to_the_total_whatever_they_are(prices: list[int], adjusted: int) -> None:
+def test_the_lines_add_up_to_the_total_whatever_they_are(prices: list[int], change: int) -> None:
     rate = a_rate("m", input="1")
     totals = {
         rate._replace(model=str(number), units=(price, *rate.units[1:])): a_line(input=1)
         for number, price in enumerate(prices)
     }
-    adjustments = [adjustment(format_amount(adjusted))] if adjusted else []
+    adjustments = [adjusted(format_amount(change))] if change else []
     found = a_statement(totals, adjustments=adjustments)
     assert sum(line.amount for line in found.lines) == found.total
     assert sum(line.rounded for line in found.lines) == found.total
-    exact = max(0, sum(prices) + adjusted)
+    exact = max(0, sum(prices) + change)
     assert found.total == rounded(exact, "USD")
-    assert found.carried.get("USD", 0) == max(0, -(sum(prices) + adjusted))
+    assert found.carried.get("USD", 0) == max(0, -(sum(prices) + change))
 
 
 def test_what_is_due_goes_by_channel_and_is_never_less_than_nothing() -> None:
     own = {GPT._replace(channel="microsoft"): a_line(input=MILLION)}
-    assert due(lines_due(a_bill(own, adjustments=[adjustment("-1")]))) == {
+    assert due(lines_due(a_bill(own, adjustments=[adjusted("-1")]))) == {
         "microsoft": parse_amount("1.5"),
         "marketplace": 0,
         None: 0,
     }
-    assert set(due(lines_due(a_bill(own, adjustments=[adjustment("-9")]))).values()) == {0}
+    assert set(due(lines_due(a_bill(own, adjustments=[adjusted("-9")]))).values()) == {0}
 
 
 def test_what_is_unsettled_at_the_close_is_told() -> None:
@@ -201,8 +226,8 @@ def test_what_is_unsettled_at_the_close_is_told() -> None:
 
 
 def test_a_statement_reads_back_as_it_was_written() -> None:
-    share = CapacityShare("eu/ptu", "2026-11", "USD", 7, 3)
-    found = a_statement(late=[late(1, 3)], capacity=[share], adjustments=[adjustment("-2")])
+    share = a_sharing(7, 3)
+    found = a_statement(late=[late(1, 3)], sharings=[share], adjustments=[adjusted("-2")])
     assert read_statement(write_statement(found), "acme") == found
 
 

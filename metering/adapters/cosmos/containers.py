@@ -81,8 +81,14 @@ STATEMENTS: Final = Container(
     "docs/adr/0018-closing.md: a tenant's statements follow each other, and are read by tenant",
     ("/start",),
 )
+SHARINGS: Final = Container(
+    "sharings",
+    "/month",
+    "docs/adr/0013-sharing-out-provisioned-capacity.md: written once by whoever is first",
+    (),
+)
 
 CONTAINERS: Final = (
-    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS),
-    *(PENDING, ROLLUPS, ACCOUNTS, STATEMENTS),
+    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS),
+    *(STATEMENTS, SHARINGS),
 )

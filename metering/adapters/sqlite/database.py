@@ -60,6 +60,9 @@ CREATE TABLE IF NOT EXISTS statements (
     PRIMARY KEY (tenant, start)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
     tenant TEXT PRIMARY KEY, etag INTEGER NOT NULL, document BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sharings (
+    month INTEGER NOT NULL, deployment TEXT NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (month, deployment));
 """
 
 
