@@ -6,7 +6,8 @@ from typing import NoReturn
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import EventData
-from azure.eventhub.aio import EventHubProducerClient
+from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient
+from azure.eventhub.exceptions import EventHubError
 from azure.storage.blob.aio import ContainerClient
 
 from metering.adapters.blob_exports import EMULATOR_KEY
@@ -304,3 +305,23 @@ async def test_an_identity_that_cannot_sign_in_is_a_matter_of_configuration(
     ):
         await storage.read("contoso.servicebus.windows.net", "usage", "metering")
     await storage.close()
+
+
+async def test_in_azure_the_identity_of_the_app_signs_in_and_the_setting_is_named(
+    azurite: Azurite, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> NoReturn:
+        raise EventHubError("no managed identity here") from ClientAuthenticationError("none")
+
+    assert checkpoints
+    monkeypatch.setattr("azure.identity.aio.DefaultAzureCredential", NoIdentity)
+    monkeypatch.setattr(EventHubConsumerClient, "get_partition_ids", refuse)
+    hub = CountedHub("UsageHub", "contoso.servicebus.windows.net", "usage", "metering")
+    storage = HostCheckpoints(account(azurite), emulator=True)
+    progress = EventHubsProgress([hub], storage, MovableClock(NOW))
+    with pytest.raises(
+        ConfigurationError,
+        match="UsageHub__fullyQualifiedNamespace: hub contoso.*signing in failed: no managed",
+    ):
+        await progress.counted_until()
+    await progress.close()
