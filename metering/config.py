@@ -29,6 +29,7 @@ from metering.hub_settings import (
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
+DEFAULT_ISSUER: Final = "LLM platform"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
@@ -110,6 +111,8 @@ class Settings(NamedTuple):
     """METERING_EXPORTS: where deliveries go."""
     export_schedule: str = ""
     """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
+    issuer: str = DEFAULT_ISSUER
+    """METERING_ISSUER: who sends the statements, as FOCUS exports name the provider."""
     readers: Readers = Readers()
     """What the function app reads, and how far: see metering/hub_settings.py."""
     close_grace: Instant = DAY
@@ -138,6 +141,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _apim_service(given.get("METERING_APIM_SERVICE")),
         read_exports(given.get("METERING_EXPORTS")),
         given.get("METERING_EXPORT_SCHEDULE") or "",
+        (given.get("METERING_ISSUER") or "").strip() or DEFAULT_ISSUER,
         read_readers(given, hubs),
         _duration(given, "METERING_CLOSE_GRACE", DAY),
         _duration(given, "METERING_CLOSE_WAIT", 3 * DAY),
