@@ -12,6 +12,8 @@ BICEP: Final = Path(__file__).parents[1] / "bicep"
 
 _LANGUAGE: Final = Language(tree_sitter_bicep.language())
 _SIMPLE: Final = frozenset({b"string", b"int", b"bool", b"object", b"array"})
+#: Functions that readers of an older Bicep take for a syntax error, and one of the same form.
+_NEW_FUNCTIONS: Final = {b"cidrSubnet(": b"format("}
 #: In parameter files the grammar knows no `param x = …`; a variable has the same form.
 _ASSIGNED: Final = re.compile(rb"^param(?= )", re.MULTILINE)
 
@@ -58,7 +60,10 @@ def plain_form(path: Path) -> bytes:
     changes = [node for node in nodes(root) if node.type == "type" and _is_declared(node)]
     for node in sorted(changes, key=lambda found: found.start_byte, reverse=True):
         source[node.start_byte : node.end_byte] = _plain_type(node)
-    return bytes(source)
+    plain = bytes(source)
+    for new, old in _NEW_FUNCTIONS.items():
+        plain = plain.replace(new, old)
+    return plain
 
 
 def _is_declared(node: Node) -> bool:

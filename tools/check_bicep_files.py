@@ -1,6 +1,7 @@
 """Checks the Bicep files: grammar, checkov's rules, and the compiler where there is one."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any, Final
 from tools.bicep_syntax import BICEP, bicep_files, plain_form, syntax_errors
 
 ROOT: Final = BICEP.parent
+_SKIP: Final = re.compile(r"checkov:skip=(\w+):?(.*)")
 _COPIES: Final = ROOT / "build" / "bicep"
 _CHECKOV: Final = ROOT / ".venv-bicep" / "bin" / "checkov"
 
@@ -47,9 +49,19 @@ def checkov_findings() -> Iterator[str]:
         yield f"{_original(file)}: checkov cannot read it: write it more plainly"
     for found in results["failed_checks"]:
         yield _finding(found)
-    for found in results["skipped_checks"]:
-        if not found["check_result"].get("suppress_comment", "").strip():
-            yield f"{_finding(found)}: skipped without a reason"
+    yield from _skip_findings(results["skipped_checks"])
+
+
+def _skip_findings(skipped: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield skips without a reason, and those of checks that would pass."""
+    needed = {(_original(found["repo_file_path"]), found["check_id"]) for found in skipped}
+    for path in bicep_files():
+        file = path.relative_to(ROOT)
+        for check, reason in _SKIP.findall(path.read_text(encoding="utf-8")):
+            if not reason.strip():
+                yield f"{file}: {check} is skipped without a reason"
+            if (file, check) not in needed:
+                yield f"{file}: {check} is skipped and finds nothing"
 
 
 def _finding(found: dict[str, Any]) -> str:

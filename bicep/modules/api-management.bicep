@@ -31,7 +31,6 @@ param subnetId string = ''
 resource made 'Microsoft.ApiManagement/service@2024-05-01' = if (isNew) {
   // checkov:skip=CKV_AZURE_107: it is where callers come in; networks are the parameter subnetId
   // checkov:skip=CKV_AZURE_174: the same
-  // checkov:skip=CKV_AZURE_152: client certificates are no part of it: callers have subscription keys
   // checkov:skip=CKV_AZURE_173: ciphers of v2 tiers are Microsoft's, and none of the old ones is left
   name: name
   location: location

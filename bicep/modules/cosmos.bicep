@@ -48,7 +48,6 @@ var containers = [
 
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
-  // checkov:skip=CKV_AZURE_100: Microsoft's keys; own keys would have to be rotated to gain anything
   // checkov:skip=CKV_AZURE_99: dev has no network of its own; prod sets privateNetwork
   // checkov:skip=CKV_AZURE_101: the same; every request needs an identity with a data role
   name: 'cosmos-metering-${suffix}'

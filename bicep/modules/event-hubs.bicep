@@ -32,7 +32,6 @@ param logsRights ('Send' | 'Listen' | 'Manage')[] = ['Send']
 param publicAccess bool = true
 
 resource usage 'Microsoft.EventHub/namespaces@2024-01-01' = {
-  // checkov:skip=CKV_AZURE_228: zones come with the region in Standard; the property is read only since 2024
   name: 'evhns-usage-${suffix}'
   location: location
   tags: tags
@@ -59,7 +58,6 @@ resource usage 'Microsoft.EventHub/namespaces@2024-01-01' = {
 // Azure Monitor signs in with a key and no other way, so this namespace keeps keys, and has nothing
 // in it but logs: a leaked key cannot write usage.
 resource logs 'Microsoft.EventHub/namespaces@2024-01-01' = {
-  // checkov:skip=CKV_AZURE_228: zones come with the region in Standard; the property is read only since 2024
   name: 'evhns-logs-${suffix}'
   location: logsLocation
   tags: tags

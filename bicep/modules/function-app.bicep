@@ -119,8 +119,6 @@ var settings = union(always, empty(suspendingServiceId) ? {} : whenSuspending, e
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   // checkov:skip=CKV_AZURE_225: zones of Flex Consumption are not chosen here; nothing is kept on an instance
-  // checkov:skip=CKV_AZURE_212: instances come and go with the hubs; alwaysReady keeps some
-  // checkov:skip=CKV_AZURE_211: the same
   name: 'plan-metering-${suffix}'
   location: location
   tags: tags
@@ -135,9 +133,10 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
-  // checkov:skip=CKV_AZURE_221: it answers the gateway and operators, all of whom sign in
+  // checkov:skip=CKV_AZURE_222: it answers the gateway and operators, all of whom sign in
+  // checkov:skip=CKV_AZURE_212: instances come and go with the hubs; alwaysReady keeps some
+  // checkov:skip=CKV_AZURE_213: what matters is whether the hubs are read, and an alert on lag says so
   // checkov:skip=CKV_AZURE_17: callers sign in with tokens; certificates would be a second way in
-  // checkov:skip=CKV_AZURE_13: App Service authentication is modules/authentication.bicep
   name: 'func-metering-${suffix}'
   location: location
   // azd finds the app of the service `metering` in azure.yaml by its tag.

@@ -54,7 +54,6 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
 }
 
 resource backends 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for api in apis: {
-  // checkov:skip=CKV_AZURE_215: addresses are parameters, and anything but https is refused by models
   parent: service
   name: api.name
   properties: {

@@ -33,9 +33,6 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   // checkov:skip=CKV_AZURE_59: dev has no network of its own; prod sets privateNetwork
   // checkov:skip=CKV_AZURE_35: the same; every request needs an identity with a role
   // checkov:skip=CKV_AZURE_206: replication is the parameter redundancy, and zones are its default
-  // checkov:skip=CKV_AZURE_33: queues hold timers' locks of the Functions host, no data of anybody
-  // checkov:skip=CKV2_AZURE_1: Microsoft's keys; own keys would have to be rotated to gain anything
-  // checkov:skip=CKV2_AZURE_33: private endpoints are modules/private-endpoints.bicep
   name: name
   location: location
   tags: tags
