@@ -18,7 +18,7 @@ _CHECKOV: Final = ROOT / ".venv-bicep" / "bin" / "checkov"
 
 
 def checkov_findings() -> Iterator[str]:
-    """Yield what checkov finds, and every file that it cannot read: those it passes over in silence.
+    """Yield what checkov finds, and every file that it cannot read and passes over in silence.
 
     A check is skipped in the file, with the reason beside it: `// checkov:skip=ID: reason`.
     """
@@ -29,7 +29,7 @@ def checkov_findings() -> Iterator[str]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(plain_form(path))
     asked = ["--framework", "bicep", "--skip-download", "--output", "json"]
-    done = subprocess.run(  # noqa: S603, our own command
+    done = subprocess.run(
         [str(_CHECKOV), "--directory", str(_COPIES), *asked],
         capture_output=True,
         text=True,
@@ -41,7 +41,7 @@ def checkov_findings() -> Iterator[str]:
         yield f"checkov gave no report:\n{done.stderr[-2000:]}"
         return
     results = report["results"]
-    print(  # noqa: T201, a command for people
+    print(
         f"checkov: {report['summary']['passed']} checks passed,"
         f" {report['summary']['skipped']} skipped with a reason"
     )
@@ -77,14 +77,12 @@ def compiler_findings() -> Iterator[str]:
     """Yield what the compiler says, if it is here."""
     compiler = shutil.which("bicep")
     if compiler is None:
-        print("bicep is not here: nothing was compiled")  # noqa: T201
+        print("bicep is not here: nothing was compiled")
         return
     for path in bicep_files():
         task = "build-params" if path.suffix == ".bicepparam" else "build"
-        for command in ([compiler, task, "--stdout", path], [compiler, "lint", path]):
-            done = subprocess.run(  # noqa: S603, the compiler
-                command, capture_output=True, text=True, check=False
-            )
+        for command in ([compiler, task, "--stdout", str(path)], [compiler, "lint", str(path)]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode or "Warning" in done.stderr:
                 yield done.stderr.strip()
 
@@ -92,11 +90,11 @@ def compiler_findings() -> Iterator[str]:
 def main() -> int:
     """Print every finding; return 1 if there is one."""
     found = [error for path in bicep_files() for error in syntax_errors(path)]
-    print(f"{len(bicep_files())} files follow the grammar" if not found else "")  # noqa: T201
+    print(f"{len(bicep_files())} files follow the grammar" if not found else "")
     if not found:
         found = [*checkov_findings(), *compiler_findings()]
     for line in found:
-        print(line, file=sys.stderr)  # noqa: T201
+        print(line, file=sys.stderr)
     return 1 if found else 0
 
 

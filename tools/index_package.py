@@ -1,4 +1,4 @@
-"""Indexes an unpacked package with Microsoft's worker library and prints its functions, a line each.
+"""Indexes an unpacked package with Microsoft's worker library and prints its functions.
 
 Run as `python -I -S tools/index_package.py FOLDER SITE_PACKAGES`: nothing but the folder, what it
 brings and the worker library's own packages can then be imported.
@@ -41,7 +41,7 @@ def main() -> None:
     libraries = folder / ".python_packages" / "lib" / "site-packages"
     sys.path[:0] = [str(folder), str(libraries)]
     sys.path.append(site_packages)
-    print("\n".join(asyncio.run(_index(folder))))  # noqa: T201
+    print("\n".join(asyncio.run(_index(folder))))
     own = Path(sys.modules["metering"].__file__ or "").resolve()
     if not own.is_relative_to(folder):
         raise SystemExit(f"metering was imported from {own}")

@@ -37,19 +37,23 @@ def lock() -> str:
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
     named = ["-r", str(ROOT / "requirements.txt"), "-c", str(ROOT / "constraints.txt")]
     aside = ["--quiet", "--report", "-", "--target", str(ROOT / "build" / "none")]
-    done = subprocess.run(  # noqa: S603, our own command
+    done = subprocess.run(
         [*command, *named, *aside, *PLATFORM], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(done.stderr)
     chosen = json.loads(done.stdout)["install"]
-    return _HEAD + "".join(sorted(_line(one) for one in chosen))
+    return _HEAD + "".join(_line(one) for one in sorted(chosen, key=_name))
+
+
+def _name(chosen: dict[str, Any]) -> str:
+    return canonical(chosen["metadata"]["name"])
 
 
 def _line(chosen: dict[str, Any]) -> str:
-    about = chosen["metadata"]
+    version = chosen["metadata"]["version"]
     digest = chosen["download_info"]["archive_info"]["hashes"]["sha256"]
-    return f"{canonical(about['name'])}=={about['version']} --hash=sha256:{digest}\n"
+    return f"{_name(chosen)}=={version} --hash=sha256:{digest}\n"
 
 
 def main() -> int:
@@ -62,7 +66,7 @@ def main() -> int:
         LOCK.write_text(text, encoding="utf-8")
         return 0
     if LOCK.read_text(encoding="utf-8") != text:
-        print("requirements.lock is not current: run `make lock`", file=sys.stderr)  # noqa: T201
+        print("requirements.lock is not current: run `make lock`", file=sys.stderr)
         return 1
     return 0
 
