@@ -525,8 +525,6 @@ module platformAlerts 'modules/platform-alerts.bicep' = if (!empty(alertEmails))
     tags: allTags
     actionGroupId: actionGroup!.outputs.id
     usageNamespaceId: eventHubs.outputs.usageId
-    logsNamespaceId: eventHubs.outputs.logsId
-    cosmosId: cosmos.outputs.id
   }
 }
 

@@ -16,6 +16,8 @@ _SIMPLE: Final = frozenset({b"string", b"int", b"bool", b"object", b"array"})
 _NEW_FUNCTIONS: Final = {b"cidrSubnet(": b"format("}
 #: In parameter files the grammar knows no `param x = …`; a variable has the same form.
 _ASSIGNED: Final = re.compile(rb"^param(?= )", re.MULTILINE)
+#: Nor does it know the type of a variable.
+_TYPED: Final = re.compile(rb"^(var \w+)( [^=\n]+)(?= = )", re.MULTILINE)
 
 
 def bicep_files(folder: Path = BICEP) -> list[Path]:
@@ -25,10 +27,13 @@ def bicep_files(folder: Path = BICEP) -> list[Path]:
 
 def tree_of(path: Path) -> Node:
     """Return the root of a file's tree; positions are those of the file."""
-    source = path.read_bytes()
-    if path.suffix == ".bicepparam":
-        source = _ASSIGNED.sub(b"var  ", source)
-    return Parser(_LANGUAGE).parse(source).root_node
+    return Parser(_LANGUAGE).parse(_source(path)).root_node
+
+
+def _source(path: Path) -> bytes:
+    """Return a file as the grammar knows it, every position where it was."""
+    source = _TYPED.sub(lambda found: found[1] + b" " * len(found[2]), path.read_bytes())
+    return _ASSIGNED.sub(b"var  ", source) if path.suffix == ".bicepparam" else source
 
 
 def nodes(node: Node) -> Iterator[Node]:
@@ -49,7 +54,7 @@ def syntax_errors(path: Path) -> list[str]:
 
 def plain_form(path: Path) -> bytes:
     """Return a file without types of its own, which some readers do not know; lines stay."""
-    source = bytearray(path.read_bytes())
+    source = bytearray(_source(path))
     root = tree_of(path)
     for one, after in zip(root.children, [*root.children[1:], None], strict=True):
         is_types = after is not None and after.type == "type_declaration"
@@ -57,9 +62,10 @@ def plain_form(path: Path) -> bytes:
             one.type == "decorators" and is_types
         ):
             _blank(source, one)
-    changes = [node for node in nodes(root) if node.type == "type" and _is_declared(node)]
-    for node in sorted(changes, key=lambda found: found.start_byte, reverse=True):
-        source[node.start_byte : node.end_byte] = _plain_type(node)
+    changes = [(node, _plain_type(node)) for node in nodes(root) if _is_declared(node)]
+    changes += [(node, _empty_list(node)) for node in nodes(root) if _has_function(node)]
+    for node, text in sorted(changes, key=lambda change: change[0].start_byte, reverse=True):
+        source[node.start_byte : node.end_byte] = text
     plain = bytes(source)
     for new, old in _NEW_FUNCTIONS.items():
         plain = plain.replace(new, old)
@@ -67,10 +73,18 @@ def plain_form(path: Path) -> bytes:
 
 
 def _is_declared(node: Node) -> bool:
-    return node.parent is not None and node.parent.type in {
-        "parameter_declaration",
-        "output_declaration",
-    }
+    declarations = {"parameter_declaration", "output_declaration"}
+    return node.type == "type" and node.parent is not None and node.parent.type in declarations
+
+
+def _has_function(node: Node) -> bool:
+    """Say whether a call is given a function, such as `map(rows, row => row.name)`."""
+    given = [one for child in node.children if child.type == "arguments" for one in child.children]
+    return node.type == "call_expression" and any("lambda" in one.type for one in given)
+
+
+def _empty_list(node: Node) -> bytes:
+    return b"[]" + b"\n" * (node.text or b"").count(b"\n")
 
 
 def _plain_type(node: Node) -> bytes:

@@ -10,7 +10,6 @@ from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.config import ApimService, CosmosStore, HubNamespace, Webhook, read_settings
 from metering.local.system import APP_SETTINGS
 from tests.bicep.bicep_text import (
-    BICEP,
     MODULES,
     Expression,
     modules,
@@ -19,6 +18,7 @@ from tests.bicep.bicep_text import (
     variables,
 )
 from tests.functions import functions
+from tools.bicep_syntax import BICEP
 
 APP: Final = MODULES / "function-app.bicep"
 MAIN: Final = BICEP / "main.bicep"

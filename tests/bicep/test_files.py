@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bicep.bicep_text import BICEP, MODULES, modules, parameters, resources, text_of
-from tools.bicep_syntax import bicep_files, plain_form, syntax_errors
+from tests.bicep.bicep_text import MODULES, modules, parameters, resources, text_of
+from tools.bicep_syntax import BICEP, bicep_files, plain_form, syntax_errors
 
 FILES = [path for path in bicep_files() if path.suffix == ".bicep"]
 MAIN = BICEP / "main.bicep"
@@ -41,6 +41,18 @@ def test_the_plain_form_keeps_lines_and_has_no_types_of_its_own(tmp_path: Path) 
         "param kind string = 'a'",
     ]
     assert not b"".join(plain_form(file).split(b"\n")[:7]).strip()
+
+
+def test_the_plain_form_has_no_functions_and_no_types_of_variables(tmp_path: Path) -> None:
+    file = tmp_path / "modern.bicep"
+    file.write_text(
+        "var rows row[] = loadJsonContent('rows.json')\n"
+        "var names = map(rows, one => {\n  name: one.name\n})\nvar last = 1\n"
+    )
+    assert syntax_errors(file) == []
+    plain = plain_form(file).decode().splitlines()
+    assert plain[0].split() == ["var", "rows", "=", "loadJsonContent('rows.json')"]
+    assert plain[1:] == ["var names = []", "", "", "var last = 1"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=_name)

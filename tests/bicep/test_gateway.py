@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.bicep.bicep_text import BICEP, MODULES, resources, text_of, variables
+from tests.bicep.bicep_text import MODULES, resources, text_of, variables
 from tests.policies.platform_rules import faults_of
 from tests.policies.policy_text import (
     Expressions,
@@ -17,6 +17,7 @@ from tests.policies.policy_text import (
     read_policy,
     sections_of,
 )
+from tools.bicep_syntax import BICEP
 
 GATEWAY: Final = MODULES / "gateway.bicep"
 APIS: Final = MODULES / "llm-apis.bicep"

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from tests.bicep.bicep_text import BICEP, MODULES, resources, text_of, variables
+from tests.bicep.bicep_text import MODULES, resources, text_of, variables
+from tools.bicep_syntax import BICEP
 
 ROLES: Final = MODULES / "roles.bicep"
 CODE: Final = Path(__file__).parents[2] / "metering"

@@ -10,7 +10,8 @@ import pytest
 
 from tests.functions import functions
 from tools.licences import pinned
-from tools.package import LIBRARIES, ROOT, app_files, functions_in, lay_out, zipped
+from tools.lock_requirements import ROOT
+from tools.package import LIBRARIES, app_files, functions_in, lay_out, zipped
 
 
 @pytest.fixture(scope="module")
