@@ -6,7 +6,7 @@ import { alwaysReadyGroup, modelAccount, principalKind, productDefinition } from
 
 // ------------------------------------------------------------------ where
 
-@description('Required. Name of this installation, such as prod; part of the names of its resources.')
+@description('Required. Name of this installation, such as prod: letters, digits and hyphens; part of the names of its resources.')
 @minLength(2)
 @maxLength(20)
 param environmentName string
@@ -181,7 +181,7 @@ var captureContainer = 'capture'
 var exportsContainer = 'exports'
 
 var unique = uniqueString(subscription().id, resourceGroupName)
-var suffix = '${environmentName}-${unique}'
+var suffix = toLower('${environmentName}-${unique}')
 var allTags = union(tags, { 'azd-env-name': environmentName, application: 'metering' })
 
 var makesGateway = empty(apiManagementId)

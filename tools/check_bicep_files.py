@@ -74,7 +74,7 @@ def _original(file: str) -> Path:
 
 
 def compiler_findings() -> Iterator[str]:
-    """Yield what the compiler says, if it is here."""
+    """Yield the errors of the compiler, if it is here; its warnings are printed."""
     compiler = shutil.which("bicep")
     if compiler is None:
         print("bicep is not here: nothing was compiled")
@@ -83,8 +83,10 @@ def compiler_findings() -> Iterator[str]:
         task = "build-params" if path.suffix == ".bicepparam" else "build"
         for command in ([compiler, task, "--stdout", str(path)], [compiler, "lint", str(path)]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode or "Warning" in done.stderr:
+            if done.returncode:
                 yield done.stderr.strip()
+            elif done.stderr:
+                print(done.stderr.strip())
 
 
 def main() -> int:

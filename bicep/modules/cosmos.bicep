@@ -50,7 +50,7 @@ var containers = [
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
   // checkov:skip=CKV_AZURE_99: dev has no network of its own; prod sets privateNetwork
   // checkov:skip=CKV_AZURE_101: the same; every request needs an identity with a data role
-  name: 'cosmos-metering-${suffix}'
+  name: 'cosmos-${suffix}'
   location: location
   tags: tags
   kind: 'GlobalDocumentDB'

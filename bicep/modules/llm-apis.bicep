@@ -120,7 +120,8 @@ resource policies 'Microsoft.ApiManagement/service/apis/operations/policies@2024
 // Switch two of three for the log of language models. No message is asked for: counts are enough,
 // and a request is then one record.
 resource logged 'Microsoft.ApiManagement/service/apis/diagnostics@2024-06-01-preview' = [for (api, i) in apis: {
-  name: '${serviceName}/${api.name}/azuremonitor'
+  parent: each[i]
+  name: 'azuremonitor'
   properties: {
     loggerId: monitorLoggerId
     alwaysLog: 'allErrors'
@@ -134,9 +135,6 @@ resource logged 'Microsoft.ApiManagement/service/apis/diagnostics@2024-06-01-pre
       logs: 'enabled'
     }
   }
-  dependsOn: [
-    each
-  ]
 }]
 
 resource sold 'Microsoft.ApiManagement/service/products@2024-05-01' = [for product in products: {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bicep.bicep_text import MODULES, modules, parameters, resources, text_of
+from tests.bicep.bicep_text import MODULES, modules, parameters, resources, text_of, variables
 from tools.bicep_syntax import BICEP, bicep_files, plain_form, syntax_errors
 
 FILES = [path for path in bicep_files() if path.suffix == ".bicep"]
@@ -98,6 +98,53 @@ def test_a_module_is_given_each_parameter_that_it_needs_and_no_other(path: Path)
             if not re.search(rb"(?m)^param [^\n]* = ", node.text or b"")
         }
         assert needed <= set(given) <= set(declared), name
+
+
+#: How long names may be, and how long the part that every installation ends in is at most: a name
+#: of 20 letters, a hyphen, and 13 letters of uniqueString.
+LONGEST = {
+    "Microsoft.DocumentDB/databaseAccounts": 44,
+    "Microsoft.EventHub/namespaces": 50,
+    "Microsoft.Web/sites": 60,
+    "Microsoft.Web/serverfarms": 60,
+    "Microsoft.OperationalInsights/workspaces": 63,
+    "Microsoft.Network/virtualNetworks": 64,
+    "Microsoft.Network/networkSecurityGroups": 80,
+    "Microsoft.ManagedIdentity/userAssignedIdentities": 128,
+    "Microsoft.Insights/components": 260,
+}
+SUFFIX = 20 + 1 + 13
+
+
+def test_no_name_gets_too_long() -> None:
+    names = {
+        (kind.partition("@")[0], found["name"])
+        for path in FILES
+        for kind, found in resources(path).values()
+        if "${suffix}" in found["name"] and "${" not in found["name"].replace("${suffix}", "")
+    }
+    assert {kind for kind, _ in names} >= set(LONGEST)
+    for kind, name in names:
+        longest = len(name.strip("'").replace("${suffix}", "")) + SUFFIX
+        assert longest <= LONGEST.get(kind, 80), name
+
+
+@pytest.mark.parametrize("file", ["main.dev.bicepparam", "main.prod.bicepparam"])
+def test_a_parameter_file_gives_what_is_needed_and_nothing_that_is_not_there(file: str) -> None:
+    given, declared = set(variables(BICEP / file)), parameters(MAIN)
+    needed = {
+        name
+        for name, node in declared.items()
+        if not re.search(rb"(?m)^param [^\n]* = ", node.text or b"")
+    }
+    assert needed <= given <= set(declared)
+
+
+def test_production_has_a_network_and_people_who_are_told() -> None:
+    prod = variables(BICEP / "main.prod.bicepparam")
+    assert prod["privateNetwork"] is True
+    assert prod["alertEmails"]
+    assert prod["apiManagementSku"] in {"StandardV2", "PremiumV2"}
 
 
 def test_local_sign_in_is_off_everywhere_but_where_azure_monitor_needs_it() -> None:

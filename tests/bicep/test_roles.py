@@ -116,3 +116,5 @@ def test_an_assignment_is_named_by_what_it_says_so_that_a_second_deployment_is_t
             named = re.fullmatch(r"guid\((\w+)\.id, (.+), (.+)\)", assignment["name"])
             assert named is not None, name
             assert "rincipal" in named[2], name
+            place = "parent" if "sqlRole" in kind else "scope"
+            assert assignment[place] == named[1], name
