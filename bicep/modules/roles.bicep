@@ -78,7 +78,6 @@ var capture = { principal: capturePrincipalId, kind: 'ServicePrincipal' }
 
 var operatorsSend = [for id in operatorPrincipalIds: { role: roles.eventHubsDataSender, who: { principal: id, kind: operatorKind } }]
 var operatorsRead = [for id in operatorPrincipalIds: { role: roles.storageBlobDataReader, who: { principal: id, kind: operatorKind } }]
-var operatorsTell = [for id in operatorPrincipalIds: { role: roles.monitoringMetricsPublisher, who: { principal: id, kind: operatorKind } }]
 
 // ingest_usage reads it; join_usage and operators publish to it; the gateway's policies log to it.
 var onUsage = concat([
@@ -108,9 +107,9 @@ var onExports = concat([
   { role: roles.storageBlobDataContributor, who: app }
 ], operatorsRead)
 
-var onInsights = concat([
+var onInsights = [
   { role: roles.monitoringMetricsPublisher, who: app }
-], operatorsTell)
+]
 
 var onModels = [
   { role: modelsOfOthers ? roles.cognitiveServicesUser : roles.cognitiveServicesOpenAiUser, who: gateway }

@@ -45,7 +45,6 @@ NEEDED: Final = {
 OF_OPERATORS: Final = {
     ("operatorsSend", "eventHubsDataSender"),  # metering replay, the smoke test
     ("operatorsRead", "storageBlobDataReader"),  # Capture files, exports
-    ("operatorsTell", "monitoringMetricsPublisher"),  # telemetry of their commands
     ("operatorsOnCosmos", "cosmosReader"),
     ("operatorsOnCosmos", "cosmosContributor"),
 }
