@@ -65,7 +65,8 @@ lock: venv  ## Write requirements.lock and docs/licences.md from requirements.tx
 licences: venv  ## Write docs/licences.md
 	@.venv/bin/python -m tools.licences
 
-audit: venv .venv-audit/.installed  ## Ask PyPI whether what Azure runs has known vulnerabilities; fails where it cannot be asked
+audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
+	@.venv/bin/python -m tools.lock_requirements --check
 	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace)
