@@ -145,6 +145,9 @@ param captureDays int = 400
 @description('Optional. What becomes of usage of a subscription that nobody mapped.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
 
+@description('Optional. What is delivered to the container of exports on a schedule, such as chargeback=daily; empty: nothing.')
+param exportSchedule string = ''
+
 @description('Optional. Who is told of effects; empty: the log.')
 param webhookUrl string = ''
 
@@ -419,6 +422,8 @@ module functionApp 'modules/function-app.bicep' = {
     insightsConnectionString: monitoring.outputs.connectionString
     unknownSubscription: unknownSubscription
     recoveryDelay: recoverUsage ? '15m' : 'off'
+    exportsUrl: '${dataStorage.outputs.blobEndpoint}${exportsContainer}'
+    exportSchedule: exportSchedule
     webhookUrl: webhookUrl
     webhookSecretUri: webhookSecretUri
     suspendingServiceId: suspendSubscriptions ? gatewayId : ''

@@ -12,6 +12,12 @@ from urllib.parse import urlsplit
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
 from metering.core.pending import RECOVERY_DELAY
+from metering.export_settings import (
+    DEFAULT_EXPORTS,
+    ExportsContainer,
+    ExportsFolder,
+    read_exports,
+)
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
@@ -102,6 +108,10 @@ class Settings(NamedTuple):
     """
     apim_service: ApimService | None = None
     """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
+    exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    """METERING_EXPORTS: where deliveries go."""
+    export_schedule: str = ""
+    """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -121,6 +131,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
+        read_exports(given.get("METERING_EXPORTS")),
+        given.get("METERING_EXPORT_SCHEDULE") or "",
     )
 
 

@@ -22,10 +22,8 @@ FOLDER: Final = ROOT / "build" / "app"
 PACKAGE: Final = ROOT / "build" / "metering.zip"
 #: Where Functions looks for what is not built there.
 LIBRARIES: Final = Path(".python_packages") / "lib" / "site-packages"
-#: Of the app only what Azure runs; `price_sources` is read by `metering prices` alone.
-_NOT_RUN: Final = frozenset(
-    {"metering/cli", "metering/local", "metering/__main__.py", "metering/adapters/price_sources"}
-)
+#: Of the app only what Azure runs.
+_NOT_RUN: Final = frozenset({"metering/cli", "metering/local", "metering/__main__.py"})
 _AT_THE_TOP: Final = ("function_app.py", "host.json", "requirements.txt")
 #: The earliest time that a zip can hold.
 _TIME: Final = (1980, 1, 1, 0, 0, 0)

@@ -35,7 +35,7 @@ param secondLocation string = ''
 @description('Optional. Whether it is reached from outside the network.')
 param publicAccess bool = true
 
-// A row for each container. What the keys follow from: docs/adr/0004-cosmos.md, for accounts docs/adr/0010-credits.md.
+// A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; accounts 0010, statements 0018, sharings 0013.
 var containers = [
   { name: 'ledgers', partitionKey: '/ledger', indexed: ['/slot', '/number', '/next_at', '/tenant', '/due', '/parked'], defaultTtl: 0 }
   { name: 'registry', partitionKey: '/registry', indexed: ['/number'], defaultTtl: 0 }
@@ -44,6 +44,8 @@ var containers = [
   { name: 'pending', partitionKey: '/request_id', indexed: ['/since'], defaultTtl: -1 }
   { name: 'rollups', partitionKey: '/ledger', indexed: [], defaultTtl: 0 }
   { name: 'accounts', partitionKey: '/tenant', indexed: [], defaultTtl: 0 }
+  { name: 'statements', partitionKey: '/tenant', indexed: ['/start'], defaultTtl: 0 }
+  { name: 'sharings', partitionKey: '/month', indexed: [], defaultTtl: 0 }
 ]
 
 

@@ -53,6 +53,12 @@ param unknownSubscription 'reject' | 'auto' = 'reject'
 @description('Optional. How long after its log usage that no policy reported is recovered.')
 param recoveryDelay string = 'off'
 
+@description('Required. Where deliveries go: address of a container.')
+param exportsUrl string
+
+@description('Optional. What is delivered on a schedule, such as chargeback=daily; empty: nothing.')
+param exportSchedule string = ''
+
 @description('Optional. Who is told of effects; empty: the log.')
 param webhookUrl string = ''
 
@@ -103,6 +109,8 @@ var always = {
   METERING_STORE: 'cosmos://${cosmosAccountName}/${databaseName}'
   METERING_UNKNOWN_SUBSCRIPTION: unknownSubscription
   METERING_RECOVERY_DELAY: recoveryDelay
+  METERING_EXPORTS: exportsUrl
+  METERING_EXPORT_SCHEDULE: exportSchedule
 }
 
 var whenSuspending = {

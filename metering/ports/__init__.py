@@ -1,21 +1,25 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
     Clock,
     DeploymentSource,
     DesiredStates,
+    HubProgress,
     Notifier,
     Outgoing,
     SubscriptionGate,
     UsagePublisher,
 )
+from metering.ports.sharings import SharingStore
 from metering.ports.stores import (
     AccountStore,
     LedgerStore,
     PriceStore,
     RegistryStore,
     RollupStore,
+    StatementStore,
     StoredAccount,
     StoredCursor,
     StoredHead,
@@ -42,6 +46,8 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "ExportStore",
+    "HubProgress",
     "LedgerStore",
     "LogHalf",
     "Notifier",
@@ -52,6 +58,9 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "SharingStore",
+    "Staged",
+    "StatementStore",
     "StoredAccount",
     "StoredCursor",
     "StoredEffect",

@@ -51,3 +51,10 @@ async def enforce_quotas(timer: func.TimerRequest) -> None:  # noqa: ARG001, the
     await app.enforce_quotas.run()
     if app.reconcile_suspensions is not None:
         await app.reconcile_suspensions.run()
+
+
+@blueprint.function_name("deliver_exports")
+@blueprint.timer_trigger(arg_name="timer", schedule="45 */15 * * * *")
+async def deliver_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Deliver the reports that are due by schedule."""
+    await bootstrap.current().scheduled_exports.run()

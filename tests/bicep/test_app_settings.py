@@ -8,6 +8,7 @@ import metering
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.config import ApimService, CosmosStore, HubNamespace, Webhook, read_settings
+from metering.export_settings import ExportsContainer
 from metering.local.system import APP_SETTINGS
 from tests.bicep.bicep_text import (
     MODULES,
@@ -110,6 +111,8 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         databaseName="metering",
         unknownSubscription="reject",
         recoveryDelay="off",
+        exportsUrl="https://stdata.blob.core.windows.net/exports",
+        exportSchedule="chargeback=daily",
         suspendingServiceId=SERVICE,
         webhookUrl="https://alerts.example.com/metering",
         webhookSecretUri="https://vault.vault.azure.net/secrets/webhook",
@@ -131,6 +134,8 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         "11111111-2222-3333-4444-555555555555", "rg-gateway", "apim-prod"
     )
     assert isinstance(settings.webhook, Webhook)
+    assert settings.exports == ExportsContainer("https://stdata.blob.core.windows.net/exports")
+    assert settings.export_schedule == "chargeback=daily"
 
 
 def test_what_a_parameter_allows_the_code_takes() -> None:
