@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bench clean
+.PHONY: help venv demo run test soak lint format bicep package lock licences audit bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
@@ -53,6 +53,28 @@ format: venv  ## Put the code in its standard form
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, and the compiler where it is on the PATH
+	@.venv/bin/python -m tools.check_bicep_files
+
+# Tools that bring a hundred packages of their own have an environment of their own.
+.venv-%/.installed: requirements-%.txt $(STAMP)
+	@[ -x .venv-$*/bin/python ] || .venv/bin/python -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install -q -r requirements-$*.txt && touch $@
+
+package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
+	@.venv/bin/python -m tools.package
+
+lock: venv  ## Write requirements.lock and docs/licences.md from requirements.txt and constraints.txt
+	@.venv/bin/python -m tools.lock_requirements
+	@.venv/bin/python -m tools.licences
+
+licences: venv  ## Write docs/licences.md
+	@.venv/bin/python -m tools.licences
+
+audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
+	@.venv/bin/python -m tools.lock_requirements --check
+	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
 bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
@@ -60,4 +82,4 @@ bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made
-	rm -rf .venv .venv-bench .venv-focus .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-bench .venv-focus .venv-bicep .venv-audit .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -12,7 +12,6 @@ from metering.bootstrap.exports import scheduled_reports
 from metering.config import (
     ApimService,
     CosmosStore,
-    HubNamespace,
     SqliteStore,
     Webhook,
     read_settings,
@@ -21,6 +20,7 @@ from metering.core.delivery_manifest import Window
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
 from metering.export_settings import ExportsContainer, ExportsFolder
+from metering.hub_settings import HubNamespace
 
 
 def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:

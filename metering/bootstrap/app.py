@@ -11,7 +11,8 @@ from metering.app.admission import Admission
 from metering.app.alerts import TenantAlerts
 from metering.app.audited import Audited
 from metering.app.callers import Callers
-from metering.app.close_periods import ClosePeriods
+from metering.app.close_on_time import CloseOnTime
+from metering.app.close_periods import ClosePeriods, Patience
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -27,7 +28,6 @@ from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
-from metering.app.no_hubs import NoHubs
 from metering.app.overview import Overview
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
@@ -46,6 +46,7 @@ from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.bootstrap.exports import Reports, export_store, scheduled_exports
+from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.sign_in import SignIn
 from metering.bootstrap.stores import Stores, stores_for
 from metering.config import Settings, read_settings
@@ -362,8 +363,8 @@ class App:
 
     @cached_property
     def hub_progress(self) -> HubProgress:
-        """How far what was published has been counted."""
-        return NoHubs()
+        """How far what was published has been counted; the system on one machine sets its own."""
+        return hub_progress(self.settings, self.clock, self._closing)
 
     @cached_property
     def close_periods(self) -> ClosePeriods:
@@ -377,7 +378,13 @@ class App:
             share_out=self.share_out,
             progress=self.hub_progress,
             alerts=LogAlerts(),
+            patience=Patience(self.settings.close_grace, self.settings.close_wait),
         )
+
+    @cached_property
+    def close_on_time(self) -> CloseOnTime:
+        """Close what is due by the clock, and tell of what is overdue."""
+        return CloseOnTime(self.close_periods, self.clock, LogAlerts())
 
     @cached_property
     def statements(self) -> Statements:
