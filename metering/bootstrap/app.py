@@ -37,6 +37,7 @@ from metering.app.scheduled_exports import ScheduledExports
 from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
+from metering.app.unit_economics import UnitEconomics
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.bootstrap.exports import export_store, scheduled_exports
@@ -283,6 +284,11 @@ class App:
     def forecasts(self) -> Forecasts:
         """Where periods and quotas go."""
         return Forecasts(self.ledgers, self.tenancy, self.clock)
+
+    @cached_property
+    def unit_economics(self) -> UnitEconomics:
+        """What outcomes cost."""
+        return UnitEconomics(self.read, self.tenancy, self.clock)
 
     @cached_property
     def read(self) -> Read:
