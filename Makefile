@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bench clean
+.PHONY: help venv demo run test soak lint format bicep package lock licences audit bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
@@ -23,13 +23,19 @@ tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
 	@sh tools/make-venv.sh
 
+# The official FOCUS validator; where it cannot be had its test is skipped and says so.
+.venv-focus/.installed: requirements-focus.txt | $(STAMP)
+	@{ .venv/bin/python -m venv .venv-focus \
+	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -q -r $< && touch $@; } \
+	    || echo "The FOCUS validator could not be installed: its test is skipped"
+
 demo: venv  ## Send a real trace through the whole system and check every token and cent
 	@.venv/bin/metering demo
 
 run: venv  ## Run the whole system on this machine with live traffic
 	@.venv/bin/metering run
 
-test: venv $(PEERS)  ## Run all tests
+test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	@command -v mcs >/dev/null || echo "Mono is not here: the tests that run the gateway policies' C# are skipped" \
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
 	@$(FAST) .venv/bin/pytest -n auto --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
@@ -47,6 +53,28 @@ format: venv  ## Put the code in its standard form
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, and the compiler where it is on the PATH
+	@.venv/bin/python -m tools.check_bicep_files
+
+# Tools that bring a hundred packages of their own have an environment of their own.
+.venv-%/.installed: requirements-%.txt $(STAMP)
+	@[ -x .venv-$*/bin/python ] || .venv/bin/python -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install -q -r requirements-$*.txt && touch $@
+
+package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
+	@.venv/bin/python -m tools.package
+
+lock: venv  ## Write requirements.lock and docs/licences.md from requirements.txt and constraints.txt
+	@.venv/bin/python -m tools.lock_requirements
+	@.venv/bin/python -m tools.licences
+
+licences: venv  ## Write docs/licences.md
+	@.venv/bin/python -m tools.licences
+
+audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
+	@.venv/bin/python -m tools.lock_requirements --check
+	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
 bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
@@ -54,4 +82,4 @@ bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made
-	rm -rf .venv .venv-bench .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-bench .venv-focus .venv-bicep .venv-audit .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from metering.core.errors import ConfigurationError
-from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
+from metering.core.instants import DAY, HOUR, MINUTE, SECOND, Instant, parse_instant
 from metering.core.pending import RECOVERY_DELAY
 from metering.export_settings import (
     DEFAULT_EXPORTS,
@@ -18,11 +18,18 @@ from metering.export_settings import (
     ExportsFolder,
     read_exports,
 )
+from metering.hub_settings import (
+    DEFAULT_USAGE_HUB,
+    HubNamespace,
+    Readers,
+    read_namespace,
+    read_readers,
+)
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
-DEFAULT_USAGE_HUB: Final = "usage"
+DEFAULT_ISSUER: Final = "LLM platform"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
@@ -30,7 +37,6 @@ _COSMOS: Final = re.compile(
 _DELAY: Final = re.compile(r"([0-9]{1,6})([smh]?)")
 _UNITS: Final = {"": MINUTE, "s": SECOND, "m": MINUTE, "h": HOUR}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
-_HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105, how one begins
 #: Of Standard Webhooks 1.0.0, in bytes.
 _SECRET_SIZES: Final = range(24, 65)
@@ -53,13 +59,6 @@ class CosmosStore(NamedTuple):
     endpoint: str
     database: str
     key: str | None = None
-
-
-class HubNamespace(NamedTuple):
-    """A namespace of Event Hubs; a connection string only for an emulator on this machine."""
-
-    host: str
-    connection_string: str | None = None
 
 
 class Webhook(NamedTuple):
@@ -112,6 +111,14 @@ class Settings(NamedTuple):
     """METERING_EXPORTS: where deliveries go."""
     export_schedule: str = ""
     """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
+    issuer: str = DEFAULT_ISSUER
+    """METERING_ISSUER: who sends the statements, as FOCUS exports name the provider."""
+    readers: Readers = Readers()
+    """What the function app reads, and how far: see metering/hub_settings.py."""
+    close_grace: Instant = DAY
+    """METERING_CLOSE_GRACE, such as 24h: how long after its end a period is closed."""
+    close_wait: Instant = 3 * DAY
+    """METERING_CLOSE_WAIT: how much longer it waits for counts and prices still to come."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -120,19 +127,24 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     tenants = given.get("METERING_TENANTS")
     store = _store(given.get("METERING_STORE", DEFAULT_STORE), given.get("METERING_COSMOS_KEY"))
     fresh = isinstance(store, SqliteStore) and not tenants
+    hubs = read_namespace(given, "UsageHub")
     return Settings(
         store,
         Path(tenants) if tenants else None,
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
         given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
-        _hubs(given.get("UsageHub__fullyQualifiedNamespace"), given.get("UsageHub")),
+        hubs,
         given.get("USAGE_HUB") or DEFAULT_USAGE_HUB,
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
         read_exports(given.get("METERING_EXPORTS")),
         given.get("METERING_EXPORT_SCHEDULE") or "",
+        (given.get("METERING_ISSUER") or "").strip() or DEFAULT_ISSUER,
+        read_readers(given, hubs),
+        _duration(given, "METERING_CLOSE_GRACE", DAY),
+        _duration(given, "METERING_CLOSE_WAIT", 3 * DAY),
     )
 
 
@@ -160,33 +172,6 @@ def _store(url: str, key: str | None) -> SqliteStore | CosmosStore:
     return CosmosStore(f"http://{host}:{port}", database, key)
 
 
-def _hubs(namespace: str | None, connection_string: str | None) -> HubNamespace | None:
-    """Return the connection `UsageHub` that the triggers have, as the Functions host names it."""
-    if namespace and connection_string:
-        raise ConfigurationError(
-            "UsageHub: is set as well as UsageHub__fullyQualifiedNamespace; keep one of them"
-        )
-    if namespace:
-        if not _HOST.fullmatch(namespace):
-            raise ConfigurationError(
-                f"UsageHub__fullyQualifiedNamespace: {namespace!r} is not the name of a host like"
-                " contoso.servicebus.windows.net"
-            )
-        return HubNamespace(namespace)
-    if not connection_string:
-        return None
-    parts = dict(part.partition("=")[::2] for part in connection_string.split(";"))
-    endpoint = urlsplit(parts.get("Endpoint", ""))
-    emulator = parts.get("UseDevelopmentEmulator") == "true"
-    if not emulator or endpoint.scheme != "sb" or endpoint.hostname not in _LOOPBACK:
-        raise ConfigurationError(
-            "UsageHub: a connection string is for an emulator on this machine"
-            " (Endpoint=sb://localhost…;UseDevelopmentEmulator=true); in Azure set"
-            " UsageHub__fullyQualifiedNamespace, and the identity of the app signs in"
-        )
-    return HubNamespace(endpoint.netloc, connection_string)
-
-
 def _automatic(choice: str | None, *, fresh: bool) -> bool:
     """Without a choice, a fresh local store takes anybody; a tenants file is the whole list."""
     if not choice:
@@ -208,6 +193,16 @@ def _recovery_delay(text: str | None) -> Instant | None:
         raise ConfigurationError(
             f"METERING_RECOVERY_DELAY: {text!r} is no delay: write it like 15m (or s, h), 0 or off"
         )
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _duration(given: Mapping[str, str], setting: str, default: Instant) -> Instant:
+    text = given.get(setting)
+    if not text:
+        return default
+    found = _DELAY.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(f"{setting}: {text!r} is no time: write it like 24h (or m, s)")
     return int(found[1]) * _UNITS[found[2]]
 
 

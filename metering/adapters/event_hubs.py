@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError
 from azure.eventhub import EventData, EventDataBatch
 from azure.eventhub.aio import EventHubProducerClient
 from azure.eventhub.exceptions import EventHubError
 
+from metering.adapters.event_hubs_errors import translated
 from metering.core.errors import Code, ConfigurationError, RejectedEvent, RetryableError
 from metering.core.partition_key import check_key
 from metering.ports import Outgoing
@@ -24,9 +25,6 @@ AUTH_TIMEOUT_S: Final = 10
 RETRIES: Final = 2
 RETRY_BACKOFF_S: Final = 0.2
 _CLOSE_TIMEOUT_S: Final = 5
-_MAX_REASON: Final = 300
-_UNAUTHORISED: Final = 401
-_NOT_FOUND: Final = 404
 
 
 class EventHubsPublisher:
@@ -110,25 +108,9 @@ class EventHubsPublisher:
                         await opened.close()
 
     def _translated(self, error: Exception) -> RetryableError | ConfigurationError:
-        """Return our error for the client's: what can never work names the setting or role."""
         setting = "UsageHub" if self._connection_string else "UsageHub__fullyQualifiedNamespace"
         place = f"hub {self.host}/{self.hub}"
-        reason = str(error).strip().partition("\n")[0][:_MAX_REASON] or "no answer in time"
-        for cause in _causes(error):
-            if isinstance(cause, ClientAuthenticationError):
-                return ConfigurationError(f"{setting}: {place}: signing in failed: {reason}")
-            if isinstance(cause, AzureError):
-                continue
-            status = getattr(cause, "status_code", None)
-            condition = getattr(cause, "condition", b"")
-            if status == _NOT_FOUND or condition == b"amqp:not-found":
-                return ConfigurationError(f"{setting}: {place}: is not there")
-            if status == _UNAUTHORISED or condition == b"amqp:unauthorized-access":
-                return ConfigurationError(
-                    f"{setting}: {place}: no permission: the identity needs the role Azure Event"
-                    " Hubs Data Sender"
-                )
-        return RetryableError(f"{place}: {reason}")
+        return translated(error, place, setting=setting, role="Azure Event Hubs Data Sender")
 
 
 async def _batches(
@@ -160,12 +142,3 @@ def _added(batch: EventDataBatch, body: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """Return an error and what it came from: the client hides the cause of what it raises."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found

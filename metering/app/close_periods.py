@@ -60,6 +60,8 @@ class Waiting(NamedTuple):
     reason: str
     until: Instant | None = None
     """When it is closed at the latest; None where somebody has to do something."""
+    uncounted_since: Instant | None = None
+    """Where only the hubs hold it back: when it could have been closed."""
 
 
 class ClosePeriods:
@@ -149,7 +151,7 @@ class ClosePeriods:
             return Waiting(tenant, period.name, "grace", grace_ends)
         if counted_until < min(grace_ends, at):
             reason = f"events up to {format_instant(grace_ends)} are still being counted"
-            return Waiting(tenant, period.name, reason)
+            return Waiting(tenant, period.name, reason, uncounted_since=grace_ends)
         if at >= latest:
             return None
         stored = await self._ledgers.read_head(LedgerId(tenant, period.start))

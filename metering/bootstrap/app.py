@@ -8,7 +8,8 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
-from metering.app.close_periods import ClosePeriods
+from metering.app.close_on_time import CloseOnTime
+from metering.app.close_periods import ClosePeriods, Patience
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -24,7 +25,6 @@ from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
-from metering.app.no_hubs import NoHubs
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.reconcile import Reconcile
@@ -40,7 +40,8 @@ from metering.app.tenancy import Tenancy
 from metering.app.unit_economics import UnitEconomics
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
-from metering.bootstrap.exports import export_store, scheduled_exports
+from metering.bootstrap.exports import Reports, export_store, scheduled_exports
+from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.stores import Stores, stores_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
@@ -313,8 +314,8 @@ class App:
 
     @cached_property
     def hub_progress(self) -> HubProgress:
-        """How far what was published has been counted."""
-        return NoHubs()
+        """How far what was published has been counted; the system on one machine sets its own."""
+        return hub_progress(self.settings, self.clock, self._closing)
 
     @cached_property
     def close_periods(self) -> ClosePeriods:
@@ -328,7 +329,13 @@ class App:
             share_out=self.share_out,
             progress=self.hub_progress,
             alerts=LogAlerts(),
+            patience=Patience(self.settings.close_grace, self.settings.close_wait),
         )
+
+    @cached_property
+    def close_on_time(self) -> CloseOnTime:
+        """Close what is due by the clock, and tell of what is overdue."""
+        return CloseOnTime(self.close_periods, self.clock, LogAlerts())
 
     @cached_property
     def statements(self) -> Statements:
@@ -375,10 +382,15 @@ class App:
         return DeliverExports(export_store(ExportsFolder(folder), self._closing), flat=True)
 
     @cached_property
+    def reports(self) -> Reports:
+        """Make reports."""
+        return Reports(self.ledgers, self.stores.statements, self.tenancy, self.settings.issuer)
+
+    @cached_property
     def scheduled_exports(self) -> ScheduledExports:
         """Deliver what METERING_EXPORT_SCHEDULE says is due."""
         return scheduled_exports(
-            self.exports, self.ledgers, self.tenancy, self.clock, self.settings.export_schedule
+            self.exports, self.reports, self.clock, self.settings.export_schedule
         )
 
     @cached_property

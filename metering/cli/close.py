@@ -27,6 +27,7 @@ def close(
     A period is closed a day after its end, and waits up to three days more for counts and prices
     that are still to come. What arrives later is on the next statement as a correction. A time
     ahead of the clock closes as it would then: what is used until then goes on the next statement.
+    Where hubs are set, a period whose grace is still to come waits for them all the same.
 
     Example:  metering close --at 2026-12-10T00:00:00Z --json
     """

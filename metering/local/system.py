@@ -15,6 +15,7 @@ from metering.config import Settings, SqliteStore
 from metering.core.instants import SECOND
 from metering.local.host import FunctionsHost
 from metering.local.hub import EmbeddedHub
+from metering.local.hub_progress import LocalHubProgress
 from metering.local.invoker import FailureReport, HostPace
 from metering.local.publisher import EmbeddedPublisher
 from metering.local.worker import FunctionsWorker
@@ -26,6 +27,12 @@ APP_SETTINGS: Final = {
     "GATEWAY_LOGS_HUB": LOGS_HUB,
     "GATEWAY_LOGS_CONSUMER_GROUP": "metering",
 }
+
+#: The hubs that it reads, each with its consumer group.
+READ_HUBS: Final = (
+    (APP_SETTINGS["USAGE_HUB"], APP_SETTINGS["USAGE_CONSUMER_GROUP"]),
+    (APP_SETTINGS["GATEWAY_LOGS_HUB"], APP_SETTINGS["GATEWAY_LOGS_CONSUMER_GROUP"]),
+)
 
 #: After a crash the next process waits this long for the partitions of the one before.
 _LEASE_LIFE: Final = 3 * SECOND
@@ -65,6 +72,7 @@ async def local_system(
     worker = await FunctionsWorker.start(app_dir())
     hub = EmbeddedHub(hub_path(app.settings, purpose), SystemClock().now)
     app.publish_through(partial(EmbeddedPublisher, hub))
+    app.hub_progress = LocalHubProgress(hub, app.clock, READ_HUBS)
     host = FunctionsHost(
         worker,
         hub,

@@ -58,3 +58,11 @@ async def enforce_quotas(timer: func.TimerRequest) -> None:  # noqa: ARG001, the
 async def deliver_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
     """Deliver the reports that are due by schedule."""
     await bootstrap.current().scheduled_exports.run()
+
+
+@blueprint.function_name("close_periods")
+@blueprint.timer_trigger(arg_name="timer", schedule="20 */5 * * * *")
+async def close_periods(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Close the periods that are over."""
+    async with asyncio.timeout(DEADLINE_S):
+        await bootstrap.current().close_on_time.run()

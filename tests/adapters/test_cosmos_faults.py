@@ -22,7 +22,7 @@ from metering.core.errors import (
 from metering.core.head import Head
 from metering.core.periods import LedgerId, month_of
 from tests.builders import AT, NOW, rating, usage
-from tests.emulators.cosmos import CosmosPeer, Fault
+from tests.emulators.cosmos import CosmosPeer, Fault, RequestInfo
 
 LEDGER = LedgerId("acme", month_of(AT).start)
 
@@ -65,6 +65,23 @@ async def test_init_makes_what_is_missing_and_says_what_it_did(connect: Connect)
         "database metering: was there",
         *(f"container {container.name}: was there" for container in CONTAINERS),
     ]
+
+
+async def test_who_may_use_data_and_create_nothing_is_told_that_all_is_there(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+
+    def refuse(request: RequestInfo) -> Fault | None:
+        # A database is created by a request that names none.
+        creates = request.kind == "metadata" and not request.database
+        return Fault(what="fail_before", status=403, substatus=5300) if creates else None
+
+    peer.faults.schedule(refuse)
+    done = await prepare(account)
+    assert done[0] == "database metering: was there"
+    assert len(done) == 1 + len(CONTAINERS)
 
 
 async def test_only_what_is_queried_is_indexed_and_only_pending_has_a_time_to_live(

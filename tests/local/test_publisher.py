@@ -8,10 +8,11 @@ import pytest
 
 from metering.adapters.clock import SystemClock
 from metering.bootstrap import App
-from metering.config import HubNamespace, Settings, SqliteStore
+from metering.config import Settings, SqliteStore
 from metering.core.errors import ConfigurationError, RetryableError
 from metering.core.instants import format_instant
 from metering.core.periods import month_of
+from metering.hub_settings import HubNamespace
 from metering.local.hub import EmbeddedHub
 from metering.local.publisher import EmbeddedPublisher
 from metering.local.system import local_system

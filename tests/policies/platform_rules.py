@@ -78,6 +78,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "log-to-eventhub": _rule(
         "logger-id", literal=_names("logger-id"), optional=_names("partition-key"), text=True
     ),
+    "set-backend-service": _rule(
+        sections=_names("inbound", "backend"), optional=_names("backend-id", "base-url")
+    ),
     "forward-request": _rule(
         sections=_names("backend"),
         optional=_names("timeout", "buffer-response"),

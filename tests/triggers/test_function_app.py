@@ -66,6 +66,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "deliver_exports": [timer("45 */15 * * * *")],
         "roll_up": [timer("0 * * * * *")],
         "enforce_quotas": [timer("15 * * * * *")],
+        "close_periods": [timer("20 */5 * * * *")],
     }
 
 
@@ -177,4 +178,19 @@ async def test_the_timer_delivers_what_is_due_by_schedule(
     bootstrap.use(bootstrap.App(settings))
     await worker.invoke_timer("deliver_exports")
     assert (tmp_path / "exports/chargeback/all/2026-11-20Z/manifest.json").is_file()
+    await bootstrap.current().close()
+
+
+async def test_the_timer_closes_what_is_due(worker: FunctionsWorker, app: bootstrap.App) -> None:
+    await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
+    await app.close()
+    november = month_of(AT)
+    settings = app.settings._replace(fixed_now=november.end + DAY, close_grace=2 * DAY)
+    bootstrap.use(bootstrap.App(settings))
+    await worker.invoke_timer("close_periods")
+    assert await bootstrap.current().statements.of("sub-1", november) is None
+    await bootstrap.current().close()
+    bootstrap.use(bootstrap.App(settings._replace(close_grace=DAY)))
+    await worker.invoke_timer("close_periods")
+    assert await bootstrap.current().statements.of("sub-1", november) is not None
     await bootstrap.current().close()

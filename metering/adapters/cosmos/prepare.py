@@ -1,8 +1,10 @@
 """Makes the database and the containers, where they are not there: `metering init`."""
 
+from contextlib import suppress
+
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.cosmos import PartitionKey
-from azure.cosmos.aio import DatabaseProxy
+from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 from metering.adapters.cosmos.account import CosmosAccount, translated
 from metering.adapters.cosmos.containers import CONTAINERS, Container
@@ -18,16 +20,24 @@ async def prepare(account: CosmosAccount) -> list[str]:
     place = f"{account.endpoint} {account.database}"
     try:
         client = await account.client()
-        try:
-            await client.create_database(account.database)
-            done = [f"database {account.database}: created"]
-        except ResourceExistsError:
-            done = [f"database {account.database}: was there"]
+        done = [await _database_made(client, account.database)]
         database = client.get_database_client(account.database)
         done.extend([await _made(database, container) for container in CONTAINERS])
     except (AzureError, OSError, TimeoutError) as error:
         raise translated(error, place) from error
     return done
+
+
+async def _database_made(client: CosmosClient, name: str) -> str:
+    """Make the database unless it is there: who may use data may look, and may not create."""
+    with suppress(ResourceNotFoundError):
+        await client.get_database_client(name).read()
+        return f"database {name}: was there"
+    try:
+        await client.create_database(name)
+    except ResourceExistsError:
+        return f"database {name}: was there"
+    return f"database {name}: created"
 
 
 async def _made(database: DatabaseProxy, container: Container) -> str:

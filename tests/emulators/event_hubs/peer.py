@@ -108,6 +108,10 @@ class EventHubsPeer:
             for found in self._ask({"do": "events", "hub": hub})
         ]
 
+    def expire(self, hub: str) -> None:
+        """Forget the events of a hub, as after its retention. Nobody may be receiving."""
+        self._ask({"do": "expire", "hub": hub})
+
     def publications(self) -> list[dict[str, Any]]:
         """Return the publications that came whole, refused ones too: hub, events, bytes, key."""
         found: list[dict[str, Any]] = self._ask({"do": "publications"})

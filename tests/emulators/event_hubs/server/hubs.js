@@ -17,13 +17,16 @@ class Partition extends EventEmitter {
     super();
     this.setMaxListeners(0);
     this.events = [];
+    this.nextSequence = 0;
     this.nextOffset = 0;
+    this.last = { sequence: -1, offset: -1, enqueued: 0 };
   }
 
   append(bytes, key) {
-    this.events.push({
-      sequence: this.events.length, offset: this.nextOffset, enqueued: Date.now(), key, bytes,
-    });
+    this.last = {
+      sequence: this.nextSequence++, offset: this.nextOffset, enqueued: Date.now(), key, bytes,
+    };
+    this.events.push(this.last);
     this.nextOffset += bytes.length + OVERHEAD;
   }
 
@@ -73,6 +76,11 @@ class Hub {
     const many = this.partitions.length;
     if (key === null) return this.turn++ % many;
     return createHash("sha256").update(key).digest().readUInt32BE(0) % many;
+  }
+
+  // Forget all events as if the hub kept none any longer; numbers go on.
+  expire() {
+    for (const partition of this.partitions) partition.events = [];
   }
 
   // Return everything in the hub, for tests to look at.

@@ -25,6 +25,7 @@ const orders = {
   clear: () => clear(),
   fault: ({ fault }) => void state.faults.waiting.push(fault),
   faults: () => state.faults.waiting,
+  expire: ({ hub }) => state.hubs.get(hub).expire(),
   events: ({ hub }) => state.hubs.get(hub).contents(),
   publications: () => state.publications,
   connections: () => state.connections,

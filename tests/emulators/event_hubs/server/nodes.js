@@ -124,16 +124,16 @@ function aboutHub(hub) {
 function aboutPartition(hub, number) {
   const partition = hub.partitions[Number(number)];
   if (!partition) return null;
-  const last = partition.events.at(-1);
+  const { last } = partition;
   return {
     name: hub.name,
     type: "com.microsoft:partition",
     partition: String(number),
-    begin_sequence_number: types.wrap_long(0),
-    last_enqueued_sequence_number: types.wrap_long(last?.sequence ?? -1),
-    last_enqueued_offset: String(last?.offset ?? -1),
-    last_enqueued_time_utc: types.wrap_timestamp(last?.enqueued ?? 0),
-    is_partition_empty: !last,
+    begin_sequence_number: types.wrap_long(partition.nextSequence - partition.events.length),
+    last_enqueued_sequence_number: types.wrap_long(last.sequence),
+    last_enqueued_offset: String(last.offset),
+    last_enqueued_time_utc: types.wrap_timestamp(last.enqueued),
+    is_partition_empty: partition.events.length === 0,
   };
 }
 

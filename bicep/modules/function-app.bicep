@@ -1,0 +1,213 @@
+metadata description = 'The function app: Flex Consumption, Python 3.13, no key anywhere. Its settings are those that metering/config.py and the triggers read.'
+
+import { alwaysReadyGroup } from 'types.bicep'
+
+@description('Required. Where it is.')
+param location string
+
+@description('Required. Name that everything of this installation ends in.')
+param suffix string
+
+@description('Required. Tags.')
+param tags object
+
+@description('Required. Resource id of its identity.')
+param identityId string
+
+@description('Required. Client id of its identity.')
+param identityClientId string
+
+@description('Required. Name of the storage account of the Functions host.')
+param hostAccountName string
+
+@description('Required. Where packages are put: address of a container.')
+param packagesUrl string
+
+@description('Required. Name of the Cosmos DB account.')
+param cosmosAccountName string
+
+@description('Required. Name of the database.')
+param databaseName string
+
+@description('Required. Host of the namespace of usage events.')
+param usageHost string
+
+@description('Required. The hub of usage events.')
+param usageHub string
+
+@description('Required. Host of the namespace of logs.')
+param logsHost string
+
+@description('Required. The hub of gateway logs.')
+param logsHub string
+
+@description('Required. The consumer group of both.')
+param consumerGroup string
+
+@description('Required. Address of Application Insights.')
+param insightsConnectionString string
+
+@description('Optional. What becomes of usage of a subscription that nobody mapped: set aside, or given a tenant of its own.')
+param unknownSubscription 'reject' | 'auto' = 'reject'
+
+@description('Optional. How long after its log usage that no policy reported is recovered.')
+param recoveryDelay string = 'off'
+
+@description('Required. Where deliveries go: address of a container.')
+param exportsUrl string
+
+@description('Optional. What is delivered on a schedule, such as chargeback=daily; empty: nothing.')
+param exportSchedule string = ''
+
+@description('Optional. Who is told of effects; empty: the log.')
+param webhookUrl string = ''
+
+@description('Conditional. Needed with webhookUrl: address of the secret in a key vault, with its version or without.')
+param webhookSecretUri string = ''
+
+@description('Optional. Resource id of the API Management service whose subscriptions may be suspended; empty: none ever is.')
+param suspendingServiceId string = ''
+
+@description('Optional. Instances that are never scaled away; each is paid for all the time.')
+param alwaysReady alwaysReadyGroup[] = []
+
+@description('Optional. Instances at most, for each function. More than the hubs have partitions stand idle.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstances int = 40
+
+@description('Optional. Memory of an instance, in MB.')
+param instanceMemoryMb 512 | 2048 | 4096 = 2048
+
+@description('Optional. Subnet that it reaches the store and the hubs through; empty: none.')
+param subnetId string = ''
+
+var signIn = {
+  credential: 'managedidentity'
+  clientId: identityClientId
+}
+
+// A line for each setting; a test holds them against the code.
+var always = {
+  AzureWebJobsStorage__accountName: hostAccountName
+  AzureWebJobsStorage__credential: signIn.credential
+  AzureWebJobsStorage__clientId: signIn.clientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  // Which of its identities the Azure SDKs sign in with.
+  AZURE_CLIENT_ID: signIn.clientId
+  UsageHub__fullyQualifiedNamespace: usageHost
+  UsageHub__credential: signIn.credential
+  UsageHub__clientId: signIn.clientId
+  USAGE_HUB: usageHub
+  USAGE_CONSUMER_GROUP: consumerGroup
+  GatewayLogsHub__fullyQualifiedNamespace: logsHost
+  GatewayLogsHub__credential: signIn.credential
+  GatewayLogsHub__clientId: signIn.clientId
+  GATEWAY_LOGS_HUB: logsHub
+  GATEWAY_LOGS_CONSUMER_GROUP: consumerGroup
+  METERING_STORE: 'cosmos://${cosmosAccountName}/${databaseName}'
+  METERING_UNKNOWN_SUBSCRIPTION: unknownSubscription
+  METERING_RECOVERY_DELAY: recoveryDelay
+  METERING_EXPORTS: exportsUrl
+  METERING_EXPORT_SCHEDULE: exportSchedule
+}
+
+var whenSuspending = {
+  METERING_APIM_SERVICE: suspendingServiceId
+  METERING_ARM_ENDPOINT: environment().resourceManager
+}
+
+var whenTelling = {
+  METERING_WEBHOOK_URL: webhookUrl
+  METERING_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${webhookSecretUri})'
+}
+
+var settings = union(always, empty(suspendingServiceId) ? {} : whenSuspending, empty(webhookUrl) ? {} : whenTelling)
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  // checkov:skip=CKV_AZURE_225: zones of Flex Consumption are not chosen here; nothing is kept on an instance
+  name: 'plan-metering-${suffix}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  // checkov:skip=CKV_AZURE_222: it answers the gateway and operators, all of whom sign in
+  // checkov:skip=CKV_AZURE_212: instances come and go with the hubs; alwaysReady keeps some
+  // checkov:skip=CKV_AZURE_213: what matters is whether the hubs are read, and an alert on lag says so
+  // checkov:skip=CKV_AZURE_17: callers sign in with tokens; certificates would be a second way in
+  name: 'func-metering-${suffix}'
+  location: location
+  // azd finds the app of the service `metering` in azure.yaml by its tag.
+  tags: union(tags, { 'azd-service-name': 'metering' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: packagesUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: '3.13'
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMb
+        maximumInstanceCount: maximumInstances
+        alwaysReady: alwaysReady
+      }
+    }
+    siteConfig: {
+      minTlsVersion: '1.2'
+      http20Enabled: true
+      ftpsState: 'Disabled'
+      appSettings: [for item in items(settings): {
+        name: item.key
+        value: item.value
+      }]
+    }
+  }
+}
+
+// Packages are put there by an identity: user names and passwords for that are older, and off.
+resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = [for way in ['ftp', 'scm']: {
+  parent: app
+  name: way
+  properties: {
+    allow: false
+  }
+}]
+
+@description('Resource id.')
+output id string = app.id
+
+@description('Name.')
+output name string = app.name
+
+@description('Address, without a slash at the end.')
+output url string = 'https://${app.properties.defaultHostName}'

@@ -1,0 +1,51 @@
+"""Which hubs tell how far what was published has been counted."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from metering.app.no_hubs import NoHubs
+from metering.config import Settings
+from metering.core.errors import ConfigurationError
+from metering.hub_settings import HubNamespace
+from metering.ports import Clock, HubProgress
+
+
+def hub_progress(
+    settings: Settings, clock: Clock, closing: list[Callable[[], Awaitable[None]]]
+) -> HubProgress:
+    """Return the progress of the hubs in the settings; `closing` gets what lets it go.
+
+    ConfigurationError where only a part of what the function app reads is set: half an answer
+    would close a period too early.
+    """
+    hubs, readers = settings.hubs, settings.readers
+    if hubs is None:
+        return NoHubs()
+    if readers.logs is None:
+        raise ConfigurationError("GatewayLogsHub__fullyQualifiedNamespace: is not set")
+    if readers.host_storage is None:
+        raise ConfigurationError(
+            "AzureWebJobsStorage__accountName: is not set: the Functions host keeps there how far"
+            " it has read the hubs"
+        )
+    # The SDKs take a while to import: only those who use them wait for it.
+    from metering.adapters.event_hubs_progress import (  # noqa: PLC0415
+        CountedHub,
+        EventHubsProgress,
+    )
+    from metering.adapters.host_checkpoints import HostCheckpoints  # noqa: PLC0415
+
+    def counted(connection: str, namespace: HubNamespace, hub: str, group: str) -> CountedHub:
+        host = urlsplit(f"//{namespace.host}").hostname or namespace.host
+        return CountedHub(connection, host, hub, group, namespace.connection_string)
+
+    progress = EventHubsProgress(
+        [
+            counted("UsageHub", hubs, settings.usage_hub, readers.usage_group),
+            counted("GatewayLogsHub", readers.logs, readers.logs_hub, readers.logs_group),
+        ],
+        HostCheckpoints(readers.host_storage.url, emulator=readers.host_storage.is_emulator),
+        clock,
+    )
+    closing.append(progress.close)
+    return progress

@@ -1,0 +1,185 @@
+"""The app settings in Bicep are those that the code reads."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import metering
+from metering.adapters.cosmos.containers import CONTAINERS
+from metering.app.batch import LOGS_HUB, USAGE_HUB
+from metering.config import ApimService, CosmosStore, HubNamespace, Webhook, read_settings
+from metering.export_settings import ExportsContainer
+from metering.local.system import APP_SETTINGS
+from tests.bicep.bicep_text import (
+    MODULES,
+    Expression,
+    modules,
+    parameters,
+    resources,
+    variables,
+)
+from tests.functions import functions
+from tools.bicep_syntax import BICEP
+
+APP: Final = MODULES / "function-app.bicep"
+MAIN: Final = BICEP / "main.bicep"
+ALL: Final[dict[str, Any]] = {
+    name: value
+    for group in ("always", "whenSuspending", "whenTelling")
+    for name, value in variables(APP)[group].items()
+}
+
+#: Settings of the code that no app in Azure has.
+NOT_IN_AZURE: Final = {
+    "METERING_COSMOS_KEY": "emulators only: in Azure the identity signs in",
+    "METERING_TENANTS": "a file: in Azure tenants are in the store",
+    "METERING_NOW": "a standing clock: tests and demonstrations",
+    "UsageHub": "a connection string: emulators only",
+}
+#: Settings of Bicep that others read.
+OF_OTHERS: Final = {
+    "AzureWebJobsStorage__accountName": "the Functions host",
+    "AzureWebJobsStorage__credential": "the Functions host",
+    "AzureWebJobsStorage__clientId": "the Functions host",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host",
+    "AZURE_CLIENT_ID": "DefaultAzureCredential",
+}
+
+
+def _read_by_config() -> set[str]:
+    sources = sorted(Path(metering.__file__).parent.glob("config*"))
+    files = [file for one in sources for file in ([one] if one.is_file() else one.rglob("*.py"))]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    return set(re.findall(r"given(?:\.get\(|\[)\s*\"(\w+)\"", text))
+
+
+def _read_by_bindings() -> set[str]:
+    found: set[str] = set()
+    for binding in (one for bindings in functions().values() for one in bindings):
+        for value in binding.values():
+            found |= set(re.findall(r"%(\w+)%", str(value)))
+        if "connection" in binding:
+            parts = ("fullyQualifiedNamespace", "credential", "clientId")
+            found |= {f"{binding['connection']}__{part}" for part in parts}
+    return found
+
+
+def test_every_setting_that_the_code_reads_is_set_and_every_one_that_is_set_is_read() -> None:
+    read = _read_by_config() | _read_by_bindings()
+    assert len(read) > 15
+    assert set(ALL) == (read - set(NOT_IN_AZURE)) | set(OF_OTHERS)
+    assert set(NOT_IN_AZURE) <= read
+
+
+def _filled(**parameters: str) -> dict[str, str]:
+    """Return the settings as the app gets them, with sample values for parameters."""
+    sign_in = variables(APP)["signIn"]
+    known = {
+        **{f"signIn.{name}": str(value) for name, value in sign_in.items()},
+        "environment().resourceManager": "https://management.azure.com/",
+        **parameters,
+    }
+
+    def fill(value: str) -> str:
+        if not isinstance(value, Expression):
+            return value
+        if not value.startswith("'"):
+            return known[value]
+        return re.sub(r"\$\{([\w.]+)\}", lambda found: known[found[1]], value[1:-1])
+
+    return {name: fill(value) for name, value in ALL.items()}
+
+
+SERVICE: Final = (
+    "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-gateway"
+    "/providers/Microsoft.ApiManagement/service/apim-prod"
+)
+
+
+def test_the_app_can_read_what_bicep_writes() -> None:
+    filled = _filled(
+        hostAccountName="sthost",
+        identityClientId="id",
+        insightsConnectionString="InstrumentationKey=0",
+        usageHost="evhns-usage-prod.servicebus.windows.net",
+        usageHub="usage",
+        logsHost="evhns-logs-prod.servicebus.windows.net",
+        logsHub="gateway-logs",
+        consumerGroup="metering",
+        cosmosAccountName="cosmos-metering-prod-abc",
+        databaseName="metering",
+        unknownSubscription="reject",
+        recoveryDelay="off",
+        exportsUrl="https://stdata.blob.core.windows.net/exports",
+        exportSchedule="chargeback=daily",
+        suspendingServiceId=SERVICE,
+        webhookUrl="https://alerts.example.com/metering",
+        webhookSecretUri="https://vault.vault.azure.net/secrets/webhook",
+    )
+    assert filled["METERING_WEBHOOK_SECRET"] == (
+        "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/webhook)"
+    )
+    # The platform puts the secret in the place of the reference.
+    filled["METERING_WEBHOOK_SECRET"] = "whsec_" + "A" * 32
+    settings = read_settings(filled)
+    assert settings.store == CosmosStore(
+        "https://cosmos-metering-prod-abc.documents.azure.com:443/", "metering"
+    )
+    assert settings.hubs == HubNamespace("evhns-usage-prod.servicebus.windows.net")
+    assert settings.usage_hub == "usage"
+    assert not settings.automatic_tenants
+    assert settings.recovery_delay is None
+    assert settings.apim_service == ApimService(
+        "11111111-2222-3333-4444-555555555555", "rg-gateway", "apim-prod"
+    )
+    assert isinstance(settings.webhook, Webhook)
+    assert settings.exports == ExportsContainer("https://stdata.blob.core.windows.net/exports")
+    assert settings.export_schedule == "chargeback=daily"
+
+
+def test_what_a_parameter_allows_the_code_takes() -> None:
+    declared = (parameters(APP)["unknownSubscription"].text or b"").decode()
+    choices = re.findall(r"'(\w+)'", declared.partition("=")[0])
+    assert choices == ["reject", "auto"]
+    for choice in choices:
+        read_settings({"METERING_UNKNOWN_SUBSCRIPTION": choice})
+    for delay in ("15m", "off"):
+        read_settings({"METERING_RECOVERY_DELAY": delay})
+    assert modules(MAIN)["functionApp"][1]["recoveryDelay"] == "recoverUsage ? '15m' : 'off'"
+
+
+def test_hubs_and_consumer_group_have_one_name_in_code_and_bicep() -> None:
+    main = variables(MAIN)
+    assert main["usageHub"] == USAGE_HUB == APP_SETTINGS["USAGE_HUB"]
+    assert main["logsHub"] == LOGS_HUB == APP_SETTINGS["GATEWAY_LOGS_HUB"]
+    groups = {APP_SETTINGS["USAGE_CONSUMER_GROUP"], APP_SETTINGS["GATEWAY_LOGS_CONSUMER_GROUP"]}
+    assert groups == {main["consumerGroup"]}
+
+
+def test_every_module_is_given_the_same_names() -> None:
+    for name in ("usageHub", "logsHub", "consumerGroup", "databaseName", "captureContainer"):
+        given = {
+            module: params[name] for module, (_, params) in modules(MAIN).items() if name in params
+        }
+        assert len(given) >= 2, name
+        assert set(given.values()) == {name}, given
+
+
+def test_the_hubs_are_made_under_the_names_given_with_a_reader_for_the_app() -> None:
+    made = {name: found for name, (_, found) in resources(MODULES / "hubs.bicep").items()}
+    assert (made["usage"]["name"], made["usage"]["parent"]) == ("usageHub", "usageNamespace")
+    assert (made["logs"]["name"], made["logs"]["parent"]) == ("logsHub", "logsNamespace")
+    for reader, hub in (("usageReader", "usage"), ("logsReader", "logs")):
+        assert (made[reader]["name"], made[reader]["parent"]) == ("consumerGroup", hub)
+
+
+def test_instances_are_kept_for_functions_that_exist() -> None:
+    kept = [row["name"] for row in variables(BICEP / "main.prod.bicepparam")["alwaysReady"]]
+    assert kept
+    for name in kept:
+        assert name == "http" or name.removeprefix("function:") in functions()
+
+
+def test_the_database_is_not_named_like_a_container() -> None:
+    assert variables(MAIN)["databaseName"] not in {container.name for container in CONTAINERS}
