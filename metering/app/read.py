@@ -27,6 +27,16 @@ class LedgerRead(NamedTuple):
     """Up to which page it was taken from the rollup, and not page by page."""
     committed: Instant | None
     """When the last page was written."""
+    rolled_up_to: Instant | None = None
+    """When the last page that was taken from the rollup was written."""
+
+
+class _RolledUp(NamedTuple):
+    """What a rollup holds, and the page that it goes up to."""
+
+    breakdown: Breakdown
+    page: int = 0
+    committed: Instant | None = None
 
 
 class Read:
@@ -75,10 +85,7 @@ class Read:
 
         It is what its pages give, up to the last: what is not rolled up yet is read from them.
         """
-        ledger = LedgerId(tenant, period.start)
-        breakdown, after = await self._rolled_up(ledger, group_by)
-        async for page in self._store.pages(ledger, after=after):
-            breakdown.add(page)
+        breakdown, _ = await self.breakdown_of(LedgerId(tenant, period.start), group_by)
         return breakdown.rows()
 
     async def usage_of_days(
@@ -88,27 +95,37 @@ class Read:
 
         It is what their pages give, up to the last.
         """
+        total, read = await self.breakdown_of_days(tenant, days, group_by)
+        return total.rows(), read
+
+    async def breakdown_of_days(
+        self, tenant: str, days: Days, group_by: tuple[str, ...]
+    ) -> tuple[Breakdown, list[LedgerRead]]:
+        """Return what `usage_of_days` does, with outcomes beside usage."""
         await self._tenancy.refresh()
         total, read = Breakdown(group_by), list[LedgerRead]()
         for ledger in await self._store.ledgers(tenant):
-            period = self._tenancy.directory.period_of(ledger)
-            if not days.overlap(period):
-                continue
-            stored = await self._store.read_head(ledger)
-            breakdown, after = await self._rolled_up(ledger, group_by, days)
-            last = after
-            async for page in self._store.pages(ledger, after=after):
-                if day_of(page.slot) in days:
-                    breakdown.add(page)
-                last = page.number
-            total.add_breakdown(breakdown)
-            committed = None if stored is None else stored.head.committed
-            read.append(LedgerRead(ledger, last, after, committed))
-        return total.rows(), read
+            if days.overlap(self._tenancy.directory.period_of(ledger)):
+                breakdown, of = await self.breakdown_of(ledger, group_by, days)
+                total.add_breakdown(breakdown)
+                read.append(of)
+        return total, read
+
+    async def breakdown_of(
+        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days = ALL_DAYS
+    ) -> tuple[Breakdown, LedgerRead]:
+        """Return usage and outcomes of a ledger on some days by group, and as of what."""
+        breakdown, after, rolled_up_to = await self._rolled_up(ledger, group_by, days)
+        last, committed = after, rolled_up_to
+        async for page in self._store.pages(ledger, after=after):
+            if day_of(page.slot) in days:
+                breakdown.add(page)
+            last, committed = page.number, page.committed
+        return breakdown, LedgerRead(ledger, last, after, committed, rolled_up_to)
 
     async def _rolled_up(
-        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days = ALL_DAYS
-    ) -> tuple[Breakdown, int]:
+        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days
+    ) -> _RolledUp:
         """Return what the rollup holds and the page it goes up to; nothing if it does not fit."""
         for _ in range(_LOOKS):
             breakdown = Breakdown(group_by)
@@ -117,11 +134,11 @@ class Read:
                 if stored is None:
                     break
                 cursor = stored.cursor
-                await must_belong(self._store, cursor)
+                committed = await must_belong(self._store, cursor)
                 names = [name for name in cursor.parts if name.day in days]
                 async for part in read_listed(self._rollups, cursor, names):
                     breakdown.add_counts(part.counts)
             except RollupBroken:
                 continue
-            return breakdown, cursor.page
-        return Breakdown(group_by), 0
+            return _RolledUp(breakdown, cursor.page, committed)
+        return _RolledUp(Breakdown(group_by))

@@ -14,7 +14,7 @@ class Days(NamedTuple):
 
     def __contains__(self, day: object) -> bool:
         """Say whether a day is one of them."""
-        return self.first <= str(day) < self.end
+        return isinstance(day, str) and self.first <= day < self.end
 
     def overlap(self, period: Period) -> bool:
         """Say whether a period has an instant in any of them."""

@@ -1,6 +1,7 @@
 """Events as they arrive: CloudEvents 1.0 in JSON. Producers may add fields.
 
-`llm.usage.v1` is one request to a model, `meter.usage.v1` any other metered thing.
+`llm.usage.v1` is one request to a model, `meter.usage.v1` any other metered thing;
+`business.outcome.v1`, what usage was good for, is in outcome.py.
 """
 
 from typing import Annotated, Final, Literal

@@ -1,37 +1,27 @@
-"""Business outcomes as they arrive: what usage was good for, such as a resolved ticket."""
+"""Outcomes as they arrive: what usage was good for, such as a resolved ticket."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from metering.core.buckets import QUANTITY_DECIMALS
-from metering.core.event import MAX_QUANTITY, Id, Label, Name
-from metering.core.money import parse_fixed
+from metering.core.event import Id, Label, Name
+
+#: Outcomes that one event may tell of; sums of any number of events stay exact in every store.
+MAX_OUTCOMES: Final = 1_000_000
 
 
 class _Inbound(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
-def _quantity(text: object) -> int:
-    try:
-        value = parse_fixed(text, QUANTITY_DECIMALS)
-    except ValueError:
-        raise ValueError("is not a quoted decimal string with at most 6 decimals") from None
-    if not 0 <= value <= MAX_QUANTITY * 10**QUANTITY_DECIMALS:
-        raise ValueError(f"is not between 0 and {MAX_QUANTITY}")
-    return value
-
-
 class BusinessOutcomeData(_Inbound):
     """The `data` of `business.outcome.v1`."""
 
-    outcome: Name
-    """What came about: `ticket_resolved`."""
     use_case: Name
     """Of the usage that it came of, as usage events name it."""
-    quantity: Annotated[int, BeforeValidator(_quantity)] = 10**QUANTITY_DECIMALS
-    """How many, a quoted decimal string; kept in millionths. Default: one."""
+    outcome: Name
+    """What came about: `ticket_resolved`."""
+    count: Annotated[int, Field(ge=1, le=MAX_OUTCOMES)] = 1
     product: Label | None = None
     end_user: Label | None = None
 

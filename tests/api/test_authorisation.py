@@ -44,6 +44,8 @@ ROUTES: Final = {
     ("GET", "/api/me/alerts"): OWN,
     ("GET", "/api/me/quotas"): OWN,
     ("GET", "/api/me/grants"): OWN,
+    ("GET", "/api/me/unit-costs"): OWN,
+    ("GET", "/api/tenants/{tenant}/unit-costs"): NAMED,
     ("GET", "/api/me/statements"): OWN,
     ("GET", "/api/me/statements/{period}"): OWN,
     ("GET", "/api/tenants/{tenant}/statements"): NAMED,

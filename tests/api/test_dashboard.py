@@ -175,7 +175,7 @@ async def test_a_token_signs_in_and_a_wrong_one_does_not(local: Local) -> None:
     assert (wrong.status_code, "set-cookie" in wrong.headers) == (401, False)
     token = app.sign_in.development_issuer.token(tenant="acme")
     await client.post("/signin", data={"token": token}, headers=OURS)
-    assert 'data-tenant="acme"' in (await client.get("/dashboard")).text
+    assert 'data-api="/api/me"' in (await client.get("/dashboard")).text
     assert (await client.get("/dashboard/tenants/acme")).status_code == 404
     long = await client.post("/signin", data={"token": "x" * 20_000}, headers=OURS)
     assert problem(long)["status"] == 413

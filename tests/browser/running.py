@@ -42,6 +42,10 @@ TENANTS: Final = {
             "id": "budget",
             "currency": "USD",
             "quotas": [{**_CONTOSO[0], "action": "block"}, _CONTOSO[1]],
+            "targets": [
+                {"use_case": "support-chat", "outcome": "ticket_resolved", "cost": "0.5"},
+                {"use_case": "invoice-reader", "outcome": "invoice_booked", "cost": "0.25"},
+            ],
         },
         {
             "id": "trial",
@@ -71,6 +75,11 @@ _MODELS: Final = (
     ("claude-haiku-4-5", "claude-haiku-4-5", 50),
 )
 _CASES: Final = ("support-chat", "invoice-reader", "code-review", "search", HOSTILE, None)
+_OUTCOMES: Final = (
+    ("support-chat", "ticket_resolved", 410),
+    ("invoice-reader", "invoice_booked", 702),
+    ("code-review", "change_merged", 96),
+)
 _USERS: Final = ("ada", "grace", "linus", "margaret", None)
 _SHARES: Final = {"contoso-prod": 10, "fabrikam-chat": 4, "northwind-search": 2, "wingtip-toys": 1}
 
@@ -137,6 +146,15 @@ async def seed(settings: dict[str, str]) -> None:
     app = bootstrap.App(read_settings(settings))
     events = list(_usage())
     events += events[-2:]
+    for number, (case, outcome, times) in enumerate(_OUTCOMES):
+        data = {"use_case": case, "outcome": outcome, "count": times}
+        events.append(
+            {
+                **event(id=f"outcome-{number}", subject="contoso-prod"),
+                "type": "business.outcome.v1",
+                "data": data,
+            }
+        )
     events.append(event(id="nobody", subject="nobody-knows-it", time="2026-11-20T14:00:00Z"))
     events.append(
         event(id="broken", time="2026-11-20T14:00:00Z", data__usage={"prompt_tokens": -1})

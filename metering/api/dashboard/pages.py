@@ -57,8 +57,7 @@ async def asset(request: Request, name: str) -> Response:
 
 
 def _tenant_page(request: Request, caller: Caller, tenant: str, api: str) -> Response:
-    paths = {getattr(route, "path", "") for route in request.app.routes}
-    shown = {"tenant": tenant, "api": api, "has_unit_costs": "/api/me/unit-costs" in paths}
+    shown = {"tenant": tenant, "api": api}
     return page("tenant", {**_about(request, caller), **shown})
 
 

@@ -22,6 +22,7 @@ from metering.api.routes import (
     proofs,
     statements,
     tenants,
+    unit_costs,
     usage,
 )
 
@@ -29,6 +30,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
     *balance.routers,
     *usage.routers,
+    *unit_costs.routers,
     *alerts.routers,
     *grants.routers,
     *statements.routers,

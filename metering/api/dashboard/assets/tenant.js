@@ -5,11 +5,12 @@ import { colour, draw } from "./charts.js";
 import { byId, fill, h, say, table } from "./dom.js";
 import { ago, axisMoney, count, day, moment, money, quantity, short, tokens } from "./format.js";
 
-const view = byId("view");
-const api = view.dataset.api;
+const { api } = byId("view").dataset;
+const percents = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const MODELS_SHOWN = 6;
 const TOP = 8;
 const DAY_MS = 86400000;
+const STATUS = { on_target: "within", near: "near", over: "over" };
 
 const now = { balance: null, quotas: null, days: null };
 
@@ -26,11 +27,12 @@ poll(
     showAlerts(alerts);
   },
   async () => {
-    const [days, cases, users, statements] = await Promise.all([
+    const [days, cases, users, statements, units] = await Promise.all([
       get(`${api}/usage?group_by=day,model&limit=5000`),
       get(`${api}/usage?group_by=use_case&limit=500`),
       get(`${api}/usage?group_by=end_user&limit=500`),
       get(`${api}/statements?limit=24`),
+      get(`${api}/unit-costs`),
     ]);
     now.days = days;
     showDays();
@@ -38,7 +40,7 @@ poll(
     showTop("cases", cases.items, "use_case", "Use case");
     showTop("users", users.items, "end_user", "User");
     showStatements(statements.items);
-    if ("unitCosts" in view.dataset) showUnits(await get(`${api}/unit-costs`));
+    showUnits(units);
   },
 );
 
@@ -252,16 +254,26 @@ function showTop(place, items, group, title) {
   ], sorted.slice(0, TOP)));
 }
 
-function showUnits(found) {
-  byId("units-card").hidden = false;
-  const currency = now.balance?.currency ?? "USD";
+// What an outcome costs beside its target; how well prompts do, where nothing comes of them yet.
+function showUnits({ items, currency }) {
+  const rows = items.flatMap((one) => (one.outcomes.length
+    ? one.outcomes.map((outcome) => ({ ...one, ...outcome })) : [one]));
+  const least = (row, text) => (text === null || text === undefined ? "unknown"
+    : `${row.is_at_least ? "≥ " : ""}${money(text, currency)}`);
+  const share = (text) => (text === null ? "" : percents.format(text));
   fill(byId("units"), table("Cost per outcome by use case", [
     { title: "Use case", cell: (row) => row.use_case ?? "not said" },
-    { title: "Outcomes", number: true, cell: (row) => count(row.outcomes ?? 0) },
-    { title: "Cost per outcome", number: true, cell: (row) => money(row.unit_cost, currency) },
+    { title: "Outcome", cell: (row) => row.outcome ?? "none reported" },
+    { title: "Outcomes", number: true, cell: (row) => count(row.count ?? 0) },
+    { title: "Cost of one", number: true, cell: (row) =>
+      (row.count ? least(row, row.cost_per_outcome) : "") },
     { title: "Target", number: true, cell: (row) => (row.target ? money(row.target, currency) : "") },
-    { title: "Status", cell: (row) => row.status ?? "" },
-  ], found.items ?? []));
+    { title: "Status", cell: (row) => (row.target ? h("span",
+      { class: `badge ${STATUS[row.status] ?? ""}` }, row.status.replaceAll("_", " ")) : "") },
+    { title: "Cost per request", number: true, cell: (row) => least(row, row.cost_per_request) },
+    { title: "Cached input", number: true, cell: (row) => share(row.cache_hit_ratio) },
+    { title: "Output / input", number: true, cell: (row) => row.output_ratio ?? "" },
+  ], rows));
 }
 
 // What an alert says, without what this page says already.
