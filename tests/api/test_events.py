@@ -76,8 +76,8 @@ async def test_a_bad_event_is_refused_by_its_code_and_the_others_are_not(api: Se
         event(data__usage={"prompt_tokens": -1}),
         outcome(time="2036-01-01T00:00:00Z"),
         outcome(data={"outcome": "x"}),
-        outcome(data={"outcome": "x", "use_case": "y", "quantity": "-1"}),
-        outcome(data={"outcome": "x", "use_case": "y", "quantity": 1}),
+        outcome(data={"outcome": "x", "use_case": "y", "count": 0}),
+        outcome(data={"outcome": "x", "use_case": "y", "count": "1"}),
     )
     assert [one["code"] for one in said["events"]] == [
         "too_old",
@@ -87,8 +87,8 @@ async def test_a_bad_event_is_refused_by_its_code_and_the_others_are_not(api: Se
         "usage_invalid",
         "in_future",
         "missing_field",
-        "quantity_invalid",
-        "quantity_invalid",
+        "invalid_field",
+        "invalid_field",
     ]
     assert said["accepted"] == 1
     assert "use_case" in said["events"][6]["reason"]
@@ -123,10 +123,16 @@ async def test_a_hub_that_is_busy_is_503_and_the_batch_may_be_sent_again(
     assert (await send(api, event()))["accepted"] == 1
 
 
-async def test_an_outcome_that_nothing_counts_yet_holds_nothing_up(api: Served) -> None:
+async def test_an_outcome_is_counted_and_is_no_request(api: Served) -> None:
     many = [outcome() | {"id": f"o-{n}"} for n in range(60)]
     assert (await send(api, *many, event()))["accepted"] == 61
-    assert await api.app.dead_letters.counts() == {"outcome_not_counted": 60}
+    assert await api.app.dead_letters.counts() == {}
+    (case,) = [
+        one
+        for one in (await api.get("/api/me/unit-costs", api.tenant()))["items"]
+        if one["use_case"] == "support"
+    ]
+    assert [(one["outcome"], one["count"]) for one in case["outcomes"]] == [("ticket_resolved", 60)]
     assert (await api.get("/api/me/balance", api.tenant()))["requests"] == 1
 
 

@@ -164,10 +164,19 @@ async def seed(settings: dict[str, str]) -> None:
         await app.ingest.batch(
             [Message(one, "0", at + n) for n, one in enumerate(bodies)], stop_for=0
         )
+    closed = [one async for one in app.close_periods.run(app.clock.now())]
+    assert [one.period for one in closed] == ["2026-10"] * 2
     await app.close()
 
 
 def _usage() -> Iterator[dict[str, Any]]:
+    for subject, tokens in (("contoso-prod", 310_000_000), ("wingtip-toys", 21_000_000)):
+        yield event(
+            id=f"{subject}-october",
+            subject=subject,
+            time="2026-10-22T10:15:00Z",
+            data__usage={"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens},
+        )
     for subject, share in _SHARES.items():
         for day in range(1, 21):
             # Weekends are quiet: 1 November 2026 is a Sunday.

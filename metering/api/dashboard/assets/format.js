@@ -15,14 +15,14 @@ export const day = (iso) => days.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`
 
 const made = new Map();
 
-// An amount to the cent; what is less than one shows its first two figures.
+// An amount to the cent; what is less than ten cents shows its first two figures.
 export function money(text, currency) {
   if (text === null || text === undefined) return "unknown";
   const size = Math.abs(Number(text));
-  const isSmall = size > 0 && size < 0.995;
+  const isSmall = size > 0 && size < 0.0995;
   const key = `${currency}${isSmall}`;
   if (!made.has(key)) {
-    const figures = isSmall ? { minimumFractionDigits: 2, maximumSignificantDigits: 2 } : {};
+    const figures = isSmall ? { maximumSignificantDigits: 2 } : {};
     made.set(key, new Intl.NumberFormat("en",
       { style: "currency", currency, currencyDisplay: "narrowSymbol", ...figures }));
   }
