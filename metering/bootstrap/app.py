@@ -27,6 +27,7 @@ from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
+from metering.app.ingest_lag import IngestLag
 from metering.app.join_usage import JoinUsage
 from metering.app.overview import Overview
 from metering.app.publish_prices import PublishPrices
@@ -371,6 +372,11 @@ class App:
     def hub_progress(self) -> HubProgress:
         """How far what was published has been counted; the system on one machine sets its own."""
         return hub_progress(self.settings, self.clock, self._closing)
+
+    @cached_property
+    def ingest_lag(self) -> IngestLag:
+        """How far counting is behind."""
+        return IngestLag(lambda: self.hub_progress, self.clock)
 
     @cached_property
     def close_periods(self) -> ClosePeriods:

@@ -12,7 +12,8 @@ from metering.core.instants import SECOND, format_instant
 
 router = for_operators("overview")
 
-#: Each costs a read of its head: fifty are a quarter of a second of Cosmos DB's smallest account.
+#: Each costs a read of its head, one to three request units: less than a second of the smallest
+#: account of Cosmos DB.
 MAX_TENANTS: Final = 100
 #: Parked effects that are counted: beyond that, more is no news.
 _MAX_PARKED: Final = 1_000
@@ -40,11 +41,11 @@ async def overview(app: TheApp, limit: _Limit = 50, cursor: Cursor = None) -> Te
 async def work(app: TheApp) -> WorkToDo:
     """Show what waits for somebody: it costs a count of dead letters and two lists of effects."""
     now = app.clock.now()
-    counted_until = await app.hub_progress.counted_until()
+    lag = await app.ingest_lag.look()
     ready = await app.readiness.check()
     return WorkToDo(
         as_of=format_instant(now),
-        ingest_lag_s=max(0, now - counted_until) // SECOND,
+        ingest_lag_s=None if lag is None else lag // SECOND,
         effects_lag_s=ready.effects_lag // SECOND,
         effects_parked=len(await app.deliver_effects.parked(_MAX_PARKED)),
         dead_letters=await app.dead_letters.counts(),

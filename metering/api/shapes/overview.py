@@ -72,7 +72,9 @@ class WorkToDo(Shape):
     """What waits for somebody, all tenants together."""
 
     as_of: str
-    ingest_lag_s: int = Field(description="How far counting is behind what was published.")
+    ingest_lag_s: int | None = Field(
+        description="How far counting is behind what was published; null where nobody knows."
+    )
     effects_lag_s: int = Field(description="How long the oldest effect has been due.")
     effects_parked: int = Field(description="Given up; counted up to 1,000.")
     dead_letters: Mapping[str, int] = Field(description="By code.")

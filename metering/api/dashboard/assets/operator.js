@@ -66,8 +66,8 @@ function showTiles() {
     short(sum("requests"))} requests in their present periods`;
   fill(byId("tiles"),
     tile("Over a limit", count(over), `${count(near)} near one`, over ? "over" : warn(near)),
-    tile("Ingest lag", lasts(work.ingest_lag_s), `effects ${lasts(work.effects_lag_s)} late`,
-      warn(work.ingest_lag_s > 60)),
+    tile("Ingest lag", work.ingest_lag_s === null ? "unknown" : lasts(work.ingest_lag_s), `effects ${lasts(work.effects_lag_s)} late`,
+      warn(work.ingest_lag_s === null || work.ingest_lag_s > 60)),
     tile("Duplicates", short(sum("duplicates")), `${count(sum("conflicts"))} with other content`,
       warn(sum("conflicts"))),
     tile("Unpriced", short(sum("unpriced")), "requests without a price", warn(sum("unpriced"))),
