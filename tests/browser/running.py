@@ -74,7 +74,7 @@ _MODELS: Final = (
     ("gpt-4.1", "gpt-4.1-2025-04-14", 60),
     ("claude-haiku-4-5", "claude-haiku-4-5", 50),
 )
-_CASES: Final = ("support-chat", "invoice-reader", "code-review", "search", HOSTILE, None)
+_CASES: Final = ("support-chat", "invoice-reader", "code-review", "search", "translation", None)
 _OUTCOMES: Final = (
     ("support-chat", "ticket_resolved", 410),
     ("invoice-reader", "invoice_booked", 702),

@@ -257,7 +257,8 @@ function showTop(place, items, group, title) {
 // What an outcome costs beside its target; how well prompts do, where nothing comes of them yet.
 function showUnits({ items, currency }) {
   const rows = items.flatMap((one) => (one.outcomes.length
-    ? one.outcomes.map((outcome) => ({ ...one, ...outcome })) : [one]));
+    ? one.outcomes.map((outcome) => ({ ...one, ...outcome })) : [one]))
+    .sort((a, b) => Boolean(b.target) - Boolean(a.target) || (b.count ?? 0) - (a.count ?? 0));
   const least = (row, text) => (text === null || text === undefined ? "unknown"
     : `${row.is_at_least ? "≥ " : ""}${money(text, currency)}`);
   const share = (text) => (text === null ? "" : percents.format(text));
