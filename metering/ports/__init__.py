@@ -20,6 +20,7 @@ from metering.ports.stores import (
     StoredCursor,
     StoredHead,
 )
+from metering.ports.telemetry import NO_LABELS, Attributes, Labels, Span, Telemetry
 from metering.ports.work import (
     DeadLetter,
     DeadLetterStore,
@@ -34,14 +35,17 @@ from metering.ports.work import (
 )
 
 __all__ = [
+    "NO_LABELS",
     "AccountStore",
     "Alerts",
+    "Attributes",
     "Clock",
     "DeadLetter",
     "DeadLetterStore",
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "Labels",
     "LedgerStore",
     "LogHalf",
     "Notifier",
@@ -52,6 +56,7 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "Span",
     "StoredAccount",
     "StoredCursor",
     "StoredEffect",
@@ -59,5 +64,6 @@ __all__ = [
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",
+    "Telemetry",
     "UsagePublisher",
 ]
