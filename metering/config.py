@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from metering.core.errors import ConfigurationError
@@ -32,6 +32,10 @@ _APIM: Final = re.compile(
     r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/(?P<group>[\w.()-]{1,90})"
     r"/providers/Microsoft\.ApiManagement/service/(?P<name>[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)",
     re.IGNORECASE | re.ASCII,
+)
+_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_INSIGHTS_EXAMPLE: Final = (
+    "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://HOST/"
 )
 
 
@@ -76,6 +80,19 @@ class ApimService(NamedTuple):
     name: str
 
 
+class AppInsights(NamedTuple):
+    """An Application Insights resource; its connection string is an address, and yet not shown."""
+
+    connection_string: str
+
+    def __repr__(self) -> str:
+        """Say nothing: whoever has the key in it may send figures in our name."""
+        return "AppInsights(...)"
+
+
+type TelemetrySetting = Literal["off", "console"] | AppInsights
+
+
 class Settings(NamedTuple):
     """What the environment says."""
 
@@ -102,6 +119,9 @@ class Settings(NamedTuple):
     """
     apim_service: ApimService | None = None
     """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
+    telemetry: TelemetrySetting = "off"
+    """METERING_TELEMETRY=azure|console|off; azure where APPLICATIONINSIGHTS_CONNECTION_STRING is
+    set, off without it."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -121,6 +141,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
+        _telemetry(
+            given.get("METERING_TELEMETRY"), given.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
+        ),
     )
 
 
@@ -257,3 +280,27 @@ def _apim_service(text: str | None) -> ApimService | None:
             "/providers/Microsoft.ApiManagement/service/NAME"
         )
     return ApimService(found["subscription"], found["group"], found["name"])
+
+
+def _telemetry(choice: str | None, connection_string: str | None) -> TelemetrySetting:
+    if choice == "off":
+        return "off"
+    if choice == "console":
+        return "console"
+    if choice not in {None, "", "azure"}:
+        raise ConfigurationError(
+            f"METERING_TELEMETRY: {choice!r} is none of azure, console and off"
+        )
+    if not connection_string:
+        if choice:
+            raise ConfigurationError(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING: is not set, but METERING_TELEMETRY=azure:"
+                f" write it like {_INSIGHTS_EXAMPLE}"
+            )
+        return "off"
+    parts = dict(part.partition("=")[::2] for part in connection_string.split(";"))
+    if not _GUID.fullmatch(parts.get("InstrumentationKey", "")):
+        raise ConfigurationError(
+            f"APPLICATIONINSIGHTS_CONNECTION_STRING: is not like {_INSIGHTS_EXAMPLE}"
+        )
+    return AppInsights(connection_string)

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
+from metering.adapters.observed_ledgers import ObservedLedgers
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
 from metering.app.committer import Committer
@@ -20,26 +21,32 @@ from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
+from metering.app.observed_admission import ObservedAdmission
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.bootstrap.stores import Stores, stores_for
+from metering.bootstrap.telemetry import telemetry_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
+    SILENT,
+    Alerts,
     Clock,
     DeploymentSource,
     LedgerStore,
     Notifier,
     SubscriptionGate,
+    Telemetry,
     UsagePublisher,
 )
 
@@ -61,6 +68,21 @@ class App:
         return SystemClock() if fixed is None else FixedClock(fixed)
 
     @cached_property
+    def telemetry(self) -> Telemetry:
+        """Where figures and traces go, as METERING_TELEMETRY says."""
+        return telemetry_for(self.settings.telemetry)
+
+    def be_silent(self) -> None:
+        """Send no telemetry to Azure: the commands of a person are no part of the service."""
+        if self.settings.telemetry != "console":
+            self.telemetry = SILENT
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Where faults that a person must see are told."""
+        return LogAlerts(self.telemetry)
+
+    @cached_property
     def committed_prices(self) -> Sequence[NamedRow]:
         """The price data that comes with the package; the tenancy has what was published since."""
         return committed_prices()
@@ -68,12 +90,12 @@ class App:
     @cached_property
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
-        return stores_for(self.settings.store)
+        return stores_for(self.settings.store, self.telemetry)
 
-    @property
+    @cached_property
     def ledgers(self) -> LedgerStore:
         """The ledgers."""
-        return self.stores.ledgers
+        return ObservedLedgers(self.stores.ledgers, self.telemetry)
 
     @cached_property
     def tenants_file(self) -> TenantsFile | None:
@@ -113,7 +135,7 @@ class App:
             pending=self.stores.pending,
             streams=self._streams,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
         )
 
     @cached_property
@@ -136,7 +158,7 @@ class App:
             publisher=self.stream_publisher,
             dead_letters=self.stores.dead_letters,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
             recovery_delay=self.settings.recovery_delay,
         )
 
@@ -163,7 +185,7 @@ class App:
             committer=self._committer,
             dead_letters=self.stores.dead_letters,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
         )
 
     @cached_property
@@ -185,7 +207,7 @@ class App:
     def price_unpriced(self) -> PriceUnpriced:
         """Price what waited for a price."""
         return PriceUnpriced(
-            ledgers=self.ledgers, tenancy=self.tenancy, rerate=self.rerate, alerts=LogAlerts()
+            ledgers=self.ledgers, tenancy=self.tenancy, rerate=self.rerate, alerts=self.alerts
         )
 
     @cached_property
@@ -213,7 +235,8 @@ class App:
             effects=self.stores.effects,
             notifier=self.notifier,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
+            telemetry=self.telemetry,
         )
 
     @cached_property
@@ -247,23 +270,35 @@ class App:
                 ledgers=self.ledgers,
                 suspensions=self.stores.suspensions,
                 tenancy=self.tenancy,
-                alerts=LogAlerts(),
+                alerts=self.alerts,
             ),
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
         )
 
     @cached_property
     def enforce_quotas(self) -> EnforceQuotas:
         """Bring the limits of every ledger up to date."""
         return EnforceQuotas(
-            ledgers=self.ledgers, tenancy=self.tenancy, clock=self.clock, alerts=LogAlerts()
+            ledgers=self.ledgers, tenancy=self.tenancy, clock=self.clock, alerts=self.alerts
         )
 
     @cached_property
-    def admission(self) -> Admission:
+    def admission(self) -> ObservedAdmission:
         """Whether a subscription's requests may go on."""
-        return Admission(self.ledgers, self.tenancy, self.credits, self.clock)
+        admission = Admission(self.ledgers, self.tenancy, self.credits, self.clock)
+        return ObservedAdmission(admission, self.telemetry)
+
+    @cached_property
+    def take_stock(self) -> TakeStock:
+        """Count what somebody should look at."""
+        return TakeStock(
+            ledgers=self.ledgers,
+            pending=self.stores.pending,
+            effects=self.stores.effects,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
 
     @cached_property
     def forecasts(self) -> Forecasts:
@@ -293,7 +328,7 @@ class App:
     @cached_property
     def roll_up(self) -> RollUp:
         """Keep usage by day and dimension at hand."""
-        return RollUp(self.ledgers, self.stores.rollups, LogAlerts())
+        return RollUp(self.ledgers, self.stores.rollups, self.alerts)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -20,7 +20,14 @@ from metering.ports.stores import (
     StoredCursor,
     StoredHead,
 )
-from metering.ports.telemetry import NO_LABELS, Attributes, Labels, Span, Telemetry
+from metering.ports.telemetry import (
+    NO_LABELS,
+    SILENT,
+    Attributes,
+    Labels,
+    Span,
+    Telemetry,
+)
 from metering.ports.work import (
     DeadLetter,
     DeadLetterStore,
@@ -36,6 +43,7 @@ from metering.ports.work import (
 
 __all__ = [
     "NO_LABELS",
+    "SILENT",
     "AccountStore",
     "Alerts",
     "Attributes",

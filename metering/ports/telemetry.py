@@ -1,7 +1,7 @@
 """What operators see of the work: metrics, and spans that belong together."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 from metering.core.metrics import Counter, Gauge, Histogram
@@ -50,6 +50,31 @@ class Telemetry(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Send what is still here, and stop."""
-        ...
+
+class Silent:
+    """Telemetry of whoever is not watched: commands, tests, a machine that asks for none."""
+
+    def add(self, name: Counter, amount: float, labels: Labels = NO_LABELS) -> None:
+        """Do nothing."""
+
+    def record(self, name: Histogram, value: float, labels: Labels = NO_LABELS) -> None:
+        """Do nothing."""
+
+    def set(self, name: Gauge, value: int, labels: Labels = NO_LABELS) -> None:
+        """Do nothing."""
+
+    def span(
+        self,
+        name: str,  # noqa: ARG002, the port's signature
+        attributes: Attributes,  # noqa: ARG002
+        links: Sequence[str] = (),  # noqa: ARG002
+    ) -> AbstractContextManager[Span]:
+        """Open nothing."""
+        return _NOTHING
+
+    def note(self, attributes: Attributes) -> None:
+        """Do nothing."""
+
+
+SILENT: Final[Telemetry] = Silent()
+_NOTHING: Final[AbstractContextManager[Span]] = nullcontext(Silent())

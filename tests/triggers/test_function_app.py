@@ -64,6 +64,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "deliver_effects": [timer("*/30 * * * * *")],
         "roll_up": [timer("0 * * * * *")],
         "enforce_quotas": [timer("15 * * * * *")],
+        "take_stock": [timer("45 */5 * * * *")],
     }
 
 
