@@ -16,6 +16,8 @@ from metering.core.pending import RECOVERY_DELAY
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
+#: Of the public cloud, too.
+DEFAULT_GRAPH_ENDPOINT: Final = "https://graph.microsoft.com"
 DEFAULT_USAGE_HUB: Final = "usage"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
@@ -25,6 +27,7 @@ _DELAY: Final = re.compile(r"([0-9]{1,6})([smh]?)")
 _UNITS: Final = {"": MINUTE, "s": SECOND, "m": MINUTE, "h": HOUR}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105, how one begins
 #: Of Standard Webhooks 1.0.0, in bytes.
 _SECRET_SIZES: Final = range(24, 65)
@@ -119,6 +122,8 @@ class Settings(NamedTuple):
     """
     apim_service: ApimService | None = None
     """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
+    graph_endpoint: str = DEFAULT_GRAPH_ENDPOINT
+    """METERING_GRAPH_ENDPOINT: Microsoft Graph, where `metering azure setup-identity` works."""
     telemetry: TelemetrySetting = "off"
     """METERING_TELEMETRY=azure|console|off; azure where APPLICATIONINSIGHTS_CONNECTION_STRING is
     set, off without it."""
@@ -135,12 +140,17 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         Path(tenants) if tenants else None,
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
-        given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
+        _endpoint(
+            "METERING_ARM_ENDPOINT", given.get("METERING_ARM_ENDPOINT"), DEFAULT_ARM_ENDPOINT
+        ),
         _hubs(given.get("UsageHub__fullyQualifiedNamespace"), given.get("UsageHub")),
-        given.get("USAGE_HUB") or DEFAULT_USAGE_HUB,
+        _hub_name(given.get("USAGE_HUB")),
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
+        _endpoint(
+            "METERING_GRAPH_ENDPOINT", given.get("METERING_GRAPH_ENDPOINT"), DEFAULT_GRAPH_ENDPOINT
+        ),
         _telemetry(
             given.get("METERING_TELEMETRY"), given.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
         ),
@@ -167,7 +177,9 @@ def _store(url: str, key: str | None) -> SqliteStore | CosmosStore:
     if host not in _LOOPBACK:
         raise ConfigurationError(f"METERING_STORE: {host!r} is no emulator on this machine")
     if not key:
-        raise ConfigurationError("METERING_COSMOS_KEY: is not set; an emulator needs its key")
+        raise ConfigurationError(
+            "METERING_COSMOS_KEY: is not set; an emulator needs its key, base64 like c2VjcmV0"
+        )
     return CosmosStore(f"http://{host}:{port}", database, key)
 
 
@@ -196,6 +208,23 @@ def _hubs(namespace: str | None, connection_string: str | None) -> HubNamespace 
             " UsageHub__fullyQualifiedNamespace, and the identity of the app signs in"
         )
     return HubNamespace(endpoint.netloc, connection_string)
+
+
+def _hub_name(name: str | None) -> str:
+    if name and not _HUB_NAME.fullmatch(name):
+        raise ConfigurationError(f"USAGE_HUB: {name!r} is not the name of a hub like usage")
+    return name or DEFAULT_USAGE_HUB
+
+
+def _endpoint(setting: str, url: str | None, default: str) -> str:
+    """Return the address of a cloud's interface; plain http only to this machine."""
+    if not url:
+        return default
+    parts = urlsplit(url)
+    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or is_local):
+        raise ConfigurationError(f"{setting}: {url!r} is not https://HOST like {default}")
+    return url
 
 
 def _automatic(choice: str | None, *, fresh: bool) -> bool:
@@ -228,7 +257,9 @@ def _now(text: str | None) -> Instant | None:
     try:
         return parse_instant(text)
     except ValueError as error:
-        raise ConfigurationError(f"METERING_NOW: {error}") from None
+        raise ConfigurationError(
+            f"METERING_NOW: {error}: write it like 2026-10-16T23:00:00Z"
+        ) from None
 
 
 def _webhook(url: str | None, secret: str | None) -> Webhook | None:
@@ -236,12 +267,19 @@ def _webhook(url: str | None, secret: str | None) -> Webhook | None:
     if not url and not secret:
         return None
     if not url:
-        raise ConfigurationError("METERING_WEBHOOK_URL: is not set, but its secret is")
+        raise ConfigurationError(
+            "METERING_WEBHOOK_URL: is not set, but its secret is: write it like"
+            " https://example.com/hook"
+        )
     if not secret or not secret.split():
-        raise ConfigurationError("METERING_WEBHOOK_SECRET: is not set; every webhook is signed")
+        raise ConfigurationError(
+            "METERING_WEBHOOK_SECRET: is not set; every webhook is signed: make one with"
+            " `echo whsec_$(openssl rand -base64 32)`"
+        )
     if not _is_webhook(url):
         raise ConfigurationError(
-            "METERING_WEBHOOK_URL: is not https://HOST/PATH without a user and a password"
+            "METERING_WEBHOOK_URL: is not https://HOST/PATH, without a user and a password, like"
+            " https://example.com/hook"
             " (plain http only to this machine)"
         )
     return Webhook(url, tuple(_webhook_secret(one) for one in secret.split()))
@@ -265,7 +303,8 @@ def _webhook_secret(text: str) -> bytes:
         secret = b""
     if not text.startswith(_SECRET_PREFIX) or len(secret) not in _SECRET_SIZES:
         raise ConfigurationError(
-            "METERING_WEBHOOK_SECRET: is not whsec_ and the base64 of 24 to 64 bytes"
+            "METERING_WEBHOOK_SECRET: is not whsec_ and the base64 of 24 to 64 bytes: make one with"
+            " `echo whsec_$(openssl rand -base64 32)`"
         )
     return secret
 
@@ -277,7 +316,7 @@ def _apim_service(text: str | None) -> ApimService | None:
     if found is None:
         raise ConfigurationError(
             f"METERING_APIM_SERVICE: {text!r} is not /subscriptions/ID/resourceGroups/GROUP"
-            "/providers/Microsoft.ApiManagement/service/NAME"
+            "/providers/Microsoft.ApiManagement/service/NAME, its resource id"
         )
     return ApimService(found["subscription"], found["group"], found["name"])
 

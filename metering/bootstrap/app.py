@@ -373,7 +373,10 @@ class App:
     def _event_hubs(self, hub: str) -> UsagePublisher:
         hubs = self.settings.hubs
         if hubs is None:
-            raise ConfigurationError("UsageHub__fullyQualifiedNamespace: is not set")
+            raise ConfigurationError(
+                "UsageHub__fullyQualifiedNamespace: is not set: write it like"
+                " contoso.servicebus.windows.net"
+            )
         # The SDK takes a while to import: only those who use it wait for it.
         from metering.adapters.event_hubs import EventHubsPublisher  # noqa: PLC0415
 
