@@ -3,7 +3,7 @@
 .PHONY: help venv demo run test soak lint format bench clean
 
 STAMP := .venv/.installed
-PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs))
+PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
 
 # Every commit of the embedded store waits for the disk; the tests' stores are in memory where there is room.
 FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 1000000 ] && echo TMPDIR=/dev/shm)
@@ -13,8 +13,8 @@ help:  ## Show this
 
 venv: $(STAMP)  ## Make .venv with all that is needed
 
-# A Cosmos server by others, and what our peer of Event Hubs is built with, from npm; where there is
-# no npm their tests are skipped and say so.
+# A Cosmos server by others, an emulator of Azure Storage, and what our peer of Event Hubs is built
+# with, from npm; where there is no npm their tests are skipped and say so.
 tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
 	@if command -v npm >/dev/null; then cd tests/emulators/$* \
 	    && npm install --no-audit --no-fund --silent && touch node_modules/.installed; \

@@ -8,6 +8,7 @@ from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.observed_ledgers import ObservedLedgers
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
+from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
@@ -26,6 +27,7 @@ from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
+from metering.app.replay_capture import ReplayCapture, TakesBatches
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
 from metering.app.take_stock import TakeStock
@@ -41,6 +43,7 @@ from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
     SILENT,
     Alerts,
+    CaptureSource,
     Clock,
     DeploymentSource,
     LedgerStore,
@@ -334,6 +337,15 @@ class App:
     def dead_letters(self) -> DeadLetters:
         """Look at what was set aside, send it again, or drop it."""
         return DeadLetters(self.stores.dead_letters, self.ingest, self.join_usage)
+
+    def replay_capture(
+        self, source: CaptureSource, hub: str | None, on_progress: Callable[[int, int], None]
+    ) -> ReplayCapture:
+        """Return one run over the files of Capture; the hubs have the names of the settings too."""
+        usage, logs = self.ingest, self.join_usage
+        hubs: dict[str, TakesBatches] = {USAGE_HUB: usage, LOGS_HUB: logs}
+        hubs[self.settings.usage_hub] = usage
+        return ReplayCapture(source, hubs, hub=hub, on_progress=on_progress)
 
     @cached_property
     def deployments(self) -> Deployments:

@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.capture import CaptureSource
 from metering.ports.outside import (
     Alerts,
     Clock,
@@ -47,6 +48,7 @@ __all__ = [
     "AccountStore",
     "Alerts",
     "Attributes",
+    "CaptureSource",
     "Clock",
     "DeadLetter",
     "DeadLetterStore",

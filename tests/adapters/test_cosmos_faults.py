@@ -43,8 +43,8 @@ def peer(shared_peer: CosmosPeer) -> CosmosPeer:
 async def connect(peer: CosmosPeer) -> AsyncIterator[Callable[..., CosmosAccount]]:
     made: list[CosmosAccount] = []
 
-    def account(**changes: str) -> CosmosAccount:
-        given = {"endpoint": peer.url, "database": "metering", "key": peer.key, **changes}
+    def account(**changes: Any) -> CosmosAccount:
+        given: dict[str, Any] = {"endpoint": peer.url, "database": "metering", "key": peer.key, **changes}
         made.append(CosmosAccount(**given))
         return made[-1]
 
