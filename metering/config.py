@@ -42,6 +42,25 @@ _INSIGHTS_EXAMPLE: Final = (
 )
 
 
+#: Settings whose names begin with ours; a test holds them against what is read.
+_KNOWN: Final = frozenset(
+    {
+        "METERING_APIM_SERVICE",
+        "METERING_ARM_ENDPOINT",
+        "METERING_COSMOS_KEY",
+        "METERING_GRAPH_ENDPOINT",
+        "METERING_NOW",
+        "METERING_RECOVERY_DELAY",
+        "METERING_STORE",
+        "METERING_TELEMETRY",
+        "METERING_TENANTS",
+        "METERING_UNKNOWN_SUBSCRIPTION",
+        "METERING_WEBHOOK_SECRET",
+        "METERING_WEBHOOK_URL",
+    }
+)
+
+
 class SqliteStore(NamedTuple):
     """The embedded store: a file."""
 
@@ -154,6 +173,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _telemetry(
             given.get("METERING_TELEMETRY"), given.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
         ),
+    )
+
+
+def unknown_settings(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return the settings in the environment that look like ours and that nobody reads."""
+    given = os.environ if environment is None else environment
+    return sorted(
+        name
+        for name, value in given.items()
+        if name.startswith("METERING_") and value and name not in _KNOWN
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from metering import bootstrap
 from metering.bootstrap import app as bootstrap_app
-from metering.config import read_settings
+from metering.config import read_settings, unknown_settings
 from metering.core.errors import ConfigurationError
 from metering.local.hub import HubEvent
 from metering.local.system import app_dir
@@ -103,3 +103,12 @@ async def test_the_function_app_starts_and_stops_at_first_use(
     worker = await FunctionsWorker.start(app_dir())
     with pytest.raises(InvocationFailed, match="METERING_STORE: .* write it like sqlite:///"):
         await worker.invoke_event_hub("ingest_usage", [HubEvent(body(), "s", 0, "0", NOW)], "0")
+
+
+def test_the_doctor_knows_every_setting_that_is_read() -> None:
+    source = (app_dir() / "metering" / "config.py").read_text()
+    read = {name for name in re.findall(r'given\.get\("(\w+)"', source) if "METERING_" in name}
+    assert unknown_settings(dict.fromkeys(read, "x")) == []
+    assert unknown_settings({"METERING_STOER": "x", "METERING_EMPTY": "", "OTHER": "x"}) == [
+        "METERING_STOER"
+    ]

@@ -10,6 +10,7 @@ from metering.cli.admission import admission
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
+from metering.cli.doctor import doctor
 from metering.cli.effects import effects
 from metering.cli.forecast import forecast
 from metering.cli.grants import grants
@@ -42,6 +43,7 @@ prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
     *(pending, verify, quote, whatif, admission, forecast),
+    doctor,
 ):
     app.command()(command)
 app.command()(normalize)
