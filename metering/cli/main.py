@@ -7,6 +7,7 @@ import sys
 import typer
 
 from metering.cli.admission import admission
+from metering.cli.azure import azure
 from metering.cli.balance import balance, usage, verify
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
@@ -56,6 +57,7 @@ app.add_typer(deployments, name="deployments")
 app.add_typer(grants, name="grants")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
+app.add_typer(azure, name="azure")
 
 _INTERRUPTED = 130
 
