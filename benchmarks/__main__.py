@@ -1,11 +1,14 @@
-"""Run the benchmarks: `python -m benchmarks [--trace PATH] [--growth [N]|--overshoot] [--json]`."""
+"""Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
+
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]` and `--overshoot` alone.
+"""
 
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cost, counting, growth, overshoot, rating
+from benchmarks import closing, cost, counting, growth, overshoot, rating
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.growth_report import growth_json, print_growth
@@ -61,6 +64,14 @@ def _options() -> Namespace:
         help=f"Only let a ledger grow to N entries. Default: {growth.ENTRIES:,}.",
     )
     parser.add_argument(
+        "--closing",
+        type=int,
+        nargs="?",
+        const=closing.TENANTS,
+        metavar="N",
+        help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
+    )
+    parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
     )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
@@ -73,6 +84,11 @@ def _measured(options: Namespace, progress: Progress) -> Callable[[], None]:
         progress(f"one ledger grows to {options.growth:,} entries")
         grown = growth.measure(options.growth)
         return lambda: print_json(growth_json(grown)) if options.json else print_growth(grown)
+    if options.closing is not None:
+        progress(f"the periods of {options.closing:,} tenants end")
+        closed = closing.measure(options.closing)
+        show = closing.closing_json, closing.print_closing
+        return lambda: print_json(show[0](closed)) if options.json else show[1](closed)
     if options.overshoot:
         spent = overshoot.measure(progress)
         return lambda: print_json(overshoot_json(spent)) if options.json else print_overshoot(spent)

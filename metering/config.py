@@ -12,6 +12,12 @@ from urllib.parse import urlsplit
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, Instant, parse_instant
 from metering.core.pending import RECOVERY_DELAY
+from metering.export_settings import (
+    DEFAULT_EXPORTS,
+    ExportsContainer,
+    ExportsFolder,
+    read_exports,
+)
 
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
@@ -48,6 +54,8 @@ _KNOWN: Final = frozenset(
         "METERING_APIM_SERVICE",
         "METERING_ARM_ENDPOINT",
         "METERING_COSMOS_KEY",
+        "METERING_EXPORTS",
+        "METERING_EXPORT_SCHEDULE",
         "METERING_GRAPH_ENDPOINT",
         "METERING_NOW",
         "METERING_RECOVERY_DELAY",
@@ -146,6 +154,10 @@ class Settings(NamedTuple):
     telemetry: TelemetrySetting = "off"
     """METERING_TELEMETRY=azure|console|off; azure where APPLICATIONINSIGHTS_CONNECTION_STRING is
     set, off without it."""
+    exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    """METERING_EXPORTS: where deliveries go."""
+    export_schedule: str = ""
+    """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -173,6 +185,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _telemetry(
             given.get("METERING_TELEMETRY"), given.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
         ),
+        read_exports(given.get("METERING_EXPORTS")),
+        given.get("METERING_EXPORT_SCHEDULE") or "",
     )
 
 

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from metering.adapters.clock import FixedClock
 from metering.app.admission import Admission
+from metering.app.close_periods import Closed, ClosePeriods, Patience, Waiting
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
 from metering.app.direct_publisher import DirectPublisher
+from metering.app.draft_statements import DraftStatements
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.ingest import Ingest
@@ -20,10 +22,13 @@ from metering.app.join_usage import JoinUsage
 from metering.app.read import Read
 from metering.app.recover_usage import RecoverUsage
 from metering.app.roll_up import RollUp
+from metering.app.share_out import ShareOut
+from metering.app.statements import Statements
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.bootstrap import Stores
 from metering.core.commit import Commit
+from metering.core.dated import FOREVER
 from metering.core.effect import Effect
 from metering.core.instants import Instant
 from metering.core.page import Page
@@ -33,6 +38,7 @@ from metering.core.slots import Slot
 from metering.ports import LedgerStore, Outgoing, StoredHead
 from tests.builders import NOW, price_rows
 from tests.faulty_rollups import FaultyRollups
+from tests.faulty_writes import FaultyWrites
 
 
 class FaultyLedgers:
@@ -116,6 +122,16 @@ class RecordedPublisher(DirectPublisher):
             await super().publish(events)
 
 
+class KnownProgress:
+    """Hubs that have counted everything, unless a test says up to when."""
+
+    def __init__(self) -> None:
+        self.until: Instant = FOREVER
+
+    async def counted_until(self) -> Instant:
+        return self.until
+
+
 class MovableClock(FixedClock):
     """A clock that a test sets."""
 
@@ -159,6 +175,7 @@ class System:
         self.committer = Committer(
             self.store,
             self.clock,
+            periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=checked_pages,
             max_gaps=12,
@@ -222,11 +239,46 @@ class System:
         self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
         self.accounts = stores.accounts
+        self.sharings = stores.sharings
         self.credits = Credits(
             ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy, clock=self.clock
         )
         self.verify = Verify(self.store, self.rollups)
+        self.statements = FaultyWrites(stores.statements)
+        self.faulty_accounts = FaultyWrites(stores.accounts)
+        self.drafts = DraftStatements(
+            ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy
+        )
+        self.read_statements = Statements(
+            stores.statements, self.drafts, stores.sharings, self.tenancy
+        )
+        self.share_out = ShareOut(self.store, stores.sharings, self.tenancy)
+        self.progress = KnownProgress()
+        self.patience = Patience()
+        self.closing = self.close_periods()
         self.roll_up = RollUp(self.store, self.rollups, self.alerts)
+
+    def close_periods(self) -> ClosePeriods:
+        """Return closing as a process that has just started has it: nothing is remembered."""
+        return ClosePeriods(
+            ledgers=self.store,
+            statements=self.statements,
+            accounts=self.faulty_accounts,
+            tenancy=self.tenancy,
+            drafts=self.drafts,
+            share_out=self.share_out,
+            progress=self.progress,
+            alerts=self.alerts,
+            patience=self.patience,
+        )
+
+    async def close(self, at: Instant) -> tuple[list[Closed], list[Waiting]]:
+        """Close what is due, as a process that has just started."""
+        found = [one async for one in self.close_periods().run(at)]
+        return (
+            [one for one in found if isinstance(one, Closed)],
+            [one for one in found if isinstance(one, Waiting)],
+        )
 
     def admission(self) -> Admission:
         """Return admission as a process that has just started has it: nothing is remembered."""

@@ -18,6 +18,7 @@ from metering.config import (
 )
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
+from metering.export_settings import ExportsContainer, ExportsFolder
 
 
 def test_an_empty_environment_is_a_fresh_local_store_that_takes_anybody() -> None:
@@ -149,6 +150,70 @@ def test_the_recovery_delay_is_a_time_or_off(text: str, delay: int | None) -> No
 def test_what_is_no_delay_is_refused_by_the_settings_name(text: str) -> None:
     with pytest.raises(ConfigurationError, match="METERING_RECOVERY_DELAY: "):
         read_settings({"METERING_RECOVERY_DELAY": text})
+
+
+def test_exports_go_into_a_folder_unless_told_otherwise() -> None:
+    default = ExportsFolder(Path(".metering/exports"))
+    assert read_settings({}).exports == default
+    assert read_settings({"METERING_EXPORTS": ""}).exports == default
+    for text in ("/srv/out", "file:///srv/out"):
+        assert read_settings({"METERING_EXPORTS": text}).exports == ExportsFolder(Path("/srv/out"))
+
+
+async def test_exports_go_to_a_container_by_its_url() -> None:
+    url = "https://contosometering.blob.core.windows.net/exports"
+    settings = read_settings({"METERING_EXPORTS": url})
+    assert settings.exports == ExportsContainer(url)
+    app = App(settings)
+    assert app.exports
+    await app.close()
+    here = "http://127.0.0.1:10000/devstoreaccount1/exports"
+    assert read_settings({"METERING_EXPORTS": here}).exports == ExportsContainer(here, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file://srv/out",
+        "file:///",
+        "https://contosometering.blob.core.windows.net",
+        "https://contosometering.blob.core.windows.net/exports/below",
+        "https://contosometering.blob.core.windows.net/Exports",
+        "https://blob.core.windows.net.example.com/exports",
+        "https://contoso.blob.core.windows.net@example.com/exports",
+        "http://contosometering.blob.core.windows.net/exports",
+        "http://example.com:10000/devstoreaccount1/exports",
+        "http://127.0.0.1:10000@example.com:1/devstoreaccount1/exports",
+        "http://127.0.0.1/devstoreaccount1/exports",
+        "http://127.0.0.1:99999/devstoreaccount1/exports",
+        "http://127.0.0.1:10000/other/exports",
+        "s3://bucket/exports",
+    ],
+)
+def test_what_is_no_place_for_exports_is_refused_by_the_settings_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_EXPORTS: "):
+        read_settings({"METERING_EXPORTS": text})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=hidden",
+        "UseDevelopmentStorage=true;AccountKey=hidden",
+        "https://contoso.blob.core.windows.net/exports?sv=1&sig=hidden",
+    ],
+)
+def test_a_connection_string_for_exports_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_EXPORTS: takes no") as raised:
+        read_settings({"METERING_EXPORTS": text})
+    assert "hidden" not in str(raised.value)
+
+
+def test_a_schedule_of_exports_is_read_when_it_is_needed() -> None:
+    assert App(read_settings({"METERING_EXPORT_SCHEDULE": "chargeback=daily"})).scheduled_exports
+    app = App(read_settings({"METERING_EXPORT_SCHEDULE": "chargeback=often"}))
+    with pytest.raises(ConfigurationError, match="METERING_EXPORT_SCHEDULE: 'chargeback=often'"):
+        _ = app.scheduled_exports
 
 
 KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()

@@ -14,6 +14,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob.aio import ContainerClient
 
+from metering.adapters.blob_exports import EMULATOR_KEY
 from metering.adapters.capture_avro import read_capture
 from metering.core.capture import CapturedEvent, CaptureFile
 from metering.core.errors import CaptureDamaged, ConfigurationError, RetryableError
@@ -24,10 +25,6 @@ RETRIES: Final = 3
 NEEDS: Final = "the role Storage Blob Data Reader"
 #: Of one file, kept in memory; the rest of it goes to a file of the system, gone after the reading.
 _IN_MEMORY_BYTES: Final = 16 * 1024 * 1024
-#: Published with Azurite, Microsoft's emulator, for everybody; it opens nothing else.
-_EMULATOR_KEY: Final = (
-    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _EMULATOR_ACCOUNT: Final = "devstoreaccount1"
 _MAX_REASON: Final = 300
@@ -108,7 +105,7 @@ class CaptureContainer:
 
     def _signed_in(self) -> Any:
         if self._is_emulator:
-            return _EMULATOR_KEY
+            return EMULATOR_KEY
         from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415, slow to import
 
         self._credential = DefaultAzureCredential()

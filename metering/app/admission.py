@@ -14,7 +14,7 @@ from metering.core.head import Head
 from metering.core.instants import SECOND, Instant
 from metering.core.limit_change import change_from_head
 from metering.core.limits import Counts, changed
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.core.price_book import PriceBook
 from metering.ports import Clock, LedgerStore
 
@@ -69,7 +69,7 @@ class Admission:
             raise RejectedEvent(
                 Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
             )
-        period = month_of(now)
+        period = self._tenancy.directory.period_at(found.tenant, now)
         ledger = LedgerId(found.tenant, period.start)
         stored = await self._ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
@@ -79,6 +79,7 @@ class Admission:
             found,
             counts,
             now=now,
+            period=period,
             facts=Facts(
                 frozenset(_known(self._tenancy.prices, found)),
                 self._deployments(now),

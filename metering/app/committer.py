@@ -26,7 +26,7 @@ from metering.core.instants import Instant
 from metering.core.limit_change import change_from_head
 from metering.core.limits import LimitChange, Limits
 from metering.core.page import GENESIS, MAX_ENTRIES, Page
-from metering.core.periods import LedgerId, Period, month_of
+from metering.core.periods import LedgerId, Period
 from metering.core.slots import SLOT, Slot, slot_of, slot_start
 from metering.core.usage import Usage
 from metering.ports import Clock, LedgerStore
@@ -49,6 +49,10 @@ _MAX_VIEW_ENTRIES: Final = 60_000
 
 type LimitsInForce = Callable[[LedgerId, Instant], Limits | None]
 """Returns the limits of a ledger's tenant at an instant; None for a ledger of another period."""
+
+
+type PeriodAt = Callable[[str, Instant], Period]
+"""Returns the period of a tenant that owns an instant."""
 
 
 def no_limits(_ledger: LedgerId, _at: Instant) -> Limits | None:
@@ -94,17 +98,19 @@ class Committer:
         store: LedgerStore,
         clock: Clock,
         *,
+        periods: PeriodAt,
         limits: LimitsInForce = no_limits,
         checked_pages: int = 1,
         max_gaps: int = 1,
     ) -> None:
-        """Take the limits of ledgers, how many last pages are verified, and how long gaps are.
+        """Take periods and limits of tenants, how many last pages are verified, how long gaps are.
 
         `max_gaps`: after so many looks for a page that the head names and a point read does not
         find, it has gone, and the ledger is broken.
         """
         self._store = store
         self._clock = clock
+        self._periods = periods
         self._limits = limits
         self._checked_pages = checked_pages
         self._max_gaps = max_gaps
@@ -305,7 +311,7 @@ class Committer:
         They are read anew each time: their views belong to whoever holds their lock.
         """
         known = dict(view.known(slots))
-        for neighbour, shared in _over_the_edge(view.ledger, slots):
+        for neighbour, shared in self._over_the_edge(view.ledger, slots):
             stored = await self._store.read_head(neighbour)
             if stored is not None:
                 adjacent = LedgerView(neighbour, stored.head, stored.etag)
@@ -313,6 +319,18 @@ class Committer:
                 for slot, theirs in adjacent.known(shared).items():
                     known[slot] = {**theirs, **known[slot]}
         return known
+
+    def _over_the_edge(
+        self, ledger: LedgerId, slots: Sequence[Slot]
+    ) -> list[tuple[LedgerId, list[Slot]]]:
+        """Return the adjacent ledgers that may know ids of these slots, and which slots."""
+        tenant, start = ledger
+        end = self._periods(tenant, start).end
+        early = [slot for slot in slots if slot_start(slot) < start]
+        late = [slot for slot in slots if slot_start(slot) + SLOT > end]
+        before = self._periods(tenant, start - 1).start
+        edges = [(LedgerId(tenant, before), early), (LedgerId(tenant, end), late)]
+        return [(name, shared) for name, shared in edges if shared]
 
 
 def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
@@ -336,17 +354,3 @@ def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
 def _with_neighbours(usages: Iterable[Usage]) -> list[Slot]:
     slots = {usage.time // SLOT for usage in usages}
     return sorted(slots | {slot - 1 for slot in slots} | {slot + 1 for slot in slots})
-
-
-def _over_the_edge(ledger: LedgerId, slots: Sequence[Slot]) -> list[tuple[LedgerId, list[Slot]]]:
-    """Return the adjacent ledgers that may know ids of these slots, and which slots."""
-    period = month_of(ledger.start)
-    before: Period = month_of(period.start - 1)
-    edges = [
-        (LedgerId(ledger.tenant, before.start), [s for s in slots if slot_start(s) < period.start]),
-        (
-            LedgerId(ledger.tenant, period.end),
-            [s for s in slots if slot_start(s) + SLOT > period.end],
-        ),
-    ]
-    return [(name, shared) for name, shared in edges if shared]

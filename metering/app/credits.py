@@ -12,7 +12,7 @@ from metering.core.dated import soonest
 from metering.core.errors import LedgerBroken
 from metering.core.grant import Grant
 from metering.core.head import Head
-from metering.core.periods import LedgerId, Period, month_of
+from metering.core.periods import LedgerId, Period
 from metering.core.spends import (
     Amounts,
     UsedBySpan,
@@ -84,7 +84,7 @@ class Credits:
         """Return the ledgers that grants may have to pay for and that are not settled."""
         found = []
         for ledger in await self._ledgers.ledgers(account.tenant) if grants else ():
-            period = month_of(ledger.start)
+            period = self._tenancy.directory.period_of(ledger)
             plan = self._tenancy.directory.plan_for(ledger)
             is_payable = plan.currency == currency and any(
                 grant.start < period.end and period.start < grant.end for grant in grants

@@ -6,7 +6,7 @@ from metering.app.tenancy import Tenancy
 from metering.core.decision import quota_states
 from metering.core.errors import LedgerBroken
 from metering.core.instants import Instant
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.core.quota import EVERYTHING
 from metering.core.suspension import Desired
 from metering.ports import Alerts, LedgerStore, SuspensionStore
@@ -61,7 +61,7 @@ class QuotasWantSuspended:
 
     async def _reason(self, tenant: str, now: Instant) -> str | None:
         """Return the quota that blocks everything; None where none does."""
-        period = month_of(now)
+        period = self._tenancy.directory.period_at(tenant, now)
         stored = await self._ledgers.read_head(LedgerId(tenant, period.start))
         if stored is None:
             return None

@@ -8,7 +8,7 @@ from metering.core.errors import HeadMovedError, LedgerBroken, RetryableError
 from metering.core.instants import Instant
 from metering.core.limit_change import BeforeTheChange
 from metering.core.limits import Limits
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.ports import Alerts, Clock, LedgerStore
 
 #: Races lost in a row on one ledger before the next run of the timer takes it up.
@@ -36,7 +36,7 @@ class EnforceQuotas:
         changes = 0
         for tenant in self._tenancy.directory.tenants():
             now = self._clock.now()
-            ledger = LedgerId(tenant, month_of(now).start)
+            ledger = LedgerId(tenant, self._tenancy.directory.period_at(tenant, now).start)
             limits = self._tenancy.limits(tenant, now)
             try:
                 changes += await self._settle(ledger, limits, now)

@@ -7,7 +7,7 @@ from metering.core.decision import QuotaState, quota_states
 from metering.core.forecast import Trend, exhausted_at, trend
 from metering.core.head import Head
 from metering.core.instants import Instant
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.core.windows import Window
 from metering.ports import Clock, LedgerStore
 
@@ -42,7 +42,7 @@ class Forecasts:
         """Return the forecast for a tenant's present period."""
         await self._tenancy.refresh()
         now = self._clock.now()
-        period = month_of(now)
+        period = self._tenancy.directory.period_at(tenant, now)
         ledger = LedgerId(tenant, period.start)
         stored = await self._ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head

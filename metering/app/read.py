@@ -8,7 +8,7 @@ from metering.core.balance import Balance, balance_of
 from metering.core.breakdown import Breakdown, Row
 from metering.core.errors import RollupBroken
 from metering.core.head import Head
-from metering.core.periods import LedgerId, Period, month_of
+from metering.core.periods import LedgerId, Period
 from metering.ports import Clock, LedgerStore, RollupStore
 
 #: Looks at a rollup that somebody writes to meanwhile; then all pages are read.
@@ -39,7 +39,14 @@ class Read:
     async def latest_period(self, tenant: str) -> Period:
         """Return the last period that a tenant used anything in; the present one if none."""
         ledgers = await self._store.ledgers(tenant)
-        return month_of(ledgers[-1].start if ledgers else self._clock.now())
+        at = ledgers[-1].start if ledgers else self._clock.now()
+        await self._tenancy.refresh()
+        return self._tenancy.directory.period_at(tenant, at)
+
+    async def present_period(self, tenant: str) -> Period:
+        """Return the period of a tenant that now is in."""
+        await self._tenancy.refresh()
+        return self._tenancy.directory.period_at(tenant, self._clock.now())
 
     async def balance(self, tenant: str, period: Period) -> Balance:
         """Return a tenant's balance as committed up to now; without usage it is all zero."""

@@ -4,7 +4,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from metering.core.adjustment import Adjustment
+from metering.core.adjustment_records import AdjustmentOffer, adjustment_record
 from metering.core.admission import refuse_impossible
+from metering.core.calendar import Calendar
 from metering.core.deployment import Deployment
 from metering.core.directory import BEGINNING, Directory, Record, soonest
 from metering.core.errors import (
@@ -18,7 +21,7 @@ from metering.core.grant import Grant, Revocation
 from metering.core.grant_records import GrantOffer, grant_record, revocation_record
 from metering.core.instants import Instant
 from metering.core.limits import Limits
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.core.plan import Plan
 from metering.core.price_book import NamedRow, PriceBook
 from metering.core.price_file import read_price_file
@@ -72,12 +75,15 @@ class Tenancy:
 
         Without `changes` it only adds: what was decided since the file was written stays.
         """
-        known = set(self.directory.tenants())
+        paying = {one.id for one in file.tenants if self.directory.is_paying(one.id)}
         for plan in file.plans:
             if changes or self.directory.plan(plan.id, soonest(self._clock.now())) is None:
                 await self.define_plan(plan, None)
         for tenant in file.tenants:
-            if changes or tenant.id not in known:
+            if changes or tenant.id not in paying:
+                # Before anything else: then it is a new tenant's, and may reach back.
+                if tenant.calendar is not None:
+                    await self.set_calendar(tenant.id, tenant.calendar, None)
                 await self.assign_plan(tenant.id, tenant.plan, None)
             for subscription in tenant.subscriptions:
                 if changes or not self.directory.knows(subscription):
@@ -138,12 +144,14 @@ class Tenancy:
 
     def limits_of(self, ledger: LedgerId, at: Instant) -> Limits | None:
         """Return the limits that hold for a ledger; None unless its period is the present one."""
-        return self.limits(ledger.tenant, at) if month_of(at).start == ledger.start else None
+        is_present = self.directory.period_at(ledger.tenant, at).start == ledger.start
+        return self.limits(ledger.tenant, at) if is_present else None
 
     def limits(self, tenant: str, at: Instant) -> Limits:
         """Return the limits that hold for a tenant at an instant."""
         plan, _, _ = self.directory.plan_of(tenant, at)
-        return Limits(plan.time_zone, plan.quotas, plan.spike)
+        end = self.directory.period_at(tenant, at).end if plan.quotas else 0
+        return Limits(plan.time_zone, plan.quotas, plan.spike, end)
 
     def has_published(self, version: str, content: bytes) -> bool:
         """Say whether just this content was published as this version."""
@@ -194,13 +202,42 @@ class Tenancy:
 
         def decide() -> Record | None:
             now = self._clock.now()
-            new = tenant not in self.directory.tenants()
+            new = self.directory.may_reach_back(tenant, now)
             start = effective if effective is not None else (BEGINNING if new else soonest(now))
             if not new and self.directory.plan_of(tenant, start)[0].id == plan_id:
                 return None
             return self.directory.assign_plan(tenant, plan_id, now, start)
 
         await self._record(decide)
+
+    async def set_calendar(
+        self, tenant: str, calendar: Calendar, effective: Instant | None
+    ) -> Instant:
+        """Give a tenant a calendar and return from when on it has it.
+
+        Without an instant: a new tenant from the beginning, another from its next period that may
+        still change. Saying what already holds records nothing.
+        """
+        started: list[Instant] = []
+
+        def decide() -> Record | None:
+            now = self._clock.now()
+            start = self._calendar_start(tenant, now) if effective is None else effective
+            known, since, _ = self.directory.calendar_of(tenant, start)
+            if known == calendar:
+                started[:] = [since]
+                return None
+            started[:] = [start]
+            return self.directory.set_calendar(tenant, calendar, now, start)
+
+        await self._record(decide)
+        return started[0]
+
+    def _calendar_start(self, tenant: str, now: Instant) -> Instant:
+        if self.directory.may_reach_back(tenant, now):
+            return BEGINNING
+        period = self.directory.period_at(tenant, soonest(now))
+        return period.start if period.start == soonest(now) else period.end
 
     async def define_plan(self, plan: Plan, effective: Instant | None) -> None:
         """Put a version of a plan in force; the same content again records nothing."""
@@ -248,6 +285,25 @@ class Tenancy:
                 )
             grant, record = grant_record(self.directory, offer, self._clock.now())
             made[:] = [grant]
+            return record
+
+        is_news = await self._record(decide) is not None
+        return made[0], is_news
+
+    async def adjust(self, offer: AdjustmentOffer) -> tuple[Adjustment, bool]:
+        """Make an adjustment and return it, and whether it is new. With an id safe to repeat.
+
+        ConfigurationError for a tenant that there is not, and for another content under its id.
+        """
+        made: list[Adjustment] = []
+
+        def decide() -> Record | None:
+            if offer.tenant not in self.directory.tenants():
+                raise ConfigurationError(
+                    f"tenant {offer.tenant!r}: there is none: see `metering tenants list`"
+                )
+            adjustment, record = adjustment_record(self.directory, offer, self._clock.now())
+            made[:] = [adjustment]
             return record
 
         is_news = await self._record(decide) is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
@@ -9,43 +10,55 @@ from metering.adapters.observed_ledgers import ObservedLedgers
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
 from metering.app.batch import LOGS_HUB, USAGE_HUB
+from metering.app.close_periods import ClosePeriods
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
+from metering.app.deliver_exports import DeliverExports
 from metering.app.deployments import Deployments
 from metering.app.desired_states import QuotasWantSuspended
 from metering.app.direct_publisher import DirectPublisher
+from metering.app.draft_statements import DraftStatements
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
+from metering.app.no_hubs import NoHubs
 from metering.app.observed_admission import ObservedAdmission
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.reconcile import Reconcile
+from metering.app.reconcile_logs import ReconcileLogs
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.replay_capture import ReplayCapture, TakesBatches
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
+from metering.app.scheduled_exports import ScheduledExports
+from metering.app.share_out import ShareOut
+from metering.app.statements import Statements
 from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
+from metering.bootstrap.exports import export_store, scheduled_exports
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
+from metering.export_settings import ExportsFolder
 from metering.ports import (
     SILENT,
     Alerts,
     CaptureSource,
     Clock,
     DeploymentSource,
+    HubProgress,
     LedgerStore,
     Notifier,
     SubscriptionGate,
@@ -123,6 +136,7 @@ class App:
         return Committer(
             self.ledgers,
             self.clock,
+            periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
@@ -324,14 +338,85 @@ class App:
         )
 
     @cached_property
+    def _drafts(self) -> DraftStatements:
+        return DraftStatements(
+            ledgers=self.ledgers, accounts=self.stores.accounts, tenancy=self.tenancy
+        )
+
+    @cached_property
+    def hub_progress(self) -> HubProgress:
+        """How far what was published has been counted."""
+        return NoHubs()
+
+    @cached_property
+    def close_periods(self) -> ClosePeriods:
+        """Close what is due."""
+        return ClosePeriods(
+            ledgers=self.ledgers,
+            statements=self.stores.statements,
+            accounts=self.stores.accounts,
+            tenancy=self.tenancy,
+            drafts=self._drafts,
+            share_out=self.share_out,
+            progress=self.hub_progress,
+            alerts=self.alerts,
+        )
+
+    @cached_property
+    def statements(self) -> Statements:
+        """Statements, before and after they are due."""
+        return Statements(self.stores.statements, self._drafts, self.stores.sharings, self.tenancy)
+
+    @cached_property
+    def share_out(self) -> ShareOut:
+        """Divide the cost of provisioned capacity among its tenants."""
+        return ShareOut(self.ledgers, self.stores.sharings, self.tenancy)
+
+    @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
         return Verify(self.ledgers, self.stores.rollups)
 
     @cached_property
+    def reconcile(self) -> Reconcile:
+        """Compare what was billed with the ledgers."""
+        return Reconcile(self.ledgers, self.tenancy)
+
+    @cached_property
+    def reconcile_logs(self) -> ReconcileLogs:
+        """Compare the gateway's logs with the ledgers."""
+        return ReconcileLogs(
+            ledgers=self.ledgers,
+            pending=self.stores.pending,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
+
+    @cached_property
     def roll_up(self) -> RollUp:
         """Keep usage by day and dimension at hand."""
         return RollUp(self.ledgers, self.stores.rollups, self.alerts)
+
+    @cached_property
+    def exports(self) -> DeliverExports:
+        """Deliver reports to METERING_EXPORTS."""
+        return DeliverExports(export_store(self.settings.exports, self._closing))
+
+    def exports_to(self, folder: Path) -> DeliverExports:
+        """Deliver reports right into a folder."""
+        return DeliverExports(export_store(ExportsFolder(folder), self._closing), flat=True)
+
+    @cached_property
+    def scheduled_exports(self) -> ScheduledExports:
+        """Deliver what METERING_EXPORT_SCHEDULE says is due."""
+        return scheduled_exports(
+            self.exports,
+            self.ledgers,
+            self.tenancy,
+            self.clock,
+            self.alerts,
+            self.settings.export_schedule,
+        )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

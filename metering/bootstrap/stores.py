@@ -11,6 +11,8 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
+from metering.adapters.sqlite.sharings import SqliteSharings
+from metering.adapters.sqlite.statements import SqliteStatements
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.config import CosmosStore, SqliteStore
@@ -24,6 +26,8 @@ from metering.ports import (
     PriceStore,
     RegistryStore,
     RollupStore,
+    SharingStore,
+    StatementStore,
     SuspensionStore,
     Telemetry,
 )
@@ -48,6 +52,8 @@ class Stores(NamedTuple):
     rollups: RollupStore
     suspensions: SuspensionStore
     accounts: AccountStore
+    statements: StatementStore
+    sharings: SharingStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -74,6 +80,8 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteRollups(database),
         SqliteSuspensions(database),
         SqliteTenantAccounts(database),
+        SqliteStatements(database),
+        SqliteSharings(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -93,6 +101,8 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
     from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
     from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
+    from metering.adapters.cosmos.sharings import CosmosSharings  # noqa: PLC0415
+    from metering.adapters.cosmos.statements import CosmosStatements  # noqa: PLC0415
     from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
     from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
         CosmosTenantAccounts,
@@ -109,6 +119,8 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
         CosmosRollups(account),
         CosmosSuspensions(account),
         CosmosTenantAccounts(account),
+        CosmosStatements(account),
+        CosmosSharings(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,

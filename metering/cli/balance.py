@@ -5,15 +5,13 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
-from metering.app.verify import Verdict
 from metering.cli.charges import charge_json, print_charge
 from metering.cli.grant_tables import credit_line, credits_json
-from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
+from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import (
     AsJson,
     count,
     line_json,
-    print_error,
     print_json,
     print_table,
     stdout,
@@ -158,58 +156,3 @@ def _usage_row(row: dict[str, object], names: tuple[str, ...]) -> list[str]:
     total = sum(spent.values()) if isinstance(spent, dict) else 0
     amount = "unknown" if row["amount"] is None else str(row["amount"])
     return [*groups, str(row["requests"]), count(total), amount]
-
-
-def verify(
-    tenant: Annotated[str | None, typer.Argument(help="Only this tenant's ledgers.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Prove every ledger: pages, hashes, totals, and that no id counts twice.
-
-    Exit status 1 if any ledger does not hold.
-
-    Example:  metering verify acme
-    """
-
-    async def prove(app: bootstrap.App) -> list[Verdict]:
-        if tenant is not None:
-            await must_know(app, tenant)
-        ledgers = await app.verify.ledgers(tenant)
-        return [await app.verify.one(ledger) for ledger in ledgers]
-
-    verdicts = with_app(prove)
-    if as_json:
-        print_json([_verdict_json(verdict) for verdict in verdicts])
-    else:
-        _print_verdicts(verdicts)
-    if any(verdict.faults for verdict in verdicts):
-        raise typer.Exit(1)
-
-
-def _verdict_json(verdict: Verdict) -> dict[str, object]:
-    return {
-        "ledger": str(verdict.ledger),
-        "holds": not verdict.faults,
-        "pages": verdict.pages,
-        "entries": verdict.entries,
-        "amount": format_amount(verdict.amount),
-        "last_hash": verdict.last_hash,
-        "faults": list(verdict.faults),
-    }
-
-
-def _print_verdicts(verdicts: list[Verdict]) -> None:
-    rows = [
-        (
-            str(verdict.ledger),
-            "BROKEN" if verdict.faults else "holds",
-            count(verdict.pages),
-            count(verdict.entries),
-            format_amount(verdict.amount),
-        )
-        for verdict in verdicts
-    ]
-    print_table("Ledgers", ["ledger", "proof", "pages", "entries", "amount"], rows, left=2)
-    for verdict in verdicts:
-        for fault in verdict.faults:
-            print_error(f"ledger {verdict.ledger}: {fault}")

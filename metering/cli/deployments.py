@@ -10,11 +10,12 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments import Proposal
 from metering.cli.deployment_tables import print_deployments, print_proposals, print_unknown
-from metering.cli.options import Tier, instant, period_for, with_app
+from metering.cli.options import Tier, instant, ledgers_named, period_for, with_app
 from metering.cli.output import AsJson, stdout
 from metering.core.deployment import (
     Deployment,
     DeploymentType,
+    IdlePolicy,
     Scope,
     read_deployment,
     read_deployments,
@@ -46,6 +47,10 @@ Weights = Annotated[
     list[str] | None,
     typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
 ]
+Idle = Annotated[
+    IdlePolicy | None,
+    typer.Option(help="Who pays for hours in which nobody used the units. Default: unallocated."),
+]
 File = Annotated[
     Path | None,
     typer.Argument(exists=True, dir_okay=False, help="YAML or JSON with `deployments`."),
@@ -66,7 +71,7 @@ def list_deployments(
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="With --unknown: a month like 2026-11. Default: the last with usage."),
+        typer.Option(help="With --unknown: one like 2026-11. Default: the last with usage."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,8 +94,10 @@ def list_deployments(
 async def _unknown(
     app: bootstrap.App, tenant: str | None, period: str | None
 ) -> list[UnknownDeployment]:
+    if period is not None:
+        return await app.deployments.unknown(await ledgers_named(app, tenant, period))
     tenants = await app.read.tenants() if tenant is None else [tenant]
-    ledgers = [LedgerId(name, (await period_for(app, name, period)).start) for name in tenants]
+    ledgers = [LedgerId(name, (await period_for(app, name, None)).start) for name in tenants]
     return await app.deployments.unknown(ledgers)
 
 
@@ -109,6 +116,7 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     currency: Currency = "USD",
     scope: SpilloverScope = None,
     weight: Weights = None,
+    idle: Idle = None,
     effective: From = None,
 ) -> None:
     """Say what deployment NAME is, from now on; a new one from the beginning.
@@ -119,7 +127,13 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     """
     start = instant(effective, "--from")
     weights = dict(text.partition("=")[::2] for text in weight) if weight else None
-    bought = {"units": units, "hourly_price": hourly_price, "scope": scope, "weights": weights}
+    bought = {
+        "units": units,
+        "hourly_price": hourly_price,
+        "scope": scope,
+        "weights": weights,
+        "idle": idle,
+    }
     given = {field: value for field, value in bought.items() if value is not None}
     content = {
         "name": name,

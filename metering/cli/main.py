@@ -6,13 +6,16 @@ import sys
 
 import typer
 
+from metering.cli.adjustments import adjustments
 from metering.cli.admission import admission
 from metering.cli.azure import azure
-from metering.cli.balance import balance, usage, verify
+from metering.cli.balance import balance, usage
+from metering.cli.close import close
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
 from metering.cli.doctor import doctor
 from metering.cli.effects import effects
+from metering.cli.export import export
 from metering.cli.forecast import forecast
 from metering.cli.grants import grants
 from metering.cli.ingest import ingest
@@ -23,12 +26,16 @@ from metering.cli.pending import pending
 from metering.cli.price_import import diff_prices, import_prices
 from metering.cli.prices import prices
 from metering.cli.quote import quote
+from metering.cli.reconcile import reconcile
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
+from metering.cli.shares import list_shares
 from metering.cli.simulate import simulate
+from metering.cli.statement import statement
 from metering.cli.system import demo
 from metering.cli.tenants import plans, tenants
+from metering.cli.verify import verify
 from metering.core.errors import MeteringError
 
 app = typer.Typer(
@@ -43,7 +50,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
-    *(pending, verify, quote, whatif, admission, forecast),
+    *(pending, verify, reconcile, quote, whatif, admission, forecast, close, statement),
     doctor,
 ):
     app.command()(command)
@@ -53,11 +60,14 @@ app.add_typer(plans, name="plans")
 prices.command("diff")(diff_prices)
 prices.command("import")(import_prices)
 app.add_typer(prices, name="prices")
+deployments.command("shares")(list_shares)
 app.add_typer(deployments, name="deployments")
 app.add_typer(grants, name="grants")
+app.add_typer(adjustments, name="adjustments")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
 app.add_typer(azure, name="azure")
+app.add_typer(export, name="export")
 
 _INTERRUPTED = 130
 

@@ -7,15 +7,17 @@ from typing import Annotated, Literal
 import typer
 
 from metering import bootstrap
+from metering.core.calendars import LATEST
+from metering.core.directory import Directory
 from metering.core.errors import ConfigurationError
 from metering.core.instants import Instant, parse_instant
-from metering.core.periods import Period, parse_month
+from metering.core.periods import LedgerId, Period
 from metering.core.plan import Plan
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[
     str | None,
-    typer.Option("--period", help="A month like 2026-11. Default: the last one with usage."),
+    typer.Option("--period", help="Like 2026-11, by its name. Default: the last one with usage."),
 ]
 
 DeploymentType = Annotated[
@@ -57,14 +59,42 @@ async def plan_at(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
 
 
 async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:
-    """Return the period that a command is about; ConfigurationError for an unknown tenant."""
+    """Return the period that a command is about.
+
+    ConfigurationError for an unknown tenant, and for a name that no period of its calendar has.
+    """
     await must_know(app, tenant)
     if name is None:
         return await app.read.latest_period(tenant)
+    directory = app.tenancy.directory
+    found = named_period(directory, tenant, name)
+    if found is None:
+        now = app.clock.now()
+        calendar, _, _ = directory.calendar_of(tenant, now)
+        raise ConfigurationError(
+            f"tenant {tenant!r}: has no period {name!r}: its calendar is {calendar.label};"
+            f" the present period is {directory.period_at(tenant, now).name!r}"
+        )
+    return found
+
+
+def named_period(directory: Directory, tenant: str, name: str) -> Period | None:
+    """Return a tenant's period of a name; a usage error for what names no period at all."""
     try:
-        return parse_month(name)
+        return directory.find_period(tenant, name)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period") from None
+
+
+async def ledgers_named(app: bootstrap.App, tenant: str | None, name: str) -> list[LedgerId]:
+    """Return the ledgers of the period of a name: of one tenant, or of all that have such a one."""
+    if tenant is not None:
+        return [LedgerId(tenant, (await period_for(app, tenant, name)).start)]
+    tenants, directory = await app.read.tenants(), app.tenancy.directory
+    # A name that is none is a mistake without any tenant, too.
+    named_period(directory, "", name)
+    found = [(one, named_period(directory, one, name)) for one in tenants]
+    return [LedgerId(one, period.start) for one, period in found if period is not None]
 
 
 def instant(text: str | None, hint: str) -> Instant | None:
@@ -72,6 +102,9 @@ def instant(text: str | None, hint: str) -> Instant | None:
     if text is None:
         return None
     try:
-        return parse_instant(text)
+        found = parse_instant(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
+    if found >= LATEST:
+        raise typer.BadParameter(f"{text!r} is too far away", param_hint=hint)
+    return found

@@ -9,10 +9,17 @@ from metering import bootstrap
 from metering.adapters.price_sources.operator_file import file_prices
 from metering.app.rerate import Rerated
 from metering.app.what_if import Answer
-from metering.cli.options import PeriodName, Tenant, must_know, period_for, with_app
+from metering.cli.options import (
+    PeriodName,
+    Tenant,
+    ledgers_named,
+    must_know,
+    period_for,
+    with_app,
+)
 from metering.cli.output import AsJson, count, print_json, print_table, stdout, tokens
 from metering.core.money import Amount, format_amount
-from metering.core.periods import parse_month
+from metering.core.periods import LedgerId
 from metering.core.price_book import NamedRow
 from metering.core.price_file import read_price_file
 from metering.core.rerating import Scope
@@ -37,13 +44,11 @@ def rerate(
 
     Example:  metering prices rerate --tenant acme --period 2026-11 --apply
     """
-    start = _month(period)
 
     async def work(app: bootstrap.App) -> list[Rerated]:
         if tenant is not None:
             await must_know(app, tenant)
-        ledgers = await app.ledgers.ledgers(tenant)
-        chosen = [ledger for ledger in ledgers if start is None or ledger.start == start]
+        chosen = await _chosen(app, tenant, period)
         return [await app.rerate.ledger(ledger, scope, dry_run=not apply) for ledger in chosen]
 
     found = with_app(work)
@@ -53,13 +58,12 @@ def rerate(
     _print_rerated(found, applied=apply)
 
 
-def _month(period: str | None) -> int | None:
+async def _chosen(app: bootstrap.App, tenant: str | None, period: str | None) -> list[LedgerId]:
+    ledgers = await app.ledgers.ledgers(tenant)
     if period is None:
-        return None
-    try:
-        return parse_month(period).start
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
+        return ledgers
+    wanted = set(await ledgers_named(app, tenant, period))
+    return [ledger for ledger in ledgers if ledger in wanted]
 
 
 def _rerated_json(one: Rerated) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from metering.cli.live_view import show_live
 from metering.cli.output import escape, stderr, stdout
 from metering.cli.system import COLUMNS, Trace, balance_cells
 from metering.config import SqliteStore, read_settings
-from metering.core.periods import month_of
 from metering.local.demo import tenants_file
 from metering.local.gateway.ask import admission_of
 from metering.local.gateway.catalogue import DEPLOYMENTS
@@ -151,11 +150,12 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 async def _table(system: LocalSystem) -> Table:
     app = system.app
-    period = month_of(app.clock.now())
-    table = Table(title=f"Balances, {period.name}", title_justify="left", title_style="bold")
+    periods = {name: await app.read.present_period(name) for name in await app.read.tenants()}
+    names = ", ".join(sorted({period.name for period in periods.values()}))
+    table = Table(title=f"Balances, {names}", title_justify="left", title_style="bold")
     for position, column in enumerate(COLUMNS):
         table.add_column(column, justify="right" if position else "left")
-    for tenant in await app.read.tenants():
+    for tenant, period in periods.items():
         balance = await app.read.balance(tenant, period)
         table.add_row(*(escape(cell) for cell in balance_cells(tenant, balance)))
     return table

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,8 +10,12 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.cli.options import Tenant, instant, plan_at, with_app
 from metering.cli.output import AsJson, print_json, print_table, stdout
+from metering.core.calendar import Calendar
+from metering.core.directory import BEGINNING, FOREVER, Directory
+from metering.core.instants import Instant, format_instant
 from metering.core.plan import Plan, read_plan
 from metering.core.tenants_file import read_tenants_file
+from metering.core.validation import validated
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and the subscriptions they pay for.")
 plans = typer.Typer(no_args_is_help=True, help="Plans: the terms under which tenants pay.")
@@ -25,7 +29,7 @@ File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="YAML or
 
 @tenants.command("list")
 def list_tenants(as_json: AsJson = False) -> None:
-    """List the tenants with their plan and subscriptions as of now.
+    """List the tenants with their plan, calendar and subscriptions as of now.
 
     Example:  metering tenants list --json
     """
@@ -37,6 +41,7 @@ def list_tenants(as_json: AsJson = False) -> None:
             {
                 "tenant": tenant,
                 "plan": directory.plan_of(tenant, now)[0].id,
+                **_calendars(directory, tenant, now),
                 "subscriptions": directory.subjects(tenant, now),
             }
             for tenant in directory.tenants()
@@ -46,8 +51,29 @@ def list_tenants(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [[row["tenant"], row["plan"], " ".join(row["subscriptions"])] for row in found]
-    print_table("Tenants", ["tenant", "plan", "subscriptions"], rows, left=3)
+    rows = [
+        [row["tenant"], row["plan"], _told(row), " ".join(row["subscriptions"])] for row in found
+    ]
+    print_table("Tenants", ["tenant", "plan", "calendar", "subscriptions"], rows, left=4)
+
+
+def _calendars(directory: Directory, tenant: str, now: Instant) -> dict[str, Any]:
+    """Return a tenant's calendar, with the one that follows if that is decided, as JSON values."""
+    calendar, _, end = directory.calendar_of(tenant, now)
+    following = None
+    if end != FOREVER:
+        after, _, _ = directory.calendar_of(tenant, end)
+        following = {**after.model_dump(), "from": format_instant(end)}
+    return {"calendar": calendar.model_dump(), "next_calendar": following}
+
+
+def _told(row: dict[str, Any]) -> str:
+    told = Calendar(**row["calendar"]).label
+    following = dict(row["next_calendar"] or {})
+    if following:
+        start = following.pop("from")
+        told += f"; from {start} {Calendar(**following).label}"
+    return told
 
 
 @tenants.command("set")
@@ -80,6 +106,37 @@ def set_tenant(
 
     with_app(apply)
     stdout().print(f"tenant {tenant}: recorded")
+
+
+@tenants.command("calendar")
+def set_calendar(
+    tenant: Tenant,
+    cycle: Annotated[
+        Literal["monthly", "weekly", "daily"], typer.Option(help="How long a period is.")
+    ] = "monthly",
+    anchor: Annotated[
+        int, typer.Option(help="The day it begins on: of the month, or of the week from Monday.")
+    ] = 1,
+    time_zone: Annotated[str, typer.Option(help="An IANA name, such as Europe/Berlin.")] = "UTC",
+    effective: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="The start of a period. Default: the next one; new ones from the start."
+        ),
+    ] = None,
+) -> None:
+    """Give TENANT billing periods of its own calendar, from one of its next period starts on.
+
+    What has been counted stays in its period. A new tenant has it from the beginning.
+
+    Example:  metering tenants calendar acme --cycle weekly --anchor 1 --time-zone Europe/Berlin
+    """
+    start = instant(effective, "--from")
+    content = {"cycle": cycle, "anchor": anchor, "time_zone": time_zone}
+    calendar = validated(Calendar, f"calendar of {tenant}", content)
+    begins = with_app(lambda app: app.tenancy.set_calendar(tenant, calendar, start))
+    since = "the beginning" if begins == BEGINNING else format_instant(begins)
+    stdout().print(f"tenant {tenant}: {calendar.label}, from {since}", soft_wrap=True)
 
 
 @tenants.command("import")

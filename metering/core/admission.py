@@ -17,7 +17,7 @@ from metering.core.directory import Assignment
 from metering.core.errors import ConfigurationError
 from metering.core.instants import SECOND, Instant, format_instant
 from metering.core.limits import Counts
-from metering.core.periods import month_of
+from metering.core.periods import Period
 from metering.core.plan import Plan
 from metering.core.quota import Downgrade
 
@@ -115,15 +115,18 @@ def admit(
     counts: Counts,
     *,
     now: Instant,
+    period: Period,
     facts: Facts,
     about: Asked = NOTHING,
 ) -> Admitted:
     """Return the verdicts for a subscription under its plan and the counts of its ledger.
 
+    `period` is the ledger's, and holds `now`.
+
     `about` says what else is known of the requests, for quotas by product, use case or end user.
     """
     plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
-    states = quota_states(counts, now, month_of(now))
+    states = quota_states(counts, now, period)
     overall = _verdict(plan, states, about._replace(model=None), known)
     overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {

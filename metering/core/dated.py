@@ -24,6 +24,13 @@ class Dated[T]:
         self._starts.insert(position, start)
         self._values.insert(position, value)
 
+    def plus(self, start: Instant, value: T) -> "Dated[T]":
+        """Return these values and one more; they are not changed."""
+        made = Dated[T]()
+        made._starts, made._values = self._starts.copy(), self._values.copy()
+        made.add(start, value)
+        return made
+
     def starts(self) -> list[Instant]:
         """Return every instant from which another value holds, the earliest first."""
         return self._starts

@@ -28,6 +28,8 @@ from metering.core.validation import validated
 DeploymentType = Literal["global", "data_zone", "regional", "provisioned"]
 Scope = Literal["global", "data_zone", "regional"]
 """How far away a request may be served; also what spillover from provisioned units is sold as."""
+IdlePolicy = Literal["unallocated", "equal", "by_share"]
+"""Who pays for the hours in which nobody used provisioned units; see docs/adr/0013."""
 ServiceTier = Literal["standard", "batch", "priority", "flex"]
 
 #: One token of use a token, as a weight.
@@ -70,6 +72,8 @@ class Provisioned(_Strict):
     A bucket that is not named weighs 1. The ratios differ by model and version and are published
     with each; none is assumed.
     """
+    idle: IdlePolicy = "unallocated"
+    """Who pays for hours without usage: nobody, all tenants of the month alike, or by usage."""
 
     @property
     def hourly_units(self) -> int:

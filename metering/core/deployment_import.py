@@ -62,8 +62,8 @@ def read_found(
 ) -> Deployment | LeftOut:
     """Return what to record of a deployment, or why nothing can be.
 
-    `known` is what is recorded of it now: the price and weights of its units stay unless a price
-    of their scope is given, because Azure's list says neither.
+    `known` is what is recorded of it now: what Azure's list does not say of its units stays
+    (price, weights, idle hours), the price unless one of their scope is given.
     """
     sku = (found.sku or "").casefold()
     if not found.model:
@@ -86,6 +86,7 @@ def _units(
         return LeftOut("Azure names no units")
     before = known.provisioned if known is not None else None
     weights = before.weights if before is not None else {}
+    idle = before.idle if before is not None else "unallocated"
     price, currency = prices.by_scope.get(scope), prices.currency
     if price is None and before is not None and before.scope == scope:
         price, currency = before.hourly_price, before.currency
@@ -97,6 +98,7 @@ def _units(
         "currency": currency,
         "scope": scope,
         "weights": weights,
+        "idle": idle,
     }
 
 

@@ -10,14 +10,18 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Final, Literal, NamedTuple
 
+from metering.core.adjustment import Adjustment, MadeAdjustment
+from metering.core.calendar import Calendar
+from metering.core.calendars import Calendars
+from metering.core.capacity import Capacity, refuse_mixed_currencies
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
 from metering.core.errors import ConfigurationError
 from metering.core.grant import Grant, Revocation
 from metering.core.instants import Instant
-from metering.core.periods import LedgerId, Period, month_of
+from metering.core.periods import LedgerId, Period
 from metering.core.plan import DEFAULT_PLAN, Plan
-from metering.core.plan_changes import refuse_mid_period
+from metering.core.plan_changes import Timeline, refuse_uneven
 
 __all__ = [
     "BEGINNING",
@@ -36,10 +40,20 @@ _NAME_LENGTH = 51
 _HASH_BYTES = 6
 
 type RecordKind = Literal[
-    "subject", "tenant_plan", "plan", "prices", "deployment", "grant", "revocation"
+    "subject",
+    "tenant_plan",
+    "calendar",
+    "plan",
+    "prices",
+    "deployment",
+    "grant",
+    "revocation",
+    "adjustment",
 ]
 #: Kinds that no price depends on.
-_PRICELESS: Final = frozenset({"subject", "grant", "revocation"})
+_PRICELESS: Final = frozenset({"subject", "calendar", "grant", "revocation", "adjustment"})
+_NO_CALENDARS: Final = Calendars()
+_NO_MOVES: Final = Dated[str]()
 
 
 class Record(NamedTuple):
@@ -69,9 +83,14 @@ class Directory:
     def __init__(self) -> None:
         self._tenant_of: dict[str, Dated[str]] = {}
         self._plan_of: dict[str, Dated[str]] = {}
+        self._calendars: dict[str, Calendars] = {}
+        self._since: dict[str, Instant] = {}
+        self._paying: set[str] = set()
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments: dict[tuple[str | None, str], Dated[Deployment]] = {}
+        self._first_records: dict[tuple[str | None, str], Record] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
+        self._adjustments: dict[str, list[MadeAdjustment]] = {}
         self.version = 0
         """How many records this was built from."""
         self.pricing_version = 0
@@ -92,12 +111,22 @@ class Directory:
                 self.pricing_version = self.version
             match record.kind:
                 case "subject":
+                    self._since.setdefault(record.value, record.recorded)
+                    self._paying.add(record.value)
                     self._tenant_of.setdefault(record.key, Dated()).add(
                         record.effective, record.value
                     )
                 case "tenant_plan":
+                    self._since.setdefault(record.key, record.recorded)
+                    self._paying.add(record.key)
                     self._plan_of.setdefault(record.key, Dated()).add(
                         record.effective, record.value
+                    )
+                case "calendar":
+                    self._since.setdefault(record.key, record.recorded)
+                    calendars = self._calendars.get(record.key, _NO_CALENDARS)
+                    self._calendars[record.key] = calendars.plus(
+                        record.effective, Calendar.model_validate_json(record.value)
                     )
                 case "plan":
                     self.add_plan(Plan.model_validate_json(record.value), record.effective)
@@ -105,15 +134,26 @@ class Directory:
                     deployment = Deployment.model_validate_json(record.value)
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
-                case "grant":
-                    grant = Grant.model_validate_json(record.value)
-                    self._grants.setdefault(grant.tenant, {})[grant.id] = grant
-                case "revocation":
-                    name = Revocation.model_validate_json(record.value).id
-                    grants = self._grants[record.key]
-                    grants[name] = grants[name].model_copy(update={"revoked": record.effective})
-                case _:
+                    self._first_records.setdefault(deployment.place, record)
+                case "prices":
                     self.price_versions.append(record)
+                case _:
+                    self._apply_money(record)
+
+    def _apply_money(self, record: Record) -> None:
+        """Take what a tenant was given or charged by a person into account."""
+        match record.kind:
+            case "grant":
+                grant = Grant.model_validate_json(record.value)
+                self._grants.setdefault(grant.tenant, {})[grant.id] = grant
+            case "revocation":
+                name = Revocation.model_validate_json(record.value).id
+                grants = self._grants[record.key]
+                grants[name] = grants[name].model_copy(update={"revoked": record.effective})
+            case _:
+                adjustment = Adjustment.model_validate_json(record.value)
+                made = MadeAdjustment(record.effective, adjustment)
+                self._adjustments.setdefault(record.key, []).append(made)
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""
@@ -127,23 +167,52 @@ class Directory:
 
     def plan_of(self, tenant: str, at: Instant) -> tuple[Plan, Instant, Instant]:
         """Return a tenant's plan at an instant and the span in which it is that."""
-        plan_id, start, end = self._plan_of.get(tenant, Dated[str]()).at(at)
-        versions = self._plans[plan_id or DEFAULT_PLAN.id]
-        plan, plan_start, plan_end = versions.at(at)
-        # The first version of a plan reaches back: no event may be left without terms.
-        return plan or versions.values()[0], max(start, plan_start), min(end, plan_end)
+        return self._timeline(tenant).plan_at(at)
+
+    def _timeline(self, tenant: str) -> Timeline:
+        moves = self._plan_of.get(tenant, _NO_MOVES)
+        return Timeline(moves, self._plans, self._calendars.get(tenant, _NO_CALENDARS))
 
     def plan_for(self, ledger: LedgerId) -> Plan:
         """Return the plan that a ledger is charged under: the one in force at its start."""
         return self.plan_of(ledger.tenant, ledger.start)[0]
 
-    def period_at(self, tenant: str, at: Instant) -> Period:  # noqa: ARG002, calendars are dated
+    def calendar_of(self, tenant: str, at: Instant) -> tuple[Calendar, Instant, Instant]:
+        """Return a tenant's calendar at an instant and the span in which it is that."""
+        return self._calendars.get(tenant, _NO_CALENDARS).at(at)
+
+    def period_at(self, tenant: str, at: Instant) -> Period:
         """Return the period of a tenant's calendar that owns an instant."""
-        return month_of(at)
+        return self._calendars.get(tenant, _NO_CALENDARS).period_at(at)
 
     def period_of(self, ledger: LedgerId) -> Period:
         """Return the period that a ledger is of."""
         return self.period_at(ledger.tenant, ledger.start)
+
+    def find_period(self, tenant: str, name: str) -> Period | None:
+        """Return a tenant's period by its name or start instant; None where it has no such one.
+
+        ValueError for a text that names no period of any calendar.
+        """
+        return self._calendars.get(tenant, _NO_CALENDARS).find(name)
+
+    def since(self, tenant: str) -> Instant | None:
+        """Return when the first record that names a tenant was made; None for an unknown one."""
+        return self._since.get(tenant)
+
+    def is_paying(self, tenant: str) -> bool:
+        """Say whether a tenant was put on a plan or made to pay for anything."""
+        return tenant in self._paying
+
+    def may_reach_back(self, tenant: str, now: Instant) -> bool:
+        """Say whether a tenant's plan and calendar may be decided for the past.
+
+        There is nothing in its ledgers, and no period of it can have been closed.
+        """
+        since = self.since(tenant)
+        return tenant not in self._paying and (
+            since is None or now < self.period_at(tenant, since).end
+        )
 
     def knows(self, subject: str) -> bool:
         """Say whether a subject has any mapping."""
@@ -155,8 +224,7 @@ class Directory:
 
     def tenants(self) -> list[str]:
         """Return every tenant's id, sorted."""
-        named = {tenant for dated in self._tenant_of.values() for tenant in dated.values()}
-        return sorted(named | set(self._plan_of))
+        return sorted(self._since)
 
     def subjects(self, tenant: str, at: Instant) -> list[str]:
         """Return the subjects that a tenant pays for at an instant, sorted."""
@@ -194,9 +262,21 @@ class Directory:
         found = (dated.at(at)[0] for dated in self._deployments.values())
         return sorted((one for one in found if one is not None), key=lambda one: one.key)
 
+    def capacities(self) -> list[Capacity]:
+        """Return the deployments that have provisioned units at some time, by key."""
+        found = (
+            Capacity(first.key, self._deployments[place], first.recorded)
+            for place, first in self._first_records.items()
+        )
+        return sorted((one for one in found if one.ever_costs), key=lambda one: one.place)
+
     def grants(self, tenant: str) -> list[Grant]:
         """Return every grant that a tenant was ever given, in the order they were recorded."""
         return list(self._grants.get(tenant, {}).values())
+
+    def adjustments(self, tenant: str) -> list[MadeAdjustment]:
+        """Return every adjustment that was made for a tenant, in the order they were recorded."""
+        return list(self._adjustments.get(tenant, ()))
 
     def map_subject(self, subject: str, tenant: str, now: Instant, effective: Instant) -> Record:
         """Return the record that makes `tenant` pay for `subject` from `effective` on.
@@ -204,8 +284,7 @@ class Directory:
         The first mapping of a subject may reach back, so that its dead letters replay. Every
         further one starts at the `soonest`. ConfigurationError says what is refused.
         """
-        if not TENANT_ID.fullmatch(tenant):
-            raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
+        _refuse_tenant_id(tenant)
         if not subject:
             raise ConfigurationError("subscription: is empty")
         if subject in self._tenant_of:
@@ -214,34 +293,46 @@ class Directory:
 
     def assign_plan(self, tenant: str, plan_id: str, now: Instant, effective: Instant) -> Record:
         """Return the record that puts `tenant` on a plan; the first may reach back."""
-        if not TENANT_ID.fullmatch(tenant):
-            raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
-        new = self.plan(plan_id, max(now, effective))
-        if new is None:
+        _refuse_tenant_id(tenant)
+        if self.plan(plan_id, max(now, effective)) is None:
             raise ConfigurationError(f"plan {plan_id!r} does not exist: see `metering plans list`")
-        if tenant in self.tenants():
+        if not self.may_reach_back(tenant, now):
             refuse_the_past(f"the plan of tenant {tenant!r}", now, effective)
-            old, _, _ = self.plan_of(tenant, effective - 1)
-            refuse_mid_period(f"tenant {tenant!r}", old, new, effective)
-            _, _, end = self._plan_of.get(tenant, Dated[str]()).at(effective)
-            if end != FOREVER:
-                new = self.plan(plan_id, end - 1) or new
-                following, _, _ = self.plan_of(tenant, end)
-                refuse_mid_period(f"tenant {tenant!r}, then", new, following, end)
+        known = self._timeline(tenant)
+        moved = known._replace(moves=known.moves.plus(effective, plan_id))
+        refuse_uneven(f"tenant {tenant!r}", moved, effective, soonest(now))
         return Record("tenant_plan", tenant, plan_id, effective, now)
+
+    def set_calendar(
+        self, tenant: str, calendar: Calendar, now: Instant, effective: Instant
+    ) -> Record:
+        """Return the record that gives `tenant` a calendar; the first of a new one may reach back.
+
+        Any other begins with a period of the calendar before it, so that no period is ever cut
+        that has begun. ConfigurationError says what is refused.
+        """
+        _refuse_tenant_id(tenant)
+        if not self.may_reach_back(tenant, now):
+            refuse_the_past(f"the calendar of tenant {tenant!r}", now, effective)
+        known = self._timeline(tenant)
+        changed = known._replace(calendars=known.calendars.plus(effective, calendar))
+        refuse_uneven(f"tenant {tenant!r}", changed, effective, soonest(now))
+        return Record("calendar", tenant, calendar.model_dump_json(), effective, now)
 
     def define_plan(self, plan: Plan, now: Instant, effective: Instant) -> Record:
         """Return the record that puts this version of a plan in force; the first may reach back."""
         if plan.id in self._plans:
             refuse_the_past(f"plan {plan.id!r}", now, effective)
-            versions = self._plans[plan.id]
-            old, _, end = versions.at(effective)
-            if old is not None:
-                refuse_mid_period(f"plan {plan.id!r}", old, plan, effective)
-            following = versions.at(end)[0]
-            if following is not None and end != FOREVER:
-                refuse_mid_period(f"plan {plan.id!r}, then", plan, following, end)
-            self._refuse_uneven_moves(plan, effective, end)
+            plans = {**self._plans, plan.id: self._plans[plan.id].plus(effective, plan)}
+            lines = [(name, self._timeline(name)) for name in self.tenants()]
+            on_it = [one for one in lines if one[1].is_ever_on(plan.id, effective)]
+            for tenant, line in on_it:
+                who = f"plan {plan.id!r} of tenant {tenant!r}"
+                refuse_uneven(who, line._replace(plans=plans), effective, soonest(now))
+            if not on_it or plan.id == DEFAULT_PLAN.id:
+                # Those to come: on the default plan they are there before anybody decides.
+                nobody = Timeline(_NO_MOVES.plus(BEGINNING, plan.id), plans)
+                refuse_uneven(f"plan {plan.id!r}", nobody, effective, soonest(now))
         return Record("plan", plan.id, plan.model_dump_json(), effective, now)
 
     def define_deployment(self, deployment: Deployment, now: Instant, effective: Instant) -> Record:
@@ -251,17 +342,10 @@ class Directory:
         """
         if self.knows_deployment(deployment.name, deployment.account):
             refuse_the_past(f"deployment {deployment.key!r}", now, effective)
+            known = self._deployments.get(deployment.place, Dated[Deployment]())
+            refuse_mixed_currencies(known, deployment, effective)
         value = deployment.model_dump_json(exclude_none=True)
         return Record("deployment", deployment.key, value, effective, now)
-
-    def _refuse_uneven_moves(self, plan: Plan, start: Instant, end: Instant) -> None:
-        """Refuse a version that would make a move decided earlier change terms inside a period."""
-        for tenant, dated in self._plan_of.items():
-            for move in dated.starts():
-                if start <= move < end:
-                    around = self.plan_of(tenant, move - 1)[0], self.plan_of(tenant, move)[0]
-                    old, new = (plan if found.id == plan.id else found for found in around)
-                    refuse_mid_period(f"tenant {tenant!r}, then", old, new, move)
 
     def automatic_tenant(self, subject: str) -> str:
         """Return the id of the tenant to make for an unknown subject: its own name where it can be.
@@ -275,6 +359,12 @@ class Directory:
         name = re.sub(r"[^A-Za-z0-9._-]", "-", subject)[:_NAME_LENGTH]
         candidates = (f"{name}-{_hash(subject, salt)}" for salt in count())
         return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _refuse_tenant_id(tenant: str) -> None:
+    """Raise ConfigurationError for a text that could not name a ledger."""
+    if not TENANT_ID.fullmatch(tenant):
+        raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
 
 
 def _hash(subject: str, salt: int) -> str:

@@ -125,33 +125,55 @@ class Burnt(NamedTuple):
 NOTHING_SETTLED: Final[Mapping[str, Amount]] = MappingProxyType({})
 
 
+class Burning:
+    """Pays spends, given in order of their time, from grants of the same currency."""
+
+    def __init__(
+        self, grants: Iterable[Grant], settled: Mapping[str, Amount] = NOTHING_SETTLED
+    ) -> None:
+        """Take what earlier periods took from each grant as `settled`."""
+        ranked = sorted(grants, key=lambda grant: grant.rank)
+        self._left = amounts_left(ranked, settled)
+        self._open = [(grant.id, grant.channel, grant.start, grant.end) for grant in ranked]
+        self._spent: dict[str, Amount] = {}
+        self._uncovered = self._latest = 0
+
+    def pay(self, spends: Iterable[Spend]) -> None:
+        """Pay some more. InvariantBroken for spends that are out of order or negative.
+
+        Corrections are taken into the amount of what they correct before.
+        """
+        left, spent, latest = self._left, self._spent, self._latest
+        for time, channel, amount in spends:
+            if amount < 0 or time < latest:
+                raise InvariantBroken(
+                    f"credit: a spend of {amount} at {time} after one at {latest}"
+                )
+            latest, due = time, amount
+            for name, only, start, end in self._open:
+                if due and left[name] and start <= time < end and only in {None, channel}:
+                    taken = min(due, left[name])
+                    left[name] -= taken
+                    due -= taken
+                    spent[name] = spent.get(name, 0) + taken
+            self._uncovered += due
+        self._latest = latest
+
+    @property
+    def burnt(self) -> Burnt:
+        """What has been paid so far."""
+        return Burnt(dict(self._spent), self._uncovered)
+
+
 def burn(
     grants: Iterable[Grant],
     spends: Iterable[Spend],
     settled: Mapping[str, Amount] = NOTHING_SETTLED,
 ) -> Burnt:
-    """Pay `spends`, given in order of their time, from grants of the same currency.
-
-    `settled`: what earlier periods took from a grant. InvariantBroken for spends that are out of
-    order or negative: corrections are taken into the amount of what they correct before.
-    """
-    ranked = sorted(grants, key=lambda grant: grant.rank)
-    left = amounts_left(ranked, settled)
-    open_ = [(grant.id, grant.channel, grant.start, grant.end) for grant in ranked]
-    spent: dict[str, Amount] = {}
-    uncovered = latest = 0
-    for time, channel, amount in spends:
-        if amount < 0 or time < latest:
-            raise InvariantBroken(f"credit: a spend of {amount} at {time} after one at {latest}")
-        latest, due = time, amount
-        for name, only, start, end in open_:
-            if due and left[name] and start <= time < end and only in {None, channel}:
-                taken = min(due, left[name])
-                left[name] -= taken
-                due -= taken
-                spent[name] = spent.get(name, 0) + taken
-        uncovered += due
-    return Burnt(spent, uncovered)
+    """Pay `spends`, given in order of their time; `settled`: what earlier periods took."""
+    burning = Burning(grants, settled)
+    burning.pay(spends)
+    return burning.burnt
 
 
 def amounts_left(grants: Iterable[Grant], settled: Mapping[str, Amount]) -> dict[str, Amount]:

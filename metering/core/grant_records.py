@@ -8,7 +8,6 @@ from metering.core.directory import TENANT_ID, Directory, Record
 from metering.core.errors import ConfigurationError
 from metering.core.grant import Channel, Grant, Revocation
 from metering.core.instants import Instant, format_instant
-from metering.core.periods import month_of
 from metering.core.validation import validated
 
 
@@ -44,7 +43,8 @@ def grant_record(
         raise ConfigurationError(f"tenant {offer.tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
     known = {grant.id: grant for grant in directory.grants(offer.tenant)}
     same = known.get(offer.id or "")
-    start = offer.start if offer.start is not None else same.start if same else month_of(now).start
+    present = directory.period_at(offer.tenant, now).start
+    start = offer.start if offer.start is not None else same.start if same else present
     plan, _, _ = directory.plan_of(offer.tenant, start)
     name = offer.id or _free_name(known)
     what = f"grant {name!r} of {offer.tenant}"
@@ -62,7 +62,7 @@ def grant_record(
         raise ConfigurationError(
             f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {grant.currency}"
         )
-    _refuse_the_past(what, grant, now)
+    _refuse_the_past(what, grant, present, now)
     value = grant.model_dump_json(exclude_defaults=True)
     return grant, Record("grant", grant.tenant, value, grant.start, now)
 
@@ -89,12 +89,11 @@ def _told(name: str, value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _refuse_the_past(what: str, grant: Grant, now: Instant) -> None:
+def _refuse_the_past(what: str, grant: Grant, earliest: Instant, now: Instant) -> None:
     if grant.expiry is not None and grant.expiry <= now:
         raise ConfigurationError(
             f"{what}: expiry: {format_instant(grant.expiry)} is past: it would pay for nothing"
         )
-    earliest = month_of(now).start
     if grant.start < earliest:
         raise ConfigurationError(
             f"{what}: start: {format_instant(grant.start)} is before"

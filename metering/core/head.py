@@ -13,7 +13,7 @@ from metering.core.instants import Instant
 from metering.core.limits import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.money import Amount
 from metering.core.page import GENESIS, Page
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.core.rating import Rate, amount_of
 from metering.core.slots import Slot
 
@@ -141,8 +141,8 @@ def _fold_page(head: Head, page: Page) -> Head:
 
 def _fold_counts(head: Head, page: Page) -> Counts:
     counts = head.counts if page.change is None else changed(head.counts, page.change)
-    period = month_of(head.ledger.start)
-    return crossed(counted(counts, page.slot, page.entries, page.committed, period))
+    start = head.ledger.start
+    return crossed(counted(counts, page.slot, page.entries, page.committed, start))
 
 
 def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:

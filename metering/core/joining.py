@@ -1,6 +1,6 @@
 """Joining: complete events from the halves of a request that arrived apart."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -12,6 +12,15 @@ from metering.core.provider_usage import ProviderUsage, disjoint_buckets
 
 ANONYMOUS: Final = "anonymous"
 """Subject of recovered usage whose record names no subscription (only without any policy)."""
+
+#: The counts of both shapes that no other one contains.
+_PARTS: Final = (
+    "prompt_tokens",
+    "completion_tokens",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+)
 
 
 def complete(identity: bytes, row: LlmRow) -> bytes:
@@ -58,6 +67,24 @@ def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
         },
     }
     return to_json(event)
+
+
+class Counted(NamedTuple):
+    """All tokens of a request, as a log has them."""
+
+    tokens: int
+    has_cache_writes: bool
+    """Whether tokens written to a cache are among them."""
+
+
+def counted(row: LlmRow) -> Counted:
+    """Return how many tokens a row says that a request had; RejectedEvent as in `complete`."""
+    names = (row.model, row.deployment)
+    usage = _usage(row, names)
+    parts = [usage.get(name, 0) for name in _PARTS]
+    return Counted(
+        sum(part for part in parts if isinstance(part, int)), not any(map(_is_anthropic, names))
+    )
 
 
 def _usage(row: LlmRow, names: tuple[str | None, ...]) -> dict[str, object]:

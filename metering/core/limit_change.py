@@ -18,7 +18,6 @@ from metering.core.limits import (
     new_quotas,
 )
 from metering.core.page import Page
-from metering.core.periods import month_of
 from metering.core.price_book import TOKEN
 from metering.core.quota import EVERYTHING, Quota
 from metering.core.rating import Rate, amount_of
@@ -31,9 +30,9 @@ def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | 
     It does where nothing was used yet, and for quotas on everything of the whole period.
     """
     new = new_quotas(head.counts, limits)
-    period = month_of(head.ledger.start)
+    start = head.ledger.start
     if not head.pages:
-        return replace(change_to(new, now, period), limits=limits)
+        return replace(change_to(new, now, start), limits=limits)
     if any(quota.window != "period" or quota.scope != EVERYTHING for quota in new.quotas):
         return None
     if any(quota.metric not in _HELD for quota in new.quotas) and head.holds:
@@ -41,8 +40,8 @@ def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | 
     used: dict[CounterKey, Counter] = {}
     held: dict[Slot, dict[CounterKey, int]] = {}
     for quota in new.quotas:
-        key = quota.key, period.start
-        used[key] = Counter(period.end, _used(head, quota))
+        key = quota.key, start
+        used[key] = Counter(limits.end, _used(head, quota))
         for slot, holds in head.holds.items():
             held.setdefault(slot, {})[key] = _HELD[quota.metric](holds)
     return LimitChange(limits, used, held)
@@ -81,14 +80,14 @@ class BeforeTheChange:
 
     def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
         self._limits = limits
-        self._period = month_of(head.ledger.start)
+        self._start = head.ledger.start
         new = new_quotas(head.counts, limits)
-        begun = change_to(new, now, self._period)
+        begun = change_to(new, now, self._start)
         self._counts = Counts(new, begun.used)
 
     def add(self, page: Page) -> None:
         """Take one page into account."""
-        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._period)
+        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._start)
 
     def change(self) -> LimitChange:
         """Return the change, as of the last page that was added."""

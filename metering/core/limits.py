@@ -12,12 +12,11 @@ from metering.core.buckets import INDEX, TOKENS
 from metering.core.entry import Entry, State
 from metering.core.instants import DAY, Instant
 from metering.core.money import Amount
-from metering.core.periods import Period
 from metering.core.price_book import TOKEN
 from metering.core.quota import FULL, Quota
 from metering.core.slots import SLOT, Slot, slot_start
 from metering.core.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
-from metering.core.windows import LATE, window_of
+from metering.core.windows import LATE, Window, window_of
 
 #: A hold whose counts never came stops counting towards quotas.
 HOLD_LIFE: Final = DAY
@@ -30,6 +29,8 @@ class Limits(NamedTuple):
     quotas: tuple[Quota, ...] = ()
     spike: Spike | None = None
     """When an unusual hour is told; None: never."""
+    end: Instant = 0
+    """Of the ledger's period: windows end with it. Zero where there are no quotas."""
 
 
 NO_LIMITS: Final = Limits()
@@ -128,9 +129,11 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
 
 
 def counted(
-    counts: Counts, slot: Slot, entries: Sequence[Entry], committed: Instant, period: Period
+    counts: Counts, slot: Slot, entries: Sequence[Entry], committed: Instant, start: Instant
 ) -> Counts:
     """Return the counts after the entries of a page, of one slot, were committed.
+
+    `start` is that of the ledger's period.
 
     A window that ended a day before is counted no more, and open holds lapse a day after their
     slot.
@@ -142,6 +145,7 @@ def counted(
     used = {key: one for key, one in counts.used.items() if one.end + LATE > committed}
     held = {of: dict(one) for of, one in counts.held.items() if lapse_of(of) > committed}
     lapsed = lapse_of(slot) <= committed
+    period = Window(start, counts.limits.end)
     for change in _changes(entries):
         for quota in counts.limits.quotas:
             value = measure(quota, change.state, change.end_user) * change.sign
@@ -206,11 +210,14 @@ def percent(quota: Quota, value: int) -> int:
     return max(0, value) * FULL // limit if limit else FULL
 
 
-def change_to(limits: Limits, now: Instant, period: Period) -> LimitChange:
+def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
     """Return the change to other limits in a ledger where nothing was used: all begin at zero.
+
+    `start` is that of the ledger's period.
 
     A window of now has a counter from the beginning, so that a limit of zero is noted at once.
     """
+    period = Window(start, limits.end)
     used = {
         (quota.key, window.start): Counter(window.end)
         for quota in limits.quotas
@@ -225,4 +232,4 @@ def new_quotas(counts: Counts, limits: Limits) -> Limits:
     if limits.zone != counts.limits.zone:
         known = set()
     new = tuple(one for one in limits.quotas if one.key not in known)
-    return Limits(limits.zone, new, limits.spike)
+    return limits._replace(quotas=new)

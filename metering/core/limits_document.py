@@ -48,7 +48,7 @@ def read_change(document: Document) -> LimitChange:
 def _limits(limits: Limits) -> Document:
     quotas = [_sorted(quota.model_dump(mode="json")) for quota in limits.quotas]
     spike = None if limits.spike is None else _sorted(limits.spike.model_dump(mode="json"))
-    return {"quotas": quotas, "spike": spike, "zone": limits.zone}
+    return {"end": limits.end, "quotas": quotas, "spike": spike, "zone": limits.zone}
 
 
 def _sorted(value: Any) -> Any:
@@ -84,6 +84,7 @@ def _read_limits(document: Document) -> Limits:
         document["zone"],
         tuple(map(Quota.model_validate, document["quotas"])),
         None if spike is None else Spike.model_validate(spike),
+        document["end"],
     )
 
 

@@ -10,19 +10,16 @@ _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 class Period(NamedTuple):
-    """One calendar month in UTC: `[start, end)`."""
+    """One period of a calendar: `[start, end)`."""
 
     start: Instant
     end: Instant
-
-    @property
-    def name(self) -> str:
-        """The display name, e.g. `2026-11`."""
-        return to_datetime(self.start).strftime("%Y-%m")
+    name: str
+    """For people, unique within a tenant: `2026-11`, `2026-11-23`, or the start instant."""
 
 
 def month_of(instant: Instant) -> Period:
-    """Return the calendar month in UTC that owns `instant`."""
+    """Return the calendar month in UTC that owns `instant`; a tenant may have other periods."""
     first = to_datetime(instant).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return _month_from(first)
 
@@ -38,7 +35,7 @@ def parse_month(name: str) -> Period:
 def _month_from(first: datetime) -> Period:
     years, month = divmod(first.month, 12)
     following = first.replace(year=first.year + years, month=month + 1)
-    return Period(instant_of(first), instant_of(following))
+    return Period(instant_of(first), instant_of(following), first.strftime("%Y-%m"))
 
 
 class LedgerId(NamedTuple):

@@ -13,7 +13,7 @@ from metering.core.usage import EventKey
 MAX_FAULTS: Final = 20
 
 #: What of a head is the fold of its pages.
-_FOLDED: Final = (
+FOLDED: Final = (
     *("pages", "entries", "last_hash", "committed"),
     *("recent", "lines", "holds", "counts"),
 )
@@ -58,7 +58,7 @@ class Proof:
     def compare(self, head: Head) -> None:
         """Check that the pages give the head, but for the diagnostics beside it."""
         folded = replace(self._folded, diagnostics=head.diagnostics)
-        for name in _FOLDED:
+        for name in FOLDED:
             if getattr(folded, name) != getattr(head, name):
                 self._fault(f"the head's {name} is not what its pages give")
 

@@ -19,6 +19,8 @@ _ALWAYS: Final = Segment(ONE, BEGINNING, FOREVER)
 
 NO_UNITS: Final = (None,) * len(BUCKETS)
 _FREE: Final = (0,) * len(BUCKETS)
+#: After the key of a deployment it names the row of its provisioned units.
+_PROVISIONED_ROW: Final = "/provisioned"
 
 
 class Rate(NamedTuple):
@@ -47,6 +49,13 @@ class Rate(NamedTuple):
     def is_priced(self) -> bool:
         """Say whether there is a price."""
         return self.version is not None
+
+    @property
+    def capacity(self) -> str | None:
+        """The key of the deployment whose provisioned units were used; None without such units."""
+        if self.weights is None or self.row is None:
+            return None
+        return self.row.removesuffix(_PROVISIONED_ROW)
 
 
 class RateCard(NamedTuple):
@@ -96,7 +105,7 @@ def _provisioned(priced: Priced) -> Rate | None:
     if found is None or found.deployment.provisioned is None:
         return None
     version = f"deployments@{format_instant(found.since)}"
-    row = f"{found.deployment.key}/provisioned"
+    row = f"{found.deployment.key}{_PROVISIONED_ROW}"
     weights = found.deployment.provisioned.bucket_weights()
     return Rate(priced.model, version, row, ONE, _FREE, "microsoft", TOKEN, weights)
 

@@ -33,20 +33,26 @@ def channel_of(channel: str | None) -> str | None:
 def charged_by_channel(charge: Charge) -> Amounts:
     """Return what a charge comes to by channel; together its total.
 
-    What tiers, packages and fees price has no channel. Money that is free (an allowance of an
-    amount) is taken off that first, then off the channels in their order.
+    What tiers, packages and fees price has no channel.
+    """
+    return due_by_channel((line.channel, line.amount) for line in charge.lines)
+
+
+def due_by_channel(lines: Iterable[tuple[str | None, Amount]]) -> Amounts:
+    """Return what lines come to by channel: together their sum, or nothing where that is below.
+
+    A channel that comes to less than nothing (money that is free, a correction) comes to nothing,
+    and the rest of it is taken off the others in their order.
     """
     found: dict[str | None, Amount] = dict.fromkeys(CHANNELS, 0)
-    for line in charge.lines:
-        found[channel_of(line.channel)] += line.amount
-    free = 0
-    for channel in reversed(CHANNELS):
-        free += max(0, -found[channel])
-        found[channel] = max(0, found[channel])
+    for channel, amount in lines:
+        found[channel_of(channel)] += amount
+    free = sum(max(0, -amount) for amount in found.values())
     for channel in CHANNELS:
-        taken = min(free, found[channel])
+        due = max(0, found[channel])
+        taken = min(free, due)
         free -= taken
-        found[channel] -= taken
+        found[channel] = due - taken
     return found
 
 
@@ -58,14 +64,41 @@ def as_charged(
     `charged` is by channel, of all of CHANNELS; `last` is the last instant of the period.
     """
     left = dict(charged)
+    yield from taken_from(left, used)
+    yield from at_last(left, last)
+
+
+def taken_from(left: dict[str | None, Amount], used: Iterable[Spend]) -> Iterator[Spend]:
+    """Yield what was used as far as anything is `left` of its channel, and take it from there."""
     for spend in used:
         taken = min(spend.amount, left[spend.channel])
         if taken:
             left[spend.channel] -= taken
             yield spend._replace(amount=taken)
+
+
+def at_last(left: Mapping[str | None, Amount], last: Instant) -> Iterator[Spend]:
+    """Yield what is charged beyond what was used."""
     for channel, amount in left.items():
         if amount:
             yield Spend(last, channel, amount)
+
+
+def spends_in(pages: Iterable[Page]) -> list[Spend]:
+    """Return what the entries of whole slots came to in the end, in order of their time.
+
+    `pages` are all pages of some slots, by number: what corrects an entry is in its slot.
+    """
+    latest = {entry.key: entry for page in pages for entry in page.entries}
+    found = (
+        (entry.time, key, entry.state)
+        for key, entry in latest.items()
+        if not entry.state.is_hold and entry.state.amount
+    )
+    return [
+        Spend(time, channel_of(state.rate.channel), state.amount or 0)
+        for time, _, state in sorted(found, key=lambda one: one[:2])
+    ]
 
 
 def open_spends(

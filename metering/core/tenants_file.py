@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from metering.core.calendar import Calendar
 from metering.core.deployment import Deployment, refuse_twice
 from metering.core.errors import ConfigurationError
 from metering.core.plan import DEFAULT_PLAN, Plan
@@ -21,6 +22,8 @@ class TenantEntry(_Strict):
 
     id: _Id
     plan: str = DEFAULT_PLAN.id
+    calendar: Calendar | None = None
+    """None: as it is; a new one has calendar months in UTC."""
     subscriptions: list[Annotated[str, Field(min_length=1, max_length=256)]] = []
 
 

@@ -10,7 +10,7 @@ from metering.core.errors import Code, RejectedEvent
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant
 from metering.core.money import Amount
-from metering.core.periods import LedgerId, Period, month_of
+from metering.core.periods import LedgerId, Period
 from metering.core.plan import Plan
 from metering.core.price_book import PriceBook
 from metering.core.priced import Priced, Registered, priced_of
@@ -90,7 +90,7 @@ class TermsBook:
         if found is None:
             reason = f"subject: no tenant pays for {subject!r} at that time"
             raise RejectedEvent(Code.UNKNOWN_SUBSCRIPTION, reason)
-        period = month_of(at)
+        period = self._directory.period_at(found.tenant, at)
         price_start, price_end = self._price_span(at)
         peak = off_peak_of(self._instead.plan or found.plan, at)
         return Terms(

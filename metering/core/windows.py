@@ -4,12 +4,13 @@ Every instant of a period is in exactly one window of each kind. A window ends w
 ends, for what comes after it is counted in another ledger.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from metering.core.instants import DAY, HOUR, Instant, instant_of, to_datetime
+from metering.core.calendar import day_start
+from metering.core.instants import DAY, HOUR, Instant, to_datetime
 from metering.core.periods import Period
 
 type WindowKind = Literal["period", "day", "hour"]
@@ -24,7 +25,7 @@ class Window(NamedTuple):
     end: Instant
 
 
-def window_of(kind: WindowKind, instant: Instant, zone: str, period: Period) -> Window:
+def window_of(kind: WindowKind, instant: Instant, zone: str, period: Period | Window) -> Window:
     """Return the window of a kind that holds `instant`, an instant of `period`.
 
     A day is a calendar day of the zone, 23 to 25 hours long. An hour begins on the hour of the
@@ -43,12 +44,7 @@ def _day(instant: Instant, zone: str) -> Window:
 
 @lru_cache(maxsize=1024)
 def _span_of(day: date, zone: str) -> Window:
-    return Window(_first_instant(day, zone), _first_instant(day + timedelta(days=1), zone))
-
-
-def _first_instant(day: date, zone: str) -> Instant:
-    """Return the first instant of a calendar day: after the gap, where midnight is left out."""
-    return instant_of(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
+    return Window(day_start(day, zone), day_start(day + timedelta(days=1), zone))
 
 
 def _hour(instant: Instant, zone: str) -> Window:

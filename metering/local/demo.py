@@ -14,7 +14,7 @@ from metering.core.buckets import INPUT_BUCKETS
 from metering.core.errors import RetryableError
 from metering.core.instants import Instant, parse_instant
 from metering.core.money import to_decimal
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 from metering.local.independent_sum import TenantSum, sum_by_tenant
 from metering.local.system import LocalSystem, app_dir, local_system
 from metering.local.trace import TraceRow, read_trace
@@ -126,13 +126,10 @@ def demo_time(row: TraceRow) -> Instant:
 
 
 async def _results(app: bootstrap.App, requests: Sequence[Request]) -> list[TenantResult]:
-    period = month_of(DEMO_DAY)
-    return [
-        TenantResult(
-            tenant,
-            await app.read.balance(tenant, period),
-            expected,
-            await app.verify.one(LedgerId(tenant, period.start)),
-        )
-        for tenant, expected in sorted(sum_by_tenant(requests).items())
-    ]
+    results = []
+    for tenant, expected in sorted(sum_by_tenant(requests).items()):
+        period = await app.read.present_period(tenant)
+        balance = await app.read.balance(tenant, period)
+        verdict = await app.verify.one(LedgerId(tenant, period.start))
+        results.append(TenantResult(tenant, balance, expected, verdict))
+    return results

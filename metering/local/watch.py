@@ -9,7 +9,7 @@ from metering.core.buckets import TOKENS
 from metering.core.entry import Entry, State
 from metering.core.instants import DAY, Instant
 from metering.core.money import Amount
-from metering.core.periods import LedgerId, month_of
+from metering.core.periods import LedgerId
 
 
 class Arrival(NamedTuple):
@@ -70,9 +70,12 @@ class Watch:
     async def _ledgers(self) -> list[LedgerId]:
         """Return the ledgers that usage of now, or of a day ago, belongs to."""
         now: Instant = self._app.clock.now()
-        starts = sorted({month_of(now - DAY).start, month_of(now).start})
+        tenants = await self._app.read.tenants()
+        period_at = self._app.tenancy.directory.period_at
         return [
-            LedgerId(tenant, start) for tenant in await self._app.read.tenants() for start in starts
+            LedgerId(tenant, start)
+            for tenant in tenants
+            for start in sorted({period_at(tenant, at).start for at in (now - DAY, now)})
         ]
 
 

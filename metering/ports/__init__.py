@@ -1,22 +1,26 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
 from metering.ports.capture import CaptureSource
+from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
     Clock,
     DeploymentSource,
     DesiredStates,
+    HubProgress,
     Notifier,
     Outgoing,
     SubscriptionGate,
     UsagePublisher,
 )
+from metering.ports.sharings import SharingStore
 from metering.ports.stores import (
     AccountStore,
     LedgerStore,
     PriceStore,
     RegistryStore,
     RollupStore,
+    StatementStore,
     StoredAccount,
     StoredCursor,
     StoredHead,
@@ -55,6 +59,8 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "ExportStore",
+    "HubProgress",
     "Labels",
     "LedgerStore",
     "LogHalf",
@@ -66,7 +72,10 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
+    "SharingStore",
     "Span",
+    "Staged",
+    "StatementStore",
     "StoredAccount",
     "StoredCursor",
     "StoredEffect",

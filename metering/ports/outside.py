@@ -105,3 +105,14 @@ class DesiredStates(Protocol):
         One that is left out is to be active, so an answer is whole, or it raises.
         """
         ...
+
+
+class HubProgress(Protocol):
+    """How far what was published has been counted."""
+
+    async def counted_until(self) -> Instant:
+        """Return an instant: what was published before it has been counted.
+
+        BEGINNING while nobody knows. RetryableError when the hubs are out of reach.
+        """
+        ...

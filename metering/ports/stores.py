@@ -12,6 +12,7 @@ from metering.core.periods import LedgerId
 from metering.core.rollup import Cursor, Part, PartName
 from metering.core.rollup_document import Step
 from metering.core.slots import Slot
+from metering.core.statement import Statement
 
 
 class StoredHead(NamedTuple):
@@ -155,4 +156,31 @@ class AccountStore(Protocol):
         HeadMovedError: somebody else was first and nothing was written. Any other RetryableError
         leaves open whether it was written: read again, a ledger that is in it is settled.
         """
+        ...
+
+
+class StatementStore(Protocol):
+    """Statements: one for each closed period of a tenant, written once.
+
+    Every method raises RetryableError when the store is busy, locked or out of reach, and
+    InvariantBroken for a document that does not match its hash or was written by a newer schema.
+    """
+
+    async def put_statement(self, statement: Statement) -> bool:
+        """Keep a statement; False, and nothing written, if its ledger has one already.
+
+        A RetryableError leaves open whether it was written: ask again.
+        """
+        ...
+
+    async def read_statement(self, ledger: LedgerId) -> Statement | None:
+        """Return the statement of a period; None for one that is not closed."""
+        ...
+
+    async def latest_statement(self, tenant: str) -> Statement | None:
+        """Return a tenant's last statement. It may lag behind one that was just put elsewhere."""
+        ...
+
+    def statements(self, tenant: str) -> AsyncIterator[Statement]:
+        """Yield a tenant's statements, the earliest period first."""
         ...

@@ -75,3 +75,12 @@ async def take_stock(timer: func.TimerRequest) -> None:  # noqa: ARG001, the bin
     app = bootstrap.current()
     with observed(app, "take_stock"):
         await app.take_stock.run()
+
+
+@blueprint.function_name("deliver_exports")
+@blueprint.timer_trigger(arg_name="timer", schedule="45 */15 * * * *")
+async def deliver_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+    """Deliver the reports that are due by schedule."""
+    app = bootstrap.current()
+    with observed(app, "deliver_exports"):
+        await app.scheduled_exports.run()

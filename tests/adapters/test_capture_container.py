@@ -7,13 +7,12 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from metering.adapters import capture_container
+from metering.adapters.blob_exports import EMULATOR_KEY
 from metering.adapters.capture_container import CaptureContainer
 from metering.core.capture import CaptureFile
 from metering.core.errors import CaptureDamaged, ConfigurationError, RetryableError
 from tests.capture_files import captured, name_of
 from tests.emulators.azurite import Azurite, missing
-
-KEY = capture_container._EMULATOR_KEY  # noqa: SLF001, that of the emulator
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def account() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def url(account: str) -> str:
     """Return a container with two files and something else."""
-    with ContainerClient(account, "capture", KEY) as container:
+    with ContainerClient(account, "capture", EMULATOR_KEY) as container:
         container.create_container()
         container.upload_blob(name_of(0, 1), captured([b"a", b"b"]))
         container.upload_blob(name_of(1, 1), captured([b"c"] * 40_000)[:-5])
@@ -87,7 +86,7 @@ async def test_a_container_that_is_not_there_is_named(account: str) -> None:
 async def test_a_wrong_key_is_a_permission_that_lacks(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture_container, "_EMULATOR_KEY", "d3Jvbmc=")
+    monkeypatch.setattr(capture_container, "EMULATOR_KEY", "d3Jvbmc=")
     source = CaptureContainer(url)
     with pytest.raises(ConfigurationError, match="Storage Blob Data Reader"):
         await source.list_files()

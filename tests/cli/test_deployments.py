@@ -67,6 +67,7 @@ def test_provisioned_units_are_recorded_with_price_and_weights(metering: "Meteri
         "currency": "USD",
         "scope": "data_zone",
         "weights": {"output": "4", "cached_read": "0"},
+        "idle": "unallocated",
     }
     table = metering.run("deployments", "list").stdout
     assert "contoso/ptu" in table

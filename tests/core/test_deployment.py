@@ -39,6 +39,7 @@ def test_provisioned_units_have_a_price_an_hour_and_a_scope_for_spillover() -> N
     # 1.10 in 10^-12 currency units.
     assert units.hourly_units == 1_100_000_000_000
     assert (units.hourly_price, units.currency, units.scope) == ("1.1", "USD", "data_zone")
+    assert units.idle == "unallocated"
 
 
 def test_a_bucket_weighs_one_unless_a_weight_is_given() -> None:
@@ -92,6 +93,7 @@ def test_a_bucket_weighs_one_unless_a_weight_is_given() -> None:
         ),
         (provisioned(currency="usd"), "d.yaml: provisioned.currency: "),
         (provisioned(scope="provisioned"), "d.yaml: provisioned.scope: "),
+        (provisioned(idle="half"), "d.yaml: provisioned.idle: "),
         (provisioned(weights={"prompt": "1"}), "d.yaml: provisioned.weights.prompt"),
         (provisioned(weights={"output": 4}), "d.yaml: provisioned.weights.output: .*quoted"),
         (provisioned(weights={"output": "-4"}), "d.yaml: provisioned.weights.output: .*negative"),

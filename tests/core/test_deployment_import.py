@@ -110,25 +110,35 @@ def test_what_azure_leaves_empty_stays_unknown() -> None:
     assert (made.model_version, made.provider, made.region) == (None, None, None)
 
 
-def test_price_and_weights_of_units_stay_when_azure_is_asked_again() -> None:
+def test_price_weights_and_idle_policy_of_units_stay_when_azure_is_asked_again() -> None:
     sku = "DataZoneProvisionedManaged"
     before = Deployment(
         name="chat",
         model="gpt-4o",
         deployment_type="provisioned",
         provisioned=Provisioned(
-            units=10, hourly_price="0.9", currency="EUR", scope="data_zone", weights={"output": "4"}
+            units=10,
+            hourly_price="0.9",
+            currency="EUR",
+            scope="data_zone",
+            weights={"output": "4"},
+            idle="equal",
         ),
     )
     kept = read_found(found(sku=sku, capacity=20), NO_PRICES, before)
     assert isinstance(kept, Deployment)
     assert kept.provisioned == Provisioned(
-        units=20, hourly_price="0.9", currency="EUR", scope="data_zone", weights={"output": "4"}
+        units=20,
+        hourly_price="0.9",
+        currency="EUR",
+        scope="data_zone",
+        weights={"output": "4"},
+        idle="equal",
     )
     given = read_found(found(sku=sku, capacity=20), DATA_ZONE, before)
     assert isinstance(given, Deployment)
     assert given.provisioned == Provisioned(
-        units=20, hourly_price="1.1", scope="data_zone", weights={"output": "4"}
+        units=20, hourly_price="1.1", scope="data_zone", weights={"output": "4"}, idle="equal"
     )
 
 

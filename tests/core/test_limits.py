@@ -35,6 +35,10 @@ def quota(**changes: Any) -> Quota:
     )
 
 
+def limits_of(zone: str, quotas: tuple[Quota, ...]) -> Limits:
+    return Limits(zone, quotas, end=PERIOD.end)
+
+
 QUOTAS = (
     quota(),
     quota(metric="amount", limit="0.01", thresholds=[50, 100]),
@@ -44,7 +48,7 @@ QUOTAS = (
     quota(scope={"use_case": "faq"}),
     quota(scope={"end_user": "ada"}, metric="amount", limit="1"),
 )
-LIMITS = Limits("Europe/Berlin", QUOTAS)
+LIMITS = limits_of("Europe/Berlin", QUOTAS)
 
 
 def known(pages: list[Page]) -> KnownBySlot:
@@ -121,21 +125,21 @@ BATCHES = st.lists(st.lists(requests(), min_size=1, max_size=5), min_size=1, max
 
 @given(BATCHES)
 def test_the_counts_are_the_sum_over_the_latest_states(batches: list[list[Usage]]) -> None:
-    head, pages, _ = committed(batches, change_to(LIMITS, NOW, PERIOD))
+    head, pages, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
     assert values(head.counts) == plain_sum(pages)
 
 
 @given(BATCHES)
 def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usage]]) -> None:
-    from_the_start, _, _ = committed(batches, change_to(LIMITS, NOW, PERIOD))
+    from_the_start, _, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
     head, pages, _ = committed(batches, None)
     counting = BeforeTheChange(head, LIMITS, NOW)
     for page in pages:
         counting.add(page)
     later = commit_of(head, {}, NOW, counting.change()).head
     assert values(later.counts) == values(from_the_start.counts)
-    alone = Limits("Europe/Berlin", QUOTAS[:3:2])
-    if head.pages and (change := change_from_head(head, Limits("UTC", QUOTAS[:2]), NOW)):
+    alone = limits_of("Europe/Berlin", QUOTAS[:3:2])
+    if head.pages and (change := change_from_head(head, limits_of("UTC", QUOTAS[:2]), NOW)):
         told = values(commit_of(head, {}, NOW, change).head.counts)
         keys = {one.key for one in QUOTAS[:2]}
         expected = values(from_the_start.counts)
@@ -145,7 +149,7 @@ def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usa
 
 @given(BATCHES)
 def test_counts_survive_their_documents_and_are_proven(batches: list[list[Usage]]) -> None:
-    head, pages, commits = committed(batches, change_to(LIMITS, NOW, PERIOD))
+    head, pages, commits = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
     assert read_head(from_json(write_head(head)), LEDGER) == head
     proof = Proof(LEDGER)
     for commit in commits:
@@ -166,9 +170,9 @@ def crossings(commits: list[Commit]) -> list[str]:
 
 
 def test_each_threshold_is_told_once_a_window() -> None:
-    limits = Limits("UTC", (quota(limit="4400", thresholds=[25, 50, 100]),))
+    limits = limits_of("UTC", (quota(limit="4400", thresholds=[25, 50, 100]),))
     batches = [[usage(str(number))] for number in range(6)]  # 1,100 tokens each
-    _, _, commits = committed(batches, change_to(limits, NOW, PERIOD))
+    _, _, commits = committed(batches, change_to(limits, NOW, PERIOD.start))
     assert [len(commit.effects) for commit in commits] == [1, 1, 0, 1, 0, 0]
     assert crossings(commits) == [
         "25 % of 4400 reached",
@@ -178,21 +182,23 @@ def test_each_threshold_is_told_once_a_window() -> None:
 
 
 def test_a_jump_over_several_thresholds_tells_each() -> None:
-    limits = Limits("UTC", (quota(limit="1000", thresholds=[50, 80, 100]),))
-    _, _, commits = committed([[usage()]], change_to(limits, NOW, PERIOD))
+    limits = limits_of("UTC", (quota(limit="1000", thresholds=[50, 80, 100]),))
+    _, _, commits = committed([[usage()]], change_to(limits, NOW, PERIOD.start))
     assert len(crossings(commits)) == 3
 
 
 def test_a_threshold_crossed_again_after_a_correction_is_not_told_again() -> None:
-    limits = Limits("UTC", (quota(limit="1000"),))
+    limits = limits_of("UTC", (quota(limit="1000"),))
     fewer = usage("a", digest="d2", buckets=from_names({"input": 10}))
     first = usage("a", evidence=Evidence.TOTALS)
-    _, _, commits = committed([[first], [fewer], [usage("b")]], change_to(limits, NOW, PERIOD))
+    _, _, commits = committed(
+        [[first], [fewer], [usage("b")]], change_to(limits, NOW, PERIOD.start)
+    )
     assert [len(commit.effects) for commit in commits] == [1, 0, 0]
 
 
 def test_a_limit_of_zero_is_told_at_once() -> None:
-    change = change_to(Limits("UTC", (quota(limit="0"),)), NOW, PERIOD)
+    change = change_to(limits_of("UTC", (quota(limit="0"),)), NOW, PERIOD.start)
     commit = commit_of(Head(LEDGER), {}, NOW, change)
     assert len(commit.effects) == 1
     assert commit.pages[0].entries == ()
@@ -200,15 +206,15 @@ def test_a_limit_of_zero_is_told_at_once() -> None:
 
 def test_a_quota_set_below_what_is_spent_is_told_by_the_change_itself() -> None:
     head, _, _ = committed([[usage()]], None)
-    change = change_from_head(head, Limits("UTC", (quota(limit="1000"),)), NOW)
+    change = change_from_head(head, limits_of("UTC", (quota(limit="1000"),)), NOW)
     commit = commit_of(head, {}, NOW, change)
     assert len(commit.effects) == 1
     assert values(commit.head.counts) == {(quota(limit="1000").key, PERIOD.start): 1100}
 
 
 def test_a_window_is_counted_until_a_day_after_its_end_and_then_dropped() -> None:
-    limits = Limits("UTC", (quota(window="hour"),))
-    head, pages, _ = committed([[usage()]], change_to(limits, NOW, PERIOD))
+    limits = limits_of("UTC", (quota(window="hour"),))
+    head, pages, _ = committed([[usage()]], change_to(limits, NOW, PERIOD.start))
     hour = AT - AT % HOUR
     # A late event of the same hour, just before and just after a day from the hour's end.
     for now, counted_still in ((hour + HOUR + DAY - 1, True), (hour + HOUR + DAY, False)):
@@ -217,18 +223,18 @@ def test_a_window_is_counted_until_a_day_after_its_end_and_then_dropped() -> Non
 
 
 def test_holds_stop_counting_when_they_lapse() -> None:
-    limits = Limits("UTC", (quota(),))
+    limits = limits_of("UTC", (quota(),))
     held = usage("s", evidence=Evidence.HELD, buckets=from_names({"output": 500}))
-    head, pages, _ = committed([[held]], change_to(limits, NOW, PERIOD))
+    head, pages, _ = committed([[held]], change_to(limits, NOW, PERIOD.start))
     assert sum(values(head.counts).values()) == 500
     later = plan_commit(head, known(pages), [usage("b", time=AT + DAY)], RATE, AT + DAY + HOUR)
     assert sum(values(later.head.counts).values()) == 1100
 
 
 def test_counts_that_come_after_their_hold_lapsed_count_alone() -> None:
-    limits = Limits("UTC", (quota(),))
+    limits = limits_of("UTC", (quota(),))
     held = usage("s", evidence=Evidence.HELD, buckets=from_names({"output": 500}))
-    head, pages, _ = committed([[held]], change_to(limits, NOW, PERIOD))
+    head, pages, _ = committed([[held]], change_to(limits, NOW, PERIOD.start))
     late = plan_commit(head, known(pages), [usage("s")], RATE, AT + DAY + HOUR)
     assert sum(values(late.head.counts).values()) == 1100
     # Neither does a hold count that is itself so late.
@@ -238,7 +244,7 @@ def test_counts_that_come_after_their_hold_lapsed_count_alone() -> None:
 
 
 def test_fifty_streams_a_second_keep_the_head_small() -> None:
-    limits = Limits("UTC", QUOTAS)
+    limits = limits_of("UTC", QUOTAS)
     # Two minutes of log delay at 50 streams a second: 6,000 open holds.
     batches = [
         [
@@ -253,19 +259,19 @@ def test_fifty_streams_a_second_keep_the_head_small() -> None:
         ]
         for second in range(0, 120, 10)
     ]
-    head, _, _ = committed(batches, change_to(limits, NOW, PERIOD))
+    head, _, _ = committed(batches, change_to(limits, NOW, PERIOD.start))
     assert len(write_head(head)) < 64 * 1024
 
 
 def test_other_limits_keep_what_stays_and_drop_what_goes() -> None:
     stays, goes = quota(), quota(metric="requests", limit="9")
-    both = change_to(Limits("UTC", (stays, goes)), NOW, PERIOD)
+    both = change_to(limits_of("UTC", (stays, goes)), NOW, PERIOD.start)
     head, _, _ = committed([[usage()]], both)
-    change = change_from_head(head, Limits("UTC", (stays,)), NOW)
+    change = change_from_head(head, limits_of("UTC", (stays,)), NOW)
     after = commit_of(head, {}, NOW, change).head
     assert values(after.counts) == {(stays.key, PERIOD.start): 1100}
     # In another time zone the windows are others: all is counted anew.
-    zone = change_from_head(head, Limits("Asia/Tokyo", (stays,)), NOW)
+    zone = change_from_head(head, limits_of("Asia/Tokyo", (stays,)), NOW)
     assert zone is not None
     assert values(commit_of(head, {}, NOW, zone).head.counts) == {(stays.key, PERIOD.start): 1100}
 
@@ -279,19 +285,19 @@ def test_other_limits_keep_what_stays_and_drop_what_goes() -> None:
 )
 def test_where_the_head_cannot_tell_the_pages_are_read(late: Quota, why: str) -> None:
     head, _, _ = committed([[usage()]], None)
-    assert change_from_head(head, Limits("UTC", (late,)), NOW) is None, why
+    assert change_from_head(head, limits_of("UTC", (late,)), NOW) is None, why
 
 
 def test_a_bucket_of_open_holds_is_not_in_the_head() -> None:
     held = usage("s", evidence=Evidence.HELD, buckets=from_names({"output": 500}))
     head, _, _ = committed([[held]], None)
-    assert change_from_head(head, Limits("UTC", (quota(metric="output"),)), NOW) is None
-    assert change_from_head(head, Limits("UTC", (quota(),)), NOW) is not None
+    assert change_from_head(head, limits_of("UTC", (quota(metric="output"),)), NOW) is None
+    assert change_from_head(head, limits_of("UTC", (quota(),)), NOW) is not None
     settled, _, _ = committed([[usage()]], None)
-    assert change_from_head(head, Limits("UTC", (quota(metric="requests"),)), NOW) is not None
-    found = change_from_head(settled, Limits("UTC", (quota(metric="output"),)), NOW)
+    assert change_from_head(head, limits_of("UTC", (quota(metric="requests"),)), NOW) is not None
+    found = change_from_head(settled, limits_of("UTC", (quota(metric="output"),)), NOW)
     assert found is not None
     assert [counter.used for counter in found.used.values()] == [100]
-    requests = change_from_head(settled, Limits("UTC", (quota(metric="requests"),)), NOW)
+    requests = change_from_head(settled, limits_of("UTC", (quota(metric="requests"),)), NOW)
     assert requests is not None
     assert [counter.used for counter in requests.used.values()] == [1]

@@ -11,6 +11,7 @@ from metering.core.evidence import Evidence
 from metering.core.instants import DAY
 from metering.core.money import format_amount
 from metering.core.periods import month_of
+from metering.export_settings import ExportsFolder
 from metering.local.hub import HubEvent
 from metering.local.worker import FunctionsWorker, InvocationFailed
 from metering.triggers import usage
@@ -62,6 +63,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "expire_pending": [timer("0 */5 * * * *")],
         "price_unpriced": [timer("30 */5 * * * *")],
         "deliver_effects": [timer("*/30 * * * * *")],
+        "deliver_exports": [timer("45 */15 * * * *")],
         "roll_up": [timer("0 * * * * *")],
         "enforce_quotas": [timer("15 * * * * *")],
         "take_stock": [timer("45 */5 * * * *")],
@@ -161,3 +163,19 @@ async def test_the_timer_rolls_up_what_was_counted(
     assert stored is not None
     assert stored.cursor.page == 1
     assert (await app.verify.one(ledger)).faults == ()
+
+
+async def test_the_timer_delivers_what_is_due_by_schedule(
+    worker: FunctionsWorker, app: bootstrap.App, tmp_path: Path
+) -> None:
+    await worker.invoke_event_hub("ingest_usage", [event(body())], "0")
+    await app.close()
+    settings = app.settings._replace(
+        fixed_now=NOW + DAY,
+        exports=ExportsFolder(tmp_path / "exports"),
+        export_schedule="chargeback=daily",
+    )
+    bootstrap.use(bootstrap.App(settings))
+    await worker.invoke_timer("deliver_exports")
+    assert (tmp_path / "exports/chargeback/all/2026-11-20Z/manifest.json").is_file()
+    await bootstrap.current().close()

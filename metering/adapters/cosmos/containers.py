@@ -75,5 +75,20 @@ ACCOUNTS: Final = Container(
     "docs/adr/0010-credits.md: what settled a tenant's credit is one document",
     (),
 )
+STATEMENTS: Final = Container(
+    "statements",
+    "/tenant",
+    "docs/adr/0018-closing.md: a tenant's statements follow each other, and are read by tenant",
+    ("/start",),
+)
+SHARINGS: Final = Container(
+    "sharings",
+    "/month",
+    "docs/adr/0013-sharing-out-provisioned-capacity.md: written once by whoever is first",
+    (),
+)
 
-CONTAINERS: Final = (LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS)
+CONTAINERS: Final = (
+    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS),
+    *(STATEMENTS, SHARINGS),
+)

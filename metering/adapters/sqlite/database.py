@@ -8,7 +8,7 @@ from typing import Final
 
 from metering.core.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 #: How long a call waits for another process's write, in short naps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -55,8 +55,14 @@ CREATE TABLE IF NOT EXISTS rollups (
 CREATE TABLE IF NOT EXISTS suspensions (
     etag INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL UNIQUE,
     phase TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS statements (
+    tenant TEXT NOT NULL, start INTEGER NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (tenant, start)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
     tenant TEXT PRIMARY KEY, etag INTEGER NOT NULL, document BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sharings (
+    month INTEGER NOT NULL, deployment TEXT NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (month, deployment));
 """
 
 

@@ -1,0 +1,123 @@
+"""How long the tenants of a company take to be closed at the same minute, and the memory for it."""
+
+import asyncio
+import multiprocessing
+import resource
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.counting import disk_folder
+from metering.app.close_periods import Closed
+from metering.app.ingest import Message
+from metering.bootstrap import App
+from metering.config import Settings, SqliteStore
+from metering.core.errors import ConfigurationError
+from metering.core.instants import DAY, Instant, format_instant, parse_instant
+from metering.local.trace import read_trace
+from metering.local.traffic import assign, body
+
+TENANTS: Final = 10_000
+#: Of each tenant: a page for each of these slots.
+EVENTS_EACH: Final = 20
+_NOW: Final = parse_instant("2026-10-31T12:00:00Z")
+_DUE: Final = parse_instant("2026-11-05T00:00:00Z")
+_START: Final = parse_instant("2026-10-02T00:00:00Z")
+_MB: Final = 1024 * 1024
+_KB: Final = 1024
+_TENANTS_A_BATCH: Final = 50
+
+
+class Closing(NamedTuple):
+    """What closing one month of many tenants took."""
+
+    tenants: int
+    events: int
+    seconds: float
+    again_seconds: float
+    """A run of another process that finds nothing to do."""
+    memory: float
+    """The most that the process ever held, in MB, the interpreter and all imports included."""
+
+
+def measure(tenants: int = TENANTS) -> Closing:
+    """Close one month of so many tenants, in a process of its own over a store on disk."""
+    if tenants < 1:
+        raise ConfigurationError("--closing: needs at least one tenant")
+    spawn = multiprocessing.get_context("spawn")
+    with TemporaryDirectory(dir=disk_folder()) as folder:
+        store = Path(folder) / "store.db"
+        with ProcessPoolExecutor(1, mp_context=spawn) as before:
+            events = before.submit(_fill, store, tenants).result()
+        with ProcessPoolExecutor(1, mp_context=spawn) as alone:
+            return alone.submit(_close, store, tenants, events).result()
+
+
+def _fill(store: Path, tenants: int) -> int:
+    return asyncio.run(_filled(App(Settings(SqliteStore(store), fixed_now=_NOW)), tenants))
+
+
+async def _filled(app: App, tenants: int) -> int:
+    requests = [assign(row) for row in read_trace()[:EVENTS_EACH]]
+    sent = 0
+    for first in range(0, tenants, _TENANTS_A_BATCH):
+        messages: list[Message] = []
+        for tenant in range(first, min(tenants, first + _TENANTS_A_BATCH)):
+            for number, request in enumerate(requests):
+                theirs = request._replace(subscription=f"tenant-{tenant:05d}")
+                made = body(theirs, _START + number * DAY, f"closing-{tenant}")
+                messages.append(Message(made, "0", len(messages)))
+        tally = await app.ingest.batch(messages)
+        sent += tally.accepted
+    await app.close()
+    return sent
+
+
+def _close(store: Path, tenants: int, events: int) -> Closing:
+    def run() -> tuple[float, int]:
+        return asyncio.run(_closed(App(Settings(SqliteStore(store), fixed_now=_NOW)), _DUE))
+
+    seconds, closed = run()
+    if closed != tenants:
+        raise ConfigurationError(f"--closing: {closed} periods of {tenants} were closed")
+    again, _ = run()
+    unit = _MB if sys.platform == "darwin" else _KB
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return Closing(tenants, events, seconds, again, memory)
+
+
+async def _closed(app: App, at: Instant) -> tuple[float, int]:
+    start = perf_counter()
+    closed = [one async for one in app.close_periods.run(at) if isinstance(one, Closed)]
+    seconds = perf_counter() - start
+    await app.close()
+    return seconds, len(closed)
+
+
+def closing_json(found: Closing) -> dict[str, object]:
+    """Return what was measured as JSON values."""
+    return {**found._asdict(), "due": format_instant(_DUE)}
+
+
+def print_closing(found: Closing) -> None:
+    """Print what was measured."""
+    table = Table(title=f"Closing one month of {found.tenants:,} tenants", title_justify="left")
+    table.add_column("what")
+    table.add_column("measured", justify="right")
+    rows: Sequence[tuple[str, str]] = (
+        ("usage, events", f"{found.events:,}"),
+        ("to close them all", f"{found.seconds:,.1f} s"),
+        ("a tenant", f"{1_000 * found.seconds / found.tenants:,.2f} ms"),
+        ("a run that finds nothing due", f"{found.again_seconds:,.2f} s"),
+        ("peak memory of the process", f"{found.memory:,.0f} MB"),
+    )
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,71 @@
+"""Sharings in Cosmos DB: one item each, compressed, created once."""
+
+import base64
+import zlib
+from hashlib import sha256
+from typing import Final
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from pydantic_core import from_json, to_json
+
+from metering.adapters.cosmos.account import CosmosAccount
+from metering.adapters.cosmos.containers import SHARINGS
+from metering.adapters.cosmos.ledger import is_missing_item
+from metering.core.errors import ConfigurationError, InvariantBroken
+from metering.core.instants import Instant, format_instant
+from metering.core.sharing import Sharing
+from metering.core.sharing_document import read_sharing, write_sharing
+
+#: An item takes 2 MB. A tenant takes less than 100 bytes of it, most of them a hash.
+MAX_ITEM_BYTES: Final = 1_900_000
+
+
+class CosmosSharings:
+    """Implements SharingStore."""
+
+    def __init__(self, account: CosmosAccount) -> None:
+        self._account = account
+
+    async def put_sharing(self, sharing: Sharing) -> bool:
+        """Keep a sharing, unless its id is taken."""
+        content = zlib.compress(to_json(write_sharing(sharing)), level=9)
+        packed = base64.b64encode(content).decode()
+        if len(packed) > MAX_ITEM_BYTES:
+            raise ConfigurationError(
+                f"sharing of {sharing.deployment}: {len(sharing.shares)} tenants are too many for"
+                " one document: give some of them a deployment of their own"
+            )
+        document = {
+            "id": _name(sharing.deployment),
+            "month": format_instant(sharing.month.start),
+            "deployment": sharing.deployment,
+            "content": packed,
+        }
+        async with self._account.container(SHARINGS) as container:
+            try:
+                await container.create_item(document)
+            except ResourceExistsError:
+                return False
+        return True
+
+    async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
+        """Return a sharing: a point read."""
+        name, month = _name(deployment), format_instant(month_start)
+        async with self._account.container(SHARINGS) as container:
+            try:
+                found = await container.read_item(name, partition_key=month)
+            except ResourceNotFoundError as error:
+                if is_missing_item(error):
+                    return None
+                raise
+        try:
+            document = from_json(zlib.decompress(base64.b64decode(found["content"])))
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            reason = f"sharing of {deployment}: cannot be unpacked: {error!r}"
+            raise InvariantBroken(reason) from None
+        return read_sharing(document)
+
+
+def _name(deployment: str) -> str:
+    """Return an id: a deployment's key has a slash, which an id may not have."""
+    return sha256(deployment.casefold().encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""Sharings in SQLite."""
+
+import sqlite3
+
+from pydantic_core import from_json, to_json
+
+from metering.adapters.sqlite.database import Database
+from metering.core.errors import InvariantBroken
+from metering.core.instants import Instant
+from metering.core.page import Document
+from metering.core.sharing import Sharing
+from metering.core.sharing_document import read_sharing, write_sharing
+
+
+class SqliteSharings:
+    """Implements SharingStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put_sharing(self, sharing: Sharing) -> bool:
+        """Keep a sharing, unless there is one."""
+        row = (sharing.month.start, sharing.deployment.casefold(), to_json(write_sharing(sharing)))
+
+        def put(connection: sqlite3.Connection) -> bool:
+            done = connection.execute(
+                "INSERT OR IGNORE INTO sharings (month, deployment, document) VALUES (?, ?, ?)", row
+            )
+            return done.rowcount == 1
+
+        return await self._database.write(put)
+
+    async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
+        """Return a sharing."""
+        found = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT document FROM sharings WHERE month = ? AND deployment = ?",
+                (month_start, deployment.casefold()),
+            ).fetchone()
+        )
+        return None if found is None else read_sharing(_parsed(deployment, found[0]))
+
+
+def _parsed(deployment: str, content: bytes) -> Document:
+    try:
+        document = from_json(content)
+    except ValueError as error:
+        raise InvariantBroken(f"sharing of {deployment}: is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InvariantBroken(f"sharing of {deployment}: is not a JSON object")
+    return document

@@ -1,0 +1,103 @@
+"""`metering verify`: prove ledgers and statements."""
+
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.app.statements import StatementVerdict
+from metering.app.verify import Verdict
+from metering.cli.options import must_know, with_app
+from metering.cli.output import AsJson, count, print_error, print_json, print_table
+from metering.core.money import format_amount
+
+
+def verify(
+    tenant: Annotated[str | None, typer.Argument(help="Only this tenant's ledgers.")] = None,
+    statement: Annotated[
+        bool, typer.Option("--statement", help="Derive every statement again from the pages, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove every ledger: pages, hashes, totals, and that no id counts twice.
+
+    Exit status 1 if any ledger, or with --statement any statement, does not hold.
+
+    Example:  metering verify acme --statement
+    """
+
+    async def prove(app: bootstrap.App) -> tuple[list[Verdict], list[StatementVerdict]]:
+        if tenant is not None:
+            await must_know(app, tenant)
+        ledgers = await app.verify.ledgers(tenant)
+        verdicts = [await app.verify.one(ledger) for ledger in ledgers]
+        if not statement:
+            return verdicts, []
+        names = await app.read.tenants() if tenant is None else [tenant]
+        return verdicts, [one for name in names async for one in app.statements.verify(name)]
+
+    verdicts, statements = with_app(prove)
+    if as_json:
+        print_json([_verdict_json(one) for one in verdicts] + [_proof_json(s) for s in statements])
+    else:
+        _print_verdicts(verdicts)
+        _print_proofs(statements)
+    if any(one.faults for one in verdicts) or any(one.faults for one in statements):
+        raise typer.Exit(1)
+
+
+def _proof_json(verdict: StatementVerdict) -> dict[str, object]:
+    return {
+        "statement": str(verdict.ledger),
+        "period": verdict.period,
+        "holds": not verdict.faults,
+        "total": format_amount(verdict.total),
+        "faults": list(verdict.faults),
+    }
+
+
+def _print_proofs(verdicts: list[StatementVerdict]) -> None:
+    if not verdicts:
+        return
+    rows = [
+        (
+            one.ledger.tenant,
+            one.period,
+            "BROKEN" if one.faults else "holds",
+            format_amount(one.total),
+        )
+        for one in verdicts
+    ]
+    print_table("Statements", ["tenant", "period", "proof", "total"], rows, left=3)
+    for one in verdicts:
+        for fault in one.faults:
+            print_error(f"statement {one.ledger}: {fault}")
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "ledger": str(verdict.ledger),
+        "holds": not verdict.faults,
+        "pages": verdict.pages,
+        "entries": verdict.entries,
+        "amount": format_amount(verdict.amount),
+        "last_hash": verdict.last_hash,
+        "faults": list(verdict.faults),
+    }
+
+
+def _print_verdicts(verdicts: list[Verdict]) -> None:
+    rows = [
+        (
+            str(verdict.ledger),
+            "BROKEN" if verdict.faults else "holds",
+            count(verdict.pages),
+            count(verdict.entries),
+            format_amount(verdict.amount),
+        )
+        for verdict in verdicts
+    ]
+    print_table("Ledgers", ["ledger", "proof", "pages", "entries", "amount"], rows, left=2)
+    for verdict in verdicts:
+        for fault in verdict.faults:
+            print_error(f"ledger {verdict.ledger}: {fault}")

@@ -1,0 +1,112 @@
+"""What every export store promises: a file is there whole, or it is not there."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from metering.adapters.export_folder import ExportFolder
+from metering.core.errors import ConfigurationError, RetryableError
+from metering.ports import ExportStore
+from tests.adapters.contract.export_places import (
+    blob_exports,
+    failing,
+    made_container,
+    pieces,
+    put,
+)
+from tests.emulators.azurite import Azurite
+
+pytest_plugins = ["tests.emulators.azurite.fixtures"]
+
+
+@pytest.fixture(params=["folder", "azurite"])
+async def exports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ExportStore]:
+    if request.param == "folder":
+        yield ExportFolder(tmp_path / "exports")
+        return
+    server: Azurite = request.getfixturevalue("azurite")
+    blobs = blob_exports(await made_container(server.port))
+    yield blobs
+    await blobs.close()
+
+
+async def test_what_is_published_is_read_as_it_was_staged(exports: ExportStore) -> None:
+    await put(exports, "a/b/c.csv", [b"one,", b"", b"two\r\n"])
+    assert await exports.read("a/b/c.csv") == b"one,two\r\n"
+
+
+async def test_an_empty_file_is_a_file(exports: ExportStore) -> None:
+    await put(exports, "empty.csv", [])
+    assert await exports.read("empty.csv") == b""
+    assert await exports.names("") == ["empty.csv"]
+
+
+async def test_what_is_not_there_is_nothing(exports: ExportStore) -> None:
+    assert await exports.read("a/none.csv") is None
+    assert await exports.names("a/") == []
+    await exports.remove("a/none.csv")
+
+
+async def test_a_staged_file_is_not_seen_and_hides_nothing(exports: ExportStore) -> None:
+    staged = await exports.stage("a/new.csv", pieces(b"new"))
+    assert await exports.names("") == []
+    assert await exports.read("a/new.csv") is None
+    await exports.publish(staged)
+    again = await exports.stage("a/new.csv", pieces(b"newer"))
+    assert await exports.read("a/new.csv") == b"new"
+    assert await exports.names("") == ["a/new.csv"]
+    await exports.publish(again)
+    assert await exports.read("a/new.csv") == b"newer"
+
+
+async def test_the_same_again_is_the_same(exports: ExportStore) -> None:
+    for _ in range(2):
+        await put(exports, "a.csv", b"same")
+    assert await exports.read("a.csv") == b"same"
+    assert await exports.names("") == ["a.csv"]
+
+
+async def test_a_file_larger_than_one_block_is_whole(exports: ExportStore) -> None:
+    # 3 x 0.75 MiB and a bit: over two blocks of 1 MiB, none of them cut where the pieces are.
+    content = [bytes([number]) * 768 * 1024 for number in range(3)] + [b"end"]
+    await put(exports, "large.csv", content)
+    assert await exports.read("large.csv") == b"".join(content)
+
+
+async def test_content_that_fails_half_way_leaves_what_was_there(exports: ExportStore) -> None:
+    await put(exports, "a.csv", b"before")
+    half = failing(b"x" * 2 * 1024 * 1024, error=RetryableError("the ledger is busy"))
+    with pytest.raises(RetryableError, match="the ledger is busy"):
+        await exports.stage("a.csv", half)
+    assert await exports.read("a.csv") == b"before"
+    assert await exports.names("") == ["a.csv"]
+
+
+async def test_a_discarded_file_is_gone_and_may_be_staged_again(exports: ExportStore) -> None:
+    staged = await exports.stage("a.csv", pieces(b"one"))
+    await exports.discard(staged)
+    await exports.discard(staged)
+    await put(exports, "a.csv", b"two")
+    assert await exports.read("a.csv") == b"two"
+
+
+async def test_names_are_listed_below_a_folder_and_removed_by_one(exports: ExportStore) -> None:
+    for name in ("k/all/2026-10/b.csv", "k/all/2026-10/a.csv", "k/all/2026-1/c.csv", "x.csv"):
+        await put(exports, name, b"-")
+    assert await exports.names("k/all/2026-10/") == ["k/all/2026-10/a.csv", "k/all/2026-10/b.csv"]
+    await exports.remove("k/all/2026-10/a.csv")
+    await exports.remove("k/all/2026-10/a.csv")
+    assert await exports.names("k/") == ["k/all/2026-1/c.csv", "k/all/2026-10/b.csv"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/a", "a/", "../a", "a/../../b", "a//b", ".hidden", "a b", "a\\b", "x" * 200, "é"]
+)
+async def test_a_name_that_leads_elsewhere_is_refused(exports: ExportStore, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="export "):
+        await exports.stage(name, pieces(b"-"))
+    with pytest.raises(ConfigurationError, match="export "):
+        await exports.read(name)
+    with pytest.raises(ConfigurationError, match="export "):
+        await exports.remove(name)

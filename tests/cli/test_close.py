@@ -1,0 +1,142 @@
+"""`metering close`, `statement`, `adjustments` and `verify --statement`, as typed."""
+
+import csv
+import io
+import sqlite3
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import EventBuilder, Metering
+
+#: 4,000 x 2.50 + 2,000 x 10 a million are 0.01 + 0.02.
+USAGE: dict[str, Any] = {"prompt_tokens": 4000, "completion_tokens": 2000, "total_tokens": 6000}
+LATER = "2026-12-10T00:00:00Z"
+
+
+def _closed(metering: "Metering", at: str = LATER) -> dict[str, Any]:
+    found: dict[str, Any] = metering.run("close", "--at", at, "--json").json
+    return found
+
+
+def test_a_period_is_closed_and_its_statement_shown(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1", usage=USAGE))
+    assert _closed(metering) == {
+        "closed": [
+            {
+                "tenant": "acme",
+                "period": "2026-11",
+                "currency": "USD",
+                "total": "0.03",
+                "unsettled": 0,
+            }
+        ],
+        "waiting": [],
+    }
+    found = metering.run("statement", "acme", "--period", "2026-11", "--json").json
+    assert (found["tenant"], found["period"], found["currency"], found["total"]) == (
+        *("acme", "2026-11", "USD", "0.03"),
+    )
+    assert [
+        (line["kind"], line["model"], line["bucket"], line["quantity"], line["amount"])
+        for line in found["lines"]
+    ] == [
+        ("usage", "gpt-4o", "input", 4000, "0.01"),
+        ("usage", "gpt-4o", "output", 2000, "0.02"),
+    ]
+    assert metering.run("statement", "acme", "--json").json == found
+    table = metering.run("statement", "acme").stdout
+    assert "gpt-4o, output" in table
+    assert "0.03" in table
+    assert _closed(metering) == {"closed": [], "waiting": []}
+    ran = metering.run("verify", "acme", "--statement")
+    assert ran.code == 0
+    assert "Statements" in ran.stdout
+
+
+def test_what_is_late_is_on_the_next_statement_with_its_period(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1", usage=USAGE))
+    _closed(metering)
+    metering.ingest(event("r-2", usage=USAGE))
+    (closed,) = _closed(metering, "2027-01-10T00:00:00Z")["closed"]
+    assert (closed["period"], closed["total"]) == ("2026-12", "0.03")
+    found = metering.run("statement", "acme", "--json").json
+    corrections = [line for line in found["lines"] if line["kind"] == "correction"]
+    assert {line["charge_period"] for line in corrections} == {"2026-11"}
+    assert sum(Decimal(line["amount"]) for line in found["lines"]) == Decimal("0.03")
+
+
+def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventBuilder") -> None:
+    metering.ingest(event("r-1"))
+    assert "nothing is due" in metering.run("close").stdout
+    waiting = _closed(metering, "2026-12-01T12:00:00Z")["waiting"]
+    assert waiting == [
+        {
+            "tenant": "acme",
+            "period": "2026-11",
+            "reason": "grace",
+            "until": "2026-12-02T00:00:00Z",
+        }
+    ]
+    ran = metering.run("statement", "acme", "--period", "2026-11")
+    assert ran.code == 1
+    assert "period 2026-11 is not closed" in ran.stderr
+    draft = metering.run("statement", "acme", "--period", "2026-11", "--preview", "--json").json
+    assert draft["draft"] is True
+    assert metering.run("statement", "acme").code == 1
+
+
+def test_an_adjustment_is_on_the_statement_with_reason_and_author(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1", usage=USAGE))
+    add = ("adjustments", "add", "acme", "--reason", "outage", "--author", "ada", "--id", "x")
+    assert "recorded" in metering.run(*add, "--amount=-5.00").stdout
+    assert "holds already" in metering.run(*add, "--amount=-5.00").stdout
+    ran = metering.run(*add, "--amount=-6.00")
+    assert (ran.code, "never edited" in ran.stderr) == (1, True)
+    (listed,) = metering.run("adjustments", "list", "acme", "--json").json
+    assert (listed["amount"], listed["reason"]) == ("-5", "outage")
+    assert "outage" in metering.run("adjustments", "list", "acme").stdout
+    (closed,) = _closed(metering)["closed"]
+    assert closed["total"] == "0"
+    rows = metering.run("statement", "acme", "--format", "csv").stdout
+    kinds = {row["kind"]: row for row in csv.DictReader(io.StringIO(rows))}
+    assert kinds["adjustment"]["author"] == "ada"
+    assert kinds["carried_forward"]["amount"] == "4.97"
+
+
+def test_a_statement_is_written_to_a_file_as_a_page(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1", usage=USAGE))
+    _closed(metering)
+    out = metering.folder / "statement.html"
+    ran = metering.run("statement", "acme", "--format", "html", "--out", out)
+    assert (ran.code, ran.stdout) == (0, "")
+    assert "0.03 USD" in out.read_text()
+    ran = metering.run("statement", "acme", "--out", out)
+    assert (ran.code, "--format" in ran.stderr) == (2, True)
+
+
+def test_a_time_or_tenant_that_is_none_is_named(metering: "Metering") -> None:
+    ran = metering.run("close", "--at", "tomorrow")
+    assert (ran.code, "--at" in ran.stderr) == (2, True)
+    ran = metering.run("close", "--tenant", "nobody")
+    assert (ran.code, "'nobody'" in ran.stderr) == (1, True)
+
+
+def test_a_ledger_that_does_not_add_up_is_not_billed(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1", usage=USAGE))
+    with closing(sqlite3.connect(metering.store)) as database, database:
+        database.execute("UPDATE pages SET document = replace(document, 4000, 4001)")
+    found = _closed(metering)
+    assert found["closed"] == []
+    assert "does not match its hash" in found["waiting"][0]["reason"]

@@ -1,0 +1,119 @@
+"""`metering export`: files and a manifest, as typed."""
+
+import csv
+import gzip
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+type Metering = Any
+type EventBuilder = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def used(metering: Metering, event: EventBuilder) -> Metering:
+    """Return a store with a call of each of two tenants, one of them from a strange product."""
+    strange = event("r-2", subject="globex", data={"product": '=HYPERLINK("x")'})
+    metering.ingest(event("r-1", data={"product": "chat"}), strange)
+    return metering
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def test_chargeback_as_typed(used: Metering) -> None:
+    out = used.folder / "out"
+    ran = used.run("export", "chargeback", "--period", "2026-11", "--out", out)
+    assert ran.code == 0, ran.stderr
+    assert sorted(path.name for path in out.iterdir()) == [
+        "chargeback-2026-11.csv",
+        "manifest.json",
+    ]
+    found = rows(out / "chargeback-2026-11.csv")
+    assert [(row["product"], row["callers"], row["amount"]) for row in found] == [
+        ('\'=HYPERLINK("x")', "globex", "0.0035"),
+        ("chat", "acme", "0.0035"),
+    ]
+    manifest = json.loads((out / "manifest.json").read_text())
+    # Twice 0.0035.
+    assert manifest["totals"] == {"USD": "0.007"}
+    content = (out / "chargeback-2026-11.csv").read_bytes()
+    assert manifest["files"][0]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert "total: 0.007 USD" in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_without_a_folder_deliveries_go_where_the_setting_says(used: Metering) -> None:
+    place = {"METERING_EXPORTS": "file://" + str(used.folder / "exports")}
+    options = ("--by", "tenant", "--tenant", "acme", "--gzip", "--json")
+    ran = used.run("export", "chargeback", "--period", "2026-11", *options, settings=place)
+    assert ran.json["files"][0]["name"] == "chargeback-by-tenant-2026-11.csv.gz"
+    assert ran.json["tenant"] == "acme"
+    folder = used.folder / "exports/chargeback-by-tenant/tenant-acme/2026-11"
+    packed = (folder / "chargeback-by-tenant-2026-11.csv.gz").read_bytes()
+    assert gzip.decompress(packed).startswith(b"tenant,model,")
+    default = used.run("export", "chargeback", "--period", "2026-11", "--json")
+    assert default.code == 0
+    assert (used.folder / ".metering/exports/chargeback/all/2026-11/manifest.json").is_file()
+
+
+def test_a_second_run_writes_the_same_bytes(used: Metering) -> None:
+    out = used.folder / "out"
+    span = ("--from", "2026-11-20T11:00:00Z", "--to", "2026-11-20T12:00:00Z")
+    found = []
+    for _ in range(2):
+        assert used.run("export", "chargeback", *span, "--out", out).code == 0
+        found.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "about"),
+    [
+        ([], 2, "say --period, or --from and --to"),
+        (["--period", "2026-11", "--to", "2026-11-20T12:00:00Z"], 2, "say --period"),
+        (["--from", "yesterday", "--to", "2026-11-20T12:00:00Z"], 2, "--from"),
+        (["--period", "2026-13"], 1, "period '2026-13': no tenant has usage"),
+        (["--period", "../x"], 1, "write it like 2026-11"),
+        (["--period", "2026-11", "--tenant", "nobody"], 1, "tenant 'nobody': there is none"),
+        (["--period", "2026-11", "--by", "colour"], 2, "--by"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_written(
+    used: Metering, options: list[str], code: int, about: str
+) -> None:
+    ran = used.run("export", "chargeback", *options, "--out", used.folder / "out")
+    assert (ran.code, about in ran.stderr) == (code, True), ran.stderr
+    assert not (used.folder / "out").exists()
+
+
+def test_a_place_that_is_none_is_named(used: Metering) -> None:
+    place = {"METERING_EXPORTS": "https://example.com/x"}
+    ran = used.run("export", "chargeback", "--period", "2026-11", settings=place)
+    assert ran.code == 1
+    assert "METERING_EXPORTS: 'https://example.com/x' is no place for exports" in ran.stderr
+
+
+def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(
+    metering: Metering, event: EventBuilder
+) -> None:
+    many = (event(f"r-{number}", data={"product": f"p-{number}"}) for number in range(400))
+    metering.ingest(*many)
+    out = metering.folder / "out"
+    # Room for what the store itself maps, and not for 400 rows of more than 150 bytes.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
+    ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
+    export = ("export", "chargeback", "--period", "2026-11", "--out", out)
+    ran = metering.run(*export, before=f"{limit}\n{ignore}")
+    assert ran.code == 1
+    assert ran.stderr.startswith("error: exports: "), ran.stderr
+    assert list(out.iterdir()) == []
+    assert metering.run(*export).code == 0
+    assert len(list(out.iterdir())) == 2

@@ -1,0 +1,114 @@
+"""Statements, and what they are made of, in the shape that tests need them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from metering.core.adjustment import Adjustment, MadeAdjustment
+from metering.core.evidence import Evidence
+from metering.core.grant import Burnt
+from metering.core.head import Head, Line
+from metering.core.instants import DAY
+from metering.core.money import Amount
+from metering.core.periods import LedgerId, Period, parse_month
+from metering.core.plan import Plan
+from metering.core.rating import Rate
+from metering.core.reckoning import NO_PAGES, Mark, Reckoned
+from metering.core.sharing import Share, Sharing
+from metering.core.statement import (
+    Bill,
+    Late,
+    Statement,
+    lines_due,
+    statement_of,
+)
+from metering.core.statement_document import sealed
+from tests.builders import a_line, a_rate
+
+OCTOBER = parse_month("2026-10")
+NOVEMBER = parse_month("2026-11")
+DECEMBER = parse_month("2026-12")
+GPT = a_rate("gpt-4o", input="2.5", cached_read="1.25", output="10")
+MILLION = 1_000_000
+
+type Totals = Mapping[Rate, Line]
+#: 1,000,000 x 2.50 + 100,000 x 10 a million = 2.5 + 1 = 3.50 USD.
+USED: Totals = {GPT: a_line(2, input=MILLION, output=100_000)}
+
+
+def reckoned(
+    ledger: LedgerId, totals: Totals, *, before: Totals | None = None, pages: int = 1
+) -> Reckoned:
+    """Return what a ledger comes to through some page."""
+    head = Head(ledger, pages=pages, last_hash=f"hash-{pages}", lines=dict(totals))
+    since = NO_PAGES if before is None else Mark(1, "hash-1")
+    return Reckoned(head, since, before or {}, {Evidence.FULL: 2}, {})
+
+
+def a_bill(
+    totals: Totals = USED,
+    *,
+    tenant: str = "acme",
+    month: Period = NOVEMBER,
+    late: Sequence[Late] = (),
+    sharings: Sequence[Sharing] = (),
+    adjustments: Sequence[Any] = (),
+    previous: Statement | None = None,
+    **terms: Any,
+) -> Bill:
+    """Return a bill under a plan of such terms."""
+    ledger = LedgerId(tenant, month.start)
+    plan = Plan(id="test", **terms)
+    own = reckoned(ledger, totals)
+    return Bill(ledger, month, plan, own, late, sharings, adjustments, previous)
+
+
+def a_sharing(
+    used: Amount,
+    idle: Amount,
+    *,
+    month: Period = NOVEMBER,
+    currency: str = "USD",
+    is_billable: bool = True,
+) -> Sharing:
+    """Return a sharing in which acme has so much of the used and the idle hours."""
+    share = Share("acme", used, idle, 1, 1, is_billable)
+    return Sharing("eu/ptu", month, currency, (), (share,), 0, 0, ())
+
+
+def adjusted(amount: str, **changes: str) -> MadeAdjustment:
+    """Return an adjustment made in November."""
+    made = {"id": "a-1", "reason": "outage", "author": "ada", "currency": "USD", **changes}
+    return MadeAdjustment(NOVEMBER.start, Adjustment(tenant="acme", amount=amount, **made))
+
+
+def closed(bill: Bill, burnt: Burnt | None = None) -> Statement:
+    """Return the statement of a bill, closed a day after its period."""
+    lines = lines_due(bill)
+    return sealed(statement_of(bill, lines, burnt or Burnt({}, 0), bill.period.end + DAY))
+
+
+def a_statement(totals: Totals = USED, **changes: Any) -> Statement:
+    """Return a statement of November: 3.50 USD unless told otherwise."""
+    return closed(a_bill(totals, **changes))
+
+
+class KeptStatements:
+    """A store of statements that keeps just these, whatever they say."""
+
+    def __init__(self, *kept: Statement) -> None:
+        self._kept = kept
+
+    async def put_statement(self, statement: Statement) -> bool:
+        return statement not in self._kept
+
+    async def read_statement(self, ledger: LedgerId) -> Statement | None:
+        return next((one for one in self._kept if one.ledger == ledger), None)
+
+    async def latest_statement(self, tenant: str) -> Statement | None:
+        kept = [one for one in self._kept if one.ledger.tenant == tenant]
+        return kept[-1] if kept else None
+
+    async def statements(self, tenant: str) -> AsyncIterator[Statement]:
+        for one in self._kept:
+            if one.ledger.tenant == tenant:
+                yield one
