@@ -2,13 +2,16 @@
 
 import json
 import logging
-from typing import Final
+from typing import Any, Final
 
 import azure.functions as func
 import pytest
 from azure.functions.meta import Datum
+from azure_functions_runtime.otel import otel_manager  # type: ignore[import-untyped]
 
-from metering.local.worker import InvocationFailed
+from metering.local import messages
+from metering.local.system import app_dir
+from metering.local.worker import FunctionsWorker, InvocationFailed
 from metering.triggers.observed import MAX_LINKS, causes_of, observed_batch
 from tests.builders import body
 from tests.gateway_logs import llm_record, log
@@ -91,3 +94,24 @@ def test_a_batch_has_a_bounded_number_of_links() -> None:
     sent: list[object] = [{"traceparent": f"00-{n:032x}-{n:016x}-01"} for n in range(1, 1000)]
     assert len(causes_of(batch_of(sent))) == MAX_LINKS
     assert causes_of([func.EventHubEvent(body=b"{}")]) == []
+
+
+async def test_the_hosts_trace_is_the_parent_where_the_worker_is_told_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = messages.invocation
+
+    def with_trace(**parts: Any) -> Any:
+        request = made(**parts)
+        request.request.invocation_request.trace_context.trace_parent = TRACE
+        return request
+
+    monkeypatch.setattr(messages, "invocation", with_trace)
+    monkeypatch.setenv("PYTHON_ENABLE_OPENTELEMETRY", "true")
+    worker = await FunctionsWorker.start(app_dir())
+    try:
+        await world._replace(worker=worker).ingest(body())
+    finally:
+        otel_manager.set_otel_libs_available(False)
+    (batch,) = world.spans("ingest_usage")
+    assert f"{batch.context.trace_id:032x}" == TRACE.split("-")[1]
