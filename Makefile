@@ -23,13 +23,19 @@ tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
 	@sh tools/make-venv.sh
 
+# The official FOCUS validator; where it cannot be had its test is skipped and says so.
+.venv-focus/.installed: requirements-focus.txt | $(STAMP)
+	@{ .venv/bin/python -m venv .venv-focus \
+	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -q -r $< && touch $@; } \
+	    || echo "The FOCUS validator could not be installed: its test is skipped"
+
 demo: venv  ## Send a real trace through the whole system and check every token and cent
 	@.venv/bin/metering demo
 
 run: venv  ## Run the whole system on this machine with live traffic
 	@.venv/bin/metering run
 
-test: venv $(PEERS)  ## Run all tests
+test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	@command -v mcs >/dev/null || echo "Mono is not here: the tests that run the gateway policies' C# are skipped" \
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
 	@$(FAST) .venv/bin/pytest -n auto --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
@@ -54,4 +60,4 @@ bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made
-	rm -rf .venv .venv-bench .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-bench .venv-focus .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

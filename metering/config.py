@@ -25,6 +25,7 @@ DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
 #: Of the public cloud, too.
 DEFAULT_GRAPH_ENDPOINT: Final = "https://graph.microsoft.com"
 DEFAULT_USAGE_HUB: Final = "usage"
+DEFAULT_ISSUER: Final = "LLM platform"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
@@ -57,6 +58,7 @@ _KNOWN: Final = frozenset(
         "METERING_EXPORTS",
         "METERING_EXPORT_SCHEDULE",
         "METERING_GRAPH_ENDPOINT",
+        "METERING_ISSUER",
         "METERING_NOW",
         "METERING_RECOVERY_DELAY",
         "METERING_STORE",
@@ -158,6 +160,8 @@ class Settings(NamedTuple):
     """METERING_EXPORTS: where deliveries go."""
     export_schedule: str = ""
     """METERING_EXPORT_SCHEDULE, such as chargeback=daily: what the timer delivers."""
+    issuer: str = DEFAULT_ISSUER
+    """METERING_ISSUER: who sends the statements, as FOCUS exports name the provider."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -187,6 +191,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         read_exports(given.get("METERING_EXPORTS")),
         given.get("METERING_EXPORT_SCHEDULE") or "",
+        (given.get("METERING_ISSUER") or "").strip() or DEFAULT_ISSUER,
     )
 
 

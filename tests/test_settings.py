@@ -8,6 +8,7 @@ import pytest
 from metering.adapters.telemetry import LogNotifier
 from metering.adapters.webhook import WebhookNotifier
 from metering.bootstrap import App
+from metering.bootstrap.exports import scheduled_reports
 from metering.config import (
     ApimService,
     CosmosStore,
@@ -16,6 +17,7 @@ from metering.config import (
     Webhook,
     read_settings,
 )
+from metering.core.delivery_manifest import Window
 from metering.core.errors import ConfigurationError
 from metering.core.instants import HOUR, MINUTE, SECOND, parse_instant
 from metering.export_settings import ExportsContainer, ExportsFolder
@@ -158,6 +160,23 @@ def test_exports_go_into_a_folder_unless_told_otherwise() -> None:
     assert read_settings({"METERING_EXPORTS": ""}).exports == default
     for text in ("/srv/out", "file:///srv/out"):
         assert read_settings({"METERING_EXPORTS": text}).exports == ExportsFolder(Path("/srv/out"))
+
+
+def test_statements_are_sent_by_the_issuer_that_is_named() -> None:
+    assert read_settings({"METERING_ISSUER": " "}).issuer == "LLM platform"
+    assert read_settings({"METERING_ISSUER": " Contoso AG "}).issuer == "Contoso AG"
+
+
+async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
+    schedule = "chargeback=hourly,focus=daily,statement=monthly"
+    store = f"sqlite:///{tmp_path}/metering.db"
+    app = App(read_settings({"METERING_STORE": store, "METERING_EXPORT_SCHEDULE": schedule}))
+    assert await app.scheduled_exports.run() == 0
+    made = scheduled_reports(app.reports)
+    assert sorted(made) == ["chargeback", "focus", "statement"]
+    for kind, report in made.items():
+        assert report.make(Window("2026-11")).kind == kind
+    await app.close()
 
 
 async def test_exports_go_to_a_container_by_its_url() -> None:

@@ -40,6 +40,9 @@ _SECTIONS: Final = (
     _Section("Rounding", "The total is rounded once.", ("rounding",)),
 )
 
+_IN_THE_TOTAL_ALONE: Final = frozenset({"Carried forward", "Rounding"})
+_IN_THE_PLAN: Final = frozenset({"allowance", "tier", "package"})
+
 _TITLES: Final = {
     "request_fee": "Fee per request",
     "base_fee": "Base fee",
@@ -91,6 +94,7 @@ def _sections(statement: Statement) -> Iterable[dict[str, object]]:
         if lines:
             yield {
                 "title": title,
+                "has_table": title not in _IN_THE_TOTAL_ALONE,
                 "caption": caption,
                 "lines": [_line(line, statement.currency) for line in lines],
                 "amount": _shown(sum(line.rounded for line in lines), statement.currency),
@@ -98,7 +102,7 @@ def _sections(statement: Statement) -> Iterable[dict[str, object]]:
 
 
 def _line(line: StatementLine, currency: str) -> dict[str, str]:
-    quantity = quantity_of(line)
+    quantity = None if line.unit == "period" else quantity_of(line)
     return {
         "title": _title(line),
         "note": _note(line),
@@ -130,7 +134,7 @@ def _note(line: StatementLine) -> str:
         ("of", line.charge_period),
         ("", line.reference if line.kind == "adjustment" else None),
         ("by", line.author),
-        ("under", line.term if line.kind not in {"usage", "ptu_share"} else None),
+        ("under", line.term if (line.corrects or line.kind) in _IN_THE_PLAN else None),
     )
     return ", ".join(f"{word} {value}".strip() for word, value in told if value)
 

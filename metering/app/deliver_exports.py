@@ -38,6 +38,11 @@ from metering.ports import ExportStore, Staged
 type Progress = Callable[[int], None]
 """Told by a report how many pages (or whatever it reads) it has read since it last told."""
 
+
+def untold(_: int) -> None:
+    """Tell nobody."""
+
+
 #: Lines that are joined before they go on: a store is not asked for each.
 _LINES: Final = 1_000
 #: gzip with no name and no time in it, so that the same content gives the same bytes.

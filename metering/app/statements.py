@@ -29,6 +29,8 @@ class StatementVerdict:
     ledger: LedgerId
     period: str
     total: Amount
+    sharings: tuple[Sharing, ...] = ()
+    """Those of provisioned capacity that it was the first to bill."""
     faults: tuple[str, ...] = ()
 
 
@@ -79,13 +81,14 @@ class Statements:
         previous: Statement | None = None
         async for statement in self._statements.statements(tenant):
             faults = [*_chain_faults(statement, previous)]
+            sharings = await self._billed(statement, previous)
             try:
                 derived = await self._drafts.draft(
                     tenant,
                     statement.period,
                     previous,
                     statement.closed,
-                    sharings=await self._billed(statement, previous),
+                    sharings=sharings,
                     through=statement.billed,
                 )
             except InvariantBroken as fault:
@@ -93,7 +96,11 @@ class Statements:
             else:
                 faults.extend(_differences(statement, derived))
             yield StatementVerdict(
-                statement.ledger, statement.period.name, statement.total, tuple(faults)
+                statement.ledger,
+                statement.period.name,
+                statement.total,
+                tuple(sharings),
+                tuple(faults),
             )
             previous = statement
 

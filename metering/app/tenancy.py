@@ -279,7 +279,7 @@ class Tenancy:
         made: list[Grant] = []
 
         def decide() -> Record | None:
-            if not self._automatic and offer.tenant not in self.directory.tenants():
+            if not self._automatic and self.directory.since(offer.tenant) is None:
                 raise ConfigurationError(
                     f"tenant {offer.tenant!r}: there is none: see `metering tenants list`"
                 )
@@ -298,7 +298,7 @@ class Tenancy:
         made: list[Adjustment] = []
 
         def decide() -> Record | None:
-            if offer.tenant not in self.directory.tenants():
+            if self.directory.since(offer.tenant) is None:
                 raise ConfigurationError(
                     f"tenant {offer.tenant!r}: there is none: see `metering tenants list`"
                 )

@@ -44,7 +44,7 @@ from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
-from metering.bootstrap.exports import export_store, scheduled_exports
+from metering.bootstrap.exports import Reports, export_store, scheduled_exports
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
 from metering.config import Settings, read_settings
@@ -407,15 +407,15 @@ class App:
         return DeliverExports(export_store(ExportsFolder(folder), self._closing), flat=True)
 
     @cached_property
+    def reports(self) -> Reports:
+        """Make reports."""
+        return Reports(self.ledgers, self.stores.statements, self.tenancy, self.settings.issuer)
+
+    @cached_property
     def scheduled_exports(self) -> ScheduledExports:
         """Deliver what METERING_EXPORT_SCHEDULE says is due."""
         return scheduled_exports(
-            self.exports,
-            self.ledgers,
-            self.tenancy,
-            self.clock,
-            self.alerts,
-            self.settings.export_schedule,
+            self.exports, self.reports, self.clock, self.alerts, self.settings.export_schedule
         )
 
     @cached_property

@@ -1,15 +1,20 @@
 """Export stores and reports: what `metering export` and the timer deliver, and where."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from metering.adapters.export_folder import ExportFolder
 from metering.app.chargeback import CHARGEBACK, ChargebackReport, Scope
-from metering.app.deliver_exports import DeliverExports
+from metering.app.closed_periods import ClosedPeriods
+from metering.app.deliver_exports import DeliverExports, Progress, Report, untold
+from metering.app.focus_export import FOCUS, FocusExport
 from metering.app.scheduled_exports import ScheduledExports, ScheduledReport
+from metering.app.statement_export import STATEMENT, StatementExport
 from metering.app.tenancy import Tenancy
+from metering.core.delivery_manifest import Window
 from metering.core.export_windows import Scheduled, read_schedule
 from metering.export_settings import ExportsContainer, ExportsFolder
-from metering.ports import Alerts, Clock, ExportStore, LedgerStore
+from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore
 
 
 def export_store(
@@ -26,30 +31,55 @@ def export_store(
     return store
 
 
-def scheduled_reports(ledgers: LedgerStore, tenancy: Tenancy) -> Mapping[str, ScheduledReport]:
+class Reports(NamedTuple):
+    """Makes reports from what they are read from."""
+
+    ledgers: LedgerStore
+    statements: StatementStore
+    tenancy: Tenancy
+    issuer: str
+
+    def chargeback(self, scope: Scope, progress: Progress = untold) -> Report:
+        """Return what was used, by product or another dimension."""
+        return ChargebackReport(self.ledgers, self.tenancy, scope, progress)
+
+    def focus(
+        self, window: Window, tenant: str | None = None, progress: Progress = untold
+    ) -> Report:
+        """Return what was charged in closed periods, in the format FOCUS."""
+        closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
+        return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
+
+    def statement(
+        self, window: Window, tenant: str | None = None, progress: Progress = untold
+    ) -> Report:
+        """Return the statements of closed periods as JSON, CSV and pages to print."""
+        # The template engine takes a while to import: only those who use it wait for it.
+        from metering.adapters.statement_page import statement_page  # noqa: PLC0415
+
+        closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
+        return StatementExport(closed, statement_page, progress)
+
+
+def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
     """Return the reports that a schedule may name: a further one is a line here."""
     return {
-        CHARGEBACK: ScheduledReport(
-            lambda window: ChargebackReport(ledgers, tenancy, Scope(window))
-        ),
+        CHARGEBACK: ScheduledReport(lambda window: reports.chargeback(Scope(window))),
+        FOCUS: ScheduledReport(reports.focus),
+        STATEMENT: ScheduledReport(reports.statement),
     }
 
 
 def scheduled_exports(
-    exports: DeliverExports,
-    ledgers: LedgerStore,
-    tenancy: Tenancy,
-    clock: Clock,
-    alerts: Alerts,
-    schedule: str,
+    exports: DeliverExports, reports: Reports, clock: Clock, alerts: Alerts, schedule: str
 ) -> ScheduledExports:
     """Return what delivers by schedule; ConfigurationError for a schedule that is none."""
-    reports = scheduled_reports(ledgers, tenancy)
-    read: tuple[Scheduled, ...] = read_schedule(schedule, reports)
+    named = scheduled_reports(reports)
+    read: tuple[Scheduled, ...] = read_schedule(schedule, named)
     return ScheduledExports(
         exports=exports,
-        ledgers=ledgers,
-        reports=reports,
+        ledgers=reports.ledgers,
+        reports=named,
         schedule=read,
         clock=clock,
         alerts=alerts,

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from metering import bootstrap
-from metering.app.chargeback import ChargebackReport, Scope
+from metering.app.chargeback import Scope
 from metering.app.deliver_exports import Progress as Told
 from metering.app.deliver_exports import Report, folder_of
 from metering.app.export_selection import named_window
@@ -67,7 +67,56 @@ def chargeback(  # noqa: PLR0913, PLR0917, the options of a command
     scope = Scope(window_for(period, start, end), tenant, by)
 
     def make(app: bootstrap.App, progress: Told) -> Report:
-        return ChargebackReport(app.ledgers, app.tenancy, scope, progress)
+        return app.reports.chargeback(scope, progress)
+
+    deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
+
+
+@export.command("focus")
+def focus(
+    period: Period = None,
+    start: Start = None,
+    end: End = None,
+    tenant: Only = None,
+    out: Out = None,
+    gzip: Gzip = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver what closed periods were charged as FOCUS 1.2: one CSV file, all tenants in it.
+
+    Its BilledCost adds up to the statements. By --from and --to: what was closed in that time. By
+    --period the manifest names the tenants whose period is not closed yet.
+
+    Example:  metering export focus --period 2026-11 --out reports
+    """
+    window = window_for(period, start, end)
+
+    def make(app: bootstrap.App, progress: Told) -> Report:
+        return app.reports.focus(window, tenant, progress)
+
+    deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
+
+
+@export.command("statement")
+def statement(
+    period: Period = None,
+    start: Start = None,
+    end: End = None,
+    tenant: Only = None,
+    out: Out = None,
+    gzip: Gzip = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver the statements of closed periods: JSON, CSV and a page to print for each tenant.
+
+    By --from and --to: those that were closed in that time.
+
+    Example:  metering export statement --period 2026-11 --out reports
+    """
+    window = window_for(period, start, end)
+
+    def make(app: bootstrap.App, progress: Told) -> Report:
+        return app.reports.statement(window, tenant, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
 

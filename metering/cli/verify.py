@@ -1,6 +1,7 @@
 """`metering verify`: prove ledgers and statements."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -10,6 +11,7 @@ from metering.app.verify import Verdict
 from metering.cli.options import must_know, with_app
 from metering.cli.output import AsJson, count, print_error, print_json, print_table
 from metering.core.money import format_amount
+from metering.core.sharing import Sharing
 
 
 def verify(
@@ -26,24 +28,82 @@ def verify(
     Example:  metering verify acme --statement
     """
 
-    async def prove(app: bootstrap.App) -> tuple[list[Verdict], list[StatementVerdict]]:
+    async def prove(app: bootstrap.App) -> Proven:
         if tenant is not None:
             await must_know(app, tenant)
         ledgers = await app.verify.ledgers(tenant)
         verdicts = [await app.verify.one(ledger) for ledger in ledgers]
         if not statement:
-            return verdicts, []
+            return Proven(verdicts)
         names = await app.read.tenants() if tenant is None else [tenant]
-        return verdicts, [one for name in names async for one in app.statements.verify(name)]
+        statements = [one for name in names async for one in app.statements.verify(name)]
+        shared = {
+            (sharing.deployment, sharing.month): sharing
+            for one in statements
+            for sharing in one.sharings
+        }
+        proofs = [(one, await app.share_out.proof(one)) for one in shared.values()]
+        return Proven(verdicts, statements, proofs)
 
-    verdicts, statements = with_app(prove)
+    found = with_app(prove)
     if as_json:
-        print_json([_verdict_json(one) for one in verdicts] + [_proof_json(s) for s in statements])
+        print_json(
+            [_verdict_json(one) for one in found.ledgers]
+            + [_proof_json(one) for one in found.statements]
+            + [_shared_json(sharing, faults) for sharing, faults in found.sharings]
+        )
     else:
-        _print_verdicts(verdicts)
-        _print_proofs(statements)
-    if any(one.faults for one in verdicts) or any(one.faults for one in statements):
+        _print_verdicts(found.ledgers)
+        _print_proofs(found.statements)
+        _print_shared(found.sharings)
+    if not found.holds:
         raise typer.Exit(1)
+
+
+class Proven(NamedTuple):
+    """What was proven, and what was wrong with it."""
+
+    ledgers: list[Verdict]
+    statements: Sequence[StatementVerdict] = ()
+    sharings: Sequence[tuple[Sharing, list[str]]] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Say whether all of it holds."""
+        return not (
+            any(one.faults for one in self.ledgers)
+            or any(one.faults for one in self.statements)
+            or any(faults for _, faults in self.sharings)
+        )
+
+
+def _shared_json(sharing: Sharing, faults: list[str]) -> dict[str, object]:
+    return {
+        "sharing": sharing.deployment,
+        "period": sharing.month.name,
+        "holds": not faults,
+        "total": format_amount(sharing.cost),
+        "faults": faults,
+    }
+
+
+def _print_shared(proofs: Sequence[tuple[Sharing, list[str]]]) -> None:
+    if not proofs:
+        return
+    rows = [
+        (
+            sharing.deployment,
+            sharing.month.name,
+            "BROKEN" if faults else "holds",
+            format_amount(sharing.cost),
+        )
+        for sharing, faults in proofs
+    ]
+    columns = ["deployment", "month", "proof", "cost"]
+    print_table("Provisioned capacity, shared out", columns, rows, left=3)
+    for sharing, faults in proofs:
+        for fault in faults:
+            print_error(f"sharing {sharing.deployment} {sharing.month.name}: {fault}")
 
 
 def _proof_json(verdict: StatementVerdict) -> dict[str, object]:
@@ -56,7 +116,7 @@ def _proof_json(verdict: StatementVerdict) -> dict[str, object]:
     }
 
 
-def _print_proofs(verdicts: list[StatementVerdict]) -> None:
+def _print_proofs(verdicts: Sequence[StatementVerdict]) -> None:
     if not verdicts:
         return
     rows = [

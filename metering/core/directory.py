@@ -353,12 +353,11 @@ class Directory:
         A name that is no tenant id, or that another tenant has already, gets a hash of the subject,
         so that no two subjects ever share a tenant by accident.
         """
-        if TENANT_ID.fullmatch(subject) and subject not in self.tenants():
+        if TENANT_ID.fullmatch(subject) and subject not in self._since:
             return subject
-        taken = set(self.tenants())
         name = re.sub(r"[^A-Za-z0-9._-]", "-", subject)[:_NAME_LENGTH]
         candidates = (f"{name}-{_hash(subject, salt)}" for salt in count())
-        return next(candidate for candidate in candidates if candidate not in taken)
+        return next(candidate for candidate in candidates if candidate not in self._since)
 
 
 def _refuse_tenant_id(tenant: str) -> None:

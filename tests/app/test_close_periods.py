@@ -273,6 +273,8 @@ async def test_capacity_is_shared_out_and_billed_with_the_month(system: System) 
     (line,) = (line for line in statement.lines if line.kind == "ptu_share")
     assert (line.reference, line.term, line.charge_period) == ("chat", "used", "2026-11")
     assert exact(statement, "usage") == "0"
+    (verdict,) = [one async for one in system.read_statements.verify("acme")]
+    assert [await system.share_out.proof(one) for one in verdict.sharings] == [[]]
     await system.close(DECEMBER.end + GRACE)
     # Nobody used it in December, and idle hours are nobody's.
     assert exact((await statements(system))[-1], "ptu_share") == "0"

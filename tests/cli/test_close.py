@@ -23,7 +23,7 @@ def _closed(metering: "Metering", at: str = LATER) -> dict[str, Any]:
 def test_a_period_is_closed_and_its_statement_shown(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
-    metering.ingest(event("r-1", usage=USAGE))
+    metering.ingest(event("r-1", data={"usage": USAGE}))
     assert _closed(metering) == {
         "closed": [
             {
@@ -60,9 +60,9 @@ def test_a_period_is_closed_and_its_statement_shown(
 def test_what_is_late_is_on_the_next_statement_with_its_period(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
-    metering.ingest(event("r-1", usage=USAGE))
+    metering.ingest(event("r-1", data={"usage": USAGE}))
     _closed(metering)
-    metering.ingest(event("r-2", usage=USAGE))
+    metering.ingest(event("r-2", data={"usage": USAGE}))
     (closed,) = _closed(metering, "2027-01-10T00:00:00Z")["closed"]
     assert (closed["period"], closed["total"]) == ("2026-12", "0.03")
     found = metering.run("statement", "acme", "--json").json
@@ -94,7 +94,7 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
 def test_an_adjustment_is_on_the_statement_with_reason_and_author(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
-    metering.ingest(event("r-1", usage=USAGE))
+    metering.ingest(event("r-1", data={"usage": USAGE}))
     add = ("adjustments", "add", "acme", "--reason", "outage", "--author", "ada", "--id", "x")
     assert "recorded" in metering.run(*add, "--amount=-5.00").stdout
     assert "holds already" in metering.run(*add, "--amount=-5.00").stdout
@@ -114,7 +114,7 @@ def test_an_adjustment_is_on_the_statement_with_reason_and_author(
 def test_a_statement_is_written_to_a_file_as_a_page(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
-    metering.ingest(event("r-1", usage=USAGE))
+    metering.ingest(event("r-1", data={"usage": USAGE}))
     _closed(metering)
     out = metering.folder / "statement.html"
     ran = metering.run("statement", "acme", "--format", "html", "--out", out)
@@ -134,9 +134,29 @@ def test_a_time_or_tenant_that_is_none_is_named(metering: "Metering") -> None:
 def test_a_ledger_that_does_not_add_up_is_not_billed(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
-    metering.ingest(event("r-1", usage=USAGE))
+    metering.ingest(event("r-1", data={"usage": USAGE}))
     with closing(sqlite3.connect(metering.store)) as database, database:
         database.execute("UPDATE pages SET document = replace(document, 4000, 4001)")
     found = _closed(metering)
     assert found["closed"] == []
     assert "does not match its hash" in found["waiting"][0]["reason"]
+
+
+def test_capacity_that_was_shared_out_is_proven_with_the_statements(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    chat = ("deployments", "set", "chat", "--model", "gpt-4o", "--type", "provisioned")
+    terms = ("--units", "10", "--hourly-price", "1", "--scope", "global")
+    ran = metering.run(*chat, *terms, "--from", "2026-11-20T00:00:00Z")
+    assert ran.code == 0, ran.stderr
+    metering.ingest(
+        event("r-1", data={"usage": USAGE, "deployment": "chat", "deployment_type": "provisioned"})
+    )
+    (closed,) = _closed(metering)["closed"]
+    # One hour of ten units at 1.00.
+    assert closed["total"] == "10"
+    ran = metering.run("verify", "--statement", "--json")
+    (sharing,) = (one for one in ran.json if "sharing" in one)
+    # From the 20th on: 11 days of 24 hours at 10.
+    assert (sharing["sharing"], sharing["holds"], sharing["total"]) == ("chat", True, "2640")
+    assert "shared out" in metering.run("verify", "--statement").stdout

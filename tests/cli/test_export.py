@@ -117,3 +117,40 @@ def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(
     assert list(out.iterdir()) == []
     assert metering.run(*export).code == 0
     assert len(list(out.iterdir())) == 2
+
+
+def test_focus_and_statements_as_typed(used: Metering) -> None:
+    assert used.run("close", "--at", "2026-12-10T00:00:00Z").code == 0
+    out, papers = used.folder / "focus", used.folder / "statements"
+    ran = used.run("export", "focus", "--period", "2026-11", "--out", out)
+    assert ran.code == 0, ran.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["focus-2026-11.csv", "manifest.json"]
+    found = rows(out / "focus-2026-11.csv")
+    costs = {(row["SubAccountId"], row["SkuMeter"]): row["BilledCost"] for row in found}
+    # 1,000 x 2.50 and 100 x 10 a million; 0.0035 is paid as nothing.
+    for tenant in ("acme", "globex"):
+        assert costs[tenant, "Input Tokens"] == "0.0025"
+        assert costs[tenant, "Output Tokens"] == "0.001"
+        assert costs[tenant, ""] == "-0.0035"
+    assert {row["ProviderName"] for row in found} == {"LLM platform"}
+    ran = used.run("export", "statement", "--period", "2026-11", "--out", papers, "--json")
+    names = [one["name"] for one in ran.json["files"]]
+    assert names[:3] == [f"statement-acme-2026-11.{ending}" for ending in ("json", "csv", "html")]
+    assert ran.json["totals"] == {"USD": "0"}
+
+
+def test_focus_of_one_tenant_names_the_issuer_and_who_is_not_closed(used: Metering) -> None:
+    settings = {"METERING_ISSUER": "Contoso"}
+    out = used.folder / "out"
+    chosen = ("--period", "2026-11", "--out", out)
+    ran = used.run("export", "focus", *chosen, "--json", settings=settings)
+    assert (ran.json["files"][0]["rows"], ran.json["notes"]["not_closed"]) == (0, "acme, globex")
+    used.run("close", "--at", "2026-12-10T00:00:00Z")
+    options = ("--tenant", "acme", "--gzip", "--json")
+    ran = used.run("export", "focus", *chosen, *options, settings=settings)
+    assert ran.json["files"][0]["name"] == "focus-2026-11.csv.gz"
+    text = gzip.decompress((out / "focus-2026-11.csv.gz").read_bytes()).decode()
+    found = list(csv.DictReader(text.splitlines()))
+    assert {(row["SubAccountId"], row["InvoiceIssuerName"]) for row in found} == {
+        ("acme", "Contoso")
+    }

@@ -1,4 +1,4 @@
-"""What users of the nearest systems wish for: late usage as a delta, recalculation, PTU attribution.
+"""What users of the nearest systems wish for: late points as a delta, recalculation, attribution.
 
 killbill #876 (late points as a delta), Flexprice #605 (back-fill), litellm #31835 (recalculation),
 litellm PR #35341 (PTU attribution), litellm #8364, #5651, #7129 and #34492 (period resets).

@@ -75,13 +75,20 @@ class SqliteLedgers:
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
-        rows = await self._all(
-            "SELECT ledger FROM heads WHERE ?1 IS NULL OR tenant = ?1"
-            " UNION SELECT ledger FROM pages WHERE number = 1",
-            tenant,
-        )
-        found = sorted(LedgerId.parse(ledger) for (ledger,) in rows)
-        return [ledger for ledger in found if tenant in {None, ledger.tenant}]
+        if tenant is None:
+            rows = await self._all(
+                "SELECT ledger FROM heads UNION SELECT ledger FROM pages WHERE number = 1"
+            )
+        else:
+            # Both by index: a tenant's ledgers are named `tenant|start`, and `}` follows `|`.
+            rows = await self._all(
+                "SELECT ledger FROM heads WHERE tenant = ?1"
+                " UNION SELECT ledger FROM pages WHERE ledger > ?2 AND ledger < ?3 AND number = 1",
+                tenant,
+                f"{tenant}|",
+                f"{tenant}}}",
+            )
+        return sorted(LedgerId.parse(ledger) for (ledger,) in rows)
 
     async def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
         rows = await self._all(sql, *values)
