@@ -533,6 +533,29 @@ module platformAlerts 'modules/platform-alerts.bicep' = if (!empty(alertEmails))
   }
 }
 
+module alerts 'modules/alerts.bicep' = {
+  name: 'metering-alerts'
+  scope: group
+  params: {
+    location: location
+    suffix: suffix
+    tags: allTags
+    applicationInsightsId: monitoring.outputs.insightsId
+    actionGroupIds: empty(alertEmails) ? [] : [actionGroup!.outputs.id]
+    eventHubNamespaceIds: [eventHubs.outputs.usageId, eventHubs.outputs.logsId]
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'metering-workbook'
+  scope: group
+  params: {
+    location: location
+    tags: allTags
+    applicationInsightsId: monitoring.outputs.insightsId
+  }
+}
+
 module budget 'modules/budget.bicep' = if (budgetAmount > 0 && !empty(budgetStart) && !empty(alertEmails)) {
   name: 'metering-budget'
   scope: group

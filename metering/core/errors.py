@@ -89,5 +89,9 @@ class RollupBroken(InvariantBroken):
         self.reason = reason
 
 
+class CaptureDamaged(MeteringError):
+    """A file of Capture cannot be read, or not to its end: the other files can."""
+
+
 class ConfigurationError(MeteringError):
     """The system cannot start: names the setting, file or field that is wrong."""

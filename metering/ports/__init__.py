@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.capture import CaptureSource
 from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
@@ -24,6 +25,14 @@ from metering.ports.stores import (
     StoredCursor,
     StoredHead,
 )
+from metering.ports.telemetry import (
+    NO_LABELS,
+    SILENT,
+    Attributes,
+    Labels,
+    Span,
+    Telemetry,
+)
 from metering.ports.work import (
     DeadLetter,
     DeadLetterStore,
@@ -38,8 +47,12 @@ from metering.ports.work import (
 )
 
 __all__ = [
+    "NO_LABELS",
+    "SILENT",
     "AccountStore",
     "Alerts",
+    "Attributes",
+    "CaptureSource",
     "Clock",
     "DeadLetter",
     "DeadLetterStore",
@@ -48,6 +61,7 @@ __all__ = [
     "EffectStore",
     "ExportStore",
     "HubProgress",
+    "Labels",
     "LedgerStore",
     "LogHalf",
     "Notifier",
@@ -59,6 +73,7 @@ __all__ = [
     "RegistryStore",
     "RollupStore",
     "SharingStore",
+    "Span",
     "Staged",
     "StatementStore",
     "StoredAccount",
@@ -68,5 +83,6 @@ __all__ = [
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",
+    "Telemetry",
     "UsagePublisher",
 ]

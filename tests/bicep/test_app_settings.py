@@ -7,8 +7,9 @@ from typing import Any, Final
 import metering
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.app.batch import LOGS_HUB, USAGE_HUB
-from metering.config import ApimService, CosmosStore, HubNamespace, Webhook, read_settings
+from metering.config import ApimService, CosmosStore, Webhook, read_settings
 from metering.export_settings import ExportsContainer
+from metering.hub_settings import HubNamespace
 from metering.local.system import APP_SETTINGS
 from tests.bicep.bicep_text import (
     MODULES,
