@@ -117,6 +117,13 @@ def meter_event(**changes: Any) -> dict[str, Any]:
     return made
 
 
+def outcome_event(**changes: Any) -> dict[str, Any]:
+    """Return an outcome: one ticket resolved in use case support; changes as in `event`."""
+    data = {"use_case": "support", "outcome": "ticket_resolved"}
+    made = {"id": "o-1", "type": "business.outcome.v1", "source": "/app/desk", "data": data}
+    return event(**{**made, **changes})
+
+
 def meter_price(**changes: Any) -> dict[str, Any]:
     """Return a price of that meter: 0.004 a query."""
     made = {

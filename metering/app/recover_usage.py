@@ -6,6 +6,7 @@ from typing import Final
 from metering.app.publish import publish
 from metering.app.tenancy import Tenancy
 from metering.core.errors import LedgerBroken, RejectedEvent
+from metering.core.event import LLM_USAGE
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant
 from metering.core.periods import LedgerId
@@ -103,6 +104,7 @@ class RecoverUsage:
                 entry.id
                 for page in pages
                 for entry in page.entries
-                if entry.state.is_hold or entry.state.evidence >= Evidence.RECOVERED
+                if entry.key[0] == LLM_USAGE
+                and (entry.state.is_hold or entry.state.evidence >= Evidence.RECOVERED)
             )
         return ids

@@ -3,18 +3,23 @@
 from collections.abc import AsyncIterator, Collection
 
 from metering.core.errors import RollupBroken
+from metering.core.instants import Instant
 from metering.core.rollup import Cursor, Part, PartName
 from metering.ports import LedgerStore, RollupStore
 
 
-async def must_belong(ledgers: LedgerStore, cursor: Cursor) -> None:
-    """Raise RollupBroken if a rollup goes up to a page that its ledger does not have."""
+async def must_belong(ledgers: LedgerStore, cursor: Cursor) -> Instant | None:
+    """Return when the last page of a rollup was committed; None of one that has no page.
+
+    Raises RollupBroken if it goes up to a page that its ledger does not have.
+    """
     if cursor.page == 0:
-        return
+        return None
     page = await ledgers.read_page(cursor.ledger, cursor.page)
     if page is None or page.hash != cursor.hash:
         reason = f"cursor names a page {cursor.page} that is not the ledger's"
         raise RollupBroken(str(cursor.ledger), reason)
+    return page.committed
 
 
 async def read_listed(

@@ -42,6 +42,7 @@ from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
 from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
+from metering.app.unit_economics import UnitEconomics
 from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.bootstrap.exports import Reports, export_store, scheduled_exports
@@ -322,6 +323,11 @@ class App:
     def forecasts(self) -> Forecasts:
         """Where periods and quotas go."""
         return Forecasts(self.ledgers, self.tenancy, self.clock)
+
+    @cached_property
+    def unit_economics(self) -> UnitEconomics:
+        """What outcomes cost."""
+        return UnitEconomics(self.read, self.tenancy, self.clock)
 
     @cached_property
     def read(self) -> Read:

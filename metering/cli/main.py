@@ -35,6 +35,7 @@ from metering.cli.simulate import simulate
 from metering.cli.statement import statement
 from metering.cli.system import demo
 from metering.cli.tenants import plans, tenants
+from metering.cli.unit_cost import unit_cost
 from metering.cli.verify import verify
 from metering.core.errors import MeteringError
 
@@ -50,8 +51,8 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, init, ingest, replay, simulate, balance, usage),
-    *(pending, verify, reconcile, quote, whatif, admission, forecast, close, statement),
     doctor,
+    *(pending, verify, reconcile, quote, whatif, admission, forecast, unit_cost, close, statement),
 ):
     app.command()(command)
 app.command()(normalize)

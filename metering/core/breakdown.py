@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from metering.core.entry import State
+from metering.core.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
+from metering.core.entry import Kind, State
 from metering.core.head import NOTHING, Line, line_of, minus
 from metering.core.instants import to_datetime
 from metering.core.money import Amount
@@ -22,6 +23,17 @@ class Count(NamedTuple):
 
     line: Line = NOTHING
     amount: Amount = 0
+    outcomes: int = 0
+    """How often what usage was good for came about; the line has nothing of it."""
+
+    def plus(self, other: "Count") -> "Count":
+        """Return the sum of two counts."""
+        amount, outcomes = self.amount + other.amount, self.outcomes + other.outcomes
+        return Count(self.line.plus(other.line), amount, outcomes)
+
+    def negated(self) -> "Count":
+        """Return the count that takes this one away again."""
+        return Count(minus(self.line), -self.amount, -self.outcomes)
 
 
 type Counts = Mapping[Group, Count]
@@ -36,6 +48,13 @@ class Row(NamedTuple):
     line: Line
     amount: Amount | None
     """None where no request of the group has a known amount."""
+
+
+class Outcomes(NamedTuple):
+    """How often something came about in one group; its name is where that of a model is."""
+
+    group: Group
+    number: int
 
 
 class Breakdown:
@@ -54,14 +73,24 @@ class Breakdown:
         for group, count in counts.items():
             add_to(self._counts, tuple([group[place] for place in self._places]), count)
 
+    def add_breakdown(self, other: "Breakdown") -> None:
+        """Take what another ledger's breakdown by the same groups counts into account."""
+        for group, count in other._counts.items():  # noqa: SLF001, one of our own
+            add_to(self._counts, group, count)
+
     def rows(self) -> list[Row]:
         """Return the groups that count anything, in order of their names."""
         counted = sorted(self._counts.items(), key=lambda item: in_order(item[0]))
         return [
             Row(group, line, None if line.is_unknown else amount)
-            for group, (line, amount) in counted
+            for group, (line, amount, _) in counted
             if line != NOTHING
         ]
+
+    def outcomes(self) -> list[Outcomes]:
+        """Return the groups with outcomes, in order of their names."""
+        counted = sorted(self._counts.items(), key=lambda item: in_order(item[0]))
+        return [Outcomes(group, count.outcomes) for group, count in counted if count.outcomes]
 
 
 def in_order(group: Group) -> tuple[tuple[bool, str], ...]:
@@ -74,20 +103,17 @@ def changes_of(page: Page) -> dict[Group, Count]:
     day, changes = day_of(page.slot), dict[Group, Count]()
     for entry in page.entries:
         if not entry.state.is_hold:
-            line, amount = _counted(entry.state)
-            add_to(changes, _group(day, entry.state, entry.end_user), Count(line, amount))
+            add_to(changes, _group(day, entry.state, entry.end_user), _counted(entry.state))
         replaced = entry.supersedes
         if replaced is not None and not replaced.state.is_hold:
-            line, amount = _counted(replaced.state)
             group = _group(day, replaced.state, replaced.end_user)
-            add_to(changes, group, Count(minus(line), -amount))
+            add_to(changes, group, _counted(replaced.state).negated())
     return changes
 
 
 def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
     """Add a change to a group's count; a group that counts nothing any more is left out."""
-    line, amount = counts.get(group, _NO_COUNT)
-    total = Count(line.plus(change.line), amount + change.amount)
+    total = counts.get(group, _NO_COUNT).plus(change)
     if total == _NO_COUNT:
         counts.pop(group, None)
     else:
@@ -100,6 +126,8 @@ def day_of(slot: Slot) -> str:
 
 
 def _counted(state: State) -> Count:
+    if state.kind is Kind.OUTCOME:
+        return Count(outcomes=state.buckets[INDEX[QUANTITY]] // 10**QUANTITY_DECIMALS)
     return Count(line_of(state), amount_of(state.rate, state.buckets) or 0)
 
 

@@ -80,9 +80,9 @@ class Chargeback:
                 continue
             counted = True
             tenant, replaced = page.ledger.tenant, entry.supersedes
-            if not entry.state.is_hold:
+            if entry.state.is_usage:
                 self._count(entry.state, entry.time, tenant, currency, sign=1)
-            if replaced is not None and not replaced.state.is_hold:
+            if replaced is not None and replaced.state.is_usage:
                 self._count(replaced.state, entry.time, tenant, currency, sign=-1)
         if counted:
             self.as_of = max(self.as_of or 0, page.committed)

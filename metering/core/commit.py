@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from metering.core.effect import MAX_EFFECT_BYTES, Effect, effects_of
 from metering.core.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.errors import MeteringError
+from metering.core.event import BUSINESS_OUTCOME
 from metering.core.evidence import Evidence
 from metering.core.head import Diagnostics, Head, fold
 from metering.core.instants import Instant
@@ -46,6 +47,7 @@ type Rating = Callable[[Usage, Instant], tuple[Rate, Amount | None]]
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _HOLD: Final = Kind.HOLD
+_OUTCOME: Final = Kind.OUTCOME
 _HELD: Final = Evidence.HELD
 #: From this rank on a rated amount stands as it is, unless it is nothing: see `expected_amount`.
 _LEAST_COUNTED: Final = Evidence.ESTIMATED
@@ -230,7 +232,8 @@ def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:
 
 def _new_entry(usage: Usage, rate: Rating) -> Entry:
     key, digest, evidence, time, arrival, _, end_user, _ = usage
-    state = _state(_HOLD if evidence is _HELD else _USAGE, usage, rate, time)
+    counted = _OUTCOME if key[0] == BUSINESS_OUTCOME else _USAGE
+    state = _state(_HOLD if evidence is _HELD else counted, usage, rate, time)
     entry: Entry = new_record(Entry, (key, digest, time, arrival, end_user, state, None))
     return entry
 

@@ -23,6 +23,11 @@ class Kind(IntEnum):
     """An estimate for a stream whose counts are still to come."""
     CORRECTION = 3
     """A request whose recorded state is replaced by a better known one."""
+    OUTCOME = 4
+    """What usage was good for came about: a count of its own, in no total of usage."""
+
+
+_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME})
 
 
 class State(NamedTuple):
@@ -39,6 +44,11 @@ class State(NamedTuple):
     def is_hold(self) -> bool:
         """Say whether this is an estimate that only quotas see."""
         return self.kind is Kind.HOLD
+
+    @property
+    def is_usage(self) -> bool:
+        """Say whether totals count it: it is no estimate and no outcome."""
+        return self.kind not in _NO_USAGE
 
     @property
     def is_billable(self) -> bool:

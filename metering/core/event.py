@@ -1,6 +1,7 @@
 """Events as they arrive: CloudEvents 1.0 in JSON. Producers may add fields.
 
-`llm.usage.v1` is one request to a model, `meter.usage.v1` any other metered thing.
+`llm.usage.v1` is one request to a model, `meter.usage.v1` any other metered thing;
+`business.outcome.v1`, what usage was good for, is in outcome.py.
 """
 
 from typing import Annotated, Final, Literal
@@ -20,6 +21,7 @@ from metering.core.provider_usage import Count, ProviderUsage
 
 LLM_USAGE = "llm.usage.v1"
 METER_USAGE = "meter.usage.v1"
+BUSINESS_OUTCOME = "business.outcome.v1"
 
 #: Event Hubs takes 1 MB a publication; a larger body cannot have come from it.
 MAX_BODY_BYTES = 1_048_576

@@ -11,7 +11,7 @@ from metering.core.event import TRUNCATED_AT_BYTES
 from metering.core.instants import Instant, ZoneMissingError, parse_instant
 from metering.core.usage import MAX_AGE, MAX_AHEAD
 
-_OTHER_VERSION: Final = re.compile(r"(?:llm|meter)\.usage\.v[0-9]+")
+_OTHER_VERSION: Final = re.compile(r"(?:(?:llm|meter)\.usage|business\.outcome)\.v[0-9]+")
 
 
 def is_of_type(error: ValidationError, type_: str) -> bool:

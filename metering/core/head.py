@@ -189,8 +189,8 @@ def _flags(state: State) -> Flags:
 
 
 def line_of(state: State) -> Line:
-    """Return what a state counts; a hold counts nothing here."""
-    return NOTHING if state.is_hold else _sum(_flags(state), [state.buckets])
+    """Return what a state counts; a hold and an outcome count nothing here."""
+    return _sum(_flags(state), [state.buckets]) if state.is_usage else NOTHING
 
 
 def minus(line: Line) -> Line:

@@ -174,7 +174,7 @@ def _changes(entries: Iterable[Entry]) -> Iterator[Change]:
 
 def _spend(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Amount]]:
     for change in _changes(entries):
-        if not change.state.is_hold:
+        if change.state.is_usage:
             yield change.time, change.sign * (change.state.amount or 0)
 
 

@@ -126,6 +126,8 @@ class LogComparison:
         """
         day = day_of(page.slot)
         for entry in page.entries:
+            if entry.state.rate.unit != TOKEN:
+                continue
             if start <= entry.time < end or entry.id in self._rows:
                 self._count(day, entry.state, 1)
                 if entry.supersedes is not None:

@@ -27,6 +27,7 @@ from metering.core.plan_terms import (
 )
 from metering.core.quota import Downgrade, Quota
 from metering.core.spikes import Spike
+from metering.core.targets import Targets
 from metering.core.validation import misplaced, validated
 
 #: The list price unchanged, as a multiplier.
@@ -79,6 +80,8 @@ class Plan(Strict):
     """Of the windows of quotas."""
     spike: Spike | None = None
     """When an hour of unusual spend is told; None: never."""
+    targets: Targets = ()
+    """What outcomes should cost: see unit_economics.py."""
     suspend: bool = False
     """Whether a block on everything suspends the subscriptions too, where that is set up."""
     off_peak: OffPeak | None = None

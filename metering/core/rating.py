@@ -19,6 +19,8 @@ _ALWAYS: Final = Segment(ONE, BEGINNING, FOREVER)
 
 NO_UNITS: Final = (None,) * len(BUCKETS)
 _FREE: Final = (0,) * len(BUCKETS)
+#: The unit of outcomes, and the version of their rate: they have no price, and need none.
+OUTCOME: Final = "outcome"
 #: After the key of a deployment it names the row of its provisioned units.
 _PROVISIONED_ROW: Final = "/provisioned"
 
@@ -94,6 +96,12 @@ def rate_card(book: PriceBook, plan: Plan, priced: Priced, at: Instant) -> RateC
     long_card = _card(long_rate, unpriced, long_row)
     card = _card(rate, unpriced, row)
     return card._replace(above_tokens=long_row.above_tokens, long=long_card)
+
+
+def outcome_card(name: str | None) -> RateCard:
+    """Return the rates of an outcome: nothing, whatever a book or a plan says of that name."""
+    rate = Rate(name, OUTCOME, None, ONE, _FREE, unit=OUTCOME)
+    return _card(rate, rate)
 
 
 def _provisioned(priced: Priced) -> Rate | None:

@@ -85,7 +85,7 @@ class Reckoning:
             self._before = self._head.lines
 
     def _count(self, state: State, sign: int) -> None:
-        if not state.is_hold:
+        if state.is_usage:
             self._known[state.evidence] += sign
 
     def must_give(self, head: Head) -> None:

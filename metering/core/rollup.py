@@ -14,7 +14,6 @@ from pydantic_core import to_json
 
 from metering.core.breakdown import Count, Counts, Group, add_to, changes_of
 from metering.core.errors import LedgerBroken
-from metering.core.head import minus
 from metering.core.page import GENESIS, Page
 from metering.core.periods import LedgerId
 
@@ -129,8 +128,8 @@ class RollupProof:
         """Take away what a page gives, up to the cursor."""
         if page.number > self._cursor.page:
             return
-        for group, (line, amount) in changes_of(page).items():
-            add_to(self._counts, group, Count(minus(line), -amount))
+        for group, count in changes_of(page).items():
+            add_to(self._counts, group, count.negated())
         self._last, self._pages = page.hash, page.number
 
     def faults(self) -> list[str]:

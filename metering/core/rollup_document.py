@@ -93,6 +93,7 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
         columns[name] = [getattr(count.line, name) for _, count in rows]
     for place, bucket in enumerate(BUCKETS):
         columns[bucket] = [count.line.tokens[place] for _, count in rows]
+    columns["outcomes"] = [count.outcomes for _, count in rows]
     kept = {name: column for name, column in columns.items() if any(column)}
     kept["amount"] = [str(count.amount) for _, count in rows]
     return to_json(
@@ -138,12 +139,13 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
     def numbers(wanted: Iterable[str]) -> Iterable[tuple[int, ...]]:
         return zip(*(_whole(columns.get(name, nothing)) for name in wanted), strict=True)
 
-    rows = zip(amounts, numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS), strict=True)
-    for amount, places, counts, tokens in rows:
+    outcomes = _whole(columns.get("outcomes", nothing))
+    figures = numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS)
+    for amount, places, counts, tokens, came_about in zip(amounts, *figures, outcomes, strict=True):
         group = (day, *(names[place] for place in places))
         requests, not_billable, unpriced, missing, totals_only = counts
         line = Line(requests, not_billable, unpriced, missing, tokens, totals_only)
-        yield group, Count(line, _amount(amount))
+        yield group, Count(line, _amount(amount), came_about)
 
 
 def _whole(values: Any) -> list[int]:

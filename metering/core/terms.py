@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from metering.core.directory import BEGINNING, FOREVER, Directory
 from metering.core.errors import Code, RejectedEvent
+from metering.core.event import BUSINESS_OUTCOME
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant
 from metering.core.money import Amount
@@ -14,7 +15,14 @@ from metering.core.periods import LedgerId, Period
 from metering.core.plan import Plan
 from metering.core.price_book import PriceBook
 from metering.core.priced import Priced, Registered, priced_of
-from metering.core.rating import Rate, RateCard, off_peak_of, rate_card, rate_usage
+from metering.core.rating import (
+    Rate,
+    RateCard,
+    off_peak_of,
+    outcome_card,
+    rate_card,
+    rate_usage,
+)
 from metering.core.usage import Dimensions, Usage
 
 _HELD: Final = Evidence.HELD
@@ -117,6 +125,8 @@ class TermsBook:
 
     def _card(self, usage: Usage, at: Instant) -> RateCard:
         dimensions = usage.dimensions
+        if dimensions.type == BUSINESS_OUTCOME:
+            return outcome_card(dimensions.model)
         try:
             terms = self.terms(dimensions.subject, at)
         except RejectedEvent:

@@ -43,7 +43,7 @@ class Dimensions(NamedTuple):
     streamed: bool | None
     use_case: str | None
     unit: str | None = None
-    """Of a meter other than tokens: what it counts; its name is in `model`."""
+    """Of a meter other than tokens: what it counts; its name is in `model`. So of an outcome."""
 
 
 class Usage(NamedTuple):

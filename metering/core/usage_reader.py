@@ -1,14 +1,15 @@
-"""Reads the bodies of events into usage: requests to models, and other metered things."""
+"""Reads the bodies of events into usage: requests to models, other meters, and outcomes."""
 
 import hashlib
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from metering.core.buckets import NO_TOKENS, TOKENS, Buckets
+from metering.core.buckets import NO_TOKENS, QUANTITY_DECIMALS, TOKENS, Buckets
 from metering.core.errors import Code, RejectedEvent
 from metering.core.event import (
+    BUSINESS_OUTCOME,
     LLM_USAGE,
     MAX_BODY_BYTES,
     METER_USAGE,
@@ -19,7 +20,9 @@ from metering.core.event import (
 from metering.core.event_rejection import accepted_time, is_of_type, rejection
 from metering.core.evidence import Evidence
 from metering.core.instants import Instant
+from metering.core.outcome import BusinessOutcomeEvent
 from metering.core.provider_usage import disjoint_buckets
+from metering.core.rating import OUTCOME
 from metering.core.usage import Dimensions, Usage, is_billable, new_record
 
 _DIGEST_BYTES = 8
@@ -43,14 +46,12 @@ class UsageReader:
         """Return the usage in `body`, which arrived at `arrival`; RejectedEvent says why not."""
         if len(body) > MAX_BODY_BYTES:
             raise RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
-        event: LlmUsageEvent | MeterUsageEvent
+        event: LlmUsageEvent | MeterUsageEvent | BusinessOutcomeEvent
         try:
             event = request = _validate(body)
         except ValidationError as error:
-            if not is_of_type(error, METER_USAGE):
-                raise rejection(error, body) from None
-            event = measured = _meter_event(body)
-            evidence, buckets, said = Evidence.FULL, _quantity(measured), _said_of_meter(measured)
+            event, millionths, said = _read_other(error, body)
+            evidence, buckets = Evidence.FULL, (*NO_TOKENS[TOKENS], millionths)
         else:
             evidence, buckets = _counts(request.data)
             said = _said(request)
@@ -105,9 +106,22 @@ def _said(event: LlmUsageEvent) -> tuple[Any, ...]:
     )
 
 
-def _meter_event(body: bytes) -> MeterUsageEvent:
+def _read_other(
+    error: ValidationError, body: bytes
+) -> tuple[MeterUsageEvent | BusinessOutcomeEvent, int, tuple[Any, ...]]:
+    """Return an event that is no request to a model, its millionths, and what it says."""
+    if is_of_type(error, METER_USAGE):
+        measured = _parsed(MeterUsageEvent, body)
+        return measured, measured.data.quantity, _said_of_meter(measured)
+    if is_of_type(error, BUSINESS_OUTCOME):
+        outcome = _parsed(BusinessOutcomeEvent, body)
+        return outcome, outcome.data.count * 10**QUANTITY_DECIMALS, _said_of_outcome(outcome)
+    raise rejection(error, body) from None
+
+
+def _parsed[E: BaseModel](model: type[E], body: bytes) -> E:
     try:
-        return MeterUsageEvent.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise rejection(error, body) from None
 
@@ -138,8 +152,30 @@ def _said_of_meter(event: MeterUsageEvent) -> tuple[Any, ...]:
     return tuple(said)
 
 
-def _quantity(event: MeterUsageEvent) -> Buckets:
-    return (*NO_TOKENS[TOKENS], event.data.quantity)
+def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
+    data = event.data
+    said = Dimensions(
+        type=BUSINESS_OUTCOME,
+        source=event.source,
+        subject=event.subject,
+        status=_OK,
+        model=data.outcome,
+        requested_model=None,
+        provider=None,
+        product=data.product,
+        api=None,
+        operation=None,
+        deployment=None,
+        deployment_type=None,
+        region=None,
+        service_tier=None,
+        backend=None,
+        spillover=None,
+        streamed=None,
+        use_case=data.use_case,
+        unit=OUTCOME,
+    )
+    return tuple(said)
 
 
 def _counts(data: LlmUsageData) -> tuple[Evidence, Buckets]:

@@ -30,7 +30,8 @@ class Comparison(NamedTuple):
 class WhatIf:
     """Adds pages up under the rates that they carry, and under others.
 
-    Holds are estimates and stay out. What a correction replaces is taken away again both ways.
+    Holds are estimates and stay out, as outcomes do. What a correction replaces is taken away again
+    both ways.
     """
 
     def __init__(self, rate: Rating, now: Instant) -> None:
@@ -48,7 +49,7 @@ class WhatIf:
                 self._count(entry, entry.supersedes.state, -1)
 
     def _count(self, entry: Entry, state: State, sign: int) -> None:
-        if state.is_hold:
+        if not state.is_usage:
             return
         usage = as_usage(entry._replace(state=state), self._now)
         rate, amount = self._rate(usage, entry.time)

@@ -11,7 +11,7 @@ from metering.core import log_comparison
 from metering.core.errors import ConfigurationError
 from metering.core.instants import DAY, MINUTE, parse_instant
 from metering.core.log_comparison import Absent, LogReport
-from tests.builders import body, meter_event
+from tests.builders import body, meter_event, outcome_event
 from tests.gateway_logs import gateway_record, llm_record, log, take_in
 
 type System = Any
@@ -68,6 +68,13 @@ async def test_what_a_log_never_counts_is_no_difference(system: System) -> None:
     )
     found = await compare(system, log(row))
     assert (found.lines[0].differing, found.remains) == (0, False)
+
+
+async def test_an_outcome_under_the_id_of_a_request_is_not_that_request(system: System) -> None:
+    await ingest(system, json.dumps(outcome_event(id="r-1")).encode())
+    found = await compare(system, log(llm_record()))
+    assert found.lines == (("2026-11-20", "gpt-4o", 0, 0, 1, 1100, 0),)
+    assert [one.id for one in found.named] == ["r-1"]
 
 
 async def test_a_request_is_counted_on_the_day_that_the_ledger_has(system: System) -> None:

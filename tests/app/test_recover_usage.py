@@ -1,17 +1,18 @@
 """Usage that no policy reported: recovered from the gateway's logs, and never counted twice."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from metering.app.batch import Tally
+from metering.app.batch import Message, Tally
 from metering.core.errors import Code, RetryableError
 from metering.core.evidence import Evidence
 from metering.core.instants import DAY, MINUTE
 from metering.core.money import format_amount
 from metering.core.periods import month_of
-from tests.builders import AT, NOW, body
+from tests.builders import AT, NOW, body, outcome_event
 from tests.gateway_logs import gateway_record, llm_record, log, take_in
 
 type System = Any
@@ -54,6 +55,14 @@ async def test_what_only_the_logs_know_is_counted_after_the_delay(
     assert await state(system) == (WORTH, ["RECOVERED"])
     balance = await system.read.balance("sub-1", month_of(AT))
     assert balance.total.totals_only == 1
+
+
+async def test_an_outcome_under_the_id_of_a_request_is_not_that_request(system: System) -> None:
+    outcome = json.dumps(outcome_event(id="r-1")).encode()
+    await system.ingest.batch([Message(outcome, "0", 0)])
+    await take_in(system.join, BOTH)
+    assert await recovered(system) == 1
+    assert await state(system) == (WORTH, ["FULL", "RECOVERED"])
 
 
 async def test_without_a_record_of_the_gateway_nothing_is_recovered(system: System) -> None:

@@ -198,3 +198,10 @@ def test_totals_are_by_currency() -> None:
     report.add(page(entry(state(), name="r-2"), tenant="initech"), "USD")
     totals = {currency: format_amount(amount) for currency, amount in report.totals().items()}
     assert totals == {"USD": "0.007", "EUR": "0.0035"}
+
+
+def test_an_outcome_is_on_no_row() -> None:
+    rate = a_rate("ticket_resolved")._replace(unit="outcome", units=(0,) * len(RATE.units))
+    outcome = state(rate=rate, kind=Kind.OUTCOME, counts={"quantity": 1_000_000})
+    found = rows([page(entry(state()), entry(outcome, name="o-1"))])
+    assert [(row["model"], row["calls"]) for row in found] == [("gpt-4o", "1")]
