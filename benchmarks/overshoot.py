@@ -28,8 +28,9 @@ from metering.core.errors import MeteringError
 from metering.core.instants import SECOND, Instant
 from metering.core.money import Amount
 from metering.core.periods import LedgerId, month_of
+from metering.local import api
 from metering.local.gateway.admission import Admission, Document
-from metering.local.gateway.ask import admission_of
+from metering.local.gateway.ask import admission_from
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import LocalSystem
@@ -180,8 +181,13 @@ async def _cross(scenario: Scenario, clients: ProcessPoolExecutor) -> Crossing:
             tokens = scenario.limit * scenario.spent // 100 // INPUT_UNITS
             send_usage(system, 0, tokens, system.app.clock.now())
             await system.host.drain()
-        admission = Kept(admission_of(system.app), scenario.cache_s)
-        async with local_gateway(system, listener_on(0), admission=admission, pace=pace) as gateway:
+        async with (
+            api.local_api(system.app, api.listener_on(0)) as api_url,
+            admission_from(api_url, system.app.sign_in.gateway_token) as ask,
+            local_gateway(
+                system, listener_on(0), admission=Kept(ask, scenario.cache_s), pace=pace
+            ) as gateway,
+        ):
             deadline_s = _CROSSING_S + scenario.longest_s + _AFTER_S
             crowd = Crowd(gateway.url, scenario.clients, scenario.streamed, deadline_s)
             loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from metering.config_http import Http, read_http
 from metering.core.errors import ConfigurationError
 from metering.core.instants import DAY, HOUR, MINUTE, SECOND, Instant, parse_instant
 from metering.core.pending import RECOVERY_DELAY
@@ -154,6 +155,8 @@ class Settings(NamedTuple):
     telemetry: TelemetrySetting = "off"
     """METERING_TELEMETRY=azure|console|off; azure where APPLICATIONINSIGHTS_CONNECTION_STRING is
     set, off without it."""
+    http: Http = Http()
+    """What concerns the HTTP part: see config_http.py."""
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
     """METERING_EXPORTS: where deliveries go."""
     export_schedule: str = ""
@@ -194,6 +197,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _telemetry(
             given.get("METERING_TELEMETRY"), given.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
         ),
+        read_http(given),
         read_exports(given.get("METERING_EXPORTS")),
         given.get("METERING_EXPORT_SCHEDULE") or "",
         (given.get("METERING_ISSUER") or "").strip() or DEFAULT_ISSUER,

@@ -21,6 +21,7 @@ from metering.core.grant import Grant, Revocation
 from metering.core.grant_records import GrantOffer, grant_record, revocation_record
 from metering.core.instants import Instant
 from metering.core.limits import Limits
+from metering.core.members import NOBODY, check_member
 from metering.core.periods import LedgerId
 from metering.core.plan import Plan
 from metering.core.price_book import NamedRow, PriceBook
@@ -177,14 +178,20 @@ class Tenancy:
         tenant = self.directory.automatic_tenant(subject)
         return self.directory.map_subject(subject, tenant, self._clock.now(), BEGINNING)
 
-    async def map_subject(self, subject: str, tenant: str, effective: Instant | None) -> None:
+    async def map_subject(
+        self, subject: str, tenant: str, effective: Instant | None, *, expected: int | None = None
+    ) -> None:
         """Make `tenant` pay for `subject` from an instant on.
 
         Without one: from the beginning for a new subject; for a known one as soon as no event of a
         later time can have been accepted. Saying what already holds records nothing.
+
+        `expected`, here and below: StaleRevisionError, and nothing is recorded, unless this is the
+        revision of what is changed (Directory.revision).
         """
 
         def decide() -> Record | None:
+            self.directory.must_be("subject", subject, expected)
             now = self._clock.now()
             start = effective if effective is not None else self._start(subject, now)
             found = self.directory.assignment(subject, start)
@@ -197,10 +204,13 @@ class Tenancy:
     def _start(self, subject: str, now: Instant) -> Instant:
         return soonest(now) if self.directory.knows(subject) else BEGINNING
 
-    async def assign_plan(self, tenant: str, plan_id: str, effective: Instant | None) -> None:
+    async def assign_plan(
+        self, tenant: str, plan_id: str, effective: Instant | None, *, expected: int | None = None
+    ) -> None:
         """Put a tenant on a plan: a new one from the beginning, another as soon as it may be."""
 
         def decide() -> Record | None:
+            self.directory.must_be("tenant_plan", tenant, expected)
             now = self._clock.now()
             new = self.directory.may_reach_back(tenant, now)
             start = effective if effective is not None else (BEGINNING if new else soonest(now))
@@ -239,10 +249,13 @@ class Tenancy:
         period = self.directory.period_at(tenant, soonest(now))
         return period.start if period.start == soonest(now) else period.end
 
-    async def define_plan(self, plan: Plan, effective: Instant | None) -> None:
+    async def define_plan(
+        self, plan: Plan, effective: Instant | None, *, expected: int | None = None
+    ) -> None:
         """Put a version of a plan in force; the same content again records nothing."""
 
         def decide() -> Record | None:
+            self.directory.must_be("plan", plan.id, expected)
             now = self._clock.now()
             known = self.directory.plan(plan.id, effective or soonest(now))
             if known == plan:
@@ -253,13 +266,16 @@ class Tenancy:
 
         await self._record(decide)
 
-    async def define_deployment(self, deployment: Deployment, effective: Instant | None) -> bool:
+    async def define_deployment(
+        self, deployment: Deployment, effective: Instant | None, *, expected: int | None = None
+    ) -> bool:
         """Say what a deployment is from an instant on, and return whether that was news.
 
         Without one: from the beginning where nothing was known of it, else as soon as it may be.
         """
 
         def decide() -> Record | None:
+            self.directory.must_be("deployment", deployment.key, expected)
             now = self._clock.now()
             name, account = deployment.name, deployment.account
             known = self.directory.knows_deployment(name, account)
@@ -269,6 +285,28 @@ class Tenancy:
             return self.directory.define_deployment(deployment, now, start)
 
         return await self._record(decide) is not None
+
+    async def set_member(
+        self, member: str, tenant: str | None, *, expected: int | None = None
+    ) -> None:
+        """Let a person or an app read `tenant` from now on; None: nothing any more.
+
+        ConfigurationError for a tenant that there is not. What already holds records nothing.
+        """
+        check_member(member)
+
+        def decide() -> Record | None:
+            self.directory.must_be("member", member, expected)
+            now = self._clock.now()
+            if self.directory.members.tenant_of(member, now) == tenant:
+                return None
+            if tenant is not None and tenant not in self.directory.tenants():
+                raise ConfigurationError(
+                    f"tenant {tenant!r}: there is none: see `metering tenants list`"
+                )
+            return Record("member", member, tenant or NOBODY, now, now)
+
+        await self._record(decide)
 
     async def add_grant(self, offer: GrantOffer) -> tuple[Grant, bool]:
         """Give a tenant credit; return the grant and whether it is news.

@@ -9,7 +9,10 @@ from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.observed_ledgers import ObservedLedgers
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
+from metering.app.alerts import TenantAlerts
+from metering.app.audited import Audited
 from metering.app.batch import LOGS_HUB, USAGE_HUB
+from metering.app.callers import Callers
 from metering.app.close_on_time import CloseOnTime
 from metering.app.close_periods import ClosePeriods, Patience
 from metering.app.committer import Committer
@@ -30,6 +33,7 @@ from metering.app.join_usage import JoinUsage
 from metering.app.observed_admission import ObservedAdmission
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
+from metering.app.readiness import Readiness
 from metering.app.reconcile import Reconcile
 from metering.app.reconcile_logs import ReconcileLogs
 from metering.app.reconcile_suspensions import ReconcileSuspensions
@@ -40,6 +44,7 @@ from metering.app.roll_up import RollUp
 from metering.app.scheduled_exports import ScheduledExports
 from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
+from metering.app.take_events import TakeEvents
 from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
 from metering.app.unit_economics import UnitEconomics
@@ -47,6 +52,7 @@ from metering.app.verify import Verify
 from metering.app.what_if import AskWhatIf
 from metering.bootstrap.exports import Reports, export_store, scheduled_exports
 from metering.bootstrap.progress import hub_progress
+from metering.bootstrap.sign_in import SignIn
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
 from metering.config import Settings, read_settings
@@ -65,6 +71,7 @@ from metering.ports import (
     Notifier,
     SubscriptionGate,
     Telemetry,
+    TokenVerifier,
     UsagePublisher,
 )
 
@@ -318,6 +325,46 @@ class App:
             clock=self.clock,
             telemetry=self.telemetry,
         )
+
+    @cached_property
+    def callers(self) -> Callers:
+        """Which tenant a caller may read."""
+        return Callers(self.tenancy, self.clock)
+
+    @cached_property
+    def audited(self) -> Audited:
+        """Change something, with entries in the audit log."""
+        return Audited(self.stores.audit, self.clock)
+
+    @cached_property
+    def tenant_alerts(self) -> TenantAlerts:
+        """What a tenant was told."""
+        return TenantAlerts(
+            ledgers=self.ledgers,
+            effects=self.stores.effects,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def take_events(self) -> TakeEvents:
+        """Take events from producers other than the gateway."""
+        return TakeEvents(self.stream_publisher, self.clock)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether this process can serve."""
+        return Readiness(tenancy=self.tenancy, effects=self.stores.effects, clock=self.clock)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """How callers prove who they are."""
+        return SignIn(self.settings)
+
+    @property
+    def tokens(self) -> TokenVerifier:
+        """What verifies bearer tokens; ConfigurationError where no issuer is set."""
+        return self.sign_in.tokens
 
     @cached_property
     def forecasts(self) -> Forecasts:

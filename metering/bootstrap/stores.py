@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from metering.adapters.sqlite.audit import SqliteAudit
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
 from metering.adapters.sqlite.effects import SqliteEffects
@@ -19,6 +20,7 @@ from metering.config import CosmosStore, SqliteStore
 from metering.ports import (
     SILENT,
     AccountStore,
+    AuditLog,
     DeadLetterStore,
     EffectStore,
     LedgerStore,
@@ -52,6 +54,7 @@ class Stores(NamedTuple):
     rollups: RollupStore
     suspensions: SuspensionStore
     accounts: AccountStore
+    audit: AuditLog
     statements: StatementStore
     sharings: SharingStore
     checked_pages: int
@@ -80,6 +83,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteRollups(database),
         SqliteSuspensions(database),
         SqliteTenantAccounts(database),
+        SqliteAudit(database),
         SqliteStatements(database),
         SqliteSharings(database),
         _CHECKED_PAGES_SQLITE,
@@ -93,6 +97,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
     from metering.adapters.cosmos.answers import charge_to  # noqa: PLC0415
+    from metering.adapters.cosmos.audit import CosmosAudit  # noqa: PLC0415
     from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
     from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
     from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
@@ -119,6 +124,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
         CosmosRollups(account),
         CosmosSuspensions(account),
         CosmosTenantAccounts(account),
+        CosmosAudit(account),
         CosmosStatements(account),
         CosmosSharings(account),
         _CHECKED_PAGES_COSMOS,

@@ -20,6 +20,7 @@ from metering.cli.forecast import forecast
 from metering.cli.grants import grants
 from metering.cli.ingest import ingest
 from metering.cli.init import init
+from metering.cli.members import allow, disallow
 from metering.cli.normalize import normalize
 from metering.cli.output import print_error
 from metering.cli.pending import pending
@@ -30,6 +31,7 @@ from metering.cli.reconcile import reconcile
 from metering.cli.replay import replay
 from metering.cli.repricing import rerate, whatif
 from metering.cli.run import run
+from metering.cli.serve import serve, token
 from metering.cli.shares import list_shares
 from metering.cli.simulate import simulate
 from metering.cli.statement import statement
@@ -50,12 +52,14 @@ app = typer.Typer(
 )
 prices.command()(rerate)
 for command in (
-    *(demo, run, init, ingest, replay, simulate, balance, usage),
+    *(demo, run, serve, token, init, ingest, replay, simulate, balance, usage),
     doctor,
     *(pending, verify, reconcile, quote, whatif, admission, forecast, unit_cost, close, statement),
 ):
     app.command()(command)
 app.command()(normalize)
+tenants.command()(allow)
+tenants.command()(disallow)
 app.add_typer(tenants, name="tenants")
 app.add_typer(plans, name="plans")
 prices.command("diff")(diff_prices)

@@ -16,8 +16,9 @@ from metering.cli.live_view import show_live
 from metering.cli.output import escape, stderr, stdout
 from metering.cli.system import COLUMNS, Trace, balance_cells
 from metering.config import SqliteStore, read_settings
+from metering.local import api
 from metering.local.demo import tenants_file
-from metering.local.gateway.ask import admission_of
+from metering.local.gateway.ask import admission_from
 from metering.local.gateway.catalogue import DEPLOYMENTS
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.server import listener_on, local_gateway
@@ -48,6 +49,12 @@ def run(
             min=0, max=65_535, help="Of the gateway; 0: any. Default: 8484 if it is free."
         ),
     ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="Of the HTTP API; 0: any. Default: 7071 if it is free."
+        ),
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show each request as it arrives.")] = False,
 ) -> None:
     """Run the whole system on this machine, with live traffic, until it is interrupted.
@@ -60,8 +67,8 @@ def run(
     app = bootstrap.App(settings._replace(tenants_file=settings.tenants_file or tenants_file()))
     rows = read_trace(trace) if traffic else []
     show = _show_live if live else _show
-    with listener_on(port) as listener:
-        asyncio.run(_run(app, listener, _Wishes(rate, seconds, rows, show)))
+    with listener_on(port) as listener, api.listener_on(api_port) as api_listener:
+        asyncio.run(_run(app, (listener, api_listener), _Wishes(rate, seconds, rows, show)))
 
 
 class _Wishes(NamedTuple):
@@ -73,23 +80,27 @@ class _Wishes(NamedTuple):
     show: Callable[[LocalSystem, asyncio.Event], Coroutine[Any, Any, None]]
 
 
-async def _run(app: bootstrap.App, listener: socket, wishes: _Wishes) -> None:
+async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wishes) -> None:
     stop, ended = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    if wishes.seconds is not None:
-        loop.call_later(wishes.seconds, stop.set)
     console = stderr()
 
     def report(function: str, error: InvocationFailed) -> None:
         console.print(f"[red]{function} failed, will retry:[/red] {escape(error.message)}")
 
+    listener, api_listener = listeners
     async with local_system(app, "run", report) as system:
         async with asyncio.TaskGroup() as tasks:
-            admission = admission_of(app)
-            async with local_gateway(system, listener, admission=admission) as gateway:
-                _say_where(system, gateway.url)
+            async with (
+                api.local_api(app, api_listener) as api_url,
+                admission_from(api_url, app.sign_in.gateway_token) as admission,
+                local_gateway(system, listener, admission=admission) as gateway,
+            ):
+                _say_where(system, gateway.url, api_url)
+                if wishes.seconds is not None:
+                    loop.call_later(wishes.seconds, stop.set)
                 tasks.create_task(wishes.show(system, ended))
                 sending = tasks.create_task(_send(system, wishes))
                 await stop.wait()
@@ -104,8 +115,8 @@ async def _send(system: LocalSystem, wishes: _Wishes) -> None:
         await send_live(system, wishes.rows, wishes.rate)
 
 
-def _say_where(system: LocalSystem, url: str) -> None:
-    """Print what a client needs to call the gateway."""
+def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
+    """Print what a client needs to call the gateway, and the HTTP API."""
     app = system.app
     console = stdout()
     store = app.settings.store
@@ -121,6 +132,7 @@ def _say_where(system: LocalSystem, url: str) -> None:
         "Anthropic": f"base_url={url}/anthropic",
         "keys": ", ".join(keys[:_KEYS_SHOWN]) + (" ..." if len(keys) > _KEYS_SHOWN else ""),
         "models": ", ".join(DEPLOYMENTS),
+        "API": f"{api_url}/api, with a token of `metering token --operator`",
     }
     console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
     for what, value in lines.items():

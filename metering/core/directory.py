@@ -16,9 +16,10 @@ from metering.core.calendars import Calendars
 from metering.core.capacity import Capacity, refuse_mixed_currencies
 from metering.core.dated import BEGINNING, FOREVER, Dated, refuse_the_past, soonest
 from metering.core.deployment import Deployment, place_of
-from metering.core.errors import ConfigurationError
+from metering.core.errors import ConfigurationError, StaleRevisionError
 from metering.core.grant import Grant, Revocation
 from metering.core.instants import Instant
+from metering.core.members import Members
 from metering.core.periods import LedgerId, Period
 from metering.core.plan import DEFAULT_PLAN, Plan
 from metering.core.plan_changes import Timeline, refuse_uneven
@@ -49,9 +50,12 @@ type RecordKind = Literal[
     "grant",
     "revocation",
     "adjustment",
+    "member",
 ]
 #: Kinds that no price depends on.
-_PRICELESS: Final = frozenset({"subject", "calendar", "grant", "revocation", "adjustment"})
+_PRICELESS: Final = frozenset(
+    {"subject", "calendar", "grant", "revocation", "adjustment", "member"}
+)
 _NO_CALENDARS: Final = Calendars()
 _NO_MOVES: Final = Dated[str]()
 
@@ -62,7 +66,7 @@ class Record(NamedTuple):
     kind: RecordKind
     key: str
     value: str
-    """A tenant id (subject), a plan id (tenant_plan), the SHA-256 of a price version's file
+    """A tenant id (subject, member), a plan id (tenant_plan), the SHA-256 of a price version's file
     (prices), and for every other kind what it is called after, as JSON."""
     effective: Instant
     recorded: Instant
@@ -95,6 +99,8 @@ class Directory:
         """How many records this was built from."""
         self.pricing_version = 0
         """The same, up to the last record that can change a price."""
+        self.members = Members()
+        self._changed_by: dict[tuple[RecordKind, str], int] = {}
         self.price_versions: list[Record] = []
         """Price versions in the order they were published."""
         self.add_plan(DEFAULT_PLAN, BEGINNING)
@@ -107,6 +113,7 @@ class Directory:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
+            self._changed_by[record.kind, record.key] = self.version
             if record.kind not in _PRICELESS:
                 self.pricing_version = self.version
             match record.kind:
@@ -135,6 +142,8 @@ class Directory:
                     places = self._deployments.setdefault(deployment.place, Dated())
                     places.add(record.effective, deployment)
                     self._first_records.setdefault(deployment.place, record)
+                case "member":
+                    self.members.add(record.key, record.value, record.effective)
                 case "prices":
                     self.price_versions.append(record)
                 case _:
@@ -154,6 +163,19 @@ class Directory:
                 adjustment = Adjustment.model_validate_json(record.value)
                 made = MadeAdjustment(record.effective, adjustment)
                 self._adjustments.setdefault(record.key, []).append(made)
+
+    def revision(self, kind: RecordKind, key: str) -> int:
+        """Return the number of the last record on a thing; 0 where there is none.
+
+        Two that read the same number have seen the same decisions, those of the future included.
+        """
+        return self._changed_by.get((kind, key), 0)
+
+    def must_be(self, kind: RecordKind, key: str, expected: int | None) -> None:
+        """Raise StaleRevisionError unless a thing is at the revision that somebody expects."""
+        found = self.revision(kind, key)
+        if expected is not None and found != expected:
+            raise StaleRevisionError(f"{key}: has been changed since you looked")
 
     def assignment(self, subject: str, at: Instant) -> Assignment | None:
         """Return who pays for `subject` at an instant; None for an unknown subject."""

@@ -27,6 +27,7 @@ class Code(StrEnum):
     UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     ID_CONFLICT = "id_conflict"
     LEDGER_STOPPED = "ledger_stopped"
+    """A business outcome: kept to be replayed once something counts it."""
 
 
 #: Codes that say "we cannot even read this": many at once mean a bad deploy, not bad events.
@@ -95,3 +96,7 @@ class CaptureDamaged(MeteringError):
 
 class ConfigurationError(MeteringError):
     """The system cannot start: names the setting, file or field that is wrong."""
+
+
+class StaleRevisionError(MeteringError):
+    """Somebody else has changed it since the caller looked: look again, then decide anew."""

@@ -1,5 +1,6 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
+from metering.ports.audit import AuditLog
 from metering.ports.capture import CaptureSource
 from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
@@ -11,6 +12,7 @@ from metering.ports.outside import (
     Notifier,
     Outgoing,
     SubscriptionGate,
+    TokenVerifier,
     UsagePublisher,
 )
 from metering.ports.sharings import SharingStore
@@ -52,6 +54,7 @@ __all__ = [
     "AccountStore",
     "Alerts",
     "Attributes",
+    "AuditLog",
     "CaptureSource",
     "Clock",
     "DeadLetter",
@@ -84,5 +87,6 @@ __all__ = [
     "SubscriptionGate",
     "SuspensionStore",
     "Telemetry",
+    "TokenVerifier",
     "UsagePublisher",
 ]

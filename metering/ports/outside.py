@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from metering.core.access import Identity
 from metering.core.deployment_import import FoundDeployment
 from metering.core.effect import Effect
 from metering.core.instants import Instant
@@ -103,6 +104,18 @@ class DesiredStates(Protocol):
         """Return what is wanted of each subscription as of `now`, from present facts alone.
 
         One that is left out is to be active, so an answer is whole, or it raises.
+        """
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Whoever can tell that a bearer token is genuine."""
+
+    async def verify(self, token: str) -> Identity:
+        """Return who a token names.
+
+        NotSignedIn, with a reason that may be told, unless its signature, issuer, audience and
+        times all hold. RetryableError where that cannot be known now.
         """
         ...
 

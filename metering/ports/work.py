@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from metering.core.effect import Effect
 from metering.core.instants import Instant
+from metering.core.periods import LedgerId
 from metering.core.suspension import Suspension
 
 
@@ -175,6 +176,10 @@ class EffectStore(Protocol):
 
     async def parked(self, limit: int) -> list[StoredEffect]:
         """Return those that were given up, oldest commit first, at most `limit`."""
+        ...
+
+    async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
+        """Return a ledger's effects, delivered or not, newest first, at most `limit`."""
         ...
 
 

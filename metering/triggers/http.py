@@ -1,48 +1,36 @@
-"""HTTP: what the gateway asks before a request."""
+"""HTTP: every request, to the one application that knows the routes and who may call them."""
 
-import json
+from typing import Final
 
 import azure.functions as func
 
 from metering import bootstrap
-from metering.core.decision import Asked
-from metering.core.errors import LedgerBroken, RejectedEvent, RetryableError
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
-_PROBLEM = "application/problem+json"
+#: The application that serves, with the use cases that it was made over.
+_served: Final[list[tuple[bootstrap.App, func.AsgiMiddleware]]] = []
 
 
-@blueprint.function_name("admission")
+@blueprint.function_name("api")
 @blueprint.route(
-    route="admission/{subscription}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION
+    route="{*route}",
+    methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    # Function keys are no names: the application itself finds out who calls.
+    auth_level=func.AuthLevel.ANONYMOUS,
 )
-async def admission(req: func.HttpRequest) -> func.HttpResponse:
-    """Tell whether requests of a subscription may go on; 404 and 503 where nobody can know."""
-    model = req.params.get("model")
-    about = Asked(
-        model, req.params.get("product"), req.params.get("use_case"), req.params.get("end_user")
-    )
-    try:
-        found = await bootstrap.current().admission.of(req.route_params["subscription"], about)
-    except RejectedEvent as unknown:
-        return _problem(404, "Unknown subscription", unknown.reason)
-    except (RetryableError, LedgerBroken):
-        return _problem(
-            503,
-            "Not known now",
-            "the store is out of reach, or the ledger broken",
-            {"Retry-After": "1"},
-        )
-    headers = {"Cache-Control": f"private, max-age={found.cache_s}"}
-    return func.HttpResponse(
-        json.dumps(found.document(model)), headers=headers, mimetype="application/json"
-    )
+async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Serve a request. Bodies come and go whole: the host streams neither."""
+    answer: func.HttpResponse = await _middleware().handle_async(req, context)
+    return answer
 
 
-def _problem(
-    status: int, title: str, detail: str, headers: dict[str, str] | None = None
-) -> func.HttpResponse:
-    """Return an RFC 9457 problem."""
-    body = json.dumps({"title": title, "status": status, "detail": detail})
-    return func.HttpResponse(body, status_code=status, headers=headers, mimetype=_PROBLEM)
+def _middleware() -> func.AsgiMiddleware:
+    """Return the application, made at the first request: the host waits 30 s for an import."""
+    app = bootstrap.current()
+    if not _served or _served[0][0] is not app:
+        from metering.api import create_api  # noqa: PLC0415
+
+        middleware = func.AsgiMiddleware(create_api(app))  # type: ignore[no-untyped-call]
+        _served[:] = [(app, middleware)]
+    return _served[0][1]

@@ -1,4 +1,4 @@
-"""`GET /api/admission/{subscription}` through the worker library, as the gateway asks it."""
+"""HTTP through the worker library: `GET /api/admission/{subscription}` as the gateway asks it."""
 
 import json
 import sqlite3
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from metering import bootstrap
+from metering.core.access import Role
 from metering.core.plan import read_plan
 from metering.local.http_messages import HttpRequest, HttpResponse
 from metering.local.hub import HubEvent
@@ -25,26 +26,30 @@ async def capped(app: bootstrap.App) -> None:
     await app.tenancy.map_subject("sub-1", "acme", None)
 
 
+def signed_in(app: bootstrap.App, role: Role = Role.GATEWAY) -> dict[str, str]:
+    app.sign_in.listens_on_loopback()
+    token = app.sign_in.development_issuer.token(roles=frozenset({role}))
+    return {"Authorization": f"Bearer {token}"}
+
+
 async def ask(
-    worker: FunctionsWorker, subscription: str = "sub-1", **query: str
+    worker: FunctionsWorker, subscription: str = "sub-1", query: str = ""
 ) -> tuple[HttpResponse, dict[str, Any]]:
     request = HttpRequest(
         "GET",
-        f"https://metering/api/admission/{subscription}",
-        params={"subscription": subscription},
-        query=query,
+        f"https://metering.example/api/admission/{subscription}{query}",
+        headers=signed_in(bootstrap.current()),
     )
-    answer = await worker.invoke_http("admission", request)
+    answer = await worker.invoke_http("api", request)
     return answer, json.loads(answer.body)
 
 
-async def test_the_function_is_bound_to_its_route(worker: FunctionsWorker) -> None:
-    trigger, _ = worker.functions["admission"].bindings
-    assert (trigger["route"], trigger["methods"], trigger["authLevel"]) == (
-        "admission/{subscription}",
-        ["GET"],
-        "FUNCTION",
-    )
+async def test_every_address_is_bound_to_the_one_application(worker: FunctionsWorker) -> None:
+    trigger, _ = worker.functions["api"].bindings
+    assert (trigger["route"], trigger["authLevel"]) == ("{*route}", "ANONYMOUS")
+    assert trigger["methods"] == ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    host = json.loads((worker.app_dir / "host.json").read_text())
+    assert host["extensions"]["http"]["routePrefix"] == ""
 
 
 async def test_a_commit_is_in_the_verdict_a_second_later(
@@ -52,12 +57,12 @@ async def test_a_commit_is_in_the_verdict_a_second_later(
 ) -> None:
     answer, document = await ask(worker)
     assert (answer.status, document["verdict"]) == (200, "allow")
-    assert answer.headers["Cache-Control"] == "private, max-age=30"
+    assert answer.headers["cache-control"] == "private, max-age=30"
     batch = [HubEvent(body(), "sub-1", 0, "0", NOW)]
     await worker.invoke_event_hub("ingest_usage", batch, "0")
     # Another process, or this one a second later: it remembers nothing.
     bootstrap.use(bootstrap.App(app.settings))
-    _, document = await ask(worker, model="gpt-4o")
+    _, document = await ask(worker, query="?model=gpt-4o")
     assert (document["verdict"], document["remaining"]) == ("block", "0")
     await bootstrap.current().close()
 
@@ -65,8 +70,15 @@ async def test_a_commit_is_in_the_verdict_a_second_later(
 async def test_an_unknown_subscription_is_a_problem_that_says_so(worker: FunctionsWorker) -> None:
     answer, problem = await ask(worker, "nobody")
     assert (answer.status, problem["title"]) == (404, "Unknown subscription")
-    types = {name.lower(): value for name, value in answer.headers.items()}
-    assert types["content-type"].startswith("application/problem+json")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_subject_comes_in_one_segment_whatever_is_in_it(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    await app.tenancy.map_subject("app:a/b", "acme", None)
+    answer, document = await ask(worker, "app%3Aa%2Fb")
+    assert (answer.status, document["subscription"]) == (200, "app:a/b")
 
 
 async def test_a_store_out_of_reach_is_said_to_be_so(
@@ -80,5 +92,5 @@ async def test_a_store_out_of_reach_is_said_to_be_so(
         answer, problem = await ask(worker)
     finally:
         locked.close()
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert problem["title"] == "Not known now"

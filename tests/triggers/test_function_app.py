@@ -36,7 +36,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
 ) -> None:
     bound = {name: list(found.bindings) for name, found in worker.functions.items()}
     # What answers HTTP is in test_admission.py.
-    bound.pop("admission")
+    bound.pop("api")
     assert bound == {
         "ingest_usage": [
             {

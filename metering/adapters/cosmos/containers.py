@@ -75,6 +75,12 @@ ACCOUNTS: Final = Container(
     "docs/adr/0010-credits.md: what settled a tenant's credit is one document",
     (),
 )
+AUDIT: Final = Container(
+    "audit",
+    "/day",
+    "docs/adr/0016-http-and-sign-in.md: it is read a day at a time, newest first",
+    ("/id",),
+)
 STATEMENTS: Final = Container(
     "statements",
     "/tenant",
@@ -90,5 +96,5 @@ SHARINGS: Final = Container(
 
 CONTAINERS: Final = (
     *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS),
-    *(STATEMENTS, SHARINGS),
+    *(STATEMENTS, SHARINGS, AUDIT),
 )

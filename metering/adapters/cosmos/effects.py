@@ -67,6 +67,22 @@ class CosmosEffects:
         """Return those that were given up, oldest commit first."""
         return await self._select("c.parked >= @value ORDER BY c.parked", 0, limit)
 
+    async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
+        """Return a ledger's effects, delivered or not, newest first."""
+        effects: list[Effect] = []
+        async with self._account.container(LEDGERS) as container:
+            found = container.query_items(
+                "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC",
+                parameters=[{"name": "@prefix", "value": "effect-"}],
+                partition_key=str(ledger),
+                max_item_count=limit,
+            )
+            async for document in found:
+                effects.append(_stored(document).effect)
+                if len(effects) == limit:
+                    break
+        return effects
+
     async def _patch(self, effect: Effect, operations: list[dict[str, Any]]) -> None:
         async with self._account.container(LEDGERS) as container:
             with suppress(CosmosAccessConditionFailedError, ResourceNotFoundError):

@@ -60,6 +60,11 @@ CREATE TABLE IF NOT EXISTS statements (
     PRIMARY KEY (tenant, start)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
     tenant TEXT PRIMARY KEY, etag INTEGER NOT NULL, document BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS audit (
+    id TEXT PRIMARY KEY, act TEXT NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL,
+    action TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, before TEXT, after TEXT,
+    day TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS audit_by_day ON audit (day, id);
 CREATE TABLE IF NOT EXISTS sharings (
     month INTEGER NOT NULL, deployment TEXT NOT NULL, document BLOB NOT NULL,
     PRIMARY KEY (month, deployment));

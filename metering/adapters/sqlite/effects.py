@@ -58,6 +58,13 @@ class SqliteEffects:
             "WHERE parked = 1 ORDER BY created, ledger, page, position LIMIT ?", limit
         )
 
+    async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
+        """Return a ledger's effects, delivered or not, newest first."""
+        found = await self._select(
+            "WHERE ledger = ? ORDER BY page DESC, position DESC LIMIT ?", str(ledger), limit
+        )
+        return [stored.effect for stored in found]
+
     async def _update(self, effect: Effect, change: str, *values: object) -> None:
         await self._database.write(
             lambda connection: connection.execute(

@@ -1,19 +1,53 @@
-"""Asks the local system itself whether a request may go on, as the policy asks the API."""
+"""Asks the HTTP part whether a request may go on, as the policy of API Management asks it."""
 
-from metering.bootstrap import App
-from metering.core.decision import Asked
-from metering.core.errors import RejectedEvent, RetryableError
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import quote
+
+import aiohttp
+
 from metering.local.gateway.admission import Admission, Document
 
+#: The policy waits so long, too.
+_TIMEOUT_S: Final = 2
+#: A token is for an hour.
+_RENEW_S: Final = 1_800
+_OK: Final = 200
 
-def admission_of(app: App) -> Admission:
-    """Return the admission of an app; where nobody can know, requests go on (fail-open)."""
 
-    async def ask(subscription: str, model: str) -> Document:
-        try:
-            found = await app.admission.of(subscription, Asked(model))
-        except (RejectedEvent, RetryableError):
-            return {"verdict": "allow"}
-        return found.document(model)
+@asynccontextmanager
+async def admission_from(api: str, issue: Callable[[], str]) -> AsyncIterator[Admission]:
+    """Ask an API as its gateway; where nobody can know, requests go on (fail-open)."""
+    token = _Token(issue)
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
 
-    return ask
+        async def ask(subscription: str, model: str) -> Document:
+            url = f"{api}/api/admission/{quote(subscription, safe='')}"
+            headers = {"Authorization": f"Bearer {token.current()}"}
+            try:
+                async with session.get(url, params={"model": model}, headers=headers) as answer:
+                    found: Document = await answer.json(content_type=None)
+                    return found if answer.status == _OK else {"verdict": "allow"}
+            except (aiohttp.ClientError, TimeoutError, ValueError):
+                return {"verdict": "allow"}
+
+        yield ask
+
+
+class _Token:
+    """The gateway's token, asked for anew long before it expires."""
+
+    def __init__(self, issue: Callable[[], str]) -> None:
+        self._issue = issue
+        self._token = ""
+        self._renew_at = 0.0
+
+    def current(self) -> str:
+        now = time.monotonic()
+        if now >= self._renew_at:
+            self._token = self._issue()
+            self._renew_at = now + _RENEW_S
+        return self._token

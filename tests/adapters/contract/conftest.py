@@ -20,6 +20,8 @@ from tests.emulators.third_party.cosmos import KEY, missing, third_party_cosmos
 ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
 #: Modules whose port is kept in transactional batches.
 TRANSACTIONAL = {"test_ledgers", "test_effects", "test_rollups"}
+#: The server by others reads all partitions whichever one is asked for.
+NEEDS_PARTITIONS = {"test_audit"}
 #: The server by others answers 500, not 404, to a point read of an item that is not there.
 NEEDS_NOT_FOUND = {
     "test_the_records_beside_them_are_not_disturbed",
@@ -53,7 +55,8 @@ def third_party() -> Iterator[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
         names = ["sqlite", "cosmos"]
-        others = metafunc.module.__name__.split(".")[-1] not in TRANSACTIONAL
+        module = metafunc.module.__name__.split(".")[-1]
+        others = module not in TRANSACTIONAL | NEEDS_PARTITIONS
         if others and metafunc.function.__name__ not in NEEDS_NOT_FOUND:
             names.append("third_party")
         names += ["endpoint"] if ENDPOINT else []

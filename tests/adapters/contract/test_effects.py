@@ -147,3 +147,15 @@ async def test_an_effect_that_is_not_there_is_no_error(stores: Stores) -> None:
     await stores.effects.postpone(absent, NOW, "why")
     await stores.effects.park(absent, "why")
     assert await due(stores) == [effect]
+
+
+async def test_a_ledgers_effects_are_listed_newest_first_delivered_or_not(
+    stores: Stores,
+) -> None:
+    effects = await commit(stores, "x", "y", "z")
+    await commit(stores, "x", ledger=OTHER)
+    await stores.effects.settle(effects[0], NOW)
+    await stores.effects.park(effects[1], "no")
+    assert await stores.effects.effects_of(LEDGER, 9) == list(reversed(effects))
+    assert await stores.effects.effects_of(LEDGER, 1) == [effects[-1]]
+    assert await stores.effects.effects_of(LedgerId("nobody", LEDGER.start), 9) == []

@@ -11,7 +11,8 @@ import pytest
 
 from metering import bootstrap
 from metering.config import Settings, SqliteStore
-from metering.local.gateway.ask import admission_of
+from metering.local import api
+from metering.local.gateway.ask import admission_from
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import LocalSystem, local_system
@@ -38,7 +39,9 @@ async def served(
 
     async with (
         local_system(app, "test", fail) as system,
-        local_gateway(system, listener_on(0), admission=admission_of(app), pace=PACE) as gateway,
+        api.local_api(app, api.listener_on(0)) as url,
+        admission_from(url, app.sign_in.gateway_token) as admission,
+        local_gateway(system, listener_on(0), admission=admission, pace=PACE) as gateway,
     ):
         yield system, gateway.url
 
@@ -78,3 +81,19 @@ async def test_a_tenant_that_reaches_its_limit_is_blocked_within_seconds_and_tol
     assert balance.total.requests == answered + 1
     assert balance.total.not_billable == 1
     assert answered >= 2
+
+
+async def test_a_gateway_that_gets_no_answer_lets_pass() -> None:
+    async with admission_from("http://127.0.0.1:1", lambda: "no token") as ask:
+        assert await ask("contoso-prod", "gpt-4o") == {"verdict": "allow"}
+
+
+async def test_a_gateway_that_is_not_let_in_lets_pass(
+    served: tuple[LocalSystem, str],
+) -> None:
+    system, _ = served
+    async with (
+        api.local_api(system.app, api.listener_on(0)) as url,
+        admission_from(url, lambda: "no token") as ask,
+    ):
+        assert await ask("contoso-prod", "gpt-4o") == {"verdict": "allow"}

@@ -1,0 +1,53 @@
+"""The application: every router, its guards, and how it answers what goes wrong."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
+
+from metering import bootstrap
+from metering.api import openapi, problems
+from metering.api.guard import PublicRoute
+from metering.api.limits import RateLimits
+from metering.api.routes import ROUTERS
+from metering.api.shell import Shell
+
+_VERSION: Final = "0.1.0"
+
+
+def create_api(app: bootstrap.App) -> FastAPI:
+    """Return the HTTP application over the use cases of a process.
+
+    It does no I/O before the first request. In Azure the function app serves it, on this machine
+    the local system.
+    """
+    api = FastAPI(
+        title="metering",
+        version=_VERSION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Shell)],
+    )
+    api.state.metering = app
+    api.state.rate_limits = RateLimits(app.settings.http.rate_limit, app.sign_in.clock)
+    problems.add_to(api)
+    openapi.add_to(api)
+    for router in ROUTERS:
+        # As they are, guards and all: each router has the whole path, and one table lists every
+        # route, for the tests to see that none is without a guard.
+        api.router.routes.extend(router.routes)
+    _describe(api)
+    return api
+
+
+def _describe(api: FastAPI) -> None:
+    async def describe(request: Request) -> JSONResponse:
+        document: dict[str, Any] = request.app.openapi()
+        return JSONResponse(document, headers={"Cache-Control": "public, max-age=300"})
+
+    api.router.routes.append(
+        PublicRoute(openapi.PATH, describe, methods=["GET"], include_in_schema=False)
+    )

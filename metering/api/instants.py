@@ -1,0 +1,48 @@
+"""Times in requests: RFC 3339, or a day alone."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Query
+
+from metering.api.problems import Problem
+from metering.core.instants import Instant, format_instant, parse_instant
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MAX: Final = 64
+#: Beyond it calendars end; nobody means it.
+_LATEST: Final = parse_instant("9000-01-01T00:00:00Z")
+
+From = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        max_length=_MAX,
+        description="When it takes effect. Default: at once; what is new from the start.",
+        examples=["2026-12-01T00:00:00Z"],
+    ),
+]
+
+
+def instant_in(text: str | None, field: str) -> Instant | None:
+    """Return an optional time; a day alone is its start in UTC. The problem names the field."""
+    if text is None:
+        return None
+    found = _parsed(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    if found is None or not 0 <= found < _LATEST:
+        message = "is not a time like 2026-11-20T12:00:00Z, or a day like 2026-11-20"
+        fault = {"field": field, "message": message}
+        raise Problem(422, f"{field}: {message}", errors=[fault])
+    return found
+
+
+def _parsed(text: str) -> Instant | None:
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def told(instant: Instant | None) -> str | None:
+    """Return an optional instant as text."""
+    return None if instant is None else format_instant(instant)

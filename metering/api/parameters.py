@@ -1,0 +1,66 @@
+"""What routes get handed: the use cases, the tenant they are about, who asks."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Path, Query, Request
+
+from metering import bootstrap
+from metering.core.access import Caller
+from metering.core.directory import TENANT_ID
+
+_TENANT: Final = f"^{TENANT_ID.pattern}$"
+#: A subscription's or an app's name, as events have it.
+_MAX_SUBJECT: Final = 256
+
+
+def app_of(request: Request) -> bootstrap.App:
+    """Return the use cases of the application that serves a request."""
+    found = request.app.state.metering
+    assert isinstance(found, bootstrap.App)
+    return found
+
+
+def _caller(request: Request) -> Caller:
+    found = request.state.caller
+    assert isinstance(found, Caller)
+    return found
+
+
+def _tenant(request: Request) -> str:
+    found = request.state.tenant
+    assert isinstance(found, str)
+    return found
+
+
+def names_subscription(
+    x_metering_subscription: Annotated[
+        str | None,
+        Header(
+            max_length=_MAX_SUBJECT,
+            description="For the gateway alone: the subscription on whose behalf it asks.",
+        ),
+    ] = None,
+) -> None:
+    """Describe what the guard of `/api/me` reads."""
+    _ = x_metering_subscription
+
+
+def names_tenant(
+    tenant: Annotated[str, Path(pattern=_TENANT, description="A tenant's id.", examples=["acme"])],
+) -> None:
+    """Describe what the guard of `/api/tenants/{tenant}` reads."""
+    _ = tenant
+
+
+TheApp = Annotated[bootstrap.App, Depends(app_of)]
+TheCaller = Annotated[Caller, Depends(_caller)]
+TheTenant = Annotated[str, Depends(_tenant)]
+"""The tenant that the guard found the caller may ask about."""
+PeriodName = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="A period by its name. Default: the present one.",
+        examples=["2026-11"],
+    ),
+]

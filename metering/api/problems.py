@@ -1,0 +1,162 @@
+"""Problems: what is answered where a request cannot be served (RFC 9457)."""
+
+import http
+import json
+import logging
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from metering.core.access import NotSignedIn
+from metering.core.errors import (
+    ConfigurationError,
+    InvariantBroken,
+    LedgerBroken,
+    RetryableError,
+    StaleRevisionError,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+_log: Final = logging.getLogger("metering")
+#: What a body of values may say of itself in a problem: more helps nobody.
+_MAX_FAULTS: Final = 20
+
+type Headers = Mapping[str, str]
+
+
+class Problem(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        title: str | None = None,
+        headers: Headers | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.title = title
+        self.headers = dict(headers or {})
+        self.errors = errors
+
+
+def not_found() -> Problem:
+    """Return the one answer for what is not there and for what the caller may not know of."""
+    return Problem(404, "There is nothing here.")
+
+
+def response(problem: Problem) -> Response:
+    """Return a problem as the answer to a request."""
+    title = problem.title or http.HTTPStatus(problem.status).phrase
+    slug = title.lower().replace(" ", "-").replace("'", "")
+    body: dict[str, Any] = {
+        "type": f"urn:metering:problem:{slug}",
+        "title": title,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
+    if problem.errors:
+        body["errors"] = list(problem.errors)
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(
+        json.dumps(body, ensure_ascii=False), problem.status, headers, media_type=MEDIA_TYPE
+    )
+
+
+def unexpected(error: BaseException) -> Response:
+    """Return what is answered to a bug of ours: a number that the log has, and nothing else."""
+    number = uuid.uuid4()
+    _log.error("request failed: %s", number, exc_info=error)
+    return response(Problem(500, f"Something is wrong here; the log has it under {number}."))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Answer what a use case refuses of what an operator wants with the reason it gives."""
+    try:
+        yield
+    except ConfigurationError as refused:
+        raise Problem(422, str(refused), title="Refused") from refused
+
+
+def add_to(api: FastAPI) -> None:
+    """Answer every error of an application with a problem."""
+    api.add_exception_handler(Problem, _problem)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(NotSignedIn, _not_signed_in)
+    api.add_exception_handler(StaleRevisionError, _stale)
+    api.add_exception_handler(RetryableError, _later)
+    api.add_exception_handler(LedgerBroken, _later)
+    api.add_exception_handler(InvariantBroken, _broken)
+    api.add_exception_handler(ConfigurationError, _not_set_up)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return response(error)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        return response(not_found())
+    detail = f"{request.method} is not for this address."
+    if error.status_code != http.HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = str(error.detail)
+    return response(Problem(error.status_code, detail, headers=error.headers))
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """Name every wrong field, and never repeat its value."""
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        {"field": _place(one["loc"]), "message": str(one["msg"])}
+        for one in error.errors()[:_MAX_FAULTS]
+    ]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return response(Problem(400, "The body is not JSON.", errors=faults))
+    detail = "; ".join(f"{one['field']}: {one['message']}" for one in faults[:3])
+    return response(Problem(422, detail, errors=faults))
+
+
+def _place(loc: Sequence[str | int]) -> str:
+    """Return where a fault is: the name of a parameter, or the path of a field in the body."""
+    inside = loc[1:] if loc and loc[0] in {"body", "query", "path", "header"} else loc
+    return ".".join(str(part) for part in inside) or "body"
+
+
+async def _not_signed_in(_: Request, error: Exception) -> Response:
+    assert isinstance(error, NotSignedIn)
+    headers = {"WWW-Authenticate": 'Bearer realm="metering", error="invalid_token"'}
+    return response(Problem(401, f"Sign in: {error.reason}.", headers=headers))
+
+
+async def _stale(_: Request, error: Exception) -> Response:
+    return response(Problem(412, str(error)))
+
+
+async def _later(_: Request, error: Exception) -> Response:
+    _log.warning("request refused for now: %s", error)
+    detail = "the store is out of reach, or the ledger broken"
+    return response(Problem(503, detail, title="Not known now", headers={"Retry-After": "1"}))
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    return unexpected(error)
+
+
+async def _not_set_up(_: Request, error: Exception) -> Response:
+    """Say nothing of settings and paths to whoever asks: the log has it."""
+    _log.error("request refused: %s", error)
+    detail = "This installation is not set up to answer; its log says what is missing."
+    return response(Problem(503, detail, title="Not set up", headers={"Retry-After": "60"}))

@@ -1,0 +1,80 @@
+"""Events from producers other than the gateway."""
+
+import json
+from typing import Any, Final
+
+from fastapi import Request
+
+from metering.api.parameters import TheApp
+from metering.api.problems import Problem
+from metering.api.routers import for_producers
+from metering.api.shapes.events import EventAnswer, EventsTaken
+from metering.app.take_events import MAX_EVENTS, Answer
+
+router = for_producers("events")
+
+_EVENT: Final[dict[str, Any]] = {
+    "specversion": "1.0",
+    "type": "meter.usage.v1",
+    "source": "/app/search",
+    "id": "6f0c1d52",
+    "time": "2026-11-20T11:45:00Z",
+    "subject": "sub-1",
+    "data": {"meter": "vector-search", "quantity": "2", "unit": "query"},
+}
+_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        media_type: {
+            "schema": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_EVENTS,
+                "items": {
+                    "type": "object",
+                    "required": ["specversion", "type", "source", "id", "time", "subject", "data"],
+                    "properties": {
+                        "type": {"enum": ["llm.usage.v1", "meter.usage.v1", "business.outcome.v1"]}
+                    },
+                },
+            },
+            "example": [_EVENT],
+        }
+        for media_type in ("application/cloudevents-batch+json", "application/json")
+    },
+}
+
+
+@router.post("/events", openapi_extra={"requestBody": _BODY})
+async def take_events(app: TheApp, request: Request) -> EventsTaken:
+    """Take a batch of CloudEvents, and answer for each. Sending one again is a success."""
+    bodies = _bodies(await request.body())
+    answers = await app.take_events.batch([body for body, _ in bodies])
+    told = [
+        _told(n, name, answer)
+        for n, ((_, name), answer) in enumerate(zip(bodies, answers, strict=True))
+    ]
+    accepted = sum(one.status == "accepted" for one in told)
+    return EventsTaken(accepted=accepted, rejected=len(told) - accepted, events=told)
+
+
+def _bodies(content: bytes) -> list[tuple[bytes, str | None]]:
+    """Return each event of a batch as a body of its own, with its id."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Problem(400, "The body is not JSON.") from None
+    if not isinstance(found, list) or not 1 <= len(found) <= MAX_EVENTS:
+        message = f"is not an array of 1 to {MAX_EVENTS} events"
+        raise Problem(422, f"body: {message}", errors=[{"field": "body", "message": message}])
+    return [(json.dumps(one).encode(), _name(one)) for one in found]
+
+
+def _name(event: object) -> str | None:
+    name = event.get("id") if isinstance(event, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _told(index: int, name: str | None, answer: Answer) -> EventAnswer:
+    status = "accepted" if answer.code is None else "rejected"
+    return EventAnswer(index=index, id=name, status=status, code=answer.code, reason=answer.reason)

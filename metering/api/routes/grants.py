@@ -1,0 +1,132 @@
+"""Grants: credit that pays before anything is owed."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Path, Response
+
+from metering import bootstrap
+from metering.api.auditing import Change, change
+from metering.api.instants import instant_in
+from metering.api.paging import Cursor, Limit, Page, page_of
+from metering.api.parameters import TheApp, TheCaller, TheTenant, names_tenant
+from metering.api.problems import Problem, not_found
+from metering.api.routers import about_tenants, for_operators
+from metering.api.routes.balance import must_know
+from metering.api.shapes.grants import GrantShown, NewGrant, NewRevocation
+from metering.core.grant import Grant, Revocation
+from metering.core.grant_records import GrantOffer
+
+routers = about_tenants("grants")
+router = for_operators("grants")
+
+_KEY: Final = r"^[A-Za-z0-9._-]{1,64}$"
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=_KEY,
+        description="The grant's id: saying the same again is the same grant. Required.",
+        examples=["grant-2026-11-acme"],
+    ),
+]
+GrantId = Annotated[str, Path(pattern=_KEY, description="The grant's id.")]
+
+
+@routers.own.get("/grants")
+async def own_grants(
+    app: TheApp, tenant: TheTenant, *, limit: Limit = 50, cursor: Cursor = None
+) -> Page[GrantShown]:
+    """List the grants of the caller's tenant with what is left of each."""
+    return await _grants(app, tenant, limit, cursor)
+
+
+@routers.named.get("/grants")
+async def grants(
+    app: TheApp, tenant: TheTenant, *, limit: Limit = 50, cursor: Cursor = None
+) -> Page[GrantShown]:
+    """List a tenant's grants with what is left of each."""
+    await must_know(app, tenant)
+    return await _grants(app, tenant, limit, cursor)
+
+
+async def _grants(
+    app: bootstrap.App, tenant: str, limit: int, cursor: str | None
+) -> Page[GrantShown]:
+    found = await app.credits.of(tenant)
+    standing = {one.grant.id: one for one in found.grants}
+    every = sorted(app.tenancy.directory.grants(tenant), key=lambda grant: grant.id)
+    return page_of(
+        every,
+        lambda grant: (grant.id,),
+        lambda grant: GrantShown.of(grant, standing.get(grant.id)),
+        listed=f"grants {tenant}",
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+@router.post("/tenants/{tenant}/grants", status_code=201, dependencies=[Depends(names_tenant)])
+async def add_grant(
+    app: TheApp,
+    caller: TheCaller,
+    tenant: str,
+    wish: NewGrant,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> GrantShown:
+    """Give a tenant credit. The same again answers 200 with the grant that is there."""
+    if idempotency_key is None:
+        fault = {"field": "Idempotency-Key", "message": "is required"}
+        raise Problem(400, "Idempotency-Key: is required", errors=[fault])
+    offer = GrantOffer(
+        tenant=tenant,
+        amount=wish.amount,
+        expiry=instant_in(wish.expiry, "expiry"),
+        id=idempotency_key,
+        start=instant_in(wish.start, "start"),
+        currency=wish.currency,
+        priority=wish.priority,
+        channel=wish.channel,
+        reason=wish.reason,
+        author=caller.subject,
+    )
+    asked = Change("grant.add", f"grant/{tenant}/{idempotency_key}", wish.model_dump())
+    grant, is_news = await change(
+        app,
+        caller,
+        asked,
+        lambda: _state(app, tenant, idempotency_key),
+        lambda: app.tenancy.add_grant(offer),
+    )
+    response.status_code = 201 if is_news else 200
+    return GrantShown.of(grant)
+
+
+@router.post("/tenants/{tenant}/grants/{grant_id}/revocation", dependencies=[Depends(names_tenant)])
+async def revoke_grant(
+    app: TheApp, caller: TheCaller, tenant: str, grant_id: GrantId, wish: NewRevocation
+) -> GrantShown:
+    """Take a grant back, from five minutes from now on. What it paid for stays paid."""
+    await app.tenancy.refresh()
+    if _grant(app, tenant, grant_id) is None:
+        raise not_found()
+    revocation = Revocation(id=grant_id, reason=wish.reason, author=caller.subject)
+    asked = Change("grant.revoke", f"grant/{tenant}/{grant_id}", wish.model_dump())
+    revoked = await change(
+        app,
+        caller,
+        asked,
+        lambda: _state(app, tenant, grant_id),
+        lambda: app.tenancy.revoke_grant(tenant, revocation),
+    )
+    return GrantShown.of(revoked)
+
+
+def _grant(app: bootstrap.App, tenant: str, grant_id: str) -> Grant | None:
+    every = app.tenancy.directory.grants(tenant)
+    return next((grant for grant in every if grant.id == grant_id), None)
+
+
+def _state(app: bootstrap.App, tenant: str, grant_id: str) -> dict[str, object] | None:
+    found = _grant(app, tenant, grant_id)
+    return None if found is None else found.model_dump(mode="json", exclude_none=True)

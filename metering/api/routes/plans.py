@@ -1,0 +1,92 @@
+"""Plans: the terms under which tenants pay."""
+
+from typing import Annotated, Any
+
+from fastapi import Body, Path, Response
+
+from metering import bootstrap
+from metering.api.auditing import Change, change
+from metering.api.etags import IfMatch, expected_revision, tag
+from metering.api.instants import From, instant_in
+from metering.api.paging import Cursor, Limit, Page, page_of
+from metering.api.parameters import TheApp, TheCaller
+from metering.api.problems import Problem, not_found, refusals
+from metering.api.routers import for_operators
+from metering.api.shapes.terms import PlanShown
+from metering.core.plan import Plan, read_plan
+
+router = for_operators("plans")
+
+PlanId = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="A plan's id.", examples=["pro"])
+]
+Terms = Annotated[
+    dict[str, Any],
+    Body(description="The terms, as in a plan's file.", examples=[{"id": "pro", "markup": "0.2"}]),
+]
+
+
+@router.get("/plans")
+async def list_plans(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[PlanShown]:
+    """List the plans as of now."""
+    await app.tenancy.refresh()
+    return page_of(
+        app.tenancy.directory.plans(app.clock.now()),
+        lambda plan: (plan.id,),
+        _shown,
+        listed="plans",
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+@router.get("/plans/{plan_id}")
+async def show_plan(app: TheApp, plan_id: PlanId, response: Response) -> PlanShown:
+    """Show a plan as of now."""
+    await app.tenancy.refresh()
+    found = app.tenancy.directory.plan(plan_id, app.clock.now())
+    if found is None:
+        raise not_found()
+    tag(response, app, "plan", plan_id)
+    return _shown(found)
+
+
+@router.put("/plans/{plan_id}")
+async def set_plan(
+    app: TheApp,
+    caller: TheCaller,
+    plan_id: PlanId,
+    terms: Terms,
+    response: Response,
+    effective: From = None,
+    if_match: IfMatch = None,
+) -> PlanShown:
+    """Put a version of a plan in force, from now on; a new plan from the beginning."""
+    start = instant_in(effective, "from")
+    if terms.setdefault("id", plan_id) != plan_id:
+        fault = {"field": "id", "message": "is not the plan of the address"}
+        raise Problem(422, "id: is not the plan of the address", errors=[fault])
+    await app.tenancy.refresh()
+    with refusals():
+        plan = read_plan("plan", terms)
+    exists = app.tenancy.directory.plan(plan_id, app.clock.now()) is not None
+    expected = expected_revision(app, "plan", plan_id, if_match, exists=exists)
+    wanted = {"plan": plan.model_dump(mode="json", exclude_defaults=True), "from": effective}
+    await change(
+        app,
+        caller,
+        Change("plan.set", f"plan/{plan_id}", wanted),
+        lambda: _state(app, plan_id),
+        lambda: app.tenancy.define_plan(plan, start, expected=expected),
+    )
+    tag(response, app, "plan", plan_id)
+    return _shown(plan)
+
+
+def _shown(plan: Plan) -> PlanShown:
+    return PlanShown(id=plan.id, plan=plan.model_dump(mode="json"))
+
+
+def _state(app: bootstrap.App, plan_id: str) -> dict[str, object] | None:
+    found = app.tenancy.directory.plan(plan_id, app.clock.now())
+    return None if found is None else found.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,46 @@
+"""Whether this process can serve: its store answers, and what should happen by itself does."""
+
+from typing import Final, NamedTuple
+
+from metering.app.tenancy import Tenancy
+from metering.core.instants import MINUTE, SECOND, Instant
+from metering.ports import Clock, EffectStore
+
+#: An effect is due at once and looked for every half minute; this much later nobody looks.
+LATE: Final = 10 * MINUTE
+#: How long an answer is kept: whoever asks without end costs the store nothing.
+MEMORY: Final = 2 * SECOND
+
+
+class Ready(NamedTuple):
+    """How late what should have happened by itself is."""
+
+    effects_lag: Instant
+    """Of the oldest effect that is due, 0 where none is."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Say whether it is so late that nothing seems to look after it."""
+        return self.effects_lag > LATE
+
+
+class Readiness:
+    """The use case behind `/api/health/ready`."""
+
+    def __init__(self, *, tenancy: Tenancy, effects: EffectStore, clock: Clock) -> None:
+        self._tenancy = tenancy
+        self._effects = effects
+        self._clock = clock
+        self._known: tuple[Instant, Ready] | None = None
+
+    async def check(self) -> Ready:
+        """Return how late things are; RetryableError or ConfigurationError without a store."""
+        now = self._clock.now()
+        if self._known is not None and 0 <= now - self._known[0] < MEMORY:
+            return self._known[1]
+        await self._tenancy.refresh()
+        due = await self._effects.due(now, 1)
+        oldest = due[0].due if due else None
+        ready = Ready(0 if oldest is None else now - oldest)
+        self._known = now, ready
+        return ready

@@ -1,0 +1,78 @@
+"""Wiring of sign-in: whose tokens are taken, by the settings and by where the app listens."""
+
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from metering.adapters.app_service import identity_in
+from metering.adapters.clock import SystemClock
+from metering.config import Settings, SqliteStore
+from metering.core.access import Identity, Role
+from metering.core.errors import ConfigurationError
+from metering.ports import Clock, TokenVerifier
+
+if TYPE_CHECKING:
+    from metering.adapters.development_issuer import DevelopmentIssuer
+
+_KEY_FILE: Final = "development-issuer.pem"
+
+
+class SignIn:
+    """Takes the tokens of METERING_AUTH_ISSUER, or on this machine those of our own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._is_local = False
+        self.clock: Clock = SystemClock()
+        """The true time, whatever METERING_NOW says: what expires and how often one may ask."""
+
+    def listens_on_loopback(self) -> None:
+        """Take the development issuer's tokens from now on, unless another issuer is set.
+
+        Only whoever has bound the app to this machine alone may say so. ConfigurationError in
+        Azure: there everybody is outside.
+        """
+        if self._settings.http.in_azure:
+            raise ConfigurationError(
+                "WEBSITE_INSTANCE_ID: this is Azure, where the development issuer is not taken:"
+                " set METERING_AUTH_ISSUER"
+            )
+        self._is_local = True
+
+    @cached_property
+    def tokens(self) -> TokenVerifier:
+        """What verifies bearer tokens; ConfigurationError where no issuer is set."""
+        auth = self._settings.http.auth
+        if auth is None:
+            if not self._is_local:
+                raise ConfigurationError("METERING_AUTH_ISSUER: is not set, so nobody can sign in")
+            return self.development_issuer.verifier()
+        # PyJWT and an HTTP client: a fifth of a second that only those who serve HTTP wait for.
+        from metering.adapters.jwks import IssuerKeys, KeyCache  # noqa: PLC0415
+        from metering.adapters.tokens import BearerTokens  # noqa: PLC0415
+
+        keys = KeyCache(IssuerKeys(auth.issuer).fetch, time.monotonic)
+        return BearerTokens(keys, issuer=auth.issuer, audience=auth.audience, tenant=auth.tenant)
+
+    @cached_property
+    def development_issuer(self) -> "DevelopmentIssuer":
+        """The issuer of this machine, its key beside the store; refused in Azure."""
+        if self._settings.http.in_azure:
+            raise ConfigurationError("WEBSITE_INSTANCE_ID: there is no development issuer in Azure")
+        from metering.adapters.development_issuer import DevelopmentIssuer  # noqa: PLC0415
+
+        store = self._settings.store
+        folder = store.path.parent if isinstance(store, SqliteStore) else Path(".metering")
+        return DevelopmentIssuer(folder / _KEY_FILE, self.clock)
+
+    def gateway_token(self) -> str:
+        """Return a token for the simulated gateway; with another issuer, one that nobody takes."""
+        return self.development_issuer.token(roles=frozenset({Role.GATEWAY}))
+
+    def principal(self, header: str | None) -> Identity | None:
+        """Return who App Service authentication names; None where it does not, or is not on."""
+        http = self._settings.http
+        if header is None or not http.app_service_auth:
+            return None
+        return identity_in(header, None if http.auth is None else http.auth.tenant)

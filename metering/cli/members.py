@@ -1,0 +1,39 @@
+"""`metering tenants allow` and `disallow`: which people and apps may read a tenant."""
+
+from typing import Annotated
+
+import typer
+
+from metering.cli.options import Tenant, with_app
+from metering.cli.output import stdout
+
+User = Annotated[str | None, typer.Option(help="A person, by the object id in Entra.")]
+App = Annotated[str | None, typer.Option(help="An app, by its client id.")]
+
+
+def allow(tenant: Tenant, user: User = None, app: App = None) -> None:
+    """Let a person or an app read TENANT from now on, and no other tenant any more.
+
+    An app whose requests a tenant pays for may read it anyway.
+
+    Example:  metering tenants allow acme --user 6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11
+    """
+    member = _member(user, app)
+    with_app(lambda made: made.tenancy.set_member(member, tenant))
+    stdout().print(f"{member} may read {tenant}: recorded")
+
+
+def disallow(user: User = None, app: App = None) -> None:
+    """Let a person or an app read no tenant from now on.
+
+    Example:  metering tenants disallow --user 6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11
+    """
+    member = _member(user, app)
+    with_app(lambda made: made.tenancy.set_member(member, None))
+    stdout().print(f"{member} may read no tenant: recorded")
+
+
+def _member(user: str | None, app: str | None) -> str:
+    if (user is None) == (app is None):
+        raise typer.BadParameter("give --user or --app")
+    return f"user:{user.lower()}" if user is not None else f"app:{(app or '').lower()}"

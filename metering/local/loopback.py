@@ -1,0 +1,69 @@
+"""Serves an ASGI application on this machine alone, in the event loop of the caller."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from socket import create_server, socket
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from metering.core.errors import ConfigurationError
+
+HOST: Final = "127.0.0.1"
+#: Open requests get this long to end when serving stops.
+_PATIENCE_S: Final = 1
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listener: socket) -> AsyncIterator[str]:
+    """Answer on a socket, and return its address; at the end what is under way gets a moment.
+
+    This is `uvicorn.Server` without its signal handlers and pauses: the local system has its own.
+    """
+    config, state = _config(app), ServerState()
+    config.load()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: H11Protocol(config, state, {}), sock=listener)
+    try:
+        yield f"http://{HOST}:{listener.getsockname()[1]}"
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            _, late = await asyncio.wait(state.tasks, timeout=_PATIENCE_S)
+            for request in late:
+                request.cancel()
+            # Those that are cut off still have to leave their logs.
+            await asyncio.gather(*late, return_exceptions=True)
+        for connection in list(state.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
+
+
+def listener_on(port: int | None, usual: int) -> socket:
+    """Return a socket on loopback; 0 takes any free port, None the usual one if it is free.
+
+    Raises ConfigurationError for a port that is taken.
+    """
+    try:
+        return create_server((HOST, usual if port is None else port))
+    except OSError as error:
+        if port is None:
+            return create_server((HOST, 0))
+        raise ConfigurationError(f"--port {port}: cannot be listened on: {error}") from None
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+    )

@@ -1,0 +1,52 @@
+"""An API on loopback over a store of its own, whose callers have tokens of a real issuer."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from metering import bootstrap
+from metering.config import Settings, SqliteStore
+from metering.config_http import Auth, Http
+from metering.local.api import listener_on, local_api
+from tests.api.issuer import AUDIENCE, TENANT, Issuer, running_issuer
+from tests.api.served import OF_ACME, OF_GLOBEX, Served
+from tests.builders import NOW
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with running_issuer() as made:
+        yield made
+
+
+@pytest.fixture
+def http(issuer: Issuer) -> Http:
+    """Return the settings of the HTTP part; a test that needs others says so."""
+    return Http(Auth(issuer.url, AUDIENCE, TENANT), rate_limit=None)
+
+
+@pytest.fixture
+async def app(tmp_path: Path, http: Http) -> AsyncIterator[bootstrap.App]:
+    """Return the use cases over a store with two tenants and a person of each."""
+    settings = Settings(
+        SqliteStore(tmp_path / "store.db"), automatic_tenants=False, fixed_now=NOW, http=http
+    )
+    made = bootstrap.App(settings)
+    await made.tenancy.map_subject("sub-1", "acme", None)
+    await made.tenancy.map_subject("sub-2", "globex", None)
+    for number, tenant in ((OF_ACME, "acme"), (OF_GLOBEX, "globex")):
+        person = f"user:00000000-0000-0000-0000-{number:012x}"
+        await made.tenancy.set_member(person, tenant)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def api(app: bootstrap.App, issuer: Issuer) -> AsyncIterator[Served]:
+    async with (
+        local_api(app, listener_on(0)) as url,
+        httpx2.AsyncClient(timeout=10) as client,
+    ):
+        yield Served(app, issuer, url, client)

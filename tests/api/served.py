@@ -1,0 +1,72 @@
+"""The HTTP part as it is served: real sockets, real tokens, the embedded store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from metering import bootstrap
+from metering.app.batch import Message
+from tests.api.issuer import Issuer
+from tests.builders import body
+
+#: People of the two tenants, and one of none.
+OF_ACME, OF_GLOBEX, OF_NOBODY = 11, 12, 13
+
+
+@dataclass
+class Served:
+    """An API that is up, with what is behind it."""
+
+    app: bootstrap.App
+    issuer: Issuer
+    url: str
+    client: httpx2.AsyncClient
+
+    def operator(self) -> str:
+        return self.issuer.user(99, roles=["Metering.Operator"])
+
+    def gateway(self) -> str:
+        return self.issuer.token(roles=["Metering.Gateway"])
+
+    def producer(self) -> str:
+        return self.issuer.token(roles=["Metering.Producer"])
+
+    def tenant(self, number: int = OF_ACME) -> str:
+        return self.issuer.user(number)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> httpx2.Response:
+        """Ask for something, with a token or without."""
+        signed = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return await self.client.request(
+            method, self.url + path, headers={**signed, **(headers or {})}, **more
+        )
+
+    async def get(self, path: str, token: str | None = None, **more: Any) -> Any:
+        """Return what is there."""
+        answer = await self.ask("GET", path, token, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def count(self, *bodies: bytes) -> None:
+        """Count events, as if a hub had delivered them."""
+        messages = [Message(one, "0", number) for number, one in enumerate(bodies or (body(),))]
+        await self.app.ingest.batch(messages)
+
+
+def problem(answer: httpx2.Response) -> dict[str, Any]:
+    """Return a problem, after making sure that it is one."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    said: dict[str, Any] = answer.json()
+    assert said["status"] == answer.status_code
+    assert {"type", "title", "status", "detail"} <= said.keys()
+    return said

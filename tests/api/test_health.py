@@ -1,0 +1,45 @@
+"""Health: whether the process lives, and whether it can serve."""
+
+from pathlib import Path
+
+from metering import bootstrap
+from metering.config import SqliteStore
+from metering.core.instants import HOUR, SECOND
+from tests.api.served import Served, problem
+from tests.builders import NOW, body
+from tests.systems import MovableClock
+
+
+async def test_liveness_asks_nothing_of_the_store(api: Served, tmp_path: Path) -> None:
+    await api.app.close()
+    (tmp_path / "store.db").write_bytes(b"not a database " * 100)
+    for path in ("/api/health", "/api/health/live"):
+        assert await api.get(path) == {"status": "alive"}
+    (tmp_path / "store.db").unlink()
+
+
+async def test_readiness_is_503_while_the_store_does_not_answer(
+    api: Served, tmp_path: Path
+) -> None:
+    assert await api.get("/api/health/ready") == {"status": "ready", "effects_lag_s": 0}
+    (tmp_path / "broken.db").write_bytes(b"not a database " * 100)
+    store = SqliteStore(tmp_path / "broken.db")
+    api.app.readiness = bootstrap.App(api.app.settings._replace(store=store)).readiness
+    answer = await api.ask("GET", "/api/health/ready")
+    assert (problem(answer)["status"], "broken" in answer.text) == (503, False)
+
+
+async def test_what_should_have_happened_by_itself_is_late(api: Served) -> None:
+    await api.count(body(data__model="gpt-99"))
+    clock = MovableClock(NOW + HOUR)
+    later = bootstrap.App(api.app.settings)
+    later.clock = clock
+    api.app.readiness = later.readiness
+    assert await api.get("/api/health/ready") == {"status": "behind", "effects_lag_s": 3_600}
+    await api.app.deliver_effects.run()
+    # An answer is kept for two seconds.
+    clock.set(NOW + HOUR + SECOND)
+    assert (await api.get("/api/health/ready"))["status"] == "behind"
+    clock.set(NOW + HOUR + 2 * SECOND)
+    assert (await api.get("/api/health/ready"))["status"] == "ready"
+    await later.close()

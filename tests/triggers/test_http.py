@@ -1,0 +1,50 @@
+"""The application behind the function: the same one, whoever serves it, and who may come in."""
+
+import json
+
+import pytest
+
+from metering import bootstrap
+from metering.config_http import Http
+from metering.core.access import Role
+from metering.core.errors import ConfigurationError
+from metering.local.http_messages import HttpRequest
+from metering.local.worker import FunctionsWorker
+from tests.triggers.test_admission import signed_in
+
+SITE = "https://metering.example"
+
+
+async def test_a_change_goes_through_with_its_headers_and_body(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    headers = {**signed_in(app, Role.OPERATOR), "Content-Type": "application/json"}
+    made = await worker.invoke_http(
+        "api", HttpRequest("PUT", f"{SITE}/api/plans/pro", headers, body=b'{"markup": "0.2"}')
+    )
+    assert (made.status, made.headers["etag"]) == (200, '"r1"')
+    stale = {**headers, "If-Match": '"r0"'}
+    again = await worker.invoke_http(
+        "api", HttpRequest("PUT", f"{SITE}/api/plans/pro", stale, body=b"{}")
+    )
+    assert (again.status, json.loads(again.body)["status"]) == (412, 412)
+
+
+async def test_where_nobody_set_up_sign_in_nobody_gets_in(
+    worker: FunctionsWorker, app: bootstrap.App, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = app.sign_in.development_issuer.token(roles=frozenset({Role.OPERATOR}))
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await worker.invoke_http("api", HttpRequest("GET", f"{SITE}/api/tenants", headers))
+    assert (answer.status, b"METERING" in answer.body) == (503, False)
+    assert "METERING_AUTH_ISSUER" in caplog.text
+    health = await worker.invoke_http("api", HttpRequest("GET", f"{SITE}/api/health"))
+    assert health.status == 200
+
+
+def test_in_azure_the_development_issuer_is_never_taken(app: bootstrap.App) -> None:
+    there = bootstrap.App(app.settings._replace(http=Http(in_azure=True)))
+    with pytest.raises(ConfigurationError, match="WEBSITE_INSTANCE_ID"):
+        there.sign_in.listens_on_loopback()
+    with pytest.raises(ConfigurationError, match="WEBSITE_INSTANCE_ID"):
+        _ = there.sign_in.development_issuer
