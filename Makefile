@@ -38,6 +38,8 @@ run: venv  ## Run the whole system on this machine with live traffic
 test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	@command -v mcs >/dev/null || echo "Mono is not here: the tests that run the gateway policies' C# are skipped" \
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
+	@command -v chromedriver >/dev/null || echo "Chromium is not here: the tests of the dashboard are skipped" \
+	    "(on Debian: apt-get install chromium chromium-driver)"
 	@$(FAST) .venv/bin/pytest -n auto --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from metering import bootstrap
 from metering.api import openapi, problems
+from metering.api.dashboard import ROUTERS as PAGES
 from metering.api.guard import PublicRoute
 from metering.api.limits import RateLimits
 from metering.api.routes import ROUTERS
@@ -35,7 +36,7 @@ def create_api(app: bootstrap.App) -> FastAPI:
     api.state.rate_limits = RateLimits(app.settings.http.rate_limit, app.sign_in.clock)
     problems.add_to(api)
     openapi.add_to(api)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         # As they are, guards and all: each router has the whole path, and one table lists every
         # route, for the tests to see that none is without a guard.
         api.router.routes.extend(router.routes)

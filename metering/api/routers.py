@@ -58,3 +58,8 @@ def for_producers(tag: str) -> APIRouter:
 def for_everybody(tag: str) -> APIRouter:
     """Return a router for whoever asks."""
     return APIRouter(prefix="/api", tags=[tag], route_class=PublicRoute)
+
+
+def for_browsers() -> APIRouter:
+    """Return a router for pages: each finds out itself who looks, and leads others to sign in."""
+    return APIRouter(route_class=PublicRoute, include_in_schema=False)

@@ -15,6 +15,8 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
+    # An answer of the API is data: no browser may run or frame it. Pages say what they need.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
 

@@ -10,6 +10,8 @@ from metering.core.access import Identity, NotSignedIn
 
 _BEARER: Final = "bearer "
 _PRINCIPAL: Final = "x-ms-client-principal"
+#: Without a `__Host-` prefix: that needs HTTPS, and sessions are only ever begun on loopback.
+SESSION_COOKIE: Final = "metering_session"
 
 type Way = Callable[[Request], Awaitable[Identity | None]]
 """Returns who asks, None where a request does not come this way, and NotSignedIn where it does
@@ -31,8 +33,20 @@ async def by_app_service(request: Request) -> Identity | None:
     return app_of(request).sign_in.principal(request.headers.get(_PRINCIPAL))
 
 
-#: In this order; the session of a browser has its place at the end.
-WAYS: Final[list[Way]] = [by_bearer_token, by_app_service]
+async def by_session(request: Request) -> Identity | None:
+    """Believe the cookie of a browser that signed in here."""
+    sign_in = app_of(request).sign_in
+    session = request.cookies.get(SESSION_COOKIE)
+    if session is None or sign_in.browser != "sessions":
+        return None
+    found = sign_in.sessions.identity(session)
+    if found is None:
+        raise NotSignedIn("the session has ended")
+    return found
+
+
+#: In this order: what a program sends on purpose comes before what a browser sends by itself.
+WAYS: Final[list[Way]] = [by_bearer_token, by_app_service, by_session]
 
 
 async def identify(request: Request) -> Identity:

@@ -12,8 +12,7 @@ from metering.core.directory import Assignment
 from metering.core.errors import Code, RejectedEvent
 from metering.core.head import Head
 from metering.core.instants import SECOND, Instant
-from metering.core.limit_change import change_from_head
-from metering.core.limits import Counts, changed
+from metering.core.limit_change import counts_in_force
 from metering.core.periods import LedgerId
 from metering.core.price_book import PriceBook
 from metering.ports import Clock, LedgerStore
@@ -73,7 +72,7 @@ class Admission:
         ledger = LedgerId(found.tenant, period.start)
         stored = await self._ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = self._counts(ledger, head, now)
+        counts = counts_in_force(head, self._tenancy.limits(found.tenant, now), now)
         return admit(
             subscription,
             found,
@@ -111,17 +110,6 @@ class Admission:
             one.name: prices.canonical(one.model) or one.model
             for one in self._tenancy.directory.deployments(now)
         }
-
-    def _counts(self, ledger: LedgerId, head: Head, now: Instant) -> Counts:
-        """Return the counts under the limits in force, which the head may not have taken over yet.
-
-        What a new quota has used is not known then where only the pages tell: the timer reads them.
-        """
-        limits = self._tenancy.limits(ledger.tenant, now)
-        if limits == head.counts.limits:
-            return head.counts
-        change = change_from_head(head, limits, now)
-        return head.counts if change is None else changed(head.counts, change)
 
 
 def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:

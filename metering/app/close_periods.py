@@ -115,6 +115,17 @@ class ClosePeriods:
                 self._alerts.alert(f"closing {tenant}: {fault}")
                 yield Waiting(tenant, "", str(fault))
 
+    async def due(self, at: Instant, tenants: Sequence[str]) -> AsyncIterator[Waiting]:
+        """Yield the first period of each of these that is over and not closed; nothing is done."""
+        await self._tenancy.refresh()
+        counted_until = await self._progress.counted_until()
+        for tenant in tenants:
+            latest = await self._statements.latest_statement(tenant)
+            period = await self._next(tenant, latest, at)
+            if period.end <= at:
+                waiting = await self._waiting(tenant, period, at, counted_until)
+                yield waiting or Waiting(tenant, period.name, "due")
+
     async def _tenant(
         self, tenant: str, at: Instant, counted_until: Instant
     ) -> AsyncIterator[Closed | Waiting]:

@@ -7,6 +7,7 @@ from metering.core.decision import QuotaState, quota_states
 from metering.core.forecast import Trend, exhausted_at, trend
 from metering.core.head import Head
 from metering.core.instants import Instant
+from metering.core.limit_change import counts_in_force
 from metering.core.periods import LedgerId
 from metering.core.windows import Window
 from metering.ports import Clock, LedgerStore
@@ -46,7 +47,8 @@ class Forecasts:
         ledger = LedgerId(tenant, period.start)
         stored = await self._ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        states = quota_states(head.counts, now, period)
+        counts = counts_in_force(head, self._tenancy.limits(tenant, now), now)
+        states = quota_states(counts, now, period)
         return Forecast(
             now,
             self._tenancy.directory.plan_for(ledger).currency,

@@ -31,6 +31,7 @@ from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.join_usage import JoinUsage
 from metering.app.observed_admission import ObservedAdmission
+from metering.app.overview import Overview
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.readiness import Readiness
@@ -389,6 +390,13 @@ class App:
             accounts=self.stores.accounts,
             tenancy=self.tenancy,
             clock=self.clock,
+        )
+
+    @cached_property
+    def overview(self) -> Overview:
+        """All tenants at a glance."""
+        return Overview(
+            ledgers=self.ledgers, tenancy=self.tenancy, credit=self.credits, clock=self.clock
         )
 
     @cached_property

@@ -3,9 +3,10 @@
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from metering.adapters.app_service import identity_in
+from metering.adapters.browser_sessions import BrowserSessions
 from metering.adapters.clock import SystemClock
 from metering.config import Settings, SqliteStore
 from metering.core.access import Identity, Role
@@ -65,6 +66,18 @@ class SignIn:
         store = self._settings.store
         folder = store.path.parent if isinstance(store, SqliteStore) else Path(".metering")
         return DevelopmentIssuer(folder / _KEY_FILE, self.clock)
+
+    @property
+    def browser(self) -> Literal["app_service", "sessions"] | None:
+        """How a person in a browser signs in here; None: there is no way."""
+        if self._settings.http.app_service_auth:
+            return "app_service"
+        return "sessions" if self._is_local and self._settings.http.auth is None else None
+
+    @cached_property
+    def sessions(self) -> BrowserSessions:
+        """The sessions of browsers; none is believed unless `browser` is "sessions"."""
+        return BrowserSessions(self.clock)
 
     def gateway_token(self) -> str:
         """Return a token for the simulated gateway; with another issuer, one that nobody takes."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from metering import bootstrap
 from metering.cli.live_view import show_live
 from metering.cli.output import escape, stderr, stdout
+from metering.cli.serve import say_where_to_sign_in
 from metering.cli.system import COLUMNS, Trace, balance_cells
 from metering.config import SqliteStore, read_settings
 from metering.local import api
@@ -52,14 +53,15 @@ def run(
     api_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65_535, help="Of the HTTP API; 0: any. Default: 7071 if it is free."
+            min=0, max=65_535, help="Of the API and dashboard; 0: any. Default: 7071 if it is free."
         ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show each request as it arrives.")] = False,
 ) -> None:
     """Run the whole system on this machine, with live traffic, until it is interrupted.
 
-    A simulated gateway takes requests of your own: it prints where, and with which keys.
+    A simulated gateway takes requests of your own: it prints where, and with which keys. The API
+    and the dashboard are served beside it, with links to sign in that work once.
 
     Example:  metering run --no-traffic --live
     """
@@ -99,6 +101,7 @@ async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wi
                 local_gateway(system, listener, admission=admission) as gateway,
             ):
                 _say_where(system, gateway.url, api_url)
+                say_where_to_sign_in(app, api_url)
                 if wishes.seconds is not None:
                     loop.call_later(wishes.seconds, stop.set)
                 tasks.create_task(wishes.show(system, ended))

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
-from metering.cli.output import AsJson, print_error, print_json, stdout
+from metering.cli.output import AsJson, escape, print_error, print_json, stdout
 from metering.config import read_settings
 from metering.core.access import Role
 from metering.core.directory import TENANT_ID
-from metering.local.api import listener_on, local_api
+from metering.local.api import listener_on, local_api, sign_in_links
 
 
 def serve(
@@ -39,10 +39,20 @@ async def _serve(app: bootstrap.App, listener: socket) -> None:
         loop.add_signal_handler(name, stop.set)
     try:
         async with local_api(app, listener) as url:
+            await app.tenancy.refresh()
             stdout().print(f"Serving {url}/api (Ctrl-C stops it)", soft_wrap=True)
+            say_where_to_sign_in(app, url)
             await stop.wait()
     finally:
         await app.close()
+
+
+def say_where_to_sign_in(app: bootstrap.App, url: str) -> None:
+    """Print where the dashboard is, and links that sign a browser in."""
+    console = stdout()
+    console.print(f"  {'dashboard':<13}{url}/dashboard", soft_wrap=True)
+    for who, link in sign_in_links(app, url).items():
+        console.print(f"  {'sign in':<13}{link}  (as {escape(who)}, once)", soft_wrap=True)
 
 
 def token(

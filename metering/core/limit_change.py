@@ -14,6 +14,7 @@ from metering.core.limits import (
     LimitChange,
     Limits,
     change_to,
+    changed,
     counted,
     new_quotas,
 )
@@ -22,6 +23,17 @@ from metering.core.price_book import TOKEN
 from metering.core.quota import EVERYTHING, Quota
 from metering.core.rating import Rate, amount_of
 from metering.core.slots import Slot
+
+
+def counts_in_force(head: Head, limits: Limits, now: Instant) -> Counts:
+    """Return the counts under the limits in force, which the head may not have taken over yet.
+
+    What a new quota has used is not known then where only the pages tell: the timer reads them.
+    """
+    if limits == head.counts.limits:
+        return head.counts
+    change = change_from_head(head, limits, now)
+    return head.counts if change is None else changed(head.counts, change)
 
 
 def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | None:

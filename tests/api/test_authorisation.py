@@ -12,11 +12,13 @@ from fastapi.routing import APIRoute
 from metering import bootstrap
 from metering.api import create_api
 from metering.api.guard import GuardedRoute
+from metering.core.instants import parse_instant
 from tests.api.issuer import Issuer, rsa_key, unsigned
 from tests.api.served import OF_GLOBEX, OF_NOBODY, Served, problem
 
-EVERYBODY, OPERATORS, ADMISSION, REPORT, OWN, NAMED = (
+EVERYBODY, PAGES, OPERATORS, ADMISSION, REPORT, OWN, NAMED = (
     "everybody",
+    "pages",
     "operators",
     "admission",
     "report",
@@ -27,6 +29,13 @@ EVERYBODY, OPERATORS, ADMISSION, REPORT, OWN, NAMED = (
 #: Who each route is for. A route that is not here fails `test_every_route_has_its_line_here`.
 ROUTES: Final = {
     ("GET", "/api/openapi.json"): EVERYBODY,
+    ("GET", "/"): PAGES,
+    ("GET", "/dashboard"): PAGES,
+    ("GET", "/dashboard/tenants/{tenant}"): PAGES,
+    ("GET", "/dashboard/assets/{name}"): PAGES,
+    ("GET", "/signin"): PAGES,
+    ("POST", "/signin"): PAGES,
+    ("POST", "/signout"): PAGES,
     ("GET", "/api/health"): EVERYBODY,
     ("GET", "/api/health/live"): EVERYBODY,
     ("GET", "/api/health/ready"): EVERYBODY,
@@ -35,6 +44,18 @@ ROUTES: Final = {
     ("GET", "/api/me/alerts"): OWN,
     ("GET", "/api/me/quotas"): OWN,
     ("GET", "/api/me/grants"): OWN,
+    ("GET", "/api/me/unit-costs"): OWN,
+    ("GET", "/api/tenants/{tenant}/unit-costs"): NAMED,
+    ("GET", "/api/me/statements"): OWN,
+    ("GET", "/api/me/statements/{period}"): OWN,
+    ("GET", "/api/tenants/{tenant}/statements"): NAMED,
+    ("GET", "/api/tenants/{tenant}/statements/{period}"): NAMED,
+    ("GET", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("GET", "/api/overview"): OPERATORS,
+    ("GET", "/api/overview/work"): OPERATORS,
+    ("GET", "/api/periods/due"): OPERATORS,
+    ("POST", "/api/periods/close"): OPERATORS,
     ("GET", "/api/tenants/{tenant}/balance"): NAMED,
     ("GET", "/api/tenants/{tenant}/usage"): NAMED,
     ("GET", "/api/tenants/{tenant}/alerts"): NAMED,
@@ -75,6 +96,7 @@ ROUTES: Final = {
 
 PARTS: Final = {
     "grant_id": "g-1",
+    "period": "2026-11",
     "subscription:path": "sub-1",
     "member": "user:00000000-0000-0000-0000-00000000000b",
     "plan_id": "default",
@@ -105,7 +127,9 @@ class Ask(NamedTuple):
         return path
 
 
-ASKS: Final = [Ask(method, path, kind) for (method, path), kind in ROUTES.items()]
+EVERY: Final = [Ask(method, path, kind) for (method, path), kind in ROUTES.items()]
+#: Pages are for browsers, and lead those who are not signed in to sign in: see test_dashboard.py.
+ASKS: Final = [ask for ask in EVERY if ask.kind != PAGES]
 GUARDED: Final = [ask for ask in ASKS if ask.kind != EVERYBODY]
 
 
@@ -181,6 +205,7 @@ async def test_each_kind_of_caller_gets_into_its_routes_and_no_others(
     api: Served, name: str
 ) -> None:
     token = tokens(api)[name]
+    await _close_november(api)
     for ask in ASKS:
         answer = await api.ask(ask.method, ask.url(), token)
         is_in = ask.kind in LET_IN[name] | {EVERYBODY}
@@ -195,6 +220,7 @@ async def test_each_kind_of_caller_gets_into_its_routes_and_no_others(
 @pytest.mark.parametrize("ask", [ask for ask in GUARDED if ask.kind == NAMED], ids=str)
 async def test_another_tenant_is_as_if_it_did_not_exist(api: Served, ask: Ask) -> None:
     token = api.tenant(OF_GLOBEX)
+    await _close_november(api)
     theirs = await api.ask(ask.method, ask.url("acme"), token)
     nobodys = await api.ask(ask.method, ask.url("no-such-tenant"), token)
     nonsense = await api.ask(ask.method, ask.url("no such tenant"), token)
@@ -203,6 +229,12 @@ async def test_another_tenant_is_as_if_it_did_not_exist(api: Served, ask: Ask) -
         assert answer.status_code == 404
         assert _without_date(answer) == _without_date(theirs)
     assert (await api.ask(ask.method, ask.url("globex"), token)).status_code == 200
+
+
+async def _close_november(api: Served) -> None:
+    """Make statements, as if it were December: without them there is nothing to be let into."""
+    december = parse_instant("2026-12-10T00:00:00Z")
+    assert [one.period async for one in api.app.close_periods.run(december)]
 
 
 def _without_date(answer: httpx2.Response) -> tuple[Any, bytes]:

@@ -123,10 +123,16 @@ async def test_a_hub_that_is_busy_is_503_and_the_batch_may_be_sent_again(
     assert (await send(api, event()))["accepted"] == 1
 
 
-async def test_outcomes_are_counted_beside_requests_and_are_none(api: Served) -> None:
+async def test_an_outcome_is_counted_and_is_no_request(api: Served) -> None:
     many = [outcome() | {"id": f"o-{n}"} for n in range(60)]
     assert (await send(api, *many, event()))["accepted"] == 61
     assert await api.app.dead_letters.counts() == {}
+    (case,) = [
+        one
+        for one in (await api.get("/api/me/unit-costs", api.tenant()))["items"]
+        if one["use_case"] == "support"
+    ]
+    assert [(one["outcome"], one["count"]) for one in case["outcomes"]] == [("ticket_resolved", 60)]
     assert (await api.get("/api/me/balance", api.tenant()))["requests"] == 1
 
 

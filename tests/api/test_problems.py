@@ -12,7 +12,7 @@ from tests.api.served import Served, problem
 
 
 async def test_an_address_that_is_not_there_is_a_problem(api: Served) -> None:
-    for path in ("/api/nothing", "/", "/api/me/", "/api/tenants/acme/balance/"):
+    for path in ("/api/nothing", "/nothing", "/api/me/", "/api/tenants/acme/balance/"):
         assert problem(await api.ask("GET", path))["status"] == 404
 
 

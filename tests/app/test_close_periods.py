@@ -573,3 +573,17 @@ async def test_a_weekly_tenant_is_closed_week_by_week_in_its_own_time_zone(
 
 async def test_without_hubs_everything_is_counted_at_once() -> None:
     assert await NoHubs().counted_until() == FOREVER
+
+
+async def test_what_is_due_is_told_without_closing_it(system: System) -> None:
+    await use(system, "r-1")
+    await system.tenancy.map_subject("sub-9", "later", None)
+
+    async def due(at: Instant) -> list[tuple[str, str, str]]:
+        found = system.closing.due(at, ["acme", "later"])
+        return [(one.tenant, one.period, one.reason) async for one in found]
+
+    assert await due(NOVEMBER.end - 1) == []
+    assert await due(DUE - 1) == [("acme", "2026-11", "grace"), ("later", "2026-11", "grace")]
+    assert (await due(DUE))[0] == ("acme", "2026-11", "due")
+    assert await statements(system) == []

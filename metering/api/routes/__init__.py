@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from metering.api.routes import (
+    adjustments,
     admission,
     alerts,
     balance,
@@ -14,10 +15,14 @@ from metering.api.routes import (
     events,
     grants,
     health,
+    overview,
+    periods,
     plans,
     prices,
     proofs,
+    statements,
     tenants,
+    unit_costs,
     usage,
 )
 
@@ -25,9 +30,14 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
     *balance.routers,
     *usage.routers,
+    *unit_costs.routers,
     *alerts.routers,
     *grants.routers,
+    *statements.routers,
     grants.router,
+    adjustments.router,
+    overview.router,
+    periods.router,
     tenants.router,
     plans.router,
     prices.router,

@@ -1,0 +1,91 @@
+// Asks the API, and polls it: the host buffers answers, so nothing can be streamed.
+
+import { byId, fill, h, say } from "./dom.js";
+import { time } from "./format.js";
+
+export class Refused extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+// Changes carry this header: a page of another origin cannot send it.
+const INTENT = { "X-Metering-Intent": "dashboard" };
+
+async function ask(path, options) {
+  const answer = await fetch(path, { ...options, credentials: "same-origin" });
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refused(answer.status, body.detail ?? answer.statusText);
+  return body;
+}
+
+export const get = (path) => ask(path, {});
+export const post = (path, body) => ask(path, {
+  method: "POST",
+  headers: { ...INTENT, "Content-Type": "application/json" },
+  body: body === undefined ? undefined : JSON.stringify(body),
+});
+
+const PAUSE_MS = 3000;
+const SLOW_EVERY = 5;
+const LONGEST_MS = 60000;
+
+// Calls `fast` every few seconds and `slow` every fifth time; rests while nobody looks, and longer
+// after every failure. `again()` asks at once.
+export function poll(fast, slow) {
+  let timer = 0;
+  let failures = 0;
+  let turn = 0;
+  let running = false;
+
+  async function run() {
+    clearTimeout(timer);
+    if (running) return;
+    running = true;
+    try {
+      await Promise.all([fast(), turn % SLOW_EVERY === 0 ? slow() : null]);
+      turn += 1;
+      failures = 0;
+      alive(true, `Live · ${time(new Date())}`);
+    } catch (error) {
+      failures += 1;
+      if (error.status === 401) {
+        ended();
+        return;
+      }
+      alive(false, `Not reachable: ${error.message}`);
+    } finally {
+      running = false;
+    }
+    if (!document.hidden) {
+      timer = setTimeout(run, Math.min(LONGEST_MS, PAUSE_MS * 2 ** failures));
+    }
+  }
+
+  function again() {
+    turn = 0;
+    return run();
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (!document.hidden) run();
+  });
+  run();
+  return again;
+}
+
+function alive(isAlive, text) {
+  const place = byId("live");
+  place.classList.toggle("is-live", isAlive);
+  place.classList.toggle("is-stale", !isAlive);
+  place.lastElementChild.textContent = text;
+}
+
+function ended() {
+  alive(false, "Signed out");
+  fill(byId("banners"), h("p", { class: "banner near" }, "Your session has ended. ",
+    h("a", { href: "/signin" }, "Sign in again")));
+  say("Your session has ended.");
+}

@@ -1,0 +1,76 @@
+"""The pages: an operator's look at all tenants, a tenant's look at itself."""
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import RedirectResponse
+
+from metering.api.dashboard.rendering import assets, page
+from metering.api.parameters import TheApp, app_of, names_tenant
+from metering.api.problems import not_found
+from metering.api.routers import for_browsers
+from metering.api.sign_in import identify
+from metering.core.access import Action, Caller, NotSignedIn, may
+
+router = for_browsers()
+
+
+@router.get("/")
+async def root() -> Response:
+    """Lead to the dashboard."""
+    return RedirectResponse("/dashboard", 307)
+
+
+@router.get("/dashboard")
+async def dashboard(request: Request, app: TheApp) -> Response:
+    """Show what concerns whoever is signed in; lead others to sign in."""
+    caller = await _caller(request)
+    if caller is None:
+        return RedirectResponse("/signin", 303)
+    if may(caller, Action.OPERATE):
+        return page("operator", _about(request, caller))
+    if caller.tenant is None:
+        return page("nobody", _about(request, caller))
+    await app.tenancy.refresh()
+    return _tenant_page(request, caller, caller.tenant, "/api/me")
+
+
+@router.get("/dashboard/tenants/{tenant}", dependencies=[Depends(names_tenant)])
+async def of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
+    """Show an operator what a tenant sees."""
+    caller = await _caller(request)
+    if caller is None:
+        return RedirectResponse("/signin", 303)
+    if not may(caller, Action.OPERATE) or not await app.read.knows(tenant):
+        return page("not_found", _about(request, caller), 404)
+    return _tenant_page(request, caller, tenant, f"/api/tenants/{tenant}")
+
+
+@router.get("/dashboard/assets/{name}")
+async def asset(request: Request, name: str) -> Response:
+    """Serve a file of the dashboard."""
+    found = assets().get(name)
+    if found is None:
+        raise not_found()
+    headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == found.tag:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type=found.media_type)
+
+
+def _tenant_page(request: Request, caller: Caller, tenant: str, api: str) -> Response:
+    shown = {"tenant": tenant, "api": api}
+    return page("tenant", {**_about(request, caller), **shown})
+
+
+def _about(request: Request, caller: Caller) -> dict[str, object]:
+    return {
+        "subject": caller.subject,
+        "is_operator": may(caller, Action.OPERATE),
+        "signs_out_at": "/signout" if app_of(request).sign_in.browser == "sessions" else None,
+    }
+
+
+async def _caller(request: Request) -> Caller | None:
+    try:
+        return await app_of(request).callers.caller(await identify(request))
+    except NotSignedIn:
+        return None

@@ -1,0 +1,97 @@
+"""Signing in and out with a browser: on this machine a link or a token, in Azure Entra.
+
+The link is only shown by GET: it is a POST that uses it up, so what looks at links in advance does
+not. That POST, too, must come from our own page, or another site could sign somebody in as itself.
+"""
+
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from metering.adapters.browser_sessions import SESSION_LIFE
+from metering.api.dashboard.rendering import page
+from metering.api.parameters import TheApp, app_of
+from metering.api.problems import Problem
+from metering.api.routers import for_browsers
+from metering.api.sign_in import SESSION_COOKIE
+from metering.core.access import NotSignedIn
+from metering.core.instants import SECOND
+
+router = for_browsers()
+
+_USED: Final = "The link was used already, or it is older than ten minutes."
+_MAX_FORM_BYTES: Final = 16_384
+
+
+@router.get("/signin")
+async def show(app: TheApp, code: str = "") -> Response:
+    """Show how to sign in here."""
+    values = {"way": app.sign_in.browser, "code": code[:256], "refusal": None}
+    return page("signin", values)
+
+
+@router.post("/signin")
+async def sign_in(request: Request, app: TheApp) -> Response:
+    """Begin a session for a code or a token, and lead to the dashboard."""
+    _must_be_our_page(request)
+    if app.sign_in.browser != "sessions":
+        raise Problem(403, "Nobody signs in here with a form.")
+    form = await _form(request)
+    sessions = app.sign_in.sessions
+    if form.get("token"):
+        try:
+            session = sessions.begin(await app.sign_in.tokens.verify(form["token"].strip()))
+        except NotSignedIn as refused:
+            return _refused(request, f"The token is not taken: {refused.reason}.")
+    else:
+        redeemed = sessions.redeem(form.get("code", ""))
+        if redeemed is None:
+            return _refused(request, _USED)
+        session = redeemed
+    answer = RedirectResponse("/dashboard", 303)
+    answer.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=SESSION_LIFE // SECOND,
+        httponly=True,
+        samesite="strict",
+        # Not every browser takes it over plain HTTP on loopback, which never leaves the machine.
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/signout")
+async def sign_out(request: Request, app: TheApp) -> Response:
+    """End the session."""
+    _must_be_our_page(request)
+    app.sign_in.sessions.end(request.cookies.get(SESSION_COOKIE, ""))
+    answer = RedirectResponse("/signin", 303)
+    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+def _refused(request: Request, why: str) -> Response:
+    way = app_of(request).sign_in.browser
+    return page("signin", {"way": way, "code": "", "refusal": why}, 401)
+
+
+def _must_be_our_page(request: Request) -> None:
+    """Refuse a form that a page of another origin sent; every browser says where it is from."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    host = request.headers.get("host", "")
+    # With `Referrer-Policy: no-referrer` a form's origin is "null": then the site decides alone.
+    if origin not in {"", "null"} and urlsplit(origin).netloc != host:
+        raise Problem(403, "The form is of another origin.")
+    if site != "same-origin" and (site is not None or origin in {"", "null"}):
+        raise Problem(403, "The form is of another origin.")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = await request.body()
+    if len(body) > _MAX_FORM_BYTES:
+        raise Problem(413, f"At most {_MAX_FORM_BYTES} bytes are taken.")
+    fields = parse_qs(body.decode(errors="replace"), max_num_fields=8)
+    return {name: values[0] for name, values in fields.items()}

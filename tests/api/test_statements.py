@@ -1,0 +1,119 @@
+"""Statements, closing, adjustments and the overview over HTTP."""
+
+from typing import Any
+
+from tests.api.served import OF_GLOBEX, Served, problem
+from tests.builders import body
+
+DECEMBER = "2026-12-10"
+
+
+async def closed(api: Served) -> dict[str, Any]:
+    """Use something, and close the period as if it were December."""
+    await api.count()
+    answer = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": DECEMBER})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_periods_are_closed_once_and_audited(api: Served) -> None:
+    done = await closed(api)
+    # 1,000 x 2.50 + 100 x 10.00 of a million: 0.0035, to the cent nothing.
+    acme = {"tenant": "acme", "period": "2026-11", "currency": "USD", "total": "0", "unsettled": 0}
+    assert acme in done["closed"]
+    again = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": DECEMBER})
+    assert again.json()["closed"] == []
+    audit = (await api.get("/api/audit", api.operator()))["items"]
+    assert [one["action"] for one in audit].count("periods.close") == 4
+    unknown = await api.ask(
+        "POST", "/api/periods/close", api.operator(), json={"tenants": ["initech"]}
+    )
+    assert problem(unknown)["errors"] == [{"field": "tenants", "message": "there is no initech"}]
+    badly = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": "soon"})
+    assert problem(badly)["errors"][0]["field"] == "at"
+
+
+async def test_a_statement_comes_as_it_is_asked_for(api: Served) -> None:
+    await closed(api)
+    listed = await api.get("/api/me/statements", api.tenant())
+    assert [(one["period"], one["number"], one["total"]) for one in listed["items"]] == [
+        ("2026-11", 1, "0.00")
+    ]
+    path = "/api/me/statements/2026-11"
+    shown = await api.ask("GET", path, api.tenant())
+    assert shown.headers["content-type"] == "application/json"
+    assert "content-disposition" not in shown.headers
+    amounts = [line["amount"] for line in shown.json()["lines"] if line["kind"] == "usage"]
+    assert sorted(amounts) == ["0.001", "0.0025"]
+    for accept, start in (("text/csv", "tenant,period"), ("text/html", "<!doctype html>")):
+        answer = await api.ask("GET", path, api.tenant(), headers={"Accept": accept})
+        assert answer.headers["content-type"] == f"{accept}; charset=utf-8"
+        assert answer.text.startswith(start)
+    kept = await api.ask("GET", f"{path}?format=csv", api.tenant())
+    assert kept.headers["content-disposition"] == 'attachment; filename="acme-2026-11.csv"'
+    page = await api.ask("GET", f"{path}?format=html", api.tenant())
+    assert "style-src 'sha256-" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    other = await api.ask("GET", path, api.tenant(), headers={"Accept": "image/png"})
+    assert problem(other)["status"] == 406
+    any_ = await api.ask("GET", path, api.tenant(), headers={"Accept": "image/png, */*;q=0.1"})
+    assert any_.json() == shown.json()
+    same = await api.ask("GET", "/api/tenants/acme/statements/2026-11", api.operator())
+    assert same.json() == shown.json()
+    assert same.headers["etag"] == f'"{shown.json()["hash"]}"'
+
+
+async def test_what_is_not_closed_has_no_statement(api: Served) -> None:
+    await api.count()
+    for path in ("/api/me/statements/2026-11", "/api/tenants/globex/statements/2026-11"):
+        assert problem(await api.ask("GET", path, api.tenant()))["status"] == 404
+    assert (await api.get("/api/me/statements", api.tenant()))["items"] == []
+    await closed(api)
+    theirs = await api.get("/api/me/statements/2026-11", api.tenant(OF_GLOBEX))
+    assert theirs["tenant"] == "globex"
+    assert theirs["lines"] == []
+
+
+async def test_an_adjustment_is_made_once(api: Served) -> None:
+    path, token = "/api/tenants/acme/adjustments", api.operator()
+    content = {"amount": "-5.00", "reason": "outage of 3 Nov", "about": "2026-10"}
+    assert problem(await api.ask("POST", path, token, json=content))["status"] == 400
+    key = {"Idempotency-Key": "a-1"}
+    first = await api.ask("POST", path, token, json=content, headers=key)
+    assert (first.status_code, first.json()["amount"]) == (201, "-5")
+    again = await api.ask("POST", path, token, json=content, headers=key)
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = await api.ask("POST", path, token, json={**content, "amount": "-6"}, headers=key)
+    assert problem(other)["status"] == 422
+    assert (await api.get(path, token))["items"] == [first.json()]
+    await closed(api)
+    lines = (await api.get("/api/me/statements/2026-11", api.tenant()))["lines"]
+    made = next(line for line in lines if line["kind"] == "adjustment")
+    assert (made["amount"], made["charge_period"]) == ("-5", "2026-10")
+
+
+async def test_all_tenants_are_seen_at_a_glance(api: Served) -> None:
+    await api.count(body(), body(), body(id="r-2", data__model="unheard-of"))
+    first = await api.get("/api/overview?limit=1", api.operator())
+    acme = first["items"][0]
+    shown = ("tenant", "standing", "amount", "requests", "unpriced", "duplicates")
+    assert [acme[name] for name in shown] == ["acme", "unlimited", "0.0035", 2, 1, 1]
+    rest = await api.get(f"/api/overview?limit=1&cursor={first['next']}", api.operator())
+    assert [one["tenant"] for one in rest["items"]] == ["globex"]
+    assert rest["next"] is None
+    await api.count(body(id="r-3", subject="nobody"))
+    work = await api.get("/api/overview/work", api.operator())
+    assert work["dead_letters"] == {"unknown_subscription": 1}
+    assert (work["ingest_lag_s"], work["effects_parked"]) == (0, 0)
+
+
+async def test_periods_that_wait_are_listed_with_the_reason(api: Served) -> None:
+    # The tenants are known since the clock's month, so nothing is due; October's usage is.
+    await api.count(body(time="2026-10-20T11:45:00Z"))
+    due = await api.get("/api/periods/due?limit=1", api.operator())
+    assert [(one["tenant"], one["period"], one["reason"]) for one in due["items"]] == [
+        ("acme", "2026-10", "due")
+    ]
+    rest = await api.get(f"/api/periods/due?limit=1&cursor={due['next']}", api.operator())
+    assert rest == {"items": [], "next": None}
