@@ -148,6 +148,18 @@ param unknownSubscription 'reject' | 'auto' = 'reject'
 @description('Optional. What is delivered to the container of exports on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
 
+@description('Optional. Who sends the statements, as exports name it.')
+param issuerName string = 'LLM platform'
+
+@description('Optional. How long after its end a period is closed.')
+param closeGrace string = '24h'
+
+@description('Optional. How much longer it waits for counts and prices that are still to come.')
+param closeWait string = '72h'
+
+@description('Optional. Requests a second that one caller may make, or off.')
+param rateLimit string = '300'
+
 @description('Optional. Who is told of effects; empty: the log.')
 param webhookUrl string = ''
 
@@ -424,6 +436,11 @@ module functionApp 'modules/function-app.bicep' = {
     recoveryDelay: recoverUsage ? '15m' : 'off'
     exportsUrl: '${dataStorage.outputs.blobEndpoint}${exportsContainer}'
     exportSchedule: exportSchedule
+    issuerName: issuerName
+    closeGrace: closeGrace
+    closeWait: closeWait
+    rateLimit: rateLimit
+    apiClientId: apiClientId
     webhookUrl: webhookUrl
     webhookSecretUri: webhookSecretUri
     suspendingServiceId: suspendSubscriptions ? gatewayId : ''
@@ -445,6 +462,8 @@ module authentication 'modules/authentication.bicep' = if (!empty(apiClientId)) 
     appName: functionApp.outputs.name
     clientId: apiClientId
     audience: apiAudience
+    // The code answers whoever has no token: pages to sign in with, and problems for programs.
+    withoutToken: 'AllowAnonymous'
   }
 }
 
@@ -530,6 +549,29 @@ module platformAlerts 'modules/platform-alerts.bicep' = if (!empty(alertEmails))
     tags: allTags
     actionGroupId: actionGroup!.outputs.id
     usageNamespaceId: eventHubs.outputs.usageId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'metering-alerts'
+  scope: group
+  params: {
+    location: location
+    suffix: suffix
+    tags: allTags
+    applicationInsightsId: monitoring.outputs.insightsId
+    actionGroupIds: empty(alertEmails) ? [] : [actionGroup!.outputs.id]
+    eventHubNamespaceIds: [eventHubs.outputs.usageId, eventHubs.outputs.logsId]
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'metering-workbook'
+  scope: group
+  params: {
+    location: location
+    tags: allTags
+    applicationInsightsId: monitoring.outputs.insightsId
   }
 }
 

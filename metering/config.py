@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from metering.config_http import Http, read_http
@@ -30,6 +30,8 @@ from metering.hub_settings import (
 DEFAULT_STORE: Final = "sqlite:///.metering/metering.db"
 #: Of the public cloud; the sovereign ones have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
+#: Of the public cloud, too.
+DEFAULT_GRAPH_ENDPOINT: Final = "https://graph.microsoft.com"
 DEFAULT_ISSUER: Final = "LLM platform"
 _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
@@ -38,6 +40,7 @@ _COSMOS: Final = re.compile(
 _DELAY: Final = re.compile(r"([0-9]{1,6})([smh]?)")
 _UNITS: Final = {"": MINUTE, "s": SECOND, "m": MINUTE, "h": HOUR}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105, how one begins
 #: Of Standard Webhooks 1.0.0, in bytes.
 _SECRET_SIZES: Final = range(24, 65)
@@ -45,6 +48,32 @@ _APIM: Final = re.compile(
     r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/(?P<group>[\w.()-]{1,90})"
     r"/providers/Microsoft\.ApiManagement/service/(?P<name>[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)",
     re.IGNORECASE | re.ASCII,
+)
+_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_INSIGHTS_EXAMPLE: Final = (
+    "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://HOST/"
+)
+
+
+#: Settings whose names begin with ours; a test holds them against what is read.
+_KNOWN: Final = frozenset(
+    {
+        "METERING_APIM_SERVICE",
+        "METERING_ARM_ENDPOINT",
+        "METERING_COSMOS_KEY",
+        "METERING_EXPORTS",
+        "METERING_EXPORT_SCHEDULE",
+        "METERING_GRAPH_ENDPOINT",
+        "METERING_ISSUER",
+        "METERING_NOW",
+        "METERING_RECOVERY_DELAY",
+        "METERING_STORE",
+        "METERING_TELEMETRY",
+        "METERING_TENANTS",
+        "METERING_UNKNOWN_SUBSCRIPTION",
+        "METERING_WEBHOOK_SECRET",
+        "METERING_WEBHOOK_URL",
+    }
 )
 
 
@@ -82,6 +111,19 @@ class ApimService(NamedTuple):
     name: str
 
 
+class AppInsights(NamedTuple):
+    """An Application Insights resource; its connection string is an address, and yet not shown."""
+
+    connection_string: str
+
+    def __repr__(self) -> str:
+        """Say nothing: whoever has the key in it may send figures in our name."""
+        return "AppInsights(...)"
+
+
+type TelemetrySetting = Literal["off", "console"] | AppInsights
+
+
 class Settings(NamedTuple):
     """What the environment says."""
 
@@ -108,6 +150,11 @@ class Settings(NamedTuple):
     """
     apim_service: ApimService | None = None
     """METERING_APIM_SERVICE: a resource id; its subscriptions may be suspended. Off without it."""
+    graph_endpoint: str = DEFAULT_GRAPH_ENDPOINT
+    """METERING_GRAPH_ENDPOINT: Microsoft Graph, where `metering azure setup-identity` works."""
+    telemetry: TelemetrySetting = "off"
+    """METERING_TELEMETRY=azure|console|off; azure where APPLICATIONINSIGHTS_CONNECTION_STRING is
+    set, off without it."""
     http: Http = Http()
     """What concerns the HTTP part: see config_http.py."""
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
@@ -136,12 +183,20 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         Path(tenants) if tenants else None,
         _automatic(given.get("METERING_UNKNOWN_SUBSCRIPTION"), fresh=fresh),
         _now(given.get("METERING_NOW")),
-        given.get("METERING_ARM_ENDPOINT") or DEFAULT_ARM_ENDPOINT,
+        _endpoint(
+            "METERING_ARM_ENDPOINT", given.get("METERING_ARM_ENDPOINT"), DEFAULT_ARM_ENDPOINT
+        ),
         hubs,
-        given.get("USAGE_HUB") or DEFAULT_USAGE_HUB,
+        _hub_name(given.get("USAGE_HUB")),
         _recovery_delay(given.get("METERING_RECOVERY_DELAY")),
         _webhook(given.get("METERING_WEBHOOK_URL"), given.get("METERING_WEBHOOK_SECRET")),
         _apim_service(given.get("METERING_APIM_SERVICE")),
+        _endpoint(
+            "METERING_GRAPH_ENDPOINT", given.get("METERING_GRAPH_ENDPOINT"), DEFAULT_GRAPH_ENDPOINT
+        ),
+        _telemetry(
+            given.get("METERING_TELEMETRY"), given.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
+        ),
         read_http(given),
         read_exports(given.get("METERING_EXPORTS")),
         given.get("METERING_EXPORT_SCHEDULE") or "",
@@ -149,6 +204,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         read_readers(given, hubs),
         _duration(given, "METERING_CLOSE_GRACE", DAY),
         _duration(given, "METERING_CLOSE_WAIT", 3 * DAY),
+    )
+
+
+def unknown_settings(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return the settings in the environment that look like ours and that nobody reads."""
+    given = os.environ if environment is None else environment
+    return sorted(
+        name
+        for name, value in given.items()
+        if name.startswith("METERING_") and value and name not in _KNOWN
     )
 
 
@@ -172,8 +237,27 @@ def _store(url: str, key: str | None) -> SqliteStore | CosmosStore:
     if host not in _LOOPBACK:
         raise ConfigurationError(f"METERING_STORE: {host!r} is no emulator on this machine")
     if not key:
-        raise ConfigurationError("METERING_COSMOS_KEY: is not set; an emulator needs its key")
+        raise ConfigurationError(
+            "METERING_COSMOS_KEY: is not set; an emulator needs its key, base64 like c2VjcmV0"
+        )
     return CosmosStore(f"http://{host}:{port}", database, key)
+
+
+def _hub_name(name: str | None) -> str:
+    if name and not _HUB_NAME.fullmatch(name):
+        raise ConfigurationError(f"USAGE_HUB: {name!r} is not the name of a hub like usage")
+    return name or DEFAULT_USAGE_HUB
+
+
+def _endpoint(setting: str, url: str | None, default: str) -> str:
+    """Return the address of a cloud's interface; plain http only to this machine."""
+    if not url:
+        return default
+    parts = urlsplit(url)
+    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or is_local):
+        raise ConfigurationError(f"{setting}: {url!r} is not https://HOST like {default}")
+    return url
 
 
 def _automatic(choice: str | None, *, fresh: bool) -> bool:
@@ -216,7 +300,9 @@ def _now(text: str | None) -> Instant | None:
     try:
         return parse_instant(text)
     except ValueError as error:
-        raise ConfigurationError(f"METERING_NOW: {error}") from None
+        raise ConfigurationError(
+            f"METERING_NOW: {error}: write it like 2026-10-16T23:00:00Z"
+        ) from None
 
 
 def _webhook(url: str | None, secret: str | None) -> Webhook | None:
@@ -224,12 +310,19 @@ def _webhook(url: str | None, secret: str | None) -> Webhook | None:
     if not url and not secret:
         return None
     if not url:
-        raise ConfigurationError("METERING_WEBHOOK_URL: is not set, but its secret is")
+        raise ConfigurationError(
+            "METERING_WEBHOOK_URL: is not set, but its secret is: write it like"
+            " https://example.com/hook"
+        )
     if not secret or not secret.split():
-        raise ConfigurationError("METERING_WEBHOOK_SECRET: is not set; every webhook is signed")
+        raise ConfigurationError(
+            "METERING_WEBHOOK_SECRET: is not set; every webhook is signed: make one with"
+            " `echo whsec_$(openssl rand -base64 32)`"
+        )
     if not _is_webhook(url):
         raise ConfigurationError(
-            "METERING_WEBHOOK_URL: is not https://HOST/PATH without a user and a password"
+            "METERING_WEBHOOK_URL: is not https://HOST/PATH, without a user and a password, like"
+            " https://example.com/hook"
             " (plain http only to this machine)"
         )
     return Webhook(url, tuple(_webhook_secret(one) for one in secret.split()))
@@ -253,7 +346,8 @@ def _webhook_secret(text: str) -> bytes:
         secret = b""
     if not text.startswith(_SECRET_PREFIX) or len(secret) not in _SECRET_SIZES:
         raise ConfigurationError(
-            "METERING_WEBHOOK_SECRET: is not whsec_ and the base64 of 24 to 64 bytes"
+            "METERING_WEBHOOK_SECRET: is not whsec_ and the base64 of 24 to 64 bytes: make one with"
+            " `echo whsec_$(openssl rand -base64 32)`"
         )
     return secret
 
@@ -265,6 +359,30 @@ def _apim_service(text: str | None) -> ApimService | None:
     if found is None:
         raise ConfigurationError(
             f"METERING_APIM_SERVICE: {text!r} is not /subscriptions/ID/resourceGroups/GROUP"
-            "/providers/Microsoft.ApiManagement/service/NAME"
+            "/providers/Microsoft.ApiManagement/service/NAME, its resource id"
         )
     return ApimService(found["subscription"], found["group"], found["name"])
+
+
+def _telemetry(choice: str | None, connection_string: str | None) -> TelemetrySetting:
+    if choice == "off":
+        return "off"
+    if choice == "console":
+        return "console"
+    if choice not in {None, "", "azure"}:
+        raise ConfigurationError(
+            f"METERING_TELEMETRY: {choice!r} is none of azure, console and off"
+        )
+    if not connection_string:
+        if choice:
+            raise ConfigurationError(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING: is not set, but METERING_TELEMETRY=azure:"
+                f" write it like {_INSIGHTS_EXAMPLE}"
+            )
+        return "off"
+    parts = dict(part.partition("=")[::2] for part in connection_string.split(";"))
+    if not _GUID.fullmatch(parts.get("InstrumentationKey", "")):
+        raise ConfigurationError(
+            f"APPLICATIONINSIGHTS_CONNECTION_STRING: is not like {_INSIGHTS_EXAMPLE}"
+        )
+    return AppInsights(connection_string)

@@ -35,7 +35,7 @@ param secondLocation string = ''
 @description('Optional. Whether it is reached from outside the network.')
 param publicAccess bool = true
 
-// A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; accounts 0010, statements 0018, sharings 0013.
+// A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; accounts 0010, statements 0018, sharings 0013, audit 0016.
 var containers = [
   { name: 'ledgers', partitionKey: '/ledger', indexed: ['/slot', '/number', '/next_at', '/tenant', '/due', '/parked'], defaultTtl: 0 }
   { name: 'registry', partitionKey: '/registry', indexed: ['/number'], defaultTtl: 0 }
@@ -46,6 +46,7 @@ var containers = [
   { name: 'accounts', partitionKey: '/tenant', indexed: [], defaultTtl: 0 }
   { name: 'statements', partitionKey: '/tenant', indexed: ['/start'], defaultTtl: 0 }
   { name: 'sharings', partitionKey: '/month', indexed: [], defaultTtl: 0 }
+  { name: 'audit', partitionKey: '/day', indexed: ['/id'], defaultTtl: 0 }
 ]
 
 

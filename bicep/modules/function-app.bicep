@@ -59,6 +59,21 @@ param exportsUrl string
 @description('Optional. What is delivered on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
 
+@description('Optional. Who sends the statements, as exports name it.')
+param issuerName string = 'LLM platform'
+
+@description('Optional. How long after its end a period is closed.')
+param closeGrace string = '24h'
+
+@description('Optional. How much longer it waits for counts and prices that are still to come.')
+param closeWait string = '72h'
+
+@description('Optional. Requests a second that one caller may make, or off.')
+param rateLimit string = '300'
+
+@description('Optional. Client id of the Entra application of the metering API; empty: nobody can sign in.')
+param apiClientId string = ''
+
 @description('Optional. Who is told of effects; empty: the log.')
 param webhookUrl string = ''
 
@@ -111,6 +126,20 @@ var always = {
   METERING_RECOVERY_DELAY: recoveryDelay
   METERING_EXPORTS: exportsUrl
   METERING_EXPORT_SCHEDULE: exportSchedule
+  METERING_ISSUER: issuerName
+  METERING_CLOSE_GRACE: closeGrace
+  METERING_CLOSE_WAIT: closeWait
+  METERING_RATE_LIMIT: rateLimit
+  METERING_TELEMETRY: 'azure'
+  PYTHON_ENABLE_OPENTELEMETRY: 'true'
+}
+
+// Without an Entra application nobody can sign in, and nothing is believed.
+var whenSigningIn = {
+  METERING_AUTH_ISSUER: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+  METERING_AUTH_AUDIENCE: apiClientId
+  METERING_AUTH_TENANT: tenant().tenantId
+  METERING_APP_SERVICE_AUTH: 'on'
 }
 
 var whenSuspending = {
@@ -123,7 +152,7 @@ var whenTelling = {
   METERING_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${webhookSecretUri})'
 }
 
-var settings = union(always, empty(suspendingServiceId) ? {} : whenSuspending, empty(webhookUrl) ? {} : whenTelling)
+var settings = union(always, empty(apiClientId) ? {} : whenSigningIn, empty(suspendingServiceId) ? {} : whenSuspending, empty(webhookUrl) ? {} : whenTelling)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   // checkov:skip=CKV_AZURE_225: zones of Flex Consumption are not chosen here; nothing is kept on an instance

@@ -69,6 +69,22 @@ class EventHubsPublisher:
                 await self._let_go()
                 raise
 
+    async def partitions(self) -> list[str]:
+        """Return the partitions of the hub, after a link to send to it was opened.
+
+        Errors are those of `publish`; nothing is published.
+        """
+        async with self._turn:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    client = self._connected()
+                    await client.create_batch()
+                    return list(await client.get_partition_ids())
+            except (EventHubError, AzureError, OSError, TimeoutError) as error:
+                raise self._translated(error) from error
+            finally:
+                await self._let_go()
+
     async def close(self) -> None:
         """Let the connection go; the next call opens it again."""
         async with self._turn:

@@ -34,6 +34,8 @@ class Tally:
     """Ids of the dead letters that the rejected became."""
     ignored: int = 0
     """Records of logs that say nothing about usage."""
+    unclaimed: int = field(default=0, compare=False)
+    """Counts in logs, new ones, that no stream waited for."""
     effects: int = field(default=0, compare=False)
     """What is to be told outside because of it."""
 
@@ -47,6 +49,7 @@ class Tally:
             dict(rejected),
             self.letters | other.letters,
             self.ignored + other.ignored,
+            self.unclaimed + other.unclaimed,
             self.effects + other.effects,
         )
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from metering.app.close_periods import ClosePeriods, Waiting
 from metering.core.instants import DAY, Instant
-from metering.ports import Alerts, Clock
+from metering.ports import SILENT, Alerts, Clock, Telemetry
 
 #: What the hubs hold back is a matter of seconds; after a day something is wrong with them.
 HUBS_PATIENCE: Final[Instant] = DAY
@@ -14,10 +14,13 @@ _MOST_TOLD: Final = 10
 class CloseOnTime:
     """The use case behind the timer `close_periods`."""
 
-    def __init__(self, closing: ClosePeriods, clock: Clock, alerts: Alerts) -> None:
+    def __init__(
+        self, closing: ClosePeriods, clock: Clock, alerts: Alerts, telemetry: Telemetry = SILENT
+    ) -> None:
         self._closing = closing
         self._clock = clock
         self._alerts = alerts
+        self._telemetry = telemetry
 
     async def run(self) -> None:
         """Close what is due now; one alert tells of all periods that are overdue.
@@ -25,13 +28,20 @@ class CloseOnTime:
         Also when it is cut short: the next run goes on, and this one has told what it saw.
         """
         at = self._clock.now()
+        closed = waiting = 0
         overdue: list[Waiting] = []
         try:
             async for found in self._closing.run(at):
-                if isinstance(found, Waiting) and _is_overdue(found, at):
-                    # Not a comprehension: what was seen is told when it is cut short.
-                    overdue.append(found)  # noqa: PERF401
+                if not isinstance(found, Waiting):
+                    closed += 1
+                    continue
+                waiting += 1
+                if _is_overdue(found, at):
+                    overdue.append(found)
         finally:
+            self._telemetry.add("metering.close.closed", closed)
+            self._telemetry.set("metering.close.waiting", waiting)
+            self._telemetry.set("metering.close.overdue", len(overdue))
             if overdue:
                 self._alerts.alert(_message(overdue))
 

@@ -7,7 +7,16 @@ from typing import Final
 from metering.core.directory import FOREVER
 from metering.core.effect import describe, pause_after
 from metering.core.errors import RetryableError
-from metering.ports import Alerts, Clock, EffectStore, Notifier, StoredEffect
+from metering.ports import (
+    SILENT,
+    Alerts,
+    Attributes,
+    Clock,
+    EffectStore,
+    Notifier,
+    StoredEffect,
+    Telemetry,
+)
 
 #: Effects taken in one run of the timer; the next run takes the rest.
 MAX_EFFECTS: Final = 500
@@ -19,12 +28,19 @@ class DeliverEffects:
     """The use case behind the timer `deliver_effects` and `metering effects`."""
 
     def __init__(
-        self, *, effects: EffectStore, notifier: Notifier, clock: Clock, alerts: Alerts
+        self,
+        *,
+        effects: EffectStore,
+        notifier: Notifier,
+        clock: Clock,
+        alerts: Alerts,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._effects = effects
         self._notifier = notifier
         self._clock = clock
         self._alerts = alerts
+        self._telemetry = telemetry
 
     async def run(self) -> int:
         """Deliver what is due, oldest due first, and return how many were delivered.
@@ -48,12 +64,21 @@ class DeliverEffects:
                 await self.run()
 
     async def _deliver(self, stored: StoredEffect) -> bool:
+        effect = stored.effect
+        # The commit's span and its log record name the same ledger and page.
+        about: Attributes = {
+            "effect": effect.key,
+            "ledger": str(effect.ledger),
+            "page": effect.page,
+        }
         try:
-            await self._notifier.notify(stored.effect)
+            with self._telemetry.span("deliver_effect", about):
+                await self._notifier.notify(effect)
         except RetryableError as error:
             await self._put_off(stored, str(error))
             return False
-        await self._effects.settle(stored.effect, self._clock.now())
+        await self._effects.settle(effect, self._clock.now())
+        self._telemetry.add("metering.effects.delivered", 1)
         return True
 
     async def _put_off(self, stored: StoredEffect, reason: str) -> None:
@@ -61,8 +86,10 @@ class DeliverEffects:
         pause = pause_after(attempts)
         if pause is not None:
             await self._effects.postpone(effect, self._clock.now() + pause, reason)
+            self._telemetry.add("metering.effects.postponed", 1)
             return
         await self._effects.park(effect, reason)
+        self._telemetry.add("metering.effects.parked", 1)
         self._alerts.alert(
             f"effect {effect.key} was given up after {attempts} attempts ({reason}):"
             f" {describe(effect)}"

@@ -1,7 +1,7 @@
 """Give up waiting for the counts of streams: after a day an entry says that they are missing."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
@@ -16,6 +16,20 @@ from metering.ports import Alerts, Clock, DeadLetterStore, PendingHalf, PendingS
 
 #: Halves settled in one run of the timer; the next run takes the rest.
 MAX_HALVES: Final = 5_000
+
+
+class Expired(NamedTuple):
+    """What became of the halves that waited for long."""
+
+    completed: int
+    """Their counts were here all the same."""
+    missing: int
+    """An entry says that their counts are missing."""
+
+    @property
+    def settled(self) -> int:
+        """How many need no longer wait."""
+        return self.completed + self.missing
 
 
 class ExpirePending:
@@ -40,8 +54,8 @@ class ExpirePending:
         self._clock = clock
         self._alerts = alerts
 
-    async def run(self) -> int:
-        """Settle the halves that have waited a day, and return how many were settled.
+    async def run(self) -> Expired:
+        """Settle the halves that have waited a day, and return what became of them.
 
         A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe
         to repeat at any point: a half is marked settled only after its entry is in the ledger.
@@ -51,7 +65,7 @@ class ExpirePending:
         reader = UsageReader()
         await self._tenancy.refresh()
         completed = await self._complete(halves)
-        settled = len(completed)
+        given_up = 0
         for half in halves:
             if half.request_id in completed:
                 continue
@@ -71,9 +85,9 @@ class ExpirePending:
                 self._alerts.alert(str(fault))
                 continue
             await self._pending.resolve([half.request_id])
-            settled += 1
+            given_up += 1
         await self._pending.forget_logs(now - LOG_TTL_S * SECOND)
-        return settled
+        return Expired(len(completed), given_up)
 
     async def _complete(self, halves: Sequence[PendingHalf]) -> frozenset[str]:
         """Publish streams whose counts are here all the same: a reader may have missed them."""

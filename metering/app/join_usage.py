@@ -104,7 +104,8 @@ class JoinUsage:
         known = len(joined.known) + len(gateway.known)
         taken = len(rows) + len(gateway.halves)
         found = sum(len(log.llm_rows) + len(log.gateway_rows) + log.ignored for log in logs)
-        tally = Tally(accepted=taken - known, duplicates=known, ignored=found - taken)
+        unclaimed = len(joined.alone.keys() - joined.known)
+        tally = Tally(taken - known, known, ignored=found - taken, unclaimed=unclaimed)
         return tally.with_letters(letters)
 
     async def _join(self, rows: Mapping[str, LlmRow], hub: str, now: Instant) -> _Joined:

@@ -3,14 +3,9 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from metering.app.publish import publish
 from metering.core.errors import RejectedEvent
-from metering.core.event import BUSINESS_OUTCOME
-from metering.core.event_rejection import accepted_time, rejection
 from metering.core.instants import Instant
-from metering.core.outcome import BusinessOutcomeEvent
 from metering.core.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 
@@ -55,29 +50,7 @@ class TakeEvents:
 
     def _read(self, body: bytes, now: Instant) -> Answer:
         try:
-            self._check(body, now)
+            self._reader.read(body, now)
         except RejectedEvent as why:
             return Answer(why.code, why.reason)
         return ACCEPTED
-
-    def _check(self, body: bytes, now: Instant) -> None:
-        if _type_of(body) != BUSINESS_OUTCOME:
-            self._reader.read(body, now)
-            return
-        try:
-            outcome = BusinessOutcomeEvent.model_validate_json(body)
-        except ValidationError as error:
-            raise rejection(error, body) from None
-        accepted_time(outcome.time, now)
-
-
-class _Typed(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-    type: str
-
-
-def _type_of(body: bytes) -> str | None:
-    try:
-        return _Typed.model_validate_json(body).type
-    except ValidationError:
-        return None

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
+from metering.adapters.observed_ledgers import ObservedLedgers
 from metering.adapters.telemetry import LogAlerts, LogNotifier
 from metering.app.admission import Admission
 from metering.app.alerts import TenantAlerts
 from metering.app.audited import Audited
+from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.app.callers import Callers
 from metering.app.close_on_time import CloseOnTime
 from metering.app.close_periods import ClosePeriods, Patience
@@ -29,6 +31,7 @@ from metering.app.forecast import Forecasts
 from metering.app.ingest import Ingest
 from metering.app.ingest_lag import IngestLag
 from metering.app.join_usage import JoinUsage
+from metering.app.observed_admission import ObservedAdmission
 from metering.app.overview import Overview
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
@@ -37,12 +40,14 @@ from metering.app.reconcile import Reconcile
 from metering.app.reconcile_logs import ReconcileLogs
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
+from metering.app.replay_capture import ReplayCapture, TakesBatches
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
 from metering.app.scheduled_exports import ScheduledExports
 from metering.app.share_out import ShareOut
 from metering.app.statements import Statements
 from metering.app.take_events import TakeEvents
+from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
 from metering.app.unit_economics import UnitEconomics
 from metering.app.verify import Verify
@@ -51,18 +56,23 @@ from metering.bootstrap.exports import Reports, export_store, scheduled_exports
 from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.sign_in import SignIn
 from metering.bootstrap.stores import Stores, stores_for
+from metering.bootstrap.telemetry import telemetry_for
 from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
 from metering.export_settings import ExportsFolder
 from metering.ports import (
+    SILENT,
+    Alerts,
+    CaptureSource,
     Clock,
     DeploymentSource,
     HubProgress,
     LedgerStore,
     Notifier,
     SubscriptionGate,
+    Telemetry,
     TokenVerifier,
     UsagePublisher,
 )
@@ -85,6 +95,21 @@ class App:
         return SystemClock() if fixed is None else FixedClock(fixed)
 
     @cached_property
+    def telemetry(self) -> Telemetry:
+        """Where figures and traces go, as METERING_TELEMETRY says."""
+        return telemetry_for(self.settings.telemetry)
+
+    def be_silent(self) -> None:
+        """Send no telemetry to Azure: the commands of a person are no part of the service."""
+        if self.settings.telemetry != "console":
+            self.telemetry = SILENT
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Where faults that a person must see are told."""
+        return LogAlerts(self.telemetry)
+
+    @cached_property
     def committed_prices(self) -> Sequence[NamedRow]:
         """The price data that comes with the package; the tenancy has what was published since."""
         return committed_prices()
@@ -92,12 +117,12 @@ class App:
     @cached_property
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
-        return stores_for(self.settings.store)
+        return stores_for(self.settings.store, self.telemetry)
 
-    @property
+    @cached_property
     def ledgers(self) -> LedgerStore:
         """The ledgers."""
-        return self.stores.ledgers
+        return ObservedLedgers(self.stores.ledgers, self.telemetry)
 
     @cached_property
     def tenants_file(self) -> TenantsFile | None:
@@ -138,7 +163,7 @@ class App:
             pending=self.stores.pending,
             streams=self._streams,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
         )
 
     @cached_property
@@ -161,7 +186,7 @@ class App:
             publisher=self.stream_publisher,
             dead_letters=self.stores.dead_letters,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
             recovery_delay=self.settings.recovery_delay,
         )
 
@@ -188,7 +213,7 @@ class App:
             committer=self._committer,
             dead_letters=self.stores.dead_letters,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
         )
 
     @cached_property
@@ -210,7 +235,7 @@ class App:
     def price_unpriced(self) -> PriceUnpriced:
         """Price what waited for a price."""
         return PriceUnpriced(
-            ledgers=self.ledgers, tenancy=self.tenancy, rerate=self.rerate, alerts=LogAlerts()
+            ledgers=self.ledgers, tenancy=self.tenancy, rerate=self.rerate, alerts=self.alerts
         )
 
     @cached_property
@@ -238,7 +263,8 @@ class App:
             effects=self.stores.effects,
             notifier=self.notifier,
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
+            telemetry=self.telemetry,
         )
 
     @cached_property
@@ -272,23 +298,35 @@ class App:
                 ledgers=self.ledgers,
                 suspensions=self.stores.suspensions,
                 tenancy=self.tenancy,
-                alerts=LogAlerts(),
+                alerts=self.alerts,
             ),
             clock=self.clock,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
         )
 
     @cached_property
     def enforce_quotas(self) -> EnforceQuotas:
         """Bring the limits of every ledger up to date."""
         return EnforceQuotas(
-            ledgers=self.ledgers, tenancy=self.tenancy, clock=self.clock, alerts=LogAlerts()
+            ledgers=self.ledgers, tenancy=self.tenancy, clock=self.clock, alerts=self.alerts
         )
 
     @cached_property
-    def admission(self) -> Admission:
+    def admission(self) -> ObservedAdmission:
         """Whether a subscription's requests may go on."""
-        return Admission(self.ledgers, self.tenancy, self.credits, self.clock)
+        admission = Admission(self.ledgers, self.tenancy, self.credits, self.clock)
+        return ObservedAdmission(admission, self.telemetry)
+
+    @cached_property
+    def take_stock(self) -> TakeStock:
+        """Count what somebody should look at."""
+        return TakeStock(
+            ledgers=self.ledgers,
+            pending=self.stores.pending,
+            effects=self.stores.effects,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
 
     @cached_property
     def callers(self) -> Callers:
@@ -389,14 +427,14 @@ class App:
             drafts=self._drafts,
             share_out=self.share_out,
             progress=self.hub_progress,
-            alerts=LogAlerts(),
+            alerts=self.alerts,
             patience=Patience(self.settings.close_grace, self.settings.close_wait),
         )
 
     @cached_property
     def close_on_time(self) -> CloseOnTime:
         """Close what is due by the clock, and tell of what is overdue."""
-        return CloseOnTime(self.close_periods, self.clock, LogAlerts())
+        return CloseOnTime(self.close_periods, self.clock, self.alerts, self.telemetry)
 
     @cached_property
     def statements(self) -> Statements:
@@ -431,7 +469,7 @@ class App:
     @cached_property
     def roll_up(self) -> RollUp:
         """Keep usage by day and dimension at hand."""
-        return RollUp(self.ledgers, self.stores.rollups, LogAlerts())
+        return RollUp(self.ledgers, self.stores.rollups, self.alerts)
 
     @cached_property
     def exports(self) -> DeliverExports:
@@ -451,13 +489,22 @@ class App:
     def scheduled_exports(self) -> ScheduledExports:
         """Deliver what METERING_EXPORT_SCHEDULE says is due."""
         return scheduled_exports(
-            self.exports, self.reports, self.clock, self.settings.export_schedule
+            self.exports, self.reports, self.clock, self.alerts, self.settings.export_schedule
         )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """Look at what was set aside, send it again, or drop it."""
         return DeadLetters(self.stores.dead_letters, self.ingest, self.join_usage)
+
+    def replay_capture(
+        self, source: CaptureSource, hub: str | None, on_progress: Callable[[int, int], None]
+    ) -> ReplayCapture:
+        """Return one run over the files of Capture; the hubs have the names of the settings too."""
+        usage, logs = self.ingest, self.join_usage
+        hubs: dict[str, TakesBatches] = {USAGE_HUB: usage, LOGS_HUB: logs}
+        hubs[self.settings.usage_hub] = usage
+        return ReplayCapture(source, hubs, hub=hub, on_progress=on_progress)
 
     @cached_property
     def deployments(self) -> Deployments:
@@ -497,7 +544,10 @@ class App:
     def _event_hubs(self, hub: str) -> UsagePublisher:
         hubs = self.settings.hubs
         if hubs is None:
-            raise ConfigurationError("UsageHub__fullyQualifiedNamespace: is not set")
+            raise ConfigurationError(
+                "UsageHub__fullyQualifiedNamespace: is not set: write it like"
+                " contoso.servicebus.windows.net"
+            )
         # The SDK takes a while to import: only those who use it wait for it.
         from metering.adapters.event_hubs import EventHubsPublisher  # noqa: PLC0415
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from metering.adapters.export_folder import ExportFolder
-from metering.adapters.telemetry import LogAlerts
 from metering.app.chargeback import CHARGEBACK, ChargebackReport, Scope
 from metering.app.closed_periods import ClosedPeriods
 from metering.app.deliver_exports import DeliverExports, Progress, Report, untold
@@ -15,7 +14,7 @@ from metering.app.tenancy import Tenancy
 from metering.core.delivery_manifest import Window
 from metering.core.export_windows import Scheduled, read_schedule
 from metering.export_settings import ExportsContainer, ExportsFolder
-from metering.ports import Clock, ExportStore, LedgerStore, StatementStore
+from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore
 
 
 def export_store(
@@ -72,7 +71,7 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
 
 
 def scheduled_exports(
-    exports: DeliverExports, reports: Reports, clock: Clock, schedule: str
+    exports: DeliverExports, reports: Reports, clock: Clock, alerts: Alerts, schedule: str
 ) -> ScheduledExports:
     """Return what delivers by schedule; ConfigurationError for a schedule that is none."""
     named = scheduled_reports(reports)
@@ -83,5 +82,5 @@ def scheduled_exports(
         reports=named,
         schedule=read,
         clock=clock,
-        alerts=LogAlerts(),
+        alerts=alerts,
     )

@@ -18,6 +18,7 @@ from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.config import CosmosStore, SqliteStore
 from metering.ports import (
+    SILENT,
     AccountStore,
     AuditLog,
     DeadLetterStore,
@@ -30,6 +31,7 @@ from metering.ports import (
     SharingStore,
     StatementStore,
     SuspensionStore,
+    Telemetry,
 )
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
@@ -62,10 +64,10 @@ class Stores(NamedTuple):
     """Makes what the store needs before its first use, and says what it did."""
 
 
-def stores_for(store: SqliteStore | CosmosStore) -> Stores:
+def stores_for(store: SqliteStore | CosmosStore, telemetry: Telemetry = SILENT) -> Stores:
     """Return a store behind its ports; nothing is opened until it is used."""
     if isinstance(store, CosmosStore):
-        return _cosmos_stores(store)
+        return _cosmos_stores(store, telemetry)
     return sqlite_stores(Database(store.path))
 
 
@@ -91,9 +93,10 @@ def sqlite_stores(database: Database) -> Stores:
     )
 
 
-def _cosmos_stores(store: CosmosStore) -> Stores:
+def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
+    from metering.adapters.cosmos.answers import charge_to  # noqa: PLC0415
     from metering.adapters.cosmos.audit import CosmosAudit  # noqa: PLC0415
     from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
     from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
@@ -110,7 +113,7 @@ def _cosmos_stores(store: CosmosStore) -> Stores:
         CosmosTenantAccounts,
     )
 
-    account = CosmosAccount(store.endpoint, store.database, store.key)
+    account = CosmosAccount(store.endpoint, store.database, store.key, charge_to(telemetry))
     return Stores(
         CosmosLedgers(account),
         CosmosRegistry(account),

@@ -73,16 +73,29 @@ def _messages(stream: BinaryIO, name: str) -> Iterator[Message]:
 
 def report(tally: Tally, *, as_json: bool) -> None:
     """Print how events were answered."""
-    rejected = {str(code): number for code, number in sorted(tally.rejected.items())}
     if as_json:
-        answer: dict[str, object] = {
-            "accepted": tally.accepted,
-            "duplicates": tally.duplicates,
-            "rejected": rejected,
-        }
-        print_json(answer | ({"ignored": tally.ignored} if tally.ignored else {}))
+        print_json(figures(tally))
         return
-    rows = [("accepted", tally.accepted), ("duplicates", tally.duplicates)]
-    rows += [("ignored", tally.ignored)] if tally.ignored else []
-    rows += [(f"rejected: {code}", number) for code, number in rejected.items()]
-    print_table("Ingested", ["answer", "events"], [(name, count(number)) for name, number in rows])
+    print_table(
+        "Ingested", ["answer", "events"], [(name, count(number)) for name, number in rows(tally)]
+    )
+
+
+def figures(tally: Tally) -> dict[str, object]:
+    """Return how events were answered as JSON values."""
+    rejected = {str(code): number for code, number in sorted(tally.rejected.items())}
+    answer: dict[str, object] = {
+        "accepted": tally.accepted,
+        "duplicates": tally.duplicates,
+        "rejected": rejected,
+    }
+    return answer | ({"ignored": tally.ignored} if tally.ignored else {})
+
+
+def rows(tally: Tally) -> list[tuple[str, int]]:
+    """Return how events were answered, for people."""
+    found = [("accepted", tally.accepted), ("duplicates", tally.duplicates)]
+    found += [("ignored", tally.ignored)] if tally.ignored else []
+    return found + [
+        (f"rejected: {code}", number) for code, number in sorted(tally.rejected.items())
+    ]

@@ -8,10 +8,12 @@ import typer
 
 from metering.cli.adjustments import adjustments
 from metering.cli.admission import admission
+from metering.cli.azure import azure
 from metering.cli.balance import balance, usage
 from metering.cli.close import close
 from metering.cli.dead_letters import dead_letters
 from metering.cli.deployments import deployments
+from metering.cli.doctor import doctor
 from metering.cli.effects import effects
 from metering.cli.export import export
 from metering.cli.forecast import forecast
@@ -51,6 +53,7 @@ app = typer.Typer(
 prices.command()(rerate)
 for command in (
     *(demo, run, serve, token, init, ingest, replay, simulate, balance, usage),
+    doctor,
     *(pending, verify, reconcile, quote, whatif, admission, forecast, unit_cost, close, statement),
 ):
     app.command()(command)
@@ -68,6 +71,7 @@ app.add_typer(grants, name="grants")
 app.add_typer(adjustments, name="adjustments")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(effects, name="effects")
+app.add_typer(azure, name="azure")
 app.add_typer(export, name="export")
 
 _INTERRUPTED = 130

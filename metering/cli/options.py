@@ -34,6 +34,7 @@ def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
 
     async def run() -> T:
         app = bootstrap.current()
+        app.be_silent()
         try:
             return await work(app)
         finally:

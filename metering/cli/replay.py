@@ -11,6 +11,7 @@ import typer
 
 from metering import bootstrap
 from metering.app.publishing import Publishing, Sent
+from metering.cli.capture_replay import replay_capture
 from metering.cli.event_lines import must_be_files, opened, progress_bar, read_lines, size_of
 from metering.cli.hubs import HubName, hub_to_publish_to
 from metering.cli.options import with_app
@@ -26,8 +27,15 @@ _MOST_TOLD: Final = 10
 
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="JSON Lines, or - for standard input.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="JSON Lines, or - for standard input."),
+    ] = None,
+    capture: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Event Hubs Capture's files: a folder, or the URL of a container."
+        ),
+    ] = None,
     hub: HubName = None,
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="At most so many events a second.")
@@ -45,8 +53,20 @@ def replay(
     fails it says with which --skip to go on; the exit status is then 1, as it is when an event is
     too large for a hub.
 
+    With --from, ingest the files of Event Hubs Capture straight into the ledgers, without a hub, by
+    partition and sequence number. The names of the files say of which hub they are, or --hub does
+    (usage or gateway-logs). A file that cannot be read is named, and the others are read.
+
     Example:  metering replay events.jsonl --hub usage --rate 500
+
+    Example:  metering replay --from https://stmetering.blob.core.windows.net/capture
     """
+    if capture is not None:
+        _only_with_files(files, rate, skip)
+        replay_capture(capture, hub, dry_run=dry_run, as_json=as_json)
+        return
+    if not files:
+        raise typer.BadParameter("name a FILE, or --from", param_hint="FILE")
     must_be_files(files)
     if dry_run:
         _plan(files, skip, as_json=as_json)
@@ -56,6 +76,11 @@ def replay(
     )
     if publishing.rejected:
         raise typer.Exit(1)
+
+
+def _only_with_files(files: Sequence[Path] | None, rate: float | None, skip: int) -> None:
+    if files or rate is not None or skip:
+        raise typer.BadParameter("takes no FILE, --rate or --skip", param_hint="--from")
 
 
 async def _replay(

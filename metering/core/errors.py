@@ -27,7 +27,6 @@ class Code(StrEnum):
     UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     ID_CONFLICT = "id_conflict"
     LEDGER_STOPPED = "ledger_stopped"
-    OUTCOME_NOT_COUNTED = "outcome_not_counted"
     """A business outcome: kept to be replayed once something counts it."""
 
 
@@ -89,6 +88,10 @@ class RollupBroken(InvariantBroken):
         super().__init__(f"ledger {ledger}: its rollup's {reason}")
         self.ledger = ledger
         self.reason = reason
+
+
+class CaptureDamaged(MeteringError):
+    """A file of Capture cannot be read, or not to its end: the other files can."""
 
 
 class ConfigurationError(MeteringError):

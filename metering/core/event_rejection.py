@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from metering.core.errors import Code, RejectedEvent
-from metering.core.event import BUSINESS_OUTCOME, TRUNCATED_AT_BYTES
+from metering.core.event import TRUNCATED_AT_BYTES
 from metering.core.instants import Instant, ZoneMissingError, parse_instant
 from metering.core.usage import MAX_AGE, MAX_AHEAD
 
@@ -67,8 +67,6 @@ def _code_of(first: ErrorDetails, place: str, body: bytes) -> Code:
 def _envelope_code(kind: str, place: str, value: object) -> Code:
     if kind != "literal_error" or not isinstance(value, str):
         return Code.NOT_CLOUDEVENTS
-    if place == "type" and value == BUSINESS_OUTCOME:
-        return Code.OUTCOME_NOT_COUNTED
     if place == "specversion" or _OTHER_VERSION.fullmatch(value):
         return Code.UNKNOWN_SCHEMA_VERSION
     return Code.UNKNOWN_TYPE

@@ -152,7 +152,7 @@ class UsageSums:
                     yield Count(used, bucket, quantity)
 
     def _count(self, entry: Entry, state: State, sign: int) -> None:
-        if state.is_hold or not state.rate.is_priced:
+        if not state.is_usage or not state.rate.is_priced:
             return
         of = state.dimensions
         where = Where(of.subject, of.product, of.use_case, of.deployment, of.region, of.provider)

@@ -1,6 +1,7 @@
 """What the use cases need from outside: the contracts that adapters fulfil."""
 
 from metering.ports.audit import AuditLog
+from metering.ports.capture import CaptureSource
 from metering.ports.exports import ExportStore, Staged
 from metering.ports.outside import (
     Alerts,
@@ -26,6 +27,14 @@ from metering.ports.stores import (
     StoredCursor,
     StoredHead,
 )
+from metering.ports.telemetry import (
+    NO_LABELS,
+    SILENT,
+    Attributes,
+    Labels,
+    Span,
+    Telemetry,
+)
 from metering.ports.work import (
     DeadLetter,
     DeadLetterStore,
@@ -40,9 +49,13 @@ from metering.ports.work import (
 )
 
 __all__ = [
+    "NO_LABELS",
+    "SILENT",
     "AccountStore",
     "Alerts",
+    "Attributes",
     "AuditLog",
+    "CaptureSource",
     "Clock",
     "DeadLetter",
     "DeadLetterStore",
@@ -51,6 +64,7 @@ __all__ = [
     "EffectStore",
     "ExportStore",
     "HubProgress",
+    "Labels",
     "LedgerStore",
     "LogHalf",
     "Notifier",
@@ -62,6 +76,7 @@ __all__ = [
     "RegistryStore",
     "RollupStore",
     "SharingStore",
+    "Span",
     "Staged",
     "StatementStore",
     "StoredAccount",
@@ -71,6 +86,7 @@ __all__ = [
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",
+    "Telemetry",
     "TokenVerifier",
     "UsagePublisher",
 ]

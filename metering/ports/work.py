@@ -123,6 +123,10 @@ class PendingStore(Protocol):
         """
         ...
 
+    async def count_waiting(self) -> int:
+        """Return how many streams wait for their counts; it may lag."""
+        ...
+
     async def count_pending(self) -> PendingCounts:
         """Return how many there are of each sort; it may lag."""
         ...

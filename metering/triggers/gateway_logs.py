@@ -7,6 +7,7 @@ import azure.functions as func
 
 from metering import bootstrap
 from metering.triggers.hub_batch import DEADLINE_S, messages_of, retried_for_ever
+from metering.triggers.observed import observed_batch
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -22,5 +23,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 @retried_for_ever(blueprint)
 async def join_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
     """Join a batch. What raises is tried again for ever."""
-    async with asyncio.timeout(DEADLINE_S):
-        await bootstrap.current().join_usage.batch(messages_of(events))
+    app = bootstrap.current()
+    with observed_batch(app, "join_usage", events) as answered:
+        async with asyncio.timeout(DEADLINE_S):
+            answered(await app.join_usage.batch(messages_of(events)))

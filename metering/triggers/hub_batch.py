@@ -6,6 +6,7 @@ from typing import Any, Final
 import azure.functions as func
 
 from metering.app.batch import Message
+from metering.triggers.observed import partition_of
 
 #: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.
 DEADLINE_S: Final = 60
@@ -23,6 +24,5 @@ def retried_for_ever(blueprint: func.Blueprint) -> Callable[..., Any]:
 
 def messages_of(events: Sequence[func.EventHubEvent]) -> list[Message]:
     """Return the bodies of a batch with where they came from."""
-    context = (events[0].metadata or {}).get("PartitionContext") or {}
-    partition = str(context.get("PartitionId", ""))
+    partition = partition_of(events)
     return [Message(event.get_body(), partition, event.sequence_number or 0) for event in events]

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from metering import bootstrap
 from metering.triggers.hub_batch import DEADLINE_S, messages_of, retried_for_ever
+from metering.triggers.observed import observed_batch
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -23,7 +24,9 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 async def ingest_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
     """Count a batch. What raises is tried again for ever."""
     app = bootstrap.current()
-    async with asyncio.timeout(DEADLINE_S):
-        tally = await app.ingest.batch(messages_of(events))
-    if tally.effects:
-        await app.deliver_effects.at_once()
+    with observed_batch(app, "ingest_usage", events) as answered:
+        async with asyncio.timeout(DEADLINE_S):
+            tally = await app.ingest.batch(messages_of(events))
+        answered(tally)
+        if tally.effects:
+            await app.deliver_effects.at_once()

@@ -1,6 +1,7 @@
 """Cosmos DB that is not as it should be: one line that names the setting or the resource."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 from azure.cosmos import PartitionKey
@@ -43,8 +44,13 @@ def peer(shared_peer: CosmosPeer) -> CosmosPeer:
 async def connect(peer: CosmosPeer) -> AsyncIterator[Callable[..., CosmosAccount]]:
     made: list[CosmosAccount] = []
 
-    def account(**changes: str) -> CosmosAccount:
-        given = {"endpoint": peer.url, "database": "metering", "key": peer.key, **changes}
+    def account(**changes: Any) -> CosmosAccount:
+        given: dict[str, Any] = {
+            "endpoint": peer.url,
+            "database": "metering",
+            "key": peer.key,
+            **changes,
+        }
         made.append(CosmosAccount(**given))
         return made[-1]
 

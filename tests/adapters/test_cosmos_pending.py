@@ -109,7 +109,7 @@ async def test_a_half_that_a_lagging_read_missed_is_joined_by_the_timer(
     balance = await system.read.balance("sub-1", month_of(AT))
     assert (balance.total.requests, balance.held_requests) == (0, 1)
     system.clock.set(AT + DAY + SECOND)
-    assert await system.expire.run() == 1
+    assert (await system.expire.run()).settled == 1
     balance = await system.read.balance("sub-1", month_of(AT))
     assert (balance.total.requests, balance.total.missing) == (1, 0)
 

@@ -28,17 +28,17 @@ async def counts(system: System) -> tuple[int, int, int]:
 async def test_within_a_day_a_stream_is_waited_for(system: System) -> None:
     await ingest(system, PENDING)
     system.clock.set(AT + DAY)
-    assert await system.expire.run() == 0
+    assert (await system.expire.run()).settled == 0
     assert await counts(system) == (0, 0, 1)
 
 
 async def test_after_a_day_its_counts_are_missing_and_never_a_guess(system: System) -> None:
     await ingest(system, PENDING)
     system.clock.set(AT + DAY + 1)
-    assert await system.expire.run() == 1
+    assert (await system.expire.run()).settled == 1
     assert await counts(system) == (1, 1, 0)
     assert (await system.read.balance("sub-1", month_of(AT))).amount == 0
-    assert await system.expire.run() == 0
+    assert (await system.expire.run()).settled == 0
 
 
 async def test_counts_that_come_later_still_correct_the_entry(system: System) -> None:
@@ -60,7 +60,7 @@ async def test_a_stream_that_was_counted_is_settled_without_an_entry(system: Sys
 async def test_a_timer_that_was_away_for_two_years_still_settles(system: System) -> None:
     await ingest(system, PENDING)
     system.clock.set(AT + 730 * DAY)
-    assert await system.expire.run() == 1
+    assert (await system.expire.run()).settled == 1
     assert await counts(system) == (1, 1, 0)
 
 
@@ -77,7 +77,7 @@ async def test_a_crash_between_the_entry_and_its_mark_is_harmless(
         broken.setattr(system.pending, "resolve", crash)
         with pytest.raises(RetryableError):
             await system.expire.run()
-    assert await system.expire.run() == 1
+    assert (await system.expire.run()).settled == 1
     assert await counts(system) == (1, 1, 0)
 
 
@@ -108,7 +108,7 @@ async def test_a_broken_ledger_holds_up_no_other_tenants_streams(
     )
     fresh = make_system()
     fresh.clock.set(AT + 2 * DAY)
-    assert await fresh.expire.run() == 1
+    assert (await fresh.expire.run()).settled == 1
     assert "sub-1|" in fresh.alerts.messages[0]
     balance = await fresh.read.balance("sub-2", month_of(AT))
     assert balance.total.missing == 1

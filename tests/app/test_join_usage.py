@@ -211,7 +211,7 @@ async def test_counts_that_cannot_be_are_set_aside_and_then_missing(system: Syst
     await take_in(system.ingest, PENDING)
     assert await letters(system) == {"usage_inconsistent": 1}
     system.clock.set(AT + DAY + 1)
-    assert await system.expire.run() == 1
+    assert (await system.expire.run()).settled == 1
     assert await counts(system) == (1, 1, 0)
 
 
@@ -238,7 +238,7 @@ async def test_what_two_readers_missed_the_timer_joins(
         await take_in(system.join, LOG)
     assert await counts(system) == (0, 0, 1)
     system.clock.set(AT + DAY + 1)
-    assert await system.expire.run() == 1
+    assert (await system.expire.run()).settled == 1
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
 
 
@@ -280,7 +280,7 @@ async def test_the_log_rows_of_final_requests_leave_nothing_behind_and_no_entrie
     system.clock.set(NOW + HOUR)
     assert await system.recover.run() == 0
     system.clock.set(NOW + 7 * DAY + 1)
-    assert await system.expire.run() == 0
+    assert (await system.expire.run()).settled == 0
     assert await pending(system) == (0, 0, 0, 0)
     kept = await system.database.read(
         lambda connection: connection.execute("SELECT count(*) FROM pending_logs").fetchone()

@@ -1,6 +1,7 @@
 """Unit economics from the events on: outcomes once, costs by hand, and nothing else moved."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from metering.app.unit_economics import UnitCosts, UnitEconomics
 from metering.core.breakdown import GROUPS
 from metering.core.days import ALL_DAYS, Days, days_between
 from metering.core.decision import quota_states
+from metering.core.delivery_manifest import Window
 from metering.core.errors import Code, ConfigurationError
 from metering.core.instants import DAY, MINUTE, format_instant
 from metering.core.money import format_amount
 from metering.core.periods import LedgerId, month_of, parse_month
 from metering.core.plan import Plan, read_plan
 from metering.core.unit_economics import Status, shown_cost
+from tests.app.focusing import export, rows_in
 from tests.builders import AT, NOW, body, outcome_event, price_file
 
 type System = Any
@@ -133,6 +136,15 @@ async def test_no_line_of_a_statement_is_about_an_outcome(system: System) -> Non
     assert november.price_versions == ("v1",)
     faults = [fault async for one in system.read_statements.verify("acme") for fault in one.faults]
     assert faults == []
+
+
+async def test_a_focus_export_has_no_row_of_an_outcome(system: System, tmp_path: Path) -> None:
+    await put_on(system)
+    await ingest(system, request(), outcome())
+    await system.close(NOVEMBER.end + GRACE)
+    await export(system, tmp_path, Window("2026-11"))
+    used = [row["SkuId"] for row in rows_in(tmp_path, "2026-11") if row["ConsumedQuantity"]]
+    assert sorted(used) == ["gpt-4o/input", "gpt-4o/output"]
 
 
 async def test_usage_without_a_price_makes_the_cost_at_least_that(system: System) -> None:

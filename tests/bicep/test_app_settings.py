@@ -8,6 +8,7 @@ import metering
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.config import ApimService, CosmosStore, Webhook, read_settings
+from metering.config_http import Auth
 from metering.export_settings import ExportsContainer
 from metering.hub_settings import HubNamespace
 from metering.local.system import APP_SETTINGS
@@ -26,7 +27,7 @@ APP: Final = MODULES / "function-app.bicep"
 MAIN: Final = BICEP / "main.bicep"
 ALL: Final[dict[str, Any]] = {
     name: value
-    for group in ("always", "whenSuspending", "whenTelling")
+    for group in ("always", "whenSigningIn", "whenSuspending", "whenTelling")
     for name, value in variables(APP)[group].items()
 }
 
@@ -36,23 +37,28 @@ NOT_IN_AZURE: Final = {
     "METERING_TENANTS": "a file: in Azure tenants are in the store",
     "METERING_NOW": "a standing clock: tests and demonstrations",
     "UsageHub": "a connection string: emulators only",
+    "METERING_GRAPH_ENDPOINT": "`metering azure setup-identity`: run by a person",
 }
 #: Settings of Bicep that others read.
 OF_OTHERS: Final = {
     "AzureWebJobsStorage__accountName": "the Functions host",
     "AzureWebJobsStorage__credential": "the Functions host",
     "AzureWebJobsStorage__clientId": "the Functions host",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host",
+    "PYTHON_ENABLE_OPENTELEMETRY": "the Functions worker",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host",
     "AZURE_CLIENT_ID": "DefaultAzureCredential",
 }
 
 
+#: As the code writes the name of a setting: a text of its own, whole.
+_NAME: Final = re.compile(r"\"((?:METERING|APPLICATIONINSIGHTS|USAGE)_[A-Z_]+|UsageHub)\"")
+
+
 def _read_by_config() -> set[str]:
-    sources = sorted(Path(metering.__file__).parent.glob("config*"))
-    files = [file for one in sources for file in ([one] if one.is_file() else one.rglob("*.py"))]
-    text = "".join(file.read_text(encoding="utf-8") for file in files)
-    return set(re.findall(r"given(?:\.get\(|\[)\s*\"(\w+)\"", text))
+    folder = Path(metering.__file__).parent
+    files = [*folder.glob("config*.py"), *folder.glob("*_settings.py")]
+    assert len(files) >= 4
+    return {name for file in files for name in _NAME.findall(file.read_text(encoding="utf-8"))}
 
 
 def _read_by_bindings() -> set[str]:
@@ -79,6 +85,8 @@ def _filled(**parameters: str) -> dict[str, str]:
     known = {
         **{f"signIn.{name}": str(value) for name, value in sign_in.items()},
         "environment().resourceManager": "https://management.azure.com/",
+        "environment().authentication.loginEndpoint": "https://login.microsoftonline.com/",
+        "tenant().tenantId": ID,
         **parameters,
     }
 
@@ -87,11 +95,12 @@ def _filled(**parameters: str) -> dict[str, str]:
             return value
         if not value.startswith("'"):
             return known[value]
-        return re.sub(r"\$\{([\w.]+)\}", lambda found: known[found[1]], value[1:-1])
+        return re.sub(r"\$\{([\w.()]+)\}", lambda found: known[found[1]], value[1:-1])
 
     return {name: fill(value) for name, value in ALL.items()}
 
 
+ID: Final = "11111111-2222-3333-4444-555555555555"
 SERVICE: Final = (
     "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-gateway"
     "/providers/Microsoft.ApiManagement/service/apim-prod"
@@ -102,7 +111,12 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     filled = _filled(
         hostAccountName="sthost",
         identityClientId="id",
-        insightsConnectionString="InstrumentationKey=0",
+        insightsConnectionString=f"InstrumentationKey={ID};IngestionEndpoint=https://in.example/",
+        issuerName="Contoso IT",
+        closeGrace="24h",
+        closeWait="72h",
+        rateLimit="300",
+        apiClientId=ID,
         usageHost="evhns-usage-prod.servicebus.windows.net",
         usageHub="usage",
         logsHost="evhns-logs-prod.servicebus.windows.net",
@@ -137,6 +151,8 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     assert isinstance(settings.webhook, Webhook)
     assert settings.exports == ExportsContainer("https://stdata.blob.core.windows.net/exports")
     assert settings.export_schedule == "chargeback=daily"
+    assert settings.http.auth == Auth(f"https://login.microsoftonline.com/{ID}/v2.0", ID, ID)
+    assert settings.http.app_service_auth
 
 
 def test_what_a_parameter_allows_the_code_takes() -> None:

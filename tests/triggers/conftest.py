@@ -1,15 +1,24 @@
 """The function app in one process: the embedded store, a standing clock, Microsoft's worker."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
+from metering.config import ApimService, Settings, SqliteStore
 from metering.local.system import app_dir
 from metering.local.worker import FunctionsWorker
 from tests.builders import NOW
+from tests.emulators.arm import ArmPeer
+from tests.emulators.arm.api_management import (
+    AZURE_SUBSCRIPTION,
+    GROUP,
+    SERVICE,
+    put_service,
+    put_subscription,
+)
+from tests.triggers.watching import World, watched
 
 
 @pytest.fixture
@@ -24,3 +33,24 @@ async def app(tmp_path: Path) -> AsyncIterator[bootstrap.App]:
 async def worker(app: bootstrap.App) -> FunctionsWorker:
     assert app
     return await FunctionsWorker.start(app_dir())
+
+
+@pytest.fixture(scope="module")
+def arm() -> Iterator[ArmPeer]:
+    with ArmPeer() as peer:
+        put_service(peer)
+        put_subscription(peer, "sub-1")
+        yield peer
+
+
+@pytest.fixture
+async def world(tmp_path: Path, arm: ArmPeer) -> AsyncIterator[World]:
+    """Return a process over the embedded store, whose gateway's management is a peer."""
+    settings = Settings(
+        SqliteStore(tmp_path / "store.db"),
+        arm_endpoint=arm.url,
+        apim_service=ApimService(AZURE_SUBSCRIPTION, GROUP, SERVICE),
+    )
+    app, clock, reader, finished = watched(settings)
+    yield World(app, clock, await FunctionsWorker.start(app_dir()), reader, finished)
+    await app.close()

@@ -67,6 +67,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "roll_up": [timer("0 * * * * *")],
         "enforce_quotas": [timer("15 * * * * *")],
         "close_periods": [timer("20 */5 * * * *")],
+        "take_stock": [timer("45 */5 * * * *")],
     }
 
 

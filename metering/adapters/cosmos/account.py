@@ -14,6 +14,7 @@ from azure.core.exceptions import (
 )
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
+from metering.adapters.cosmos.answers import OnAnswer, ignore_answer, read_answer
 from metering.adapters.cosmos.containers import Container
 from metering.core.errors import ConfigurationError, HeadMovedError, RetryableError
 from metering.core.page import Document
@@ -38,8 +39,18 @@ PRECONDITION_FAILED: Final = 412
 class CosmosAccount:
     """Holds the client of one process."""
 
-    def __init__(self, endpoint: str, database: str, key: str | None = None) -> None:
-        """`key` is for emulators; in Azure the identity of the app signs in."""
+    def __init__(
+        self,
+        endpoint: str,
+        database: str,
+        key: str | None = None,
+        on_answer: OnAnswer = ignore_answer,
+    ) -> None:
+        """`key` is for emulators; in Azure the identity of the app signs in.
+
+        `on_answer` is called with every answer of the service, before the SDK looks at it.
+        """
+        self._on_answer = on_answer
         self.endpoint = endpoint
         self.database = database
         self._key = key
@@ -65,6 +76,7 @@ class CosmosAccount:
                 retry_throttle_total=THROTTLE_RETRIES,
                 retry_throttle_backoff_max=THROTTLE_WAIT_S,
                 retry_write=0,
+                raw_response_hook=lambda answer: self._on_answer(read_answer(answer)),
             )
             try:
                 await client.__aenter__()

@@ -102,10 +102,14 @@ class CosmosPending:
     async def forget_logs(self, before: Instant) -> None:
         """Do nothing: the service lets go of them at the end of their time to live."""
 
+    async def count_waiting(self) -> int:
+        """Return how many streams wait for their counts."""
+        return await self._count("c.id = 'identity' AND NOT IS_DEFINED(c.settled)")
+
     async def count_pending(self) -> PendingCounts:
         """Return how many there are of each sort."""
         return PendingCounts(
-            await self._count("c.id = 'identity' AND NOT IS_DEFINED(c.settled)"),
+            await self.count_waiting(),
             await self._count("c.id = 'identity' AND IS_DEFINED(c.settled)"),
             await self._count("c.id = 'tokens'"),
             await self._count("c.id = 'recovery'"),

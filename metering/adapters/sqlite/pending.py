@@ -125,6 +125,15 @@ class SqlitePending:
             )
         )
 
+    async def count_waiting(self) -> int:
+        """Return how many streams wait for their counts."""
+        row = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT count(*) FROM pending WHERE resolved = 0"
+            ).fetchone()
+        )
+        return int(row[0])
+
     async def count_pending(self) -> PendingCounts:
         """Return how many there are of each sort."""
         row = await self._database.read(

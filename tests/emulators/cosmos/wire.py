@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from email.utils import formatdate
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -61,7 +62,11 @@ async def _read(scope: _Message, receive: _Receive) -> Request:
 async def _write(answer: Answer, send: _Send) -> None:
     empty = answer.status in _WITHOUT_BODY or answer.body is None
     body = b"" if empty else write_json(answer.body)
-    headers = {"content-type": "application/json", **answer.headers}
+    headers = {
+        "content-type": "application/json",
+        "date": formatdate(usegmt=True),
+        **answer.headers,
+    }
     if answer.status not in _WITHOUT_BODY:
         headers["content-length"] = str(len(body))
     raw = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]

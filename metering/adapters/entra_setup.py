@@ -1,0 +1,215 @@
+"""Sets up Entra ID for the API: the app registration with its roles, and who has them.
+
+Bicep cannot. Every step looks first and changes only what differs, so running it again, also after
+a run that ended in the middle, changes nothing that is right. Nothing is ever taken away.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+from metering.adapters.graph import Graph, Json
+from metering.core.errors import ConfigurationError
+from metering.core.identity_setup import Done, Identity, Step
+
+#: Of an application: nobody outside this Entra tenant signs in to it.
+_AUDIENCE: Final = "AzureADMyOrg"
+#: Tokens as the API reads them: issuer with /v2.0, and the client id as audience.
+_TOKEN_VERSION: Final = 2
+#: Ids of roles follow from their names, so that every run means the same roles.
+_ROLES_NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:metering:app-roles")
+
+
+class Role(NamedTuple):
+    """An app role: what its holders may do."""
+
+    value: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The id that it gets when it is created."""
+        return str(uuid5(_ROLES_NAMESPACE, self.value))
+
+
+OPERATOR: Final = Role(
+    "Metering.Operator",
+    "Metering operator",
+    "Sees all tenants, and changes plans, prices and periods.",
+    ("User", "Application"),
+)
+GATEWAY: Final = Role(
+    "Metering.Gateway",
+    "Metering gateway",
+    "Asks for admission and balances on behalf of subscriptions.",
+    ("Application",),
+)
+ROLES: Final = (OPERATOR, GATEWAY)
+
+
+class EntraSetup:
+    """One run."""
+
+    def __init__(self, graph: Graph, name: str, *, dry_run: bool = False) -> None:
+        """Take the unique name of the registration; `dry_run` only says what would be done."""
+        self._graph = graph
+        self._name = name
+        self._dry_run = dry_run
+        self._steps: list[Step] = []
+
+    async def run(self, operators: Sequence[str], gateways: Sequence[str]) -> Identity:
+        """Set it up and give the roles to these principals, by object id.
+
+        RetryableError when Graph is busy or out of reach, ConfigurationError when it refuses.
+        """
+        tenant = await self._tenant()
+        application = await self._application()
+        if application is None:
+            return Identity(tenant, "", "", tuple(self._steps))
+        roles = await self._settle_application(application)
+        principal = await self._principal(application["appId"])
+        wanted = [(one, OPERATOR) for one in operators] + [(one, GATEWAY) for one in gateways]
+        await self._assign(principal, roles, wanted)
+        principal_id = "" if principal is None else principal["id"]
+        return Identity(tenant, application["appId"], principal_id, tuple(self._steps))
+
+    async def _tenant(self) -> str:
+        try:
+            found = await self._graph.list_all("/organization?$select=id")
+        except ConfigurationError:
+            # Not everybody may ask; it is only for the settings that are told at the end.
+            return ""
+        return str(found[0]["id"]) if found else ""
+
+    async def _application(self) -> Json | None:
+        """Return the registration, made if it is not there; None if it only would be."""
+        path = f"/applications(uniqueName='{self._name}')"
+        found = await self._graph.find(path)
+        what = f"app registration {self._name}"
+        if found is not None:
+            self._note(what, "was there")
+            return found
+        if self._dry_run:
+            self._note(what, "would be created")
+            return None
+        # One request that makes it or finds it: two runs at once make one registration.
+        made = await self._graph.send(
+            "PATCH", path, {"displayName": self._name}, prefer="create-if-missing"
+        )
+        found = await self._graph.find(f"/applications/{made['id']}", is_new=True) if made else None
+        found = found or await self._graph.find(path, is_new=True)
+        if found is None:
+            raise ConfigurationError(f"{what}: was created and cannot be read: run it again")
+        self._note(what, "created")
+        return found
+
+    async def _settle_application(self, application: Json) -> dict[str, str]:
+        """Change what differs, and return the ids of our roles by value."""
+        changes, whats = _changes(application)
+        for what in whats:
+            self._note(what, "would be changed" if self._dry_run else "changed")
+        if not whats:
+            self._note("its roles, audience and token version", "was there")
+        elif not self._dry_run:
+            path = f"/applications/{application['id']}"
+            await self._graph.send("PATCH", path, changes, is_new=True)
+        roles = changes.get("appRoles") or application.get("appRoles") or []
+        return {role["value"]: role["id"] for role in roles}
+
+    async def _principal(self, client_id: str) -> Json | None:
+        """Return the service principal of the registration, made if it is not there."""
+        path = f"/servicePrincipals(appId='{client_id}')"
+        found = await self._graph.find(path)
+        what = "service principal"
+        if found is None:
+            if self._dry_run:
+                self._note(what, "would be created")
+                return None
+            made = await self._graph.send(
+                "POST",
+                "/servicePrincipals",
+                {"appId": client_id, "appRoleAssignmentRequired": True},
+                is_new=True,
+            )
+            self._note(what, "created")
+            return made
+        if found.get("appRoleAssignmentRequired") is True:
+            self._note(what, "was there")
+        elif self._dry_run:
+            self._note("service principal: only who has a role gets tokens", "would be changed")
+        else:
+            change = {"appRoleAssignmentRequired": True}
+            await self._graph.send("PATCH", f"/servicePrincipals/{found['id']}", change)
+            self._note("service principal: only who has a role gets tokens", "changed")
+        return found
+
+    async def _assign(
+        self, principal: Json | None, roles: dict[str, str], wanted: Sequence[tuple[str, Role]]
+    ) -> None:
+        path = (
+            "" if principal is None else f"/servicePrincipals/{principal['id']}/appRoleAssignedTo"
+        )
+        is_new = any(step.done in {"created", "changed"} for step in self._steps)
+        there: set[tuple[str, str]] = set()
+        if principal is not None and wanted:
+            held = await self._graph.list_all(path, is_new=is_new)
+            there = {(one["principalId"], one["appRoleId"]) for one in held}
+        for holder, role in wanted:
+            what = f"role {role.value} of {holder}"
+            if (holder, roles[role.value]) in there:
+                self._note(what, "was there")
+            elif self._dry_run or principal is None:
+                self._note(what, "would be created")
+            else:
+                given = {
+                    "principalId": holder,
+                    "resourceId": principal["id"],
+                    "appRoleId": roles[role.value],
+                }
+                await self._graph.send("POST", path, given, is_new=is_new, may_exist=True)
+                self._note(what, "created")
+
+    def _note(self, what: str, done: Done) -> None:
+        self._steps.append(Step(what, done))
+
+
+def _changes(application: Json) -> tuple[Json, list[str]]:
+    """Return what an application lacks, as the body of a PATCH, and in words."""
+    body: Json = {}
+    whats: list[str] = []
+    if application.get("signInAudience") != _AUDIENCE:
+        body["signInAudience"] = _AUDIENCE
+        whats.append("only this Entra tenant signs in")
+    uri = f"api://{application['appId']}"
+    uris = application.get("identifierUris") or []
+    if uri not in uris:
+        body["identifierUris"] = [*uris, uri]
+        whats.append(f"audience {uri}")
+    api = application.get("api") or {}
+    if api.get("requestedAccessTokenVersion") != _TOKEN_VERSION:
+        body["api"] = {"requestedAccessTokenVersion": _TOKEN_VERSION}
+        whats.append(f"tokens of version {_TOKEN_VERSION}")
+    roles: list[Any] = application.get("appRoles") or []
+    there = {role.get("value") for role in roles if role.get("isEnabled")}
+    lacking = [role for role in ROLES if role.value not in there]
+    if lacking:
+        values = {role.value for role in lacking}
+        kept = [role for role in roles if role.get("value") not in values]
+        body["appRoles"] = [*kept, *(_document(role, roles) for role in lacking)]
+        whats += [f"role {role.value}" for role in lacking]
+    return body, whats
+
+
+def _document(role: Role, known: Sequence[Any]) -> Json:
+    """Return a role as Graph has it, under its id of before if it was switched off."""
+    before = next((one["id"] for one in known if one.get("value") == role.value), role.id)
+    return {
+        "id": before,
+        "value": role.value,
+        "displayName": role.name,
+        "description": role.description,
+        "allowedMemberTypes": list(role.members),
+        "isEnabled": True,
+    }

@@ -1,0 +1,128 @@
+"""Examine an installation as its settings describe it: the checks behind `metering doctor`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from metering.adapters.sqlite.probe import probe_file, probe_folder
+from metering.app.checkup import Checkup
+from metering.bootstrap.app import App
+from metering.bootstrap.stores import stores_for
+from metering.config import (
+    CosmosStore,
+    Settings,
+    SqliteStore,
+    read_settings,
+    unknown_settings,
+)
+from metering.core.errors import ConfigurationError, MeteringError, RetryableError
+from metering.core.finding import Finding, fail, ok, warn
+from metering.hub_settings import HubNamespace
+
+_EVENT_HUBS: Final = "https://eventhubs.azure.net"
+#: A name that no gateway has: asking for it tells whether that is allowed.
+_NOBODYS: Final = "metering-doctor"
+
+
+async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
+    """Return what was found: settings, identity, store, clock, hub, gateway, prices, tenants.
+
+    Changes nothing. Of wrong settings only the first is told: the rest cannot be looked at then.
+    """
+    unknown = [
+        warn(f"setting {name}", "is not known", "see docs/operations.md for its right name")
+        for name in unknown_settings(environment)
+    ]
+    try:
+        settings = read_settings(environment)
+    except ConfigurationError as error:
+        return [fail("settings", str(error), "set it right, then run this again"), *unknown]
+    findings = [_tenants_file(settings), *unknown, *await _identity(settings)]
+    # Taking over a file of tenants would write to the store.
+    app = App(settings._replace(tenants_file=None))
+    app.be_silent()
+    with TemporaryDirectory() as elsewhere:
+        try:
+            store = await _store(app, Path(elsewhere))
+            findings += [*store, *await _hub(settings), *await _gateway(app)]
+            if all(finding.state != "fail" for finding in store):
+                automatic = settings.automatic_tenants
+                findings += await Checkup(app.tenancy, app.clock, automatic=automatic).run()
+        finally:
+            await app.close()
+    return findings
+
+
+def _tenants_file(settings: Settings) -> Finding:
+    try:
+        found = App(settings).tenants_file
+    except MeteringError as error:
+        return fail("settings", f"METERING_TENANTS: {error}", "correct the file")
+    return ok("settings", "can be read" if found is None else "can be read, METERING_TENANTS too")
+
+
+async def _identity(settings: Settings) -> list[Finding]:
+    """Check the sign-in where one is needed: emulators and the embedded store need none."""
+    scopes = []
+    if isinstance(settings.store, CosmosStore) and settings.store.key is None:
+        scopes.append(settings.store.endpoint.removesuffix(":443/"))
+    if settings.hubs is not None and settings.hubs.connection_string is None:
+        scopes.append(_EVENT_HUBS)
+    if not scopes:
+        return [ok("identity", "none is needed here")]
+    from metering.adapters.identity_probe import probe_identity  # noqa: PLC0415, slow to import
+
+    return [await probe_identity(scope) for scope in scopes]
+
+
+async def _store(app: App, elsewhere: Path) -> list[Finding]:
+    """Check the store; of one that is not made yet, an empty one elsewhere takes the place."""
+    store = app.settings.store
+    if isinstance(store, CosmosStore):
+        from metering.adapters.cosmos.probe import CosmosProbe  # noqa: PLC0415, slow to import
+
+        return await CosmosProbe(store.endpoint, store.database, store.key, app.clock).run()
+    absent = probe_folder(store.path)
+    if absent is None:
+        return await probe_file(store.path)
+    app.stores = stores_for(SqliteStore(elsewhere / "empty.db"))
+    return [absent]
+
+
+async def _hub(settings: Settings) -> list[Finding]:
+    if settings.hubs is None:
+        if isinstance(settings.store, CosmosStore):
+            remedy = "set UsageHub__fullyQualifiedNamespace, like contoso.servicebus.windows.net"
+            return [warn("hub", "none is set: streams go straight into the ledgers", remedy)]
+        return [ok("hub", "none is needed here")]
+    return [await _hub_of(settings.hubs, settings.usage_hub)]
+
+
+async def _hub_of(hubs: HubNamespace, name: str) -> Finding:
+    from metering.adapters.event_hubs import EventHubsPublisher  # noqa: PLC0415, slow to import
+
+    check = f"hub {name}"
+    publisher = EventHubsPublisher(hubs.host, name, hubs.connection_string)
+    try:
+        partitions = await publisher.partitions()
+    except ConfigurationError as error:
+        remedy = (
+            "deploy it (bicep/), and give the identity Azure Event Hubs Data Sender and Receiver"
+        )
+        return fail(check, str(error), remedy)
+    except RetryableError as error:
+        remedy = "see that the namespace is there, and that its firewall lets you in"
+        return fail(check, str(error), remedy)
+    return ok(check, f"{len(partitions)} partitions")
+
+
+async def _gateway(app: App) -> list[Finding]:
+    if app.subscription_gate is None:
+        return [ok("gateway", "suspension is off")]
+    try:
+        await app.subscription_gate.read_state(_NOBODYS)
+    except MeteringError as error:
+        remedy = "see METERING_APIM_SERVICE, and give the identity the role that bicep/ defines"
+        return [fail("gateway", str(error), remedy)]
+    return [ok("gateway", "its subscriptions can be read")]

@@ -1,0 +1,93 @@
+"""`metering azure`: what a deployment needs and Bicep cannot do."""
+
+import asyncio
+import re
+from typing import Annotated, Final
+
+import typer
+
+from metering.cli.output import AsJson, print_json, print_table, stdout
+from metering.config import read_settings
+from metering.core.identity_setup import Identity
+
+azure = typer.Typer(no_args_is_help=True, help="Set up in Azure what Bicep cannot.")
+
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@azure.callback()
+def group() -> None:
+    """Set up in Azure what Bicep cannot."""
+
+
+@azure.command("setup-identity")
+def setup_identity(
+    operator: Annotated[
+        list[str] | None,
+        typer.Option(help="Object id of a user, group or app that operates. May be repeated."),
+    ] = None,
+    gateway: Annotated[
+        list[str] | None,
+        typer.Option(help="Object id of API Management's managed identity. May be repeated."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Unique name of the app registration.")] = "metering",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the app registration of the API with its roles, and give the roles to whoever has them.
+
+    Signed in as somebody who may do that (`az login`). Doing it again changes nothing, and nothing
+    is ever taken away. It ends with the settings that the function app needs.
+
+    Example:  metering azure setup-identity --operator 1c2b… --gateway 9f8e…
+    """
+    operators = _object_ids(operator, "--operator")
+    gateways = _object_ids(gateway, "--gateway")
+    if not _NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no name like metering-prod", param_hint="--name")
+    identity = asyncio.run(_run(name, operators, gateways, dry_run=dry_run))
+    if as_json:
+        steps = [step._asdict() for step in identity.steps]
+        print_json({**identity._asdict(), "steps": steps, "settings": _settings(identity)})
+        return
+    print_table("Identity", ["what", "done"], identity.steps, left=2)
+    for setting, value in _settings(identity).items():
+        stdout().print(f"{setting}={value}", markup=False)
+
+
+async def _run(name: str, operators: list[str], gateways: list[str], *, dry_run: bool) -> Identity:
+    # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
+    from metering.adapters.entra_setup import EntraSetup  # noqa: PLC0415
+    from metering.adapters.graph import Graph  # noqa: PLC0415
+
+    graph = Graph(read_settings().graph_endpoint)
+    try:
+        return await EntraSetup(graph, name, dry_run=dry_run).run(operators, gateways)
+    finally:
+        await graph.close()
+
+
+def _object_ids(given: list[str] | None, hint: str) -> list[str]:
+    found = list(dict.fromkeys(text.lower() for text in given or []))
+    for text in found:
+        if not _GUID.fullmatch(text):
+            raise typer.BadParameter(
+                f"{text!r} is no object id like 00000000-0000-0000-0000-000000000000",
+                param_hint=hint,
+            )
+    return found
+
+
+def _settings(identity: Identity) -> dict[str, str]:
+    """Return the settings by which the API takes its tokens, as far as they are known."""
+    if not identity.client_id:
+        return {}
+    tenant = identity.tenant_id or "TENANT_ID"
+    return {
+        "METERING_AUTH_ISSUER": f"https://login.microsoftonline.com/{tenant}/v2.0",
+        "METERING_AUTH_AUDIENCE": identity.client_id,
+        "METERING_AUTH_TENANT": tenant,
+    }

@@ -1,0 +1,112 @@
+"""What every function tells of itself: how long it took, what came of it, what it was caused by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from time import perf_counter
+from typing import Any, Final
+
+import azure.functions as func
+
+from metering.app.batch import Tally
+from metering.bootstrap import App
+from metering.core.errors import Code, StopRuleError
+from metering.core.instants import instant_of
+from metering.ports import Attributes, Telemetry
+
+#: Producers' traces that the span of a batch links to; the batch may have a thousand.
+MAX_LINKS: Final = 32
+_US_IN_MS: Final = 1_000
+#: Application properties in which Microsoft's clients, and others, put a W3C traceparent.
+_TRACES: Final = ("Diagnostic-Id", "traceparent")
+
+
+@contextmanager
+def observed(app: App, function: str) -> Iterator[None]:
+    """Open the span of one run of a function, and tell how long it took and how it ended."""
+    with _observed(app.telemetry, function, {}, ()):
+        yield
+
+
+@contextmanager
+def observed_batch(
+    app: App, function: str, events: Sequence[func.EventHubEvent]
+) -> Iterator["Answered"]:
+    """Do so for a batch: its size, its place and the age of its newest event are told too."""
+    telemetry, labels = app.telemetry, {"function": function}
+    telemetry.record("metering.batch.events", len(events), labels)
+    enqueued = events[-1].enqueued_time
+    if enqueued is not None:
+        # Of the host, a time without a zone is UTC.
+        aware = enqueued if enqueued.tzinfo else enqueued.replace(tzinfo=UTC)
+        lag = max(0, app.clock.now() - instant_of(aware)) / _US_IN_MS
+        telemetry.record("metering.batch.lag_ms", lag, labels)
+    place: Attributes = {
+        "partition": partition_of(events),
+        "first_sequence": events[0].sequence_number or 0,
+        "last_sequence": events[-1].sequence_number or 0,
+        "events": len(events),
+    }
+    with _observed(telemetry, function, place, causes_of(events)):
+        yield Answered(telemetry, function)
+
+
+class Answered:
+    """Takes how the events of a batch were answered."""
+
+    def __init__(self, telemetry: Telemetry, function: str) -> None:
+        self._telemetry = telemetry
+        self._labels = {"function": function}
+
+    def __call__(self, tally: Tally) -> None:
+        """Count the answers."""
+        add = self._telemetry.add
+        add("metering.events.accepted", tally.accepted, self._labels)
+        add("metering.events.duplicate", tally.duplicates, self._labels)
+        for code, number in tally.rejected.items():
+            add("metering.events.rejected", number, {**self._labels, "code": code})
+        add("metering.streams.unclaimed", tally.unclaimed)
+        stopped = tally.rejected.get(Code.LEDGER_STOPPED, 0)
+        add("metering.ledger.stopped", stopped, self._labels)
+
+
+def partition_of(events: Sequence[func.EventHubEvent]) -> str:
+    """Return the partition that a batch is from."""
+    context = (events[0].metadata or {}).get("PartitionContext") or {}
+    return str(context.get("PartitionId", ""))
+
+
+def causes_of(events: Sequence[func.EventHubEvent]) -> list[str]:
+    """Return the traces that producers sent with events: the first few different ones."""
+    shared: Mapping[str, Any] = events[0].metadata or {}
+    found: dict[str, None] = {}
+    for properties in shared.get("PropertiesArray") or ():
+        for name in _TRACES:
+            if isinstance(properties, dict) and isinstance(properties.get(name), str):
+                found[properties[name]] = None
+                break
+        if len(found) == MAX_LINKS:
+            break
+    return list(found)
+
+
+@contextmanager
+def _observed(
+    telemetry: Telemetry, function: str, attributes: Attributes, links: Sequence[str]
+) -> Iterator[None]:
+    outcome = "failed"
+    began = perf_counter()
+    try:
+        with telemetry.span(function, attributes, links):
+            yield
+        outcome = "ok"
+    except StopRuleError:
+        telemetry.add("metering.batch.stopped", 1, {"function": function})
+        raise
+    except TimeoutError:
+        outcome = "deadline"
+        raise
+    finally:
+        labels = {"function": function, "outcome": outcome}
+        taken = (perf_counter() - began) * 1_000
+        telemetry.record("metering.function.duration_ms", taken, labels)
