@@ -611,5 +611,8 @@ output CAPTURE_URL string = '${dataStorage.outputs.blobEndpoint}${captureContain
 @description('Address of exports.')
 output EXPORTS_URL string = '${dataStorage.outputs.blobEndpoint}${exportsContainer}'
 
+@description('Object id of the gateway\'s identity, which is to have the role Metering.Gateway.')
+output GATEWAY_PRINCIPAL_ID string = apiManagement.outputs.principalId
+
 @description('Address that callers of models use.')
 output GATEWAY_URL string = apiManagement.outputs.gatewayUrl

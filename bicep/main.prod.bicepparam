@@ -10,6 +10,7 @@ param apiManagementSku = 'StandardV2'
 param publisherEmail = readEnvironmentVariable('METERING_PUBLISHER_EMAIL')
 param openAiUrl = readEnvironmentVariable('METERING_OPENAI_URL', '')
 param anthropicUrl = readEnvironmentVariable('METERING_ANTHROPIC_URL', '')
+// Of `metering azure setup-identity`, which is run before, and again with --host and --gateway after.
 param apiClientId = readEnvironmentVariable('METERING_API_CLIENT_ID')
 param admission = 'fail-open'
 

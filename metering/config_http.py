@@ -13,6 +13,11 @@ _RATE: Final = re.compile(r"[1-9][0-9]{0,5}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+#: How an issuer of Entra ends whose tokens are of version 2: their audience is the client id,
+#: whichever address they were asked for by (access token claims reference, 2026).
+_VERSION_2: Final = "/v2.0"
+_ADDRESS: Final = "api://"
+
 
 class Auth(NamedTuple):
     """Whose tokens are taken."""
@@ -20,7 +25,8 @@ class Auth(NamedTuple):
     issuer: str
     """METERING_AUTH_ISSUER, such as https://login.microsoftonline.com/<tenant id>/v2.0."""
     audience: str
-    """METERING_AUTH_AUDIENCE: the client id of the API's app registration, or its api:// URI."""
+    """METERING_AUTH_AUDIENCE, as tokens name it: for Entra the client id of the API's app
+    registration, whose address api://<client id> may be given too."""
     tenant: str
     """METERING_AUTH_TENANT: the Entra tenant that callers must be of."""
 
@@ -66,7 +72,20 @@ def _auth(given: Mapping[str, str]) -> Auth | None:
         )
     if not _GUID.fullmatch(tenant):
         raise ConfigurationError(f"METERING_AUTH_TENANT: {tenant!r} is not a tenant id (a GUID)")
-    return Auth(issuer, audience, tenant.lower())
+    return Auth(issuer, _audience(audience, issuer), tenant.lower())
+
+
+def _audience(text: str, issuer: str) -> str:
+    """Return what tokens of an issuer have as `aud`: not always what they are asked for by."""
+    if not issuer.rstrip("/").endswith(_VERSION_2) or not text.startswith(_ADDRESS):
+        return text
+    client_id = text.removeprefix(_ADDRESS)
+    if not _GUID.fullmatch(client_id):
+        raise ConfigurationError(
+            f"METERING_AUTH_AUDIENCE: {text!r} is in no token of an issuer with {_VERSION_2}:"
+            " these name the client id of the API's app registration"
+        )
+    return client_id.lower()
 
 
 def _on(text: str | None) -> bool:

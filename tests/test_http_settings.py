@@ -7,9 +7,10 @@ from metering.config_http import DEFAULT_RATE_LIMIT, Auth, Http, read_http
 from metering.core.errors import ConfigurationError
 
 TENANT = "11111111-2222-3333-4444-55555555555A"
+CLIENT = "66666666-7777-8888-9999-00000000000b"
 GIVEN = {
     "METERING_AUTH_ISSUER": "https://login.microsoftonline.com/x/v2.0",
-    "METERING_AUTH_AUDIENCE": "api://metering",
+    "METERING_AUTH_AUDIENCE": CLIENT,
     "METERING_AUTH_TENANT": TENANT,
 }
 
@@ -20,9 +21,24 @@ def test_without_settings_no_issuer_is_taken_and_no_header_believed() -> None:
 
 
 def test_an_issuer_comes_with_its_audience_and_directory() -> None:
-    assert read_http(GIVEN).auth == Auth(
-        GIVEN["METERING_AUTH_ISSUER"], "api://metering", TENANT.lower()
-    )
+    assert read_http(GIVEN).auth == Auth(GIVEN["METERING_AUTH_ISSUER"], CLIENT, TENANT.lower())
+
+
+@pytest.mark.parametrize("audience", [f"api://{CLIENT}", f"api://{CLIENT.upper()}"])
+def test_the_address_of_the_api_is_as_good_as_its_client_id(audience: str) -> None:
+    auth = read_http({**GIVEN, "METERING_AUTH_AUDIENCE": audience}).auth
+    assert auth is not None
+    assert auth.audience == CLIENT
+
+
+def test_tokens_of_another_issuer_have_the_audience_that_is_said() -> None:
+    given = {
+        "METERING_AUTH_ISSUER": "https://x.example",
+        "METERING_AUTH_AUDIENCE": "api://metering",
+    }
+    auth = read_http({**GIVEN, **given}).auth
+    assert auth is not None
+    assert auth.audience == "api://metering"
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -38,6 +54,7 @@ def test_each_part_of_sign_in_is_needed(name: str) -> None:
         ("METERING_AUTH_ISSUER", "login.microsoftonline.com"),
         ("METERING_AUTH_ISSUER", "https://"),
         ("METERING_AUTH_ISSUER", "https://login.example/?x"),
+        ("METERING_AUTH_AUDIENCE", "api://metering"),
         ("METERING_AUTH_TENANT", "common"),
         ("METERING_APP_SERVICE_AUTH", "yes"),
         ("METERING_RATE_LIMIT", "0"),

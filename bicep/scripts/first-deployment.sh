@@ -4,6 +4,8 @@
 #
 # METERING_STORE        cosmos://account/database (azd sets it from the outputs)
 # USAGE_NAMESPACE       host of the namespace of usage events (the same)
+# METERING_API          https://host of the function app, GATEWAY_PRINCIPAL_ID the gateway's identity (the same):
+#                       with them it says how to finish sign-in
 # METERING_PRICES       a source of `metering prices import`; default: azure, the list that comes with it
 # METERING_DEFAULT_PLAN a plan file; default: the built-in plan at list prices
 # METERING              the command; default: .venv/bin/metering
@@ -41,5 +43,10 @@ if [ -n "${METERING_DEFAULT_PLAN:-}" ]; then
 fi
 "$METERING" plans show default >/dev/null
 "$METERING" plans list
+
+if [ -n "${METERING_API:-}" ]; then
+    echo "Sign-in, by somebody who may register applications (docs/operations.md):"
+    echo "  metering azure setup-identity --host ${METERING_API#https://} --gateway ${GATEWAY_PRINCIPAL_ID:-OBJECT_ID}"
+fi
 
 sh bicep/scripts/smoke-test.sh

@@ -4,49 +4,13 @@ Bicep cannot. Every step looks first and changes only what differs, so running i
 a run that ended in the middle, changes nothing that is right. Nothing is ever taken away.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
-from uuid import NAMESPACE_URL, uuid5
+from collections.abc import Mapping, Sequence
 
+from metering.adapters.entra_registration import changes_of
 from metering.adapters.graph import Graph, Json
+from metering.core.access import Role
 from metering.core.errors import ConfigurationError
 from metering.core.identity_setup import Done, Identity, Step
-
-#: Of an application: nobody outside this Entra tenant signs in to it.
-_AUDIENCE: Final = "AzureADMyOrg"
-#: Tokens as the API reads them: issuer with /v2.0, and the client id as audience.
-_TOKEN_VERSION: Final = 2
-#: Ids of roles follow from their names, so that every run means the same roles.
-_ROLES_NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:metering:app-roles")
-
-
-class Role(NamedTuple):
-    """An app role: what its holders may do."""
-
-    value: str
-    name: str
-    description: str
-    members: tuple[str, ...]
-
-    @property
-    def id(self) -> str:
-        """The id that it gets when it is created."""
-        return str(uuid5(_ROLES_NAMESPACE, self.value))
-
-
-OPERATOR: Final = Role(
-    "Metering.Operator",
-    "Metering operator",
-    "Sees all tenants, and changes plans, prices and periods.",
-    ("User", "Application"),
-)
-GATEWAY: Final = Role(
-    "Metering.Gateway",
-    "Metering gateway",
-    "Asks for admission and balances on behalf of subscriptions.",
-    ("Application",),
-)
-ROLES: Final = (OPERATOR, GATEWAY)
 
 
 class EntraSetup:
@@ -59,18 +23,21 @@ class EntraSetup:
         self._dry_run = dry_run
         self._steps: list[Step] = []
 
-    async def run(self, operators: Sequence[str], gateways: Sequence[str]) -> Identity:
-        """Set it up and give the roles to these principals, by object id.
+    async def run(
+        self, holders: Mapping[Role, Sequence[str]], hosts: Sequence[str] = ()
+    ) -> Identity:
+        """Set it up, give the roles to their holders, by object id, and let browsers sign in.
 
+        `hosts` are those of the function app, in lower case; without one no browser signs in yet.
         RetryableError when Graph is busy or out of reach, ConfigurationError when it refuses.
         """
         tenant = await self._tenant()
         application = await self._application()
         if application is None:
             return Identity(tenant, "", "", tuple(self._steps))
-        roles = await self._settle_application(application)
+        roles = await self._settle_application(application, hosts)
         principal = await self._principal(application["appId"])
-        wanted = [(one, OPERATOR) for one in operators] + [(one, GATEWAY) for one in gateways]
+        wanted = [(one, role) for role, ones in holders.items() for one in ones]
         await self._assign(principal, roles, wanted)
         principal_id = "" if principal is None else principal["id"]
         return Identity(tenant, application["appId"], principal_id, tuple(self._steps))
@@ -105,13 +72,13 @@ class EntraSetup:
         self._note(what, "created")
         return found
 
-    async def _settle_application(self, application: Json) -> dict[str, str]:
-        """Change what differs, and return the ids of our roles by value."""
-        changes, whats = _changes(application)
+    async def _settle_application(self, application: Json, hosts: Sequence[str]) -> dict[str, str]:
+        """Change what differs, and return the ids of the roles by value."""
+        changes, whats = changes_of(application, hosts)
         for what in whats:
             self._note(what, "would be changed" if self._dry_run else "changed")
         if not whats:
-            self._note("its roles, audience and token version", "was there")
+            self._note("its roles, audience, token version and sign-in", "was there")
         elif not self._dry_run:
             path = f"/applications/{application['id']}"
             await self._graph.send("PATCH", path, changes, is_new=True)
@@ -173,43 +140,3 @@ class EntraSetup:
 
     def _note(self, what: str, done: Done) -> None:
         self._steps.append(Step(what, done))
-
-
-def _changes(application: Json) -> tuple[Json, list[str]]:
-    """Return what an application lacks, as the body of a PATCH, and in words."""
-    body: Json = {}
-    whats: list[str] = []
-    if application.get("signInAudience") != _AUDIENCE:
-        body["signInAudience"] = _AUDIENCE
-        whats.append("only this Entra tenant signs in")
-    uri = f"api://{application['appId']}"
-    uris = application.get("identifierUris") or []
-    if uri not in uris:
-        body["identifierUris"] = [*uris, uri]
-        whats.append(f"audience {uri}")
-    api = application.get("api") or {}
-    if api.get("requestedAccessTokenVersion") != _TOKEN_VERSION:
-        body["api"] = {"requestedAccessTokenVersion": _TOKEN_VERSION}
-        whats.append(f"tokens of version {_TOKEN_VERSION}")
-    roles: list[Any] = application.get("appRoles") or []
-    there = {role.get("value") for role in roles if role.get("isEnabled")}
-    lacking = [role for role in ROLES if role.value not in there]
-    if lacking:
-        values = {role.value for role in lacking}
-        kept = [role for role in roles if role.get("value") not in values]
-        body["appRoles"] = [*kept, *(_document(role, roles) for role in lacking)]
-        whats += [f"role {role.value}" for role in lacking]
-    return body, whats
-
-
-def _document(role: Role, known: Sequence[Any]) -> Json:
-    """Return a role as Graph has it, under its id of before if it was switched off."""
-    before = next((one["id"] for one in known if one.get("value") == role.value), role.id)
-    return {
-        "id": before,
-        "value": role.value,
-        "displayName": role.name,
-        "description": role.description,
-        "allowedMemberTypes": list(role.members),
-        "isEnabled": True,
-    }

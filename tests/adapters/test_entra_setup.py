@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from metering.adapters import graph as graph_module
-from metering.adapters.entra_setup import GATEWAY, OPERATOR, EntraSetup
+from metering.adapters.entra_registration import role_id
+from metering.adapters.entra_setup import EntraSetup
 from metering.adapters.graph import Graph
+from metering.core.access import Role
 from metering.core.errors import ConfigurationError, RetryableError
 from metering.core.identity_setup import Identity
 from tests.emulators.graph import Fault, GraphPeer
@@ -16,6 +18,8 @@ from tests.emulators.graph.directory import TENANT
 ANN = "00000000-0000-0000-0000-00000000000a"
 BOB = "00000000-0000-0000-0000-00000000000b"
 APIM = "00000000-0000-0000-0000-0000000000aa"
+APP = "00000000-0000-0000-0000-0000000000ab"
+HOST = "func-metering-x.azurewebsites.net"
 
 
 @pytest.fixture
@@ -31,8 +35,11 @@ async def graph(peer: GraphPeer) -> AsyncIterator[Graph]:
     await made.close()
 
 
-async def run(graph: Graph, *, dry_run: bool = False, operators: Any = (ANN, BOB)) -> Identity:
-    return await EntraSetup(graph, "metering-prod", dry_run=dry_run).run(operators, [APIM])
+async def run(
+    graph: Graph, *, dry_run: bool = False, operators: Any = (ANN, BOB), hosts: Any = ()
+) -> Identity:
+    holders = {Role.OPERATOR: operators, Role.GATEWAY: [APIM], Role.PRODUCER: [APP]}
+    return await EntraSetup(graph, "metering-prod", dry_run=dry_run).run(holders, hosts)
 
 
 def held(peer: GraphPeer) -> set[tuple[str, str]]:
@@ -51,16 +58,22 @@ async def test_what_lacks_is_made(peer: GraphPeer, graph: Graph) -> None:
     assert {role["value"]: role["allowedMemberTypes"] for role in application["appRoles"]} == {
         "Metering.Operator": ["User", "Application"],
         "Metering.Gateway": ["Application"],
+        "Metering.Producer": ["Application"],
     }
+    assert "web" not in application
     assert principal["appRoleAssignmentRequired"] is True
-    assert held(peer) == {(ANN, OPERATOR.id), (BOB, OPERATOR.id), (APIM, GATEWAY.id)}
+    operator, gateway, producer = map(role_id, Role)
+    assert held(peer) == {(ANN, operator), (BOB, operator), (APIM, gateway), (APP, producer)}
     assert {step.done for step in identity.steps} == {"created", "changed"}
 
 
-async def test_a_second_run_changes_nothing(peer: GraphPeer, graph: Graph) -> None:
-    first = await run(graph)
+@pytest.mark.parametrize("hosts", [(), (HOST,)])
+async def test_a_second_run_changes_nothing(
+    peer: GraphPeer, graph: Graph, hosts: tuple[str, ...]
+) -> None:
+    first = await run(graph, hosts=hosts)
     peer.requests.clear()
-    second = await run(graph)
+    second = await run(graph, hosts=hosts)
     assert peer.changes == []
     assert {step.done for step in second.steps} == {"was there"}
     assert second[:3] == first[:3]
@@ -106,11 +119,11 @@ async def test_what_somebody_changed_is_put_right_and_what_is_theirs_stays(
     await run(graph)
     assert theirs in application["appRoles"]
     assert all(role["isEnabled"] for role in application["appRoles"])
-    assert len(application["appRoles"]) == 3
+    assert len(application["appRoles"]) == 4
     assert application["identifierUris"] == ["api://theirs", f"api://{application['appId']}"]
     assert application["signInAudience"] == "AzureADMyOrg"
     assert principal["appRoleAssignmentRequired"] is True
-    assert len(peer.directory.assignments) == 3
+    assert len(peer.directory.assignments) == 4
 
 
 async def test_what_was_just_made_may_take_a_while_to_be_known() -> None:
@@ -118,7 +131,7 @@ async def test_what_was_just_made_may_take_a_while_to_be_known() -> None:
         graph = Graph(peer.url, first_wait_s=0.001)
         await run(graph)
         assert len(peer.directory.applications) == len(peer.directory.principals) == 1
-        assert len(held(peer)) == 3
+        assert len(held(peer)) == 4
         await graph.close()
 
 
@@ -137,7 +150,8 @@ async def test_a_role_that_is_on_a_later_page_is_there(peer: GraphPeer, graph: G
     peer.requests.clear()
     await run(graph, operators=everybody)
     assert peer.changes == []
-    assert len([one for one in peer.requests if one.path.endswith("appRoleAssignedTo")]) == 4
+    # Seven operators, a gateway and a producer, two on a page.
+    assert len([one for one in peer.requests if one.path.endswith("appRoleAssignedTo")]) == 5
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -148,7 +162,7 @@ async def test_a_busy_answer_is_waited_for(
     for method in ("GET", "PATCH", "POST"):
         peer.faults += [Fault(status, method, retry_after=retry_after)] * 2
     await run(graph)
-    assert (peer.faults, len(held(peer))) == ([], 3)
+    assert (peer.faults, len(held(peer))) == ([], 4)
 
 
 async def test_what_stays_busy_is_retryable(peer: GraphPeer, graph: Graph) -> None:
@@ -165,7 +179,7 @@ async def test_a_change_that_was_made_though_it_failed_is_not_made_twice(
         peer.faults.append(Fault(503, method, path, retry_after="0", after=True))
     await run(graph)
     assert len(peer.directory.applications) == 1
-    assert len(peer.directory.assignments) == 3
+    assert len(peer.directory.assignments) == 4
 
 
 async def test_a_run_that_ended_in_the_middle_is_finished_by_the_next(
@@ -175,7 +189,7 @@ async def test_a_run_that_ended_in_the_middle_is_finished_by_the_next(
     with pytest.raises(ConfigurationError, match="no permission: you need Application.ReadWrite"):
         await run(graph)
     await run(graph)
-    assert (len(peer.directory.applications), len(held(peer))) == (1, 3)
+    assert (len(peer.directory.applications), len(held(peer))) == (1, 4)
 
 
 async def test_without_the_right_to_read_the_organization_it_works_all_the_same(

@@ -56,8 +56,13 @@ def _run(script: str, environment: dict[str, str]) -> subprocess.CompletedProces
 def test_a_first_deployment_ends_with_prices_a_plan_and_one_counted_event(
     environment: dict[str, str],
 ) -> None:
-    done = _run("first-deployment.sh", environment)
+    outputs = {"METERING_API": "https://func-x.azurewebsites.net", "GATEWAY_PRINCIPAL_ID": "9f8e"}
+    done = _run("first-deployment.sh", environment | outputs)
     assert done.returncode == 0, done.stderr
+    assert (
+        "metering azure setup-identity --host func-x.azurewebsites.net --gateway 9f8e\n"
+        in done.stdout
+    )
     assert "gpt-4o" in done.stdout
     assert "default" in done.stdout
     # 1,000 x 2.50 / 1,000,000 + 100 x 10.00 / 1,000,000

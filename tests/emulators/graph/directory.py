@@ -54,7 +54,7 @@ class Directory:
         if not there or not self._is_seen(there[0]):
             return _ABSENT
         if method == "PATCH":
-            there[0].update(body)
+            _merge(there[0], body)
             return 204, {}
         return 200, there[0]
 
@@ -65,7 +65,7 @@ class Directory:
             refused = _refusal(held[key], body)
             if refused:
                 return 400, {"error": {"code": "Request_BadRequest", "message": refused}}
-            held[key].update(body)
+            _merge(held[key], body)
             return 204, {}
         return 200, held[key]
 
@@ -107,8 +107,21 @@ class Directory:
         return left == 0
 
 
+def _merge(held: Json, body: Json) -> None:
+    """Take over what is in a body; in complex properties what it leaves out stays, too."""
+    for name, value in body.items():
+        if isinstance(value, dict) and isinstance(held.get(name), dict):
+            _merge(held[name], value)
+        else:
+            held[name] = value
+
+
 def _refusal(application: Json, body: Json) -> str:
-    """Return why Graph refuses a change of roles, if it does."""
+    """Return why Graph refuses a change of an application, if it does."""
+    web = body.get("web", {})
+    settings = web.get("redirectUriSettings")
+    if settings is not None and [one["uri"] for one in settings] != web.get("redirectUris"):
+        return "web: redirectUriSettings and redirectUris differ"
     roles = body.get("appRoles", [])
     if len({role["id"] for role in roles}) < len(roles):
         return "appRoles: ids must be unique"
