@@ -61,6 +61,8 @@ WRONG = [
 
 
 #: A file, what reports there are, and a name that may be any: whoever needs them looks.
+OF_THE_HUBS = {"UsageHub", "UsageHub__fullyQualifiedNamespace"}
+"""Read in hub_settings.py, whose own tests go through the others."""
 CHECKED_LATER = {"METERING_TENANTS", "METERING_EXPORT_SCHEDULE", "METERING_ISSUER"}
 
 
@@ -80,7 +82,7 @@ def test_a_wrong_setting_is_refused_by_name_with_an_example_that_would_do(
 def test_every_setting_of_the_environment_is_in_the_table() -> None:
     source = (app_dir() / "metering" / "config.py").read_text()
     read = set(re.findall(r'given\.get\("(\w+)"', source)) - CHECKED_LATER
-    assert read == {name for name, *_ in WRONG}
+    assert read == {name for name, *_ in WRONG} - OF_THE_HUBS
 
 
 def test_an_example_of_an_api_management_service_is_taken() -> None:

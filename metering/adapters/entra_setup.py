@@ -86,7 +86,11 @@ class EntraSetup:
         return {role["value"]: role["id"] for role in roles}
 
     async def _principal(self, client_id: str) -> Json | None:
-        """Return the service principal of the registration, made if it is not there."""
+        """Return the service principal of the registration, made if it is not there.
+
+        Who has no role gets tokens too, unless somebody set it otherwise: members of tenants have
+        none. What they may do is decided here, and without a tenant it is nothing.
+        """
         path = f"/servicePrincipals(appId='{client_id}')"
         found = await self._graph.find(path)
         what = "service principal"
@@ -97,19 +101,12 @@ class EntraSetup:
             made = await self._graph.send(
                 "POST",
                 "/servicePrincipals",
-                {"appId": client_id, "appRoleAssignmentRequired": True},
+                {"appId": client_id},
                 is_new=True,
             )
             self._note(what, "created")
             return made
-        if found.get("appRoleAssignmentRequired") is True:
-            self._note(what, "was there")
-        elif self._dry_run:
-            self._note("service principal: only who has a role gets tokens", "would be changed")
-        else:
-            change = {"appRoleAssignmentRequired": True}
-            await self._graph.send("PATCH", f"/servicePrincipals/{found['id']}", change)
-            self._note("service principal: only who has a role gets tokens", "changed")
+        self._note(what, "was there")
         return found
 
     async def _assign(

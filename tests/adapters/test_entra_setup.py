@@ -61,7 +61,7 @@ async def test_what_lacks_is_made(peer: GraphPeer, graph: Graph) -> None:
         "Metering.Producer": ["Application"],
     }
     assert "web" not in application
-    assert principal["appRoleAssignmentRequired"] is True
+    assert "appRoleAssignmentRequired" not in principal
     operator, gateway, producer = map(role_id, Role)
     assert held(peer) == {(ANN, operator), (BOB, operator), (APIM, gateway), (APP, producer)}
     assert {step.done for step in identity.steps} == {"created", "changed"}
@@ -88,13 +88,11 @@ async def test_a_dry_run_changes_nothing_and_says_what_would_be(
     await run(graph, operators=[ANN])
     (application,) = peer.directory.applications.values()
     application["appRoles"][0]["isEnabled"] = False
-    next(iter(peer.directory.principals.values()))["appRoleAssignmentRequired"] = False
     peer.requests.clear()
     identity = await run(graph, dry_run=True)
     assert peer.changes == []
     assert [step for step in identity.steps if step.done != "was there"] == [
         ("role Metering.Operator", "would be changed"),
-        ("service principal: only who has a role gets tokens", "would be changed"),
         (f"role Metering.Operator of {BOB}", "would be created"),
     ]
     peer.directory.principals.clear()
@@ -115,7 +113,7 @@ async def test_what_somebody_changed_is_put_right_and_what_is_theirs_stays(
     application["identifierUris"] = ["api://theirs"]
     application["api"] = {}
     application["signInAudience"] = "AzureADMultipleOrgs"
-    principal["appRoleAssignmentRequired"] = False
+    principal["appRoleAssignmentRequired"] = True
     await run(graph)
     assert theirs in application["appRoles"]
     assert all(role["isEnabled"] for role in application["appRoles"])
