@@ -95,6 +95,9 @@ param apiAudience string = empty(apiClientId) ? 'api://metering' : 'api://${apiC
 @description('Optional. What Cosmos DB is paid by.')
 param cosmosCapacity 'serverless' | 'autoscale' = 'autoscale'
 
+@description('Optional. Name of the Cosmos DB account, where it is another than cosmos- and the suffix: one that was restored (docs/runbook/store.md).')
+param cosmosAccountName string = ''
+
 @description('Optional. With autoscale: request units a second at most for ledgers.')
 @minValue(1000)
 param cosmosLedgersThroughput int = 10000
@@ -293,8 +296,8 @@ module cosmos 'modules/cosmos.bicep' = {
   scope: group
   params: {
     location: location
-    suffix: suffix
     tags: allTags
+    accountName: empty(cosmosAccountName) ? 'cosmos-${suffix}' : cosmosAccountName
     databaseName: databaseName
     capacity: cosmosCapacity
     maxThroughput: cosmosThroughput

@@ -3,8 +3,9 @@ metadata description = 'The store. Its containers are those of metering/adapters
 @description('Required. Where it is.')
 param location string
 
-@description('Required. Name that everything of this installation ends in.')
-param suffix string
+@description('Required. Name of the account.')
+@maxLength(44)
+param accountName string
 
 @description('Required. Tags.')
 param tags object
@@ -53,7 +54,7 @@ var containers = [
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
   // checkov:skip=CKV_AZURE_99: dev has no network of its own; prod sets privateNetwork
   // checkov:skip=CKV_AZURE_101: the same; every request needs an identity with a data role
-  name: 'cosmos-${suffix}'
+  name: accountName
   location: location
   tags: tags
   kind: 'GlobalDocumentDB'
