@@ -20,19 +20,27 @@ def app_of(request: Request) -> bootstrap.App:
     return found
 
 
-def _caller(request: Request) -> Caller:
+# FastAPI runs a dependency that is no coroutine function in a thread, and a request waits for that
+# thread's turn: none here has anything to wait for.
+
+
+async def _app(request: Request) -> bootstrap.App:
+    return app_of(request)
+
+
+async def _caller(request: Request) -> Caller:
     found = request.state.caller
     assert isinstance(found, Caller)
     return found
 
 
-def _tenant(request: Request) -> str:
+async def _tenant(request: Request) -> str:
     found = request.state.tenant
     assert isinstance(found, str)
     return found
 
 
-def names_subscription(
+async def names_subscription(
     x_metering_subscription: Annotated[
         str | None,
         Header(
@@ -45,14 +53,14 @@ def names_subscription(
     _ = x_metering_subscription
 
 
-def names_tenant(
+async def names_tenant(
     tenant: Annotated[str, Path(pattern=_TENANT, description="A tenant's id.", examples=["acme"])],
 ) -> None:
     """Describe what the guard of `/api/tenants/{tenant}` reads."""
     _ = tenant
 
 
-TheApp = Annotated[bootstrap.App, Depends(app_of)]
+TheApp = Annotated[bootstrap.App, Depends(_app)]
 TheCaller = Annotated[Caller, Depends(_caller)]
 TheTenant = Annotated[str, Depends(_tenant)]
 """The tenant that the guard found the caller may ask about."""

@@ -28,6 +28,7 @@ from metering.app.draft_statements import DraftStatements
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
+from metering.app.hub_lag import HubLags
 from metering.app.ingest import Ingest
 from metering.app.ingest_lag import IngestLag
 from metering.app.join_usage import JoinUsage
@@ -356,7 +357,12 @@ class App:
     @cached_property
     def readiness(self) -> Readiness:
         """Whether this process can serve."""
-        return Readiness(tenancy=self.tenancy, effects=self.stores.effects, clock=self.clock)
+        lags = HubLags(lambda: self.hub_progress, self.clock)
+        # First of all: a look that goes on would keep the hubs from being let go.
+        self._closing.insert(0, lags.close)
+        return Readiness(
+            tenancy=self.tenancy, effects=self.stores.effects, hub_lags=lags, clock=self.clock
+        )
 
     @cached_property
     def sign_in(self) -> SignIn:

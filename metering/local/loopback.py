@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from socket import create_server, socket
+from socket import IPPROTO_TCP, TCP_NODELAY, create_server, socket
 from typing import Final
 
 import uvicorn
@@ -51,11 +51,20 @@ def listener_on(port: int | None, usual: int) -> socket:
     Raises ConfigurationError for a port that is taken.
     """
     try:
-        return create_server((HOST, usual if port is None else port))
+        return _listener(usual if port is None else port)
     except OSError as error:
         if port is None:
-            return create_server((HOST, 0))
+            return _listener(0)
         raise ConfigurationError(f"--port {port}: cannot be listened on: {error}") from None
+
+
+def _listener(port: int) -> socket:
+    listener = create_server((HOST, port))
+    # Connections take it over from the socket. asyncio sets it only where the socket names TCP,
+    # and this one does not. Without, the body of an answer waits until the client has
+    # acknowledged the head of it, which clients like to put off for 40 ms.
+    listener.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
+    return listener
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

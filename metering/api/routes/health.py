@@ -25,6 +25,9 @@ class ReadyShown(Shape):
         description="behind: it serves, and what should happen by itself is late."
     )
     effects_lag_s: int = Field(description="How long the oldest effect has been due.")
+    hub_lag_s: int | None = Field(
+        description="All that was published longer ago is counted; null: not known (yet)."
+    )
 
 
 @router.get("/health")
@@ -43,7 +46,9 @@ async def live() -> Alive:
 async def ready(app: TheApp) -> ReadyShown:
     """Say that the store answers, and how late things are; 503 where it does not."""
     found = await app.readiness.check()
+    hub_lag = found.hub.lag
     return ReadyShown(
         status="behind" if found.is_behind else "ready",
         effects_lag_s=found.effects_lag // SECOND,
+        hub_lag_s=None if hub_lag is None else hub_lag // SECOND,
     )
