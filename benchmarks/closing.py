@@ -95,7 +95,7 @@ def _close(store: Path, tenants: int, events: int) -> Closing:
 
 async def _closed(app: App, at: Instant) -> tuple[float, int]:
     start = perf_counter()
-    closed = [one async for one in app.close_periods.run(at) if isinstance(one, Closed)]
+    closed = [one async for one in app.billing.close_periods.run(at) if isinstance(one, Closed)]
     seconds = perf_counter() - start
     await app.close()
     return seconds, len(closed)

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
@@ -13,18 +12,14 @@ from metering.app.alerts import TenantAlerts
 from metering.app.audited import Audited
 from metering.app.batch import LOGS_HUB, USAGE_HUB
 from metering.app.callers import Callers
-from metering.app.close_on_time import CloseOnTime
-from metering.app.close_periods import ClosePeriods, Patience
 from metering.app.committer import Committer
 from metering.app.complete_streams import CompleteStreams
 from metering.app.credits import Credits
 from metering.app.dead_letters import DeadLetters
 from metering.app.deliver_effects import DeliverEffects
-from metering.app.deliver_exports import DeliverExports
 from metering.app.deployments import Deployments
 from metering.app.desired_states import QuotasWantSuspended
 from metering.app.direct_publisher import DirectPublisher
-from metering.app.draft_statements import DraftStatements
 from metering.app.enforce_quotas import EnforceQuotas
 from metering.app.expire_pending import ExpirePending
 from metering.app.forecast import Forecasts
@@ -37,23 +32,17 @@ from metering.app.overview import Overview
 from metering.app.publish_prices import PublishPrices
 from metering.app.read import Read
 from metering.app.readiness import Readiness
-from metering.app.reconcile import Reconcile
-from metering.app.reconcile_logs import ReconcileLogs
 from metering.app.reconcile_suspensions import ReconcileSuspensions
 from metering.app.recover_usage import RecoverUsage
 from metering.app.replay_capture import ReplayCapture, TakesBatches
 from metering.app.rerate import PriceUnpriced, Rerate
 from metering.app.roll_up import RollUp
-from metering.app.scheduled_exports import ScheduledExports
-from metering.app.share_out import ShareOut
-from metering.app.statements import Statements
 from metering.app.take_events import TakeEvents
 from metering.app.take_stock import TakeStock
 from metering.app.tenancy import Tenancy
 from metering.app.unit_economics import UnitEconomics
 from metering.app.verify import Verify
-from metering.app.what_if import AskWhatIf
-from metering.bootstrap.exports import Reports, export_store, scheduled_exports
+from metering.bootstrap.billing import Billing
 from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.sign_in import SignIn
 from metering.bootstrap.stores import Stores, stores_for
@@ -62,7 +51,6 @@ from metering.config import Settings, read_settings
 from metering.core.errors import ConfigurationError
 from metering.core.price_book import NamedRow
 from metering.core.tenants_file import TenantsFile, read_tenants_file
-from metering.export_settings import ExportsFolder
 from metering.ports import (
     SILENT,
     Alerts,
@@ -87,7 +75,8 @@ class App:
         self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
         self._publishers: dict[str, UsagePublisher] = {}
         self._has_own_hubs = False
-        self._closing: list[Callable[[], Awaitable[None]]] = []
+        self.closing: list[Callable[[], Awaitable[None]]] = []
+        """What lets go of whatever was opened on the way."""
 
     @cached_property
     def clock(self) -> Clock:
@@ -240,11 +229,6 @@ class App:
         )
 
     @cached_property
-    def what_if(self) -> AskWhatIf:
-        """Price usage under other terms, without writing anything."""
-        return AskWhatIf(self.ledgers, self.tenancy, self.clock)
-
-    @cached_property
     def notifier(self) -> Notifier:
         """Who is told of effects: the webhook where one is set, or else the log."""
         webhook = self.settings.webhook
@@ -254,7 +238,7 @@ class App:
         from metering.adapters.webhook import WebhookNotifier  # noqa: PLC0415
 
         notifier = WebhookNotifier(webhook.url, webhook.secrets, self.clock)
-        self._closing.append(notifier.close)
+        self.closing.append(notifier.close)
         return notifier
 
     @cached_property
@@ -284,7 +268,7 @@ class App:
             resource_group=service.resource_group,
             service=service.name,
         )
-        self._closing.append(gate.close)
+        self.closing.append(gate.close)
         return gate
 
     @cached_property
@@ -359,7 +343,7 @@ class App:
         """Whether this process can serve."""
         lags = HubLags(lambda: self.hub_progress, self.clock)
         # First of all: a look that goes on would keep the hubs from being let go.
-        self._closing.insert(0, lags.close)
+        self.closing.insert(0, lags.close)
         return Readiness(
             tenancy=self.tenancy, effects=self.stores.effects, hub_lags=lags, clock=self.clock
         )
@@ -407,15 +391,9 @@ class App:
         )
 
     @cached_property
-    def _drafts(self) -> DraftStatements:
-        return DraftStatements(
-            ledgers=self.ledgers, accounts=self.stores.accounts, tenancy=self.tenancy
-        )
-
-    @cached_property
     def hub_progress(self) -> HubProgress:
         """How far what was published has been counted; the system on one machine sets its own."""
-        return hub_progress(self.settings, self.clock, self._closing)
+        return hub_progress(self.settings, self.clock, self.closing)
 
     @cached_property
     def ingest_lag(self) -> IngestLag:
@@ -423,34 +401,9 @@ class App:
         return IngestLag(lambda: self.hub_progress, self.clock)
 
     @cached_property
-    def close_periods(self) -> ClosePeriods:
-        """Close what is due."""
-        return ClosePeriods(
-            ledgers=self.ledgers,
-            statements=self.stores.statements,
-            accounts=self.stores.accounts,
-            tenancy=self.tenancy,
-            drafts=self._drafts,
-            share_out=self.share_out,
-            progress=self.hub_progress,
-            alerts=self.alerts,
-            patience=Patience(self.settings.close_grace, self.settings.close_wait),
-        )
-
-    @cached_property
-    def close_on_time(self) -> CloseOnTime:
-        """Close what is due by the clock, and tell of what is overdue."""
-        return CloseOnTime(self.close_periods, self.clock, self.alerts, self.telemetry)
-
-    @cached_property
-    def statements(self) -> Statements:
-        """Statements, before and after they are due."""
-        return Statements(self.stores.statements, self._drafts, self.stores.sharings, self.tenancy)
-
-    @cached_property
-    def share_out(self) -> ShareOut:
-        """Divide the cost of provisioned capacity among its tenants."""
-        return ShareOut(self.ledgers, self.stores.sharings, self.tenancy)
+    def billing(self) -> Billing:
+        """What comes after usage: closing, statements, exports, reconciliation."""
+        return Billing(self)
 
     @cached_property
     def verify(self) -> Verify:
@@ -458,45 +411,9 @@ class App:
         return Verify(self.ledgers, self.stores.rollups)
 
     @cached_property
-    def reconcile(self) -> Reconcile:
-        """Compare what was billed with the ledgers."""
-        return Reconcile(self.ledgers, self.tenancy)
-
-    @cached_property
-    def reconcile_logs(self) -> ReconcileLogs:
-        """Compare the gateway's logs with the ledgers."""
-        return ReconcileLogs(
-            ledgers=self.ledgers,
-            pending=self.stores.pending,
-            tenancy=self.tenancy,
-            clock=self.clock,
-        )
-
-    @cached_property
     def roll_up(self) -> RollUp:
         """Keep usage by day and dimension at hand."""
         return RollUp(self.ledgers, self.stores.rollups, self.alerts)
-
-    @cached_property
-    def exports(self) -> DeliverExports:
-        """Deliver reports to METERING_EXPORTS."""
-        return DeliverExports(export_store(self.settings.exports, self._closing))
-
-    def exports_to(self, folder: Path) -> DeliverExports:
-        """Deliver reports right into a folder."""
-        return DeliverExports(export_store(ExportsFolder(folder), self._closing), flat=True)
-
-    @cached_property
-    def reports(self) -> Reports:
-        """Make reports."""
-        return Reports(self.ledgers, self.stores.statements, self.tenancy, self.settings.issuer)
-
-    @cached_property
-    def scheduled_exports(self) -> ScheduledExports:
-        """Deliver what METERING_EXPORT_SCHEDULE says is due."""
-        return scheduled_exports(
-            self.exports, self.reports, self.clock, self.alerts, self.settings.export_schedule
-        )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -565,7 +482,7 @@ class App:
             await publisher.close()
         if "stores" in self.__dict__:
             await self.stores.close()
-        for close in self._closing:
+        for close in self.closing:
             await close()
 
 

@@ -39,7 +39,7 @@ def close(
             await must_know(app, name)
         moment = app.clock.now() if asked is None else asked
         with stderr().status("closing periods") as status:
-            async for one in app.close_periods.run(moment, tenant):
+            async for one in app.billing.close_periods.run(moment, tenant):
                 found.append(one)
                 status.update(f"closing periods: {count(len(found))}, {one.tenant} {one.period}")
         return moment

@@ -67,7 +67,7 @@ def chargeback(  # noqa: PLR0913, PLR0917, the options of a command
     scope = Scope(window_for(period, start, end), tenant, by)
 
     def make(app: bootstrap.App, progress: Told) -> Report:
-        return app.reports.chargeback(scope, progress)
+        return app.billing.reports.chargeback(scope, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
 
@@ -92,7 +92,7 @@ def focus(
     window = window_for(period, start, end)
 
     def make(app: bootstrap.App, progress: Told) -> Report:
-        return app.reports.focus(window, tenant, progress)
+        return app.billing.reports.focus(window, tenant, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
 
@@ -116,7 +116,7 @@ def statement(
     window = window_for(period, start, end)
 
     def make(app: bootstrap.App, progress: Told) -> Report:
-        return app.reports.statement(window, tenant, progress)
+        return app.billing.reports.statement(window, tenant, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
 
@@ -139,7 +139,7 @@ def deliver(
     async def work(app: bootstrap.App) -> Manifest:
         if tenant is not None:
             await must_know(app, tenant)
-        exports = app.exports if out is None else app.exports_to(out)
+        exports = app.billing.exports if out is None else app.billing.exports_to(out)
         console = stderr()
         bar = Progress(
             TextColumn("reading"),

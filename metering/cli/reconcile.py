@@ -94,7 +94,7 @@ async def _costs(app: bootstrap.App, path: Path, asked: Asked) -> Report:
     with progress_bar(path.name) as progress:
         task = progress.add_task("reading", total=size_of([path]))
         rows = cost_rows(path, asked.currency, lambda read: progress.update(task, completed=read))
-        return await app.reconcile.costs(str(path), rows, asked)
+        return await app.billing.reconcile.costs(str(path), rows, asked)
 
 
 async def _logs(app: bootstrap.App, path: Path, asked: Asked) -> LogReport:
@@ -107,7 +107,7 @@ async def _logs(app: bootstrap.App, path: Path, asked: Asked) -> LogReport:
                 yield body.strip()
 
         end = _instant(asked.last, "--to")
-        return await app.reconcile_logs.compare(
+        return await app.billing.reconcile_logs.compare(
             str(path),
             bodies(),
             start=_instant(asked.first, "--from"),

@@ -133,7 +133,7 @@ def whatif(
     async def ask(app: bootstrap.App) -> Answer:
         of = await period_for(app, tenant, period)
         rows = [] if prices is None else _rows(app, prices, currency)
-        return await app.what_if.ask(tenant, of, models=models, plan_id=plan, rows=rows)
+        return await app.billing.what_if.ask(tenant, of, models=models, plan_id=plan, rows=rows)
 
     answer = with_app(ask)
     if as_json:

@@ -37,8 +37,8 @@ def list_shares(
         now = app.clock.now()
         chosen = _month(month, month_of(now), preview=preview)
         if preview:
-            return chosen, await app.share_out.preview(chosen, now)
-        return chosen, await app.share_out.sharings(chosen)
+            return chosen, await app.billing.share_out.preview(chosen, now)
+        return chosen, await app.billing.share_out.sharings(chosen)
 
     chosen, found = with_app(read)
     if as_json:

@@ -53,14 +53,16 @@ def statement(
 
 async def _preview(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
     of = await period_for(app, tenant, period)
-    return await app.statements.preview(tenant, of, app.clock.now())
+    return await app.billing.statements.preview(tenant, of, app.clock.now())
 
 
 async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
     """Return the statement of a period, or the last one; ConfigurationError without one."""
     of = await period_for(app, tenant, period)
     found = await (
-        app.statements.latest(tenant) if period is None else app.statements.of(tenant, of)
+        app.billing.statements.latest(tenant)
+        if period is None
+        else app.billing.statements.of(tenant, of)
     )
     if found is None:
         raise ConfigurationError(

@@ -36,13 +36,13 @@ def verify(
         if not statement:
             return Proven(verdicts)
         names = await app.read.tenants() if tenant is None else [tenant]
-        statements = [one for name in names async for one in app.statements.verify(name)]
+        statements = [one for name in names async for one in app.billing.statements.verify(name)]
         shared = {
             (sharing.deployment, sharing.month): sharing
             for one in statements
             for sharing in one.sharings
         }
-        proofs = [(one, await app.share_out.proof(one)) for one in shared.values()]
+        proofs = [(one, await app.billing.share_out.proof(one)) for one in shared.values()]
         return Proven(verdicts, statements, proofs)
 
     found = with_app(prove)

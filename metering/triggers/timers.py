@@ -83,7 +83,7 @@ async def deliver_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001, th
     """Deliver the reports that are due by schedule."""
     app = bootstrap.current()
     with observed(app, "deliver_exports"):
-        await app.scheduled_exports.run()
+        await app.billing.scheduled_exports.run()
 
 
 @blueprint.function_name("close_periods")
@@ -93,4 +93,4 @@ async def close_periods(timer: func.TimerRequest) -> None:  # noqa: ARG001, the 
     app = bootstrap.current()
     with observed(app, "close_periods"):
         async with asyncio.timeout(DEADLINE_S):
-            await app.close_on_time.run()
+            await app.billing.close_on_time.run()

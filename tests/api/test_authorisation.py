@@ -234,7 +234,7 @@ async def test_another_tenant_is_as_if_it_did_not_exist(api: Served, ask: Ask) -
 async def _close_november(api: Served) -> None:
     """Make statements, as if it were December: without them there is nothing to be let into."""
     december = parse_instant("2026-12-10T00:00:00Z")
-    assert [one.period async for one in api.app.close_periods.run(december)]
+    assert [one.period async for one in api.app.billing.close_periods.run(december)]
 
 
 def _without_date(answer: httpx2.Response) -> tuple[Any, bytes]:

@@ -164,7 +164,7 @@ async def seed(settings: dict[str, str]) -> None:
         await app.ingest.batch(
             [Message(one, "0", at + n) for n, one in enumerate(bodies)], stop_for=0
         )
-    closed = [one async for one in app.close_periods.run(app.clock.now())]
+    closed = [one async for one in app.billing.close_periods.run(app.clock.now())]
     assert [one.period for one in closed] == ["2026-10"] * 2
     await app.close()
 

@@ -102,7 +102,7 @@ async def test_events_that_wait_in_the_hub_keep_a_period_waiting_until_they_are_
     hub.send("usage", [(usage("waits"), "acme")])
     app = App(settings._replace(fixed_now=DUE))
     app.hub_progress = LocalHubProgress(hub, app.clock, READ_HUBS)
-    (waiting,) = [one async for one in app.close_periods.run(DUE)]
+    (waiting,) = [one async for one in app.billing.close_periods.run(DUE)]
     await app.close()
     assert isinstance(waiting, Waiting)
     assert waiting.reason == "events up to 2026-12-02T00:00:00Z are still being counted"
@@ -113,8 +113,8 @@ async def test_events_that_wait_in_the_hub_keep_a_period_waiting_until_they_are_
     after = App(settings._replace(fixed_now=DUE))
     async with local_system(after, "test", fail) as system:
         await system.host.drain()
-        await after.close_on_time.run()
-        statement = await after.statements.of("acme", NOVEMBER)
+        await after.billing.close_on_time.run()
+        statement = await after.billing.statements.of("acme", NOVEMBER)
     assert statement is not None
     # Two requests of 1,000 x 2.50 + 100 x 10 a million = 0.0070 USD.
     assert sum(line.amount for line in statement.lines if line.kind == "usage") == 7_000 * 10**12

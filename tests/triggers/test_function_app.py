@@ -189,9 +189,9 @@ async def test_the_timer_closes_what_is_due(worker: FunctionsWorker, app: bootst
     settings = app.settings._replace(fixed_now=november.end + DAY, close_grace=2 * DAY)
     bootstrap.use(bootstrap.App(settings))
     await worker.invoke_timer("close_periods")
-    assert await bootstrap.current().statements.of("sub-1", november) is None
+    assert await bootstrap.current().billing.statements.of("sub-1", november) is None
     await bootstrap.current().close()
     bootstrap.use(bootstrap.App(settings._replace(close_grace=DAY)))
     await worker.invoke_timer("close_periods")
-    assert await bootstrap.current().statements.of("sub-1", november) is not None
+    assert await bootstrap.current().billing.statements.of("sub-1", november) is not None
     await bootstrap.current().close()

@@ -22,7 +22,7 @@ async def due(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[Per
     after = key_of("periods", cursor)
     tenants = [one for one in await app.read.tenants() if after is None or one > str(after[0])]
     some = tenants[:limit]
-    found = [one async for one in app.close_periods.due(app.clock.now(), some)]
+    found = [one async for one in app.billing.close_periods.due(app.clock.now(), some)]
     more = cursor_at("periods", (some[-1],)) if len(tenants) > limit else None
     return Page(items=[PeriodWaiting.of(one) for one in found], next=more)
 
@@ -38,7 +38,7 @@ async def close(app: TheApp, caller: TheCaller, wish: CloseWanted) -> ClosingDon
 
     async def run() -> list[Closed | Waiting]:
         moment = app.clock.now() if at is None else at
-        return [one async for one in app.close_periods.run(moment, wish.tenants)]
+        return [one async for one in app.billing.close_periods.run(moment, wish.tenants)]
 
     asked = Change("periods.close", "periods", wish.model_dump())
     return ClosingDone.of(await change(app, caller, asked, lambda: None, run))

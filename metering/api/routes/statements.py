@@ -89,7 +89,7 @@ async def statement(
 async def _statements(
     app: bootstrap.App, tenant: str, limit: int, cursor: str | None
 ) -> StatementsOfTenant:
-    every = [one async for one in app.statements.every(tenant)]
+    every = [one async for one in app.billing.statements.every(tenant)]
     page = page_of(
         reversed(every),
         lambda one: (-one.number,),
@@ -105,7 +105,7 @@ async def _statement(
     app: bootstrap.App, request: Request, tenant: str, period: str, as_format: Format | None
 ) -> Response:
     of = await period_named(app, tenant, period)
-    found = await app.statements.of(tenant, of)
+    found = await app.billing.statements.of(tenant, of)
     if found is None:
         raise not_found()
     chosen = as_format or _accepted(request.headers.get("accept", ""))
