@@ -171,7 +171,7 @@ async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
     schedule = "chargeback=hourly,focus=daily,statement=monthly"
     store = f"sqlite:///{tmp_path}/metering.db"
     app = App(read_settings({"METERING_STORE": store, "METERING_EXPORT_SCHEDULE": schedule}))
-    assert await app.billing.billing.scheduled_exports.run() == 0
+    assert await app.billing.scheduled_exports.run() == 0
     made = scheduled_reports(app.billing.reports)
     assert sorted(made) == ["chargeback", "focus", "statement"]
     for kind, report in made.items():
@@ -229,10 +229,12 @@ def test_a_connection_string_for_exports_is_refused_and_not_repeated(text: str) 
 
 
 def test_a_schedule_of_exports_is_read_when_it_is_needed() -> None:
-    assert App(read_settings({"METERING_EXPORT_SCHEDULE": "chargeback=daily"})).billing.scheduled_exports
+    assert App(
+        read_settings({"METERING_EXPORT_SCHEDULE": "chargeback=daily"})
+    ).billing.scheduled_exports
     app = App(read_settings({"METERING_EXPORT_SCHEDULE": "chargeback=often"}))
     with pytest.raises(ConfigurationError, match="METERING_EXPORT_SCHEDULE: 'chargeback=often'"):
-        _ = app.billing.billing.scheduled_exports
+        _ = app.billing.scheduled_exports
 
 
 KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
