@@ -77,10 +77,11 @@ audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has any
 	@.venv/bin/python -m tools.lock_requirements --check
 	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
-bench: venv  ## Measure speed, cost and overshoot (TRACE=path for the full trace)
+bench: venv  ## Measure speed, cost, balance reads and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
 	@.venv-bench/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
+	@.venv-bench/bin/python -m benchmarks --balance
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made

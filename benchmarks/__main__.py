@@ -1,6 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]` and `--overshoot` alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance` and `--overshoot`
+alone.
 """
 
 import sys
@@ -8,7 +9,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import closing, cost, counting, growth, overshoot, rating
+from benchmarks import balance, closing, cost, counting, growth, overshoot, rating
+from benchmarks.balance_report import balance_json, print_balance
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.growth_report import growth_json, print_growth
@@ -72,6 +74,9 @@ def _options() -> Namespace:
         help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
     )
     parser.add_argument(
+        "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
+    )
+    parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
     )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
@@ -89,6 +94,9 @@ def _measured(options: Namespace, progress: Progress) -> Callable[[], None]:
         closed = closing.measure(options.closing)
         show = closing.closing_json, closing.print_closing
         return lambda: print_json(show[0](closed)) if options.json else show[1](closed)
+    if options.balance:
+        read = balance.measure(progress)
+        return lambda: print_json(balance_json(read)) if options.json else print_balance(read)
     if options.overshoot:
         spent = overshoot.measure(progress)
         return lambda: print_json(overshoot_json(spent)) if options.json else print_overshoot(spent)

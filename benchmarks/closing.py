@@ -27,7 +27,7 @@ from metering.local.traffic import assign, body
 TENANTS: Final = 10_000
 #: Of each tenant: a page for each of these slots.
 EVENTS_EACH: Final = 20
-_NOW: Final = parse_instant("2026-10-31T12:00:00Z")
+NOW: Final = parse_instant("2026-10-31T12:00:00Z")
 _DUE: Final = parse_instant("2026-11-05T00:00:00Z")
 _START: Final = parse_instant("2026-10-02T00:00:00Z")
 _MB: Final = 1024 * 1024
@@ -55,13 +55,14 @@ def measure(tenants: int = TENANTS) -> Closing:
     with TemporaryDirectory(dir=disk_folder()) as folder:
         store = Path(folder) / "store.db"
         with ProcessPoolExecutor(1, mp_context=spawn) as before:
-            events = before.submit(_fill, store, tenants).result()
+            events = before.submit(fill, store, tenants).result()
         with ProcessPoolExecutor(1, mp_context=spawn) as alone:
             return alone.submit(_close, store, tenants, events).result()
 
 
-def _fill(store: Path, tenants: int) -> int:
-    return asyncio.run(_filled(App(Settings(SqliteStore(store), fixed_now=_NOW)), tenants))
+def fill(store: Path, tenants: int) -> int:
+    """Make so many tenants with a page for each of EVENTS_EACH slots; return how many events."""
+    return asyncio.run(_filled(App(Settings(SqliteStore(store), fixed_now=NOW)), tenants))
 
 
 async def _filled(app: App, tenants: int) -> int:
@@ -71,7 +72,7 @@ async def _filled(app: App, tenants: int) -> int:
         messages: list[Message] = []
         for tenant in range(first, min(tenants, first + _TENANTS_A_BATCH)):
             for number, request in enumerate(requests):
-                theirs = request._replace(subscription=f"tenant-{tenant:05d}")
+                theirs = request._replace(subscription=tenant_name(tenant))
                 made = body(theirs, _START + number * DAY, f"closing-{tenant}")
                 messages.append(Message(made, "0", len(messages)))
         tally = await app.ingest.batch(messages)
@@ -80,9 +81,14 @@ async def _filled(app: App, tenants: int) -> int:
     return sent
 
 
+def tenant_name(number: int) -> str:
+    """Return the name of a tenant, which is that of its subscription too."""
+    return f"tenant-{number:05d}"
+
+
 def _close(store: Path, tenants: int, events: int) -> Closing:
     def run() -> tuple[float, int]:
-        return asyncio.run(_closed(App(Settings(SqliteStore(store), fixed_now=_NOW)), _DUE))
+        return asyncio.run(_closed(App(Settings(SqliteStore(store), fixed_now=NOW)), _DUE))
 
     seconds, closed = run()
     if closed != tenants:
