@@ -8,6 +8,9 @@ PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third
 # Every commit of the embedded store waits for the disk; the tests' stores are in memory where there is room.
 FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 1000000 ] && echo TMPDIR=/dev/shm)
 
+# One more than there are cores: much of the tests' time is waiting for child processes and servers.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
+
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
@@ -40,7 +43,7 @@ test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
 	@command -v chromedriver >/dev/null || echo "Chromium is not here: the tests of the dashboard are skipped" \
 	    "(on Debian: apt-get install chromium chromium-driver)"
-	@$(FAST) .venv/bin/pytest -n auto --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	@$(FAST) .venv/bin/pytest -n $(WORKERS) --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)
 	@$(FAST) METERING_TEST_COMMITS=5000 .venv/bin/pytest tests/faults/test_many_commits.py

@@ -181,3 +181,12 @@ async def test_a_plan_names_a_model_as_entries_do(system: System) -> None:
     alias = Plan(id="some", allowed_models=("gpt-4o-2024-11-20",))
     with pytest.raises(ConfigurationError, match="'gpt-4o-2024-11-20' is kept as 'gpt-4o': name"):
         await system.tenancy.define_plan(alias, None)
+
+
+async def test_nobody_may_read_a_tenant_that_there_is_not(system: System) -> None:
+    member = "user:11111111-2222-3333-4444-555555555555"
+    with pytest.raises(ConfigurationError, match="tenant 'acme': there is none"):
+        await system.tenancy.set_member(member, "acme")
+    await system.tenancy.map_subject("sub-1", "acme", None)
+    await system.tenancy.set_member(member, "acme")
+    assert system.tenancy.directory.members.tenant_of(member, NOW) == "acme"

@@ -48,7 +48,7 @@ def test_a_token_is_for_somebody(metering: Any, options: tuple[str, ...]) -> Non
 def test_with_another_issuer_there_are_no_tokens_of_ours(metering: Any) -> None:
     settings = {
         "METERING_AUTH_ISSUER": "https://login.microsoftonline.com/x/v2.0",
-        "METERING_AUTH_AUDIENCE": "api://metering",
+        "METERING_AUTH_AUDIENCE": PERSON,
         "METERING_AUTH_TENANT": PERSON,
     }
     ran = metering.run("token", "--operator", settings=settings)

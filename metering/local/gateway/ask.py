@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import quote
 
-import aiohttp
-
 from metering.local.gateway.admission import Admission, Document
 
 #: The policy waits so long, too.
@@ -20,6 +18,9 @@ _OK: Final = 200
 @asynccontextmanager
 async def admission_from(api: str, issue: Callable[[], str]) -> AsyncIterator[Admission]:
     """Ask an API as its gateway; where nobody can know, requests go on (fail-open)."""
+    # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
+    import aiohttp  # noqa: PLC0415
+
     token = _Token(issue)
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
