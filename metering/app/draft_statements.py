@@ -113,11 +113,14 @@ class DraftStatements:
         return reckoning.result()
 
     async def _read(self, reckoning: Reckoning, ledger: LedgerId, pages: int) -> None:
-        if pages:
-            async for page in self._ledgers.pages(ledger):
-                reckoning.add(page)
-                if page.number == pages:
-                    return
+        if not pages:
+            return
+        async for page in self._ledgers.pages(ledger):
+            if page.number > pages:
+                # Committed since the head was read.
+                break
+            reckoning.add(page)
+        if reckoning.pages < pages:
             raise RetryableError(f"ledger {ledger}: page {reckoning.pages + 1} is not there yet")
 
     async def _pay(self, bill: Bill, lines: Sequence[StatementLine]) -> Burnt:
