@@ -43,7 +43,7 @@ test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	    "(on Debian: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil)"
 	@command -v chromedriver >/dev/null || echo "Chromium is not here: the tests of the dashboard are skipped" \
 	    "(on Debian: apt-get install chromium chromium-driver)"
-	@$(FAST) .venv/bin/pytest -n $(WORKERS) --dist loadfile --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	@$(FAST) .venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 soak: venv  ## Ten thousand commits with a fault in every second one (about ten minutes)
 	@$(FAST) METERING_TEST_COMMITS=5000 .venv/bin/pytest tests/faults/test_many_commits.py

@@ -27,7 +27,7 @@ from tests.systems import System, TickingClock
 
 WRITERS = 4
 #: A multiple of writers and tenants.
-COMMITS = int(os.environ.get("METERING_TEST_COMMITS", "250"))
+COMMITS = int(os.environ.get("METERING_TEST_COMMITS", "400"))
 TENANTS = 10
 
 FAULTS = [
