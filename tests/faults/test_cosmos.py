@@ -84,7 +84,7 @@ class OnCosmos(ExactlyOnce):
 
 TestNothingIsLostAndNothingCountsTwice = OnCosmos.TestCase
 TestNothingIsLostAndNothingCountsTwice.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -26,8 +26,8 @@ from tests.faults import outbox
 from tests.systems import System, TickingClock
 
 WRITERS = 4
-#: A multiple of writers and tenants.
-COMMITS = int(os.environ.get("METERING_TEST_COMMITS", "400"))
+#: A multiple of writers and tenants, and at least 210: each tenant uses each model without a price.
+COMMITS = int(os.environ.get("METERING_TEST_COMMITS", "240"))
 TENANTS = 10
 
 FAULTS = [

@@ -33,7 +33,7 @@ class OnSqlite(ExactlyOnce):
 
 TestNothingIsLostAndNothingCountsTwice = OnSqlite.TestCase
 TestNothingIsLostAndNothingCountsTwice.settings = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
