@@ -15,11 +15,10 @@ from metering.core.account import Account, settle
 from metering.core.errors import HeadMovedError, InvariantBroken, RetryableError
 from metering.core.grant import Burnt
 from metering.core.instants import DAY, Instant, format_instant
-from metering.core.limits import lapse_of
 from metering.core.money import Amount
 from metering.core.periods import LedgerId, Period, month_of
 from metering.core.sharing import Sharing
-from metering.core.statement import LOOK_BACK, Statement
+from metering.core.statement import LOOK_BACK, Statement, unsettled
 from metering.ports import AccountStore, Alerts, HubProgress, LedgerStore, StatementStore
 
 #: After the end of a period: streams have got their counts or are given up within a day.
@@ -171,10 +170,8 @@ class ClosePeriods:
         stored = await self._ledgers.read_head(LedgerId(tenant, period.start))
         if stored is None:
             return None
-        holds, lines = stored.head.holds, stored.head.lines.values()
-        pending = sum(held.requests for slot, held in holds.items() if lapse_of(slot) > at)
-        unpriced = sum(line.unpriced for line in lines)
-        told = ((pending, "without counts"), (unpriced, "without a price"))
+        found = unsettled(stored.head, at)
+        told = ((found.pending, "without counts"), (found.unpriced, "without a price"))
         reasons = [f"{number} {what}" for number, what in told if number]
         return Waiting(tenant, period.name, ", ".join(reasons), latest) if reasons else None
 
@@ -229,11 +226,11 @@ class ClosePeriods:
 
 
 def _closed(statement: Statement) -> Closed:
-    unsettled = statement.open
+    found = statement.open
     return Closed(
         statement.ledger.tenant,
         statement.period.name,
         statement.currency,
         statement.total,
-        unsettled.pending + unsettled.unpriced + unsettled.missing,
+        found.pending + found.unpriced + found.missing,
     )

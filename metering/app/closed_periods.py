@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
+from metering.app.export_selection import must_be_a_name
 from metering.app.tenancy import Tenancy
-from metering.core.calendars import Calendars
 from metering.core.delivery_manifest import Window
-from metering.core.errors import ConfigurationError
 from metering.core.statement import Statement
 from metering.ports import StatementStore
 
@@ -51,7 +50,7 @@ class ClosedPeriods:
             if not is_closed and self.window.span is None:
                 self._not_closed.append(tenant)
         if not found and self.window.span is None:
-            _must_be_a_name(self.window.name)
+            must_be_a_name(self.window.name, "no tenant has a closed one")
 
     def notes(self) -> Mapping[str, str]:
         """Name the tenants whose period of the window's name is not closed."""
@@ -69,10 +68,3 @@ class ClosedPeriods:
             return statement.period.name == self.window.name
         start, end = self.window.span
         return start <= statement.closed < end
-
-
-def _must_be_a_name(name: str) -> None:
-    try:
-        Calendars().find(name)
-    except ValueError:
-        raise ConfigurationError(f"period {name!r}: no tenant has a closed one") from None

@@ -32,7 +32,7 @@ async def ledgers_in(
         return [ledger for ledger, of in periods if of.start < end and start < of.end]
     found = [ledger for ledger, of in periods if of.name == window.name]
     if not found:
-        _must_be_a_name(window.name)
+        must_be_a_name(window.name, "no tenant has usage in one of it")
     return found
 
 
@@ -66,8 +66,9 @@ def named_window(name: str) -> Window:
     return Window(name)
 
 
-def _must_be_a_name(name: str) -> None:
+def must_be_a_name(name: str, reason: str) -> None:
+    """Raise ConfigurationError, with a reason, for a name that no calendar gives a period."""
     try:
         Calendars().find(name)
     except ValueError:
-        raise ConfigurationError(f"period {name!r}: no tenant has usage in one of it") from None
+        raise ConfigurationError(f"period {name!r}: {reason}") from None

@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 from metering.core.adjustment import MadeAdjustment
 from metering.core.charge import ChargeKind, ChargeLine, charge
 from metering.core.grant import Burnt
-from metering.core.head import Line
+from metering.core.head import Head
 from metering.core.instants import DAY, Instant
 from metering.core.limits import lapse_of
 from metering.core.minor_units import rounded
@@ -130,6 +130,17 @@ class Late(NamedTuple):
 
 #: How long a sharing may come after its month and still be billed: as long as usage may.
 LOOK_BACK: Final = 400 * DAY
+
+
+def unsettled(head: Head, at: Instant) -> Open:
+    """Return what of a ledger is not settled at an instant; holds that have lapsed are over."""
+    lines = head.lines.values()
+    return Open(
+        sum(held.requests for slot, held in head.holds.items() if lapse_of(slot) > at),
+        sum(line.unpriced for line in lines),
+        sum(line.missing for line in lines),
+        sum(line.totals_only for line in lines),
+    )
 
 
 def shareable(period: Period, previous: Statement | None, sharing: Sharing) -> bool:
@@ -300,12 +311,5 @@ def _versions(reckoned: Iterable[Reckoned]) -> tuple[str, ...]:
 
 
 def _open(bill: Bill, at: Instant) -> Open:
-    head = bill.own.head
-    lines: Iterable[Line] = head.lines.values()
-    return Open(
-        sum(held.requests for slot, held in head.holds.items() if lapse_of(slot) > at),
-        sum(line.unpriced for line in lines),
-        sum(line.missing for line in lines),
-        sum(line.totals_only for line in lines),
-        tuple(late.period.name for late in bill.late if late.plan.currency != bill.currency),
-    )
+    others = (late.period.name for late in bill.late if late.plan.currency != bill.currency)
+    return unsettled(bill.own.head, at)._replace(uncollected=tuple(others))
