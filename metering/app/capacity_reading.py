@@ -56,9 +56,9 @@ class CapacityReading:
     async def up_to(self, usage: LedgerUsage, page: int) -> None:
         """Add the pages of a ledger up to a number, as far as they are there."""
         async for one in self._store.pages(usage.ledger):
-            usage.add(one)
-            if usage.page == page:
+            if one.number > page:
                 break
+            usage.add(one)
 
     async def _counted(self, head: Head, span: Period, places: Collection[str]) -> LedgerUsage:
         usage = LedgerUsage(head.ledger, span, places)
