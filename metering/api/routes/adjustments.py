@@ -4,12 +4,11 @@ from fastapi import Depends, Response
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
+from metering.api.idempotency import IdempotencyKey, required
 from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, names_tenant
-from metering.api.problems import Problem
 from metering.api.routers import for_operators
 from metering.api.routes.balance import must_know, period_named
-from metering.api.routes.grants import IdempotencyKey
 from metering.api.shapes.periods import AdjustmentShown, NewAdjustment
 from metering.core.adjustment import MadeAdjustment
 from metering.core.adjustment_records import AdjustmentOffer
@@ -43,24 +42,20 @@ async def adjust(
     idempotency_key: IdempotencyKey = None,
 ) -> AdjustmentShown:
     """Put an amount on the statement of the present period; never edited afterwards."""
-    if idempotency_key is None:
-        fault = {"field": "Idempotency-Key", "message": "is required"}
-        raise Problem(400, "Idempotency-Key: is required", errors=[fault])
+    name = required(idempotency_key)
     await must_know(app, tenant)
     about = None if wish.about is None else (await period_named(app, tenant, wish.about)).name
-    offer = AdjustmentOffer(
-        tenant, wish.amount, wish.reason, caller.subject, about, idempotency_key
-    )
-    asked = Change("adjustment.add", f"adjustment/{tenant}/{idempotency_key}", wish.model_dump())
+    offer = AdjustmentOffer(tenant, wish.amount, wish.reason, caller.subject, about, name)
+    asked = Change("adjustment.add", f"adjustment/{tenant}/{name}", wish.model_dump())
     _, is_news = await change(
         app,
         caller,
         asked,
-        lambda: _state(app, tenant, idempotency_key),
+        lambda: _state(app, tenant, name),
         lambda: app.tenancy.adjust(offer),
     )
     response.status_code = 201 if is_news else 200
-    made = _made(app, tenant, idempotency_key)
+    made = _made(app, tenant, name)
     assert made is not None
     return AdjustmentShown.of(made)
 

@@ -1,15 +1,16 @@
 """Grants: credit that pays before anything is owed."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import Depends, Header, Path, Response
+from fastapi import Depends, Path, Response
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
+from metering.api.idempotency import ID_PATTERN, IdempotencyKey, required
 from metering.api.instants import instant_in
 from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, TheTenant, names_tenant
-from metering.api.problems import Problem, not_found
+from metering.api.problems import not_found
 from metering.api.routers import about_tenants, for_operators
 from metering.api.routes.balance import must_know
 from metering.api.shapes.grants import GrantShown, NewGrant, NewRevocation
@@ -19,17 +20,7 @@ from metering.core.grant_records import GrantOffer
 routers = about_tenants("grants")
 router = for_operators("grants")
 
-_KEY: Final = r"^[A-Za-z0-9._-]{1,64}$"
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        pattern=_KEY,
-        description="The grant's id: saying the same again is the same grant. Required.",
-        examples=["grant-2026-11-acme"],
-    ),
-]
-GrantId = Annotated[str, Path(pattern=_KEY, description="The grant's id.")]
+GrantId = Annotated[str, Path(pattern=ID_PATTERN, description="The grant's id.")]
 
 
 @routers.own.get("/grants")
@@ -75,14 +66,12 @@ async def add_grant(
     idempotency_key: IdempotencyKey = None,
 ) -> GrantShown:
     """Give a tenant credit. The same again answers 200 with the grant that is there."""
-    if idempotency_key is None:
-        fault = {"field": "Idempotency-Key", "message": "is required"}
-        raise Problem(400, "Idempotency-Key: is required", errors=[fault])
+    name = required(idempotency_key)
     offer = GrantOffer(
         tenant=tenant,
         amount=wish.amount,
         expiry=instant_in(wish.expiry, "expiry"),
-        id=idempotency_key,
+        id=name,
         start=instant_in(wish.start, "start"),
         currency=wish.currency,
         priority=wish.priority,
@@ -90,12 +79,12 @@ async def add_grant(
         reason=wish.reason,
         author=caller.subject,
     )
-    asked = Change("grant.add", f"grant/{tenant}/{idempotency_key}", wish.model_dump())
+    asked = Change("grant.add", f"grant/{tenant}/{name}", wish.model_dump())
     grant, is_news = await change(
         app,
         caller,
         asked,
-        lambda: _state(app, tenant, idempotency_key),
+        lambda: _state(app, tenant, name),
         lambda: app.tenancy.add_grant(offer),
     )
     response.status_code = 201 if is_news else 200
