@@ -3,13 +3,13 @@
 With --check nothing is written, and the exit status is 1 where it would differ.
 """
 
-import argparse
 import re
 import sys
 from importlib.metadata import PackageMetadata, metadata
 from typing import Final
 
 from tools.lock_requirements import LOCK, ROOT
+from tools.written_page import write_or_check
 
 PAGE: Final = ROOT / "docs" / "licences.md"
 _HEAD: Final = """\
@@ -79,17 +79,9 @@ def page() -> str:
 
 def main() -> int:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    text = page()
-    if not check:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.read_text(encoding="utf-8") != text:
-        print("docs/licences.md is not current: run `make licences`", file=sys.stderr)
-        return 1
-    return 0
+    return write_or_check(
+        __doc__, PAGE, page, "docs/licences.md is not current: run `make licences`"
+    )
 
 
 if __name__ == "__main__":

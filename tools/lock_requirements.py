@@ -4,13 +4,14 @@ Asks pip for what it would install on Linux x64 with Python 3.13 under requireme
 constraints.txt. With --check nothing is written, and the exit status is 1 where it would differ.
 """
 
-import argparse
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
+
+from tools.written_page import write_or_check
 
 ROOT: Final = Path(__file__).parents[1]
 LOCK: Final = ROOT / "requirements.lock"
@@ -58,17 +59,8 @@ def _line(chosen: dict[str, Any]) -> str:
 
 def main() -> int:
     """Write the lock, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    text = lock()
-    if not check:
-        LOCK.write_text(text, encoding="utf-8")
-        return 0
-    if LOCK.read_text(encoding="utf-8") != text:
-        print("requirements.lock is not current: run `make lock`", file=sys.stderr)
-        return 1
-    return 0
+    stale = "requirements.lock is not current: run `make lock`"
+    return write_or_check(__doc__, LOCK, lock, stale)
 
 
 if __name__ == "__main__":
