@@ -119,7 +119,7 @@ async def test_running_again_writes_nothing_and_later_usage_moves_no_money(
     await system.tenancy.define_deployment(ptu(idle="by_share"), None)
     await ingest(system, *USED)
     first = await share_out(system).run(NOVEMBER)
-    await ingest(system, ("late", "11-03T10:30:00"))
+    await ingest(system, ("late", "11-03T10:30:00"), ("acme", "11-03T10:30:00"))
     again = share_out(make_system())
     assert await again.run(NOVEMBER) == await again.sharings(NOVEMBER) == first
     assert await again.proof(first[0]) == []
