@@ -3,7 +3,7 @@
 .PHONY: help venv demo run test soak lint format bicep package lock licences audit bench clean
 
 STAMP := .venv/.installed
-PEERS := $(addprefix tests/emulators/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
+PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
 
 # Every commit of the embedded store waits for the disk; the tests' stores are in memory where there is room.
 FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 1000000 ] && echo TMPDIR=/dev/shm)
@@ -18,10 +18,10 @@ venv: $(STAMP)  ## Make .venv with all that is needed
 
 # A Cosmos server by others, an emulator of Azure Storage, and what our peer of Event Hubs is built
 # with, from npm; where there is no npm their tests are skipped and say so.
-tests/emulators/%/node_modules/.installed: tests/emulators/%/package.json
-	@if command -v npm >/dev/null; then cd tests/emulators/$* \
+tests/doubles/%/node_modules/.installed: tests/doubles/%/package.json
+	@if command -v npm >/dev/null; then cd tests/doubles/$* \
 	    && npm install --no-audit --no-fund --silent && touch node_modules/.installed; \
-	else echo "npm is not here: the tests that need tests/emulators/$* are skipped"; fi
+	else echo "npm is not here: the tests that need tests/doubles/$* are skipped"; fi
 
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml tools/make-venv.sh
 	@sh tools/make-venv.sh

@@ -18,7 +18,7 @@ from benchmarks.overshoot_report import overshoot_json, print_overshoot
 from benchmarks.report import Report, as_json, print_report, report
 from benchmarks.timing import Progress, race
 from metering.cli.output import print_error, print_json, stderr
-from metering.core.errors import MeteringError
+from metering.core.basics.errors import MeteringError
 
 
 def run(trace: Path | None, progress: Progress) -> Report:

@@ -16,10 +16,10 @@ from benchmarks.balance_clients import Answered, Round, ask_all
 from benchmarks.closing import NOW, fill, tenant_name
 from benchmarks.counting import disk_folder
 from benchmarks.timing import Progress
-from metering.core.errors import MeteringError
-from metering.core.instants import MINUTE, format_instant
-from metering.local.trace import read_trace
-from metering.local.traffic import assign, body
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import MINUTE, format_instant
+from metering.local.demo.trace import read_trace
+from metering.local.demo.traffic import assign, body
 
 REQUESTS_PER_SECOND: Final = 200
 SECONDS: Final = 20

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from tests.emulators.cosmos import RequestInfo
+    from tests.doubles.cosmos import RequestInfo
 
 
 class Charged(NamedTuple):

@@ -15,14 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.counting import disk_folder
-from metering.app.close_periods import Closed
-from metering.app.ingest import Message
+from metering.app.billing.close_periods import Closed
+from metering.app.ingest.ingest import Message
 from metering.bootstrap import App
-from metering.config import Settings, SqliteStore
-from metering.core.errors import ConfigurationError
-from metering.core.instants import DAY, Instant, format_instant, parse_instant
-from metering.local.trace import read_trace
-from metering.local.traffic import assign, body
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import DAY, Instant, format_instant, parse_instant
+from metering.local.demo.trace import read_trace
+from metering.local.demo.traffic import assign, body
+from metering.settings.settings import Settings, SqliteStore
 
 TENANTS: Final = 10_000
 #: Of each tenant: a page for each of these slots.

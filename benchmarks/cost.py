@@ -10,18 +10,18 @@ from benchmarks import streams
 from benchmarks.charged import Charged, units_of
 from benchmarks.events import NOW, Batch, loads
 from benchmarks.timing import Progress
-from metering.app.ingest import Message
+from metering.app.ingest.ingest import Message
 from metering.bootstrap import App
-from metering.config import CosmosStore, Settings
-from metering.core.commit import MAX_SLOTS
-from metering.core.errors import MeteringError
-from metering.core.head import RECENT_PAGES
-from metering.core.instants import format_instant, parse_instant
-from metering.core.slots import SLOT
-from metering.local.traffic import SUBSCRIPTIONS
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import format_instant, parse_instant
+from metering.core.calendars.periods import SLOT
+from metering.core.ledger.commit import MAX_SLOTS
+from metering.core.ledger.head import RECENT_PAGES
+from metering.local.demo.traffic import SUBSCRIPTIONS
+from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
-    from tests.emulators.cosmos import CosmosPeer
+    from tests.doubles.cosmos import CosmosPeer
 
 SIZES: Final = (1, 2, 5, 10, 50, 200, 1_000)
 """Events of one tenant in one batch."""
@@ -46,7 +46,7 @@ def measure(trace: Path | None, progress: Progress) -> dict[str, Charged]:
 
     The lines of the usual design come last.
     """
-    from tests.emulators.cosmos import CosmosPeer  # noqa: PLC0415, needs what only tests need
+    from tests.doubles.cosmos import CosmosPeer  # noqa: PLC0415, needs what only tests need
 
     tenants = _tenants(trace)
     found: dict[str, Charged] = {}

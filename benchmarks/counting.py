@@ -12,24 +12,23 @@ from typing import Final
 from benchmarks.events import BATCH_SIZE, NOW, Batch, Load
 from benchmarks.timing import Contender
 from metering.adapters.files import committed_prices
-from metering.app.ingest import Message
-from metering.app.ledger_view import LedgerView
+from metering.app.ingest.ingest import Message
+from metering.app.ledger.ledger_view import LedgerView
 from metering.bootstrap import App
-from metering.config import read_settings
-from metering.core.commit import Commit, plan_commit
-from metering.core.directory import BEGINNING, Directory
-from metering.core.errors import MeteringError
-from metering.core.event import LlmUsageEvent
-from metering.core.head import Head
-from metering.core.instants import format_instant
-from metering.core.page import Page, seal
-from metering.core.periods import LedgerId
-from metering.core.price_book import PriceBook
-from metering.core.slots import slot_of
-from metering.core.terms import TermsBook
-from metering.core.usage import Usage
-from metering.core.usage_reader import UsageReader
-from metering.local.traffic import SUBSCRIPTIONS
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import format_instant
+from metering.core.calendars.periods import LedgerId, slot_of
+from metering.core.ledger.commit import Commit, plan_commit
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page, seal
+from metering.core.prices.price_book import PriceBook
+from metering.core.tenancy.directory import BEGINNING, Directory
+from metering.core.tenancy.terms import TermsBook
+from metering.core.usage.event import LlmUsageEvent
+from metering.core.usage.usage import Usage
+from metering.core.usage.usage_reader import UsageReader
+from metering.local.demo.traffic import SUBSCRIPTIONS
+from metering.settings.settings import read_settings
 
 #: A folder that is on a disk where /tmp may be memory, which would make commits look free.
 _ON_DISK: Final = Path("/var/tmp")  # noqa: S108, a private folder is made in it

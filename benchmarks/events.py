@@ -6,10 +6,10 @@ from itertools import batched, cycle, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from metering.core.errors import ConfigurationError
-from metering.core.instants import SECOND, Instant, parse_instant
-from metering.local.trace import read_trace
-from metering.local.traffic import SUBSCRIPTIONS, Request, assign, body
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import SECOND, Instant, parse_instant
+from metering.local.demo.trace import read_trace
+from metering.local.demo.traffic import SUBSCRIPTIONS, Request, assign, body
 
 BATCH_SIZE: Final = 200
 """Events of one tenant in one batch."""

@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 
 from benchmarks.counting import disk_folder
 from benchmarks.events import BATCH_SIZE
-from metering.app.ingest import Message
+from metering.app.ingest.ingest import Message
 from metering.bootstrap import App
-from metering.config import Settings, SqliteStore
-from metering.core.errors import ConfigurationError, MeteringError
-from metering.core.instants import DAY, Instant, format_instant, parse_instant
-from metering.local.trace import read_trace
-from metering.local.traffic import SUBSCRIPTIONS, assign, body
+from metering.core.basics.errors import ConfigurationError, MeteringError
+from metering.core.basics.instants import DAY, Instant, format_instant, parse_instant
+from metering.local.demo.trace import read_trace
+from metering.local.demo.traffic import SUBSCRIPTIONS, assign, body
+from metering.settings.settings import Settings, SqliteStore
 
 ENTRIES: Final = 1_000_000
 TENTHS: Final = 10

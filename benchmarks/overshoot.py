@@ -23,11 +23,11 @@ from benchmarks.overshoot_system import (
     send_usage,
 )
 from benchmarks.timing import Progress
-from metering.app.admission import MEMORY
-from metering.core.errors import MeteringError
-from metering.core.instants import SECOND, Instant
-from metering.core.money import Amount
-from metering.core.periods import LedgerId, month_of
+from metering.app.quotas.admission import MEMORY
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import SECOND, Instant
+from metering.core.basics.money import Amount
+from metering.core.calendars.periods import LedgerId, month_of
 from metering.local import api
 from metering.local.gateway.admission import Admission, Document
 from metering.local.gateway.ask import admission_from

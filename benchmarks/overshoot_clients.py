@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from metering.adapters.clock import SystemClock
-from metering.core.errors import MeteringError
-from metering.core.instants import Instant
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import Instant
 from metering.local.gateway.keys import key_of
 
 SUBSCRIPTION: Final = "contoso-prod"

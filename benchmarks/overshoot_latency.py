@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from benchmarks.overshoot_clients import MODEL, SUBSCRIPTION
 from benchmarks.overshoot_system import TENANT, capped_system, send_usage
-from metering.core.decision import Asked
-from metering.core.periods import LedgerId, month_of
+from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.quotas.decision import Asked
 from metering.local.system import LocalSystem
 
 #: A limit that is never reached, in units of 10^-18.

@@ -7,7 +7,7 @@ from benchmarks.overshoot import Crossing, Overshoot
 from benchmarks.overshoot_latency import percentile
 from benchmarks.report import machine
 from metering.cli.output import print_table, stdout
-from metering.core.money import format_amount
+from metering.core.basics.money import format_amount
 
 #: How often the enforcement to compare with looks, in seconds: half of it is the mean.
 _LOOKS_EVERY_S: Final = 300

@@ -11,15 +11,15 @@ from typing import Final
 
 from benchmarks.overshoot_clients import MODEL, SUBSCRIPTION
 from metering import bootstrap
-from metering.app.batch import USAGE_HUB
-from metering.config import Settings, SqliteStore
-from metering.core.errors import MeteringError
-from metering.core.instants import Instant
-from metering.core.money import Amount, format_amount
-from metering.core.periods import LedgerId
+from metering.app.hubs.batch import USAGE_HUB
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount, format_amount
+from metering.core.calendars.periods import LedgerId
+from metering.local.demo.trace import TraceRow
+from metering.local.demo.traffic import MODELS, Request, body
 from metering.local.system import LocalSystem, local_system
-from metering.local.trace import TraceRow
-from metering.local.traffic import MODELS, Request, body
+from metering.settings.settings import Settings, SqliteStore
 
 TENANT: Final = "contoso"
 #: What a million tokens of the model's input and output cost, in units of 10^-18 a token.

@@ -13,10 +13,10 @@ from benchmarks.counting import Core
 from benchmarks.events import Load
 from benchmarks.timing import Contender
 from metering.adapters.files import committed_prices
-from metering.core.buckets import INDEX, INPUT_BUCKETS
-from metering.core.instants import to_datetime
-from metering.core.price_book import PriceBook
-from metering.core.usage import Usage
+from metering.core.basics.instants import to_datetime
+from metering.core.prices.price_book import PriceBook
+from metering.core.usage.buckets import INDEX, INPUT_BUCKETS
+from metering.core.usage.usage import Usage
 
 #: Both libraries are told it, which saves them the search.
 _PROVIDER: Final = "azure"

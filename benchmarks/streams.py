@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.charged import Charged, units_of
 from benchmarks.events import NOW, Batch
-from metering.app.batch import Message
+from metering.app.hubs.batch import Message
 from metering.bootstrap import App
-from metering.config import CosmosStore, Settings
-from metering.core.errors import MeteringError
+from metering.core.basics.errors import MeteringError
+from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
-    from tests.emulators.cosmos import CosmosPeer
+    from tests.doubles.cosmos import CosmosPeer
 
 SIZE: Final = 200
 """Requests of one tenant in a batch, of events and of logs."""

@@ -8,7 +8,7 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy
 
 from metering.adapters.cosmos.account import CosmosAccount
-from metering.config import CosmosStore
+from metering.settings.settings import CosmosStore
 
 _CONTAINER: Final = "usage"
 _BALANCE: Final = "balance"

@@ -4,18 +4,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from metering.core.buckets import BUCKETS, Buckets, from_names
-from metering.core.commit import Rating
-from metering.core.evidence import Evidence
-from metering.core.head import Line
-from metering.core.instants import Instant, parse_instant
-from metering.core.money import Amount, parse_fixed
-from metering.core.plan import ONE, Plan
-from metering.core.price_book import NamedRow, PriceBook
-from metering.core.price_file import read_price_file
-from metering.core.priced import Priced
-from metering.core.rating import Rate, rate_card, rate_usage
-from metering.core.usage import Dimensions, Usage
+from metering.core.basics.instants import Instant, parse_instant
+from metering.core.basics.money import Amount, parse_fixed
+from metering.core.ledger.commit import Rating
+from metering.core.ledger.head import Line
+from metering.core.plans.plan import ONE, Plan
+from metering.core.prices.price_book import NamedRow, PriceBook
+from metering.core.prices.price_file import read_price_file
+from metering.core.prices.priced import Priced
+from metering.core.prices.rating import Rate, rate_card, rate_usage
+from metering.core.usage.buckets import BUCKETS, Buckets, from_names
+from metering.core.usage.evidence import Evidence
+from metering.core.usage.usage import Dimensions, Usage
 
 NOW: Instant = parse_instant("2026-11-20T12:00:00Z")
 AT: Instant = parse_instant("2026-11-20T11:45:00Z")

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
-from metering.core.periods import LedgerId
-from metering.core.rollup import Part, PartName
-from metering.core.rollup_document import Step
+from metering.core.calendars.periods import LedgerId
+from metering.core.reports.rollup import Part, PartName
+from metering.core.reports.rollup_document import Step
 from metering.ports import RollupStore, StoredCursor
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from metering.app.batch import Message, Tally
+from metering.app.hubs.batch import Message, Tally
 
 RESOURCE = "/SUBSCRIPTIONS/0000/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.APIMANAGEMENT/SERVICE/TEST"
 

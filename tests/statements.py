@@ -3,25 +3,25 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from metering.core.adjustment import Adjustment, MadeAdjustment
-from metering.core.evidence import Evidence
-from metering.core.grant import Burnt
-from metering.core.head import Head, Line
-from metering.core.instants import DAY
-from metering.core.money import Amount
-from metering.core.periods import LedgerId, Period, parse_month
-from metering.core.plan import Plan
-from metering.core.rating import Rate
-from metering.core.reckoning import NO_PAGES, Mark, Reckoned
-from metering.core.sharing import Share, Sharing
-from metering.core.statement import (
+from metering.core.allocation.allocation import Share, Sharing
+from metering.core.basics.instants import DAY
+from metering.core.basics.money import Amount
+from metering.core.billing.recomputation import NO_PAGES, Mark, Reckoned
+from metering.core.billing.statement import (
     Bill,
     Late,
     Statement,
     lines_due,
     statement_of,
 )
-from metering.core.statement_document import sealed
+from metering.core.billing.statement_document import sealed
+from metering.core.calendars.periods import LedgerId, Period, parse_month
+from metering.core.credit.adjustment import Adjustment, MadeAdjustment
+from metering.core.credit.grant import Burnt
+from metering.core.ledger.head import Head, Line
+from metering.core.plans.plan import Plan
+from metering.core.prices.rating import Rate
+from metering.core.usage.evidence import Evidence
 from tests.builders import a_line, a_rate
 
 OCTOBER = parse_month("2026-10")

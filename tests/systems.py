@@ -6,35 +6,33 @@ Faults are ordered at the edge of the store, never inside our own code.
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from metering.adapters.clock import FixedClock
-from metering.app.admission import Admission
-from metering.app.close_periods import Closed, ClosePeriods, Patience, Waiting
-from metering.app.committer import Committer
-from metering.app.complete_streams import CompleteStreams
-from metering.app.credits import Credits
-from metering.app.dead_letters import DeadLetters
-from metering.app.deliver_effects import DeliverEffects
-from metering.app.direct_publisher import DirectPublisher
-from metering.app.draft_statements import DraftStatements
-from metering.app.enforce_quotas import EnforceQuotas
-from metering.app.expire_pending import ExpirePending
-from metering.app.ingest import Ingest
-from metering.app.join_usage import JoinUsage
-from metering.app.read import Read
-from metering.app.recover_usage import RecoverUsage
-from metering.app.roll_up import RollUp
-from metering.app.share_out import ShareOut
-from metering.app.statements import Statements
-from metering.app.tenancy import Tenancy
-from metering.app.verify import Verify
+from metering.app.allocation.allocate import ShareOut
+from metering.app.billing.close_periods import Closed, ClosePeriods, Patience, Waiting
+from metering.app.billing.draft_statements import DraftStatements
+from metering.app.billing.statements import Statements
+from metering.app.credit.credits import Credits
+from metering.app.ingest.dead_letters import DeadLetters
+from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ledger.committer import Committer
+from metering.app.ledger.deliver_effects import DeliverEffects
+from metering.app.quotas.admission import Admission
+from metering.app.quotas.enforce_quotas import EnforceQuotas
+from metering.app.reports.read import Read
+from metering.app.reports.roll_up import RollUp
+from metering.app.reports.verify import Verify
+from metering.app.streams.complete_streams import CompleteStreams
+from metering.app.streams.expire_pending import ExpirePending
+from metering.app.streams.join_usage import JoinUsage
+from metering.app.streams.recover_usage import RecoverUsage
+from metering.app.tenancy.tenancy import Tenancy
 from metering.bootstrap import Stores
-from metering.core.commit import Commit
-from metering.core.dated import FOREVER
-from metering.core.effect import Effect
-from metering.core.instants import Instant
-from metering.core.page import Page
-from metering.core.pending import RECOVERY_DELAY
-from metering.core.periods import LedgerId
-from metering.core.slots import Slot
+from metering.core.basics.instants import Instant
+from metering.core.calendars.dated import FOREVER
+from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.commit import Commit
+from metering.core.ledger.effect import Effect
+from metering.core.ledger.page import Page
+from metering.core.streams.joining import RECOVERY_DELAY
 from metering.ports import LedgerStore, Outgoing, StoredHead
 from tests.builders import NOW, price_rows
 from tests.faulty_rollups import FaultyRollups

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from metering.adapters.files import committed_prices
-from metering.core.instants import Instant
-from metering.core.money import to_decimal
-from metering.core.plan import DEFAULT_PLAN
-from metering.core.price_book import PriceBook
-from metering.core.priced import Priced
-from metering.core.provider_usage import ProviderUsage, disjoint_buckets
-from metering.core.rating import rate_card, rate_usage
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import to_decimal
+from metering.core.plans.plan import DEFAULT_PLAN
+from metering.core.prices.price_book import PriceBook
+from metering.core.prices.priced import Priced
+from metering.core.prices.rating import rate_card, rate_usage
+from metering.core.usage.provider_usage import ProviderUsage, disjoint_buckets
 
 BOOK: Final = PriceBook(committed_prices())
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-_MESSAGES = Path(__file__).parents[1] / "metering" / "local" / "messages.py"
+_MESSAGES = Path(__file__).parents[1] / "metering" / "local" / "functions" / "messages.py"
 
 
 def _messages() -> ModuleType:

@@ -27,8 +27,8 @@ _NOT_RUN: Final = frozenset(
     {
         *("metering/cli", "metering/local", "metering/__main__.py"),
         # Replays are run by a person; what reads Avro is not installed in Azure.
-        *("metering/adapters/capture_avro.py", "metering/adapters/capture_folder.py"),
-        "metering/adapters/capture_container.py",
+        *("metering/adapters/hubs/capture_avro.py", "metering/adapters/hubs/capture_folder.py"),
+        "metering/adapters/hubs/capture_container.py",
     }
 )
 _AT_THE_TOP: Final = ("function_app.py", "host.json", "requirements.txt")

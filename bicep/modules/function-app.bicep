@@ -1,4 +1,4 @@
-metadata description = 'The function app: Flex Consumption, Python 3.13, no key anywhere. Its settings are those that metering/config.py and the triggers read.'
+metadata description = 'The function app: Flex Consumption, Python 3.13, no key anywhere. Its settings are those that metering/settings/settings.py and the triggers read.'
 
 import { alwaysReadyGroup } from 'types.bicep'
 

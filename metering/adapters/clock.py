@@ -2,7 +2,7 @@
 
 import time
 
-from metering.core.instants import Instant
+from metering.core.basics.instants import Instant
 
 _NANOSECONDS = 1_000
 

@@ -5,9 +5,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from metering.core.errors import ConfigurationError
-from metering.core.price_book import NamedRow
-from metering.core.price_file import read_price_file
+from metering.core.basics.errors import ConfigurationError
+from metering.core.prices.price_book import NamedRow
+from metering.core.prices.price_file import read_price_file
 
 #: A list of tenants or a plan is far smaller; a larger file is a mistake.
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from metering import bootstrap
 from metering.api.problems import refusals
-from metering.app.audited import Act, Json, Look
-from metering.core.access import Caller
+from metering.app.tenancy.audited import Act, Json, Look
+from metering.core.tenancy.access import Caller
 
 
 class Change(NamedTuple):

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from metering.api.parameters import app_of
 from metering.api.problems import Problem, not_found
 from metering.api.sign_in import identify
-from metering.core.access import Action, Caller, NotSignedIn, Role, may
+from metering.core.tenancy.access import Action, Caller, NotSignedIn, Role, may
 
 SUBSCRIPTION_HEADER: Final = "x-metering-subscription"
 #: A page of another origin cannot send it without asking first, and is never allowed.

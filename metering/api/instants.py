@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from metering.api.problems import Problem
-from metering.core.instants import Instant, format_instant, parse_instant
+from metering.core.basics.instants import Instant, format_instant, parse_instant
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MAX: Final = 64

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Final
 
 from metering.api.problems import Problem
-from metering.core.rate_limit import Bucket, take
+from metering.core.installation.rate_limit import Bucket, take
 from metering.ports import Clock
 
 #: Callers remembered, the last ones: a dashboard for each of a large installation's tenants.

@@ -12,14 +12,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from metering.core.access import NotSignedIn
-from metering.core.errors import (
+from metering.core.basics.errors import (
     ConfigurationError,
     InvariantBroken,
     LedgerBroken,
     RetryableError,
     StaleRevisionError,
 )
+from metering.core.tenancy.access import NotSignedIn
 
 MEDIA_TYPE: Final = "application/problem+json"
 _log: Final = logging.getLogger("metering")

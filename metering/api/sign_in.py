@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import Request
 
 from metering.api.parameters import app_of
-from metering.core.access import Identity, NotSignedIn
+from metering.core.tenancy.access import Identity, NotSignedIn
 
 _BEARER: Final = "bearer "
 _PRINCIPAL: Final = "x-ms-client-principal"

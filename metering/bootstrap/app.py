@@ -5,52 +5,49 @@ from functools import cached_property
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
-from metering.adapters.observed_ledgers import ObservedLedgers
-from metering.adapters.telemetry import LogAlerts, LogNotifier
-from metering.app.admission import Admission
-from metering.app.alerts import TenantAlerts
-from metering.app.audited import Audited
-from metering.app.batch import LOGS_HUB, USAGE_HUB
-from metering.app.callers import Callers
-from metering.app.committer import Committer
-from metering.app.complete_streams import CompleteStreams
-from metering.app.credits import Credits
-from metering.app.dead_letters import DeadLetters
-from metering.app.deliver_effects import DeliverEffects
-from metering.app.deployments import Deployments
-from metering.app.desired_states import QuotasWantSuspended
-from metering.app.direct_publisher import DirectPublisher
-from metering.app.enforce_quotas import EnforceQuotas
-from metering.app.expire_pending import ExpirePending
-from metering.app.forecast import Forecasts
-from metering.app.hub_lag import HubLags
-from metering.app.ingest import Ingest
-from metering.app.ingest_lag import IngestLag
-from metering.app.join_usage import JoinUsage
-from metering.app.observed_admission import ObservedAdmission
-from metering.app.overview import Overview
-from metering.app.publish_prices import PublishPrices
-from metering.app.read import Read
-from metering.app.readiness import Readiness
-from metering.app.reconcile_suspensions import ReconcileSuspensions
-from metering.app.recover_usage import RecoverUsage
-from metering.app.replay_capture import ReplayCapture, TakesBatches
-from metering.app.rerate import PriceUnpriced, Rerate
-from metering.app.roll_up import RollUp
-from metering.app.take_events import TakeEvents
-from metering.app.take_stock import TakeStock
-from metering.app.tenancy import Tenancy
-from metering.app.unit_economics import UnitEconomics
-from metering.app.verify import Verify
+from metering.adapters.telemetry.log import LogAlerts, LogNotifier
+from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
+from metering.app.credit.credits import Credits
+from metering.app.deployments.deployments import Deployments
+from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
+from metering.app.hubs.hub_lag import HubLags
+from metering.app.hubs.ingest_lag import IngestLag
+from metering.app.hubs.replay_capture import ReplayCapture, TakesBatches
+from metering.app.ingest.dead_letters import DeadLetters
+from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ingest.take_events import TakeEvents
+from metering.app.installation.collect_gauges import TakeStock
+from metering.app.installation.readiness import Readiness
+from metering.app.ledger.committer import Committer
+from metering.app.ledger.deliver_effects import DeliverEffects
+from metering.app.prices.publish_prices import PublishPrices
+from metering.app.prices.rerate import PriceUnpriced, Rerate
+from metering.app.quotas.admission import Admission, ObservedAdmission
+from metering.app.quotas.alerts import TenantAlerts
+from metering.app.quotas.desired_states import QuotasWantSuspended
+from metering.app.quotas.enforce_quotas import EnforceQuotas
+from metering.app.quotas.forecast import Forecasts
+from metering.app.quotas.reconcile_suspensions import ReconcileSuspensions
+from metering.app.reports.overview import Overview
+from metering.app.reports.read import Read
+from metering.app.reports.roll_up import RollUp
+from metering.app.reports.unit_economics import UnitEconomics
+from metering.app.reports.verify import Verify
+from metering.app.streams.complete_streams import CompleteStreams
+from metering.app.streams.expire_pending import ExpirePending
+from metering.app.streams.join_usage import JoinUsage
+from metering.app.streams.recover_usage import RecoverUsage
+from metering.app.tenancy.audited import Audited
+from metering.app.tenancy.callers import Callers
+from metering.app.tenancy.tenancy import Tenancy
 from metering.bootstrap.billing import Billing
 from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.sign_in import SignIn
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
-from metering.config import Settings, read_settings
-from metering.core.errors import ConfigurationError
-from metering.core.price_book import NamedRow
-from metering.core.tenants_file import TenantsFile, read_tenants_file
+from metering.core.basics.errors import ConfigurationError
+from metering.core.prices.price_book import NamedRow
+from metering.core.tenancy.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
     SILENT,
     Alerts,
@@ -65,6 +62,7 @@ from metering.ports import (
     TokenVerifier,
     UsagePublisher,
 )
+from metering.settings.settings import Settings, read_settings
 
 
 class App:
@@ -235,7 +233,7 @@ class App:
         if webhook is None:
             return LogNotifier()
         # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
-        from metering.adapters.webhook import WebhookNotifier  # noqa: PLC0415
+        from metering.adapters.telemetry.webhook import WebhookNotifier  # noqa: PLC0415
 
         notifier = WebhookNotifier(webhook.url, webhook.secrets, self.clock)
         self.closing.append(notifier.close)
@@ -259,8 +257,8 @@ class App:
         if service is None:
             return None
         # The SDK takes half a second to import: only those who use it wait for it.
-        from metering.adapters.apim import ApimSubscriptions  # noqa: PLC0415
-        from metering.adapters.arm import Arm  # noqa: PLC0415
+        from metering.adapters.azure.apim import ApimSubscriptions  # noqa: PLC0415
+        from metering.adapters.azure.arm import Arm  # noqa: PLC0415
 
         gate = ApimSubscriptions(
             Arm(self.settings.arm_endpoint),
@@ -439,8 +437,8 @@ class App:
     ) -> DeploymentSource:
         """Return Azure's own list of deployments, of a subscription or a part of it."""
         # The SDK takes a fifth of a second to import: only those who use it wait for it.
-        from metering.adapters.arm import Arm  # noqa: PLC0415
-        from metering.adapters.azure_deployments import AzureDeployments  # noqa: PLC0415
+        from metering.adapters.azure.arm import Arm  # noqa: PLC0415
+        from metering.adapters.azure.deployments import AzureDeployments  # noqa: PLC0415
 
         arm = Arm(self.settings.arm_endpoint)
         return AzureDeployments(
@@ -472,7 +470,7 @@ class App:
                 " contoso.servicebus.windows.net"
             )
         # The SDK takes a while to import: only those who use it wait for it.
-        from metering.adapters.event_hubs import EventHubsPublisher  # noqa: PLC0415
+        from metering.adapters.hubs.publisher import EventHubsPublisher  # noqa: PLC0415
 
         return EventHubsPublisher(hubs.host, hub, hubs.connection_string)
 

@@ -4,18 +4,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metering.app.close_on_time import CloseOnTime
-from metering.app.close_periods import ClosePeriods, Patience
-from metering.app.deliver_exports import DeliverExports
-from metering.app.draft_statements import DraftStatements
-from metering.app.reconcile import Reconcile
-from metering.app.reconcile_logs import ReconcileLogs
-from metering.app.scheduled_exports import ScheduledExports
-from metering.app.share_out import ShareOut
-from metering.app.statements import Statements
-from metering.app.what_if import AskWhatIf
+from metering.app.allocation.allocate import ShareOut
+from metering.app.billing.close_on_time import CloseOnTime
+from metering.app.billing.close_periods import ClosePeriods, Patience
+from metering.app.billing.draft_statements import DraftStatements
+from metering.app.billing.statements import Statements
+from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.scheduled_exports import ScheduledExports
+from metering.app.prices.what_if import AskWhatIf
+from metering.app.reconciliation.reconcile import Reconcile
+from metering.app.reconciliation.reconcile_logs import ReconcileLogs
 from metering.bootstrap.exports import Reports, export_store, scheduled_exports
-from metering.export_settings import ExportsFolder
+from metering.settings.exports import ExportsFolder
 
 if TYPE_CHECKING:
     from metering.bootstrap.app import App

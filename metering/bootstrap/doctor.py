@@ -6,19 +6,19 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from metering.adapters.sqlite.probe import probe_file, probe_folder
-from metering.app.checkup import Checkup
+from metering.app.installation.checkup import Checkup
 from metering.bootstrap.app import App
 from metering.bootstrap.stores import stores_for
-from metering.config import (
+from metering.core.basics.errors import ConfigurationError, MeteringError, RetryableError
+from metering.core.installation.finding import Finding, fail, ok, warn
+from metering.settings.hubs import HubNamespace
+from metering.settings.settings import (
     CosmosStore,
     Settings,
     SqliteStore,
     read_settings,
     unknown_settings,
 )
-from metering.core.errors import ConfigurationError, MeteringError, RetryableError
-from metering.core.finding import Finding, fail, ok, warn
-from metering.hub_settings import HubNamespace
 
 _EVENT_HUBS: Final = "https://eventhubs.azure.net"
 #: A name that no gateway has: asking for it tells whether that is allowed.
@@ -71,7 +71,7 @@ async def _identity(settings: Settings) -> list[Finding]:
         scopes.append(_EVENT_HUBS)
     if not scopes:
         return [ok("identity", "none is needed here")]
-    from metering.adapters.identity_probe import probe_identity  # noqa: PLC0415, slow to import
+    from metering.adapters.azure.identity_probe import probe_identity  # noqa: PLC0415, slow to import
 
     return [await probe_identity(scope) for scope in scopes]
 
@@ -100,7 +100,7 @@ async def _hub(settings: Settings) -> list[Finding]:
 
 
 async def _hub_of(hubs: HubNamespace, name: str) -> Finding:
-    from metering.adapters.event_hubs import EventHubsPublisher  # noqa: PLC0415, slow to import
+    from metering.adapters.hubs.publisher import EventHubsPublisher  # noqa: PLC0415, slow to import
 
     check = f"hub {name}"
     publisher = EventHubsPublisher(hubs.host, name, hubs.connection_string)

@@ -3,18 +3,18 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from metering.adapters.export_folder import ExportFolder
-from metering.app.chargeback import CHARGEBACK, ChargebackReport, Scope
-from metering.app.closed_periods import ClosedPeriods
-from metering.app.deliver_exports import DeliverExports, Progress, Report, untold
-from metering.app.focus_export import FOCUS, FocusExport
-from metering.app.scheduled_exports import ScheduledExports, ScheduledReport
-from metering.app.statement_export import STATEMENT, StatementExport
-from metering.app.tenancy import Tenancy
-from metering.core.delivery_manifest import Window
-from metering.core.export_windows import Scheduled, read_schedule
-from metering.export_settings import ExportsContainer, ExportsFolder
+from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
+from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, untold
+from metering.app.exports.focus_export import FOCUS, FocusExport
+from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
+from metering.app.exports.statement_export import STATEMENT, StatementExport
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.exports.delivery_manifest import Window
+from metering.core.exports.windows import Scheduled, read_schedule
 from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore
+from metering.settings.exports import ExportsContainer, ExportsFolder
 
 
 def export_store(
@@ -24,7 +24,7 @@ def export_store(
     if isinstance(place, ExportsFolder):
         return ExportFolder(place.path)
     # The SDK takes a while to import: only those who use it wait for it.
-    from metering.adapters.blob_exports import BlobExports  # noqa: PLC0415
+    from metering.adapters.exports.blob_exports import BlobExports  # noqa: PLC0415
 
     store = BlobExports(place.url, emulator=place.is_emulator)
     closing.append(store.close)
@@ -55,7 +55,7 @@ class Reports(NamedTuple):
     ) -> Report:
         """Return the statements of closed periods as JSON, CSV and pages to print."""
         # The template engine takes a while to import: only those who use it wait for it.
-        from metering.adapters.statement_page import statement_page  # noqa: PLC0415
+        from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return StatementExport(closed, statement_page, progress)

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from metering.app.no_hubs import NoHubs
-from metering.config import Settings
-from metering.core.errors import ConfigurationError
-from metering.hub_settings import HubNamespace
+from metering.app.hubs.hub_lag import NoHubs
+from metering.core.basics.errors import ConfigurationError
 from metering.ports import Clock, HubProgress
+from metering.settings.hubs import HubNamespace
+from metering.settings.settings import Settings
 
 
 def hub_progress(
@@ -29,11 +29,11 @@ def hub_progress(
             " it has read the hubs"
         )
     # The SDKs take a while to import: only those who use them wait for it.
-    from metering.adapters.event_hubs_progress import (  # noqa: PLC0415
+    from metering.adapters.hubs.host_checkpoints import HostCheckpoints  # noqa: PLC0415
+    from metering.adapters.hubs.progress import (  # noqa: PLC0415
         CountedHub,
         EventHubsProgress,
     )
-    from metering.adapters.host_checkpoints import HostCheckpoints  # noqa: PLC0415
 
     def counted(connection: str, namespace: HubNamespace, hub: str, group: str) -> CountedHub:
         host = urlsplit(f"//{namespace.host}").hostname or namespace.host

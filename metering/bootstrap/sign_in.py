@@ -5,16 +5,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from metering.adapters.app_service import identity_in
-from metering.adapters.browser_sessions import BrowserSessions
 from metering.adapters.clock import SystemClock
-from metering.config import Settings, SqliteStore
-from metering.core.access import Identity, Role
-from metering.core.errors import ConfigurationError
+from metering.adapters.sign_in.app_service import identity_in
+from metering.adapters.sign_in.browser_sessions import BrowserSessions
+from metering.core.basics.errors import ConfigurationError
+from metering.core.tenancy.access import Identity, Role
 from metering.ports import Clock, TokenVerifier
+from metering.settings.settings import Settings, SqliteStore
 
 if TYPE_CHECKING:
-    from metering.adapters.development_issuer import DevelopmentIssuer
+    from metering.adapters.sign_in.development_issuer import DevelopmentIssuer
 
 _KEY_FILE: Final = "development-issuer.pem"
 
@@ -50,8 +50,8 @@ class SignIn:
                 raise ConfigurationError("METERING_AUTH_ISSUER: is not set, so nobody can sign in")
             return self.development_issuer.verifier()
         # PyJWT and an HTTP client: a fifth of a second that only those who serve HTTP wait for.
-        from metering.adapters.jwks import IssuerKeys, KeyCache  # noqa: PLC0415
-        from metering.adapters.tokens import BearerTokens  # noqa: PLC0415
+        from metering.adapters.sign_in.jwks import IssuerKeys, KeyCache  # noqa: PLC0415
+        from metering.adapters.sign_in.tokens import BearerTokens  # noqa: PLC0415
 
         keys = KeyCache(IssuerKeys(auth.issuer).fetch, time.monotonic)
         return BearerTokens(keys, issuer=auth.issuer, audience=auth.audience, tenant=auth.tenant)
@@ -61,7 +61,7 @@ class SignIn:
         """The issuer of this machine, its key beside the store; refused in Azure."""
         if self._settings.http.in_azure:
             raise ConfigurationError("WEBSITE_INSTANCE_ID: there is no development issuer in Azure")
-        from metering.adapters.development_issuer import DevelopmentIssuer  # noqa: PLC0415
+        from metering.adapters.sign_in.development_issuer import DevelopmentIssuer  # noqa: PLC0415
 
         store = self._settings.store
         folder = store.path.parent if isinstance(store, SqliteStore) else Path(".metering")

@@ -16,7 +16,6 @@ from metering.adapters.sqlite.sharings import SqliteSharings
 from metering.adapters.sqlite.statements import SqliteStatements
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
-from metering.config import CosmosStore, SqliteStore
 from metering.ports import (
     SILENT,
     AccountStore,
@@ -33,6 +32,7 @@ from metering.ports import (
     SuspensionStore,
     Telemetry,
 )
+from metering.settings.settings import CosmosStore, SqliteStore
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
 #: on one machine and costs request units on Cosmos DB.

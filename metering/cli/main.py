@@ -6,40 +6,40 @@ import sys
 
 import typer
 
-from metering.cli.adjustments import adjustments
-from metering.cli.admission import admission
-from metering.cli.azure import azure
-from metering.cli.balance import balance, usage
-from metering.cli.close import close
-from metering.cli.dead_letters import dead_letters
-from metering.cli.deployments import deployments
-from metering.cli.doctor import doctor
-from metering.cli.effects import effects
-from metering.cli.export import export
-from metering.cli.forecast import forecast
-from metering.cli.grants import grants
-from metering.cli.ingest import ingest
-from metering.cli.init import init
-from metering.cli.members import allow, disallow
-from metering.cli.normalize import normalize
+from metering.cli.allocation.allocations import list_shares
+from metering.cli.billing.balance import balance, usage
+from metering.cli.billing.close import close
+from metering.cli.billing.statement import statement
+from metering.cli.credit.adjustments import adjustments
+from metering.cli.credit.grants import grants
+from metering.cli.deployments.deployments import deployments
+from metering.cli.exports.export import export
+from metering.cli.hubs.replay import replay
+from metering.cli.hubs.simulate import simulate
+from metering.cli.ingest.dead_letters import dead_letters
+from metering.cli.ingest.ingest import ingest
+from metering.cli.ingest.normalize import normalize
+from metering.cli.ingest.pending import pending
+from metering.cli.installation.azure import azure
+from metering.cli.installation.doctor import doctor
+from metering.cli.installation.init import init
+from metering.cli.installation.run import run
+from metering.cli.installation.serve import serve, token
+from metering.cli.installation.system import demo
+from metering.cli.ledger.effects import effects
 from metering.cli.output import print_error
-from metering.cli.pending import pending
-from metering.cli.price_import import diff_prices, import_prices
-from metering.cli.prices import prices
-from metering.cli.quote import quote
-from metering.cli.reconcile import reconcile
-from metering.cli.replay import replay
-from metering.cli.repricing import rerate, whatif
-from metering.cli.run import run
-from metering.cli.serve import serve, token
-from metering.cli.shares import list_shares
-from metering.cli.simulate import simulate
-from metering.cli.statement import statement
-from metering.cli.system import demo
-from metering.cli.tenants import plans, tenants
-from metering.cli.unit_cost import unit_cost
-from metering.cli.verify import verify
-from metering.core.errors import MeteringError
+from metering.cli.prices.price_import import diff_prices, import_prices
+from metering.cli.prices.prices import prices
+from metering.cli.prices.quote import quote
+from metering.cli.prices.repricing import rerate, whatif
+from metering.cli.quotas.admission import admission
+from metering.cli.quotas.forecast import forecast
+from metering.cli.reconciliation.reconcile import reconcile
+from metering.cli.reports.unit_cost import unit_cost
+from metering.cli.reports.verify import verify
+from metering.cli.tenancy.members import allow, disallow
+from metering.cli.tenancy.tenants import plans, tenants
+from metering.core.basics.errors import MeteringError
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from metering import bootstrap
-from metering.core.calendars import LATEST
-from metering.core.directory import Directory
-from metering.core.errors import ConfigurationError
-from metering.core.instants import Instant, parse_instant
-from metering.core.periods import LedgerId, Period
-from metering.core.plan import Plan
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant, parse_instant
+from metering.core.calendars.calendars import LATEST
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.plans.plan import Plan
+from metering.core.tenancy.directory import Directory
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[

@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from metering.core.buckets import (
+from metering.core.basics.money import Amount, format_amount, format_fixed
+from metering.core.ledger.head import Line
+from metering.core.prices.price_book import TOKEN
+from metering.core.usage.buckets import (
     INDEX,
     QUANTITY,
     QUANTITY_DECIMALS,
@@ -17,9 +20,6 @@ from metering.core.buckets import (
     Buckets,
     by_name,
 )
-from metering.core.head import Line
-from metering.core.money import Amount, format_amount, format_fixed
-from metering.core.price_book import TOKEN
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

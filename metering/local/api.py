@@ -6,7 +6,7 @@ from socket import socket
 from typing import Final
 
 from metering import bootstrap
-from metering.core.access import Identity, Role
+from metering.core.tenancy.access import Identity, Role
 from metering.local import loopback
 
 #: That of the Functions host on a developer's machine.

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from metering.core.errors import ConfigurationError
+from metering.core.basics.errors import ConfigurationError
 
 HOST: Final = "127.0.0.1"
 #: Open requests get this long to end when serving stops.

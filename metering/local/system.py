@@ -10,15 +10,15 @@ from typing import Final, NamedTuple
 import metering
 from metering import bootstrap
 from metering.adapters.clock import SystemClock
-from metering.app.batch import LOGS_HUB, USAGE_HUB
-from metering.config import Settings, SqliteStore
-from metering.core.instants import SECOND
-from metering.local.host import FunctionsHost
-from metering.local.hub import EmbeddedHub
-from metering.local.hub_progress import LocalHubProgress
-from metering.local.invoker import FailureReport, HostPace
-from metering.local.publisher import EmbeddedPublisher
-from metering.local.worker import FunctionsWorker
+from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
+from metering.core.basics.instants import SECOND
+from metering.local.functions.host import FunctionsHost
+from metering.local.functions.invoker import FailureReport, HostPace
+from metering.local.functions.worker import FunctionsWorker
+from metering.local.hubs.hub import EmbeddedHub
+from metering.local.hubs.progress import LocalHubProgress
+from metering.local.hubs.publisher import EmbeddedPublisher
+from metering.settings.settings import Settings, SqliteStore
 
 #: The app settings that the bindings name; in Azure the deployment sets them.
 APP_SETTINGS: Final = {

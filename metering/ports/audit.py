@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from metering.core.audit import AuditEntry
+from metering.core.tenancy.audit import AuditEntry
 
 
 class AuditLog(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from metering.core.capture import CapturedEvent, CaptureFile
+from metering.core.hubs.capture import CapturedEvent, CaptureFile
 
 
 class CaptureSource(Protocol):

@@ -13,7 +13,7 @@ class Staged(NamedTuple):
 
 
 class ExportStore(Protocol):
-    """Files by name, as core/export_name.py has them: `/` between folders, no dot first.
+    """Files by name, as core/exports/delivery_manifest has them: `/` between folders, no dot first.
 
     Every method raises RetryableError when the store is busy, full or out of reach, and
     ConfigurationError for a name of another form, a place that is not there, a failed sign-in or a

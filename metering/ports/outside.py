@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
-from metering.core.access import Identity
-from metering.core.deployment_import import FoundDeployment
-from metering.core.effect import Effect
-from metering.core.instants import Instant
-from metering.core.suspension import Desired, SubscriptionState
+from metering.core.basics.instants import Instant
+from metering.core.deployments.deployment_import import FoundDeployment
+from metering.core.ledger.effect import Effect
+from metering.core.quotas.suspension import Desired, SubscriptionState
+from metering.core.tenancy.access import Identity
 
 
 class Clock(Protocol):

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from metering.core.instants import Instant
-from metering.core.sharing import Sharing
+from metering.core.allocation.allocation import Sharing
+from metering.core.basics.instants import Instant
 
 
 class SharingStore(Protocol):

@@ -3,16 +3,15 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from metering.core.account import Account
-from metering.core.commit import Commit
-from metering.core.directory import Record
-from metering.core.head import Head
-from metering.core.page import Page
-from metering.core.periods import LedgerId
-from metering.core.rollup import Cursor, Part, PartName
-from metering.core.rollup_document import Step
-from metering.core.slots import Slot
-from metering.core.statement import Statement
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.credit.account import Account
+from metering.core.ledger.commit import Commit
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page
+from metering.core.reports.rollup import Cursor, Part, PartName
+from metering.core.reports.rollup_document import Step
+from metering.core.tenancy.directory import Record
 
 
 class StoredHead(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
-from metering.core.metrics import Counter, Gauge, Histogram
+from metering.core.installation.metrics import Counter, Gauge, Histogram
 
 type Labels = Mapping[str, str]
 """What a figure is about. Few values each: never an id, a tenant or a person."""

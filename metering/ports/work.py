@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from metering.core.effect import Effect
-from metering.core.instants import Instant
-from metering.core.periods import LedgerId
-from metering.core.suspension import Suspension
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.effect import Effect
+from metering.core.quotas.suspension import Suspension
 
 
 class DeadLetter(NamedTuple):

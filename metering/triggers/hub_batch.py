@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import azure.functions as func
 
-from metering.app.batch import Message
+from metering.app.hubs.batch import Message
 from metering.triggers.observed import partition_of
 
 #: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import azure.functions as func
 
-from metering.app.batch import Tally
+from metering.app.hubs.batch import Tally
 from metering.bootstrap import App
-from metering.core.errors import Code, StopRuleError
-from metering.core.instants import instant_of
+from metering.core.basics.errors import Code, StopRuleError
+from metering.core.basics.instants import instant_of
 from metering.ports import Attributes, Telemetry
 
 #: Producers' traces that the span of a batch links to; the batch may have a thousand.

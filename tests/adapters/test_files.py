@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metering.adapters import files
-from metering.core.errors import ConfigurationError
+from metering.core.basics.errors import ConfigurationError
 
 
 def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:

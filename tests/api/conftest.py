@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
-from metering.config_http import Auth, Http
 from metering.local.api import listener_on, local_api
+from metering.settings.http import Auth, Http
+from metering.settings.settings import Settings, SqliteStore
 from tests.api.issuer import AUDIENCE, TENANT, Issuer, running_issuer
 from tests.api.served import OF_ACME, OF_GLOBEX, Served
 from tests.builders import NOW

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from metering import bootstrap
-from metering.app.batch import Message
+from metering.app.hubs.batch import Message
 from tests.api.issuer import Issuer
 from tests.builders import body
 

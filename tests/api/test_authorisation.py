@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from metering import bootstrap
 from metering.api import create_api
 from metering.api.guard import GuardedRoute
-from metering.core.instants import parse_instant
+from metering.core.basics.instants import parse_instant
 from tests.api.issuer import Issuer, rsa_key, unsigned
 from tests.api.served import OF_GLOBEX, OF_NOBODY, Served, problem
 

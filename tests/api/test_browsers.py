@@ -2,8 +2,8 @@
 
 import pytest
 
-from metering.config_http import Http
-from tests.adapters.test_app_service import header
+from metering.settings.http import Http
+from tests.adapters.sign_in.test_app_service import header
 from tests.api.issuer import TENANT
 from tests.api.served import OF_ACME, Served, problem
 

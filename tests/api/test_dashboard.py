@@ -11,12 +11,12 @@ import httpx2
 import pytest
 
 from metering import bootstrap
-from metering.adapters.browser_sessions import CODE_LIFE, SESSION_LIFE, BrowserSessions
-from metering.config import Settings, SqliteStore
-from metering.config_http import Http
-from metering.core.access import Identity, Role
-from metering.core.instants import Instant
+from metering.adapters.sign_in.browser_sessions import CODE_LIFE, SESSION_LIFE, BrowserSessions
+from metering.core.basics.instants import Instant
+from metering.core.tenancy.access import Identity, Role
 from metering.local.api import listener_on, local_api, sign_in_links
+from metering.settings.http import Http
+from metering.settings.settings import Settings, SqliteStore
 from tests.api.served import Served, problem
 from tests.builders import NOW
 

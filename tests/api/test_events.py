@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from metering.app.take_events import MAX_EVENTS
-from metering.core.errors import Code, RejectedEvent, RetryableError
+from metering.app.ingest.take_events import MAX_EVENTS
+from metering.core.basics.errors import Code, RejectedEvent, RetryableError
 from metering.ports import Outgoing
 from tests.api.served import Served, problem
 from tests.builders import event, meter_event

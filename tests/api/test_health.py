@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
-from metering.config import SqliteStore
-from metering.core.directory import BEGINNING
-from metering.core.errors import RetryableError
-from metering.core.instants import HOUR, MINUTE, SECOND, Instant
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import HOUR, MINUTE, SECOND, Instant
+from metering.core.tenancy.directory import BEGINNING
+from metering.settings.settings import SqliteStore
 from tests.api.served import Served, problem
 from tests.builders import NOW, body
 from tests.systems import MovableClock

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from metering.adapters.jwks import (
+from metering.adapters.sign_in.jwks import (
     COOL_DOWN_S,
     MAX_AGE_S,
     MAX_STALE_S,
@@ -17,9 +17,9 @@ from metering.adapters.jwks import (
     IssuerKeys,
     KeyCache,
 )
-from metering.adapters.tokens import BearerTokens
-from metering.core.access import NotSignedIn
-from metering.core.errors import RetryableError
+from metering.adapters.sign_in.tokens import BearerTokens
+from metering.core.basics.errors import RetryableError
+from metering.core.tenancy.access import NotSignedIn
 from tests.api.issuer import AUDIENCE, TENANT, Issuer, public, rsa_key, running_issuer
 
 

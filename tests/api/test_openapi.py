@@ -21,11 +21,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from metering import bootstrap
-from metering.app.batch import Message
-from metering.config import Settings, SqliteStore
-from metering.config_http import Http
-from metering.core.access import Role
+from metering.app.hubs.batch import Message
+from metering.core.tenancy.access import Role
 from metering.local.api import listener_on, local_api
+from metering.settings.http import Http
+from metering.settings.settings import Settings, SqliteStore
 from tests.api.test_authorisation import PAGES, ROUTES
 from tests.builders import NOW, body
 

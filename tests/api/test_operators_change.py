@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from metering.core.errors import RetryableError
+from metering.core.basics.errors import RetryableError
 from tests.api.served import Served, problem
 from tests.builders import body, event, price_file
 

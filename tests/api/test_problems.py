@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from metering.api.shell import MAX_REQUEST_BYTES
-from metering.config_http import Http
+from metering.settings.http import Http
 from tests.api.served import Served, problem
 
 

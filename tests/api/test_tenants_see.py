@@ -3,8 +3,8 @@
 from typing import Any
 
 from metering import bootstrap
-from metering.core.grant_records import GrantOffer
-from metering.core.plan import read_plan
+from metering.core.plans.plan import read_plan
+from metering.core.tenancy.grant_records import GrantOffer
 from tests.api.served import OF_GLOBEX, Served, problem
 from tests.builders import body
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from metering.app.committer import Committed
-from metering.core.instants import parse_instant
-from metering.core.money import format_amount
-from metering.core.periods import LedgerId, month_of
-from metering.core.usage import Usage
+from metering.app.ledger.committer import Committed
+from metering.core.basics.instants import parse_instant
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.usage.usage import Usage
 from tests.builders import AT, rating
 
 LEDGER = LedgerId("acme", month_of(AT).start)

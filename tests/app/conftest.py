@@ -8,8 +8,8 @@ import pytest
 from metering.adapters.sqlite.database import Database
 from metering.bootstrap import sqlite_stores
 from tests.app.suspending import Process
-from tests.emulators.arm import ArmPeer
-from tests.emulators.arm.api_management import put_service, put_subscription
+from tests.doubles.arm import ArmPeer
+from tests.doubles.arm.api_management import put_service, put_subscription
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from metering.app.deliver_exports import Chunk, Report, ReportFile, csv_chunks
-from metering.app.ingest import Message
-from metering.core.csv_text import Cell
-from metering.core.delivery_manifest import Window
-from metering.core.instants import Instant
-from metering.core.money import Amount
+from metering.app.exports.deliver_exports import Chunk, Report, ReportFile, csv_chunks
+from metering.app.ingest.ingest import Message
+from metering.core.basics.csv_text import Cell
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.exports.delivery_manifest import Window
 from tests.builders import body
 
 type System = Any

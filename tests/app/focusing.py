@@ -7,19 +7,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from metering.adapters.export_folder import ExportFolder
-from metering.app.close_periods import GRACE
-from metering.app.closed_periods import ClosedPeriods
-from metering.app.deliver_exports import DeliverExports
-from metering.app.focus_export import FocusExport
-from metering.app.ingest import Message
-from metering.core.adjustment_records import AdjustmentOffer
-from metering.core.delivery_manifest import Manifest, Window
-from metering.core.deployment import read_deployment
-from metering.core.grant_records import GrantOffer
-from metering.core.instants import DAY, HOUR, Instant, format_instant
-from metering.core.periods import parse_month
-from metering.core.plan import Plan
+from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.billing.close_periods import GRACE
+from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.focus_export import FocusExport
+from metering.app.ingest.ingest import Message
+from metering.core.basics.instants import DAY, HOUR, Instant, format_instant
+from metering.core.calendars.periods import parse_month
+from metering.core.deployments.deployment import read_deployment
+from metering.core.exports.delivery_manifest import Manifest, Window
+from metering.core.plans.plan import Plan
+from metering.core.tenancy.adjustment_records import AdjustmentOffer
+from metering.core.tenancy.grant_records import GrantOffer
 from tests.builders import body, meter_event, price_file
 
 OCTOBER, NOVEMBER, DECEMBER = (parse_month(f"2026-{month}") for month in (10, 11, 12))

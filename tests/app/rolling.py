@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from metering.core.breakdown import GROUPS, Breakdown, Row
-from metering.core.periods import LedgerId, month_of
+from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.reports.breakdown import GROUPS, Breakdown, Row
 from tests.app.committing import LEDGER
 from tests.builders import AT
 

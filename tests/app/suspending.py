@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 
-from metering.adapters.apim import ApimSubscriptions
-from metering.adapters.arm import Arm
-from metering.app.reconcile_suspensions import ReconcileSuspensions
-from metering.core.instants import Instant
-from metering.core.suspension import Desired, SubscriptionState, Suspension
+from metering.adapters.azure.apim import ApimSubscriptions
+from metering.adapters.azure.arm import Arm
+from metering.app.quotas.reconcile_suspensions import ReconcileSuspensions
+from metering.core.basics.instants import Instant
+from metering.core.quotas.suspension import Desired, SubscriptionState, Suspension
 from metering.ports import StoredSuspension, SubscriptionGate, SuspensionStore
 from tests.builders import NOW
-from tests.emulators.arm.api_management import AZURE_SUBSCRIPTION, GROUP, SERVICE
+from tests.doubles.arm.api_management import AZURE_SUBSCRIPTION, GROUP, SERVICE
 from tests.systems import MovableClock, RecordedAlerts
 
 BLOCK: Final = Desired(is_suspended=True, reason="quota day: 100 %")

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import metering
 from metering.adapters.cosmos.containers import CONTAINERS
-from metering.app.batch import LOGS_HUB, USAGE_HUB
-from metering.config import ApimService, CosmosStore, Webhook, read_settings
-from metering.config_http import Auth
-from metering.export_settings import ExportsContainer
-from metering.hub_settings import HubNamespace
+from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
 from metering.local.system import APP_SETTINGS
+from metering.settings.exports import ExportsContainer
+from metering.settings.http import Auth
+from metering.settings.hubs import HubNamespace
+from metering.settings.settings import ApimService, CosmosStore, Webhook, read_settings
 from tests.bicep.bicep_text import (
     MODULES,
     Expression,
@@ -56,7 +56,7 @@ _NAME: Final = re.compile(r"\"((?:METERING|APPLICATIONINSIGHTS|USAGE)_[A-Z_]+|Us
 
 def _read_by_config() -> set[str]:
     folder = Path(metering.__file__).parent
-    files = [*folder.glob("config*.py"), *folder.glob("*_settings.py")]
+    files = [*folder.glob("settings/*.py")]
     assert len(files) >= 4
     return {name for file in files for name in _NAME.findall(file.read_text(encoding="utf-8"))}
 

@@ -91,7 +91,7 @@ def test_suspending_needs_what_the_adapter_says_and_no_more() -> None:
         "Microsoft.ApiManagement/service/subscriptions/read",
         "Microsoft.ApiManagement/service/subscriptions/write",
     ]
-    adapter = (CODE / "adapters" / "apim.py").read_text(encoding="utf-8")
+    adapter = (CODE / "adapters" / "azure" / "apim.py").read_text(encoding="utf-8")
     assert "Microsoft.ApiManagement/service/subscriptions/read and /write" in adapter
     # What it calls: get and list need read, update needs write.
     assert set(re.findall(r"client\.(\w+\.\w+)\(", adapter)) == {

@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 import httpx2
 
 from metering import bootstrap
-from metering.adapters.development_issuer import DevelopmentIssuer
-from metering.app.batch import Message
-from metering.config import read_settings
-from metering.core.access import Role
+from metering.adapters.sign_in.development_issuer import DevelopmentIssuer
+from metering.app.hubs.batch import Message
+from metering.core.tenancy.access import Role
+from metering.settings.settings import read_settings
 from tests.builders import event
 
 NOW: Final = "2026-11-20T15:00:00Z"

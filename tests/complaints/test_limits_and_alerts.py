@@ -6,14 +6,14 @@ Bare numbers are issues of BerriAI/litellm. gpt-4o costs $2.50 a million tokens 
 from collections.abc import Callable
 from typing import Any
 
-from metering.app.admission import MEMORY
-from metering.app.ingest import Message
-from metering.core.decision import Verdict
-from metering.core.grant_records import GrantOffer
-from metering.core.instants import DAY, parse_instant
-from metering.core.money import format_amount, parse_amount
-from metering.core.periods import month_of
-from metering.core.plan import read_plan
+from metering.app.ingest.ingest import Message
+from metering.app.quotas.admission import MEMORY
+from metering.core.basics.instants import DAY, parse_instant
+from metering.core.basics.money import format_amount, parse_amount
+from metering.core.calendars.periods import month_of
+from metering.core.plans.plan import read_plan
+from metering.core.quotas.decision import Verdict
+from metering.core.tenancy.grant_records import GrantOffer
 from tests.builders import AT, NOW, body
 
 type System = Any

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from metering.app.ingest import Message, Tally
-from metering.core.errors import Code, RetryableError
-from metering.core.money import format_amount
-from metering.core.periods import month_of
+from metering.app.ingest.ingest import Message, Tally
+from metering.core.basics.errors import Code, RetryableError
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import month_of
+from metering.local.functions.worker import FunctionsWorker
 from metering.local.system import app_dir
-from metering.local.worker import FunctionsWorker
 from tests.builders import AT, body
 
 type System = Any

@@ -6,15 +6,15 @@ Bare numbers are issues of BerriAI/litellm; the figures in the names are the rep
 from typing import Any
 
 from metering.adapters.files import committed_prices
-from metering.app.ingest import Message
-from metering.core.buckets import from_names
-from metering.core.instants import parse_instant
-from metering.core.money import format_amount
-from metering.core.periods import month_of
-from metering.core.plan import Plan
-from metering.core.price_book import PriceBook
-from metering.core.priced import Priced
-from metering.core.rating import rate_card, rate_usage
+from metering.app.ingest.ingest import Message
+from metering.core.basics.instants import parse_instant
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import month_of
+from metering.core.plans.plan import Plan
+from metering.core.prices.price_book import PriceBook
+from metering.core.prices.priced import Priced
+from metering.core.prices.rating import rate_card, rate_usage
+from metering.core.usage.buckets import from_names
 from tests.builders import AT, body
 
 type System = Any

@@ -7,13 +7,13 @@ gpt-4o costs $2.50 a million tokens in and $10 out: 1,000 and 100 are 0.0035.
 
 from typing import Any
 
-from metering.app.close_periods import GRACE
-from metering.app.ingest import Message
-from metering.core.deployment import read_deployment
-from metering.core.instants import DAY, Instant, format_instant
-from metering.core.money import format_amount
-from metering.core.periods import parse_month
-from metering.core.statement import Statement
+from metering.app.billing.close_periods import GRACE
+from metering.app.ingest.ingest import Message
+from metering.core.basics.instants import DAY, Instant, format_instant
+from metering.core.basics.money import format_amount
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import parse_month
+from metering.core.deployments.deployment import read_deployment
 from tests.builders import body
 
 type System = Any

@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from metering.core.grant import Grant, Spend
-from metering.core.money import format_amount
+from metering.core.basics.money import format_amount
+from metering.core.credit.grant import Grant, Spend
 
 CHANNELS = ("microsoft", "marketplace", None)
 LAST = 20

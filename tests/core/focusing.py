@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from metering.core.buckets import BUCKETS
-from metering.core.csv_text import Figure
-from metering.core.focus import focus_rows
-from metering.core.focus_columns import COLUMNS, cells
-from metering.core.focus_row import FocusRow
-from metering.core.focus_usage import Billed, Changed, Count, ListPrices, Used, Where
-from metering.core.head import Line
-from metering.core.instants import DAY
-from metering.core.periods import LedgerId, Period
-from metering.core.plan import Plan
-from metering.core.rating import Rate
-from metering.core.statement import Late, Statement
+from metering.core.basics.csv_text import Figure
+from metering.core.basics.instants import DAY
+from metering.core.billing.statement import Late, Statement
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.focus.columns import COLUMNS, cells
+from metering.core.focus.row import FocusRow
+from metering.core.focus.rows import focus_rows
+from metering.core.focus.usage import Billed, Changed, Count, ListPrices, Used, Where
+from metering.core.ledger.head import Line
+from metering.core.plans.plan import Plan
+from metering.core.prices.rating import Rate
+from metering.core.usage.buckets import BUCKETS
 from tests.builders import a_rate, price_book
 from tests.statements import NOVEMBER, OCTOBER, a_bill, closed, reckoned
 

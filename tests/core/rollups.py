@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from metering.core.breakdown import GROUPS, Breakdown, Row
-from metering.core.commit import Known, plan_commit
-from metering.core.head import Head
-from metering.core.page import Page
-from metering.core.periods import LedgerId, month_of
-from metering.core.rollup import Cursor, Intake, Part, PartName
-from metering.core.slots import Slot
-from metering.core.usage import EventKey, Usage
+from metering.core.calendars.periods import LedgerId, Slot, month_of
+from metering.core.ledger.commit import Known, plan_commit
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page
+from metering.core.reports.breakdown import GROUPS, Breakdown, Row
+from metering.core.reports.rollup import Cursor, Intake, Part, PartName
+from metering.core.usage.usage import EventKey, Usage
 from tests.builders import AT, NOW, rating
 
 LEDGER = LedgerId("acme", month_of(AT).start)

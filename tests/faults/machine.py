@@ -13,10 +13,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from metering.app.ingest import Message
-from metering.core.errors import RetryableError
-from metering.core.money import to_decimal
-from metering.core.periods import month_of
+from metering.app.ingest.ingest import Message
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.money import to_decimal
+from metering.core.calendars.periods import month_of
 from tests.builders import NOW
 from tests.faults import outbox
 from tests.faults.requests import (

@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from itertools import groupby
 
-from metering.core.directory import FOREVER
-from metering.core.errors import RetryableError
-from metering.core.instants import HOUR
-from metering.core.page import Page
-from metering.core.periods import LedgerId
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import HOUR
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.page import Page
+from metering.core.tenancy.directory import FOREVER
 from tests.systems import System
 
 #: More than any run leaves.

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from metering.core.instants import DAY, MINUTE, format_instant
-from metering.core.periods import month_of
-from metering.core.slots import SLOT
+from metering.core.basics.instants import DAY, MINUTE, format_instant
+from metering.core.calendars.periods import SLOT, month_of
 from tests.builders import AT, body
 
 TENANTS = ("sub-1", "sub-2")

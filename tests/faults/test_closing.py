@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from metering.adapters.sqlite.database import Database
-from metering.app.close_periods import GRACE, PATIENCE
-from metering.app.ingest import Message
+from metering.app.billing.close_periods import GRACE, PATIENCE
+from metering.app.ingest.ingest import Message
 from metering.bootstrap import sqlite_stores
-from metering.core.grant_records import GrantOffer
-from metering.core.instants import DAY, Instant, format_instant
-from metering.core.money import parse_amount
-from metering.core.periods import month_of, parse_month
-from metering.core.statement import Statement
+from metering.core.basics.instants import DAY, Instant, format_instant
+from metering.core.basics.money import parse_amount
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import month_of, parse_month
+from metering.core.tenancy.grant_records import GrantOffer
 from tests.builders import body
 from tests.systems import MovableClock, System
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from metering.bootstrap import Stores, stores_for
-from metering.config import CosmosStore
-from metering.core.errors import RetryableError
-from tests.emulators.cosmos import CosmosPeer, Fault
+from metering.core.basics.errors import RetryableError
+from metering.settings.settings import CosmosStore
+from tests.doubles.cosmos import CosmosPeer, Fault
 from tests.faults.machine import HOSTS, MAX_BATCH, ExactlyOnce
 from tests.systems import System
 

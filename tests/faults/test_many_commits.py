@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from metering.app.ingest import Message
+from metering.app.ingest.ingest import Message
 from metering.bootstrap import Stores, stores_for
-from metering.config import CosmosStore, SqliteStore
-from metering.core.errors import RetryableError
-from metering.core.instants import MINUTE, format_instant
-from metering.core.money import to_decimal
-from metering.core.periods import month_of
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import MINUTE, format_instant
+from metering.core.basics.money import to_decimal
+from metering.core.calendars.periods import month_of
+from metering.settings.settings import CosmosStore, SqliteStore
 from tests.builders import AT, NOW, body
-from tests.emulators.cosmos import CosmosPeer, Fault, RequestInfo
+from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
 from tests.faults import outbox
 from tests.systems import System, TickingClock
 

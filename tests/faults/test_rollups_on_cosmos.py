@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from metering.bootstrap import stores_for
-from metering.config import CosmosStore
-from metering.core.errors import RetryableError
-from metering.core.instants import DAY
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import DAY
+from metering.settings.settings import CosmosStore
 from tests.app.committing import commit
 from tests.app.rolling import cursor_page, faults, usage_is_exact
 from tests.builders import AT, usage
-from tests.emulators.cosmos import CosmosPeer, Fault
+from tests.doubles.cosmos import CosmosPeer, Fault
 from tests.systems import System
 
 ROUNDS = 12

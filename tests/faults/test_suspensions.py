@@ -13,11 +13,11 @@ import pytest
 
 from metering.adapters.sqlite.database import Database
 from metering.bootstrap import sqlite_stores
-from metering.core.suspension import KEEP_AWAY, Action, Desired, Phase
+from metering.core.quotas.suspension import KEEP_AWAY, Action, Desired, Phase
 from tests.app.suspending import BLOCK, UNBLOCK, Crash, Process, Steps
 from tests.builders import NOW
-from tests.emulators.arm import ArmPeer
-from tests.emulators.arm.api_management import put_service, put_subscription, state_of
+from tests.doubles.arm import ArmPeer
+from tests.doubles.arm.api_management import put_service, put_subscription, state_of
 from tests.systems import MovableClock
 
 #: List, read, mark, change, and note that it is done or remove the record.

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from metering.app.close_periods import GRACE
-from metering.core.csv_text import csv_line
-from metering.core.delivery_manifest import Window
-from metering.core.focus_columns import COLUMNS, cells
-from metering.core.money import parse_amount
+from metering.app.billing.close_periods import GRACE
+from metering.core.basics.csv_text import csv_line
+from metering.core.basics.money import parse_amount
+from metering.core.exports.delivery_manifest import Window
+from metering.core.focus.columns import COLUMNS, cells
 from tests.app.focusing import (
     DECEMBER,
     DUE,

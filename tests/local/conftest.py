@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from metering.core.instants import Instant, parse_instant
-from metering.local.host import FunctionsHost
-from metering.local.hub import EmbeddedHub
-from metering.local.invoker import HostPace
-from metering.local.worker import FunctionsWorker, InvocationFailed
+from metering.core.basics.instants import Instant, parse_instant
+from metering.local.functions.host import FunctionsHost
+from metering.local.functions.invoker import HostPace
+from metering.local.functions.worker import FunctionsWorker, InvocationFailed
+from metering.local.hubs.hub import EmbeddedHub
 
 _APP_DIR = Path(__file__).parent / "sample_app"
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from metering import bootstrap
-from metering.app.ingest import Message, Tally
-from metering.config import Settings, SqliteStore
-from metering.core.buckets import by_name
-from metering.core.money import format_amount
-from metering.core.periods import month_of
-from metering.local.hub import HubEvent
+from metering.app.ingest.ingest import Message, Tally
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import month_of
+from metering.core.usage.buckets import by_name
+from metering.local.functions.worker import FunctionsWorker
+from metering.local.hubs.hub import HubEvent
 from metering.local.system import app_dir
-from metering.local.worker import FunctionsWorker
+from metering.settings.settings import Settings, SqliteStore
 from tests.builders import AT, NOW, body
 from tests.policies.exchanges import CHAT, CHAT_USAGE, REQUEST_ID, answer, run, stream
 from tests.policies.gateway import Gateway

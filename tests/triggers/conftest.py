@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
-from metering.config import ApimService, Settings, SqliteStore
+from metering.local.functions.worker import FunctionsWorker
 from metering.local.system import app_dir
-from metering.local.worker import FunctionsWorker
+from metering.settings.settings import ApimService, Settings, SqliteStore
 from tests.builders import NOW
-from tests.emulators.arm import ArmPeer
-from tests.emulators.arm.api_management import (
+from tests.doubles.arm import ArmPeer
+from tests.doubles.arm.api_management import (
     AZURE_SUBSCRIPTION,
     GROUP,
     SERVICE,

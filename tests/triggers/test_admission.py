@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from metering import bootstrap
-from metering.core.access import Role
-from metering.core.plan import read_plan
-from metering.local.http_messages import HttpRequest, HttpResponse
-from metering.local.hub import HubEvent
-from metering.local.worker import FunctionsWorker
+from metering.core.plans.plan import read_plan
+from metering.core.tenancy.access import Role
+from metering.local.functions.http_messages import HttpRequest, HttpResponse
+from metering.local.functions.worker import FunctionsWorker
+from metering.local.hubs.hub import HubEvent
 from tests.builders import NOW, body
 
 CAP = {"metric": "amount", "window": "period", "limit": "0.0035", "action": "block"}

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
-from metering.config import SqliteStore
-from metering.core.evidence import Evidence
-from metering.core.instants import DAY
-from metering.core.money import format_amount
-from metering.core.periods import month_of
-from metering.export_settings import ExportsFolder
-from metering.local.hub import HubEvent
-from metering.local.worker import FunctionsWorker, InvocationFailed
+from metering.core.basics.instants import DAY
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import month_of
+from metering.core.usage.evidence import Evidence
+from metering.local.functions.worker import FunctionsWorker, InvocationFailed
+from metering.local.hubs.hub import HubEvent
+from metering.settings.exports import ExportsFolder
+from metering.settings.settings import SqliteStore
 from metering.triggers import usage
 from tests.builders import AT, NOW, body
 

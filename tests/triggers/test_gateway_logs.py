@@ -5,12 +5,12 @@ import sqlite3
 import pytest
 
 from metering import bootstrap
-from metering.config import SqliteStore
-from metering.core.instants import MINUTE
-from metering.core.money import format_amount
-from metering.core.periods import month_of
-from metering.local.hub import HubEvent
-from metering.local.worker import FunctionsWorker, InvocationFailed
+from metering.core.basics.instants import MINUTE
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import month_of
+from metering.local.functions.worker import FunctionsWorker, InvocationFailed
+from metering.local.hubs.hub import HubEvent
+from metering.settings.settings import SqliteStore
 from metering.triggers import gateway_logs
 from tests.builders import AT, NOW, body
 from tests.gateway_logs import gateway_record, llm_record, log

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from metering import bootstrap
-from metering.config_http import Http
-from metering.core.access import Role
-from metering.core.errors import ConfigurationError
-from metering.local.http_messages import HttpRequest
-from metering.local.worker import FunctionsWorker
+from metering.core.basics.errors import ConfigurationError
+from metering.core.tenancy.access import Role
+from metering.local.functions.http_messages import HttpRequest
+from metering.local.functions.worker import FunctionsWorker
+from metering.settings.http import Http
 from tests.triggers.test_admission import signed_in
 
 SITE = "https://metering.example"

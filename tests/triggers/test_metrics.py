@@ -12,20 +12,20 @@ from typing import Final
 import pytest
 
 from metering import bootstrap
-from metering.app.ingest import Message
+from metering.app.ingest.ingest import Message
 from metering.bootstrap import stores_for
-from metering.config import CosmosStore, Settings, SqliteStore
-from metering.core.effect import MAX_ATTEMPTS
-from metering.core.errors import RetryableError
-from metering.core.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
-from metering.core.metrics import METRICS
-from metering.core.plan import read_plan
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
+from metering.core.installation.metrics import METRICS
+from metering.core.ledger.effect import MAX_ATTEMPTS
+from metering.core.plans.plan import read_plan
+from metering.local.functions.worker import FunctionsWorker, InvocationFailed
 from metering.local.system import app_dir
-from metering.local.worker import FunctionsWorker, InvocationFailed
+from metering.settings.settings import CosmosStore, Settings, SqliteStore
 from metering.triggers import usage
 from tests.builders import NOW, body, price_file
-from tests.emulators.cosmos import CosmosPeer
-from tests.emulators.cosmos.faults import Fault
+from tests.doubles.cosmos import CosmosPeer
+from tests.doubles.cosmos.faults import Fault
 from tests.gateway_logs import gateway_record, llm_record, log
 from tests.systems import MovableClock, RecordedNotifier
 from tests.triggers.watching import World, watched

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from metering.bootstrap import stores_for
-from metering.config import CosmosStore, Settings, SqliteStore
-from metering.core.head import Head
-from metering.core.instants import parse_instant
-from metering.core.periods import LedgerId
-from metering.local.demo import run_demo
-from tests.emulators.cosmos import CosmosPeer
+from metering.core.basics.instants import parse_instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.head import Head
+from metering.local.demo.demo import run_demo
+from metering.settings.settings import CosmosStore, Settings, SqliteStore
+from tests.doubles.cosmos import CosmosPeer
 
 OCTOBER = parse_instant("2026-10-01T00:00:00Z")
 

@@ -9,9 +9,9 @@ import pytest
 from azure.functions.meta import Datum
 from azure_functions_runtime.otel import otel_manager  # type: ignore[import-untyped]
 
-from metering.local import messages
+from metering.local.functions import messages
+from metering.local.functions.worker import FunctionsWorker, InvocationFailed
 from metering.local.system import app_dir
-from metering.local.worker import FunctionsWorker, InvocationFailed
 from metering.triggers.observed import MAX_LINKS, causes_of, observed_batch
 from tests.builders import body
 from tests.gateway_logs import llm_record, log

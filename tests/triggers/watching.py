@@ -10,12 +10,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from metering import bootstrap
-from metering.adapters.open_telemetry import open_telemetry
-from metering.config import Settings
-from metering.core.errors import MeteringError
-from metering.core.metrics import HISTOGRAMS
-from metering.local.hub import HubEvent
-from metering.local.worker import FunctionsWorker
+from metering.adapters.telemetry.open_telemetry import open_telemetry
+from metering.core.basics.errors import MeteringError
+from metering.core.installation.metrics import HISTOGRAMS
+from metering.local.functions.worker import FunctionsWorker
+from metering.local.hubs.hub import HubEvent
+from metering.settings.settings import Settings
 from tests.builders import NOW
 from tests.systems import MovableClock
 

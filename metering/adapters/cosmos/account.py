@@ -16,8 +16,8 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from metering.adapters.cosmos.answers import OnAnswer, ignore_answer, read_answer
 from metering.adapters.cosmos.containers import Container
-from metering.core.errors import ConfigurationError, HeadMovedError, RetryableError
-from metering.core.page import Document
+from metering.core.basics.documents import Document
+from metering.core.basics.errors import ConfigurationError, HeadMovedError, RetryableError
 
 #: Far below the invocation's deadline of 60 s; a point read takes milliseconds.
 CONNECT_TIMEOUT_S: Final = 5

@@ -6,8 +6,8 @@ from azure.core.exceptions import ResourceExistsError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import AUDIT
-from metering.core.audit import AuditEntry, Outcome
-from metering.core.page import Document
+from metering.core.basics.documents import Document
+from metering.core.tenancy.audit import AuditEntry, Outcome
 
 #: Sorts after every id.
 _LAST = "~"

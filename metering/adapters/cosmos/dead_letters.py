@@ -8,7 +8,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import DEAD_LETTERS
-from metering.core.page import Document
+from metering.core.basics.documents import Document
 from metering.ports import DeadLetter
 
 

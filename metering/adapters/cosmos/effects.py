@@ -12,10 +12,10 @@ from azure.cosmos.exceptions import CosmosAccessConditionFailedError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
-from metering.core.effect import Effect, EffectKind
-from metering.core.instants import Instant
-from metering.core.page import Document
-from metering.core.periods import LedgerId
+from metering.core.basics.documents import Document
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.effect import Effect, EffectKind
 from metering.ports import StoredEffect
 
 #: Whoever settles an effect decides for ever; for others the condition fails.

@@ -10,12 +10,12 @@ from pydantic_core import from_json
 from metering.adapters.cosmos.account import CONFLICT, PRECONDITION_FAILED, CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
 from metering.adapters.cosmos.effects import effect_document
-from metering.core.commit import Commit
-from metering.core.errors import HeadMovedError, InvariantBroken
-from metering.core.head_document import read_head, write_head
-from metering.core.page import Document, Page, page_id, read_page
-from metering.core.periods import LedgerId
-from metering.core.slots import Slot
+from metering.core.basics.documents import Document
+from metering.core.basics.errors import HeadMovedError, InvariantBroken
+from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.commit import Commit
+from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.page import Page, page_id, read_page
 from metering.ports import StoredHead
 
 _HEAD: Final = "head"

@@ -14,9 +14,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import PENDING
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.instants import Instant
-from metering.core.page import Document
-from metering.core.pending import LOG_TTL_S, SETTLED_TTL_S
+from metering.core.basics.documents import Document
+from metering.core.basics.instants import Instant
+from metering.core.streams.joining import LOG_TTL_S, SETTLED_TTL_S
 from metering.ports import LogHalf, PendingCounts, PendingHalf
 
 _IDENTITY: Final = "identity"

@@ -8,7 +8,7 @@ from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 from metering.adapters.cosmos.account import CosmosAccount, translated
 from metering.adapters.cosmos.containers import CONTAINERS, Container
-from metering.core.errors import ConfigurationError
+from metering.core.basics.errors import ConfigurationError
 
 
 async def prepare(account: CosmosAccount) -> list[str]:

@@ -10,7 +10,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import PRICES
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.errors import ConfigurationError
+from metering.core.basics.errors import ConfigurationError
 
 #: An item takes 2 MB; a list of a thousand prices takes 30 KB of it.
 MAX_ITEM_BYTES: Final = 1_900_000

@@ -11,10 +11,9 @@ from azure.cosmos.aio import ContainerProxy
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.answers import Answer
 from metering.adapters.cosmos.containers import CONTAINERS, Container
-from metering.core.clock_skew import check_skew
-from metering.core.errors import ConfigurationError, RetryableError
-from metering.core.finding import Finding, fail, ok, warn
-from metering.core.instants import instant_of
+from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.basics.instants import instant_of
+from metering.core.installation.finding import Finding, check_skew, fail, ok, warn
 from metering.ports import Clock
 
 #: Id of an item that nobody has: reading or deleting it does nothing, and tells if it is allowed.

@@ -7,7 +7,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import REGISTRY
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.directory import Record
+from metering.core.tenancy.directory import Record
 
 _PARTITION: Final = "records"
 

@@ -16,10 +16,16 @@ from metering.adapters.cosmos.account import (
 )
 from metering.adapters.cosmos.containers import ROLLUPS
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.errors import HeadMovedError
-from metering.core.periods import LedgerId
-from metering.core.rollup import Cursor, Part, PartName
-from metering.core.rollup_document import CURSOR_ID, Step, read_cursor, read_part, write_cursor
+from metering.core.basics.errors import HeadMovedError
+from metering.core.calendars.periods import LedgerId
+from metering.core.reports.rollup import Cursor, Part, PartName
+from metering.core.reports.rollup_document import (
+    CURSOR_ID,
+    Step,
+    read_cursor,
+    read_part,
+    write_cursor,
+)
 from metering.ports import StoredCursor
 
 #: What a cursor answers that is not the one the step was made on: another, none, or one already.

@@ -11,10 +11,10 @@ from pydantic_core import from_json, to_json
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import SHARINGS
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.errors import ConfigurationError, InvariantBroken
-from metering.core.instants import Instant, format_instant
-from metering.core.sharing import Sharing
-from metering.core.sharing_document import read_sharing, write_sharing
+from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation_document import read_sharing, write_sharing
+from metering.core.basics.errors import ConfigurationError, InvariantBroken
+from metering.core.basics.instants import Instant, format_instant
 
 #: An item takes 2 MB. A tenant takes less than 100 bytes of it, most of them a hash.
 MAX_ITEM_BYTES: Final = 1_900_000

@@ -7,11 +7,11 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import STATEMENTS
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.instants import format_instant
-from metering.core.page import Document
-from metering.core.periods import LedgerId
-from metering.core.statement import Statement
-from metering.core.statement_document import read_statement, write_statement
+from metering.core.basics.documents import Document
+from metering.core.basics.instants import format_instant
+from metering.core.billing.statement import Statement
+from metering.core.billing.statement_document import read_statement, write_statement
+from metering.core.calendars.periods import LedgerId
 
 
 class CosmosStatements:

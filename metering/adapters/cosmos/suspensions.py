@@ -13,8 +13,8 @@ from azure.cosmos.exceptions import CosmosAccessConditionFailedError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import REGISTRY
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.page import Document
-from metering.core.suspension import Phase, Suspension
+from metering.core.basics.documents import Document
+from metering.core.quotas.suspension import Phase, Suspension
 from metering.ports import StoredSuspension
 
 _PARTITION: Final = "suspensions"

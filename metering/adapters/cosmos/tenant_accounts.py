@@ -6,8 +6,8 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import ACCOUNTS
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.account import ACCOUNT_ID, Account, read_account, write_account
-from metering.core.errors import HeadMovedError
+from metering.core.basics.errors import HeadMovedError
+from metering.core.credit.account import ACCOUNT_ID, Account, read_account, write_account
 from metering.ports import StoredAccount
 
 

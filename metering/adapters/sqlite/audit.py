@@ -1,7 +1,7 @@
 """The audit log in SQLite."""
 
 from metering.adapters.sqlite.database import Database
-from metering.core.audit import AuditEntry, Outcome
+from metering.core.tenancy.audit import AuditEntry, Outcome
 
 
 class SqliteAudit:

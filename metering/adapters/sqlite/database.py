@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from metering.core.errors import ConfigurationError, RetryableError
+from metering.core.basics.errors import ConfigurationError, RetryableError
 
 SCHEMA_VERSION: Final = 4
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from metering.adapters.sqlite.database import Database
-from metering.core.effect import Effect, EffectKind
-from metering.core.instants import Instant
-from metering.core.periods import LedgerId
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.effect import Effect, EffectKind
 from metering.ports import StoredEffect
 
 _COLUMNS: Final = "ledger, page, position, kind, detail, created, due, attempts, failure"

@@ -8,12 +8,12 @@ from pydantic_core import from_json
 
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.effects import insert_effects
-from metering.core.commit import Commit
-from metering.core.errors import HeadMovedError, LedgerBroken
-from metering.core.head_document import read_head, write_head
-from metering.core.page import Document, Page, read_page
-from metering.core.periods import LedgerId
-from metering.core.slots import Slot
+from metering.core.basics.documents import Document
+from metering.core.basics.errors import HeadMovedError, LedgerBroken
+from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.commit import Commit
+from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.page import Page, read_page
 from metering.ports import StoredHead
 
 #: Pages read at a time when all of a ledger's are wanted.

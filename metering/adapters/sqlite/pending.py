@@ -6,7 +6,7 @@ from itertools import batched
 from typing import Final, Literal
 
 from metering.adapters.sqlite.database import Database
-from metering.core.instants import Instant
+from metering.core.basics.instants import Instant
 from metering.ports import LogHalf, PendingCounts, PendingHalf
 
 #: Ids in one statement; SQLite takes 32,766 parameters.

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from metering.adapters.sqlite.database import Database
-from metering.core.errors import MeteringError
-from metering.core.finding import Finding, fail, ok
+from metering.core.basics.errors import MeteringError
+from metering.core.installation.finding import Finding, fail, ok
 
 
 def probe_folder(path: Path) -> Finding | None:

@@ -3,7 +3,7 @@
 import sqlite3
 
 from metering.adapters.sqlite.database import Database
-from metering.core.directory import Record
+from metering.core.tenancy.directory import Record
 
 
 class SqliteRegistry:

@@ -7,11 +7,17 @@ from typing import Final
 from pydantic_core import from_json, to_json
 
 from metering.adapters.sqlite.database import Database
-from metering.core.errors import HeadMovedError, RollupBroken
-from metering.core.page import Document
-from metering.core.periods import LedgerId
-from metering.core.rollup import Cursor, Part, PartName
-from metering.core.rollup_document import CURSOR_ID, Step, read_cursor, read_part, write_cursor
+from metering.core.basics.documents import Document
+from metering.core.basics.errors import HeadMovedError, RollupBroken
+from metering.core.calendars.periods import LedgerId
+from metering.core.reports.rollup import Cursor, Part, PartName
+from metering.core.reports.rollup_document import (
+    CURSOR_ID,
+    Step,
+    read_cursor,
+    read_part,
+    write_cursor,
+)
 from metering.ports import StoredCursor
 
 _WRITE_CURSOR: Final = (

@@ -5,11 +5,11 @@ import sqlite3
 from pydantic_core import from_json, to_json
 
 from metering.adapters.sqlite.database import Database
-from metering.core.errors import InvariantBroken
-from metering.core.instants import Instant
-from metering.core.page import Document
-from metering.core.sharing import Sharing
-from metering.core.sharing_document import read_sharing, write_sharing
+from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation_document import read_sharing, write_sharing
+from metering.core.basics.documents import Document
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.instants import Instant
 
 
 class SqliteSharings:

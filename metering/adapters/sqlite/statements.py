@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from pydantic_core import from_json, to_json
 
 from metering.adapters.sqlite.database import Database
-from metering.core.errors import InvariantBroken
-from metering.core.periods import LedgerId
-from metering.core.statement import Statement
-from metering.core.statement_document import read_statement, write_statement
+from metering.core.basics.errors import InvariantBroken
+from metering.core.billing.statement import Statement
+from metering.core.billing.statement_document import read_statement, write_statement
+from metering.core.calendars.periods import LedgerId
 
 
 class SqliteStatements:

@@ -3,7 +3,7 @@
 import sqlite3
 
 from metering.adapters.sqlite.database import Database
-from metering.core.suspension import Phase, Suspension
+from metering.core.quotas.suspension import Phase, Suspension
 from metering.ports import StoredSuspension
 
 

@@ -5,9 +5,9 @@ import sqlite3
 from pydantic_core import from_json, to_json
 
 from metering.adapters.sqlite.database import Database
-from metering.core.account import Account, read_account, write_account
-from metering.core.errors import HeadMovedError, InvariantBroken
-from metering.core.page import Document
+from metering.core.basics.documents import Document
+from metering.core.basics.errors import HeadMovedError, InvariantBroken
+from metering.core.credit.account import Account, read_account, write_account
 from metering.ports import StoredAccount
 
 

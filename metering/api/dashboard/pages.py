@@ -8,7 +8,7 @@ from metering.api.parameters import TheApp, app_of, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import for_browsers
 from metering.api.sign_in import identify
-from metering.core.access import Action, Caller, NotSignedIn, may
+from metering.core.tenancy.access import Action, Caller, NotSignedIn, may
 
 router = for_browsers()
 

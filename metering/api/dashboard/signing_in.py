@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from metering.adapters.browser_sessions import SESSION_LIFE
+from metering.adapters.sign_in.browser_sessions import SESSION_LIFE
 from metering.api.dashboard.rendering import page
 from metering.api.parameters import TheApp, app_of
 from metering.api.problems import Problem
 from metering.api.routers import for_browsers
 from metering.api.sign_in import SESSION_COOKIE
-from metering.core.access import NotSignedIn
-from metering.core.instants import SECOND
+from metering.core.basics.instants import SECOND
+from metering.core.tenancy.access import NotSignedIn
 
 router = for_browsers()
 

@@ -10,8 +10,8 @@ from metering.api.parameters import TheApp, TheCaller, names_tenant
 from metering.api.routers import for_operators
 from metering.api.routes.balance import must_know, period_named
 from metering.api.shapes.periods import AdjustmentShown, NewAdjustment
-from metering.core.adjustment import MadeAdjustment
-from metering.core.adjustment_records import AdjustmentOffer
+from metering.core.credit.adjustment import MadeAdjustment
+from metering.core.tenancy.adjustment_records import AdjustmentOffer
 
 router = for_operators("adjustments")
 

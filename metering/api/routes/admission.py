@@ -9,8 +9,8 @@ from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_the_gateway
 from metering.api.shapes.admissions import Admission
-from metering.core.decision import Asked
-from metering.core.errors import RejectedEvent
+from metering.core.basics.errors import RejectedEvent
+from metering.core.quotas.decision import Asked
 
 router = for_the_gateway("admission")
 

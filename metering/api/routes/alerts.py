@@ -6,8 +6,8 @@ from metering.api.parameters import PeriodName, TheApp, TheTenant
 from metering.api.routers import about_tenants
 from metering.api.routes.balance import must_know, period_named
 from metering.api.shapes.alerts import Alert, Alerts, QuotaNow, Quotas
-from metering.core.instants import format_instant
-from metering.core.periods import LedgerId
+from metering.core.basics.instants import format_instant
+from metering.core.calendars.periods import LedgerId
 
 routers = about_tenants("alerts and quotas")
 

@@ -5,7 +5,7 @@ from metering.api.parameters import PeriodName, TheApp, TheTenant
 from metering.api.problems import Problem, not_found
 from metering.api.routers import about_tenants
 from metering.api.shapes.balances import BalanceOfPeriod
-from metering.core.periods import Period
+from metering.core.calendars.periods import Period
 
 routers = about_tenants("balance")
 

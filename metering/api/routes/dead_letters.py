@@ -17,7 +17,7 @@ from metering.api.shapes.operations import (
     LettersWanted,
     Replayed,
 )
-from metering.core.errors import ConfigurationError
+from metering.core.basics.errors import ConfigurationError
 from metering.ports import DeadLetter
 
 router = for_operators("dead letters")

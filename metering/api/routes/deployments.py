@@ -13,7 +13,7 @@ from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
 from metering.api.shapes.terms import DeploymentShown
-from metering.core.deployment import Deployment, read_deployment
+from metering.core.deployments.deployment import Deployment, read_deployment
 
 router = for_operators("deployments")
 

@@ -9,7 +9,7 @@ from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_producers
 from metering.api.shapes.events import EventAnswer, EventsTaken
-from metering.app.take_events import MAX_EVENTS, Answer
+from metering.app.ingest.take_events import MAX_EVENTS, Answer
 
 router = for_producers("events")
 

@@ -14,8 +14,8 @@ from metering.api.problems import not_found
 from metering.api.routers import about_tenants, for_operators
 from metering.api.routes.balance import must_know
 from metering.api.shapes.grants import GrantShown, NewGrant, NewRevocation
-from metering.core.grant import Grant, Revocation
-from metering.core.grant_records import GrantOffer
+from metering.core.credit.grant import Grant, Revocation
+from metering.core.tenancy.grant_records import GrantOffer
 
 routers = about_tenants("grants")
 router = for_operators("grants")

@@ -7,7 +7,7 @@ from pydantic import Field
 from metering.api.parameters import TheApp
 from metering.api.routers import for_everybody
 from metering.api.shapes.plain import Shape
-from metering.core.instants import SECOND
+from metering.core.basics.instants import SECOND
 
 router = for_everybody("health")
 

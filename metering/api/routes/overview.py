@@ -8,7 +8,7 @@ from metering.api.paging import Cursor, cursor_at, key_of
 from metering.api.parameters import TheApp
 from metering.api.routers import for_operators
 from metering.api.shapes.overview import TenantAtAGlance, TenantsAtAGlance, WorkToDo
-from metering.core.instants import SECOND, format_instant
+from metering.core.basics.instants import SECOND, format_instant
 
 router = for_operators("overview")
 

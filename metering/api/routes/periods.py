@@ -7,7 +7,7 @@ from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem
 from metering.api.routers import for_operators
 from metering.api.shapes.periods import CloseWanted, ClosingDone, PeriodWaiting
-from metering.app.close_periods import Closed, Waiting
+from metering.app.billing.close_periods import Closed, Waiting
 
 router = for_operators("periods")
 

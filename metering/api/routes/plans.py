@@ -13,7 +13,7 @@ from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
 from metering.api.shapes.terms import PlanShown
-from metering.core.plan import Plan, read_plan
+from metering.core.plans.plan import Plan, read_plan
 
 router = for_operators("plans")
 

@@ -10,7 +10,7 @@ from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_operators
 from metering.api.shapes.operations import AuditShown, Proof
-from metering.core.audit import day_of
+from metering.core.tenancy.audit import day_of
 
 router = for_operators("proofs")
 

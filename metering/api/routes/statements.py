@@ -15,9 +15,9 @@ from metering.api.problems import Problem, not_found
 from metering.api.routers import about_tenants
 from metering.api.routes.balance import must_know, period_named
 from metering.api.shapes.statements import StatementListed, StatementShown, StatementsOfTenant
-from metering.core.statement import Statement
-from metering.core.statement_csv import statement_csv
-from metering.core.statement_json import statement_json
+from metering.core.billing.statement import Statement
+from metering.core.billing.statement_csv import statement_csv
+from metering.core.billing.statement_json import statement_json
 
 routers = about_tenants("statements")
 
@@ -123,7 +123,7 @@ def _answer(found: Statement, chosen: Format, headers: dict[str, str]) -> Respon
     if chosen == "json":
         return JSONResponse(statement_json(found), headers=headers)
     # The template engine takes a while to import: only those who use it wait for it.
-    from metering.adapters.statement_page import statement_page  # noqa: PLC0415
+    from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
     page = statement_page(found)
     return Response(page, headers={**headers, **_policy(page)}, media_type="text/html")

@@ -22,7 +22,7 @@ from metering.api.shapes.tenants import (
     SubscriptionWanted,
     TenantShown,
 )
-from metering.core.dated import FOREVER
+from metering.core.calendars.dated import FOREVER
 
 router = for_operators("tenants")
 

@@ -13,9 +13,9 @@ from metering.api.routers import about_tenants
 from metering.api.routes.balance import must_know
 from metering.api.shapes.figures import figures
 from metering.api.shapes.usage import ReadFrom, UsageOfDays, UsageRow
-from metering.core.breakdown import GROUPS, Row
-from metering.core.days import Days, days_between
-from metering.core.instants import DAY, Instant, format_instant
+from metering.core.basics.instants import DAY, Instant, format_instant
+from metering.core.calendars.periods import Days, days_between
+from metering.core.reports.breakdown import GROUPS, Row
 
 routers = about_tenants("usage")
 

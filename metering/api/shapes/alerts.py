@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from metering.api.shapes.plain import Shape
-from metering.app.forecast import Forecast, QuotaForecast
-from metering.core.decision import QuotaState
-from metering.core.effect import Effect, EffectKind, describe
-from metering.core.instants import format_instant
-from metering.core.money import format_amount
+from metering.app.quotas.forecast import Forecast, QuotaForecast
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_amount
+from metering.core.ledger.effect import Effect, EffectKind, describe
+from metering.core.quotas.decision import QuotaState
 
 
 class Alert(Shape):

@@ -7,14 +7,14 @@ from pydantic import Field
 
 from metering.api.shapes.figures import Figures, figures
 from metering.api.shapes.plain import Shape
-from metering.core.balance import Balance, ModelBalance
-from metering.core.buckets import QUANTITY_DECIMALS
-from metering.core.charge import Charge, ChargeLine
-from metering.core.credit import CreditBalance
-from metering.core.instants import Instant, format_instant
-from metering.core.money import format_amount, format_fixed
-from metering.core.periods import Period
-from metering.core.price_book import TOKEN
+from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.money import format_amount, format_fixed
+from metering.core.billing.balance import Balance, ModelBalance
+from metering.core.billing.charge import Charge, ChargeLine
+from metering.core.calendars.periods import Period
+from metering.core.credit.credit import CreditBalance
+from metering.core.prices.price_book import TOKEN
+from metering.core.usage.buckets import QUANTITY_DECIMALS
 
 _WHOLE = frozenset({TOKEN, "package", "request", "period"})
 

@@ -6,10 +6,10 @@ from typing import Self
 from pydantic import Field
 
 from metering.api.shapes.plain import Shape
-from metering.core.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS, by_name
-from metering.core.head import Line
-from metering.core.money import Amount, format_amount, format_fixed
-from metering.core.price_book import TOKEN
+from metering.core.basics.money import Amount, format_amount, format_fixed
+from metering.core.ledger.head import Line
+from metering.core.prices.price_book import TOKEN
+from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS, by_name
 
 
 class Figures(Shape):

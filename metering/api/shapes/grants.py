@@ -6,10 +6,10 @@ from pydantic import Field
 
 from metering.api.instants import told
 from metering.api.shapes.plain import Shape, Wish
-from metering.core.credit import GrantCredit
-from metering.core.grant import MAX_NOTE_LENGTH, MAX_PRIORITY, Channel, Grant
-from metering.core.instants import format_instant
-from metering.core.money import format_amount
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_amount
+from metering.core.credit.credit import GrantCredit
+from metering.core.credit.grant import MAX_NOTE_LENGTH, MAX_PRIORITY, Channel, Grant
 
 type Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
 

@@ -8,12 +8,12 @@ from pydantic import Field
 
 from metering.api.instants import told
 from metering.api.shapes.plain import Shape, Wish
-from metering.app.batch import Tally
-from metering.app.verify import Verdict
-from metering.core.audit import AuditEntry
-from metering.core.effect import describe
-from metering.core.instants import format_instant
-from metering.core.money import format_amount
+from metering.app.hubs.batch import Tally
+from metering.app.reports.verify import Verdict
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_amount
+from metering.core.ledger.effect import describe
+from metering.core.tenancy.audit import AuditEntry
 from metering.ports import DeadLetter, StoredEffect
 
 #: Of a body that is shown: enough to see what it is.

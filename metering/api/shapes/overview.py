@@ -6,9 +6,9 @@ from pydantic import Field
 
 from metering.api.shapes.alerts import QuotaNow
 from metering.api.shapes.plain import Shape
-from metering.app.overview import TenantNow
-from metering.core.instants import format_instant
-from metering.core.money import format_amount
+from metering.app.reports.overview import TenantNow
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_amount
 
 
 class TenantAtAGlance(Shape):

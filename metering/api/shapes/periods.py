@@ -6,11 +6,11 @@ from pydantic import Field
 
 from metering.api.instants import told
 from metering.api.shapes.plain import Shape, Wish
-from metering.app.close_periods import Closed, Waiting
-from metering.core.adjustment import MadeAdjustment
-from metering.core.grant import MAX_NOTE_LENGTH
-from metering.core.instants import format_instant
-from metering.core.money import format_amount
+from metering.app.billing.close_periods import Closed, Waiting
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_amount
+from metering.core.credit.adjustment import MadeAdjustment
+from metering.core.credit.grant import MAX_NOTE_LENGTH
 
 #: Tenants that one request closes by name.
 MAX_TENANTS = 200

@@ -5,9 +5,9 @@ from typing import Any
 from pydantic import Field
 
 from metering.api.shapes.plain import Shape
-from metering.core.instants import format_instant
-from metering.core.minor_units import format_paid
-from metering.core.statement import Statement
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_paid
+from metering.core.billing.statement import Statement
 
 
 class StatementListed(Shape):

@@ -5,9 +5,9 @@ from typing import Any
 from pydantic import Field
 
 from metering.api.shapes.plain import Shape
-from metering.core.directory import Record
-from metering.core.instants import format_instant
-from metering.core.price_changes import Change
+from metering.core.basics.instants import format_instant
+from metering.core.prices.price_changes import Change
+from metering.core.tenancy.directory import Record
 
 
 class PlanShown(Shape):

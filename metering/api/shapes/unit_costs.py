@@ -6,10 +6,10 @@ from pydantic import Field
 
 from metering.api.shapes.plain import Shape
 from metering.api.shapes.usage import ReadFrom
-from metering.app.unit_economics import UnitCosts
-from metering.core.money import format_amount
-from metering.core.periods import Period
-from metering.core.unit_economics import (
+from metering.app.reports.unit_economics import UnitCosts
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import Period
+from metering.core.reports.unit_economics import (
     RATIO_DECIMALS,
     OutcomeCost,
     UseCase,

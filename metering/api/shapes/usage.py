@@ -6,8 +6,8 @@ from pydantic import Field
 
 from metering.api.shapes.figures import Figures
 from metering.api.shapes.plain import Shape
-from metering.app.read import LedgerRead
-from metering.core.instants import format_instant
+from metering.app.reports.read import LedgerRead
+from metering.core.basics.instants import format_instant
 
 
 class UsageRow(Figures):

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from metering.core.errors import MeteringError
+from metering.core.basics.errors import MeteringError
 from metering.local.gateway.call import Call
 from metering.local.gateway.chat import CHAT
 from metering.local.gateway.embeddings import EMBEDDINGS

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import uuid4
 
-from metering.core.instants import Instant
+from metering.core.basics.instants import Instant
+from metering.local.demo.traffic import Model
 from metering.local.gateway.counting import Counts, Prompt
 from metering.local.gateway.keys import Caller
 from metering.local.gateway.shapes import Shape, model_request_id
-from metering.local.traffic import Model
 
 SERVICE: Final = "local"
 """The name of this API Management service; events come from `/apim/local`."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from metering.local.traffic import MODELS, Model
+from metering.local.demo.traffic import MODELS, Model
 
 #: Beside those of the built-in traffic. A deployment is priced while it streams by its own name.
 _MORE: Final = (

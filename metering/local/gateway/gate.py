@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
-from metering.core.instants import SECOND
+from metering.core.basics.instants import SECOND
+from metering.local.demo.traffic import Model
 from metering.local.gateway.admission import Admission, admit_all, blocked, decide
 from metering.local.gateway.call import Call
 from metering.local.gateway.catalogue import DEPLOYMENTS, serves
@@ -17,7 +18,6 @@ from metering.local.gateway.refusals import Json, Refusal, no_key, retry_headers
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
 from metering.local.gateway.shapes import Exchange
 from metering.local.gateway.simulation import Simulation, simulation
-from metering.local.traffic import Model
 
 #: API Management logs at most 2 MB of a message; models take little more.
 _MAX_BODY_BYTES: Final = 4 * 1_048_576

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from metering.app.ingest import USAGE_HUB
+from metering.app.ingest.ingest import USAGE_HUB
 from metering.local.gateway.call import Call
 from metering.local.gateway.log_pipe import LogPipe
 from metering.local.gateway.log_records import gateway_record, llm_records
 from metering.local.gateway.refusals import Json
 from metering.local.gateway.usage_event import Tokens, usage_event
-from metering.local.hub import EmbeddedHub
+from metering.local.hubs.hub import EmbeddedHub
 
 
 class Journal:

@@ -6,10 +6,10 @@ from collections import deque
 from itertools import batched
 from typing import Final
 
-from metering.app.batch import LOGS_HUB
+from metering.app.hubs.batch import LOGS_HUB
 from metering.local.gateway.log_records import GATEWAY, LLM
 from metering.local.gateway.refusals import Json
-from metering.local.hub import EmbeddedHub
+from metering.local.hubs.hub import EmbeddedHub
 
 _RECORDS_AN_EVENT: Final = 8
 #: Then the oldest go out before their time: memory stays bounded at any rate of requests.

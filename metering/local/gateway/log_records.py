@@ -7,7 +7,7 @@ number 1, and the answer under 2. Here those pieces hold a placeholder and no te
 
 from typing import Final
 
-from metering.core.instants import format_instant
+from metering.core.basics.instants import format_instant
 from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
 from metering.local.gateway.catalogue import provider_of
 from metering.local.gateway.refusals import Json

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metering.core.errors import MeteringError
+from metering.core.basics.errors import MeteringError
 
 type Json = dict[str, Any]
 

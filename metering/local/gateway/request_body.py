@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from metering.core.errors import MeteringError
+from metering.core.basics.errors import MeteringError
 from metering.local.gateway.counting import NO_TEXT
 from metering.local.gateway.refusals import Json
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
+from metering.local.demo.traffic import Model
 from metering.local.gateway.counting import Counts, Prompt
 from metering.local.gateway.refusals import Json, Refusal
-from metering.local.traffic import Model
 
 
 class Exchange(NamedTuple):

@@ -3,8 +3,8 @@
 import json
 from typing import Final, Literal
 
-from metering.core.event import LLM_USAGE
-from metering.core.instants import format_instant
+from metering.core.basics.instants import format_instant
+from metering.core.usage.event import LLM_USAGE
 from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
 from metering.local.gateway.refusals import Json
 

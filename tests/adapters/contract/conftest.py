@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from metering.bootstrap import Stores, stores_for
-from metering.config import CosmosStore, SqliteStore
-from tests.emulators.cosmos import CosmosPeer
-from tests.emulators.third_party.cosmos import KEY, missing, third_party_cosmos
+from metering.settings.settings import CosmosStore, SqliteStore
+from tests.doubles.cosmos import CosmosPeer
+from tests.doubles.third_party.cosmos import KEY, missing, third_party_cosmos
 
 ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
 #: Modules whose port is kept in transactional batches.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from azure.storage.blob.aio import ContainerClient
 
-from metering.adapters.blob_exports import EMULATOR_KEY, BlobExports
+from metering.adapters.exports.blob_exports import EMULATOR_KEY, BlobExports
 from metering.ports import ExportStore
 
 

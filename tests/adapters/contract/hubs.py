@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol, cast
 from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient, PartitionContext
 
-from metering.adapters.event_hubs import EventHubsPublisher
-from metering.local.hub import EmbeddedHub
-from metering.local.publisher import EmbeddedPublisher
+from metering.adapters.hubs.publisher import EventHubsPublisher
+from metering.local.hubs.hub import EmbeddedHub
+from metering.local.hubs.publisher import EmbeddedPublisher
 from metering.ports import UsagePublisher
-from tests.emulators.event_hubs import EventHubsPeer
+from tests.doubles.event_hubs import EventHubsPeer
 
 _PATIENCE_S = 30
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from metering.bootstrap import Stores
-from metering.core.audit import AuditEntry, Outcome, day_of, entry_id
-from metering.core.instants import DAY, Instant
+from metering.core.basics.instants import DAY, Instant
+from metering.core.tenancy.audit import AuditEntry, Outcome, day_of, entry_id
 from tests.builders import NOW
 
 

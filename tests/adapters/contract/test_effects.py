@@ -6,14 +6,13 @@ from dataclasses import replace
 import pytest
 
 from metering.bootstrap import Stores
-from metering.core.commit import plan_commit
-from metering.core.directory import FOREVER
-from metering.core.effect import Effect
-from metering.core.errors import HeadMovedError
-from metering.core.head import Diagnostics, Head
-from metering.core.instants import MINUTE
-from metering.core.periods import LedgerId, month_of
-from metering.core.slots import SLOT, slot_of
+from metering.core.basics.errors import HeadMovedError
+from metering.core.basics.instants import MINUTE
+from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
+from metering.core.ledger.commit import plan_commit
+from metering.core.ledger.effect import Effect
+from metering.core.ledger.head import Diagnostics, Head
+from metering.core.tenancy.directory import FOREVER
 from metering.ports import StoredEffect
 from tests.builders import AT, NOW, rating, usage
 

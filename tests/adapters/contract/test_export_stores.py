@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metering.adapters.export_folder import ExportFolder
-from metering.core.errors import ConfigurationError, RetryableError
+from metering.adapters.exports.export_folder import ExportFolder
+from metering.core.basics.errors import ConfigurationError, RetryableError
 from metering.ports import ExportStore
 from tests.adapters.contract.export_places import (
     blob_exports,
@@ -15,9 +15,9 @@ from tests.adapters.contract.export_places import (
     pieces,
     put,
 )
-from tests.emulators.azurite import Azurite
+from tests.doubles.azurite import Azurite
 
-pytest_plugins = ["tests.emulators.azurite.fixtures"]
+pytest_plugins = ["tests.doubles.azurite.fixtures"]
 
 
 @pytest.fixture(params=["folder", "azurite"])

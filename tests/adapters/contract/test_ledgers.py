@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 
 from metering.bootstrap import Stores
-from metering.core.commit import Commit, plan_commit
-from metering.core.errors import HeadMovedError
-from metering.core.head import Diagnostics, Head
-from metering.core.page import MAX_ENTRIES, Page
-from metering.core.periods import LedgerId, month_of
-from metering.core.slots import SLOT, slot_of
-from metering.core.usage import Usage
+from metering.core.basics.errors import HeadMovedError
+from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
+from metering.core.ledger.commit import Commit, plan_commit
+from metering.core.ledger.head import Diagnostics, Head
+from metering.core.ledger.page import MAX_ENTRIES, Page
+from metering.core.usage.usage import Usage
 from tests.builders import AT, NOW, rating, usage
 
 LEDGER = LedgerId("acme", month_of(AT).start)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from metering.adapters.clock import SystemClock
-from metering.core.errors import ConfigurationError, RejectedEvent
-from metering.local.hub import EmbeddedHub
+from metering.core.basics.errors import ConfigurationError, RejectedEvent
+from metering.local.hubs.hub import EmbeddedHub
 from metering.ports import UsagePublisher
 from tests.adapters.contract.hubs import Arrived, EmbeddedHubs, Hubs, PeerHubs, RealHubs
-from tests.emulators.event_hubs import LEAKS_OF_THE_CLIENT
+from tests.doubles.event_hubs import LEAKS_OF_THE_CLIENT
 
-pytest_plugins = ["tests.emulators.event_hubs.fixtures"]
+pytest_plugins = ["tests.doubles.event_hubs.fixtures"]
 pytestmark = pytest.mark.filterwarnings(LEAKS_OF_THE_CLIENT)
 
 ENDPOINT = os.environ.get("METERING_TEST_EVENTHUB")

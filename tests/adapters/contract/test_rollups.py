@@ -5,13 +5,13 @@ from collections.abc import Callable, Collection, Iterable
 import pytest
 
 from metering.bootstrap import Stores
-from metering.core.errors import HeadMovedError
-from metering.core.instants import DAY
-from metering.core.page import Page
-from metering.core.periods import LedgerId
-from metering.core.rollup import PARTS, Cursor, Intake, Part, PartName
-from metering.core.rollup_document import Step, step_of
-from metering.core.usage import Usage
+from metering.core.basics.errors import HeadMovedError
+from metering.core.basics.instants import DAY
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.page import Page
+from metering.core.reports.rollup import PARTS, Cursor, Intake, Part, PartName
+from metering.core.reports.rollup_document import Step, step_of
+from metering.core.usage.usage import Usage
 from tests.builders import AT, usage
 from tests.core.rollups import LEDGER, pages_of
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from metering.bootstrap import Stores
-from metering.config import SqliteStore
-from metering.core.capacity import Span
-from metering.core.errors import ConfigurationError
-from metering.core.instants import HOUR
-from metering.core.periods import LedgerId, parse_month
-from metering.core.sharing import Counted, Sharing, share_out
+from metering.core.allocation.allocation import Counted, Sharing, share_out
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import HOUR
+from metering.core.calendars.periods import LedgerId, parse_month
+from metering.core.deployments.capacity import Span
+from metering.settings.settings import SqliteStore
 
 OCTOBER, NOVEMBER = parse_month("2026-10"), parse_month("2026-11")
 #: Far above what a double holds exactly.

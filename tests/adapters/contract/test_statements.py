@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from metering.bootstrap import Stores
-from metering.core.instants import DAY
-from metering.core.periods import LedgerId
-from metering.core.statement_document import sealed
+from metering.core.basics.instants import DAY
+from metering.core.billing.statement_document import sealed
+from metering.core.calendars.periods import LedgerId
 from tests.statements import DECEMBER, NOVEMBER, a_statement
 
 FIRST = a_statement()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from metering.bootstrap import Stores
-from metering.core.suspension import Phase, Suspension
+from metering.core.quotas.suspension import Phase, Suspension
 from metering.ports import StoredSuspension
 from tests.builders import NOW
 

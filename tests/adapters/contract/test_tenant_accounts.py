@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from metering.bootstrap import Stores
-from metering.core.account import Account, settle
-from metering.core.errors import HeadMovedError
-from metering.core.grant import Burnt
-from metering.core.instants import parse_instant
-from metering.core.periods import LedgerId
+from metering.core.basics.errors import HeadMovedError
+from metering.core.basics.instants import parse_instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.credit.account import Account, settle
+from metering.core.credit.grant import Burnt
 
 OCTOBER = LedgerId("acme", parse_instant("2026-10-01T00:00:00Z"))
 NOVEMBER = LedgerId("acme", parse_instant("2026-11-01T00:00:00Z"))

@@ -10,10 +10,10 @@ from anthropic import AsyncAnthropic
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
-from metering.app.batch import LOGS_HUB
-from metering.core.balance import Balance
-from metering.core.instants import parse_instant
-from metering.core.periods import month_of
+from metering.app.hubs.batch import LOGS_HUB
+from metering.core.basics.instants import parse_instant
+from metering.core.billing.balance import Balance
+from metering.core.calendars.periods import month_of
 from metering.local.gateway.admission import Document
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.keys import key_of

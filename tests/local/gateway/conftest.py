@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
-from metering.local.demo import tenants_file
+from metering.local.demo.demo import tenants_file
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import local_system
+from metering.settings.settings import Settings, SqliteStore
 from tests.local.gateway.bench import NOW, PACE, Bench
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import openai
 import pytest
 
-from metering.core.money import format_amount
+from metering.core.basics.money import format_amount
 from metering.local.gateway.admission import Decision, decide
 from tests.local.gateway.bench import MESSAGES, Bench
 

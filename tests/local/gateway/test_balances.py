@@ -5,8 +5,8 @@ import json
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from metering.core.buckets import by_name
-from metering.core.money import format_amount
+from metering.core.basics.money import format_amount
+from metering.core.usage.buckets import by_name
 from tests.local.gateway.bench import MESSAGES, QUESTION, Bench
 
 

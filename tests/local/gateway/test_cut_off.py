@@ -10,12 +10,12 @@ import openai
 import pytest
 
 from metering import bootstrap
-from metering.config import Settings, SqliteStore
 from metering.local import api
 from metering.local.gateway.ask import admission_from
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import LocalSystem, local_system
+from metering.settings.settings import Settings, SqliteStore
 from tests.local.gateway.bench import MESSAGES, PACE
 
 #: 17 x 2.5 + 10 x 10 = 142.5 a million: the first request is within it, the second reaches it.

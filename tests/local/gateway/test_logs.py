@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from metering.app.batch import LOGS_HUB
+from metering.app.hubs.batch import LOGS_HUB
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.log_pipe import LogPipe
 from metering.local.gateway.log_records import GATEWAY
-from metering.local.hub import EmbeddedHub
+from metering.local.hubs.hub import EmbeddedHub
 from tests.local.gateway.bench import MESSAGES, PACE, Bench
 
 

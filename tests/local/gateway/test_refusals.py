@@ -7,7 +7,7 @@ import httpx2
 import openai
 import pytest
 
-from metering.core.money import format_amount
+from metering.core.basics.money import format_amount
 from metering.local.gateway.keys import key_of
 from tests.local.gateway.bench import MESSAGES, QUESTION, Bench
 

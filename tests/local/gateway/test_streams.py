@@ -9,8 +9,8 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 
-from metering.core.buckets import INPUT_BUCKETS, TOKENS
-from metering.core.money import format_amount
+from metering.core.basics.money import format_amount
+from metering.core.usage.buckets import INPUT_BUCKETS, TOKENS
 from metering.local.gateway.gate import Pace
 from tests.local.gateway.bench import MESSAGES, PACE, QUESTION, Bench
 

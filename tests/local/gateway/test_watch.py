@@ -1,9 +1,9 @@
 """Watching: every entry as it is committed, with the balance that it leads to."""
 
-from metering.core.entry import Kind
-from metering.core.instants import DAY, HOUR
-from metering.core.money import format_amount
-from metering.local.watch import Arrival, Watch
+from metering.core.basics.instants import DAY, HOUR
+from metering.core.basics.money import format_amount
+from metering.core.ledger.entry import Kind
+from metering.local.demo.watch import Arrival, Watch
 from tests.local.gateway.bench import MESSAGES, NOW, Bench
 from tests.systems import MovableClock
 

@@ -1,0 +1,1 @@
+"""Folder and blob export stores, and the printable statement."""

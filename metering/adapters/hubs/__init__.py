@@ -1,0 +1,1 @@
+"""Event Hubs: publishing, progress and Capture."""

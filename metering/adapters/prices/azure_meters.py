@@ -1,0 +1,167 @@
+"""Names of Azure's meters, read word by word. Pure.
+
+Azure spells one thing in many ways ("cchd", "cd", "cached"), and differently from one generation
+of models to the next. Every word is looked up; what is left over names the model's family, and a
+name that says too little or two things at once is refused with a reason.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from metering.adapters.prices.azure_models import KINDS, MODELS, Kind, Model
+
+
+class Meter(NamedTuple):
+    """What a meter prices."""
+
+    model: Model
+    deployment_type: str
+    service_tier: str
+    long_context: bool
+    buckets: tuple[str, ...]
+    """Mostly one; also kinds of token that no bucket holds alone."""
+
+
+#: Tokens that Azure prices and that usage objects count together with others.
+CACHED_IMAGE: Final = "cached_image"
+OUTPUT_IMAGE: Final = "output_image"
+
+#: To one million tokens. Azure uses both units, and a mistake here is a factor of 1,000.
+PER_MILLION: Final = {"1K": Decimal(1000), "1M": Decimal(1)}
+
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    word: (part, value)
+    for part, value, words in (
+        ("deployment type", "data_zone", "dzone datazone dz dzn"),
+        ("deployment type", "global", "glbl global gl glb"),
+        ("deployment type", "regional", "regnl rgnl regional regn rg"),
+        ("tier", "batch", "batch"),
+        ("tier", "priority", "pp"),
+        ("tier", "standard", "std"),
+        ("context", "long", "longco"),
+        ("context", "short", "shortco"),
+        ("direction", "input", "inp inpt input in"),
+        ("direction", "output", "outp outpt output out opt"),
+        ("cache", "cached", "cached cchd ccchd cd cache ch"),
+        ("write", "write", "wr"),
+        ("audio", "audio", "aud audio"),
+        ("text", "text", "txt text"),
+        ("image", "image", "img image"),
+    )
+    for word in words.split()
+}
+_NOTHING: Final = frozenset({"tokens", "1m", ""})
+_FINE_TUNED: Final = frozenset({"rft", "fine", "tuned", "trng", "training"})
+_GRADERS: Final = frozenset({"grader", "grdr"})
+#: A lone "L" marks the long context on Grok's meters and means nothing on any other.
+_GROK: Final = "Azure Grok Models"
+
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SEPARATORS: Final = re.compile(r"[\s\-_/]+")
+#: Two words for one thing, one word for two, and the words of a model's name that mean something
+#: else in the rest of a meter's.
+_RESPELT: Final = (
+    (re.compile(r"\bdata zone\b"), "datazone"),
+    (re.compile(r"\b(short|long) co\b"), r"\1co"),
+    (re.compile(r"\btext embedding\b"), "textembedding"),
+    (re.compile(r"\bim(?:age|g) (\d(?:\.\d)?)\b"), r"image\1"),
+    (re.compile(r"\b(aud|txt|mini)(\d{4})\b"), r"\1 \2"),
+)
+
+_BUCKETS: Final[dict[tuple[str, str, bool], str]] = {
+    ("text", "input", False): "input",
+    ("text", "input", True): "cached_read",
+    ("text", "output", False): "output",
+    ("audio", "input", False): "input_audio",
+    ("audio", "input", True): "cached_audio",
+    ("audio", "output", False): "output_audio",
+    ("image", "input", False): "input_image",
+    ("image", "input", True): CACHED_IMAGE,
+    ("image", "output", False): OUTPUT_IMAGE,
+}
+
+
+def read_meter(product: str, name: str, unit: str) -> Meter | str:
+    """Return what a meter prices, or in words why that is not a bucket of a known model."""
+    words = list(_words(name))
+    why = _other_than_tokens(name, unit, words)
+    if why is not None:
+        return why
+    said: dict[str, str] = {}
+    rest: list[str] = []
+    for word in words:
+        part, value = _WORDS.get(word, ("", ""))
+        if word == "l" and product == _GROK:
+            part, value = "context", "long"
+        if not part:
+            rest.append(word)
+        elif said.setdefault(part, value) != value:
+            return f"names two {part}s: {said[part]} and {value}"
+    family = " ".join(rest)
+    known = next((models for prefix, models in MODELS if product.startswith(prefix)), {})
+    model = known.get(family)
+    if model is None:
+        return f"names no model that is known: {family or 'nothing'!r}"
+    return _meter(model, said)
+
+
+def _words(name: str) -> Iterator[str]:
+    spaced = _SEPARATORS.sub(" ", _CAMEL.sub(" ", name.strip())).lower()
+    for pattern, instead in _RESPELT:
+        spaced = pattern.sub(instead, spaced)
+    for word in spaced.split():
+        bare = word.removeprefix("gpt")
+        if bare not in _NOTHING:
+            yield bare
+
+
+def _other_than_tokens(name: str, unit: str, words: list[str]) -> str | None:
+    if unit not in PER_MILLION or not name.strip().endswith("Tokens"):
+        return f"not priced by the token (unit {unit})"
+    if _GRADERS.intersection(words):
+        return "tokens of a grader"
+    if _FINE_TUNED.intersection(words) or any(word.startswith("ft") for word in words):
+        return "a fine-tuned model"
+    return None
+
+
+def _meter(model: Model, said: dict[str, str]) -> Meter | str:
+    deployment_type = said.get("deployment type")
+    if deployment_type is None:
+        return "names no deployment type"
+    modality = _modality(model.kind, said)
+    if modality not in KINDS[model.kind]:
+        return f"names {modality or 'no kind of'} tokens: a model for {model.kind} has others"
+    buckets = _buckets(model.kind, modality, said)
+    if not buckets:
+        return "names neither input nor output"
+    return Meter(
+        model,
+        deployment_type,
+        said.get("tier", "standard"),
+        said.get("context") == "long",
+        buckets,
+    )
+
+
+def _modality(kind: Kind, said: dict[str, str]) -> str:
+    # "gpt-4o-aud-0603-txt" is the text of an audio model.
+    for modality in ("text", "image", "audio"):
+        if modality in said:
+            return modality
+    return "text" if KINDS[kind] == {"text"} or kind == "embeddings" else ""
+
+
+def _buckets(kind: Kind, modality: str, said: dict[str, str]) -> tuple[str, ...]:
+    cached = "cache" in said
+    direction = said.get("direction")
+    if "write" in said:
+        return ("cache_write",)
+    if direction is None and (cached or kind == "embeddings"):
+        direction = "input"
+    if direction is None:
+        return ("input", "output") if kind == "completion" else ()
+    bucket = _BUCKETS.get((modality, direction, cached))
+    return (bucket,) if bucket else ()

@@ -1,0 +1,129 @@
+"""Prices that an operator writes down, checked field by field. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from metering.adapters.prices.price_import import SourceRow
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import format_instant, parse_instant
+from metering.core.basics.money import PER_MILLION_DECIMALS, parse_not_negative
+from metering.core.basics.validation import validated
+from metering.core.usage.buckets import TOKEN_BUCKETS, TokenBucket
+
+#: Who sells what nobody else is known to sell.
+OWN: Final = "own"
+
+type ProviderOf = Callable[[str], str | None]
+"""Says who is known to sell a model."""
+
+
+class OwnLine(NamedTuple):
+    """One price as it was written, and where: `prices.csv:3`."""
+
+    place: str
+    fields: Mapping[str, object]
+
+
+def _price(text: object) -> Decimal:
+    parse_not_negative(text, PER_MILLION_DECIMALS)
+    return Decimal(str(text))
+
+
+def _start(text: object) -> str:
+    """Return an instant; a day means its first one in UTC."""
+    written = str(text)
+    is_day = len(written) == len("2026-01-01")
+    return format_instant(parse_instant(f"{written}T00:00:00Z" if is_day else written))
+
+
+def nobody(_: str) -> str | None:
+    """Know of nobody who sells a model."""
+    return None
+
+
+class _OwnPrice(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    model: Annotated[str, Field(min_length=1)]
+    effective_from: Annotated[str, BeforeValidator(_start)]
+    per_million_tokens: Annotated[
+        dict[TokenBucket, Annotated[Decimal, BeforeValidator(_price)]], Field(min_length=1)
+    ]
+    aliases: list[str] = []
+    provider: str | None = None
+    """Who sells it. Where it is left out: whoever is known to, or else the operator."""
+    channel: Literal["microsoft", "marketplace"] = "microsoft"
+    deployment_type: Literal["global", "data_zone", "regional"] = "global"
+    region: str | None = None
+    service_tier: Literal["standard", "batch", "priority", "flex"] = "standard"
+    above_tokens: Annotated[int, Field(gt=0)] | None = None
+    currency: str | None = None
+
+
+#: The columns of a file with one price a line.
+COLUMNS: Final = (_OwnPrice.model_fields.keys() - {"per_million_tokens"}) | set(TOKEN_BUCKETS)
+
+#: Cached tokens are never dearer than those that were not: who writes that has mixed up columns.
+_CHEAPER: Final[tuple[tuple[TokenBucket, TokenBucket], ...]] = (
+    ("cached_read", "input"),
+    ("cached_audio", "input_audio"),
+)
+
+
+def own_rows(lines: Iterable[OwnLine], currency: str, provider_of: ProviderOf) -> list[SourceRow]:
+    """Return rows; ConfigurationError names the place and field of the first that is wrong."""
+    rows: list[SourceRow] = []
+    taken: dict[tuple[object, ...], str] = {}
+    for line in lines:
+        price = validated(_OwnPrice, line.place, line.fields)
+        _check(line.place, price, currency)
+        for name in {price.model, *price.aliases}:
+            other = taken.setdefault(_claim(name, price), line.place)
+            if other != line.place:
+                raise ConfigurationError(
+                    f"{line.place}: model: {name} has a price for the same place from the same"
+                    f" instant at {other}"
+                )
+        rows.append(_row(price, price.provider or provider_of(price.model) or OWN))
+    return rows
+
+
+def _claim(name: str, price: _OwnPrice) -> tuple[object, ...]:
+    return (
+        name,
+        price.deployment_type,
+        price.region,
+        price.service_tier,
+        price.above_tokens is None,
+        price.effective_from,
+    )
+
+
+def _check(place: str, price: _OwnPrice, currency: str) -> None:
+    if price.currency not in {None, currency}:
+        raise ConfigurationError(f"{place}: currency: {price.currency!r} is not {currency}")
+    prices = price.per_million_tokens
+    for cached, plain in _CHEAPER:
+        if cached in prices and plain in prices and prices[cached] > prices[plain]:
+            raise ConfigurationError(f"{place}: {cached}: is dearer than {plain}")
+
+
+def _row(price: _OwnPrice, provider: str) -> SourceRow:
+    prices = price.per_million_tokens
+    return SourceRow(
+        price.model,
+        tuple(price.aliases),
+        provider,
+        price.channel,
+        price.deployment_type,
+        price.region,
+        price.service_tier,
+        price.above_tokens,
+        price.effective_from,
+        {bucket: prices[bucket] for bucket in TOKEN_BUCKETS if bucket in prices},
+        {},
+        dict.fromkeys(prices, "1M"),
+    )

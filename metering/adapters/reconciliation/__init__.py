@@ -1,0 +1,1 @@
+"""Readers of Azure's cost exports."""

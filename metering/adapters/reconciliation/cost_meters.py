@@ -1,0 +1,121 @@
+"""What the rows of an export are of: which service, and which of its meters. Pure."""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from metering.adapters.prices.azure_meters import (
+    CACHED_IMAGE,
+    OUTPUT_IMAGE,
+    PER_MILLION,
+    read_meter,
+)
+from metering.adapters.prices.azure_models import MODELS
+from metering.core.reconciliation.cost_row import Sort, TokenMeter
+
+
+class Described(NamedTuple):
+    """What a row says of itself."""
+
+    meter: str
+    family: str
+    """The meter's subcategory: what the price feed calls the product."""
+    product: str
+    category: str
+    unit: str
+    block: str = ""
+    publisher: str = ""
+    publisher_type: str = ""
+    resource: str = ""
+
+
+#: What of it is text that may say that there is nothing.
+DESCRIBED: Final = Described._fields[:-1]
+
+
+#: Tokens to a unit of the price.
+_BLOCKS: Final = {unit: 1_000_000 // int(per_million) for unit, per_million in PER_MILLION.items()}
+_OF_BLOCK: Final = {str(tokens): unit for unit, tokens in _BLOCKS.items()}
+#: "1K", "1K Tokens", "1000", "1,000 Tokens", "1M".
+_UNIT: Final = re.compile(r"(1\s*[km]|1,?000(?:,?000)?)\b.*", re.IGNORECASE)
+
+_PRODUCTS: Final = tuple(product for product, _ in MODELS)
+#: More meters than Azure has for models.
+_MAX_REMEMBERED: Final = 8_192
+
+_AI_RESOURCE: Final = "/microsoft.cognitiveservices/"
+_AI_CATEGORIES: Final = frozenset(
+    {
+        "azure ai foundry models",
+        "azure ai services",
+        "azure openai",
+        "azure openai service",
+        "cognitive services",
+        "foundry models",
+        "foundry tools",
+    }
+)
+_MARKETPLACE: Final = frozenset({"marketplace", "vendor"})
+_SOLD_THERE: Final = ("anthropic", "claude")
+_PROVISIONED: Final = re.compile(r"provisioned (?:managed|throughput)", re.IGNORECASE)
+
+#: Usage objects count these with the others.
+_COUNTED_AS: Final = {CACHED_IMAGE: "cached_read", OUTPUT_IMAGE: "output"}
+
+
+def described(said: Described) -> tuple[Sort, TokenMeter | None, int]:
+    """Return what a row is of, its meter of tokens, and how many tokens its price is for."""
+    names = f"{said.publisher} {said.product} {said.family} {said.meter}".lower()
+    by_others = said.publisher_type.lower() in _MARKETPLACE
+    if any(name in names for name in _SOLD_THERE):
+        return "marketplace", None, 1
+    if by_others or not _is_ai(said):
+        return "other", None, 1
+    unit = _unit(said)
+    meter = _token_meter(said.family, said.product, said.meter, unit)
+    if meter is not None:
+        return "tokens", meter, _BLOCKS[unit]
+    if _PROVISIONED.search(said.meter) or _PROVISIONED.search(said.product):
+        return "provisioned", None, 1
+    return "unmapped", None, 1
+
+
+@lru_cache(maxsize=_MAX_REMEMBERED)
+def _token_meter(family: str, product: str, name: str, unit: str) -> TokenMeter | None:
+    """Return what a meter counts; None where that is not one kind of token of one model.
+
+    A row that does not say which product it is of may be of any: of one that reads it alone.
+    """
+    said = [text for text in (family, product) if text.startswith(_PRODUCTS)]
+    read = (read_meter(one, name, unit) for one in said or _PRODUCTS)
+    found = {meter for meter in read if not isinstance(meter, str)}
+    if len(found) != 1:
+        return None
+    (meter,) = found
+    return TokenMeter(
+        meter.model.name,
+        meter.deployment_type,
+        meter.service_tier,
+        meter.long_context,
+        tuple(_COUNTED_AS.get(bucket, bucket) for bucket in meter.buckets),
+    )
+
+
+def _is_ai(said: Described) -> bool:
+    return (
+        _AI_RESOURCE in said.resource.lower()
+        or said.category.lower() in _AI_CATEGORIES
+        or said.family.startswith(_PRODUCTS)
+    )
+
+
+def _unit(said: Described) -> str:
+    """Return the unit of the price as the price feed writes it; another one as it is."""
+    block = said.block.partition(".")[0]
+    if block in _OF_BLOCK:
+        return _OF_BLOCK[block]
+    found = _UNIT.fullmatch(said.unit.strip())
+    if found is None:
+        return said.unit
+    number = found[1].replace(",", "").replace(" ", "").upper()
+    return _OF_BLOCK.get(number, number)

@@ -1,0 +1,122 @@
+"""An issuer of tokens for this machine, with a key pair of its own that never leaves it."""
+
+import json
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt import PyJWK
+from jwt.algorithms import ECAlgorithm
+
+from metering.adapters.sign_in.jwks import KeyCache, Keys
+from metering.adapters.sign_in.tokens import BearerTokens
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import SECOND
+from metering.core.tenancy.access import Claims, Identity, NotSignedIn, Role, roles_in
+from metering.core.tenancy.directory import TENANT_ID
+from metering.ports import Clock
+
+ISSUER: Final = "urn:metering:development"
+AUDIENCE: Final = "urn:metering:api"
+LIFETIME_S: Final = 3_600
+_ALGORITHM: Final = "ES256"
+_KEY_ID: Final = "development"
+
+
+class DevelopmentIssuer:
+    """Issues and verifies tokens under a key in a file, which is made when it is first needed."""
+
+    def __init__(self, key_file: Path, clock: Clock) -> None:
+        """Take a clock that tells the true time: tokens are checked against it."""
+        self._file = key_file
+        self._clock = clock
+        self._key: ec.EllipticCurvePrivateKey | None = None
+
+    def token(self, *, tenant: str | None = None, roles: frozenset[Role] = frozenset()) -> str:
+        """Return a token for an hour, for a tenant or with roles."""
+        issued = self._clock.now() // SECOND
+        who = tenant or "-".join(sorted(role.name.lower() for role in roles))
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": f"development:{who}",
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + LIFETIME_S,
+            "jti": str(uuid.uuid4()),
+            "roles": sorted(roles),
+        }
+        if tenant is not None:
+            claims["metering_tenant"] = tenant
+        return jwt.encode(claims, self._private(), _ALGORITHM, headers={"kid": _KEY_ID})
+
+    def verifier(self) -> BearerTokens:
+        """Return what verifies the tokens of this issuer."""
+        keys = KeyCache(self._public, lambda: 0.0)
+        return BearerTokens(keys, issuer=ISSUER, audience=AUDIENCE, identify=_identity)
+
+    async def _public(self) -> Keys:
+        public = json.loads(ECAlgorithm.to_jwk(self._private().public_key()))
+        return {_KEY_ID: PyJWK({**public, "kid": _KEY_ID}, _ALGORITHM)}
+
+    def _private(self) -> ec.EllipticCurvePrivateKey:
+        if self._key is None:
+            self._key = _read(self._file) or _made(self._file)
+        return self._key
+
+
+def _identity(claims: Claims) -> Identity:
+    tenant = _tenant(claims.get("metering_tenant"))
+    return Identity(str(claims["sub"]), roles_in(claims), tenant)
+
+
+def _tenant(claim: object) -> str | None:
+    if claim is None:
+        return None
+    if isinstance(claim, str) and TENANT_ID.fullmatch(claim):
+        return claim
+    raise NotSignedIn("the token names no tenant")
+
+
+def _read(path: Path) -> ec.EllipticCurvePrivateKey | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    try:
+        key = serialization.load_pem_private_key(content, None)
+    except ValueError:
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ConfigurationError(f"{path}: is no key of ours; remove it to have another made")
+    return key
+
+
+def _made(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Make the key, unless another process is first; nobody but its owner may read it."""
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    written = path.with_name(f"{path.name}.{uuid.uuid4()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
+            to.write(pem)
+        with suppress(FileExistsError):
+            # A link appears whole or not at all, and never takes the place of another key.
+            os.link(written, path)
+        written.unlink()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    found = _read(path)
+    assert found is not None
+    return found

@@ -1,0 +1,1 @@
+"""Metrics, traces, logs, alerts and the webhook."""

@@ -1,0 +1,74 @@
+"""A ledger store whose commits are measured and traced; everything else passes through."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from time import perf_counter
+
+from metering.core.basics.errors import HeadMovedError
+from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.commit import Commit
+from metering.core.ledger.page import Page
+from metering.ports import Attributes, LedgerStore, StoredHead, Telemetry
+
+_log = logging.getLogger("metering.commits")
+
+
+class ObservedLedgers:
+    """Implements LedgerStore over another one.
+
+    A commit is where events become money, so its span and its log record carry what leads from
+    the batch to the effects: the ledger, and the numbers and last hash of the pages.
+    """
+
+    def __init__(self, ledgers: LedgerStore, telemetry: Telemetry) -> None:
+        self._ledgers = ledgers
+        self._telemetry = telemetry
+
+    async def read_head(self, ledger: LedgerId) -> StoredHead | None:
+        """Return the head as last committed; None for a ledger without a commit."""
+        return await self._ledgers.read_head(ledger)
+
+    async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
+        """Return one page by number."""
+        return await self._ledgers.read_page(ledger, number)
+
+    async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
+        """Return the pages of these slots by number."""
+        return await self._ledgers.read_slots(ledger, slots)
+
+    async def commit(self, commit: Commit, etag: str | None) -> str:
+        """Write as the store does, and tell how long it took and what became of it."""
+        about = _about(commit)
+        began = perf_counter()
+        try:
+            with self._telemetry.span("commit", about):
+                new = await self._ledgers.commit(commit, etag)
+        except HeadMovedError:
+            self._telemetry.add("metering.commit.conflicts", 1)
+            raise
+        finally:
+            taken = (perf_counter() - began) * 1_000
+            self._telemetry.record("metering.commit.latency_ms", taken)
+        _log.info("committed to %s", about["ledger"], extra=dict(about))
+        return new
+
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+        """Yield all pages with a higher number than `after`, in order."""
+        return self._ledgers.pages(ledger, after=after)
+
+    async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
+        """Return the ledgers that exist, by tenant and start."""
+        return await self._ledgers.ledgers(tenant)
+
+
+def _about(commit: Commit) -> Attributes:
+    """Return what a commit is known by; the keys of its effects begin with ledger and page."""
+    return {
+        "ledger": str(commit.head.ledger),
+        "page": commit.head.pages,
+        "pages": len(commit.pages),
+        "hash": commit.head.last_hash,
+        "accepted": commit.accepted,
+        "duplicates": commit.duplicates,
+        "effects": len(commit.effects),
+    }

@@ -1,0 +1,1 @@
+"""Reads capacity usage and allocates its cost."""

@@ -1,0 +1,1 @@
+"""Closes periods and writes statements."""

@@ -1,0 +1,130 @@
+"""Read statements, draft them before they are due, and prove that they follow from the pages."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from metering.app.billing.draft_statements import DraftStatements
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.allocation import Sharing
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import LedgerId, Period, parse_month
+from metering.core.ledger.page import GENESIS
+from metering.ports import SharingStore, StatementStore
+
+#: What of a statement follows from other things; the rest says which one it is.
+_DERIVED: Final = (
+    *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
+    *("carried", "price_versions", "provenance"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementVerdict:
+    """What deriving one statement again found; without faults it is proven."""
+
+    ledger: LedgerId
+    period: str
+    total: Amount
+    sharings: tuple[Sharing, ...] = ()
+    """Those of provisioned capacity that it was the first to bill."""
+    faults: tuple[str, ...] = ()
+
+
+class Statements:
+    """The use case behind `metering statement` and `metering verify --statement`."""
+
+    def __init__(
+        self,
+        statements: StatementStore,
+        drafts: DraftStatements,
+        sharings: SharingStore,
+        tenancy: Tenancy,
+    ) -> None:
+        self._statements = statements
+        self._drafts = drafts
+        self._sharings = sharings
+        self._tenancy = tenancy
+
+    async def of(self, tenant: str, period: Period) -> Statement | None:
+        """Return the statement of a period; None for one that is not closed."""
+        return await self._statements.read_statement(LedgerId(tenant, period.start))
+
+    async def latest(self, tenant: str) -> Statement | None:
+        """Return a tenant's last statement."""
+        return await self._statements.latest_statement(tenant)
+
+    def every(self, tenant: str) -> AsyncIterator[Statement]:
+        """Yield a tenant's statements, the earliest period first."""
+        return self._statements.statements(tenant)
+
+    async def preview(self, tenant: str, period: Period, at: Instant) -> Statement:
+        """Return what the statement of an open period would be now; nothing is stored."""
+        await self._tenancy.refresh()
+        previous = await self._before(tenant, period)
+        return await self._drafts.draft(tenant, period, previous, at)
+
+    async def _before(self, tenant: str, period: Period) -> Statement | None:
+        found = None
+        async for statement in self._statements.statements(tenant):
+            if statement.period.start >= period.start:
+                break
+            found = statement
+        return found
+
+    async def verify(self, tenant: str) -> AsyncIterator[StatementVerdict]:
+        """Derive every statement of a tenant again from its pages, and say what differs."""
+        await self._tenancy.refresh()
+        previous: Statement | None = None
+        async for statement in self._statements.statements(tenant):
+            faults = [*_chain_faults(statement, previous)]
+            sharings = await self._billed(statement, previous)
+            try:
+                derived = await self._drafts.draft(
+                    tenant,
+                    statement.period,
+                    previous,
+                    statement.closed,
+                    sharings=sharings,
+                    through=statement.billed,
+                )
+            except InvariantBroken as fault:
+                faults.append(str(fault))
+            else:
+                faults.extend(_differences(statement, derived))
+            yield StatementVerdict(
+                statement.ledger,
+                statement.period.name,
+                statement.total,
+                tuple(sharings),
+                tuple(faults),
+            )
+            previous = statement
+
+    async def _billed(self, statement: Statement, previous: Statement | None) -> list[Sharing]:
+        """Return the sharings that a statement was the first to bill."""
+        before = previous.shared if previous else ()
+        found = [
+            await self._sharings.read_sharing(deployment.casefold(), parse_month(month).start)
+            for deployment, month in statement.shared
+            if (deployment, month) not in before
+        ]
+        return [sharing for sharing in found if sharing is not None]
+
+
+def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:
+    before = previous.hash if previous else GENESIS
+    if statement.previous == before:
+        return []
+    return ["it does not name the statement before it: one was left out or exchanged"]
+
+
+def _differences(statement: Statement, derived: Statement) -> list[str]:
+    return [
+        f"its {name} is not what its pages give"
+        for name in _DERIVED
+        if getattr(statement, name) != getattr(derived, name)
+    ]

@@ -1,0 +1,1 @@
+"""The credit left to a tenant."""

@@ -1,0 +1,128 @@
+"""What a tenant has to pay with: grants, less what closed periods took and open ones ask for."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import LedgerBroken
+from metering.core.billing.charge import charge
+from metering.core.billing.spends import (
+    Amounts,
+    UsedBySpan,
+    charged_by_channel,
+    cuts_in,
+    open_spends,
+    used_at_some_time,
+)
+from metering.core.calendars.dated import soonest
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.credit.account import Account
+from metering.core.credit.credit import Bounds, CreditBalance, OpenSpend, credit_balance
+from metering.core.credit.grant import Grant
+from metering.core.ledger.head import Head
+from metering.ports import AccountStore, Clock, LedgerStore
+
+#: Ledgers whose usage by time is remembered: some sums each.
+_MAX_REMEMBERED: Final = 1_000
+
+
+class _Open(NamedTuple):
+    """A ledger that is not settled, as its head was read."""
+
+    head: Head
+    period: Period
+    charged: Amounts
+
+
+class Credits:
+    """The use case behind `metering grants list`, and what admission asks."""
+
+    def __init__(
+        self, *, ledgers: LedgerStore, accounts: AccountStore, tenancy: Tenancy, clock: Clock
+    ) -> None:
+        self._ledgers = ledgers
+        self._accounts = accounts
+        self._tenancy = tenancy
+        self._clock = clock
+        self._used: OrderedDict[LedgerId, UsedBySpan] = OrderedDict()
+
+    async def of(self, tenant: str) -> CreditBalance:
+        """Return a tenant's credit in the currency of its plan, as committed up to now.
+
+        It costs a read of the account and of the head of every ledger that is not settled. Where
+        a grant began or ended inside such a ledger's period and that leaves a doubt, the ledger's
+        pages are read, too: all of them once, after that those that are new.
+        """
+        await self._tenancy.refresh()
+        now = self._clock.now()
+        directory = self._tenancy.directory
+        plan, _, _ = directory.plan_of(tenant, now)
+        grants = [one for one in directory.grants(tenant) if one.currency == plan.currency]
+        # Before the heads: a ledger settled in between counts as open, and as nothing settled.
+        stored = await self._accounts.read_account(tenant)
+        account = Account(tenant) if stored is None else stored.account
+        ledgers = await self._open(account, grants, plan.currency)
+        settled = account.settled
+
+        def balance(spends: Sequence[OpenSpend]) -> CreditBalance:
+            return credit_balance(tenant, plan.currency, grants, settled, spends, now)
+
+        rough = [
+            spend
+            for one in ledgers
+            for spend in open_spends(
+                [used_at_some_time(one.head, one.period, soonest(now))], one.charged, one.period
+            )
+        ]
+        found = balance(rough)
+        if _is_exact(found) or not any(cuts_in(one.period, grants) for one in ledgers):
+            return found
+        return balance([spend for one in ledgers for spend in await self._by_time(one, grants)])
+
+    async def _open(self, account: Account, grants: Sequence[Grant], currency: str) -> list[_Open]:
+        """Return the ledgers that grants may have to pay for and that are not settled."""
+        found = []
+        for ledger in await self._ledgers.ledgers(account.tenant) if grants else ():
+            period = self._tenancy.directory.period_of(ledger)
+            plan = self._tenancy.directory.plan_for(ledger)
+            is_payable = plan.currency == currency and any(
+                grant.start < period.end and period.start < grant.end for grant in grants
+            )
+            if account.has_settled(ledger) or not is_payable:
+                continue
+            stored = await self._ledgers.read_head(ledger)
+            if stored is None:
+                # What it came to cannot be known: no credit is better than any.
+                raise LedgerBroken(str(ledger), "it has pages and no head")
+            charged = charged_by_channel(charge(stored.head.lines, plan))
+            found.append(_Open(stored.head, period, charged))
+        return found
+
+    async def _by_time(self, one: _Open, grants: Sequence[Grant]) -> list[OpenSpend]:
+        """Return what a ledger asks for, told apart by when grants begin and end."""
+        ledger, pages = one.head.ledger, one.head.pages
+        cuts = cuts_in(one.period, grants)
+        used = self._used.pop(ledger, None)
+        if used is None or used.cuts != cuts or used.page > pages:
+            used = UsedBySpan(one.period, cuts)
+        if used.page < pages:
+            async for page in self._ledgers.pages(ledger, after=used.page):
+                if page.number > pages:
+                    break
+                used.add(page)
+        self._used[ledger] = used
+        if len(self._used) > _MAX_REMEMBERED:
+            self._used.popitem(last=False)
+        return open_spends(used.spans(), one.charged, one.period)
+
+
+def _is_exact(found: CreditBalance) -> bool:
+    """Say whether what is left is known to the last unit, and all of it for every channel."""
+    least, most = found.remaining
+    has_bounds = any(_differ(one.remaining) for one in found.grants)
+    return least == most and not has_bounds
+
+
+def _differ(bounds: Bounds) -> bool:
+    return bounds.at_least != bounds.at_most

@@ -1,0 +1,1 @@
+"""Deployments read from Azure and recorded in the registry."""

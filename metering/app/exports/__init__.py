@@ -1,0 +1,1 @@
+"""Chargeback, FOCUS and statement exports, delivered with a manifest."""

@@ -1,0 +1,118 @@
+"""The FOCUS export: the rows of every statement of one period as one CSV file."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, untold
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.csv_text import Cell
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.billing.recomputation import NO_PAGES, Mark
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import LedgerId
+from metering.core.exports.delivery_manifest import Window
+from metering.core.focus.columns import COLUMNS, cells
+from metering.core.focus.rows import focus_rows
+from metering.core.focus.usage import Billed, Changed, ListPrices, UsageSums
+from metering.ports import LedgerStore
+
+FOCUS: Final = "focus"
+_NOTES: Final = {
+    "specification": "FOCUS 1.2, Cost and Usage; docs/focus.md says how each column is filled",
+    "totals": "the sum of BilledCost: the totals of the statements",
+}
+
+
+class FocusExport:
+    """Implements Report. Holds the sums of one tenant's period at a time, not its entries."""
+
+    kind = FOCUS
+
+    def __init__(
+        self,
+        closed: ClosedPeriods,
+        ledgers: LedgerStore,
+        tenancy: Tenancy,
+        issuer: str,
+        progress: Progress = untold,
+    ) -> None:
+        self.window: Window = closed.window
+        self.tenant = closed.tenant
+        self._closed = closed
+        self._ledgers = ledgers
+        self._tenancy = tenancy
+        self._issuer = issuer
+        self._progress = progress
+        self._totals: Counter[str] = Counter()
+        self._as_of: Instant | None = None
+
+    async def files(self) -> AsyncIterator[ReportFile]:
+        """Yield the one file."""
+        yield ReportFile(f"{FOCUS}-{self.window.name}.csv", csv_chunks(COLUMNS, self._rows()))
+
+    def totals(self) -> Mapping[str, Amount]:
+        """Return the sum of BilledCost by currency."""
+        return self._totals
+
+    def as_of(self) -> Instant | None:
+        """Return when the last of the statements was closed."""
+        return self._as_of
+
+    def notes(self) -> Mapping[str, str]:
+        """Say what the amounts are, and whose period is not closed."""
+        return {**_NOTES, **self._closed.notes()}
+
+    async def _rows(self) -> AsyncIterator[list[Cell]]:
+        await self._tenancy.refresh()
+        prices = ListPrices(self._tenancy.prices)
+        async for statement, before in self._closed.closed():
+            for row in focus_rows(await self._billed(statement, before, prices), prices):
+                yield cells(statement, self._issuer, row)
+            self._totals[statement.currency] += statement.total
+            self._as_of = max(statement.closed, self._as_of or 0)
+
+    async def _billed(
+        self, statement: Statement, before: Statement | None, prices: ListPrices
+    ) -> Billed:
+        own, *late = [
+            await self._changed(statement, ledger, since, prices)
+            for ledger, since in _marks(statement, before)
+        ]
+        periods = (self._tenancy.directory.period_of(ledger) for ledger in statement.billed)
+        return Billed(statement, own, late, {period.name: period for period in periods})
+
+    async def _changed(
+        self, statement: Statement, ledger: LedgerId, since: Mark, prices: ListPrices
+    ) -> Changed:
+        """Read the pages of a ledger that a statement bills, from where it was billed before."""
+        through = statement.billed[ledger]
+        sums = UsageSums(ledger, since, through, prices)
+        if sums.next_page is not None:
+            async for page in self._ledgers.pages(ledger, after=since.page):
+                if page.number != sums.next_page:
+                    break
+                sums.add(page)
+                self._progress(1)
+                # Whoever ingests in this process takes turns with it.
+                await asyncio.sleep(0)
+        if sums.next_page is not None:
+            raise RetryableError(f"ledger {ledger}: page {sums.next_page} is not there, or not yet")
+        directory = self._tenancy.directory
+        period = statement.period if ledger == statement.ledger else directory.period_of(ledger)
+        return Changed(ledger, period, directory.plan_for(ledger), sums.counts())
+
+
+def _marks(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Mark]]:
+    """Return the ledgers that a statement bills and since which page, its own first."""
+    earlier: Mapping[LedgerId, Mark] = before.billed if before else {}
+    marks = [
+        (ledger, earlier.get(ledger, NO_PAGES))
+        for ledger, mark in sorted(statement.billed.items())
+        if ledger != statement.ledger and mark != earlier.get(ledger, NO_PAGES)
+    ]
+    return [(statement.ledger, NO_PAGES), *marks]

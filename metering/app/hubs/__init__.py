@@ -1,0 +1,1 @@
+"""Hub batches, publishing, replay and lag."""

@@ -1,0 +1,132 @@
+"""Publish many events at a pace, try again what a hub refuses for now, and know how far it came."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from metering.core.basics.errors import Code, RejectedEvent, RetryableError
+from metering.core.usage.event import MAX_BODY_BYTES
+from metering.ports import Outgoing, UsagePublisher
+
+#: Events of one call: enough for full batches, few enough to be sent again at little cost.
+MAX_TOGETHER: Final = 500
+#: Bodies of one call, in bytes, so that memory stays bounded whatever the bodies are.
+MAX_TOGETHER_BYTES: Final = 4 * MAX_BODY_BYTES
+#: Waits between attempts, in seconds; after the last one it is given up. A throttled namespace is
+#: free again within a second, a failover takes about half a minute.
+PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+#: With a rate, events go out in this rhythm, in seconds.
+_TICK_S: Final = 0.1
+
+
+class Sent(NamedTuple):
+    """How far it came."""
+
+    events: int = 0
+    bytes: int = 0
+    """Of their bodies."""
+    failures: int = 0
+    """Attempts that failed and were made again, or given up."""
+    rejected: int = 0
+    """Events that the hub can never take: left out."""
+
+    @property
+    def handled(self) -> int:
+        """Events that need not be looked at again."""
+        return self.events + self.rejected
+
+
+class Rejected(NamedTuple):
+    """An event that the hub can never take; `position` counts from 0 over the run."""
+
+    position: int
+    code: Code
+    reason: str
+
+
+class Publishing:
+    """One run of events to one hub. `sent` is true at any time, after an error too."""
+
+    def __init__(
+        self,
+        publisher: UsagePublisher,
+        *,
+        per_second: float | None = None,
+        pauses_s: Sequence[float] = PAUSES_S,
+        on_progress: Callable[[Sent], None] = lambda _: None,
+    ) -> None:
+        self.sent = Sent()
+        self.rejected: list[Rejected] = []
+        self._publisher = publisher
+        self._per_second = per_second
+        self._pauses_s = pauses_s
+        self._on_progress = on_progress
+        self._next_at = 0.0
+
+    async def run(self, events: Iterable[Outgoing]) -> Sent:
+        """Publish events in their order and return how it went.
+
+        RetryableError after the last attempt: what `sent` counts is in the hub, and of what came
+        next some may be. ConfigurationError as the publisher says.
+        """
+        source = iter(events)
+        while together := self._next(source):
+            await self._keep_pace(len(together))
+            await self._publish(together)
+        return self.sent
+
+    def _next(self, source: Iterator[Outgoing]) -> list[Outgoing]:
+        """Return the next events of one call, fewer at the end and none after it."""
+        most = MAX_TOGETHER
+        if self._per_second is not None:
+            most = max(1, min(most, int(self._per_second * _TICK_S)))
+        together: list[Outgoing] = []
+        size = 0
+        while len(together) < most and size < MAX_TOGETHER_BYTES:
+            event = next(source, None)
+            if event is None:
+                break
+            together.append(event)
+            size += len(event[0])
+        return together
+
+    async def _keep_pace(self, events: int) -> None:
+        """Wait for this call's turn; time that was lost is not caught up in a burst."""
+        if self._per_second is None:
+            return
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, self._next_at - now))
+        self._next_at = max(now, self._next_at) + events / self._per_second
+
+    async def _publish(self, together: Sequence[Outgoing]) -> None:
+        try:
+            await self._attempt(together)
+        except RejectedEvent as error:
+            if len(together) > 1:
+                # Nothing of the call was published: find the one by publishing each.
+                for event in together:
+                    await self._publish([event])
+                return
+            self.rejected.append(Rejected(self.sent.handled, error.code, error.reason))
+            self._note(Sent(rejected=1))
+        else:
+            self._note(Sent(len(together), sum(len(body) for body, _ in together)))
+
+    async def _attempt(self, together: Sequence[Outgoing]) -> None:
+        if any(len(body) > MAX_BODY_BYTES for body, _ in together):
+            raise RejectedEvent(Code.TOO_LARGE, f"a body over {MAX_BODY_BYTES} bytes")
+        for pause_s in self._pauses_s:
+            try:
+                return await self._publisher.publish(together)
+            except RetryableError:
+                self._note(Sent(failures=1))
+                await asyncio.sleep(pause_s)
+        try:
+            return await self._publisher.publish(together)
+        except RetryableError:
+            self._note(Sent(failures=1))
+            raise
+
+    def _note(self, more: Sent) -> None:
+        self.sent = Sent(*(have + new for have, new in zip(self.sent, more, strict=True)))
+        self._on_progress(self.sent)

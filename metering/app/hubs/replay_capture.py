@@ -1,0 +1,130 @@
+"""Ingest what Event Hubs Capture kept, once more: what is counted already stays as it is."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from metering.app.hubs.batch import Message, Tally
+from metering.core.basics.errors import CaptureDamaged, ConfigurationError
+from metering.core.basics.instants import Instant
+from metering.core.hubs.capture import CapturePart, parts_in_order
+from metering.ports import CaptureSource
+
+#: One batch, at most: of events, and of bytes in memory.
+BATCH_EVENTS: Final = 1_000
+BATCH_BYTES: Final = 16 * 1024 * 1024
+#: Gaps that are noted.
+MAX_GAPS: Final = 1_000
+
+
+class TakesBatches(Protocol):
+    """The use case behind a hub."""
+
+    async def batch(self, messages: Sequence[Message], *, stop_for: Instant) -> Tally:
+        """Take in a batch and return how its events were answered."""
+        ...
+
+
+class Damaged(NamedTuple):
+    """A file that was not read to its end."""
+
+    name: str
+    why: str
+    events: int
+    """Read before that, and taken in."""
+
+
+class Gap(NamedTuple):
+    """Sequence numbers of a partition that no file has: a file lacks, or was cut off."""
+
+    hub: str
+    partition: str
+    after: int
+    before: int
+
+
+class ReplayCapture:
+    """The use case behind `metering replay --from`; one run of it.
+
+    What it has done so far can be read while it runs and after an error.
+    """
+
+    def __init__(
+        self,
+        source: CaptureSource,
+        hubs: Mapping[str, TakesBatches],
+        *,
+        hub: str | None = None,
+        on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> None:
+        """Take what is behind each hub, by its name in the names of files.
+
+        `hub`: the one that files are of whose names do not say a known one. `on_progress` is told
+        how many bytes have been read, and of how many.
+        """
+        self._source = source
+        self._hubs = hubs
+        self._hub = hub
+        self._on_progress = on_progress
+        self.tally = Tally()
+        self.files = 0
+        self.events = 0
+        self.damaged: list[Damaged] = []
+        self.gaps: list[Gap] = []
+        self._bytes = self._all_bytes = 0
+
+    async def run(self, *, dry: bool = False) -> None:
+        """Ingest all files, by hub, partition and sequence; `dry` only reads and counts them.
+
+        A file that cannot be read is noted, and the others are read all the same. An event that
+        cannot be read becomes a dead letter, as it did when it came first. Raises RetryableError
+        when the source or the store is out of reach, ConfigurationError, with nothing done, for
+        files of no hub that is known. Safe to repeat at any point.
+        """
+        parts = parts_in_order(await self._source.list_files())
+        self._all_bytes = sum(part.file.size for part in parts)
+        by_hub: defaultdict[str, list[CapturePart]] = defaultdict(list)
+        for part in parts:
+            by_hub[self._hub_of(part)].append(part)
+        for hub, ours in by_hub.items():
+            batch: list[Message] = []
+            size = 0
+            async for message in self._messages(ours):
+                batch.append(message)
+                size += len(message.body)
+                if len(batch) == BATCH_EVENTS or size >= BATCH_BYTES:
+                    await self._take_in(hub, batch, dry=dry)
+                    batch, size = [], 0
+            await self._take_in(hub, batch, dry=dry)
+
+    def _hub_of(self, part: CapturePart) -> str:
+        if self._hub in {None, part.hub} and part.hub in self._hubs:
+            return part.hub
+        if self._hub is None or part.hub in self._hubs or self._hub not in self._hubs:
+            what = f"is of hub {part.hub!r}" if part.hub else "does not say of which hub it is"
+            known = " or ".join(f"--hub {name}" for name in self._hubs)
+            raise ConfigurationError(f"{part.file.name}: {what}: say {known}")
+        return self._hub
+
+    async def _take_in(self, hub: str, batch: Sequence[Message], *, dry: bool) -> None:
+        self.events += len(batch)
+        if batch and not dry:
+            self.tally = self.tally.plus(await self._hubs[hub].batch(batch, stop_for=0))
+
+    async def _messages(self, parts: Sequence[CapturePart]) -> AsyncIterator[Message]:
+        last: dict[str, int] = {}
+        for part in parts:
+            read = 0
+            try:
+                async for event in self._source.events(part.file):
+                    read += 1
+                    before = last.get(part.partition, event.sequence)
+                    if event.sequence > before + 1 and len(self.gaps) < MAX_GAPS:
+                        self.gaps.append(Gap(part.hub, part.partition, before, event.sequence))
+                    last[part.partition] = event.sequence
+                    yield Message(event.body, part.partition, event.sequence)
+            except CaptureDamaged as why:
+                self.damaged.append(Damaged(part.file.name, str(why), read))
+            self.files += 1
+            self._bytes += part.file.size
+            self._on_progress(self._bytes, self._all_bytes)

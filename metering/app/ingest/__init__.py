@@ -1,0 +1,1 @@
+"""A batch of events is counted, or dead-lettered."""

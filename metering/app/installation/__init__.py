@@ -1,0 +1,1 @@
+"""Readiness, gauges and the doctor."""

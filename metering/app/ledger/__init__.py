@@ -1,0 +1,1 @@
+"""The commit protocol, and delivery of the effects it writes."""

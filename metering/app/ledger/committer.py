@@ -1,0 +1,355 @@
+"""The commit protocol: read the head, look up ids, plan, write in one transaction, or look again.
+
+See docs/adr/0001-ledger.md. Whatever happened to an attempt, the next one starts from what the
+store holds, so no event is lost and none counts twice, with any number of writers.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
+
+from metering.app.ledger.ledger_view import LedgerView, Views
+from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import SLOT, LedgerId, Period, Slot, slot_of, slot_start
+from metering.core.ledger.commit import (
+    MAX_SLOTS,
+    Commit,
+    CommitTooLargeError,
+    KnownBySlot,
+    Planner,
+    Rating,
+    plan_commit,
+)
+from metering.core.ledger.counts import LimitChange, Limits
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import GENESIS, MAX_ENTRIES, Page
+from metering.core.quotas.limit_change import change_from_head
+from metering.core.usage.usage import Usage
+from metering.ports import Clock, LedgerStore
+
+#: With eight writers on one ledger each loses a few races in a row; many more are a fault.
+MAX_RACES: Final = 30
+#: Looks again after an unknown outcome; the store has been patient itself before it says so.
+MAX_DOUBTS: Final = 2
+#: Pages of others read one by one after a lost race; beyond that the slots are queried anew.
+MAX_CATCH_UP: Final = 32
+_FIRST_PAUSE_S: Final = 0.002
+_LONGEST_PAUSE_S: Final = 0.25
+
+#: Entries of one ledger; Cosmos keeps 20 GB in a logical partition (about 150 bytes an entry).
+MAX_LEDGER_ENTRIES: Final = 100_000_000
+
+#: Slots remembered of a busy ledger before its view is dropped and read anew.
+_MAX_VIEW_ENTRIES: Final = 60_000
+
+
+type LimitsInForce = Callable[[LedgerId, Instant], Limits | None]
+"""Returns the limits of a ledger's tenant at an instant; None for a ledger of another period."""
+
+
+type PeriodAt = Callable[[str, Instant], Period]
+"""Returns the period of a tenant that owns an instant."""
+
+
+def no_limits(_ledger: LedgerId, _at: Instant) -> Limits | None:
+    """Leave the limits of every ledger as they are."""
+    return None
+
+
+class _PageMissingError(RetryableError):
+    """A head, or a page that it names, is not to be found: a replica is behind, or it has gone."""
+
+
+class Committed(NamedTuple):
+    """How the events of one ledger were answered."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    conflicts: tuple[Usage, ...] = ()
+    effects: int = 0
+    """What is to be told outside because of it."""
+
+    def plus(self, other: "Committed") -> "Committed":
+        """Return the sum of two answers."""
+        return Committed(
+            self.accepted + other.accepted,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+            self.effects + other.effects,
+        )
+
+
+class _Work(NamedTuple):
+    """How usages become entries."""
+
+    rate: Rating
+    planner: Planner
+
+
+class Committer:
+    """Commits usage to ledgers, one commit at a time for each ledger of this process."""
+
+    def __init__(
+        self,
+        store: LedgerStore,
+        clock: Clock,
+        *,
+        periods: PeriodAt,
+        limits: LimitsInForce = no_limits,
+        checked_pages: int = 1,
+        max_gaps: int = 1,
+    ) -> None:
+        """Take periods and limits of tenants, how many last pages are verified, how long gaps are.
+
+        `max_gaps`: after so many looks for a page that the head names and a point read does not
+        find, it has gone, and the ledger is broken.
+        """
+        self._store = store
+        self._clock = clock
+        self._periods = periods
+        self._limits = limits
+        self._checked_pages = checked_pages
+        self._max_gaps = max_gaps
+        self._views = Views()
+        self._locks: WeakValueDictionary[LedgerId, asyncio.Lock] = WeakValueDictionary()
+
+    async def commit(
+        self,
+        ledger: LedgerId,
+        usages: Sequence[Usage],
+        rate: Rating,
+        planner: Planner = plan_commit,
+    ) -> Committed:
+        """Commit events of one ledger and return how they were answered.
+
+        Raises RetryableError when the store stays out of reach, LedgerBroken when this ledger
+        cannot be trusted. Safe to repeat after either: what was committed answers as a duplicate.
+        """
+        answer = Committed()
+        for part in _cut(usages):
+            done, elsewhere = await self._commit_part(ledger, part, _Work(rate, planner))
+            answer = answer.plus(done)
+            for neighbour, corrections in elsewhere.items():
+                done, _ = await self._commit_part(neighbour, corrections, _Work(rate, planner))
+                answer = answer.plus(done)
+        self._views.trim()
+        return answer
+
+    async def _commit_part(
+        self, ledger: LedgerId, usages: Sequence[Usage], work: _Work
+    ) -> tuple[Committed, dict[LedgerId, list[Usage]]]:
+        lock = self._locks.setdefault(ledger, asyncio.Lock())
+        async with lock:
+            try:
+                commit = await self._insist(ledger, usages, work)
+            except CommitTooLargeError:
+                if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
+                    reason = "one event takes more than a commit may hold"
+                    raise LedgerBroken(str(ledger), reason) from None
+                commit = None
+        if commit is None:
+            half = len(usages) // 2
+            first, elsewhere = await self._commit_part(ledger, usages[:half], work)
+            second, more = await self._commit_part(ledger, usages[half:], work)
+            for neighbour, corrections in more.items():
+                elsewhere.setdefault(neighbour, []).extend(corrections)
+            return first.plus(second), elsewhere
+        answer = Committed(
+            commit.accepted, commit.duplicates, commit.conflicts, len(commit.effects)
+        )
+        return answer, {name: list(found) for name, found in commit.elsewhere.items()}
+
+    async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:
+        """Attempt until an outcome is known; after any doubt forget the view and look again.
+
+        A lost race is no doubt: nothing was written, and what others wrote is read.
+        """
+        races = doubts = gaps = 0
+        behind = False
+        while True:
+            try:
+                if behind:
+                    await self._catch_up(ledger)
+                return await self._attempt(ledger, usages, work)
+            except HeadMovedError:
+                behind = True
+                races += 1
+                if races == MAX_RACES:
+                    raise
+            except _PageMissingError as gap:
+                self._views.forget(ledger)
+                gaps += 1
+                if gaps == self._max_gaps:
+                    raise LedgerBroken(str(ledger), f"{gap} is not there") from gap
+            except RetryableError:
+                self._views.forget(ledger)
+                doubts += 1
+                if doubts == MAX_DOUBTS:
+                    raise
+            except BaseException:
+                # Cancelled at a deadline, or worse: whether it was written is not known.
+                self._views.forget(ledger)
+                raise
+            pause = _FIRST_PAUSE_S * 2 ** (races + doubts + gaps)
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
+
+    async def _attempt(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:
+        view = await self._view(ledger)
+        slots = _with_neighbours(usages)
+        await self._learn(view, slots)
+        known = await self._with_adjacent(view, slots)
+        now = self._clock.now()
+        change = self._limit_change(view.head, now)
+        commit = work.planner(view.head, known, usages, work.rate, now, change=change)
+        if commit.head.entries > MAX_LEDGER_ENTRIES:
+            raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
+        if commit.head != view.head:
+            etag = await self._store.commit(commit, view.etag)
+            view.advance(commit.head, etag, commit.pages)
+        return commit
+
+    def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
+        """Return the change to the limits in force now, where the head alone tells what was used.
+
+        Where it does not, the timer `enforce_quotas` reads the pages; no commit waits for that.
+        """
+        wanted = self._limits(head.ledger, now)
+        if wanted is None or wanted == head.counts.limits:
+            return None
+        return change_from_head(head, wanted, now)
+
+    async def _view(self, ledger: LedgerId) -> LedgerView:
+        """Return the remembered view, or a new one: the head first, pages after it."""
+        view = self._views.get(ledger)
+        if view is not None and view.entries <= _MAX_VIEW_ENTRIES:
+            return view
+        stored = await self._store.read_head(ledger)
+        if stored is None and await self._store.read_page(ledger, 1) is not None:
+            # Somebody's first commit may have come between the two looks: then the head is there.
+            stored = await self._store.read_head(ledger)
+            if stored is None:
+                raise _PageMissingError("its head")
+        if stored is None:
+            view = LedgerView(ledger, Head(ledger), None)
+        else:
+            await self._check_chain(stored.head)
+            view = LedgerView(ledger, stored.head, stored.etag)
+        self._views.put(view)
+        return view
+
+    async def _catch_up(self, ledger: LedgerId) -> None:
+        """After a lost race, take in what others committed since; forget all where it does not fit.
+
+        Pages are immutable and chained, so those between the old head and the new one are all that
+        the view lacks. Looking at every page of its slots again would cost more with each page.
+        """
+        view = self._views.get(ledger)
+        if view is None:
+            return
+        self._views.forget(ledger)
+        stored = await self._store.read_head(ledger)
+        if stored is None:
+            return
+        since, now = view.head.pages, stored.head.pages
+        if not since <= now <= since + MAX_CATCH_UP:
+            return
+        pages: list[Page] = []
+        last = view.head.last_hash
+        for number in range(since + 1, now + 1):
+            page = await self._store.read_page(ledger, number)
+            if page is None or page.previous != last:
+                return
+            pages.append(page)
+            last = page.hash
+        if last == stored.head.last_hash:
+            view.advance(stored.head, stored.etag, pages)
+            self._views.put(view)
+
+    async def _check_chain(self, head: Head) -> None:
+        """Verify the last pages, up to the hash that the head names.
+
+        They are read one by one: a query may lag, and what it leaves out is not missing.
+        """
+        first = max(1, head.pages - self._checked_pages + 1)
+        previous = GENESIS if first == 1 else None
+        for number in range(first, head.pages + 1):
+            page = await self._page(head.ledger, number)
+            if previous is not None and page.previous != previous:
+                raise LedgerBroken(str(head.ledger), f"page {number} breaks the chain")
+            previous = page.hash
+        if previous != head.last_hash:
+            raise LedgerBroken(str(head.ledger), "its last page is not the one its head names")
+
+    async def _page(self, ledger: LedgerId, number: int) -> Page:
+        page = await self._store.read_page(ledger, number)
+        if page is None:
+            raise _PageMissingError(f"page {number}")
+        return page
+
+    async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:
+        wanted = view.missing(slots)
+        if wanted:
+            pages = await self._store.read_slots(view.ledger, wanted)
+            pages += await self._left_out(view.head, wanted, pages)
+            view.learn(wanted, sorted(pages, key=lambda page: page.number))
+
+    async def _left_out(
+        self, head: Head, slots: Sequence[Slot], found: Iterable[Page]
+    ) -> list[Page]:
+        """Read by id what a lagging query left out of the pages that the head lists."""
+        seen = {page.number for page in found}
+        listed = [number for number, slot in head.recent if slot in set(slots)]
+        return [await self._page(head.ledger, number) for number in listed if number not in seen]
+
+    async def _with_adjacent(self, view: LedgerView, slots: Sequence[Slot]) -> KnownBySlot:
+        """Add what the ledgers before and after know of slots that reach over the period's edge.
+
+        They are read anew each time: their views belong to whoever holds their lock.
+        """
+        known = dict(view.known(slots))
+        for neighbour, shared in self._over_the_edge(view.ledger, slots):
+            stored = await self._store.read_head(neighbour)
+            if stored is not None:
+                adjacent = LedgerView(neighbour, stored.head, stored.etag)
+                await self._learn(adjacent, shared)
+                for slot, theirs in adjacent.known(shared).items():
+                    known[slot] = {**theirs, **known[slot]}
+        return known
+
+    def _over_the_edge(
+        self, ledger: LedgerId, slots: Sequence[Slot]
+    ) -> list[tuple[LedgerId, list[Slot]]]:
+        """Return the adjacent ledgers that may know ids of these slots, and which slots."""
+        tenant, start = ledger
+        end = self._periods(tenant, start).end
+        early = [slot for slot in slots if slot_start(slot) < start]
+        late = [slot for slot in slots if slot_start(slot) + SLOT > end]
+        before = self._periods(tenant, start - 1).start
+        edges = [(LedgerId(tenant, before), early), (LedgerId(tenant, end), late)]
+        return [(name, shared) for name, shared in edges if shared]
+
+
+def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
+    """Cut a batch so that each part has few enough slots and entries for one commit."""
+    distinct = {usage.time // SLOT for usage in usages}
+    if len(distinct) <= MAX_SLOTS and len(usages) <= MAX_ENTRIES:
+        return [usages]
+    by_slot: defaultdict[Slot, list[Usage]] = defaultdict(list)
+    for usage in usages:
+        by_slot[slot_of(usage.time)].append(usage)
+    parts: list[Sequence[Usage]] = []
+    slots = list(by_slot.values())
+    for first in range(0, len(slots), MAX_SLOTS):
+        together = [usage for slot in slots[first : first + MAX_SLOTS] for usage in slot]
+        parts.extend(
+            together[start : start + MAX_ENTRIES] for start in range(0, len(together), MAX_ENTRIES)
+        )
+    return parts
+
+
+def _with_neighbours(usages: Iterable[Usage]) -> list[Slot]:
+    slots = {usage.time // SLOT for usage in usages}
+    return sorted(slots | {slot - 1 for slot in slots} | {slot + 1 for slot in slots})

@@ -1,0 +1,111 @@
+"""Tell the outside what commits asked for: at least once, with pauses, and given up in the end."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from metering.core.basics.errors import RetryableError
+from metering.core.ledger.effect import describe, pause_after
+from metering.core.tenancy.directory import FOREVER
+from metering.ports import (
+    SILENT,
+    Alerts,
+    Attributes,
+    Clock,
+    EffectStore,
+    Notifier,
+    StoredEffect,
+    Telemetry,
+)
+
+#: Effects taken in one run of the timer; the next run takes the rest.
+MAX_EFFECTS: Final = 500
+#: What a batch may wait for being told; its deadline is a minute.
+AT_ONCE_S: Final = 5
+
+
+class DeliverEffects:
+    """The use case behind the timer `deliver_effects` and `metering effects`."""
+
+    def __init__(
+        self,
+        *,
+        effects: EffectStore,
+        notifier: Notifier,
+        clock: Clock,
+        alerts: Alerts,
+        telemetry: Telemetry = SILENT,
+    ) -> None:
+        self._effects = effects
+        self._notifier = notifier
+        self._clock = clock
+        self._alerts = alerts
+        self._telemetry = telemetry
+
+    async def run(self) -> int:
+        """Deliver what is due, oldest due first, and return how many were delivered.
+
+        An effect is settled only after it was delivered, so one whose run ends in between is
+        delivered again: the receiver goes by its key. One that fails is put off and holds up no
+        other. Safe to repeat at any point and in several processes.
+        """
+        delivered = 0
+        for stored in await self._effects.due(self._clock.now(), MAX_EFFECTS):
+            delivered += await self._deliver(stored)
+        return delivered
+
+    async def at_once(self) -> None:
+        """Deliver what is due right after the commit that asked for it, for a few seconds at most.
+
+        Whatever goes wrong is left to the timer: what was committed is no less committed.
+        """
+        with suppress(RetryableError, TimeoutError):
+            async with asyncio.timeout(AT_ONCE_S):
+                await self.run()
+
+    async def _deliver(self, stored: StoredEffect) -> bool:
+        effect = stored.effect
+        # The commit's span and its log record name the same ledger and page.
+        about: Attributes = {
+            "effect": effect.key,
+            "ledger": str(effect.ledger),
+            "page": effect.page,
+        }
+        try:
+            with self._telemetry.span("deliver_effect", about):
+                await self._notifier.notify(effect)
+        except RetryableError as error:
+            await self._put_off(stored, str(error))
+            return False
+        await self._effects.settle(effect, self._clock.now())
+        self._telemetry.add("metering.effects.delivered", 1)
+        return True
+
+    async def _put_off(self, stored: StoredEffect, reason: str) -> None:
+        effect, attempts = stored.effect, stored.attempts + 1
+        pause = pause_after(attempts)
+        if pause is not None:
+            await self._effects.postpone(effect, self._clock.now() + pause, reason)
+            self._telemetry.add("metering.effects.postponed", 1)
+            return
+        await self._effects.park(effect, reason)
+        self._telemetry.add("metering.effects.parked", 1)
+        self._alerts.alert(
+            f"effect {effect.key} was given up after {attempts} attempts ({reason}):"
+            f" {describe(effect)}"
+        )
+
+    async def waiting(self, limit: int) -> list[StoredEffect]:
+        """Return those that are still to be delivered, the next one first."""
+        return await self._effects.due(FOREVER, limit)
+
+    async def parked(self, limit: int) -> list[StoredEffect]:
+        """Return those that were given up, oldest first."""
+        return await self._effects.parked(limit)
+
+    async def retry_parked(self) -> int:
+        """Make those that were given up due now, for one more attempt each; return how many."""
+        parked = await self._effects.parked(MAX_EFFECTS)
+        for stored in parked:
+            await self._effects.postpone(stored.effect, self._clock.now(), stored.failure)
+        return len(parked)

@@ -1,0 +1,1 @@
+"""Publish prices, rate again, and answer what-if questions."""

@@ -1,0 +1,78 @@
+"""Price a tenant's real usage under another model, plan or price list, without writing anything."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import ConfigurationError
+from metering.core.billing.charge import Charge, charge
+from metering.core.billing.what_if import Comparison, WhatIf
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.plans.plan import Plan
+from metering.core.prices.price_book import NamedRow
+from metering.core.tenancy.terms import Alternative, TermsBook
+from metering.ports import Clock, LedgerStore
+
+
+class Answer(NamedTuple):
+    """Both sides: by model, and what the period comes to under each plan."""
+
+    currency: str
+    other_currency: str
+    comparisons: tuple[Comparison, ...]
+    actual: Charge
+    other: Charge
+
+
+class AskWhatIf:
+    """The use case behind `metering whatif`."""
+
+    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
+        self._ledgers = ledgers
+        self._tenancy = tenancy
+        self._clock = clock
+
+    async def ask(
+        self,
+        tenant: str,
+        period: Period,
+        *,
+        models: Mapping[str, str],
+        plan_id: str | None,
+        rows: Sequence[NamedRow],
+    ) -> Answer:
+        """Return a period's usage as it is and under other terms.
+
+        `models` says by which model each is replaced, `rows` are prices above all published ones.
+        ConfigurationError names a model or plan that is not known.
+        """
+        await self._tenancy.refresh()
+        directory = self._tenancy.directory
+        prices = self._tenancy.prices.with_version(rows) if rows else self._tenancy.prices
+        swapped: dict[str, str] = {}
+        for model, instead in models.items():
+            for name in (model, instead):
+                if not prices.knows(name):
+                    raise ConfigurationError(f"--map: the price book has no model {name!r}")
+            swapped[prices.canonical(model) or model] = instead
+        own, _, _ = directory.plan_of(tenant, period.start)
+        plan = own if plan_id is None else self._plan(plan_id)
+        alternative = Alternative(None if plan_id is None else plan, swapped)
+        terms = TermsBook(directory, prices, alternative)
+        what_if = WhatIf(terms.rate, self._clock.now())
+        async for page in self._ledgers.pages(LedgerId(tenant, period.start)):
+            what_if.add(page)
+        actual, other = what_if.totals()
+        return Answer(
+            own.currency,
+            plan.currency,
+            tuple(what_if.comparisons()),
+            charge(actual, own),
+            charge(other, plan),
+        )
+
+    def _plan(self, plan_id: str) -> Plan:
+        found = self._tenancy.directory.plan(plan_id, self._clock.now())
+        if found is None:
+            raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
+        return found

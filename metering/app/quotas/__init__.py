@@ -1,0 +1,1 @@
+"""Admission, enforcement, suspension and alerts."""

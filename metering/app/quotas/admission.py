@@ -1,0 +1,145 @@
+"""Admission: whether a subscription's requests may go on, by model, in one document."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Final, NamedTuple
+
+from metering.app.credit.credits import Credits
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import Code, RejectedEvent
+from metering.core.basics.instants import SECOND, Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.head import Head
+from metering.core.prices.price_book import PriceBook
+from metering.core.quotas.admission import ALL_PAID, NOTHING, Admitted, Facts, Unpaid, admit
+from metering.core.quotas.decision import Asked
+from metering.core.quotas.limit_change import counts_in_force
+from metering.core.tenancy.directory import Assignment
+from metering.ports import Clock, LedgerStore, Telemetry
+
+#: How long this process answers from memory: what others committed is seen that much later.
+MEMORY: Final[Instant] = SECOND
+#: Subscriptions remembered.
+_MAX_REMEMBERED: Final = 10_000
+
+
+class _Remembered(NamedTuple):
+    answer: Admitted
+    since: Instant
+
+
+class Admission:
+    """The use case behind `GET /api/admission/{subscription}` and `metering admission`."""
+
+    def __init__(
+        self, ledgers: LedgerStore, tenancy: Tenancy, credit: Credits, clock: Clock
+    ) -> None:
+        self._ledgers = ledgers
+        self._credit = credit
+        self._tenancy = tenancy
+        self._clock = clock
+        self._remembered: OrderedDict[tuple[str, Asked], _Remembered] = OrderedDict()
+
+    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+        """Return the verdicts for a subscription as of now, from memory for a second at most.
+
+        `about`: what else is known of the requests; its model does not matter here.
+
+        Raises RejectedEvent `unknown_subscription` where nobody pays for it, RetryableError when
+        the store is out of reach: then nobody knows, and the gateway's own setting decides.
+        """
+        now = self._clock.now()
+        key = subscription, about._replace(model=None)
+        known = self._remembered.get(key)
+        # Not of the future either: a clock that was set back must not keep an answer for long.
+        if known is not None and known.since <= now < known.since + MEMORY:
+            return known.answer
+        answer = await self._look(subscription, about, now)
+        self._remembered[key] = _Remembered(answer, now)
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return answer
+
+    async def _look(self, subscription: str, about: Asked, now: Instant) -> Admitted:
+        await self._tenancy.refresh()
+        found = self._tenancy.directory.assignment(subscription, now)
+        if found is None:
+            raise RejectedEvent(
+                Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
+            )
+        period = self._tenancy.directory.period_at(found.tenant, now)
+        ledger = LedgerId(found.tenant, period.start)
+        stored = await self._ledgers.read_head(ledger)
+        head = Head(ledger) if stored is None else stored.head
+        counts = counts_in_force(head, self._tenancy.limits(found.tenant, now), now)
+        return admit(
+            subscription,
+            found,
+            counts,
+            now=now,
+            period=period,
+            facts=Facts(
+                frozenset(_known(self._tenancy.prices, found)),
+                self._deployments(now),
+                self._tenancy.prices.providers,
+                await self._unpaid(found),
+            ),
+            about=about,
+        )
+
+    async def _unpaid(self, found: Assignment) -> Unpaid:
+        """Return what a prepaid tenant cannot pay for any more: at least so much is left, or not.
+
+        A grant for one channel pays for models of that channel alone.
+        """
+        if found.plan.billing != "prepaid":
+            return ALL_PAID
+        left = (await self._credit.of(found.tenant)).by_channel
+        models = frozenset(
+            row.model
+            for row in self._tenancy.prices.rows.values()
+            if left.get(row.channel, left.get(None, 0)) <= 0
+        )
+        return Unpaid(max(left.values(), default=0) <= 0, models)
+
+    def _deployments(self, now: Instant) -> dict[str, str]:
+        """Return the model behind every deployment that is registered, as entries name it."""
+        prices = self._tenancy.prices
+        return {
+            one.name: prices.canonical(one.model) or one.model
+            for one in self._tenancy.directory.deployments(now)
+        }
+
+
+def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:
+    """Yield the models that have any price, where what has none is not admitted."""
+    if found.plan.unpriced == "block":
+        yield from (row.model for row in prices.rows.values())
+        yield from (override.model for override in found.plan.overrides if override.model)
+
+
+class ObservedAdmission:
+    """The use case `Admission`, watched."""
+
+    def __init__(self, admission: Admission, telemetry: Telemetry) -> None:
+        self._admission = admission
+        self._telemetry = telemetry
+
+    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+        """Return the verdicts for a subscription, with the errors of `Admission.of`."""
+        began = perf_counter()
+        verdict = "unavailable"
+        try:
+            found = await self._admission.of(subscription, about)
+            verdict = found.of(about.model).verdict
+        except RejectedEvent:
+            verdict = "unknown"
+            raise
+        else:
+            return found
+        finally:
+            self._telemetry.add("metering.admission.verdicts", 1, {"verdict": str(verdict)})
+            taken = (perf_counter() - began) * 1_000
+            self._telemetry.record("metering.admission.latency_ms", taken)

@@ -1,0 +1,51 @@
+"""What a tenant was told: thresholds that were reached, unusual hours, models without a price."""
+
+from typing import Final, NamedTuple
+
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.effect import Effect
+from metering.core.ledger.head import Head
+from metering.core.quotas.decision import QuotaState, quota_states
+from metering.ports import Clock, EffectStore, LedgerStore
+
+#: Alerts of one period that are looked at: far more than quotas have thresholds and windows.
+MAX_ALERTS: Final = 1_000
+
+
+class Told(NamedTuple):
+    """What was told in one period, and what holds now."""
+
+    at: Instant
+    effects: list[Effect]
+    """Newest first, delivered or not."""
+    reached: list[QuotaState]
+    """Quotas of the present windows that are past one of their thresholds."""
+
+
+class TenantAlerts:
+    """The use case behind `/api/me/alerts`."""
+
+    def __init__(
+        self, *, ledgers: LedgerStore, effects: EffectStore, tenancy: Tenancy, clock: Clock
+    ) -> None:
+        self._ledgers = ledgers
+        self._effects = effects
+        self._tenancy = tenancy
+        self._clock = clock
+
+    async def of(self, ledger: LedgerId) -> Told:
+        """Return what one ledger has told of."""
+        await self._tenancy.refresh()
+        now = self._clock.now()
+        period = self._tenancy.directory.period_of(ledger)
+        stored = await self._ledgers.read_head(ledger)
+        head = Head(ledger) if stored is None else stored.head
+        is_present = period.start <= now < period.end
+        states = quota_states(head.counts, now, period) if is_present else []
+        return Told(
+            now,
+            await self._effects.effects_of(ledger, MAX_ALERTS),
+            [one for one in states if one.percent >= min(one.quota.thresholds)],
+        )

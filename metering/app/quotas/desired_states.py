@@ -1,0 +1,80 @@
+"""Which subscriptions quotas want suspended, as of now."""
+
+from collections.abc import Mapping
+
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.plans.quota import EVERYTHING
+from metering.core.quotas.decision import quota_states
+from metering.core.quotas.suspension import Desired
+from metering.ports import Alerts, LedgerStore, SuspensionStore
+
+#: A subject of this form is a client without a subscription: there is nothing to suspend.
+_CLIENT = "app:"
+
+
+class QuotasWantSuspended:
+    """Implements DesiredStates: tenants whose plan asks for it, at a block on everything.
+
+    Computed from present heads and the clock, so a late run never suspends a new window.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledgers: LedgerStore,
+        suspensions: SuspensionStore,
+        tenancy: Tenancy,
+        alerts: Alerts,
+    ) -> None:
+        self._ledgers = ledgers
+        self._suspensions = suspensions
+        self._tenancy = tenancy
+        self._alerts = alerts
+
+    async def desired_states(self, now: Instant) -> Mapping[str, Desired]:
+        """Return the subscriptions to be suspended; all others are to be active.
+
+        Of a tenant whose ledger is broken nobody can tell: what is suspended stays so.
+        """
+        await self._tenancy.refresh()
+        wanted: dict[str, Desired] = {}
+        directory = self._tenancy.directory
+        for tenant in directory.tenants():
+            plan, _, _ = directory.plan_of(tenant, now)
+            if not plan.suspend:
+                continue
+            subjects = [
+                one for one in directory.subjects(tenant, now) if not one.startswith(_CLIENT)
+            ]
+            try:
+                reason = await self._reason(tenant, now)
+            except LedgerBroken as fault:
+                self._alerts.alert(str(fault))
+                wanted |= await self._as_they_are(subjects)
+                continue
+            if reason is not None:
+                wanted |= dict.fromkeys(subjects, Desired(is_suspended=True, reason=reason))
+        return wanted
+
+    async def _reason(self, tenant: str, now: Instant) -> str | None:
+        """Return the quota that blocks everything; None where none does."""
+        period = self._tenancy.directory.period_at(tenant, now)
+        stored = await self._ledgers.read_head(LedgerId(tenant, period.start))
+        if stored is None:
+            return None
+        for state in quota_states(stored.head.counts, now, period):
+            quota = state.quota
+            blocks = quota.scope == EVERYTHING and quota.action == "block"
+            if blocks and quota.mode == "enforced" and state.is_reached:
+                return f"{tenant}: {quota.label}: the limit of {quota.limit} is reached"
+        return None
+
+    async def _as_they_are(self, subjects: list[str]) -> dict[str, Desired]:
+        stored = await self._suspensions.list_suspensions()
+        held = {one.suspension.subscription: one.suspension.reason for one in stored}
+        return {
+            name: Desired(is_suspended=True, reason=held[name]) for name in subjects if name in held
+        }

@@ -1,0 +1,60 @@
+"""What a tenant's period and its quotas come to if they go on as they began."""
+
+from typing import NamedTuple
+
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import LedgerId
+from metering.core.calendars.windows import Window
+from metering.core.ledger.head import Head
+from metering.core.quotas.decision import QuotaState, quota_states
+from metering.core.quotas.forecast import Trend, exhausted_at, trend
+from metering.core.quotas.limit_change import counts_in_force
+from metering.ports import Clock, LedgerStore
+
+
+class QuotaForecast(NamedTuple):
+    """One quota: where it stands, where it goes, and when it is exhausted."""
+
+    state: QuotaState
+    trend: Trend
+    exhausted_at: Instant | None
+
+
+class Forecast(NamedTuple):
+    """The present period of a tenant."""
+
+    at: Instant
+    currency: str
+    amount: Trend
+    """Of the entries' amounts, in 10^-18 currency units."""
+    quotas: tuple[QuotaForecast, ...]
+
+
+class Forecasts:
+    """The use case behind `metering forecast`."""
+
+    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
+        self._ledgers = ledgers
+        self._tenancy = tenancy
+        self._clock = clock
+
+    async def of(self, tenant: str) -> Forecast:
+        """Return the forecast for a tenant's present period."""
+        await self._tenancy.refresh()
+        now = self._clock.now()
+        period = self._tenancy.directory.period_at(tenant, now)
+        ledger = LedgerId(tenant, period.start)
+        stored = await self._ledgers.read_head(ledger)
+        head = Head(ledger) if stored is None else stored.head
+        counts = counts_in_force(head, self._tenancy.limits(tenant, now), now)
+        states = quota_states(counts, now, period)
+        return Forecast(
+            now,
+            self._tenancy.directory.plan_for(ledger).currency,
+            trend(head.amount, Window(period.start, period.end), now),
+            tuple(
+                QuotaForecast(one, trend(one.used, one.window, now), exhausted_at(one, now))
+                for one in states
+            ),
+        )

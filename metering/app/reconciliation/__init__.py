@@ -1,0 +1,1 @@
+"""Compares ledgers with Azure's bill and with gateway logs."""

@@ -1,0 +1,137 @@
+"""Compare what was billed with what the ledgers have."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_datetime
+from metering.core.basics.money import AMOUNT_DECIMALS, PRICE_DECIMALS, Amount
+from metering.core.deployments.deployment import Deployment
+from metering.core.deployments.resource_names import account_name
+from metering.core.prices.price_book import Place, PriceRow
+from metering.core.reconciliation.billed_usage import BilledUsage
+from metering.core.reconciliation.cost_row import CostRow
+from metering.core.reconciliation.own_usage import EDGE, ListPrices, OwnUsage
+from metering.core.reconciliation.report import Report, report
+from metering.core.usage.usage import Dimensions
+from metering.ports import LedgerStore
+
+_TO_AMOUNT = 10 ** (AMOUNT_DECIMALS - PRICE_DECIMALS)
+
+
+class Asked(NamedTuple):
+    """What to compare."""
+
+    first: str | None = None
+    """A day like 2026-11-20; None: the first of the export."""
+    last: str | None = None
+    currency: str = "USD"
+    together: bool = False
+    """All accounts as one: for gateways whose backends are pools."""
+
+
+class Reconcile:
+    """The use case behind `metering reconcile --actual`."""
+
+    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy) -> None:
+        self._ledgers = ledgers
+        self._tenancy = tenancy
+
+    async def costs(self, source: str, rows: Iterable[CostRow], asked: Asked) -> Report:
+        """Return the rows of an export beside the ledgers of its days, with every difference.
+
+        The rows are read once and not kept. ConfigurationError where the export says nothing of
+        the days, or where there is more to compare than fits.
+        """
+        await self._tenancy.refresh()
+        prices = ListPrices(self._tenancy.prices, asked.currency)
+        billed, days = BilledUsage(), set[str]()
+        for row in rows:
+            if (asked.first or row.day) <= row.day <= (asked.last or row.day):
+                billed.add(row, *self._listed(prices, row))
+                days |= {row.day} if row.sort != "other" else set()
+        first, last = self._span(source, asked, days)
+        start, end = day_start(first), day_start(last) + DAY
+        own = await self._own(prices, start, end)
+        provisioned = self._provisioned(start, end, asked.currency)
+        return report(
+            billed,
+            own,
+            provisioned,
+            first=first,
+            last=last,
+            together=asked.together,
+            currency=asked.currency,
+        )
+
+    @staticmethod
+    def _span(source: str, asked: Asked, days: set[str]) -> tuple[str, str]:
+        first, last = asked.first or min(days, default=""), asked.last or max(days, default="")
+        if not first or not last:
+            raise ConfigurationError(f"{source}: has no row of an AI service on these days")
+        if first > last:
+            raise ConfigurationError(f"{source}: nothing is between {first} and {last}")
+        return first, last
+
+    @staticmethod
+    def _listed(prices: ListPrices, row: CostRow) -> tuple[str, PriceRow | None]:
+        """Return the name that a row's model is compared under, and its price row."""
+        meter = row.meter
+        if meter is None:
+            return "", None
+        place = Place(
+            meter.deployment_type, row.region, meter.service_tier, currency=prices.currency
+        )
+        at = day_start(row.day) + DAY - 1
+        found = prices.book.find(meter.model, at, place, long_context=meter.long_context)
+        return prices.name(meter.model), found
+
+    async def _own(self, prices: ListPrices, start: Instant, end: Instant) -> OwnUsage:
+        own = OwnUsage(prices, self._account_of, start=start, end=end)
+        directory = self._tenancy.directory
+        for ledger in await self._ledgers.ledgers():
+            period = directory.period_of(ledger)
+            if period.start < end and start - EDGE < period.end:
+                async for page in self._ledgers.pages(ledger):
+                    own.add(page)
+        return own
+
+    def _account_of(self, of: Dimensions, at: Instant) -> str | None:
+        """Return the account that served a request: what it names, or else what the registry has.
+
+        None where neither knows it.
+        """
+        if of.backend is not None:
+            return account_name(of.backend)
+        if of.deployment is None:
+            return None
+        known, _, _ = self._tenancy.directory.deployment(of.deployment, None, at)
+        return _account(known)
+
+    def _provisioned(
+        self, start: Instant, end: Instant, currency: str
+    ) -> dict[tuple[str, str | None], Amount]:
+        """Return what provisioned units cost by day and account, hour by hour."""
+        costs: defaultdict[tuple[str, str | None], Amount] = defaultdict(int)
+        for hour in range(start, end, HOUR):
+            day = to_datetime(hour).date().isoformat()
+            for one in self._tenancy.directory.deployments(hour):
+                units = one.provisioned
+                if units is not None and units.currency == currency:
+                    cost = units.units * units.hourly_units * _TO_AMOUNT
+                    costs[day, _account(one)] += cost
+        return costs
+
+
+def _account(deployment: Deployment | None) -> str | None:
+    return None if deployment is None or deployment.account is None else deployment.account.lower()
+
+
+def day_start(day: str) -> Instant:
+    """Return the first instant of a day like 2026-11-20 in UTC; ValueError for what is none."""
+    if date.fromisoformat(day).isoformat() != day:
+        raise ValueError(f"{day!r} is not written like 2026-11-20")
+    return parse_instant(f"{day}T00:00:00Z")

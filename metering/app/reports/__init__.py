@@ -1,0 +1,1 @@
+"""Balances, usage, rollups, proofs and the overview."""

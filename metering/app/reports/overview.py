@@ -1,0 +1,108 @@
+"""All tenants at a glance: what each has used, and which of its quotas is the nearest."""
+
+import asyncio
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from metering.app.credit.credits import Credits
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.instants import Instant
+from metering.core.billing.balance import Balance, balance_of
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.calendars.windows import Window
+from metering.core.credit.credit import CreditBalance
+from metering.core.ledger.head import Head
+from metering.core.quotas.decision import QuotaState, quota_states
+from metering.core.quotas.forecast import Trend, trend
+from metering.core.quotas.limit_change import counts_in_force
+from metering.ports import Clock, LedgerStore
+
+#: From this share of a limit on, a tenant is near it.
+NEAR_PERCENT: Final = 80
+#: Heads read at the same time: enough to hide their latency, too few to crowd out commits.
+_AT_ONCE: Final = 16
+
+
+class Standing(StrEnum):
+    """How a tenant stands towards what limits it, the worst first."""
+
+    OVER = "over"
+    """A quota is reached, or prepaid credit is used up."""
+    NEAR = "near"
+    WITHIN = "within"
+    UNLIMITED = "unlimited"
+    """It has neither quotas nor a prepaid plan."""
+
+
+class TenantNow(NamedTuple):
+    """One tenant in its present period."""
+
+    tenant: str
+    period: Period
+    balance: Balance
+    trend: Trend
+    quotas: Sequence[QuotaState]
+    credit: CreditBalance | None
+    """None for a tenant without grants that is not prepaid."""
+
+    @property
+    def nearest(self) -> QuotaState | None:
+        """The quota of which the greatest share is used."""
+        return max(self.quotas, key=lambda state: state.percent, default=None)
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands now."""
+        nearest, is_prepaid = self.nearest, self.balance.plan.billing == "prepaid"
+        has_none = self.credit is not None and self.credit.remaining.at_most <= 0
+        if (is_prepaid and has_none) or (nearest is not None and nearest.is_reached):
+            return Standing.OVER
+        if nearest is None:
+            return Standing.WITHIN if is_prepaid else Standing.UNLIMITED
+        return Standing.NEAR if nearest.percent >= NEAR_PERCENT else Standing.WITHIN
+
+
+class Overview:
+    """The use case behind an operator's first look."""
+
+    def __init__(
+        self, *, ledgers: LedgerStore, tenancy: Tenancy, credit: Credits, clock: Clock
+    ) -> None:
+        self._ledgers = ledgers
+        self._tenancy = tenancy
+        self._credits = credit
+        self._clock = clock
+
+    async def of(self, tenants: Sequence[str]) -> list[TenantNow]:
+        """Return these tenants as committed up to now, in their order.
+
+        It costs one head a tenant, whatever it has used; of one with grants or a prepaid plan also
+        what Credits.of costs.
+        """
+        await self._tenancy.refresh()
+        now, room = self._clock.now(), asyncio.Semaphore(_AT_ONCE)
+
+        async def one(tenant: str) -> TenantNow:
+            async with room:
+                return await self._one(tenant, now)
+
+        return await asyncio.gather(*map(one, tenants))
+
+    async def _one(self, tenant: str, now: Instant) -> TenantNow:
+        directory = self._tenancy.directory
+        period = directory.period_at(tenant, now)
+        ledger = LedgerId(tenant, period.start)
+        stored = await self._ledgers.read_head(ledger)
+        head = Head(ledger) if stored is None else stored.head
+        counts = counts_in_force(head, self._tenancy.limits(tenant, now), now)
+        balance = balance_of(head, directory.plan_for(ledger))
+        has_credit = directory.grants(tenant) or balance.plan.billing == "prepaid"
+        return TenantNow(
+            tenant,
+            period,
+            balance,
+            trend(balance.amount, Window(period.start, period.end), now),
+            quota_states(counts, now, period),
+            await self._credits.of(tenant) if has_credit else None,
+        )

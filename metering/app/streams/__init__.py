@@ -1,0 +1,1 @@
+"""Streams: join, complete, expire and recover."""

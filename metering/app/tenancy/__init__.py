@@ -1,0 +1,1 @@
+"""The directory kept up to date; callers; audited changes."""

@@ -1,0 +1,86 @@
+"""Acts of operators, each with its entries in the audit log."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+from metering.core.basics.errors import ConfigurationError, MeteringError, StaleRevisionError
+from metering.core.tenancy.audit import AuditEntry, Outcome, entry_id
+from metering.ports import AuditLog, Clock
+
+type Json = Mapping[str, object]
+type Look = Callable[[], Json | None]
+"""Says what is there, as JSON values; None where there is nothing."""
+
+#: What one entry keeps of a state, in characters: a plan has a few thousand.
+MAX_STATE_CHARACTERS: Final = 100_000
+_REFUSALS: Final = (ConfigurationError, StaleRevisionError)
+
+
+class Act(NamedTuple):
+    """What somebody is about to do."""
+
+    id: str
+    """Unique, from whoever asks."""
+    author: str
+    action: str
+    resource: str
+    wanted: Json | None = None
+    """What is asked for, as JSON values."""
+
+
+class Audited:
+    """The use case around every change that an operator makes."""
+
+    def __init__(self, log: AuditLog, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+
+    async def do[T](self, act: Act, look: Look, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what `work` does, with an entry before it and one after; return what it returns.
+
+        Nothing is done whose first entry could not be written. RetryableError of the second one is
+        raised though the work is done: whoever asks again finds so.
+        """
+        before = _told(look())
+        await self._write(act, Outcome.ASKED, before, _told(act.wanted))
+        try:
+            done = await work()
+        except MeteringError as error:
+            outcome = Outcome.REFUSED if isinstance(error, _REFUSALS) else Outcome.FAILED
+            await self._write(act, outcome, before, _told({"reason": str(error)}))
+            raise
+        wanted = look() if act.wanted is None else act.wanted
+        await self._write(act, Outcome.DONE, before, _told(wanted))
+        return done
+
+    async def entries(self, day: str, before: str | None, limit: int) -> list[AuditEntry]:
+        """Return a day's entries, newest first."""
+        return await self._log.read_audit(day, before=before, limit=limit)
+
+    async def _write(
+        self, act: Act, outcome: Outcome, before: str | None, after: str | None
+    ) -> None:
+        now = self._clock.now()
+        await self._log.append_audit(
+            AuditEntry(
+                entry_id(now, act.id, outcome),
+                act.id,
+                now,
+                act.author,
+                act.action,
+                act.resource,
+                outcome,
+                before,
+                after,
+            )
+        )
+
+
+def _told(state: Json | None) -> str | None:
+    if state is None:
+        return None
+    text = json.dumps(state, ensure_ascii=False, sort_keys=True)
+    if len(text) <= MAX_STATE_CHARACTERS:
+        return text
+    return json.dumps({"characters": len(text), "begins": text[:1_000]}, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Commands on balances, periods and statements."""

@@ -1,0 +1,62 @@
+"""How a charge is printed: line by line, as a table or as JSON."""
+
+from metering.cli.output import count, print_table
+from metering.core.basics.money import format_amount, format_fixed
+from metering.core.billing.charge import Charge, ChargeLine
+from metering.core.prices.price_book import TOKEN
+from metering.core.usage.buckets import QUANTITY_DECIMALS
+
+
+def charge_json(charge: Charge) -> dict[str, object]:
+    """Return a charge as JSON values; money is strings."""
+    return {
+        "lines": [
+            {
+                **line._asdict(),
+                "quantity": line.quantity if _is_whole(line) else _quantity(line),
+                "unit_price": _unit_price(line),
+                "amount": format_amount(line.amount),
+            }
+            for line in charge.lines
+        ],
+        "total": format_amount(charge.total),
+    }
+
+
+def print_charge(charge: Charge) -> None:
+    """Print a charge for a person."""
+    rows = [
+        (
+            line.kind.replace("_", " "),
+            _what(line),
+            f"{_quantity(line)} {line.unit}{'' if abs(line.quantity) == 1 else 's'}",
+            _unit_price(line),
+            f"{format_amount(line.amount)} {charge.currency}",
+        )
+        for line in charge.lines
+    ]
+    rows.append(("total", "", "", "", f"{format_amount(charge.total)} {charge.currency}"))
+    columns = ["charge", "what", "quantity", "unit price", "amount"]
+    print_table("Charges", columns, rows, left=2)
+
+
+def _is_whole(line: ChargeLine) -> bool:
+    """Say whether a line counts whole units: other meters are counted in millionths."""
+    return line.unit in {TOKEN, "package", "request", "period"}
+
+
+def _quantity(line: ChargeLine) -> str:
+    if _is_whole(line):
+        return count(line.quantity)
+    return format_fixed(line.quantity, QUANTITY_DECIMALS)
+
+
+def _unit_price(line: ChargeLine) -> str:
+    """Return the price of a whole unit."""
+    scale = 1 if _is_whole(line) else 10**QUANTITY_DECIMALS
+    return format_amount(line.unit_price * scale)
+
+
+def _what(line: ChargeLine) -> str:
+    named = " ".join(name for name in (line.model, line.bucket) if name is not None)
+    return named or line.term or "(not named)"

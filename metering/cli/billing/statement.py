@@ -1,0 +1,122 @@
+"""`metering statement`: what a tenant owes for a closed period."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from metering import bootstrap
+from metering.cli.options import PeriodName, Tenant, period_for, with_app
+from metering.cli.output import AsJson, count, print_table, stdout
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_paid
+from metering.core.billing.statement import Statement, StatementLine
+from metering.core.billing.statement_csv import statement_csv
+from metering.core.billing.statement_json import quantity_of, statement_json, unit_price_of
+
+
+def statement(
+    tenant: Tenant,
+    period: PeriodName = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="What an open period would come to now.")
+    ] = False,
+    as_format: Annotated[
+        Literal["table", "json", "csv", "html"], typer.Option("--format", help="What to print.")
+    ] = "table",
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write to this file instead.")
+    ] = None,
+) -> None:
+    """Show the statement of TENANT for a closed period.
+
+    Example:  metering statement acme --period 2026-11 --json
+    """
+    chosen = "json" if as_json else as_format
+    if out is not None and chosen == "table":
+        raise typer.BadParameter("give --format json, csv or html too", param_hint="--out")
+    read = _preview if preview else _closed
+    found = with_app(lambda app: read(app, tenant, period))
+    if chosen == "table":
+        print_statement(found, is_draft=preview)
+        return
+    content = _content(found, chosen, is_draft=preview)
+    if out is None:
+        sys.stdout.write(content)
+    else:
+        out.write_text(content, encoding="utf-8", newline="")
+
+
+async def _preview(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
+    of = await period_for(app, tenant, period)
+    return await app.billing.statements.preview(tenant, of, app.clock.now())
+
+
+async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
+    """Return the statement of a period, or the last one; ConfigurationError without one."""
+    of = await period_for(app, tenant, period)
+    found = await (
+        app.billing.statements.latest(tenant)
+        if period is None
+        else app.billing.statements.of(tenant, of)
+    )
+    if found is None:
+        raise ConfigurationError(
+            f"tenant {tenant!r}: period {of.name} is not closed: it ends at"
+            f" {format_instant(of.end)}; see `metering close` and --preview"
+        )
+    return found
+
+
+def _content(found: Statement, chosen: str, *, is_draft: bool) -> str:
+    if chosen == "json":
+        return json.dumps({**statement_json(found), "draft": is_draft}, ensure_ascii=False) + "\n"
+    if chosen == "csv":
+        return statement_csv(found)
+    # The template engine takes a while to import: only those who use it wait for it.
+    from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
+
+    return statement_page(found, is_draft=is_draft)
+
+
+def print_statement(found: Statement, *, is_draft: bool) -> None:
+    """Print a statement for a person."""
+    kind = "draft statement" if is_draft else f"statement {found.number}"
+    rows = [
+        (
+            line.kind.replace("_", " "),
+            _what(line),
+            _quantity(line),
+            unit_price_of(line) or "",
+            format_paid(line.rounded, found.currency),
+        )
+        for line in found.lines
+    ]
+    rows.append(("total", "", "", "", format_paid(found.total, found.currency)))
+    columns = ["line", "of", "quantity", "unit price", found.currency]
+    print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
+    notes = (
+        (found.open.pending, "whose counts are still awaited"),
+        (found.open.unpriced, "without a price: counted, not in the total"),
+        (found.open.missing, "whose counts never came: not in the total"),
+    )
+    for number, meaning in notes:
+        if number:
+            stdout().print(f"{count(number)} {meaning}")
+
+
+def _what(line: StatementLine) -> str:
+    told = (line.model, line.bucket, line.charge_period, line.reference, line.reason, line.author)
+    return ", ".join(one for one in told if one) or line.term or ""
+
+
+def _quantity(line: StatementLine) -> str:
+    quantity = quantity_of(line)
+    if quantity is None or line.unit == "period":
+        return ""
+    shown = count(quantity) if isinstance(quantity, int) else quantity
+    return f"{shown} {line.unit}"

@@ -1,0 +1,205 @@
+"""`metering deployments`: what the gateway cannot know of where requests are served."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.adapters.files import read_structured
+from metering.app.deployments.deployments import Proposal
+from metering.cli.deployments.deployment_tables import (
+    print_deployments,
+    print_proposals,
+    print_unknown,
+)
+from metering.cli.options import Tier, instant, ledgers_named, period_for, with_app
+from metering.cli.output import AsJson, stdout
+from metering.core.basics.errors import ConfigurationError
+from metering.core.calendars.periods import LedgerId
+from metering.core.deployments.deployment import (
+    Deployment,
+    DeploymentType,
+    IdlePolicy,
+    Scope,
+    read_deployment,
+    read_deployments,
+)
+from metering.core.deployments.deployment_import import read_hourly_prices
+from metering.core.reports.unknown_deployments import UnknownDeployment
+
+deployments = typer.Typer(
+    no_args_is_help=True,
+    help="Deployments: type, region, model version and units, which a gateway cannot know.",
+)
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="When it takes effect. Default: at once; new ones from the start."),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(help="The Azure resource it is in, as events name it in data.backend."),
+]
+Currency = Annotated[str, typer.Option(help="Of the hourly price.")]
+Name = Annotated[str, typer.Argument(help="Its name, as in the URL.", show_default=False)]
+SpilloverScope = Annotated[
+    Scope | None, typer.Option(help="What spillover from provisioned units is sold as.")
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
+]
+Idle = Annotated[
+    IdlePolicy | None,
+    typer.Option(help="Who pays for hours in which nobody used the units. Default: unallocated."),
+]
+File = Annotated[
+    Path | None,
+    typer.Argument(exists=True, dir_okay=False, help="YAML or JSON with `deployments`."),
+]
+HourlyPrices = Annotated[
+    list[str] | None,
+    typer.Option(help="Of a provisioned unit, by scope: data_zone=1.10; may be repeated."),
+]
+
+
+@deployments.command("list")
+def list_deployments(
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Those that usage names and nobody recorded.")
+    ] = False,
+    tenant: Annotated[
+        str | None, typer.Option(help="With --unknown: only in this tenant's usage.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(help="With --unknown: one like 2026-11. Default: the last with usage."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the deployments recorded as of now, or with --unknown those that lack a record.
+
+    What is unknown is priced by the model that the response named, as a global deployment unless
+    the event says otherwise.
+
+    Example:  metering deployments list --unknown --period 2026-11
+    """
+    if unknown:
+        print_unknown(with_app(lambda app: _unknown(app, tenant, period)), as_json=as_json)
+        return
+    if tenant is not None or period is not None:
+        raise typer.BadParameter("--tenant and --period go with --unknown")
+    found = with_app(lambda app: app.deployments.in_force())
+    print_deployments(found, as_json=as_json)
+
+
+async def _unknown(
+    app: bootstrap.App, tenant: str | None, period: str | None
+) -> list[UnknownDeployment]:
+    if period is not None:
+        return await app.deployments.unknown(await ledgers_named(app, tenant, period))
+    tenants = await app.read.tenants() if tenant is None else [tenant]
+    ledgers = [LedgerId(name, (await period_for(app, name, None)).start) for name in tenants]
+    return await app.deployments.unknown(ledgers)
+
+
+@deployments.command("set")
+def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
+    name: Name,
+    model: Annotated[str, typer.Option(help="The model behind it, as the price book names it.")],
+    deployment_type: Annotated[DeploymentType, typer.Option("--type")],
+    account: Account = None,
+    model_version: Annotated[str | None, typer.Option(help="Such as 2024-11-20.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Who made the model.")] = None,
+    region: Annotated[str | None, typer.Option(help="Such as eastus2.")] = None,
+    tier: Tier | None = None,
+    units: Annotated[int | None, typer.Option(help="Provisioned units.")] = None,
+    hourly_price: Annotated[str | None, typer.Option(help="Of one unit, such as 1.00.")] = None,
+    currency: Currency = "USD",
+    scope: SpilloverScope = None,
+    weight: Weights = None,
+    idle: Idle = None,
+    effective: From = None,
+) -> None:
+    """Say what deployment NAME is, from now on; a new one from the beginning.
+
+    It answers for what events leave out. What is given replaces all that was recorded of it.
+
+    Example:  metering deployments set gpt-4o --model gpt-4o --type data_zone --region eastus2
+    """
+    start = instant(effective, "--from")
+    weights = dict(text.partition("=")[::2] for text in weight) if weight else None
+    bought = {
+        "units": units,
+        "hourly_price": hourly_price,
+        "scope": scope,
+        "weights": weights,
+        "idle": idle,
+    }
+    given = {field: value for field, value in bought.items() if value is not None}
+    content = {
+        "name": name,
+        "account": account,
+        "model": model,
+        "model_version": model_version,
+        "provider": provider,
+        "deployment_type": deployment_type,
+        "region": region,
+        "service_tier": tier,
+        "provisioned": {**given, "currency": currency} if given else None,
+    }
+    deployment = _read(name, content)
+    is_news = with_app(lambda app: app.tenancy.define_deployment(deployment, start))
+    stdout().print(f"deployment {deployment.key}: {'recorded' if is_news else 'holds already'}")
+
+
+def _read(name: str, content: Mapping[str, object]) -> Deployment:
+    try:
+        return read_deployment(f"deployment {name!r}", content)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@deployments.command("import")
+def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the command
+    file: File = None,
+    subscription_id: Annotated[
+        str | None, typer.Option(help="Ask Azure instead: the deployments of this subscription.")
+    ] = None,
+    resource_group: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this Azure resource.")] = None,
+    hourly_price: HourlyPrices = None,
+    currency: Currency = "USD",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, record nothing.")] = False,
+    effective: From = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record the deployments in FILE, or those that Azure lists. Doing it again changes nothing.
+
+    Azure says neither what a provisioned unit costs nor how tokens weigh: prices come from
+    --hourly-price, weights from FILE or set; both stay. What cannot be recorded is listed.
+
+    Example:  metering deployments import --subscription-id $SUBSCRIPTION --dry-run
+    """
+    if (file is None) == (subscription_id is None):
+        raise typer.BadParameter("give FILE or --subscription-id")
+    if file is not None and (resource_group or account or hourly_price):
+        raise typer.BadParameter("these options go with --subscription-id")
+    start = instant(effective, "--from")
+
+    async def work(app: bootstrap.App) -> list[Proposal]:
+        if subscription_id is not None:
+            prices = read_hourly_prices(hourly_price or [], currency)
+            source = app.azure_deployments(subscription_id, resource_group, account)
+            proposals = await app.deployments.propose(source, prices, start)
+        else:
+            assert file is not None
+            listed = read_deployments(str(file), read_structured(file))
+            proposals = await app.deployments.compare(listed, start)
+        if not dry_run:
+            await app.deployments.record(proposals, start)
+        return proposals
+
+    print_proposals(with_app(work), dry_run=dry_run, as_json=as_json)

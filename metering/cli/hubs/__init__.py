@@ -1,0 +1,1 @@
+"""Commands that publish to hubs and replay captures."""

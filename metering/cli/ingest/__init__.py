@@ -1,0 +1,1 @@
+"""Commands that ingest events and handle dead letters."""

@@ -1,0 +1,176 @@
+"""`metering run`: the whole system on this machine, and a gateway to call."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from socket import socket
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from metering import bootstrap
+from metering.cli.installation.live_view import show_live
+from metering.cli.installation.serve import say_where_to_sign_in
+from metering.cli.installation.system import COLUMNS, Trace, balance_cells
+from metering.cli.output import escape, stderr, stdout
+from metering.local import api
+from metering.local.demo.demo import tenants_file
+from metering.local.demo.live import send_live
+from metering.local.demo.trace import TraceRow, read_trace
+from metering.local.functions.worker import InvocationFailed
+from metering.local.gateway.ask import admission_from
+from metering.local.gateway.catalogue import DEPLOYMENTS
+from metering.local.gateway.keys import key_of
+from metering.local.gateway.server import listener_on, local_gateway
+from metering.local.system import LocalSystem, local_system
+from metering.settings.settings import SqliteStore, read_settings
+
+_PIPED_EVERY_S: Final = 5.0
+_REDRAW_S: Final = 0.5
+_KEYS_SHOWN: Final = 12
+
+
+def run(
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=5_000, help="Events a second of the built-in traffic.")
+    ] = 20,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop after this long. Default: stay up.")
+    ] = None,
+    trace: Trace = None,
+    traffic: Annotated[
+        bool, typer.Option(help="Send the built-in traffic, or wait for clients alone.")
+    ] = True,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="Of the gateway; 0: any. Default: 8484 if it is free."
+        ),
+    ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="Of the API and dashboard; 0: any. Default: 7071 if it is free."
+        ),
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Show each request as it arrives.")] = False,
+) -> None:
+    """Run the whole system on this machine, with live traffic, until it is interrupted.
+
+    A simulated gateway takes requests of your own: it prints where, and with which keys. The API
+    and the dashboard are served beside it, with links to sign in that work once.
+
+    Example:  metering run --no-traffic --live
+    """
+    settings = read_settings()
+    app = bootstrap.App(settings._replace(tenants_file=settings.tenants_file or tenants_file()))
+    rows = read_trace(trace) if traffic else []
+    show = _show_live if live else _show
+    with listener_on(port) as listener, api.listener_on(api_port) as api_listener:
+        asyncio.run(_run(app, (listener, api_listener), _Wishes(rate, seconds, rows, show)))
+
+
+class _Wishes(NamedTuple):
+    """What the options ask for; without rows there is no traffic of our own."""
+
+    rate: float
+    seconds: float | None
+    rows: Sequence[TraceRow]
+    show: Callable[[LocalSystem, asyncio.Event], Coroutine[Any, Any, None]]
+
+
+async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wishes) -> None:
+    stop, ended = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    console = stderr()
+
+    def report(function: str, error: InvocationFailed) -> None:
+        console.print(f"[red]{function} failed, will retry:[/red] {escape(error.message)}")
+
+    listener, api_listener = listeners
+    async with local_system(app, "run", report) as system:
+        async with asyncio.TaskGroup() as tasks:
+            async with (
+                api.local_api(app, api_listener) as api_url,
+                admission_from(api_url, app.sign_in.gateway_token) as admission,
+                local_gateway(system, listener, admission=admission) as gateway,
+            ):
+                _say_where(system, gateway.url, api_url)
+                say_where_to_sign_in(app, api_url)
+                if wishes.seconds is not None:
+                    loop.call_later(wishes.seconds, stop.set)
+                tasks.create_task(wishes.show(system, ended))
+                sending = tasks.create_task(_send(system, wishes))
+                await stop.wait()
+                sending.cancel()
+            await system.host.drain()
+            ended.set()
+        stdout().print(await _table(system))
+
+
+async def _send(system: LocalSystem, wishes: _Wishes) -> None:
+    if wishes.rows:
+        await send_live(system, wishes.rows, wishes.rate)
+
+
+def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
+    """Print what a client needs to call the gateway, and the HTTP API."""
+    app = system.app
+    console = stdout()
+    store = app.settings.store
+    name = store.path if isinstance(store, SqliteStore) else store.endpoint
+    keys = [
+        key_of(subject)
+        for tenant in app.tenancy.directory.tenants()
+        for subject in app.tenancy.directory.subjects(tenant, app.clock.now())
+    ]
+    lines = {
+        "OpenAI": f"base_url={url}/openai/v1",
+        "Azure OpenAI": f"azure_endpoint={url}",
+        "Anthropic": f"base_url={url}/anthropic",
+        "keys": ", ".join(keys[:_KEYS_SHOWN]) + (" ..." if len(keys) > _KEYS_SHOWN else ""),
+        "models": ", ".join(DEPLOYMENTS),
+        "API": f"{api_url}/api, with a token of `metering token --operator`",
+    }
+    console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
+    for what, value in lines.items():
+        console.print(f"  {what:<13}{escape(value)}", soft_wrap=True)
+
+
+async def _show_live(system: LocalSystem, ended: asyncio.Event) -> None:
+    await show_live(system.app, lambda: _table(system), ended)
+
+
+async def _show(system: LocalSystem, ended: asyncio.Event) -> None:
+    console = stdout()
+    if not console.is_terminal:
+        while not await _is_set_within(ended, _PIPED_EVERY_S):
+            console.print(await _table(system))
+        return
+    with Live(await _table(system), console=console, transient=True, auto_refresh=False) as live:
+        while not await _is_set_within(ended, _REDRAW_S):
+            live.update(await _table(system), refresh=True)
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
+
+
+async def _table(system: LocalSystem) -> Table:
+    app = system.app
+    periods = {name: await app.read.present_period(name) for name in await app.read.tenants()}
+    names = ", ".join(sorted({period.name for period in periods.values()}))
+    table = Table(title=f"Balances, {names}", title_justify="left", title_style="bold")
+    for position, column in enumerate(COLUMNS):
+        table.add_column(column, justify="right" if position else "left")
+    for tenant, period in periods.items():
+        balance = await app.read.balance(tenant, period)
+        table.add_row(*(escape(cell) for cell in balance_cells(tenant, balance)))
+    return table

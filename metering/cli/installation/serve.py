@@ -1,0 +1,87 @@
+"""`metering serve` and `metering token`: the HTTP part on this machine, and a way into it."""
+
+import asyncio
+import signal
+from socket import socket
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.cli.output import AsJson, escape, print_error, print_json, stdout
+from metering.core.tenancy.access import Role
+from metering.core.tenancy.directory import TENANT_ID
+from metering.local.api import listener_on, local_api, sign_in_links
+from metering.settings.settings import read_settings
+
+
+def serve(
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="0: any. Default: 7071 if it is free."),
+    ] = None,
+) -> None:
+    """Serve the HTTP API on this machine, on the store of METERING_STORE, until interrupted.
+
+    Only this machine can reach it. `metering token` prints a token for it.
+
+    Example:  metering serve --port 7071
+    """
+    app = bootstrap.App(read_settings())
+    with listener_on(port) as listener:
+        asyncio.run(_serve(app, listener))
+
+
+async def _serve(app: bootstrap.App, listener: socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    try:
+        async with local_api(app, listener) as url:
+            await app.tenancy.refresh()
+            stdout().print(f"Serving {url}/api (Ctrl-C stops it)", soft_wrap=True)
+            say_where_to_sign_in(app, url)
+            await stop.wait()
+    finally:
+        await app.close()
+
+
+def say_where_to_sign_in(app: bootstrap.App, url: str) -> None:
+    """Print where the dashboard is, and links that sign a browser in."""
+    console = stdout()
+    console.print(f"  {'dashboard':<13}{url}/dashboard", soft_wrap=True)
+    for who, link in sign_in_links(app, url).items():
+        console.print(f"  {'sign in':<13}{link}  (as {escape(who)}, once)", soft_wrap=True)
+
+
+def token(
+    tenant: Annotated[str | None, typer.Option(help="For a tenant: it may read itself.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="For an operator.")] = False,
+    gateway: Annotated[bool, typer.Option("--gateway", help="For the gateway.")] = False,
+    producer: Annotated[
+        bool, typer.Option("--producer", help="For whoever reports events.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a bearer token for an hour, which `metering serve` and `metering run` take.
+
+    It is signed by the development issuer of this machine; nobody else takes it.
+
+    Example:  metering token --tenant acme
+    """
+    flags = {Role.OPERATOR: operator, Role.GATEWAY: gateway, Role.PRODUCER: producer}
+    roles = frozenset(role for role, given in flags.items() if given)
+    if (tenant is None) == (not roles):
+        raise typer.BadParameter("give --tenant, or one of --operator, --gateway, --producer")
+    if tenant is not None and not TENANT_ID.fullmatch(tenant):
+        raise typer.BadParameter("use 1 to 64 of A-Z a-z 0-9 . _ -", param_hint="--tenant")
+    settings = read_settings()
+    if settings.http.auth is not None:
+        print_error("METERING_AUTH_ISSUER is set: with it, only that issuer's tokens are taken")
+        raise typer.Exit(1)
+    made = bootstrap.App(settings).sign_in.development_issuer.token(tenant=tenant, roles=roles)
+    if as_json:
+        print_json({"token": made})
+    else:
+        stdout().print(made, soft_wrap=True, markup=False)

@@ -1,0 +1,64 @@
+"""`metering admission`: what the gateway is told about a subscription."""
+
+from typing import Annotated
+
+import typer
+
+from metering import bootstrap
+from metering.cli.options import with_app
+from metering.cli.output import AsJson, escape, print_json, print_table, stdout
+from metering.core.basics.errors import ConfigurationError, RejectedEvent
+from metering.core.basics.instants import format_instant
+from metering.core.quotas.admission import Admitted, ModelVerdict
+from metering.core.quotas.decision import Asked
+
+
+def admission(
+    subscription: Annotated[str, typer.Argument(help="As events name it.", show_default=False)],
+    model: Annotated[str | None, typer.Option(help="Put its verdict on top.")] = None,
+    product: Annotated[str | None, typer.Option(help="For quotas by product.")] = None,
+    use_case: Annotated[str | None, typer.Option(help="For quotas by use case.")] = None,
+    end_user: Annotated[str | None, typer.Option(help="For quotas by end user.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether requests of SUBSCRIPTION may go on: allow, downgrade or block, and why.
+
+    Example:  metering admission sub-3 --model gpt-4o
+    """
+    about = Asked(model, product, use_case, end_user)
+
+    async def ask(app: bootstrap.App) -> Admitted:
+        try:
+            return await app.admission.of(subscription, about)
+        except RejectedEvent as unknown:
+            raise ConfigurationError(f"subscription {subscription!r}: {unknown.reason}") from None
+
+    found = with_app(ask)
+    if as_json:
+        print_json(found.document(model))
+        return
+    _print(found, model)
+
+
+def _print(found: Admitted, model: str | None) -> None:
+    verdict = found.of(model)
+    about = f"{found.subscription}, {model}" if model else found.subscription
+    stdout().print(escape(f"{about}: {verdict.verdict} ({verdict.reason}{_detail(verdict)})"))
+    if found.models:
+        print_table(
+            "By model, where it differs",
+            ["model", "verdict", "to", "reason", "remaining", "resets"],
+            [[name, *_cells(one)] for name, one in sorted(found.models.items())],
+            left=4,
+        )
+    for text in found.shadowed:
+        stdout().print(escape(f"in shadow: {text}"))
+
+
+def _detail(one: ModelVerdict) -> str:
+    return f": {one.detail}" if one.detail else ""
+
+
+def _cells(one: ModelVerdict) -> list[str]:
+    resets = "-" if one.resets_at is None else format_instant(one.resets_at)
+    return [one.verdict, one.to or "-", one.reason + _detail(one), one.remaining or "-", resets]

@@ -1,0 +1,1 @@
+"""The cost of provisioned capacity, allocated to tenants once."""

@@ -1,0 +1,109 @@
+"""Exact money: integers of 10^-18 currency units inside, decimal strings at the edges.
+
+A list price has at most 12 decimals a token and the multipliers of an entry at most 6 together,
+so every product is exact in 18 decimals (docs/adr/0002-money.md). Nothing is ever rounded here.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+AMOUNT_DECIMALS = 18
+PRICE_DECIMALS = 12
+MULTIPLIER_DECIMALS = AMOUNT_DECIMALS - PRICE_DECIMALS
+#: Prices are published per million tokens, so six decimals there are twelve a token. Of another
+#: meter the quantity is counted in millionths, so its price has as many.
+PER_MILLION_DECIMALS = PRICE_DECIMALS - 6
+
+#: More digits than any amount of money has: bounds what a file or a caller can make us compute.
+MAX_DIGITS = 40
+
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+
+type Amount = int
+"""Integer of 10^-18 currency units."""
+
+
+def parse_fixed(text: object, decimals: int) -> int:
+    """Return `text`, a decimal string without exponent, as an integer of 10^-`decimals`.
+
+    Raises ValueError for anything but a string (a float has already lost the exact value), for an
+    exponent, and for more decimals than `decimals`.
+    """
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise ValueError(f"{text!r} is a {kind}: write it as a quoted decimal string")  # noqa: TRY004
+    if len(text) > MAX_DIGITS or not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is not a plain decimal number")
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > decimals:
+        raise ValueError(f"{text!r} has more than {decimals} decimals")
+    return int(whole + fraction.ljust(decimals, "0"))
+
+
+def parse_not_negative(text: object, decimals: int) -> int:
+    """Return what `parse_fixed` does; ValueError for what is below zero too."""
+    value = parse_fixed(text, decimals)
+    if value < 0:
+        raise ValueError(f"{text!r} is negative")
+    return value
+
+
+def format_fixed(value: int, decimals: int) -> str:
+    """Return an integer of 10^-`decimals` as a decimal string, trailing zeros trimmed."""
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value)).rjust(decimals + 1, "0")
+    whole, fraction = digits[:-decimals], digits[-decimals:].rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def parse_amount(text: object) -> Amount:
+    """Return a decimal string in currency units as an amount."""
+    return parse_fixed(text, AMOUNT_DECIMALS)
+
+
+def format_amount(amount: Amount) -> str:
+    """Return an amount as a decimal string in currency units: `"0"`, `"0.5"`, `"-12.000001"`."""
+    return format_fixed(amount, AMOUNT_DECIMALS)
+
+
+def to_decimal(amount: Amount) -> Decimal:
+    """Return an amount as an exact Decimal of currency units (for display and rounding)."""
+    return Decimal(format_amount(amount))
+
+
+#: Decimals of currencies that have not two of them: ISO 4217:2015, list of active codes.
+_DECIMALS: Final = {
+    **dict.fromkeys(
+        (
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+            *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+_USUAL: Final = 2
+
+
+def decimals_of(currency: str) -> int:
+    """Return to how many decimals a currency is paid; two where nothing else is known."""
+    return _DECIMALS.get(currency, _USUAL)
+
+
+def rounded(amount: Amount, currency: str) -> Amount:
+    """Return an amount to the minor unit, half to even: `0.125` USD is `0.12`."""
+    unit: int = 10 ** (AMOUNT_DECIMALS - decimals_of(currency))
+    whole, rest = divmod(amount, unit)
+    if 2 * rest > unit or (2 * rest == unit and whole % 2):
+        whole += 1
+    return whole * unit
+
+
+def format_paid(amount: Amount, currency: str) -> str:
+    """Return a rounded amount with all its decimals, for people: `"1234.50"`."""
+    decimals = decimals_of(currency)
+    whole, _, fraction = format_fixed(rounded(amount, currency), AMOUNT_DECIMALS).partition(".")
+    return f"{whole}.{fraction.ljust(decimals, '0')}" if decimals else whole

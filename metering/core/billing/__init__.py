@@ -1,0 +1,1 @@
+"""Charges, balances and statements of a period."""

@@ -1,0 +1,257 @@
+"""The charge: what a period comes to, from its totals and the plan in force at its start.
+
+A pure function of sums: no order of requests, no way of adding them up, changes it.
+
+1. **usage** is tokens times their unit price.
+2. An **allowance** of tokens takes them off in the order its meters are written; within a meter by
+   model, then bucket (in the order of BUCKETS), then the dearest first. Several allowances follow
+   each other; what one has taken the next does not see.
+3. **Tiers** and **packages** take the place of the usage amount of what they cover, and see only
+   what the allowances left. A step reaches up to its count inclusive.
+4. An allowance of money covers usage as charged, tiers and packages included, and no fee.
+5. Then the request fee (each billable request to a model, priced or not), the base fee, and what
+   is missing to the minimum.
+
+What has no price is charged nothing and is counted: a tier prices only what has a price. Usage of
+provisioned capacity is listed at nothing, and no allowance, tier or package counts it. Steps and
+sizes are in tokens, or in the units of another meter: the two are never added up. An allowance of
+tokens is for tokens alone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from metering.core.basics.money import Amount, parse_amount
+from metering.core.ledger.head import Line
+from metering.core.plans.plan import Plan
+from metering.core.plans.terms import Allowance, Meter, Package, Tier, price_of
+from metering.core.prices.price_book import TOKEN
+from metering.core.prices.rating import Rate, amount_of
+from metering.core.usage.buckets import BUCKETS, INDEX, QUANTITY_DECIMALS
+
+type ChargeKind = Literal[
+    "usage", "allowance", "tier", "package", "request_fee", "base_fee", "minimum"
+]
+type Quantities = Mapping["Metered", int]
+
+
+class Metered(NamedTuple):
+    """What one count is of: a bucket of a model at one unit price (10^-18)."""
+
+    model: str | None
+    bucket: str
+    unit_price: Amount
+    unit: str = TOKEN
+    channel: str | None = None
+    is_provisioned: bool = False
+    """Whether it was taken from capacity that is paid by the hour: no term of a plan counts it."""
+
+
+class ChargeLine(NamedTuple):
+    """One line: its amount is always quantity times unit price, exactly."""
+
+    kind: ChargeKind
+    term: str | None
+    """Where the plan says so, e.g. `tiers.0.steps.1`; None for plain usage."""
+    model: str | None
+    bucket: str | None
+    quantity: int
+    """In `unit`, of other meters than tokens in 10^-6 of it; below zero where an allowance takes
+    something off."""
+    unit: str
+    """token, package, request, period, or what another meter counts."""
+    unit_price: Amount
+    """Integer of 10^-18 currency units for each of `quantity`."""
+    channel: str | None = None
+    """Who bills the company for it, of plain usage and of tokens that are free."""
+
+    @property
+    def amount(self) -> Amount:
+        """What the line adds to the total."""
+        return self.quantity * self.unit_price
+
+
+class Charge(NamedTuple):
+    """What a period comes to, exact and not rounded."""
+
+    currency: str
+    lines: tuple[ChargeLine, ...]
+    unpriced_requests: int
+    missing_requests: int
+
+    @property
+    def total(self) -> Amount:
+        """The sum of the lines."""
+        return _sum(self.lines)
+
+
+def charge(totals: Mapping[Rate, Line], plan: Plan) -> Charge:
+    """Return what a ledger's totals come to under the plan in force at its start."""
+    used = _quantities(totals)
+    left = {metered: count for metered, count in used.items() if not metered.is_provisioned}
+    usage = [
+        _usage(metered, quantity)
+        for metered, quantity in used.items()
+        if metered.is_provisioned or not plan.replaces(metered.model, metered.bucket)
+    ]
+    free = [
+        line
+        for number, allowance in enumerate(plan.allowance)
+        for line in _free_tokens(f"allowance.{number}", allowance, left, plan)
+    ]
+    replaced = [*_tiers(plan, left), *_packages(plan, left)]
+    free.extend(_free_money(plan, _sum([*usage, *free, *replaced])))
+    lines = [*usage, *free, *replaced, *_fees(plan, totals)]
+    return Charge(
+        plan.currency,
+        (*lines, *_minimum(plan, _sum(lines))),
+        sum(line.unpriced for line in totals.values()),
+        sum(line.missing for line in totals.values()),
+    )
+
+
+def _usage(metered: Metered, quantity: int) -> ChargeLine:
+    model, bucket, price, unit, channel, _ = metered
+    return ChargeLine("usage", None, model, bucket, quantity, unit, price, channel)
+
+
+def _sum(lines: Iterable[ChargeLine]) -> Amount:
+    return sum(line.amount for line in lines)
+
+
+def _quantities(totals: Mapping[Rate, Line]) -> dict[Metered, int]:
+    """Add up what has a price, in the order in which allowances and statements go through it."""
+    found: dict[Metered, int] = {}
+    for rate, line in totals.items():
+        if amount_of(rate, line.tokens) is None:
+            continue
+        for bucket, unit, count in zip(BUCKETS, rate.units, line.tokens, strict=True):
+            if count and unit is not None:
+                provisioned = rate.weights is not None
+                metered = Metered(rate.model, bucket, unit, rate.unit, rate.channel, provisioned)
+                found[metered] = found.get(metered, 0) + count
+    return {metered: found[metered] for metered in sorted(found, key=_place)}
+
+
+def _place(metered: Metered) -> tuple[bool, str, int, int, str, str, bool]:
+    """Without a name first; then by model, bucket, and the dearest before the cheaper."""
+    model, bucket, unit_price, unit, channel, provisioned = metered
+    place = model is not None, model or "", INDEX[bucket], -unit_price
+    return (*place, unit, channel or "", provisioned)
+
+
+def _free_tokens(
+    term: str, allowance: Allowance, left: dict[Metered, int], plan: Plan
+) -> Iterator[ChargeLine]:
+    """Take an allowance off what is left, and yield what that is worth.
+
+    Of what a tier or package prices that is nothing here: they see fewer tokens.
+    """
+    free = allowance.tokens or 0
+    for metered in _in_order(left, allowance.meters):
+        taken = min(free, left[metered])
+        if taken:
+            free -= taken
+            left[metered] -= taken
+            model, bucket, price, unit, channel, _ = metered
+            worth = 0 if plan.replaces(model, bucket) else price
+            yield ChargeLine("allowance", term, model, bucket, -taken, unit, worth, channel)
+
+
+def _in_order(left: Quantities, meters: tuple[Meter, ...] | None) -> list[Metered]:
+    tokens = [metered for metered in left if metered.unit == TOKEN]
+    if meters is None:
+        return tokens
+    return [
+        metered
+        for meter in meters
+        for metered in tokens
+        if meter.covers(metered.model, metered.bucket)
+    ]
+
+
+def _tiers(plan: Plan, left: Quantities) -> Iterator[ChargeLine]:
+    for number, tier in enumerate(plan.tiers):
+        for unit, quantity in _covered(tier, left).items():
+            steps = _graduated if tier.mode == "graduated" else _volume
+            for step, part in steps(tier, quantity, _scale(unit)):
+                term = f"tiers.{number}.steps.{step}"
+                price = price_of(tier.steps[step].price_per_million)
+                yield ChargeLine("tier", term, *_named(tier), part, unit, price)
+
+
+def _scale(unit: str) -> int:
+    """Return in how many parts a unit is counted."""
+    return 1 if unit == TOKEN else 10**QUANTITY_DECIMALS
+
+
+def _graduated(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int]]:
+    """Yield each step that is reached with what is in it."""
+    below = 0
+    for number, step in enumerate(tier.steps):
+        end = quantity if step.up_to is None else min(quantity, step.up_to * scale)
+        if end > below:
+            yield number, end - below
+            below = end
+
+
+def _volume(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int]]:
+    """Yield the step that the whole quantity reaches, with all of it."""
+    reached = (
+        number
+        for number, step in enumerate(tier.steps)
+        if step.up_to is None or quantity <= step.up_to * scale
+    )
+    yield next(reached), quantity
+
+
+def _packages(plan: Plan, left: Quantities) -> Iterator[ChargeLine]:
+    for number, package in enumerate(plan.packages):
+        for unit, quantity in _covered(package, left).items():
+            begun = -(-quantity // (package.size * _scale(unit)))
+            term, price = f"packages.{number}", parse_amount(package.price)
+            yield ChargeLine("package", term, *_named(package), begun, "package", price)
+
+
+def _covered(term: Tier | Package, left: Quantities) -> dict[str, int]:
+    """Return what a term prices, by unit: tokens and searches are never added up."""
+    found: dict[str, int] = {}
+    for metered, count in left.items():
+        if count and term.covers(metered.model, metered.bucket):
+            found[metered.unit] = found.get(metered.unit, 0) + count
+    return found
+
+
+def _named(term: Tier | Package) -> tuple[str | None, str | None]:
+    """Return the model and bucket of a term that is about one meter."""
+    (first, *others) = term.meters
+    return (None, None) if others else (first.model, first.bucket)
+
+
+def _free_money(plan: Plan, usage: Amount) -> Iterator[ChargeLine]:
+    for number, allowance in enumerate(plan.allowance):
+        taken = min(parse_amount(allowance.amount or "0"), usage)
+        if taken:
+            usage -= taken
+            yield _once("allowance", f"allowance.{number}", -taken)
+
+
+def _fees(plan: Plan, totals: Mapping[Rate, Line]) -> Iterator[ChargeLine]:
+    billable = sum(
+        line.requests - line.not_billable for rate, line in totals.items() if rate.unit == TOKEN
+    )
+    fee, base_fee = parse_amount(plan.request_fee), parse_amount(plan.base_fee)
+    if fee and billable:
+        yield ChargeLine("request_fee", "request_fee", None, None, billable, "request", fee)
+    if base_fee:
+        yield _once("base_fee", "base_fee", base_fee)
+
+
+def _minimum(plan: Plan, total: Amount) -> Iterator[ChargeLine]:
+    short = parse_amount(plan.minimum) - total
+    if short > 0:
+        yield _once("minimum", "minimum", short)
+
+
+def _once(kind: ChargeKind, term: str, amount: Amount) -> ChargeLine:
+    return ChargeLine(kind, term, None, None, 1, "period", amount)

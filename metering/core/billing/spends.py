@@ -1,0 +1,166 @@
+"""Spends: what a ledger asks of credit, by channel, and when it was used.
+
+How much is what the ledger comes to: its charge. When is what its entries say. Usage counts in
+order of its time as far as it is charged; what a charge holds less (an allowance, a tier) was used
+last and is free; what it holds more (a fee, a tier) is spent in the last instant of the period.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.billing.charge import Charge
+from metering.core.calendars.periods import Period
+from metering.core.credit.credit import CHANNELS, OpenSpend
+from metering.core.credit.grant import Grant, Spend
+from metering.core.ledger.entry import Entry
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page
+from metering.core.prices.rating import amount_of
+
+type Amounts = dict[str | None, Amount]
+"""Amounts by channel."""
+
+
+def channel_of(channel: str | None) -> str | None:
+    """Return a channel as credit knows it: what it does not know only a grant for all pays."""
+    return channel if channel in CHANNELS else None
+
+
+def charged_by_channel(charge: Charge) -> Amounts:
+    """Return what a charge comes to by channel; together its total.
+
+    What tiers, packages and fees price has no channel.
+    """
+    return due_by_channel((line.channel, line.amount) for line in charge.lines)
+
+
+def due_by_channel(lines: Iterable[tuple[str | None, Amount]]) -> Amounts:
+    """Return what lines come to by channel: together their sum, or nothing where that is below.
+
+    A channel that comes to less than nothing (money that is free, a correction) comes to nothing,
+    and the rest of it is taken off the others in their order.
+    """
+    found: dict[str | None, Amount] = dict.fromkeys(CHANNELS, 0)
+    for channel, amount in lines:
+        found[channel_of(channel)] += amount
+    free = sum(max(0, -amount) for amount in found.values())
+    for channel in CHANNELS:
+        due = max(0, found[channel])
+        taken = min(free, due)
+        free -= taken
+        found[channel] = due - taken
+    return found
+
+
+def as_charged(
+    used: Iterable[Spend], charged: Mapping[str | None, Amount], last: Instant
+) -> Iterator[Spend]:
+    """Yield what was used, in order of time, as far as it is charged.
+
+    `charged` is by channel, of all of CHANNELS; `last` is the last instant of the period.
+    """
+    left = dict(charged)
+    yield from taken_from(left, used)
+    yield from at_last(left, last)
+
+
+def taken_from(left: dict[str | None, Amount], used: Iterable[Spend]) -> Iterator[Spend]:
+    """Yield what was used as far as anything is `left` of its channel, and take it from there."""
+    for spend in used:
+        taken = min(spend.amount, left[spend.channel])
+        if taken:
+            left[spend.channel] -= taken
+            yield spend._replace(amount=taken)
+
+
+def at_last(left: Mapping[str | None, Amount], last: Instant) -> Iterator[Spend]:
+    """Yield what is charged beyond what was used."""
+    for channel, amount in left.items():
+        if amount:
+            yield Spend(last, channel, amount)
+
+
+def spends_in(pages: Iterable[Page]) -> list[Spend]:
+    """Return what the entries of whole slots came to in the end, in order of their time.
+
+    `pages` are all pages of some slots, by number: what corrects an entry is in its slot.
+    """
+    latest = {entry.key: entry for page in pages for entry in page.entries}
+    found = (
+        (entry.time, key, entry.state)
+        for key, entry in latest.items()
+        if not entry.state.is_hold and entry.state.amount
+    )
+    return [
+        Spend(time, channel_of(state.rate.channel), state.amount or 0)
+        for time, _, state in sorted(found, key=lambda one: one[:2])
+    ]
+
+
+def open_spends(
+    used: Sequence[OpenSpend], charged: Mapping[str | None, Amount], period: Period
+) -> list[OpenSpend]:
+    """Return spans of usage, in order of time, as far as they are charged, and what is beyond."""
+    last = period.end - 1
+    ends = {last: period.end} | {span.start: span.end for span in used}
+    spends = (
+        Spend(span.start, channel, amount)
+        for span in used
+        for channel, amount in span.amounts.items()
+    )
+    found: defaultdict[Instant, Amounts] = defaultdict(lambda: dict.fromkeys(CHANNELS, 0))
+    for time, channel, amount in as_charged(spends, charged, last):
+        found[time][channel] += amount
+    return [OpenSpend(start, ends[start], amounts) for start, amounts in found.items()]
+
+
+def used_at_some_time(head: Head, period: Period, until: Instant) -> OpenSpend:
+    """Return what a head says was used, before `until` at the latest."""
+    amounts: Amounts = dict.fromkeys(CHANNELS, 0)
+    for rate, line in head.lines.items():
+        amounts[channel_of(rate.channel)] += amount_of(rate, line.tokens) or 0
+    return OpenSpend(period.start, max(period.start + 1, min(until, period.end)), amounts)
+
+
+def cuts_in(period: Period, grants: Iterable[Grant]) -> tuple[Instant, ...]:
+    """Return the instants inside a period at which a grant begins or ends."""
+    times = {time for grant in grants for time in (grant.start, grant.end)}
+    return tuple(sorted(time for time in times if period.start < time < period.end))
+
+
+class UsedBySpan:
+    """What the pages of a ledger hold, by the spans between some instants of its period."""
+
+    def __init__(self, period: Period, cuts: tuple[Instant, ...]) -> None:
+        self.cuts = cuts
+        self.page = 0
+        """The last page that was added."""
+        self._spans = list(pairwise((period.start, *cuts, period.end)))
+        self._amounts: list[Amounts] = [dict.fromkeys(CHANNELS, 0) for _ in self._spans]
+
+    def add(self, page: Page) -> None:
+        """Take one page into account; the pages of a ledger come in their order."""
+        self.page = page.number
+        for entry in page.entries:
+            amounts = self._amounts[bisect_right(self.cuts, entry.time)]
+            for channel, amount in _changes(entry):
+                amounts[channel] += amount
+
+    def spans(self) -> list[OpenSpend]:
+        """Return what was used in each span, the earliest first."""
+        spans = zip(self._spans, self._amounts, strict=True)
+        return [OpenSpend(start, end, dict(amounts)) for (start, end), amounts in spans]
+
+
+def _changes(entry: Entry) -> Iterator[tuple[str | None, Amount]]:
+    """Yield what an entry adds, and what the entry had added that it takes the place of."""
+    state = entry.state
+    if not state.is_hold:
+        yield channel_of(state.rate.channel), state.amount or 0
+    if entry.supersedes is not None and not entry.supersedes.state.is_hold:
+        replaced = entry.supersedes.state
+        yield channel_of(replaced.rate.channel), -(replaced.amount or 0)

@@ -1,0 +1,314 @@
+"""The statement: what a tenant owes for a period. Written once, never changed.
+
+Its lines stand in this order: usage, allowance, tiers, packages, fees, the minimum (together the
+charge of the period's own ledger); shares of provisioned capacity; corrections of earlier periods,
+which are what their charges have changed by since they were billed; adjustments; what an earlier
+statement carried over; credits; what is carried forward; rounding.
+
+Every amount is exact. `rounded` is the same to the minor unit of the currency, half to even, for
+display. The total is the exact sum, rounded once; the rounding line is what makes the lines add up
+to it, exact ones and rounded ones alike.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from metering.core.allocation.allocation import Sharing
+from metering.core.basics.instants import DAY, Instant
+from metering.core.basics.money import Amount, rounded
+from metering.core.billing.charge import ChargeKind, ChargeLine, charge
+from metering.core.billing.recomputation import Mark, Provenance, Reckoned, difference
+from metering.core.billing.spends import Amounts, due_by_channel
+from metering.core.calendars.periods import LedgerId, Period, month_of
+from metering.core.credit.adjustment import MadeAdjustment
+from metering.core.credit.grant import Burnt
+from metering.core.ledger.counts import lapse_of
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import GENESIS
+from metering.core.plans.plan import Plan
+
+type LineKind = ChargeKind | BeyondCharge
+type BeyondCharge = Literal[
+    "ptu_share",
+    "correction",
+    "adjustment",
+    "carried_over",
+    "credit",
+    "carried_forward",
+    "rounding",
+]
+
+#: Azure bills capacity itself, never through the marketplace.
+_CAPACITY_CHANNEL: Final = "microsoft"
+
+
+type Shared = tuple[str, str]
+"""The key of a deployment and the name of a month: a sharing that has been billed."""
+
+
+class StatementLine(NamedTuple):
+    """One line. Where it has a quantity, its amount is quantity times unit price, exactly."""
+
+    kind: LineKind
+    amount: Amount
+    rounded: Amount = 0
+    """To the minor unit, for display."""
+    term: str | None = None
+    """Where the plan says so, e.g. `tiers.0.steps.1`; of a correction and of a share, what of."""
+    model: str | None = None
+    bucket: str | None = None
+    quantity: int | None = None
+    """In `unit`, of other meters than tokens in 10^-6 of it."""
+    unit: str | None = None
+    unit_price: Amount | None = None
+    channel: str | None = None
+    charge_period: str | None = None
+    """The period that it is about, where that is another one."""
+    corrects: ChargeKind | None = None
+    """What kind of line a correction corrects."""
+    reference: str | None = None
+    """The grant, adjustment or deployment behind it."""
+    reason: str | None = None
+    author: str | None = None
+
+
+class Open(NamedTuple):
+    """What was not settled when the period closed; what comes of it is on a later statement."""
+
+    pending: int = 0
+    """Streams whose counts are awaited."""
+    unpriced: int = 0
+    missing: int = 0
+    totals_only: int = 0
+    """Requests counted from a log, where cached tokens may not be told from others."""
+    uncollected: tuple[str, ...] = ()
+    """Earlier periods in another currency that have changed: nothing is converted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a tenant owes for one period, and all that it follows from."""
+
+    ledger: LedgerId
+    period: Period
+    number: int
+    """The tenant's statements are numbered from 1 on."""
+    plan: str
+    currency: str
+    lines: tuple[StatementLine, ...]
+    billed: Mapping[LedgerId, Mark]
+    """For each ledger of the tenant up to this one, the last page that has been billed."""
+    shared: tuple[Shared, ...]
+    """The sharings of capacity that have been billed, of the months that may still bring any."""
+    burnt: Mapping[str, Amount]
+    """What each grant paid."""
+    carried: Mapping[str, Amount]
+    """What the next statement takes off, by currency."""
+    price_versions: tuple[str, ...]
+    provenance: Provenance
+    open: Open
+    closed: Instant
+    previous: str = GENESIS
+    """The hash of the tenant's statement before."""
+    hash: str = ""
+
+    @property
+    def total(self) -> Amount:
+        """What is owed: the sum of the lines, a whole number of minor units."""
+        return sum(line.amount for line in self.lines)
+
+
+class Late(NamedTuple):
+    """An earlier ledger that has changed since it was billed."""
+
+    period: Period
+    plan: Plan
+    reckoned: Reckoned
+
+
+#: How long a sharing may come after its month and still be billed: as long as usage may.
+LOOK_BACK: Final = 400 * DAY
+
+
+def unsettled(head: Head, at: Instant) -> Open:
+    """Return what of a ledger is not settled at an instant; holds that have lapsed are over."""
+    lines = head.lines.values()
+    return Open(
+        sum(held.requests for slot, held in head.holds.items() if lapse_of(slot) > at),
+        sum(line.unpriced for line in lines),
+        sum(line.missing for line in lines),
+        sum(line.totals_only for line in lines),
+    )
+
+
+def shareable(period: Period, previous: Statement | None, sharing: Sharing) -> bool:
+    """Say whether a statement bills a sharing: the first whose period ends no earlier than it."""
+    is_in_reach = period.end - LOOK_BACK < sharing.month.end <= period.end
+    return is_in_reach and (previous is None or shared_of(sharing) not in previous.shared)
+
+
+def shared_of(sharing: Sharing) -> Shared:
+    """Return how statements name a sharing."""
+    return sharing.deployment, sharing.month.name
+
+
+class Bill(NamedTuple):
+    """What a statement is made of."""
+
+    ledger: LedgerId
+    period: Period
+    plan: Plan
+    own: Reckoned
+    late: Sequence[Late]
+    sharings: Sequence[Sharing]
+    """Those of provisioned capacity that this statement bills."""
+    adjustments: Sequence[MadeAdjustment]
+    previous: Statement | None
+
+    @property
+    def currency(self) -> str:
+        """The currency of every amount."""
+        return self.plan.currency
+
+
+def lines_due(bill: Bill) -> list[StatementLine]:
+    """Return the lines before credits."""
+    own = charge(bill.own.head.lines, bill.plan)
+    carried = bill.previous.carried if bill.previous else {}
+    lines = [
+        *map(_charged, own.lines),
+        *_shares(bill),
+        *(line for late in _collected(bill) for line in _corrections(late)),
+        *map(_adjusted, bill.adjustments),
+    ]
+    if carried.get(bill.currency):
+        lines.append(StatementLine("carried_over", -carried[bill.currency]))
+    return lines
+
+
+def due(lines: Iterable[StatementLine]) -> Amounts:
+    """Return what there is to be paid by channel: nothing where it is less."""
+    return due_by_channel((line.channel, line.amount) for line in lines)
+
+
+def statement_of(
+    bill: Bill, lines: Sequence[StatementLine], burnt: Burnt, closed: Instant
+) -> Statement:
+    """Return the statement of a bill whose lines the grants have paid as far as they could."""
+    lines = [*lines, *(_credited(name, amount) for name, amount in sorted(burnt.spent.items()))]
+    carried = dict(bill.previous.carried) if bill.previous else {}
+    carried.pop(bill.currency, None)
+    over = -sum(line.amount for line in lines)
+    if over > 0:
+        carried[bill.currency] = over
+        lines.append(StatementLine("carried_forward", over))
+    collected = list(_collected(bill))
+    before = bill.previous.billed if bill.previous else {}
+    marks = {late.reckoned.head.ledger: late.reckoned.through for late in collected}
+    return Statement(
+        ledger=bill.ledger,
+        period=bill.period,
+        number=bill.previous.number + 1 if bill.previous else 1,
+        plan=bill.plan.id,
+        currency=bill.currency,
+        lines=tuple(_with_rounding(lines, bill.currency)),
+        billed={**before, **marks, bill.ledger: bill.own.through},
+        shared=_shared(bill),
+        burnt=dict(burnt.spent),
+        carried=carried,
+        price_versions=_versions([bill.own, *(late.reckoned for late in collected)]),
+        provenance=bill.own.provenance,
+        open=_open(bill, closed),
+        closed=closed,
+        previous=bill.previous.hash if bill.previous else GENESIS,
+    )
+
+
+def _collected(bill: Bill) -> Iterator[Late]:
+    return (late for late in bill.late if late.plan.currency == bill.currency)
+
+
+def _charged(line: ChargeLine) -> StatementLine:
+    return StatementLine(
+        line.kind,
+        line.amount,
+        term=line.term,
+        model=line.model,
+        bucket=line.bucket,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price=line.unit_price,
+        channel=line.channel,
+    )
+
+
+def _corrections(late: Late) -> Iterator[StatementLine]:
+    before = charge(late.reckoned.before, late.plan)
+    after = charge(late.reckoned.head.lines, late.plan)
+    for line in difference(before.lines, after.lines):
+        charged = _charged(line)
+        yield charged._replace(
+            kind="correction", corrects=line.kind, charge_period=late.period.name
+        )
+
+
+def _shares(bill: Bill) -> Iterator[StatementLine]:
+    for sharing in bill.sharings:
+        share = sharing.share_of(bill.ledger.tenant)
+        if share is None or not share.is_billable or sharing.currency != bill.currency:
+            continue
+        for term, amount in (("used", share.used), ("idle", share.idle)):
+            if amount:
+                yield StatementLine(
+                    "ptu_share",
+                    amount,
+                    term=term,
+                    channel=_CAPACITY_CHANNEL,
+                    charge_period=sharing.month.name,
+                    reference=sharing.deployment,
+                )
+
+
+def _shared(bill: Bill) -> tuple[Shared, ...]:
+    before = bill.previous.shared if bill.previous else ()
+    oldest = month_of(max(0, bill.period.end - LOOK_BACK)).name
+    kept = (one for one in before if one[1] >= oldest)
+    return tuple(sorted({*kept, *map(shared_of, bill.sharings)}))
+
+
+def _adjusted(made: MadeAdjustment) -> StatementLine:
+    of = made.adjustment
+    return StatementLine(
+        "adjustment",
+        of.units,
+        charge_period=of.charge_period,
+        reference=of.id,
+        reason=of.reason,
+        author=of.author,
+    )
+
+
+def _credited(grant: str, amount: Amount) -> StatementLine:
+    return StatementLine("credit", -amount, reference=grant)
+
+
+def _with_rounding(lines: Iterable[StatementLine], currency: str) -> list[StatementLine]:
+    shown = [line._replace(rounded=rounded(line.amount, currency)) for line in lines]
+    exact = sum(line.amount for line in shown)
+    total = rounded(exact, currency)
+    rest = total - exact
+    difference_shown = total - sum(line.rounded for line in shown)
+    if rest or difference_shown:
+        shown.append(StatementLine("rounding", rest, difference_shown))
+    return shown
+
+
+def _versions(reckoned: Iterable[Reckoned]) -> tuple[str, ...]:
+    rates = (rate for one in reckoned for rate in one.head.lines)
+    return tuple(sorted({rate.version for rate in rates if rate.version is not None}))
+
+
+def _open(bill: Bill, at: Instant) -> Open:
+    others = (late.period.name for late in bill.late if late.plan.currency != bill.currency)
+    return unsettled(bill.own.head, at)._replace(uncollected=tuple(others))

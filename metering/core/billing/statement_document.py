@@ -1,0 +1,121 @@
+"""Statements as stores keep them: JSON with integer strings for money, sealed by a hash.
+
+The hash is SHA-256 over the document without it, as UTF-8 JSON with sorted keys and no white space;
+a statement names the hash of the tenant's statement before, so that none can be left out.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.money import Amount
+from metering.core.billing.recomputation import Mark
+from metering.core.billing.statement import Open, Statement, StatementLine
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.usage.evidence import Evidence
+
+SCHEMA: Final = 1
+#: Of a line: money, which JSON numbers cannot hold.
+_MONEY: Final = ("amount", "rounded", "unit_price")
+
+
+def sealed(statement: Statement) -> Statement:
+    """Return a statement with its hash."""
+    return replace(statement, hash=_hash_of(_unsealed(statement)))
+
+
+def write_statement(statement: Statement) -> Document:
+    """Return a sealed statement as the document to store."""
+    return {**_unsealed(statement), "hash": statement.hash}
+
+
+def _unsealed(statement: Statement) -> Document:
+    period = statement.period
+    return {
+        "schema": SCHEMA,
+        "tenant": statement.ledger.tenant,
+        "ledger": str(statement.ledger),
+        "period": {"name": period.name, "start": period.start, "end": period.end},
+        "number": statement.number,
+        "plan": statement.plan,
+        "currency": statement.currency,
+        "lines": [_line(line) for line in statement.lines],
+        "billed": {str(ledger): list(mark) for ledger, mark in statement.billed.items()},
+        "shared": [list(one) for one in statement.shared],
+        "burnt": _texts(statement.burnt),
+        "carried": _texts(statement.carried),
+        "price_versions": list(statement.price_versions),
+        "provenance": {rank.name.lower(): count for rank, count in statement.provenance.items()},
+        "open": statement.open._asdict() | {"uncollected": list(statement.open.uncollected)},
+        "closed": statement.closed,
+        "previous": statement.previous,
+    }
+
+
+def _line(line: StatementLine) -> Document:
+    """Return a line without what it has not."""
+    kept = {name: value for name, value in line._asdict().items() if value is not None}
+    return {name: str(value) if name in _MONEY else value for name, value in kept.items()}
+
+
+def _texts(amounts: Mapping[str, Amount]) -> dict[str, str]:
+    return {name: str(amount) for name, amount in amounts.items()}
+
+
+def read_statement(document: Document, tenant: str) -> Statement:
+    """Return the statement of `tenant` in a document; InvariantBroken for what cannot be it."""
+    what = f"statement {document.get('ledger')} of {tenant}"
+    if document.get("schema") != SCHEMA:
+        raise InvariantBroken(f"{what}: has schema {document.get('schema')}, not {SCHEMA}")
+    try:
+        statement = _statement(document)
+        digest = _hash_of(_unsealed(statement))
+    except UNREADABLE_DOCUMENT as error:
+        raise InvariantBroken(f"{what}: cannot be read: {error!r}") from None
+    if digest != statement.hash:
+        raise InvariantBroken(f"{what}: does not match its hash")
+    if statement.ledger.tenant != tenant:
+        raise InvariantBroken(f"{what}: is another tenant's")
+    return statement
+
+
+def _statement(document: Document) -> Statement:
+    period = document["period"]
+    marks = {LedgerId.parse(name): Mark(*mark) for name, mark in document["billed"].items()}
+    unsettled = document["open"]
+    return Statement(
+        ledger=LedgerId.parse(document["ledger"]),
+        period=Period(period["start"], period["end"], period["name"]),
+        number=document["number"],
+        plan=document["plan"],
+        currency=document["currency"],
+        lines=tuple(map(_read_line, document["lines"])),
+        billed=marks,
+        shared=tuple((deployment, month) for deployment, month in document["shared"]),
+        burnt=_amounts(document["burnt"]),
+        carried=_amounts(document["carried"]),
+        price_versions=tuple(document["price_versions"]),
+        provenance={Evidence[name.upper()]: n for name, n in document["provenance"].items()},
+        open=Open(**{**unsettled, "uncollected": tuple(unsettled["uncollected"])}),
+        closed=document["closed"],
+        previous=document["previous"],
+        hash=document["hash"],
+    )
+
+
+def _read_line(document: Mapping[str, Any]) -> StatementLine:
+    money = {name: int(document[name]) for name in _MONEY if name in document}
+    return StatementLine(**{**document, **money})
+
+
+def _amounts(texts: Mapping[str, str]) -> dict[str, Amount]:
+    return {name: int(text) for name, text in texts.items()}
+
+
+def _hash_of(document: Document) -> str:
+    content = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""What-if: a ledger's usage priced as it was and under other terms, side by side."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from metering.core.basics.instants import Instant
+from metering.core.ledger.commit import Rating
+from metering.core.ledger.entry import Entry, State, expected_amount
+from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.page import Page
+from metering.core.ledger.rerating import as_usage
+from metering.core.prices.rating import Rate, amount_of
+
+type Totals = dict[Rate, Line]
+
+
+class Comparison(NamedTuple):
+    """The usage of one model, and what it costs both ways; None where nothing has a price."""
+
+    model: str | None
+    instead: str | None
+    """The model that the other terms price it as."""
+    line: Line
+    amount: int | None
+    other: Line
+    other_amount: int | None
+
+
+class WhatIf:
+    """Adds pages up under the rates that they carry, and under others.
+
+    Holds are estimates and stay out, as outcomes do. What a correction replaces is taken away again
+    both ways.
+    """
+
+    def __init__(self, rate: Rating, now: Instant) -> None:
+        self._rate = rate
+        self._now = now
+        self._lines: defaultdict[tuple[Rate, Rate], tuple[Line, Line]] = defaultdict(
+            lambda: (NOTHING, NOTHING)
+        )
+
+    def add(self, page: Page) -> None:
+        """Take one page into account."""
+        for entry in page.entries:
+            self._count(entry, entry.state, 1)
+            if entry.supersedes is not None:
+                self._count(entry, entry.supersedes.state, -1)
+
+    def _count(self, entry: Entry, state: State, sign: int) -> None:
+        if not state.is_usage:
+            return
+        usage = as_usage(entry._replace(state=state), self._now)
+        rate, amount = self._rate(usage, entry.time)
+        other = state._replace(rate=rate, amount=amount)
+        other = other._replace(amount=expected_amount(other))
+        key = (state.rate, rate)
+        before = self._lines[key]
+        changes = line_of(state), line_of(other)
+        if sign < 0:
+            changes = minus(changes[0]), minus(changes[1])
+        self._lines[key] = before[0].plus(changes[0]), before[1].plus(changes[1])
+
+    def totals(self) -> tuple[Totals, Totals]:
+        """Return the totals by rate as they are, and as they would be."""
+        actual: Totals = {}
+        other: Totals = {}
+        for (rate, instead), (line, alternative) in self._lines.items():
+            _add(actual, rate, line)
+            _add(other, instead, alternative)
+        return actual, other
+
+    def comparisons(self) -> list[Comparison]:
+        """Return both sides by model, the dearest first."""
+        pairs: defaultdict[tuple[str | None, str | None], tuple[Totals, Totals]] = defaultdict(
+            lambda: ({}, {})
+        )
+        for (rate, instead), (line, alternative) in self._lines.items():
+            actual, other = pairs[rate.model, instead.model]
+            _add(actual, rate, line)
+            _add(other, instead, alternative)
+        found = [
+            Comparison(model, instead, *_sum(actual), *_sum(other))
+            for (model, instead), (actual, other) in pairs.items()
+            if any(line != NOTHING for line in actual.values())
+        ]
+        return sorted(
+            found, key=lambda one: (-(one.amount or 0), one.model or "", one.instead or "")
+        )
+
+
+def _add(totals: Totals, rate: Rate, line: Line) -> None:
+    totals[rate] = totals.get(rate, NOTHING).plus(line)
+
+
+def _sum(totals: Mapping[Rate, Line]) -> tuple[Line, int | None]:
+    total, amount = NOTHING, 0
+    for rate, line in totals.items():
+        total = total.plus(line)
+        amount += amount_of(rate, line.tokens) or 0
+    return total, None if total.is_unknown else amount

@@ -1,0 +1,1 @@
+"""Periods, slots, windows and dated values."""

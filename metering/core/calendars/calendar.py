@@ -1,0 +1,91 @@
+"""Calendars: how a tenant's time is cut into periods, by the clock on its own wall."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from metering.core.basics.instants import Instant, instant_of, to_datetime
+from metering.core.basics.validation import Strict, TimeZone, misplaced
+from metering.core.calendars.periods import Period
+
+_MONTHS: Final = 12
+_WEEK: Final = 7
+#: The highest anchor of each cycle: a day of the month, an ISO weekday; a day has none.
+_LAST_ANCHOR: Final = {"monthly": 31, "weekly": _WEEK, "daily": 1}
+
+
+class Calendar(Strict):
+    """When periods begin: at the first instant of a local day. Every instant is in exactly one."""
+
+    cycle: Literal["monthly", "weekly", "daily"] = "monthly"
+    anchor: int = Field(default=1, ge=1)
+    """The day of the month, the last one where a month is shorter; of a week 1 is Monday."""
+    time_zone: TimeZone = "UTC"
+
+    @model_validator(mode="after")
+    def _has_such_a_day(self) -> "Calendar":
+        last = _LAST_ANCHOR[self.cycle]
+        if self.anchor > last:
+            raise misplaced(("anchor",), f"{self.anchor} is above {last}: cycle is {self.cycle}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What it is, for people: `monthly from day 15, Europe/Berlin`."""
+        anchors = {"monthly": f" from day {self.anchor}", "weekly": f" from weekday {self.anchor}"}
+        return f"{self.cycle}{anchors.get(self.cycle, '')}, {self.time_zone}"
+
+    def period_at(self, instant: Instant) -> Period:
+        """Return the period that owns an instant."""
+        today = to_datetime(instant).astimezone(ZoneInfo(self.time_zone)).date()
+        # Only instants order. Where a clock goes back over midnight a date comes twice, where it
+        # goes forward over it the date comes early (Toronto, 1919-03-31), and where a zone leaves
+        # a day out (Apia, 2011-12-30) that would be an empty period.
+        number = _number(self, today) - 1
+        while _period(self, number).end <= instant:
+            number += 1
+        return _period(self, number)
+
+
+#: Of a tenant for which nobody decided on one.
+MONTHS: Final = Calendar()
+
+
+def day_start(day: date, zone: str) -> Instant:
+    """Return the first instant of a calendar day: after the gap, where midnight is left out."""
+    return instant_of(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
+
+
+def _number(calendar: Calendar, day: date) -> int:
+    """Return which cycle owns a local date: cycles are counted without a gap."""
+    if calendar.cycle == "daily":
+        return day.toordinal()
+    if calendar.cycle == "weekly":
+        return (day.toordinal() - calendar.anchor) // _WEEK
+    number = day.year * _MONTHS + day.month - 1
+    return number if day >= _first_day(calendar, number) else number - 1
+
+
+def _first_day(calendar: Calendar, number: int) -> date:
+    if calendar.cycle == "daily":
+        return date.fromordinal(number)
+    if calendar.cycle == "weekly":
+        return date.fromordinal(number * _WEEK + calendar.anchor)
+    year, month = divmod(number, _MONTHS)
+    _, length = monthrange(year, month + 1)
+    return date(year, month + 1, min(calendar.anchor, length))
+
+
+@lru_cache(maxsize=4096)
+def _period(calendar: Calendar, number: int) -> Period:
+    first, following = _first_day(calendar, number), _first_day(calendar, number + 1)
+    name = first.isoformat()
+    return Period(
+        day_start(first, calendar.time_zone),
+        day_start(following, calendar.time_zone),
+        name[:7] if calendar.cycle == "monthly" else name,
+    )

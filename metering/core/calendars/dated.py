@@ -1,0 +1,70 @@
+"""Dated values: what holds from an instant on, and the rule that keeps the past as it was."""
+
+from bisect import bisect_right
+from typing import Final
+
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import MINUTE, Instant, format_instant
+
+#: Where a first mapping may begin: before every event that could still arrive.
+BEGINNING: Instant = 0
+FOREVER: Instant = 2**62
+
+
+class Dated[T]:
+    """Values by the instant they hold from; a later record of the same instant wins."""
+
+    def __init__(self) -> None:
+        self._starts: list[Instant] = []
+        self._values: list[T] = []
+
+    def add(self, start: Instant, value: T) -> None:
+        """Let `value` hold from an instant on, until the next one."""
+        position = bisect_right(self._starts, start)
+        self._starts.insert(position, start)
+        self._values.insert(position, value)
+
+    def plus(self, start: Instant, value: T) -> "Dated[T]":
+        """Return these values and one more; they are not changed."""
+        made = Dated[T]()
+        made._starts, made._values = self._starts.copy(), self._values.copy()
+        made.add(start, value)
+        return made
+
+    def starts(self) -> list[Instant]:
+        """Return every instant from which another value holds, the earliest first."""
+        return self._starts
+
+    def values(self) -> list[T]:
+        """Return every value that ever holds, the earliest first."""
+        return self._values
+
+    def at(self, instant: Instant) -> tuple[T | None, Instant, Instant]:
+        """Return the value in force and the span `[start, end)` in which it is."""
+        position = bisect_right(self._starts, instant)
+        end = self._starts[position] if position < len(self._starts) else FOREVER
+        if not position:
+            return None, BEGINNING, end
+        return self._values[position - 1], self._starts[position - 1], end
+
+
+def soonest(now: Instant) -> Instant:
+    """Return when a change may take effect: later than every event accepted so far.
+
+    An event may be some minutes ahead. Had it been counted under what holds now, and came again
+    under what was changed since, it would meet another ledger or another price.
+    """
+    return now + MAX_AHEAD
+
+
+def refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
+    """Raise ConfigurationError for a change that begins before the `soonest`."""
+    earliest = soonest(now)
+    if effective < earliest:
+        raise ConfigurationError(
+            f"{what}: a change starts no earlier than {format_instant(earliest)}, not at"
+            f" {format_instant(effective)}: history is never edited"
+        )
+
+
+MAX_AHEAD: Final = 5 * MINUTE

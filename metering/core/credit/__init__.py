@@ -1,0 +1,1 @@
+"""Grants, adjustments and the account of a tenant."""

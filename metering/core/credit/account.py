@@ -1,0 +1,87 @@
+"""The account of a tenant: what the closed periods took from each grant, once and for good."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.money import Amount
+from metering.core.calendars.periods import LedgerId
+from metering.core.credit.grant import Burnt
+
+SCHEMA: Final = 1
+ACCOUNT_ID: Final = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What each settled ledger took, by grant, in the order in which they were settled."""
+
+    tenant: str
+    burnt: Mapping[LedgerId, Mapping[str, Amount]] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> dict[str, Amount]:
+        """What all settled ledgers together took from each grant."""
+        total: dict[str, Amount] = {}
+        for spent in self.burnt.values():
+            for grant, amount in spent.items():
+                total[grant] = total.get(grant, 0) + amount
+        return total
+
+    def has_settled(self, ledger: LedgerId) -> bool:
+        """Say whether a ledger's credit has been burnt for good."""
+        return ledger in self.burnt
+
+
+def settle(account: Account, ledger: LedgerId, burnt: Burnt) -> Account:
+    """Return the account after a ledger's period closed: once, whoever asks again.
+
+    A ledger that is settled already stays as it was settled, whatever `burnt` says now. Periods are
+    settled in order, for each burns what the one before left: InvariantBroken for an earlier one.
+    """
+    if ledger.tenant != account.tenant:
+        raise InvariantBroken(f"ledger {ledger}: is not one of {account.tenant}")
+    if account.has_settled(ledger):
+        return account
+    last = max((settled.start for settled in account.burnt), default=ledger.start)
+    if ledger.start < last:
+        raise InvariantBroken(f"ledger {ledger}: a later one of the tenant is settled already")
+    return Account(account.tenant, {**account.burnt, ledger: dict(burnt.spent)})
+
+
+def write_account(account: Account) -> Document:
+    """Return an account as the document to store; amounts are integer strings of 10^-18."""
+    return {
+        "schema": SCHEMA,
+        "id": ACCOUNT_ID,
+        "tenant": account.tenant,
+        "burnt": {
+            str(ledger): {grant: str(amount) for grant, amount in spent.items()}
+            for ledger, spent in account.burnt.items()
+        },
+    }
+
+
+def read_account(document: Document, tenant: str) -> Account:
+    """Return the account of `tenant` in a document; InvariantBroken for what cannot be it."""
+    if document.get("schema") != SCHEMA:
+        raise InvariantBroken(
+            f"account {tenant}: has schema {document.get('schema')}, not {SCHEMA}"
+        )
+    if document.get("tenant") != tenant:
+        raise InvariantBroken(f"account {tenant}: is that of {document.get('tenant')}")
+    try:
+        ledgers = sorted(
+            (LedgerId.parse(name), _amounts(spent)) for name, spent in document["burnt"].items()
+        )
+    except UNREADABLE_DOCUMENT as error:
+        raise InvariantBroken(f"account {tenant}: cannot be read: {error!r}") from None
+    return Account(tenant, dict(ledgers))
+
+
+def _amounts(spent: dict[str, Any]) -> dict[str, Amount]:
+    if not all(isinstance(amount, str) for amount in spent.values()):
+        raise TypeError("an amount is no text")
+    return {grant: int(amount) for grant, amount in spent.items()}

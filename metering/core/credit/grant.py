@@ -1,0 +1,186 @@
+"""Grants: credit that pays before anything is owed, and how it burns.
+
+A spend is paid from the grants that are valid at its time and may pay for its channel: the lowest
+priority first, then the earliest to expire (one that never does comes last), then the oldest, then
+by id. What no grant covers is owed.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
+
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount, format_amount, parse_amount
+from metering.core.basics.validation import Strict
+from metering.core.calendars.dated import FOREVER
+
+type Channel = Literal["microsoft", "marketplace"]
+"""Who bills the company for what was used."""
+
+#: Far more ranks than anybody tells apart.
+MAX_PRIORITY: Final = 1_000
+#: Of a reason and an author: notes, not documents.
+MAX_NOTE_LENGTH: Final = 256
+_ID: Final = r"^[A-Za-z0-9._-]{1,64}$"
+
+
+def _positive(text: object) -> str:
+    amount = parse_amount(text)
+    if amount <= 0:
+        raise ValueError(f"{text!r} is not above zero")
+    return format_amount(amount)
+
+
+type _Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
+
+
+class Grant(Strict):
+    """So much credit for a tenant, within `[start, end)`."""
+
+    id: Annotated[str, StringConstraints(pattern=_ID)]
+    """Its name among the tenant's grants."""
+    tenant: Annotated[str, StringConstraints(pattern=_ID)]
+    amount: Annotated[str, BeforeValidator(_positive)]
+    """A decimal string in currency units."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    start: Annotated[Instant, Field(ge=0, lt=FOREVER)]
+    expiry: Annotated[Instant, Field(lt=FOREVER)] | None = None
+    """The first instant at which it pays no more; None: never."""
+    priority: Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
+    """Of two that could pay, the one with the lower number does."""
+    channel: Channel | None = None
+    """What it may pay for: usage of one billing channel; None: everything, fees included."""
+    reason: _Note = ""
+    author: _Note = ""
+    revoked: Instant | None = None
+    """From when on it has been taken back; no part of the grant as it was given."""
+
+    @field_validator("expiry")
+    @classmethod
+    def _follows_the_start(cls, expiry: Instant | None, info: ValidationInfo) -> Instant | None:
+        if expiry is not None and expiry <= info.data.get("start", 0):
+            raise ValueError("is not after the start")
+        return expiry
+
+    @property
+    def units(self) -> Amount:
+        """The amount, integer of 10^-18 currency units."""
+        return parse_amount(self.amount)
+
+    @property
+    def end(self) -> Instant:
+        """The first instant at which it pays no more: expired or revoked."""
+        ends = (end for end in (self.expiry, self.revoked) if end is not None)
+        return min(ends, default=FOREVER)
+
+    @property
+    def rank(self) -> tuple[int, Instant, Instant, str]:
+        """Where it stands among those that could pay; the lowest pays first.
+
+        A revocation changes nothing here: what has been paid stays paid by whom it was.
+        """
+        expiry = FOREVER if self.expiry is None else self.expiry
+        return self.priority, expiry, self.start, self.id
+
+    def is_valid(self, at: Instant) -> bool:
+        """Say whether it pays for what happens at an instant."""
+        return self.start <= at < self.end
+
+    def pays_for(self, channel: str | None) -> bool:
+        """Say whether it may pay for a channel; None: what has no channel, such as a fee."""
+        return self.channel is None or self.channel == channel
+
+
+class Revocation(Strict):
+    """That a grant of a tenant is taken back: what it paid for before stays paid."""
+
+    id: str
+    reason: _Note = ""
+    author: _Note = ""
+
+
+class Spend(NamedTuple):
+    """Something to be paid: not negative, in the currency of the grants."""
+
+    time: Instant
+    channel: str | None
+    amount: Amount
+
+
+class Burnt(NamedTuple):
+    """What was paid from each grant that paid anything, and what no grant covered."""
+
+    spent: Mapping[str, Amount]
+    uncovered: Amount
+
+    @property
+    def total(self) -> Amount:
+        """What the grants paid together."""
+        return sum(self.spent.values())
+
+
+NOTHING_SETTLED: Final[Mapping[str, Amount]] = MappingProxyType({})
+
+
+class Burning:
+    """Pays spends, given in order of their time, from grants of the same currency."""
+
+    def __init__(
+        self, grants: Iterable[Grant], settled: Mapping[str, Amount] = NOTHING_SETTLED
+    ) -> None:
+        """Take what earlier periods took from each grant as `settled`."""
+        ranked = sorted(grants, key=lambda grant: grant.rank)
+        self._left = amounts_left(ranked, settled)
+        self._open = [(grant.id, grant.channel, grant.start, grant.end) for grant in ranked]
+        self._spent: dict[str, Amount] = {}
+        self._uncovered = self._latest = 0
+
+    def pay(self, spends: Iterable[Spend]) -> None:
+        """Pay some more. InvariantBroken for spends that are out of order or negative.
+
+        Corrections are taken into the amount of what they correct before.
+        """
+        left, spent, latest = self._left, self._spent, self._latest
+        for time, channel, amount in spends:
+            if amount < 0 or time < latest:
+                raise InvariantBroken(
+                    f"credit: a spend of {amount} at {time} after one at {latest}"
+                )
+            latest, due = time, amount
+            for name, only, start, end in self._open:
+                if due and left[name] and start <= time < end and only in {None, channel}:
+                    taken = min(due, left[name])
+                    left[name] -= taken
+                    due -= taken
+                    spent[name] = spent.get(name, 0) + taken
+            self._uncovered += due
+        self._latest = latest
+
+    @property
+    def burnt(self) -> Burnt:
+        """What has been paid so far."""
+        return Burnt(dict(self._spent), self._uncovered)
+
+
+def burn(
+    grants: Iterable[Grant],
+    spends: Iterable[Spend],
+    settled: Mapping[str, Amount] = NOTHING_SETTLED,
+) -> Burnt:
+    """Pay `spends`, given in order of their time; `settled`: what earlier periods took."""
+    burning = Burning(grants, settled)
+    burning.pay(spends)
+    return burning.burnt
+
+
+def amounts_left(grants: Iterable[Grant], settled: Mapping[str, Amount]) -> dict[str, Amount]:
+    """Return what earlier periods left of each grant; InvariantBroken if they took too much."""
+    left: dict[str, Amount] = {}
+    for grant in grants:
+        left[grant.id] = grant.units - settled.get(grant.id, 0)
+        if left[grant.id] < 0:
+            raise InvariantBroken(f"grant {grant.id!r} of {grant.tenant}: paid more than it has")
+    return left

@@ -1,0 +1,1 @@
+"""What a gateway cannot know about the deployment that served a request."""

@@ -1,0 +1,1 @@
+"""Chargeback rows, export windows and delivery manifests."""

@@ -1,0 +1,168 @@
+"""Chargeback: what was used of each model, by product, tenant or use case, and what it cost.
+
+From entries as they stand: what a correction replaces leaves its row again. First and last are kept
+by day, so that memory is bounded: where a correction moves a request to another row, the first or
+last time of that one day stays in the old row as long as the day has others there.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from metering.core.basics.csv_text import Cell, Figure, figure
+from metering.core.basics.instants import DAY, Instant, format_instant
+from metering.core.basics.money import Amount, format_fixed
+from metering.core.ledger.entry import State
+from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.page import Page
+from metering.core.prices.price_book import TOKEN
+from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, QUANTITY, QUANTITY_DECIMALS, TOKENS
+
+By = Literal["product", "tenant", "use_case"]
+
+#: Names listed in one cell; how many more there are is said.
+MAX_LISTED: Final = 100
+_SHARE_DECIMALS: Final = 4
+_LISTS: Final = ("regions", "callers", "backends", "tenants")
+_CACHED: Final = (INDEX["cached_read"], INDEX["cached_audio"])
+_CACHE_WRITTEN: Final = (INDEX["cache_write"], INDEX["cache_write_long"])
+
+COLUMNS: Final = (
+    *("model", "unit", "currency", "calls"),
+    *("prompt_tokens", "completion_tokens", "total_tokens", "quantity"),
+    *("cached_tokens", "cache_written_tokens", "cache_hit_share"),
+    *("first_seen", "last_seen", *_LISTS),
+    *("unpriced_calls", "missing_calls", "not_billable_calls", "amount"),
+)
+"""After the first column, which is called as what the rows are by."""
+
+
+class _Key(NamedTuple):
+    name: str | None
+    model: str | None
+    unit: str
+    currency: str
+
+
+class _Day(NamedTuple):
+    requests: int
+    first: Instant
+    last: Instant
+
+
+@dataclass(slots=True)
+class _Sum:
+    line: Line = NOTHING
+    amount: Amount = 0
+    lists: tuple[Counter[str], ...] = field(
+        default_factory=lambda: tuple(Counter() for _ in _LISTS)
+    )
+    days: dict[int, _Day] = field(default_factory=dict)
+
+
+class Chargeback:
+    """Adds up pages of any ledgers; holds sums only."""
+
+    def __init__(self, by: By, span: tuple[Instant, Instant] | None) -> None:
+        """Count what was requested in `[start, end)`; without a span, all of every page."""
+        self._by = by
+        self._span = span
+        self._sums: defaultdict[_Key, _Sum] = defaultdict(_Sum)
+        self.as_of: Instant | None = None
+        """When the last page that counted was committed."""
+
+    def add(self, page: Page, currency: str) -> None:
+        """Take one page of a ledger in this currency into account."""
+        counted = False
+        for entry in page.entries:
+            if self._span and not self._span[0] <= entry.time < self._span[1]:
+                continue
+            counted = True
+            tenant, replaced = page.ledger.tenant, entry.supersedes
+            if entry.state.is_usage:
+                self._count(entry.state, entry.time, tenant, currency, sign=1)
+            if replaced is not None and replaced.state.is_usage:
+                self._count(replaced.state, entry.time, tenant, currency, sign=-1)
+        if counted:
+            self.as_of = max(self.as_of or 0, page.committed)
+
+    def _count(
+        self, state: State, time: Instant, tenant: str, currency: str, *, sign: Literal[1, -1]
+    ) -> None:
+        of, line = state.dimensions, line_of(state)
+        name = tenant if self._by == "tenant" else of.product
+        if self._by == "use_case":
+            name = of.use_case
+        total = self._sums[_Key(name, state.rate.model, state.rate.unit, currency)]
+        total.line = total.line.plus(line if sign == 1 else minus(line))
+        total.amount += sign * (state.amount or 0)
+        values = (of.region, of.subject, of.backend, tenant)
+        for names, value in zip(total.lists, values, strict=True):
+            if value is not None:
+                names[value] += sign
+        day = total.days.get(time // DAY, _Day(0, time, time))
+        total.days[time // DAY] = _Day(
+            day.requests + sign, min(day.first, time), max(day.last, time)
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header."""
+        return (self._by, *COLUMNS)
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """Yield the rows by name, model, unit and currency; what has no name comes first."""
+        for key in sorted(self._sums, key=_in_order):
+            total = self._sums[key]
+            if total.line.requests:
+                yield (key.name, key.model, key.unit, key.currency, *_figures(key.unit, total))
+
+    def totals(self) -> Mapping[str, Amount]:
+        """Return the sum of all amounts by currency."""
+        found: defaultdict[str, Amount] = defaultdict(int)
+        for key, total in self._sums.items():
+            found[key.currency] += total.amount
+        return dict(found)
+
+
+def _in_order(key: _Key) -> tuple[tuple[bool, str], ...]:
+    return tuple((part is not None, part or "") for part in key)
+
+
+def _figures(unit: str, total: _Sum) -> tuple[Cell, ...]:
+    line, tokens = total.line, total.line.tokens
+    prompt, of_all = sum(tokens[INPUT_BUCKETS]), sum(tokens[TOKENS])
+    cached = sum(tokens[index] for index in _CACHED)
+    quantity = None if unit == TOKEN else format_fixed(tokens[INDEX[QUANTITY]], QUANTITY_DECIMALS)
+    days = [day for day in total.days.values() if day.requests]
+    return (
+        line.requests,
+        prompt,
+        of_all - prompt,
+        of_all,
+        quantity and Figure(quantity),
+        cached,
+        sum(tokens[index] for index in _CACHE_WRITTEN),
+        _share(cached, prompt),
+        format_instant(min(day.first for day in days)),
+        format_instant(max(day.last for day in days)),
+        *(_listed(names) for names in total.lists),
+        line.unpriced,
+        line.missing,
+        line.not_billable,
+        None if line.is_unknown else figure(total.amount),
+    )
+
+
+def _share(part: int, whole: int) -> Cell:
+    """Return a share between 0 and 1, cut off after four decimals; nothing of nothing."""
+    if not whole:
+        return None
+    return Figure(format_fixed(part * 10**_SHARE_DECIMALS // whole, _SHARE_DECIMALS))
+
+
+def _listed(names: Counter[str]) -> Cell:
+    found = sorted(name for name, requests in names.items() if requests)
+    more = len(found) - MAX_LISTED
+    return ";".join([*found[:MAX_LISTED], *([f"and {more} more"] if more > 0 else [])]) or None

@@ -1,0 +1,132 @@
+"""Manifests: what a delivery is made of, so that whoever takes it can tell that it is whole."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from metering.core.basics.errors import ConfigurationError, InvariantBroken
+from metering.core.basics.instants import Instant, format_instant, parse_instant
+from metering.core.basics.money import Amount, format_amount, parse_amount
+
+SCHEMA: Final = 1
+MANIFEST: Final = "manifest.json"
+
+
+class Window(NamedTuple):
+    """What a delivery is about: a period by name, or the span `[start, end)`, or both."""
+
+    name: str
+    """As it stands in names of files: `2026-11`, `2026-11-20`, `2026-11-20T13`."""
+    span: tuple[Instant, Instant] | None = None
+    """None: each tenant's own period of that name."""
+
+
+class DeliveredFile(NamedTuple):
+    """A file of a delivery. `rows` are those of data, without the header."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A delivery: `totals` by currency are the sums of one amount column of its files."""
+
+    kind: str
+    window: Window
+    tenant: str | None
+    """None: all of them."""
+    as_of: Instant | None
+    """When the last usage that is in it was committed; None where there is none."""
+    files: Sequence[DeliveredFile]
+    totals: Mapping[str, Amount]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What a reader must know of the figures, by subject."""
+
+    @property
+    def identity(self) -> tuple[str, str | None, Window]:
+        """What a delivery takes the place of an earlier one by."""
+        return self.kind, self.tenant, self.window
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return a manifest as JSON: from the data alone, so the same data gives the same bytes."""
+    return (json.dumps(_document(manifest), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest as JSON values; money is strings."""
+    return _document(manifest)
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Return the manifest that `manifest_bytes` wrote; InvariantBroken for anything else."""
+    try:
+        document = json.loads(content)
+        if document["schema"] != SCHEMA:
+            raise InvariantBroken(f"a manifest has schema {document['schema']}, not {SCHEMA}")
+        return _manifest(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvariantBroken(f"a manifest cannot be read: {error!r}") from None
+
+
+def _document(manifest: Manifest) -> dict[str, Any]:
+    span = manifest.window.span
+    return {
+        "schema": SCHEMA,
+        "kind": manifest.kind,
+        "period": {
+            "name": manifest.window.name,
+            "start": None if span is None else format_instant(span[0]),
+            "end": None if span is None else format_instant(span[1]),
+        },
+        "tenant": manifest.tenant,
+        "as_of": None if manifest.as_of is None else format_instant(manifest.as_of),
+        "files": [one._asdict() for one in manifest.files],
+        "totals": {
+            currency: format_amount(amount) for currency, amount in sorted(manifest.totals.items())
+        },
+        "notes": dict(sorted(manifest.notes.items())),
+    }
+
+
+def _manifest(document: dict[str, Any]) -> Manifest:
+    period, as_of = document["period"], document["as_of"]
+    span = None
+    if period["start"] is not None:
+        span = parse_instant(period["start"]), parse_instant(period["end"])
+    return Manifest(
+        document["kind"],
+        Window(period["name"], span),
+        document["tenant"],
+        None if as_of is None else parse_instant(as_of),
+        [DeliveredFile(**one) for one in document["files"]],
+        {currency: parse_amount(amount) for currency, amount in document["totals"].items()},
+        document["notes"],
+    )
+
+
+#: No dot first: neither `..` nor a hidden file.
+_PART: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_MAX_NAME: Final = 512
+
+
+def checked_name(name: str) -> str:
+    """Return a file's name; ConfigurationError for what no store may keep under it."""
+    if len(name) > _MAX_NAME or not all(_PART.fullmatch(part) for part in name.split("/")):
+        raise ConfigurationError(
+            f"export {name!r}: a file's name has parts of A-Z a-z 0-9 . _ - between slashes, and no"
+            " dot first"
+        )
+    return name
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return what names begin with: nothing, or whole folders and a slash."""
+    if prefix:
+        checked_name(prefix.removesuffix("/"))
+    return prefix

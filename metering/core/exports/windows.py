@@ -1,0 +1,81 @@
+"""Schedules of exports: which report is due for which hour, day or month (all UTC)."""
+
+from collections.abc import Collection
+from typing import Final, Literal, NamedTuple, cast, get_args
+
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, format_instant, to_datetime
+from metering.core.calendars.periods import month_of
+from metering.core.exports.delivery_manifest import Window
+
+Every = Literal["hourly", "daily", "monthly"]
+
+SETTING: Final = "METERING_EXPORT_SCHEDULE"
+#: After the end of a window, before it is delivered: events are late by a minute or two, and what
+#: is later still is in when the window is delivered again.
+DELAY: Final = 30 * MINUTE
+#: Windows that are looked at: what an outage left out is caught up with this far back.
+LOOK_BACK: Final[dict[Every, int]] = {"hourly": 48, "daily": 35, "monthly": 13}
+
+
+class Scheduled(NamedTuple):
+    """A report, and for what windows it is delivered."""
+
+    kind: str
+    every: Every
+
+
+def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
+    """Return a schedule like `chargeback=daily,focus=monthly`; ConfigurationError names the part.
+
+    `kinds` are the reports that there are; a report may be there hourly and daily, but not twice
+    the same.
+    """
+    found: list[Scheduled] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, equals, every = (piece.strip() for piece in part.partition("="))
+        if not equals or every not in get_args(Every):
+            raise ConfigurationError(
+                f"{SETTING}: {part!r} is not REPORT=hourly, REPORT=daily or REPORT=monthly"
+            )
+        if kind not in kinds:
+            known = ", ".join(sorted(kinds))
+            raise ConfigurationError(f"{SETTING}: {part!r}: there is no report {kind!r}: {known}")
+        scheduled = Scheduled(kind, cast("Every", every))
+        if scheduled in found:
+            raise ConfigurationError(f"{SETTING}: {part!r} is there twice")
+        found.append(scheduled)
+    return tuple(found)
+
+
+def windows_ended(every: Every, at: Instant, count: int) -> list[Window]:
+    """Return the last `count` windows that end at `at` or before, the earliest first."""
+    found: list[Window] = []
+    end = _start(every, at)
+    for _ in range(count):
+        start = _start(every, end - 1)
+        found.append(Window(_name(every, start), (start, end)))
+        end = start
+    return found[::-1]
+
+
+def span_window(start: Instant, end: Instant) -> Window:
+    """Return the window `[start, end)`; ConfigurationError for one that has no length."""
+    if start >= end:
+        raise ConfigurationError(
+            f"from {format_instant(start)} to {format_instant(end)}: ends before it begins"
+        )
+    names = (format_instant(one).replace("-", "").replace(":", "") for one in (start, end))
+    return Window("--".join(names), (start, end))
+
+
+def _start(every: Every, at: Instant) -> Instant:
+    if every == "monthly":
+        return month_of(at).start
+    return at - at % (HOUR if every == "hourly" else DAY)
+
+
+def _name(every: Every, start: Instant) -> str:
+    """Return a name with a Z, so that it is not taken for that of a tenant's own period."""
+    form = {"hourly": "%Y-%m-%dT%HZ", "daily": "%Y-%m-%dZ", "monthly": "%Y-%mZ"}[every]
+    return to_datetime(start).strftime(form)

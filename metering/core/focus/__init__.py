@@ -1,0 +1,1 @@
+"""Closed periods as FOCUS 1.2 rows."""

@@ -1,0 +1,157 @@
+"""The columns of FOCUS 1.2, dataset Cost and Usage, and how one charge fills them.
+
+Source: FOCUS Specification 1.2 (FinOps Foundation), as the rules of focus-validator 2.2.1 have it.
+Every column of the dataset is there; what we never have is empty. Columns of our own begin with
+`x_` and come last.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from metering.core.basics.csv_text import Cell
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import AMOUNT_DECIMALS
+from metering.core.billing.statement import Statement
+from metering.core.focus.row import FocusRow, Place, Priced, decimal
+
+COLUMNS: Final = (
+    *("AvailabilityZone", "BilledCost", "BillingAccountId", "BillingAccountName"),
+    *("BillingAccountType", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart"),
+    *("CapacityReservationId", "CapacityReservationStatus", "ChargeCategory", "ChargeClass"),
+    *("ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart"),
+    *("CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName"),
+    *("CommitmentDiscountQuantity", "CommitmentDiscountStatus", "CommitmentDiscountType"),
+    *("CommitmentDiscountUnit", "ConsumedQuantity", "ConsumedUnit", "ContractedCost"),
+    *("ContractedUnitPrice", "EffectiveCost", "InvoiceId", "InvoiceIssuerName", "ListCost"),
+    *("ListUnitPrice", "PricingCategory", "PricingCurrency"),
+    *("PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost"),
+    *("PricingCurrencyListUnitPrice", "PricingQuantity", "PricingUnit", "ProviderName"),
+    *("PublisherName", "RegionId", "RegionName", "ResourceId", "ResourceName", "ResourceType"),
+    *("ServiceCategory", "ServiceName", "ServiceSubcategory", "SkuId", "SkuMeter"),
+    *("SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", "Tags"),
+    *("x_RowId", "x_LineKind", "x_PlanTerm", "x_Model", "x_Bucket", "x_Channel", "x_Ledger"),
+    *("x_LedgerPage", "x_LedgerPageHash", "x_StatementHash", "x_Reference", "x_Author"),
+)
+
+
+def row_id(statement: Statement, row: FocusRow) -> str:
+    """Return the name of a row among all rows of all deliveries: the same each time it is made."""
+    named = [str(statement.ledger), statement.number, *row.key]
+    return hashlib.sha256(json.dumps(named, ensure_ascii=False).encode()).hexdigest()
+
+
+def cells(statement: Statement, issuer: str, row: FocusRow) -> list[Cell]:
+    """Return a row in the order of COLUMNS; `issuer` is who sends the invoice."""
+    filled = {
+        **_bill(statement, issuer),
+        **_charge(row),
+        **_costs(row.priced),
+        **_sku(row, issuer),
+        **_place(row.place),
+        **_own(row),
+        "x_RowId": row_id(statement, row),
+        "x_StatementHash": statement.hash,
+    }
+    filled["PricingCurrency"] = statement.currency
+    return [filled.get(name) for name in COLUMNS]
+
+
+def _bill(statement: Statement, issuer: str) -> dict[str, Cell]:
+    tenant = statement.ledger.tenant
+    return {
+        "BillingAccountId": issuer,
+        "BillingAccountName": issuer,
+        "BillingAccountType": "Issuer",
+        "BillingCurrency": statement.currency,
+        "BillingPeriodStart": format_instant(statement.period.start),
+        "BillingPeriodEnd": format_instant(statement.period.end),
+        "InvoiceId": f"{tenant}/{statement.number}",
+        "InvoiceIssuerName": issuer,
+        "ProviderName": issuer,
+        "ServiceCategory": "AI and Machine Learning",
+        "ServiceName": "Language models",
+        "ServiceSubcategory": "Generative AI",
+        "SubAccountId": tenant,
+        "SubAccountName": tenant,
+        "SubAccountType": "Tenant",
+    }
+
+
+def _charge(row: FocusRow) -> dict[str, Cell]:
+    return {
+        "ChargeCategory": row.category,
+        "ChargeClass": "Correction" if row.is_correction else None,
+        "ChargeDescription": row.description,
+        "ChargeFrequency": row.frequency,
+        "ChargePeriodStart": format_instant(row.period.start),
+        "ChargePeriodEnd": format_instant(row.period.end),
+        "ConsumedQuantity": None if row.consumed is None else row.consumed.quantity,
+        "ConsumedUnit": None if row.consumed is None else row.consumed.unit,
+    }
+
+
+def _costs(priced: Priced) -> dict[str, Cell]:
+    cost, contracted = decimal(priced.cost, AMOUNT_DECIMALS), priced.price(priced.contracted)
+    listed = priced.price(priced.listed)
+    return {
+        "BilledCost": cost,
+        "EffectiveCost": cost,
+        "ContractedCost": cost,
+        "ContractedUnitPrice": contracted,
+        "ListCost": decimal(priced.list_cost, AMOUNT_DECIMALS),
+        "ListUnitPrice": listed,
+        "PricingCurrencyContractedUnitPrice": contracted,
+        "PricingCurrencyEffectiveCost": cost,
+        "PricingCurrencyListUnitPrice": listed,
+        "PricingQuantity": decimal(priced.quantity, priced.decimals),
+        "PricingUnit": priced.unit,
+    }
+
+
+def _sku(row: FocusRow, issuer: str) -> dict[str, Cell]:
+    if row.sku is None:
+        return {"PublisherName": issuer}
+    return {
+        "PricingCategory": "Standard",
+        "PublisherName": row.sku.publisher or issuer,
+        "SkuId": row.sku.id,
+        "SkuMeter": row.sku.meter,
+        "SkuPriceId": row.sku.price_id,
+        "SkuPriceDetails": _json(row.sku.details),
+    }
+
+
+def _place(place: Place) -> dict[str, Cell]:
+    status = "Unused" if place.is_idle else "Used"
+    return {
+        "CapacityReservationId": place.capacity,
+        "CapacityReservationStatus": None if place.capacity is None else status,
+        "RegionId": place.region,
+        "RegionName": place.region,
+        "ResourceId": place.resource,
+        "ResourceName": place.resource,
+        "ResourceType": None if place.resource is None else "Model deployment",
+        "Tags": _json(place.tags),
+    }
+
+
+def _own(row: FocusRow) -> dict[str, Cell]:
+    of = row.evidence
+    return {
+        "x_LineKind": of.kind,
+        "x_PlanTerm": of.term,
+        "x_Model": of.model,
+        "x_Bucket": of.bucket,
+        "x_Channel": of.channel,
+        "x_Ledger": of.ledger,
+        "x_LedgerPage": of.page,
+        "x_LedgerPageHash": of.page_hash,
+        "x_Reference": of.reference,
+        "x_Author": of.author,
+    }
+
+
+def _json(pairs: Mapping[str, str]) -> str:
+    return json.dumps(dict(sorted(pairs.items())), ensure_ascii=False)

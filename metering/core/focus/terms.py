@@ -1,0 +1,154 @@
+"""The terms of a plan, put on the usage that they are about, as a statement says.
+
+A statement has one line for each step of a tier and each model that an allowance covers; FOCUS
+wants what applies to a part of a charge on a row of its own. So a count is cut where a term begins
+or ends, the earliest day first, and every part has its own price:
+
+- allowance: a token that is free costs nothing;
+- tier: what a step covers has the price of the step;
+- package: what packages cover costs nothing here, for a package is bought whole;
+- usage: everything else, at the price of the plan.
+
+Together the parts come to what the statement's lines come to; where they do not, nothing is
+exported.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.money import Amount
+from metering.core.billing.statement import StatementLine
+from metering.core.focus.usage import Count
+from metering.core.plans.plan import Plan
+from metering.core.prices.price_book import TOKEN
+
+type Term = Literal["usage", "allowance", "tier", "package", "replaced"]
+type _Kind = tuple[str | None, str | None, str | None, str | None, Amount | None]
+
+
+class Part(NamedTuple):
+    """Part of a count, all of it under one term and at one price."""
+
+    counted: Count
+    term: Term
+    name: str | None
+    """Where the plan says so, e.g. `tiers.0.steps.1`."""
+    quantity: int
+    unit_price: Amount
+    """Integer of 10^-18."""
+
+
+def is_spread(line: StatementLine) -> bool:
+    """Say whether a line's amount is on rows of usage, not on one of its own."""
+    is_tokens = line.kind == "allowance" and line.bucket is not None
+    return is_tokens or line.kind in {"usage", "tier"}
+
+
+def parts_of(counts: Sequence[Count], lines: Iterable[StatementLine], plan: Plan) -> list[Part]:
+    """Return all counts of a period's own ledger, cut by the terms on its statement.
+
+    InvariantBroken where they do not come to what the statement says.
+    """
+    spread = [line for line in lines if is_spread(line)]
+    _must_match(counts, (line for line in spread if line.kind == "usage"), plan)
+    left = {count: count.quantity for count in counts}
+    parts: Counter[tuple[Count, Term, str | None, Amount]] = Counter()
+    for line in spread:
+        if line.kind != "usage":
+            for count, taken in _taken(left, line, plan):
+                price = line.unit_price or 0 if line.kind == "tier" else 0
+                parts[count, _term(line), line.term, price] += taken
+    for count, rest in left.items():
+        if rest:
+            parts[_rest_of(count, plan)] += rest
+    return [Part(*key[:3], quantity, key[3]) for key, quantity in parts.items()]
+
+
+def corrected(counts: Sequence[Count], lines: Iterable[StatementLine], plan: Plan) -> list[Part]:
+    """Return what changed in a ledger that was billed before; its terms have lines of their own.
+
+    What tiers and packages price has no price here. InvariantBroken where the rest is not what the
+    statement's corrections of usage say.
+    """
+    _must_match(counts, (line for line in lines if line.corrects == "usage"), plan)
+    return [
+        Part(count, "replaced", None, count.quantity, 0)
+        if _is_replaced(count, plan)
+        else Part(count, "usage", None, count.quantity, count.unit_price)
+        for count in counts
+    ]
+
+
+def _term(line: StatementLine) -> Term:
+    return "tier" if line.kind == "tier" else "allowance"
+
+
+def _is_replaced(count: Count, plan: Plan) -> bool:
+    rate = count.used.rate
+    return rate.weights is None and plan.replaces(rate.model, count.bucket)
+
+
+def _rest_of(count: Count, plan: Plan) -> tuple[Count, Term, str | None, Amount]:
+    """Return what is left of a count once allowances and tiers have taken their parts."""
+    if not _is_replaced(count, plan):
+        return count, "usage", None, count.unit_price
+    model, bucket = count.used.rate.model, count.bucket
+    for number, package in enumerate(plan.packages):
+        if package.covers(model, bucket):
+            return count, "package", f"packages.{number}", 0
+    raise InvariantBroken(f"{model} {bucket}: the statement has no tier for some of it")
+
+
+def _taken(left: dict[Count, int], line: StatementLine, plan: Plan) -> Iterable[tuple[Count, int]]:
+    """Yield what a line covers of each count, the earliest first, and take it away."""
+    wanted = abs(line.quantity or 0)
+    covers = _tier_cover(line, plan) if line.kind == "tier" else _allowance_cover(line, plan)
+    for count, there in left.items():
+        taken = min(wanted, there)
+        if taken and count.used.rate.weights is None and covers(count):
+            left[count] -= taken
+            wanted -= taken
+            yield count, taken
+    if wanted:
+        raise InvariantBroken(f"{line.term}: {wanted} {line.unit} more than the pages have")
+
+
+def _tier_cover(line: StatementLine, plan: Plan) -> Callable[[Count], bool]:
+    tier = plan.tiers[int((line.term or "").split(".")[1])]
+    return lambda count: (
+        count.used.rate.unit == line.unit and tier.covers(count.used.rate.model, count.bucket)
+    )
+
+
+def _allowance_cover(line: StatementLine, plan: Plan) -> Callable[[Count], bool]:
+    """Of what a tier prices an allowance says no price: tokens of all prices are meant."""
+    place = line.model, line.bucket, TOKEN, line.channel
+    any_price = plan.replaces(line.model, line.bucket or "")
+
+    def covers(count: Count) -> bool:
+        rate = count.used.rate
+        return (rate.model, count.bucket, rate.unit, rate.channel) == place and (
+            any_price or count.unit_price == line.unit_price
+        )
+
+    return covers
+
+
+def _must_match(counts: Iterable[Count], lines: Iterable[StatementLine], plan: Plan) -> None:
+    """Compare what pages and statement have of usage at each price."""
+    found: Counter[_Kind] = Counter()
+    for count in counts:
+        if not _is_replaced(count, plan):
+            rate = count.used.rate
+            found[rate.model, count.bucket, rate.unit, rate.channel, count.unit_price] += (
+                count.quantity
+            )
+    for line in lines:
+        found[line.model, line.bucket, line.unit, line.channel, line.unit_price] -= (
+            line.quantity or 0
+        )
+    for kind, rest in found.items():
+        if rest:
+            raise InvariantBroken(f"{kind}: pages and statement differ by {rest}")

@@ -1,0 +1,177 @@
+"""What FOCUS rows of usage are added up from: pages, by day, rate, list price and who used it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import DAY, Instant
+from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount
+from metering.core.billing.recomputation import Mark
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.ledger.entry import Entry, State
+from metering.core.ledger.page import Page
+from metering.core.plans.plan import Plan
+from metering.core.prices.price_book import PriceBook, PriceRow
+from metering.core.prices.rating import Rate
+from metering.core.usage.buckets import BUCKETS
+
+#: A list price is an integer of 10^-12, an amount one of 10^-18.
+_TO_AMOUNT: Final = 10**MULTIPLIER_DECIMALS
+
+
+class Where(NamedTuple):
+    """What requests share that are in one row."""
+
+    subject: str
+    product: str | None
+    use_case: str | None
+    deployment: str | None
+    region: str | None
+    provider: str | None
+
+
+class Used(NamedTuple):
+    """Usage of one UTC day at one rate and one list price."""
+
+    day: Instant
+    """The start of the day."""
+    rate: Rate
+    listed: str | None
+    """The key of the price row; None where no list has the price."""
+    where: Where
+
+
+class Count(NamedTuple):
+    """So many of one bucket; below zero where a correction takes something away."""
+
+    used: Used
+    bucket: str
+    quantity: int
+
+    @property
+    def unit_price(self) -> Amount:
+        """What one of it costs under the plan, integer of 10^-18."""
+        return self.used.rate.units[BUCKETS.index(self.bucket)] or 0
+
+
+class Changed(NamedTuple):
+    """A ledger that a statement bills: its own, or an earlier one that changed since."""
+
+    ledger: LedgerId
+    period: Period
+    plan: Plan
+    counts: Sequence[Count]
+
+
+class Billed(NamedTuple):
+    """A statement, and what it bills."""
+
+    statement: Statement
+    own: Changed
+    late: Sequence[Changed] = ()
+    periods: Mapping[str, Period] = {}
+    """The tenant's periods up to this one that had usage, by name."""
+
+    def about(self, name: str | None) -> Changed | None:
+        """Return the ledger that was billed for a period of some name."""
+        return next((one for one in (self.own, *self.late) if one.period.name == name), None)
+
+
+class ListPrices:
+    """The rows of a price book, found by what an entry recorded of them."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self.rows = book.rows
+        self._named: defaultdict[tuple[str, str], list[PriceRow]] = defaultdict(list)
+        for row in sorted(book.rows.values(), key=lambda one: one.effective_from):
+            self._named[row.version, row.id].append(row)
+
+    def key_of(self, rate: Rate, provider: str | None, at: Instant) -> str | None:
+        """Return the key of the row behind a rate at an instant; None where there is none.
+
+        Rows of one name are told apart by when they begin, by channel and by provider.
+        """
+        found = [
+            row
+            for row in self._named.get((rate.version or "", rate.row or ""), ())
+            if row.effective_from <= at and row.channel == rate.channel
+        ]
+        named = [row for row in found if row.provider == provider]
+        return (named or found)[-1].key if found else None
+
+    def unit_price(self, count: Count) -> Amount:
+        """Return the list price of one, integer of 10^-18; what no list has is listed as it is."""
+        listed = count.used.listed
+        price = None
+        if listed is not None:
+            price = self.rows[listed].prices[BUCKETS.index(count.bucket)]
+        return count.unit_price if price is None else price * _TO_AMOUNT
+
+
+class UsageSums:
+    """Adds up the pages of one ledger after one mark, through another."""
+
+    def __init__(self, ledger: LedgerId, since: Mark, through: Mark, prices: ListPrices) -> None:
+        self.ledger = ledger
+        self.since = since
+        self._through = through
+        self._prices = prices
+        self._page, self._hash = since
+        self._sums: defaultdict[Used, list[int]] = defaultdict(lambda: [0] * len(BUCKETS))
+
+    @property
+    def next_page(self) -> int | None:
+        """The number of the page to take in next; None after the last."""
+        return None if self._page == self._through.page else self._page + 1
+
+    def add(self, page: Page) -> None:
+        """Take in the next page; LedgerBroken for one that does not follow the page before it."""
+        if page.previous != self._hash:
+            raise self._broken(f"page {page.number} does not follow page {self._page}")
+        self._page, self._hash = page.number, page.hash
+        for entry in page.entries:
+            self._count(entry, entry.state, 1)
+            if entry.supersedes is not None:
+                self._count(entry, entry.supersedes.state, -1)
+
+    def counts(self) -> list[Count]:
+        """Return what there is of each bucket, the earliest first.
+
+        LedgerBroken if the last page is not the one that was billed.
+        """
+        if (self._page, self._hash) != self._through:
+            raise self._broken(f"page {self._through.page} is not the one that was billed")
+        return sorted(self._counts(), key=_place)
+
+    def _counts(self) -> Iterator[Count]:
+        for used, sums in self._sums.items():
+            for bucket, unit, quantity in zip(BUCKETS, used.rate.units, sums, strict=True):
+                if quantity and unit is not None:
+                    yield Count(used, bucket, quantity)
+
+    def _count(self, entry: Entry, state: State, sign: int) -> None:
+        if not state.is_usage or not state.rate.is_priced:
+            return
+        of = state.dimensions
+        where = Where(of.subject, of.product, of.use_case, of.deployment, of.region, of.provider)
+        listed = self._prices.key_of(state.rate, of.provider, entry.time)
+        sums = self._sums[Used(entry.time - entry.time % DAY, state.rate, listed, where)]
+        for place, count in enumerate(state.buckets):
+            sums[place] += sign * count
+
+    def _broken(self, reason: str) -> LedgerBroken:
+        return LedgerBroken(str(self.ledger), reason)
+
+
+def _place(count: Count) -> tuple[str, ...]:
+    """Sort by day, then by everything else: the same rows always come in the same order."""
+    used, bucket, _ = count
+    return f"{used.day:020}", *(
+        _text(one) for one in (*used.rate, used.listed, *used.where, bucket)
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else f"={value}"

@@ -1,0 +1,1 @@
+"""Entries, pages and heads: what a commit writes, and how it is proven."""

@@ -1,0 +1,287 @@
+"""What one commit to one ledger does: classify every event, rate what is new, cut pages, fold.
+
+Pure: it is given the head, the entries already known and the events, and returns the pages and the
+head to write. The protocol around it (read, write, look again) is metering/app/ledger/committer.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from metering.core.basics.errors import MeteringError
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
+from metering.core.ledger.counts import LimitChange
+from metering.core.ledger.effect import MAX_EFFECT_BYTES, Effect, effects_of
+from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
+from metering.core.ledger.head import Diagnostics, Head, fold
+from metering.core.ledger.page import MAX_ENTRIES, Page, seal
+from metering.core.prices.rating import Rate
+from metering.core.usage.event import BUSINESS_OUTCOME
+from metering.core.usage.evidence import Evidence
+from metering.core.usage.usage import EventKey, Usage, new_record
+
+#: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
+MAX_SLOTS: Final = 40
+MAX_OPERATIONS: Final = 100
+#: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
+MAX_COMMIT_BYTES: Final = 1_900_000
+
+
+class CommitTooLargeError(MeteringError):
+    """These events make more than one transactional batch may hold: commit them in halves."""
+
+
+type Known = tuple[Page, int]
+"""Where the latest entry of an event stands: its page, and the row in it."""
+
+type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
+"""The latest entry by event, for the slots of the events and both neighbours of each."""
+
+type Rating = Callable[[Usage, Instant], tuple[Rate, Amount | None]]
+"""Rates a usage under the terms at an instant."""
+
+#: Looked up once: a member of an enumeration costs as much as a small function.
+_USAGE: Final = Kind.USAGE
+_HOLD: Final = Kind.HOLD
+_OUTCOME: Final = Kind.OUTCOME
+_HELD: Final = Evidence.HELD
+#: From this rank on a rated amount stands as it is, unless it is nothing: see `expected_amount`.
+_LEAST_COUNTED: Final = Evidence.ESTIMATED
+
+type _Near = tuple[Mapping[EventKey, Known], ...]
+_NOWHERE: Final[Mapping[EventKey, Known]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The outcome for a batch: what to write, and the answer to every event of it."""
+
+    head: Head
+    pages: tuple[Page, ...]
+    contents: tuple[bytes, ...]
+    """The pages as bytes to store, in the same order."""
+    effects: tuple[Effect, ...]
+    """What should happen outside because of this: written with the pages or not at all."""
+    accepted: int = 0
+    """Events that changed what is known: new ones, and better counts for known ones."""
+    duplicates: int = 0
+    conflicts: tuple[Usage, ...] = ()
+    elsewhere: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
+    """Better counts for entries of an adjacent ledger: they are to be committed there."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The answers so far."""
+
+    entries: defaultdict[Slot, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    fresh: dict[EventKey, tuple[Slot, int]] = field(default_factory=dict)
+    duplicates: int = 0
+    conflicts: list[Usage] = field(default_factory=list)
+    elsewhere: defaultdict[LedgerId, list[Usage]] = field(default_factory=lambda: defaultdict(list))
+
+
+class Planner(Protocol):
+    """Decides what committing usages to the ledger of a head writes."""
+
+    def __call__(
+        self,
+        head: Head,
+        known: KnownBySlot,
+        usages: Sequence[Usage],
+        rate: Rating,
+        now: Instant,
+        *,
+        change: LimitChange | None = None,
+    ) -> "Commit":
+        """Return the commit; `change` makes other quotas count from it on."""
+        ...
+
+
+def plan_commit(
+    head: Head,
+    known: KnownBySlot,
+    usages: Sequence[Usage],
+    rate: Rating,
+    now: Instant,
+    *,
+    change: LimitChange | None = None,
+) -> Commit:
+    """Return what committing `usages` to the ledger of `head` writes, and what each is answered.
+
+    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    """
+    batch = _classified(head.ledger, known, usages, rate)
+    seen = head.diagnostics
+    diagnostics = Diagnostics(
+        seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
+    )
+    elsewhere = sum(map(len, batch.elsewhere.values()))
+    return replace(
+        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now, change),
+        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
+        duplicates=batch.duplicates,
+        conflicts=tuple(batch.conflicts),
+        elsewhere=batch.elsewhere,
+    )
+
+
+def _classified(
+    ledger: LedgerId, known: KnownBySlot, usages: Sequence[Usage], rate: Rating
+) -> _Batch:
+    """Return the answer to every event, by what was known and what came before it here."""
+    batch = _Batch()
+    nearest: dict[Slot, _Near] = {}
+    for usage in usages:
+        slot = usage.time // SLOT
+        near = nearest.get(slot)
+        if near is None:
+            near = nearest[slot] = tuple(known.get(slot + step, _NOWHERE) for step in (0, -1, 1))
+        here, before, after = near
+        key = usage.key
+        found = here.get(key) or before.get(key) or after.get(key)
+        if found is None and key not in batch.fresh:
+            # Nearly every event ends here, so this much stands in the loop itself.
+            rows = batch.entries[slot]
+            batch.fresh[key] = (slot, len(rows))
+            rows.append(_new_entry(usage, rate))
+        else:
+            _classify_known(batch, ledger, found, usage, rate)
+    return batch
+
+
+def commit_of(
+    head: Head,
+    entries: Mapping[Slot, Sequence[Entry]],
+    now: Instant,
+    change: LimitChange | None = None,
+) -> Commit:
+    """Return what writing these entries after `head` makes: pages, the head after them, effects.
+
+    A change of limits is told by the first page; without entries by one of its own.
+
+    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    """
+    if change is not None and not entries:
+        entries = {slot_of(now): ()}
+    pages, contents = _cut_pages(head, entries, max(now, head.committed), change)
+    following = fold(head, pages)
+    effects = effects_of(head, following)
+    _check_size(contents, effects)
+    return Commit(following, tuple(pages), tuple(contents), effects)
+
+
+def _classify_known(
+    batch: _Batch, ledger: LedgerId, known: Known | None, usage: Usage, rate: Rating
+) -> None:
+    """Answer an event that came before: in this batch, or in a page that is there already."""
+    key = usage.key
+    if key in batch.fresh or known is None:
+        # The entry that it makes or corrects is not in any page yet.
+        _classify_again(batch, usage, rate)
+        return
+    page, row = known
+    if _is_better(batch, page.entries[row], usage):
+        if page.ledger != ledger:
+            batch.elsewhere[page.ledger].append(usage)
+            return
+        batch.fresh[key] = (page.slot, len(batch.entries[page.slot]))
+        at = Reference(page.number, row)
+        batch.entries[page.slot].append(replacement(page.entries[row], at, usage, rate))
+
+
+def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
+    slot, row = batch.fresh[usage.key]
+    entry = batch.entries[slot][row]
+    if not _is_better(batch, entry, usage):
+        return
+    if entry.supersedes is None:
+        # Nobody has read the weaker state: record the better one at once, at the first time given.
+        batch.entries[slot][row] = _new_entry(usage._replace(time=entry.time), rate)
+    else:
+        replaced = entry.supersedes
+        first = entry._replace(state=replaced.state, end_user=replaced.end_user)
+        batch.entries[slot][row] = replacement(first, replaced.at, usage, rate)
+
+
+def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
+    """Say whether `usage` replaces `entry`; otherwise note what it is instead."""
+    evidence = entry.state.evidence
+    if usage.evidence > evidence:
+        return True
+    same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
+    if same_rank and usage.digest != entry.digest:
+        batch.conflicts.append(usage)
+    else:
+        batch.duplicates += 1
+    return False
+
+
+def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:
+    _, _, evidence, _, _, dimensions, _, buckets = usage
+    applied, amount = rate(usage, at)
+    state: State = new_record(State, (kind, evidence, dimensions, applied, buckets, amount))
+    if amount and evidence >= _LEAST_COUNTED:
+        return state
+    return state._replace(amount=expected_amount(state))
+
+
+def _new_entry(usage: Usage, rate: Rating) -> Entry:
+    key, digest, evidence, time, arrival, _, end_user, _ = usage
+    counted = _OUTCOME if key[0] == BUSINESS_OUTCOME else _USAGE
+    state = _state(_HOLD if evidence is _HELD else counted, usage, rate, time)
+    entry: Entry = new_record(Entry, (key, digest, time, arrival, end_user, state, None))
+    return entry
+
+
+def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
+    """Return the entry that puts better counts in the place of `earlier`, at its time."""
+    kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
+    return Entry(
+        usage.key,
+        usage.digest,
+        earlier.time,
+        usage.arrival,
+        usage.end_user,
+        _state(kind, usage, rate, earlier.time),
+        Superseded(at, earlier.state, earlier.end_user),
+    )
+
+
+def _cut_pages(
+    head: Head,
+    entries: Mapping[Slot, Sequence[Entry]],
+    committed: Instant,
+    change: LimitChange | None,
+) -> tuple[list[Page], list[bytes]]:
+    pages: list[Page] = []
+    contents: list[bytes] = []
+    number, previous = head.pages, head.last_hash
+    for slot in sorted(entries):
+        rows = entries[slot]
+        for first in range(0, max(1, len(rows)), MAX_ENTRIES):
+            number += 1
+            page, content = seal(
+                head.ledger,
+                slot,
+                rows[first : first + MAX_ENTRIES],
+                number=number,
+                previous=previous,
+                committed=committed,
+                change=None if pages else change,
+            )
+            pages.append(page)
+            contents.append(content)
+            previous = page.hash
+    return pages, contents
+
+
+def _check_size(contents: Sequence[bytes], effects: Sequence[Effect]) -> None:
+    """Raise CommitTooLargeError where pages, head and effects exceed one batch."""
+    size = sum(map(len, contents)) + MAX_EFFECT_BYTES * len(effects)
+    if len(contents) + 1 + len(effects) > MAX_OPERATIONS or size > MAX_COMMIT_BYTES:
+        parts = f"{len(contents)} pages, {len(effects)} effects"
+        raise CommitTooLargeError(f"{parts}, {size} bytes")

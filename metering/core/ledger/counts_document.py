@@ -1,0 +1,102 @@
+"""Limits and their counts as pages and heads keep them: readable JSON, counts as strings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from metering.core.basics.documents import Document
+from metering.core.calendars.periods import Slot
+from metering.core.ledger.counts import Counter, CounterKey, Counts, LimitChange, Limits
+from metering.core.plans.quota import Quota
+from metering.core.plans.spikes import Hours, Spike
+
+type _Held = Mapping[Slot, Mapping[CounterKey, int]]
+
+
+def counts_document(counts: Counts) -> Document:
+    """Return counts as stored."""
+    return {
+        **_limits(counts.limits),
+        "used": _used(counts.used),
+        "held": _held(counts.held),
+        "hours": [[hour, str(amount)] for hour, amount in counts.hours.amounts],
+        "hour_told": counts.hours.told,
+    }
+
+
+def read_counts(document: Document) -> Counts:
+    """Return the counts that `counts_document` wrote."""
+    hours = tuple((hour, int(amount)) for hour, amount in document["hours"])
+    return Counts(
+        _read_limits(document),
+        _read_used(document),
+        _read_held(document),
+        Hours(hours, document["hour_told"]),
+    )
+
+
+def change_document(change: LimitChange) -> Document:
+    """Return a change of limits as stored; keys are sorted, for it is hashed as it stands."""
+    document = {**_limits(change.limits), "used": _used(change.used), "held": _held(change.held)}
+    return dict(sorted(document.items()))
+
+
+def read_change(document: Document) -> LimitChange:
+    """Return the change that `change_document` wrote."""
+    return LimitChange(_read_limits(document), _read_used(document), _read_held(document))
+
+
+def _limits(limits: Limits) -> Document:
+    quotas = [_sorted(quota.model_dump(mode="json")) for quota in limits.quotas]
+    spike = None if limits.spike is None else _sorted(limits.spike.model_dump(mode="json"))
+    return {"end": limits.end, "quotas": quotas, "spike": spike, "zone": limits.zone}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return value
+
+
+def _used(used: Mapping[CounterKey, Counter]) -> list[Document]:
+    return [
+        {
+            "crossed": counter.crossed,
+            "end": counter.end,
+            "quota": key,
+            "start": start,
+            "used": str(counter.used),
+        }
+        for (key, start), counter in sorted(used.items())
+    ]
+
+
+def _held(held: _Held) -> list[Document]:
+    return [
+        {"held": str(value), "quota": key, "slot": slot, "start": start}
+        for slot, by_key in sorted(held.items())
+        for (key, start), value in sorted(by_key.items())
+    ]
+
+
+def _read_limits(document: Document) -> Limits:
+    spike = document["spike"]
+    return Limits(
+        document["zone"],
+        tuple(map(Quota.model_validate, document["quotas"])),
+        None if spike is None else Spike.model_validate(spike),
+        document["end"],
+    )
+
+
+def _read_used(document: Document) -> dict[CounterKey, Counter]:
+    return {
+        (one["quota"], one["start"]): Counter(one["end"], int(one["used"]), one["crossed"])
+        for one in document["used"]
+    }
+
+
+def _read_held(document: Document) -> dict[Slot, dict[CounterKey, int]]:
+    held: dict[Slot, dict[CounterKey, int]] = {}
+    for one in document["held"]:
+        held.setdefault(one["slot"], {})[one["quota"], one["start"]] = int(one["held"])
+    return held

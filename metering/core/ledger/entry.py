@@ -1,0 +1,120 @@
+"""Entries: the immutable lines of a ledger."""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.calendars.periods import Slot, slot_of
+from metering.core.prices.rating import Rate, amount_of
+from metering.core.usage.buckets import Buckets
+from metering.core.usage.evidence import Evidence, counts_known
+from metering.core.usage.usage import Dimensions, EventKey, is_billable
+
+_FROM_LOGS: Final = frozenset({Evidence.RECOVERED, Evidence.TOTALS})
+
+
+class Kind(IntEnum):
+    """What an entry is; entries store the number."""
+
+    USAGE = 1
+    """A request, counted for the first time (it also takes the place of its hold)."""
+    HOLD = 2
+    """An estimate for a stream whose counts are still to come."""
+    CORRECTION = 3
+    """A request whose recorded state is replaced by a better known one."""
+    OUTCOME = 4
+    """What usage was good for came about: a count of its own, in no total of usage."""
+
+
+_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME})
+
+
+class State(NamedTuple):
+    """What the ledger holds of one request at one moment."""
+
+    kind: Kind
+    evidence: Evidence
+    dimensions: Dimensions
+    rate: Rate
+    buckets: Buckets
+    amount: Amount | None
+
+    @property
+    def is_hold(self) -> bool:
+        """Say whether this is an estimate that only quotas see."""
+        return self.kind is Kind.HOLD
+
+    @property
+    def is_usage(self) -> bool:
+        """Say whether totals count it: it is no estimate and no outcome."""
+        return self.kind not in _NO_USAGE
+
+    @property
+    def is_billable(self) -> bool:
+        """Say whether the service processed the request."""
+        return is_billable(self.dimensions.status, counted=counts_known(self.evidence))
+
+    @property
+    def is_missing(self) -> bool:
+        """Say whether the request was processed and its counts are not known."""
+        return not counts_known(self.evidence) and self.is_billable
+
+    @property
+    def is_totals_only(self) -> bool:
+        """Say whether the counts are a log's: cached tokens among them may not be told apart."""
+        return self.evidence in _FROM_LOGS and self.is_billable
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Say whether the counts are known and the price is not."""
+        return not self.rate.is_priced and counts_known(self.evidence) and self.is_billable
+
+
+def expected_amount(state: State) -> Amount | None:
+    """Return the amount that a state must carry; None while counts or price are unknown.
+
+    What the service did not process costs nothing, whatever its price.
+    """
+    if not state.is_billable:
+        return 0
+    if state.is_missing and not state.is_hold:
+        return None
+    return amount_of(state.rate, state.buckets)
+
+
+class Reference(NamedTuple):
+    """Where an entry stands: page number and row."""
+
+    page: int
+    row: int
+
+
+class Superseded(NamedTuple):
+    """The state that an entry replaces, and the entry that had recorded it."""
+
+    at: Reference
+    state: State
+    end_user: str | None = None
+
+
+class Entry(NamedTuple):
+    """One line of a ledger. The delta it makes is its state less the one it supersedes."""
+
+    key: EventKey
+    digest: str
+    time: Instant
+    arrival: Instant
+    end_user: str | None
+    state: State
+    supersedes: Superseded | None
+
+    @property
+    def id(self) -> str:
+        """The event's id within its source."""
+        return self.key[2]
+
+    @property
+    def slot(self) -> Slot:
+        """The slot of the request's time."""
+        return slot_of(self.time)

@@ -1,0 +1,223 @@
+"""The head of a ledger: running totals that folding its pages gives again, exactly."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from operator import add
+from typing import Final, NamedTuple
+
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
+from metering.core.ledger.entry import Entry, Kind, State
+from metering.core.ledger.page import GENESIS, Page
+from metering.core.prices.rating import Rate, amount_of
+from metering.core.usage.buckets import NO_TOKENS, Buckets
+from metering.core.usage.evidence import Evidence
+
+#: Pages the head lists by number and slot. A query may lag behind a commit; what it leaves out of
+#: these is read by id. Lag is seconds, so a few hundred commits are ample and stay under 5 KB.
+RECENT_PAGES = 256
+
+
+type Flags = tuple[bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, known by totals only."""
+#: Looked up once: a member of an enumeration costs as much as a small function.
+_USAGE: Final = Kind.USAGE
+_FULL: Final = Evidence.FULL
+#: Of a request that was charged in full detail: nearly all are.
+_PLAIN: Final[Flags] = (False, False, False, False)
+
+
+class Line(NamedTuple):
+    """What was used of one model at one rate. Money is tokens times the rate's units."""
+
+    requests: int = 0
+    not_billable: int = 0
+    unpriced: int = 0
+    missing: int = 0
+    tokens: Buckets = NO_TOKENS
+    totals_only: int = 0
+    """Requests counted from a log, where cached tokens may not be told from others."""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Say whether no request of this line has a known amount, though some must have one."""
+        unknown = self.unpriced + self.missing
+        return unknown > 0 and unknown + self.not_billable == self.requests
+
+    def plus(self, other: "Line") -> "Line":
+        """Return the sum of two lines."""
+        return Line(
+            self.requests + other.requests,
+            self.not_billable + other.not_billable,
+            self.unpriced + other.unpriced,
+            self.missing + other.missing,
+            tuple(map(add, self.tokens, other.tokens)),
+            self.totals_only + other.totals_only,
+        )
+
+
+NOTHING = Line()
+
+
+class Holds(NamedTuple):
+    """The open holds of one slot; `amount` covers those with a price."""
+
+    requests: int = 0
+    tokens: int = 0
+    amount: Amount = 0
+
+    def plus(self, state: State, sign: int) -> "Holds":
+        """Return these holds with one more (`sign` 1) or one less (-1)."""
+        return Holds(
+            self.requests + sign,
+            self.tokens + sign * sum(state.buckets),
+            self.amount + sign * (state.amount or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """What was answered without an entry: beside the fold, outside the hash."""
+
+    duplicates: int = 0
+    conflicts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The projection of one ledger's pages."""
+
+    ledger: LedgerId
+    pages: int = 0
+    entries: int = 0
+    last_hash: str = GENESIS
+    committed: Instant = 0
+    """When the last page was written; 0 before the first."""
+    recent: tuple[tuple[int, Slot], ...] = ()
+    lines: Mapping[Rate, Line] = field(default_factory=dict)
+    holds: Mapping[Slot, Holds] = field(default_factory=dict)
+    counts: Counts = NO_COUNTS
+    """The quotas of the ledger, and how much of each is used."""
+    diagnostics: Diagnostics = Diagnostics()
+
+    @property
+    def next_at(self) -> Instant | None:
+        """When time alone will change this head: the first lapse of a hold."""
+        return lapse_of(min(self.holds)) if self.holds else None
+
+    @property
+    def amount(self) -> Amount:
+        """The sum of all priced lines."""
+        return sum(amount_of(rate, line.tokens) or 0 for rate, line in self.lines.items())
+
+
+def fold(head: Head, pages: Iterable[Page]) -> Head:
+    """Return the head after `pages`, in their order; the head given is not changed."""
+    for page in pages:
+        head = _fold_page(head, page)
+    return head
+
+
+def _fold_page(head: Head, page: Page) -> Head:
+    lines = _fold_lines(head.lines, page.entries)
+    holds = _fold_holds(head.holds, page)
+    recent = (*head.recent, (page.number, page.slot))[-RECENT_PAGES:]
+    return replace(
+        head,
+        pages=page.number,
+        entries=head.entries + len(page.entries),
+        last_hash=page.hash,
+        committed=page.committed,
+        recent=recent,
+        lines=lines,
+        holds=holds,
+        counts=_fold_counts(head, page),
+    )
+
+
+def _fold_counts(head: Head, page: Page) -> Counts:
+    counts = head.counts if page.change is None else changed(head.counts, page.change)
+    start = head.ledger.start
+    return crossed(counted(counts, page.slot, page.entries, page.committed, start))
+
+
+def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:
+    """Add the entries' lines: sums by rate first, so that a page costs little per entry."""
+    counted: defaultdict[tuple[int, Flags], list[Buckets]] = defaultdict(list)
+    charged: defaultdict[int, list[Buckets]] = defaultdict(list)
+    rates: dict[int, Rate] = {}
+    changes: list[tuple[Rate, Line]] = []
+    for entry in entries:
+        state = entry.state
+        kind, evidence, _, rate, buckets, amount = state
+        if kind is _USAGE and entry.supersedes is None:
+            if amount and evidence is _FULL:
+                charged[id(rate)].append(buckets)
+            else:
+                counted[id(rate), _flags(state)].append(buckets)
+            rates[id(rate)] = rate
+            continue
+        changes.append((state.rate, line_of(state)))
+        if entry.supersedes is not None:
+            replaced = entry.supersedes.state
+            changes.append((replaced.rate, minus(line_of(replaced))))
+    changes.extend((rates[key], _sum(_PLAIN, rows)) for key, rows in charged.items())
+    changes.extend((rates[key], _sum(flags, rows)) for (key, flags), rows in counted.items())
+    lines = dict(before)
+    for rate, change in changes:
+        total = lines.get(rate, NOTHING).plus(change)
+        if total == NOTHING:
+            lines.pop(rate, None)
+        else:
+            lines[rate] = total
+    return lines
+
+
+def _sum(flags: Flags, rows: list[Buckets]) -> Line:
+    """Return the line of several requests that are alike in all but their tokens."""
+    tokens = tuple(map(sum, zip(*rows, strict=True)))
+    not_billable, unpriced, missing, totals_only = (len(rows) * flag for flag in flags)
+    return Line(len(rows), not_billable, unpriced, missing, tokens, totals_only)
+
+
+def _flags(state: State) -> Flags:
+    return (not state.is_billable, state.is_unpriced, state.is_missing, state.is_totals_only)
+
+
+def line_of(state: State) -> Line:
+    """Return what a state counts; a hold and an outcome count nothing here."""
+    return _sum(_flags(state), [state.buckets]) if state.is_usage else NOTHING
+
+
+def minus(line: Line) -> Line:
+    """Return the line that takes `line` away again."""
+    return Line(
+        -line.requests,
+        -line.not_billable,
+        -line.unpriced,
+        -line.missing,
+        tuple(-count for count in line.tokens),
+        -line.totals_only,
+    )
+
+
+def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
+    """Open and settle the page's holds; those of a slot lapse whole, a day after its end."""
+    holds = {slot: open_ for slot, open_ in before.items() if lapse_of(slot) > page.committed}
+    concerned = [
+        entry
+        for entry in page.entries
+        if entry.supersedes is not None or entry.state.kind is Kind.HOLD
+    ]
+    for entry in concerned:
+        if entry.state.is_hold:
+            if lapse_of(page.slot) > page.committed:
+                holds[page.slot] = holds.get(page.slot, Holds()).plus(entry.state, 1)
+        elif entry.supersedes is not None and entry.supersedes.state.is_hold:
+            settled = entry.supersedes.state
+            if page.slot in holds:
+                holds[page.slot] = holds[page.slot].plus(settled, -1)
+    return {slot: open_ for slot, open_ in holds.items() if open_.requests}

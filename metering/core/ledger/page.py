@@ -1,0 +1,321 @@
+"""Pages: the immutable, hash-chained groups of entries that are committed together.
+
+A page is written in columns and its repeated parts once, so that an entry takes about 120 bytes.
+Its hash is SHA-256 over its document without the hash, as UTF-8 JSON with sorted keys and no white
+space (RFC 8785 gives the same bytes), so anybody can check the chain with a few lines of code.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount, format_fixed, parse_fixed
+from metering.core.calendars.periods import LedgerId, Slot, slot_start
+from metering.core.ledger.counts import LimitChange
+from metering.core.ledger.counts_document import change_document, read_change
+from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
+from metering.core.prices.rating import Rate
+from metering.core.usage.buckets import BUCKETS, Buckets, by_name, from_names
+from metering.core.usage.evidence import Evidence
+from metering.core.usage.usage import Dimensions
+
+SCHEMA: Final = 2
+GENESIS: Final = "0" * 64
+"""What the first page of a ledger names as the hash before it."""
+
+MAX_ENTRIES: Final = 2_000
+"""Of one page; keeps it far below the 2 MB a Cosmos item may have."""
+
+
+_ENTRY_PARTS: Final = len(Entry._fields)
+_STATE_PARTS: Final = len(State._fields)
+
+
+def page_id(number: int) -> str:
+    """Return the document id of a page."""
+    return f"page-{number:08d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries of one slot, committed together; `previous` is the hash of the page before."""
+
+    ledger: LedgerId
+    number: int
+    slot: Slot
+    previous: str
+    committed: Instant
+    entries: tuple[Entry, ...]
+    hash: str
+    change: LimitChange | None = None
+    """Other quotas, counted from this page on."""
+
+
+def seal(
+    ledger: LedgerId,
+    slot: Slot,
+    entries: Iterable[Entry],
+    *,
+    number: int,
+    previous: str,
+    committed: Instant,
+    change: LimitChange | None = None,
+) -> tuple[Page, bytes]:
+    """Return a new page with its hash, and its document as the bytes to store."""
+    unsealed = Page(ledger, number, slot, previous, committed, tuple(entries), "", change)
+    digest, content = _sealed(_document(unsealed))
+    return replace(unsealed, hash=digest), content
+
+
+def _sealed(document: Document) -> tuple[str, bytes]:
+    """Return the hash of a document and its bytes with the hash put in its sorted place."""
+    content = to_json(document)
+    digest = hashlib.sha256(content).hexdigest()
+    head, tail = content.split(b',"id":"page-', 1)
+    return digest, b'%s,"hash":"%s","id":"page-%s' % (head, digest.encode(), tail)
+
+
+class _Table[T]:
+    """Distinct values in order of first use; entries name them by position.
+
+    Entries share their rates and dimensions, so most look-ups end at the object's identity, without
+    hashing its twenty parts. The caller keeps every value alive while the table is in use.
+    """
+
+    def __init__(self) -> None:
+        self.values: list[T] = []
+        self._by_identity: dict[int, int] = {}
+        self._by_value: dict[T, int] = {}
+
+    def positions(self, values: Iterable[T]) -> list[int]:
+        """Return where the values stand, taking in those that are new."""
+        known, position = self._by_identity, self.position
+        return [
+            known[identity] if (identity := id(value)) in known else position(value)
+            for value in values
+        ]
+
+    def position(self, value: T) -> int:
+        """Return where a value stands, taking it in if it is new."""
+        position = self._by_identity.get(id(value))
+        if position is None:
+            position = self._by_value.setdefault(value, len(self.values))
+            if position == len(self.values):
+                self.values.append(value)
+            self._by_identity[id(value)] = position
+        return position
+
+
+def _document(page: Page) -> Document:
+    dimensions: _Table[Dimensions] = _Table()
+    rates: _Table[Rate] = _Table()
+    end_users: _Table[str | None] = _Table()
+    entries, start = page.entries, slot_start(page.slot)
+    keys, digests, times, arrivals, users, states, _ = _transposed(entries, _ENTRY_PARTS)
+    kinds, ranks, kept_dimensions, kept_rates, buckets, amounts = _transposed(states, _STATE_PARTS)
+    columns = {
+        "amount": [None if amount is None else str(amount) for amount in amounts],
+        "arrival": [arrival - start for arrival in arrivals],
+        "buckets": _bucket_columns(buckets),
+        "digest": digests,
+        "dimensions": dimensions.positions(kept_dimensions),
+        "end_user": end_users.positions(users),
+        # Plain numbers: an enumeration takes the JSON writer ten times as long.
+        "evidence": list(map(int, ranks)),
+        "id": [key[2] for key in keys],
+        "kind": list(map(int, kinds)),
+        "rate": rates.positions(kept_rates),
+        "time": [time - start for time in times],
+    }
+    supersedes = [
+        _superseded_document(row, entry.supersedes, dimensions, rates, end_users)
+        for row, entry in enumerate(entries)
+        if entry.supersedes is not None
+    ]
+    return {
+        "columns": columns,
+        "committed": page.committed,
+        "dimensions": dimensions.values,
+        "end_users": end_users.values,
+        "id": page_id(page.number),
+        "ledger": str(page.ledger),
+        "limits": None if page.change is None else change_document(page.change),
+        "number": page.number,
+        "previous": page.previous,
+        "rates": [rate_document(rate) for rate in rates.values],
+        "schema": SCHEMA,
+        "slot": page.slot,
+        "supersedes": supersedes,
+    }
+
+
+def _transposed(rows: Sequence[tuple[Any, ...]], parts: int) -> Iterable[tuple[Any, ...]]:
+    """Return rows as columns; a page that only changes limits has none."""
+    return zip(*rows, strict=True) if rows else ((),) * parts
+
+
+def _amount_text(amount: Amount | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _bucket_columns(rows: Iterable[Buckets]) -> dict[str, tuple[int, ...]]:
+    columns = zip(BUCKETS, zip(*rows, strict=True), strict=False)
+    return dict(sorted((name, column) for name, column in columns if any(column)))
+
+
+def rate_document(rate: Rate) -> Document:
+    """Return a rate as stored: units are integer strings of 10^-18 currency units."""
+    units = zip(BUCKETS, rate.units, strict=True)
+    return {
+        "channel": rate.channel,
+        "model": rate.model,
+        "multiplier": format_fixed(rate.multiplier, MULTIPLIER_DECIMALS),
+        "row": rate.row,
+        "unit": rate.unit,
+        "units": {name: str(unit) for name, unit in sorted(units) if unit is not None},
+        "version": rate.version,
+        "weights": rate.weights,
+    }
+
+
+def read_rate(document: Document) -> Rate:
+    """Return the rate that `rate_document` wrote."""
+    units, weights = document["units"], document["weights"]
+    return Rate(
+        document["model"],
+        document["version"],
+        document["row"],
+        parse_fixed(document["multiplier"], MULTIPLIER_DECIMALS),
+        tuple(int(units[name]) if name in units else None for name in BUCKETS),
+        document["channel"],
+        document["unit"],
+        None if weights is None else tuple(weights),
+    )
+
+
+def _superseded_document(
+    row: int,
+    superseded: Superseded,
+    dimensions: _Table[Dimensions],
+    rates: _Table[Rate],
+    end_users: _Table[str | None],
+) -> Document:
+    state = superseded.state
+    return {
+        "amount": _amount_text(state.amount),
+        "buckets": dict(sorted(by_name(state.buckets).items())),
+        "dimensions": dimensions.position(state.dimensions),
+        "end_user": end_users.position(superseded.end_user),
+        "evidence": state.evidence,
+        "kind": state.kind,
+        "of": superseded.at,
+        "rate": rates.position(state.rate),
+        "row": row,
+    }
+
+
+def read_page(document: Document, ledger: LedgerId) -> Page:
+    """Return the page of `ledger` in a stored document.
+
+    Raises LedgerBroken when its hash does not match its content, when it is another ledger's, or
+    when a newer schema wrote it.
+    """
+    if document.get("schema") != SCHEMA:
+        raise LedgerBroken(str(ledger), f"a page has schema {document.get('schema')}, not {SCHEMA}")
+    try:
+        digest = _hash_of(document)
+        page = _page(document)
+    except UNREADABLE_DOCUMENT as error:
+        reason = f"{document.get('id')} cannot be read: {error!r}"
+        raise LedgerBroken(str(ledger), reason) from None
+    if digest != page.hash:
+        raise LedgerBroken(str(ledger), f"{document['id']} does not match its hash")
+    if document["id"] != page_id(page.number) or page.ledger != ledger:
+        raise LedgerBroken(str(ledger), f"holds {document['id']} of {page.ledger}")
+    return page
+
+
+def _hash_of(document: Document) -> str:
+    """Return the hash of a stored document: of all that is in it but the hash itself.
+
+    Names that begin with an underscore are Cosmos DB's own.
+    """
+    kept = {
+        name: value
+        for name, value in document.items()
+        if name != "hash" and not name.startswith("_")
+    }
+    content = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _page(document: Document) -> Page:
+    ledger = LedgerId.parse(document["ledger"])
+    return Page(
+        ledger,
+        document["number"],
+        document["slot"],
+        document["previous"],
+        document["committed"],
+        tuple(_entries(document)),
+        document["hash"],
+        None if document["limits"] is None else read_change(document["limits"]),
+    )
+
+
+def _entries(document: Document) -> Iterable[Entry]:
+    columns = document["columns"]
+    dimensions = [Dimensions(*values) for values in document["dimensions"]]
+    rates = [read_rate(rate) for rate in document["rates"]]
+    start = slot_start(document["slot"])
+    superseded = {
+        item["row"]: _superseded(item, dimensions, rates)._replace(
+            end_user=document["end_users"][item["end_user"]]
+        )
+        for item in document["supersedes"]
+    }
+    for row, buckets in enumerate(_bucket_rows(columns["buckets"], len(columns["id"]))):
+        amount = columns["amount"][row]
+        state = State(
+            Kind(columns["kind"][row]),
+            Evidence(columns["evidence"][row]),
+            dimensions[columns["dimensions"][row]],
+            rates[columns["rate"][row]],
+            buckets,
+            None if amount is None else int(amount),
+        )
+        yield Entry(
+            (state.dimensions.type, state.dimensions.source, columns["id"][row]),
+            columns["digest"][row],
+            columns["time"][row] + start,
+            columns["arrival"][row] + start,
+            document["end_users"][columns["end_user"][row]],
+            state,
+            superseded.get(row),
+        )
+
+
+def _bucket_rows(columns: dict[str, list[int]], rows: int) -> Iterable[Buckets]:
+    nothing = [0] * rows
+    return zip(*(columns.get(name, nothing) for name in BUCKETS), strict=True)
+
+
+def _superseded(item: Document, dimensions: list[Dimensions], rates: list[Rate]) -> Superseded:
+    amount = item["amount"]
+    state = State(
+        Kind(item["kind"]),
+        Evidence(item["evidence"]),
+        dimensions[item["dimensions"]],
+        rates[item["rate"]],
+        from_names(item["buckets"]),
+        None if amount is None else int(amount),
+    )
+    page, row = item["of"]
+    return Superseded(Reference(page, row), state)

@@ -1,0 +1,1 @@
+"""The terms under which a tenant pays."""

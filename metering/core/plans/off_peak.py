@@ -1,0 +1,187 @@
+"""Off-peak: at which hours of the week list prices are multiplied, by the clock on the wall.
+
+A local time that a change of the clocks leaves out never is; one that occurs twice counts twice.
+So every instant has one local time, and one multiplier.
+"""
+
+from datetime import timedelta
+from functools import lru_cache
+from itertools import pairwise
+from typing import Annotated, Final, Literal, NamedTuple, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, to_datetime
+from metering.core.basics.money import MULTIPLIER_DECIMALS, parse_fixed
+from metering.core.basics.validation import Strict, TimeZone, misplaced
+from metering.core.plans.terms import UNCHANGED, Listed, Multiplier
+
+type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAYS: Final[tuple[Day, ...]] = get_args(Day.__value__)
+_WEEK: Final = 7 * DAY
+#: The epoch was a Thursday.
+_EPOCH_IN_WEEK: Final = 3 * DAY
+_MINUTES_A_DAY: Final = 24 * 60
+_MICROSECOND: Final = timedelta(microseconds=1)
+#: Two changes of the clocks are never closer.
+_STEP: Final = HOUR
+
+
+def _minutes(text: str) -> int:
+    hours, _, minutes = text.partition(":")
+    return 60 * int(hours) + int(minutes)
+
+
+def _time_of_day(text: object) -> str:
+    if not isinstance(text, str):
+        # YAML takes 22:00 for the number 1320.
+        raise ValueError(f'{text!r} is no time: write it quoted, like "22:00"')  # noqa: TRY004
+    return text
+
+
+class Span(NamedTuple):
+    """Where one multiplier holds, in microseconds since Monday 00:00: `[start, end)`."""
+
+    start: int
+    end: int
+    multiplier: int
+
+
+class Window(Strict):
+    """Hours of some days. One that ends earlier than it begins ends on the next day."""
+
+    days: Annotated[Listed[Day], Field(min_length=1)] = _DAYS
+    """The days on which it begins."""
+    begins: Annotated[
+        str,
+        BeforeValidator(_time_of_day),
+        Field(alias="from", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+    ]
+    ends: Annotated[
+        str,
+        BeforeValidator(_time_of_day),
+        Field(alias="to", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
+    ]
+    multiplier: Multiplier
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> "Window":
+        if self.begins == self.ends:
+            raise misplaced(("to",), 'equals from: a whole day is from "00:00" to "24:00"')
+        return self
+
+    @property
+    def factor(self) -> int:
+        """The multiplier as an integer of 10^-6."""
+        return parse_fixed(self.multiplier, MULTIPLIER_DECIMALS)
+
+    @property
+    def spans(self) -> list[Span]:
+        """Where it lies in the week; what reaches beyond Sunday goes on on Monday."""
+        begins, ends = _minutes(self.begins), _minutes(self.ends)
+        length = (ends - begins if ends > begins else ends - begins + _MINUTES_A_DAY) * MINUTE
+        found: list[Span] = []
+        for day in sorted({_DAYS.index(day) for day in self.days}):
+            start = day * DAY + begins * MINUTE
+            end = start + length
+            found.append(Span(start, min(end, _WEEK), self.factor))
+            if end > _WEEK:
+                found.append(Span(0, end - _WEEK, self.factor))
+        return found
+
+
+def _apart(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    placed = sorted((span, place) for place, window in enumerate(windows) for span in window.spans)
+    for (before, one), (after, other) in pairwise(placed):
+        if after.start < before.end:
+            first, second = sorted((one, other))
+            raise misplaced((second,), f"overlaps windows.{first}")
+    return windows
+
+
+class OffPeak(Strict):
+    """Multipliers of list prices by local time; 1 wherever no window is."""
+
+    time_zone: TimeZone
+    windows: Annotated[Listed[Window], Field(min_length=1), AfterValidator(_apart)]
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "OffPeak":
+        if len(_week(self)) == 1:
+            raise misplaced(("windows",), "make one multiplier at all times: that is a markup")
+        return self
+
+
+class Segment(NamedTuple):
+    """A multiplier (integer of 10^-6) and the longest span `[start, end)` it holds in."""
+
+    multiplier: int
+    start: Instant
+    end: Instant
+
+
+def segment_at(off_peak: OffPeak, instant: Instant) -> Segment:
+    """Return the multiplier at an instant and the span in which it stays that.
+
+    Offsets are those of the IANA data that Python finds on the machine.
+    """
+    start, multiplier, end = _piece(off_peak, instant)
+    # This ends, for every week has two multipliers.
+    while (before := _piece(off_peak, start - 1))[1] == multiplier:
+        start = before[0]
+    while (after := _piece(off_peak, end))[1] == multiplier:
+        end = after[2]
+    return Segment(multiplier, start, end)
+
+
+def _piece(off_peak: OffPeak, instant: Instant) -> tuple[Instant, int, Instant]:
+    """Return a span around `instant` within one change of the clocks and one span of the week."""
+    zone = ZoneInfo(off_peak.time_zone)
+    offset = _offset(zone, instant)
+    in_week = (instant + offset + _EPOCH_IN_WEEK) % _WEEK
+    span = next(span for span in _week(off_peak) if span.start <= in_week < span.end)
+    start, end = instant - (in_week - span.start), instant + (span.end - in_week)
+    return (
+        _reach(zone, instant, start),
+        span.multiplier,
+        _reach(zone, instant, end - 1) + 1,
+    )
+
+
+@lru_cache(maxsize=128)
+def _week(off_peak: OffPeak) -> tuple[Span, ...]:
+    """Return the whole week in order, neighbours of one multiplier joined."""
+    found = [Span(0, 0, UNCHANGED)]
+    placed = sorted(span for window in off_peak.windows for span in window.spans)
+    for span in [*placed, Span(_WEEK, _WEEK, UNCHANGED)]:
+        for part in (Span(found[-1].end, span.start, UNCHANGED), span):
+            if part.start == part.end:
+                continue
+            if part.multiplier == found[-1].multiplier:
+                found[-1] = found[-1]._replace(end=part.end)
+            else:
+                found.append(part)
+    return tuple(span for span in found if span.start < span.end)
+
+
+def _offset(zone: ZoneInfo, instant: Instant) -> int:
+    """Return local time minus UTC, in microseconds."""
+    ahead = to_datetime(instant).astimezone(zone).utcoffset()
+    assert ahead is not None
+    return ahead // _MICROSECOND
+
+
+def _reach(zone: ZoneInfo, instant: Instant, limit: Instant) -> Instant:
+    """Return the instant nearest to `limit` up to which the offset is that of `instant`."""
+    offset = _offset(zone, instant)
+    looks = [*range(instant, limit, _STEP if limit > instant else -_STEP), limit]
+    changes = (pair for pair in pairwise(looks) if _offset(zone, pair[1]) != offset)
+    same, other = next(changes, (limit, limit))
+    while abs(other - same) > 1:
+        middle = (same + other) // 2
+        if _offset(zone, middle) == offset:
+            same = middle
+        else:
+            other = middle
+    return same

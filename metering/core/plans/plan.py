@@ -1,0 +1,248 @@
+"""Plans: the terms under which a tenant pays."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from metering.core.basics.errors import InvariantBroken
+from metering.core.basics.money import Amount
+from metering.core.basics.validation import Strict, TimeZone, misplaced, validated
+from metering.core.plans.off_peak import OffPeak
+from metering.core.plans.quota import Downgrade, Quota
+from metering.core.plans.spikes import Spike
+from metering.core.plans.targets import Targets
+from metering.core.plans.terms import (
+    TOKEN_BUCKETS,
+    UNCHANGED,
+    Allowance,
+    Listed,
+    Markup,
+    ModelName,
+    Money,
+    Override,
+    Package,
+    PricePerMillion,
+    Tier,
+    multiplier_of,
+    price_of,
+)
+
+#: The list price unchanged, as a multiplier.
+ONE: int = UNCHANGED
+
+_TOTAL_PRICE: Final = "total_token_price_per_million"
+
+#: Each is looked at for every entry, and has a counter a window in the head.
+MAX_QUOTAS: Final = 50
+
+PERIOD_TERMS: Final = (
+    "currency",
+    "base_fee",
+    "minimum",
+    "request_fee",
+    "allowance",
+    "tiers",
+    "packages",
+)
+"""What holds for a whole period: charge.py works it out from the period's totals."""
+
+
+type Billing = Literal["postpaid", "prepaid"]
+type Unpriced = Literal["allow", "block"]
+
+
+def _unpriced(given: dict[str, Any]) -> Unpriced:
+    """Return the default: what nobody knows the price of, no credit covers."""
+    return "block" if given.get("billing") == "prepaid" else "allow"
+
+
+class Plan(Strict):
+    """What a tenant pays, in one currency.
+
+    Markups and off-peak multipliers multiply list prices; a price that the plan itself names is
+    final. Everything up to `allowed_models` prices a request by itself; what follows is computed
+    over the totals of a period, so it changes only from the start of one.
+    """
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    markup: Markup = "0"
+    billing: Billing = "postpaid"
+    """Prepaid: no usage without credit. Either way credit is taken off the statement."""
+    unpriced: Unpriced = Field(default_factory=_unpriced)
+    """Whether what has no price is admitted; unless said: not with `billing: prepaid`."""
+    overrides: Listed[Override] = ()
+    quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
+    time_zone: TimeZone = "UTC"
+    """Of the windows of quotas."""
+    spike: Spike | None = None
+    """When an hour of unusual spend is told; None: never."""
+    targets: Targets = ()
+    """What outcomes should cost: see unit_economics.py."""
+    suspend: bool = False
+    """Whether a block on everything suspends the subscriptions too, where that is set up."""
+    off_peak: OffPeak | None = None
+    charge_by: Literal["buckets", "total_tokens"] = "buckets"
+    total_token_price_per_million: PricePerMillion | None = None
+    """What a token of any bucket costs, with `charge_by: total_tokens`."""
+    allowed_models: Annotated[Listed[ModelName], Field(min_length=1)] | None = None
+    """None: every model."""
+
+    base_fee: Money = "0"
+    minimum: Money = "0"
+    """What a period comes to at least, the base fee included."""
+    request_fee: Money = "0"
+    allowance: Listed[Allowance] = ()
+    tiers: Listed[Tier] = ()
+    packages: Listed[Package] = ()
+
+    @model_validator(mode="after")
+    def _overrides_are_distinct(self) -> "Plan":
+        places = [(override.model, override.bucket) for override in self.overrides]
+        for number, place in enumerate(places):
+            first = places.index(place)
+            if first < number:
+                raise misplaced(
+                    ("overrides", number), f"is for the same place as overrides.{first}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _quotas_are_distinct(self) -> "Plan":
+        keys = [quota.key for quota in self.quotas]
+        for number, key in enumerate(keys):
+            first = keys.index(key)
+            if first < number:
+                raise misplaced(("quotas", number), f"is the same as quotas.{first}")
+        return self
+
+    @model_validator(mode="after")
+    def _total_price_is_whole(self) -> "Plan":
+        if self.charge_by == "buckets":
+            if self.total_token_price_per_million is not None:
+                raise misplaced((_TOTAL_PRICE,), "needs charge_by: total_tokens")
+            return self
+        if self.total_token_price_per_million is None:
+            raise misplaced((_TOTAL_PRICE,), "charge_by total_tokens needs it")
+        for number, override in enumerate(self.overrides):
+            if override.bucket in TOKEN_BUCKETS or override.markup is not None:
+                reason = "with charge_by total_tokens, give a model and its price_per_million"
+                raise misplaced(("overrides", number), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _multipliers_stay_exact(self) -> "Plan":
+        markups = {self.markup, *(override.markup or "0" for override in self.overrides)}
+        for number, window in enumerate(self.off_peak.windows if self.off_peak else ()):
+            for markup in sorted(markups):
+                if window.factor * multiplier_of(markup) % ONE:
+                    raise misplaced(
+                        ("off_peak", "windows", number, "multiplier"),
+                        f"with the markup {markup!r} it has more than 6 decimals together",
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _amounts_are_replaced_once(self) -> "Plan":
+        tiers = [("tiers", number, term) for number, term in enumerate(self.tiers)]
+        packages = [("packages", number, term) for number, term in enumerate(self.packages)]
+        replacing: list[tuple[str, int, Tier | Package]] = [*tiers, *packages]
+        for (name, number, one), (other_name, other_number, other) in combinations(replacing, 2):
+            for place, meter in enumerate(other.meters):
+                if any(meter.overlaps(covered) for covered in one.meters):
+                    raise misplaced(
+                        (other_name, other_number, "meters", place),
+                        f"is also covered by {name}.{number}",
+                    )
+        return self
+
+    @property
+    def multiplier(self) -> int:
+        """One plus the markup, integer of 10^-6."""
+        return multiplier_of(self.markup)
+
+    @property
+    def period_terms(self) -> tuple[str, ...]:
+        """The names of what this plan has computed over the totals of a period."""
+        plain = Plan(id=self.id, currency=self.currency)
+        return tuple(name for name in PERIOD_TERMS if getattr(self, name) != getattr(plain, name))
+
+    def multiplier_for(self, model: str | None, bucket: str) -> int:
+        """Return what the list price is multiplied with, integer of 10^-6; ONE for a final price.
+
+        The most specific override wins: of model and bucket, then of model, then of bucket.
+        """
+        if self._own_price(model, bucket) is not None:
+            return ONE
+        override = self._override(model, bucket)
+        return multiplier_of(self.markup if override is None else override.markup or "0")
+
+    def unit_price(
+        self, model: str | None, bucket: str, list_price: int | None, off_peak: int = ONE
+    ) -> Amount | None:
+        """Return what a token costs, integer of 10^-18 currency units; None where nobody knows.
+
+        `list_price` is an integer of 10^-12 currency units a token, `off_peak` the multiplier at
+        the time of the request (integer of 10^-6). A price of the plan's own needs no list price.
+        """
+        own_price = self._own_price(model, bucket)
+        if own_price is not None:
+            return price_of(own_price)
+        if list_price is None:
+            return None
+        multiplier, lost = divmod(self.multiplier_for(model, bucket) * off_peak, ONE)
+        if lost:
+            raise InvariantBroken(f"plan {self.id!r}: multipliers of more than 6 decimals together")
+        return list_price * multiplier
+
+    def _own_price(self, model: str | None, bucket: str) -> str | None:
+        override = self._override(model, bucket)
+        if override is not None and override.price_per_million is not None:
+            return override.price_per_million
+        return self.total_token_price_per_million if bucket in TOKEN_BUCKETS else None
+
+    def _override(self, model: str | None, bucket: str) -> Override | None:
+        found = (override for override in self.overrides if override.covers(model, bucket))
+        return max(found, key=lambda override: override.rank, default=None)
+
+    def allows(self, model: str) -> bool:
+        """Say whether a tenant on this plan may use a model."""
+        return self.allowed_models is None or model in self.allowed_models
+
+    def replaces(self, model: str | None, bucket: str) -> bool:
+        """Say whether a tier or package takes the place of the amount of such usage."""
+        terms: tuple[Tier | Package, ...] = (*self.tiers, *self.packages)
+        return any(term.covers(model, bucket) for term in terms)
+
+    def named_models(self) -> Iterator[tuple[str, str]]:
+        """Yield each model that is named, after its place in the plan."""
+        for number, override in enumerate(self.overrides):
+            if override.model is not None:
+                yield f"overrides.{number}.model", override.model
+        for number, model in enumerate(self.allowed_models or ()):
+            yield f"allowed_models.{number}", model
+        yield from self._models_of_quotas()
+        for name in ("allowance", "tiers", "packages"):
+            terms: tuple[Allowance | Tier | Package, ...] = getattr(self, name)
+            for number, term in enumerate(terms):
+                for place, meter in enumerate(term.meters or ()):
+                    if meter.model is not None:
+                        yield f"{name}.{number}.meters.{place}.model", meter.model
+
+    def _models_of_quotas(self) -> Iterator[tuple[str, str]]:
+        for number, quota in enumerate(self.quotas):
+            if quota.scope.model is not None:
+                yield f"quotas.{number}.scope.model", quota.scope.model
+            if isinstance(quota.action, Downgrade):
+                yield f"quotas.{number}.action.downgrade", quota.action.downgrade
+
+
+DEFAULT_PLAN = Plan(id="default")
+"""List prices in USD: what a tenant pays on whom nobody decided anything."""
+
+
+def read_plan(source: str, content: object) -> Plan:
+    """Return a plan from parsed YAML or JSON; ConfigurationError names the file and the field."""
+    return validated(Plan, source, content)

@@ -1,0 +1,41 @@
+"""Targets: what an outcome of a use case should cost at most, in a plan's currency."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from metering.core.basics.money import Amount, parse_amount
+from metering.core.basics.validation import Strict, misplaced
+from metering.core.plans.terms import Listed, ModelName, Money
+
+
+def _above_zero(cost: str) -> str:
+    if not parse_amount(cost):
+        raise ValueError("is nothing: leave the target out")
+    return cost
+
+
+class Target(Strict):
+    """What one outcome should cost at most. It changes no price and no charge."""
+
+    use_case: ModelName
+    outcome: ModelName
+    cost: Annotated[Money, AfterValidator(_above_zero)]
+
+    @property
+    def cost_units(self) -> Amount:
+        """The cost as an integer of 10^-18 currency units."""
+        return parse_amount(self.cost)
+
+
+def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    places = [(target.use_case, target.outcome) for target in targets]
+    for number, place in enumerate(places):
+        first = places.index(place)
+        if first < number:
+            raise misplaced((number,), f"is for the same outcome as targets.{first}")
+    return targets
+
+
+type Targets = Annotated[Listed[Target], AfterValidator(_distinct)]
+"""The targets of a plan, one an outcome of a use case."""

@@ -1,0 +1,1 @@
+"""The dated price book, and the price of one request."""

@@ -1,0 +1,71 @@
+"""A quote: what one request would cost, explained line by line."""
+
+from typing import NamedTuple
+
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.plans.plan import ONE, Plan
+from metering.core.prices.price_book import PriceBook
+from metering.core.prices.priced import PROVISIONED, Priced
+from metering.core.prices.rating import Rate, card_for, off_peak_of, rate_card, rate_usage
+from metering.core.usage.buckets import BUCKETS, Buckets
+
+
+class QuoteLine(NamedTuple):
+    """One bucket of a request."""
+
+    bucket: str
+    quantity: int
+    list_price: int | None
+    """Integer of 10^-12 currency units a token; None where the price is the plan's own."""
+    multiplier: int | None
+    """Integer of 10^-6: markup or discount times off-peak."""
+    unit_price: Amount
+    """Integer of 10^-18 currency units a token."""
+    amount: Amount
+
+
+class Quote(NamedTuple):
+    """The whole request; without an amount the reason says what has no price."""
+
+    rate: Rate
+    amount: Amount | None
+    reason: str | None
+    lines: tuple[QuoteLine, ...]
+
+
+def quote(book: PriceBook, plan: Plan, priced: Priced, at: Instant, buckets: Buckets) -> Quote:
+    """Return what a request with these counts costs under a plan at an instant."""
+    card = card_for(rate_card(book, plan, priced, at), buckets)
+    rate, amount = rate_usage(card, buckets)
+    if amount is None:
+        return Quote(card.rate, None, _why_unpriced(card.rate, priced, buckets), ())
+    off_peak = off_peak_of(plan, at).multiplier
+    lines: list[QuoteLine] = []
+    for position, quantity in enumerate(buckets):
+        unit = rate.units[position]
+        if not quantity or unit is None:
+            continue
+        listed = None if card.row is None else card.row.prices[position]
+        multiplier = plan.multiplier_for(rate.model, BUCKETS[position]) * off_peak // ONE
+        is_list = listed is not None and listed * multiplier == unit
+        lines.append(
+            QuoteLine(
+                BUCKETS[position],
+                quantity,
+                listed if is_list else None,
+                multiplier if is_list else None,
+                unit,
+                quantity * unit,
+            )
+        )
+    return Quote(rate, amount, None, tuple(lines))
+
+
+def _why_unpriced(rate: Rate, priced: Priced, buckets: Buckets) -> str:
+    if rate.is_priced:
+        gaps = [BUCKETS[i] for i, count in enumerate(buckets) if count and rate.units[i] is None]
+        return f"{rate.row} has no price for {', '.join(gaps)}"
+    if priced.deployment_type == PROVISIONED:
+        return "the registry does not know this provisioned deployment"
+    return f"no price is known for {priced.model} with these dimensions at that time"

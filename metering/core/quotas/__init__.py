@@ -1,0 +1,1 @@
+"""From counters to an admission verdict; suspension of subscriptions."""

@@ -1,0 +1,38 @@
+"""Forecasts: where a window ends if it goes on as it began. One straight line, no model."""
+
+from typing import NamedTuple
+
+from metering.core.basics.instants import HOUR, Instant
+from metering.core.calendars.windows import Window
+from metering.core.quotas.decision import QuotaState
+
+
+class Trend(NamedTuple):
+    """What was used of a window, and what that comes to at its end at the same rate."""
+
+    used: int
+    an_hour: int
+    """Rounded down."""
+    projected: int
+    """At the end of the window, rounded down."""
+
+
+def trend(used: int, window: Window, at: Instant) -> Trend:
+    """Return the trend of a window at an instant in it, from its own beginning on."""
+    elapsed = max(1, at - window.start)
+    return Trend(used, used * HOUR // elapsed, used * (window.end - window.start) // elapsed)
+
+
+def exhausted_at(state: QuotaState, at: Instant) -> Instant | None:
+    """Return when a quota reaches its limit at this rate; None if not in this window.
+
+    A limit that is reached already is exhausted now.
+    """
+    if state.is_reached:
+        return at
+    limit, used = state.quota.limit_units, state.used
+    if used <= 0:
+        return None
+    elapsed = max(1, at - state.window.start)
+    reached = state.window.start - (-limit * elapsed // used)
+    return reached if reached < state.window.end else None

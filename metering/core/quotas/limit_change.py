@@ -1,0 +1,106 @@
+"""What new quotas had used before they came: from a head alone, or from a ledger's pages."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import Slot
+from metering.core.ledger.counts import (
+    Counter,
+    CounterKey,
+    Counts,
+    LimitChange,
+    Limits,
+    change_to,
+    changed,
+    counted,
+    new_quotas,
+)
+from metering.core.ledger.head import Head, Holds, Line
+from metering.core.ledger.page import Page
+from metering.core.plans.quota import EVERYTHING, Quota
+from metering.core.prices.price_book import TOKEN
+from metering.core.prices.rating import Rate, amount_of
+from metering.core.usage.buckets import INDEX, TOKENS
+
+
+def counts_in_force(head: Head, limits: Limits, now: Instant) -> Counts:
+    """Return the counts under the limits in force, which the head may not have taken over yet.
+
+    What a new quota has used is not known then where only the pages tell: the timer reads them.
+    """
+    if limits == head.counts.limits:
+        return head.counts
+    change = change_from_head(head, limits, now)
+    return head.counts if change is None else changed(head.counts, change)
+
+
+def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | None:
+    """Return the change of a ledger to other limits, if its head tells what new quotas have used.
+
+    It does where nothing was used yet, and for quotas on everything of the whole period.
+    """
+    new = new_quotas(head.counts, limits)
+    start = head.ledger.start
+    if not head.pages:
+        return replace(change_to(new, now, start), limits=limits)
+    if any(quota.window != "period" or quota.scope != EVERYTHING for quota in new.quotas):
+        return None
+    if any(quota.metric not in _HELD for quota in new.quotas) and head.holds:
+        return None
+    used: dict[CounterKey, Counter] = {}
+    held: dict[Slot, dict[CounterKey, int]] = {}
+    for quota in new.quotas:
+        key = quota.key, start
+        used[key] = Counter(limits.end, _used(head, quota))
+        for slot, holds in head.holds.items():
+            held.setdefault(slot, {})[key] = _HELD[quota.metric](holds)
+    return LimitChange(limits, used, held)
+
+
+#: What a head keeps of open holds; a bucket is not among it.
+_HELD: Final[dict[str, Callable[[Holds], int]]] = {
+    "amount": lambda holds: holds.amount,
+    "tokens": lambda holds: holds.tokens,
+    "requests": lambda holds: holds.requests,
+}
+
+
+def _used(head: Head, quota: Quota) -> int:
+    return sum(
+        _of_line(quota, rate, line)
+        for rate, line in head.lines.items()
+        if quota.metric == "amount" or rate.unit == TOKEN
+    )
+
+
+def _of_line(quota: Quota, rate: Rate, line: Line) -> int:
+    match quota.metric:
+        case "amount":
+            return amount_of(rate, line.tokens) or 0
+        case "requests":
+            return line.requests - line.not_billable
+        case "tokens":
+            return sum(line.tokens[TOKENS])
+        case bucket:
+            return line.tokens[INDEX[bucket]]
+
+
+class BeforeTheChange:
+    """Counts a ledger's pages for the quotas that are new in it, first page to last."""
+
+    def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
+        self._limits = limits
+        self._start = head.ledger.start
+        new = new_quotas(head.counts, limits)
+        begun = change_to(new, now, self._start)
+        self._counts = Counts(new, begun.used)
+
+    def add(self, page: Page) -> None:
+        """Take one page into account."""
+        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._start)
+
+    def change(self) -> LimitChange:
+        """Return the change, as of the last page that was added."""
+        return LimitChange(self._limits, self._counts.used, self._counts.held)

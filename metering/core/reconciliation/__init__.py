@@ -1,0 +1,1 @@
+"""Azure's bill and the gateway's log, compared with the ledgers."""

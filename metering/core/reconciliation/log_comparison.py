@@ -1,0 +1,223 @@
+"""Log comparison: the requests in the gateway's own logs beside those in the ledgers."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from metering.core.basics.errors import ConfigurationError, RejectedEvent
+from metering.core.basics.instants import Instant
+from metering.core.calendars.periods import slot_of
+from metering.core.ledger.entry import Entry, State
+from metering.core.ledger.page import Page
+from metering.core.prices.price_book import TOKEN
+from metering.core.reports.breakdown import day_of
+from metering.core.streams.joining import Counted, counted
+from metering.core.streams.log_rows import LlmRow, merge_rows
+from metering.core.usage.buckets import INDEX, TOKENS, Buckets
+from metering.core.usage.evidence import counts_known
+
+#: Requests of one file of logs, all of which are remembered by their id: about 500 MB.
+MAX_REQUESTS: Final = 1_000_000
+#: Requests that are named in an answer.
+MAX_NAMED: Final = 100
+
+_WRITES: Final = (INDEX["cache_write"], INDEX["cache_write_long"])
+
+
+class Absent(StrEnum):
+    """Why a request with counts in the logs has none in the ledgers."""
+
+    LATE = "late"
+    """It is on its way: its log is young, or it is to be recovered after the delay."""
+    PENDING = "pending"
+    """A stream that waits for its counts: these."""
+    MISSING = "missing"
+    """Its entry says that counts never came; these would correct it."""
+    UNCLAIMED = "unclaimed"
+    """Its counts arrived, and nobody reported the request."""
+    UNKNOWN = "unknown"
+    """Neither the ledgers nor what waits has ever heard of it."""
+
+
+#: What passes by itself.
+PASSING: Final = frozenset({Absent.LATE, Absent.PENDING})
+
+type Where = tuple[str, str | None]
+"""Day and deployment."""
+
+
+class LogLine(NamedTuple):
+    """One day and deployment of both sides."""
+
+    day: str
+    deployment: str | None
+    requests: int
+    tokens: int
+    logged_requests: int
+    logged_tokens: int
+    differing: int
+    """Requests in both whose tokens differ."""
+
+
+class AbsentRequest(NamedTuple):
+    """One request that the ledgers do not have."""
+
+    id: str
+    day: str
+    deployment: str | None
+    tokens: int
+    why: Absent
+
+
+class LogReport(NamedTuple):
+    """What comparing gateway logs with the ledgers found."""
+
+    lines: tuple[LogLine, ...]
+    absent: Counter[Absent]
+    named: tuple[AbsentRequest, ...]
+    """Some of them; never more than MAX_NAMED."""
+    refused: int
+    """Log records whose counts cannot be used."""
+
+    @property
+    def remains(self) -> bool:
+        """Say whether there is a difference that will not pass by itself."""
+        lasting = sum(count for why, count in self.absent.items() if why not in PASSING)
+        return bool(lasting or self.refused or any(line.differing for line in self.lines))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the ledgers have of a logged request."""
+
+    where: Where
+    state: State
+
+
+class LogComparison:
+    """Takes in the rows of logs, then the pages of ledgers."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, LlmRow] = {}
+        self._found: dict[str, _Found] = {}
+        self._ledger: defaultdict[Where, list[int]] = defaultdict(lambda: [0, 0])
+
+    def add_rows(self, rows: Iterable[LlmRow]) -> None:
+        """Take rows into account; ConfigurationError where they are of too many requests."""
+        for row in rows:
+            known = self._rows.get(row.request_id)
+            self._rows[row.request_id] = row if known is None else _merged(known, row)
+        if len(self._rows) > MAX_REQUESTS:
+            raise ConfigurationError(
+                f"the logs are of more than {MAX_REQUESTS:,} requests: compare fewer at a time"
+            )
+
+    def span(self) -> tuple[Instant, Instant] | None:
+        """Return the times of the first and the last request; None where no row has one."""
+        times = [row.time for row in self._rows.values() if row.time is not None]
+        return (min(times), max(times)) if times else None
+
+    def add_page(self, page: Page, start: Instant, end: Instant) -> None:
+        """Take a page of a ledger into account; pages of one ledger come in order.
+
+        Of `[start, end)` all requests count, of other times those that the logs have.
+        """
+        day = day_of(page.slot)
+        for entry in page.entries:
+            if entry.state.rate.unit != TOKEN:
+                continue
+            if start <= entry.time < end or entry.id in self._rows:
+                self._count(day, entry.state, 1)
+                if entry.supersedes is not None:
+                    self._count(day, entry.supersedes.state, -1)
+            if entry.id in self._rows:
+                self._found[entry.id] = _Found((day, _deployment(entry)), entry.state)
+
+    def _count(self, day: str, state: State, sign: int) -> None:
+        if _is_counted(state):
+            name = state.dimensions.deployment
+            cell = self._ledger[day, None if name is None else name.casefold()]
+            cell[0] += sign
+            cell[1] += sign * sum(state.buckets[TOKENS])
+
+    def absent(self) -> list[LlmRow]:
+        """Return the requests in the logs whose counts the ledgers do not have."""
+        return [row for id_, row in self._rows.items() if not self._has(id_)]
+
+    def is_missing(self, request_id: str) -> bool:
+        """Say whether a request's entry says that its counts never came."""
+        found = self._found.get(request_id)
+        return found is not None and found.state.is_missing and not found.state.is_hold
+
+    def is_held(self, request_id: str) -> bool:
+        """Say whether the ledgers have no more than a hold of a request."""
+        found = self._found.get(request_id)
+        return found is not None and found.state.is_hold
+
+    def _has(self, request_id: str) -> bool:
+        found = self._found.get(request_id)
+        return found is not None and not found.state.is_missing and not found.state.is_hold
+
+    def report(self, absent: Iterable[tuple[LlmRow, Absent]]) -> LogReport:
+        """Return both sides; `absent` are those of `absent()` with the reason of each."""
+        logged: defaultdict[Where, list[int]] = defaultdict(lambda: [0, 0, 0])
+        refused = 0
+        for request_id, row in self._rows.items():
+            found = self._found.get(request_id)
+            try:
+                said = counted(row)
+            except RejectedEvent:
+                refused += 1
+                continue
+            cell = logged[_where(row) if found is None else found.where]
+            cell[0] += 1
+            cell[1] += said.tokens
+            if found is not None and self._has(request_id):
+                cell[2] += said.tokens != _comparable(found.state.buckets, said)
+        reasons = Counter[Absent]()
+        named: list[AbsentRequest] = []
+        for row, why in absent:
+            reasons[why] += 1
+            if len(named) < MAX_NAMED:
+                named.append(AbsentRequest(row.request_id, *_where(row), sum(_parts(row)), why))
+        return LogReport(self._lines(logged), reasons, tuple(named), refused)
+
+    def _lines(self, logged: dict[Where, list[int]]) -> tuple[LogLine, ...]:
+        places = sorted(
+            self._ledger.keys() | logged.keys(), key=lambda where: (where[0], where[1] or "")
+        )
+        return tuple(
+            LogLine(*where, *self._ledger.get(where, (0, 0)), *logged.get(where, (0, 0, 0)))
+            for where in places
+        )
+
+
+def _is_counted(state: State) -> bool:
+    known = not state.is_hold and counts_known(state.evidence)
+    return known and state.rate.unit == TOKEN and any(state.buckets)
+
+
+def _merged(known: LlmRow, row: LlmRow) -> LlmRow:
+    return merge_rows((known, row))[row.request_id]
+
+
+def _comparable(buckets: Buckets, said: Counted) -> int:
+    """Return the tokens of an entry that a log would have counted."""
+    tokens = sum(buckets[TOKENS])
+    return tokens if said.has_cache_writes else tokens - sum(buckets[at] for at in _WRITES)
+
+
+def _parts(row: LlmRow) -> tuple[int, int]:
+    return row.prompt_tokens or 0, row.completion_tokens or 0
+
+
+def _where(row: LlmRow) -> Where:
+    day = "" if row.time is None else day_of(slot_of(row.time))
+    return day, None if row.deployment is None else row.deployment.casefold()
+
+
+def _deployment(entry: Entry) -> str | None:
+    name = entry.state.dimensions.deployment
+    return None if name is None else name.casefold()

@@ -1,0 +1,1 @@
+"""Usage by day and dimension, rollups and unit economics."""

@@ -1,0 +1,160 @@
+"""The documents of a rollup: columns in JSON, names once, money as integer strings of 10^-18.
+
+A row takes 60 to 100 bytes, most of it its end user's name and its amount; a batch of Cosmos DB has
+2 MB and may change all parts of a day. So a day has room for about 20,000 groups.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import to_json
+
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.errors import RollupBroken
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.head import Line
+from metering.core.reports.breakdown import GROUPS, Count, Group, in_order
+from metering.core.reports.rollup import PARTS, Cursor, Intake, Part, PartName
+from metering.core.usage.buckets import BUCKETS
+
+SCHEMA: Final = 1
+CURSOR_ID: Final = "cursor"
+
+#: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
+MAX_STEP_BYTES: Final = 1_900_000
+
+_COUNTS: Final = ("requests", "not_billable", "unpriced", "missing", "totals_only")
+#: All but the day, which the part is of.
+_NAMED: Final = GROUPS[1:]
+
+
+class Step(NamedTuple):
+    """What is written together: the cursor, and the parts that changed with their documents."""
+
+    cursor: Cursor
+    parts: tuple[Part, ...]
+    contents: tuple[bytes, ...]
+
+    @property
+    def is_too_large(self) -> bool:
+        """Say whether a batch cannot hold it."""
+        return sum(map(len, self.contents)) > MAX_STEP_BYTES
+
+
+def step_of(intake: Intake, parts: Iterable[Part]) -> Step:
+    """Return what to write after pages were taken in on top of `parts`."""
+    cursor, changed = intake.onto(parts)
+    contents = [write_part(cursor.ledger, part) for part in changed]
+    return Step(cursor, tuple(changed), tuple(contents))
+
+
+def write_cursor(cursor: Cursor) -> bytes:
+    """Return a cursor as the bytes to store."""
+    days: dict[str, list[int]] = {}
+    for name, page in sorted(cursor.parts.items()):
+        days.setdefault(name.day, [0] * PARTS)[name.number] = page
+    return to_json(
+        {
+            "schema": SCHEMA,
+            "id": CURSOR_ID,
+            "ledger": str(cursor.ledger),
+            "page": cursor.page,
+            "hash": cursor.hash,
+            "parts": days,
+        }
+    )
+
+
+def read_cursor(document: Document, ledger: LedgerId) -> Cursor:
+    """Return the cursor of `ledger` in a document; RollupBroken for what cannot be it."""
+    _check(document, ledger, CURSOR_ID)
+    try:
+        listed = {
+            PartName(day, number): page
+            for day, pages in document["parts"].items()
+            for number, page in enumerate(_whole(pages))
+            if page
+        }
+        (page,) = _whole([document["page"]])
+        return Cursor(ledger, page, str(document["hash"]), listed)
+    except UNREADABLE_DOCUMENT as error:
+        raise RollupBroken(str(ledger), f"cursor cannot be read: {error!r}") from None
+
+
+def write_part(ledger: LedgerId, part: Part) -> bytes:
+    """Return a part as the bytes to store; its rows are in the order of their groups."""
+    rows = sorted(part.counts.items(), key=lambda row: in_order(row[0]))
+    names: dict[str | None, int] = {}
+    columns: dict[str, Sequence[int | str]] = {
+        name: [names.setdefault(group[place], len(names)) for group, _ in rows]
+        for place, name in enumerate(_NAMED, 1)
+    }
+    for name in _COUNTS:
+        columns[name] = [getattr(count.line, name) for _, count in rows]
+    for place, bucket in enumerate(BUCKETS):
+        columns[bucket] = [count.line.tokens[place] for _, count in rows]
+    columns["outcomes"] = [count.outcomes for _, count in rows]
+    kept = {name: column for name, column in columns.items() if any(column)}
+    kept["amount"] = [str(count.amount) for _, count in rows]
+    return to_json(
+        {
+            "schema": SCHEMA,
+            "id": str(part.name),
+            "ledger": str(ledger),
+            "day": part.name.day,
+            "part": part.name.number,
+            "page": part.page,
+            "names": list(names),
+            "columns": kept,
+        }
+    )
+
+
+def read_part(document: Document, ledger: LedgerId) -> Part:
+    """Return the part of `ledger` in a document; RollupBroken for what cannot be one."""
+    try:
+        name = PartName(document["day"], document["part"])
+        _check(document, ledger, str(name))
+        counts = dict(_rows(name.day, document["columns"], document["names"]))
+        (page,) = _whole([document["page"]])
+    except UNREADABLE_DOCUMENT as error:
+        reason = f"{document.get('id')} cannot be read: {error!r}"
+        raise RollupBroken(str(ledger), reason) from None
+    return Part(name, page, counts)
+
+
+def _check(document: Document, ledger: LedgerId, name: str) -> None:
+    if document.get("schema") != SCHEMA:
+        reason = f"{document.get('id')} has schema {document.get('schema')}, not {SCHEMA}"
+        raise RollupBroken(str(ledger), reason)
+    found = (document.get("ledger"), document.get("id"))
+    if found != (str(ledger), name):
+        raise RollupBroken(str(ledger), f"{name} is {found[1]} of {found[0]}")
+
+
+def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tuple[Group, Count]]:
+    amounts = columns["amount"]
+    nothing = [0] * len(amounts)
+
+    def numbers(wanted: Iterable[str]) -> Iterable[tuple[int, ...]]:
+        return zip(*(_whole(columns.get(name, nothing)) for name in wanted), strict=True)
+
+    outcomes = _whole(columns.get("outcomes", nothing))
+    figures = numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS)
+    for amount, places, counts, tokens, came_about in zip(amounts, *figures, outcomes, strict=True):
+        group = (day, *(names[place] for place in places))
+        requests, not_billable, unpriced, missing, totals_only = counts
+        line = Line(requests, not_billable, unpriced, missing, tokens, totals_only)
+        yield group, Count(line, _amount(amount), came_about)
+
+
+def _whole(values: Any) -> list[int]:
+    if not isinstance(values, list) or any(type(value) is not int for value in values):
+        raise TypeError("a count is no whole number")
+    return values
+
+
+def _amount(text: object) -> int:
+    if not isinstance(text, str):
+        raise TypeError(f"the amount {text!r} is no text")
+    return int(text)

@@ -1,0 +1,57 @@
+"""Deployments that usage names and no record knows: priced by the model that answered."""
+
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+from metering.core.basics.instants import Instant
+from metering.core.ledger.entry import State
+from metering.core.ledger.page import Page
+from metering.core.tenancy.directory import Directory
+
+type _Place = tuple[str, str | None]
+
+
+class UnknownDeployment(NamedTuple):
+    """One deployment of which nothing was known when its requests were made."""
+
+    name: str
+    backend: str | None
+    requests: int
+    models: tuple[str, ...]
+    """Those that responses named, sorted."""
+
+
+class UnknownDeployments:
+    """Adds up pages, corrections included, of any number of ledgers."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._requests: defaultdict[_Place, Counter[str | None]] = defaultdict(Counter)
+
+    def add(self, page: Page) -> None:
+        """Take one page into account."""
+        for entry in page.entries:
+            self._count(entry.time, entry.state, 1)
+            if entry.supersedes is not None:
+                self._count(entry.time, entry.supersedes.state, -1)
+
+    def _count(self, at: Instant, state: State, sign: int) -> None:
+        name, backend = state.dimensions.deployment, state.dimensions.backend
+        if state.is_hold or not name:
+            return
+        if self._directory.deployment(name, backend, at)[0] is None:
+            self._requests[name, backend][state.dimensions.model] += sign
+
+    def found(self) -> list[UnknownDeployment]:
+        """Return them, those with the most requests first."""
+        rows = (
+            UnknownDeployment(
+                name,
+                backend,
+                models.total(),
+                tuple(sorted(model for model, requests in models.items() if model and requests)),
+            )
+            for (name, backend), models in self._requests.items()
+            if models.total()
+        )
+        return sorted(rows, key=lambda row: (-row.requests, row.name, row.backend or ""))

@@ -1,0 +1,1 @@
+"""Gateway log rows, and how they complete the record of a stream."""

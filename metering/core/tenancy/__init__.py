@@ -1,0 +1,1 @@
+"""Append-only registry records, resolved into the terms of a subject."""

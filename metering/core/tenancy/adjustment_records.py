@@ -1,0 +1,59 @@
+"""Records of adjustments: made once, never edited; what was wrong is put right by another one."""
+
+from itertools import count
+from typing import NamedTuple
+
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant
+from metering.core.basics.validation import validated
+from metering.core.credit.adjustment import Adjustment
+from metering.core.tenancy.directory import Directory, Record
+
+
+class AdjustmentOffer(NamedTuple):
+    """An adjustment that is asked for. What is left out follows from what there is."""
+
+    tenant: str
+    amount: str
+    reason: str
+    author: str
+    charge_period: str | None = None
+    """The name of one of the tenant's periods."""
+    id: str | None = None
+    """None: `adjustment-001`, … With an id it is safe to ask again."""
+    currency: str | None = None
+    """None: that of the tenant's plan."""
+
+
+def adjustment_record(
+    directory: Directory, offer: AdjustmentOffer, now: Instant
+) -> tuple[Adjustment, Record | None]:
+    """Return the adjustment that an offer makes and its record; None where it is there already.
+
+    It goes on the statement of the present period, so its currency is that of the plan in force at
+    the period's start. ConfigurationError says what is refused.
+    """
+    known = {made.adjustment.id: made.adjustment for made in directory.adjustments(offer.tenant)}
+    name = offer.id or _free_name(known)
+    what = f"adjustment {name!r} of {offer.tenant}"
+    plan, _, _ = directory.plan_of(offer.tenant, directory.period_at(offer.tenant, now).start)
+    same = known.get(name)
+    currency = offer.currency or (same.currency if same else plan.currency)
+    found = validated(Adjustment, what, {**offer._asdict(), "id": name, "currency": currency})
+    if same is not None:
+        if same != found:
+            raise ConfigurationError(
+                f"{what}: is there with other content: an adjustment is never edited; make another"
+            )
+        return same, None
+    if found.currency != plan.currency:
+        raise ConfigurationError(
+            f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {found.currency}"
+        )
+    value = found.model_dump_json(exclude_none=True)
+    return found, Record("adjustment", found.tenant, value, now, now)
+
+
+def _free_name(known: dict[str, Adjustment]) -> str:
+    names = (f"adjustment-{number:03d}" for number in count(len(known) + 1))
+    return next(name for name in names if name not in known)

@@ -1,0 +1,121 @@
+"""Records of grants: given once, taken back at most once, never edited."""
+
+from itertools import count
+from typing import NamedTuple
+
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.validation import validated
+from metering.core.calendars.dated import soonest
+from metering.core.credit.grant import Channel, Grant, Revocation
+from metering.core.tenancy.directory import TENANT_ID, Directory, Record
+
+
+class GrantOffer(NamedTuple):
+    """A grant that is asked for. What is left out follows from what there is."""
+
+    tenant: str
+    amount: str
+    """A decimal string in currency units, above zero."""
+    expiry: Instant | None = None
+    """None: never."""
+    id: str | None = None
+    """None: `grant-001`, `grant-002` … With an id it is safe to ask again."""
+    start: Instant | None = None
+    """None: that of the present period, or as it is if the id is there already."""
+    currency: str | None = None
+    """None: that of the tenant's plan at the start."""
+    priority: int = 0
+    channel: Channel | None = None
+    reason: str = ""
+    author: str = ""
+
+
+def grant_record(
+    directory: Directory, offer: GrantOffer, now: Instant
+) -> tuple[Grant, Record | None]:
+    """Return the grant that an offer makes and its record; None where it is there already.
+
+    A grant pays for usage of the past only as far as the start of the present period: what an
+    earlier one owes has been asked for. ConfigurationError says what is refused.
+    """
+    if not TENANT_ID.fullmatch(offer.tenant):
+        raise ConfigurationError(f"tenant {offer.tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
+    known = {grant.id: grant for grant in directory.grants(offer.tenant)}
+    same = known.get(offer.id or "")
+    present = directory.period_at(offer.tenant, now).start
+    start = offer.start if offer.start is not None else same.start if same else present
+    plan, _, _ = directory.plan_of(offer.tenant, start)
+    name = offer.id or _free_name(known)
+    what = f"grant {name!r} of {offer.tenant}"
+    content = {
+        **offer._asdict(),
+        "id": name,
+        "start": start,
+        "currency": plan.currency if offer.currency is None else offer.currency,
+    }
+    grant = validated(Grant, what, content)
+    if same is not None:
+        _refuse_an_edit(what, same.model_copy(update={"revoked": None}), grant)
+        return same, None
+    if grant.currency != plan.currency:
+        raise ConfigurationError(
+            f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {grant.currency}"
+        )
+    _refuse_the_past(what, grant, present, now)
+    value = grant.model_dump_json(exclude_defaults=True)
+    return grant, Record("grant", grant.tenant, value, grant.start, now)
+
+
+def _free_name(known: dict[str, Grant]) -> str:
+    """Return a name that sorts after those that were made before it: the older one burns first."""
+    names = (f"grant-{number:03d}" for number in count(len(known) + 1))
+    return next(name for name in names if name not in known)
+
+
+def _refuse_an_edit(what: str, before: Grant, after: Grant) -> None:
+    for name in Grant.model_fields:
+        old, new = (_told(name, getattr(grant, name)) for grant in (before, after))
+        if old != new:
+            raise ConfigurationError(
+                f"{what}: is there with {name} {old}, not {new}: a grant is never edited;"
+                " revoke it and give another one"
+            )
+
+
+def _told(name: str, value: object) -> str:
+    if isinstance(value, int) and name != "priority":
+        return format_instant(value)
+    return "none" if value is None else str(value)
+
+
+def _refuse_the_past(what: str, grant: Grant, earliest: Instant, now: Instant) -> None:
+    if grant.expiry is not None and grant.expiry <= now:
+        raise ConfigurationError(
+            f"{what}: expiry: {format_instant(grant.expiry)} is past: it would pay for nothing"
+        )
+    if grant.start < earliest:
+        raise ConfigurationError(
+            f"{what}: start: {format_instant(grant.start)} is before"
+            f" {format_instant(earliest)}: no grant pays for a period that is over"
+        )
+
+
+def revocation_record(
+    directory: Directory, tenant: str, revocation: Revocation, now: Instant
+) -> Record | None:
+    """Return the record that ends a grant as soon as may be; None if it was revoked before.
+
+    What it paid for until then stays paid. ConfigurationError for a grant that there is not, or
+    that has expired by then.
+    """
+    what = f"grant {revocation.id!r} of {tenant}"
+    found = next((one for one in directory.grants(tenant) if one.id == revocation.id), None)
+    if found is None:
+        raise ConfigurationError(f"{what}: there is none: see `metering grants list {tenant}`")
+    if found.revoked is not None:
+        return None
+    at = soonest(now)
+    if found.end <= at:
+        raise ConfigurationError(f"{what}: has expired by {format_instant(at)} anyway")
+    return Record("revocation", tenant, revocation.model_dump_json(), at, now)

@@ -1,0 +1,1 @@
+"""Usage events, and the disjoint token counts they become."""

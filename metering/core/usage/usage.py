@@ -1,0 +1,75 @@
+"""Usage: one validated request with disjoint counts, and what it was."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, cast
+
+from metering.core.basics.instants import DAY, Instant
+from metering.core.usage.buckets import Buckets
+from metering.core.usage.evidence import Evidence
+
+MAX_AGE: Final = 400 * DAY
+
+_OK = range(200, 300)
+_TIMED_OUT = 408
+_NEVER_PROCESSED = frozenset({401, 403, 404, 429})
+
+#: Makes a named tuple of all its values in order, without the call that names them.
+new_record: Final = cast("Callable[[type[Any], tuple[Any, ...]], Any]", tuple.__new__)
+
+type EventKey = tuple[str, str, str]
+"""Identity of an event: type, lower-cased source, id."""
+
+
+class Dimensions(NamedTuple):
+    """What a request was, apart from who asked and how much: shared by many entries of a page."""
+
+    type: str
+    source: str
+    subject: str
+    status: int
+    model: str | None
+    requested_model: str | None
+    provider: str | None
+    product: str | None
+    api: str | None
+    operation: str | None
+    deployment: str | None
+    deployment_type: str | None
+    region: str | None
+    service_tier: str | None
+    backend: str | None
+    spillover: bool | None
+    streamed: bool | None
+    use_case: str | None
+    unit: str | None = None
+    """Of a meter other than tokens: what it counts; its name is in `model`. So of an outcome."""
+
+
+class Usage(NamedTuple):
+    """One request, validated. `digest` covers what it says, not how it travelled."""
+
+    key: EventKey
+    digest: str
+    evidence: Evidence
+    time: Instant
+    arrival: Instant
+    dimensions: Dimensions
+    end_user: str | None
+    buckets: Buckets
+
+    @property
+    def id(self) -> str:
+        """The id within its source."""
+        return self.key[2]
+
+
+def is_billable(status: int, *, counted: bool) -> bool:
+    """Say whether the service processed a request, and so charges for it.
+
+    Source: Azure OpenAI "manage costs" (2026-10): 2xx, 408 and a 400 from the content filter or the
+    input limit are charged, 401 and 429 are not. A 400 or 5xx shows that it was processed by
+    carrying counts.
+    """
+    if status in _OK or status == _TIMED_OUT:
+        return True
+    return counted and status not in _NEVER_PROCESSED

@@ -1,0 +1,202 @@
+"""Reads the bodies of events into usage: requests to models, other meters, and outcomes."""
+
+import hashlib
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from metering.core.basics.errors import Code, RejectedEvent
+from metering.core.basics.instants import Instant
+from metering.core.usage.buckets import NO_TOKENS, QUANTITY_DECIMALS, TOKENS, Buckets
+from metering.core.usage.event import (
+    BUSINESS_OUTCOME,
+    LLM_USAGE,
+    MAX_BODY_BYTES,
+    METER_USAGE,
+    OUTCOME,
+    BusinessOutcomeEvent,
+    LlmUsageData,
+    LlmUsageEvent,
+    MeterUsageEvent,
+)
+from metering.core.usage.event_rejection import accepted_time, is_of_type, rejection
+from metering.core.usage.evidence import Evidence
+from metering.core.usage.provider_usage import disjoint_buckets
+from metering.core.usage.usage import Dimensions, Usage, is_billable, new_record
+
+_DIGEST_BYTES = 8
+#: Another meter is told of what was done, not of what was tried.
+_OK = 200
+#: Distinct sets of dimensions kept in memory; then the table starts anew.
+_MAX_INTERNED = 50_000
+
+#: What `LlmUsageEvent.model_validate_json` calls, without its checks of options we do not give.
+_validate: Final = LlmUsageEvent.__pydantic_validator__.validate_json
+_RANKS: Final = {rank.name.lower(): rank for rank in Evidence}
+
+
+class UsageReader:
+    """Reads bodies into usage; keeps one copy of equal dimensions with their part of a digest."""
+
+    def __init__(self) -> None:
+        self._interned: dict[tuple[object, ...], tuple[Dimensions, hashlib.blake2b]] = {}
+
+    def read(self, body: bytes, arrival: Instant) -> Usage:
+        """Return the usage in `body`, which arrived at `arrival`; RejectedEvent says why not."""
+        if len(body) > MAX_BODY_BYTES:
+            raise RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
+        event: LlmUsageEvent | MeterUsageEvent | BusinessOutcomeEvent
+        try:
+            event = request = _validate(body)
+        except ValidationError as error:
+            event, millionths, said = _read_other(error, body)
+            evidence, buckets = Evidence.FULL, (*NO_TOKENS[TOKENS], millionths)
+        else:
+            evidence, buckets = _counts(request.data)
+            said = _said(request)
+        time = accepted_time(event.time, arrival)
+        dimensions, begun = self._intern(said)
+        end_user = event.data.end_user
+        digest = begun.copy()
+        digest.update(to_json((time, end_user, buckets)))
+        key = (event.type, dimensions.source, event.id)
+        usage: Usage = new_record(
+            Usage,
+            (key, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets),
+        )
+        return usage
+
+    def _intern(self, said: tuple[Any, ...]) -> tuple[Dimensions, hashlib.blake2b]:
+        """Return the dimensions that an event said, and the digest begun with them."""
+        known = self._interned.get(said)
+        if known is None:
+            if len(self._interned) >= _MAX_INTERNED:
+                self._interned.clear()
+            dimensions: Dimensions = new_record(Dimensions, said)
+            dimensions = dimensions._replace(source=dimensions.source.lower())
+            begun = hashlib.blake2b(to_json(dimensions), digest_size=_DIGEST_BYTES)
+            known = self._interned[said] = (dimensions, begun)
+        return known
+
+
+def _said(event: LlmUsageEvent) -> tuple[Any, ...]:
+    """Return the parts of Dimensions as an event says them."""
+    data = event.data
+    return (
+        LLM_USAGE,
+        event.source,
+        event.subject,
+        data.status,
+        data.model,
+        data.requested_model,
+        data.provider,
+        data.product,
+        data.api,
+        data.operation,
+        data.deployment,
+        data.deployment_type,
+        data.region,
+        data.service_tier,
+        data.backend,
+        data.spillover,
+        data.streamed,
+        data.use_case,
+        None,
+    )
+
+
+def _read_other(
+    error: ValidationError, body: bytes
+) -> tuple[MeterUsageEvent | BusinessOutcomeEvent, int, tuple[Any, ...]]:
+    """Return an event that is no request to a model, its millionths, and what it says."""
+    if is_of_type(error, METER_USAGE):
+        measured = _parsed(MeterUsageEvent, body)
+        return measured, measured.data.quantity, _said_of_meter(measured)
+    if is_of_type(error, BUSINESS_OUTCOME):
+        outcome = _parsed(BusinessOutcomeEvent, body)
+        return outcome, outcome.data.count * 10**QUANTITY_DECIMALS, _said_of_outcome(outcome)
+    raise rejection(error, body) from None
+
+
+def _parsed[E: BaseModel](model: type[E], body: bytes) -> E:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise rejection(error, body) from None
+
+
+def _said_of_meter(event: MeterUsageEvent) -> tuple[Any, ...]:
+    data = event.data
+    said = Dimensions(
+        type=METER_USAGE,
+        source=event.source,
+        subject=event.subject,
+        status=_OK,
+        model=data.meter,
+        requested_model=None,
+        provider=data.provider,
+        product=data.product,
+        api=data.api,
+        operation=data.operation,
+        deployment=None,
+        deployment_type=None,
+        region=data.region,
+        service_tier=None,
+        backend=data.backend,
+        spillover=None,
+        streamed=None,
+        use_case=data.use_case,
+        unit=data.unit,
+    )
+    return tuple(said)
+
+
+def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
+    data = event.data
+    said = Dimensions(
+        type=BUSINESS_OUTCOME,
+        source=event.source,
+        subject=event.subject,
+        status=_OK,
+        model=data.outcome,
+        requested_model=None,
+        provider=None,
+        product=data.product,
+        api=None,
+        operation=None,
+        deployment=None,
+        deployment_type=None,
+        region=None,
+        service_tier=None,
+        backend=None,
+        spillover=None,
+        streamed=None,
+        use_case=data.use_case,
+        unit=OUTCOME,
+    )
+    return tuple(said)
+
+
+def _counts(data: LlmUsageData) -> tuple[Evidence, Buckets]:
+    usage, status = data.usage, data.status
+    if data.tokens == "final":
+        if usage is not None:
+            buckets = disjoint_buckets(usage)
+            billable = is_billable(status, counted=True)
+            return _RANKS[data.evidence], buckets if billable else NO_TOKENS
+        if is_billable(status, counted=False):
+            raise RejectedEvent(Code.USAGE_MISSING, "data.usage: required when tokens are final")
+        return Evidence.ABSENT, NO_TOKENS
+    if usage is not None:
+        raise RejectedEvent(Code.USAGE_UNEXPECTED, f"data.usage: given, but tokens={data.tokens}")
+    if data.tokens == "pending" and is_billable(status, counted=False):
+        return Evidence.HELD, _estimate(data)
+    return Evidence.ABSENT, NO_TOKENS
+
+
+def _estimate(data: LlmUsageData) -> Buckets:
+    if data.hold is None:
+        return NO_TOKENS
+    prompt, output = data.hold.prompt_tokens_estimate or 0, data.hold.max_output_tokens or 0
+    return (prompt, 0, 0, 0, 0, 0, 0, output, 0, 0, 0)

@@ -1,0 +1,1 @@
+"""The demo, its sample trace and its independent check."""

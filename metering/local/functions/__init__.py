@@ -1,0 +1,1 @@
+"""The embedded Functions host, over the worker library."""

@@ -1,0 +1,44 @@
+"""How far the embedded hub has been counted: the oldest event that nobody has read through."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import Instant
+from metering.local.hubs.hub import EmbeddedHub
+from metering.ports import Clock
+
+#: One statement, so a view of one moment, whatever the running system writes meanwhile.
+_OLDEST: Final = """
+    SELECT MIN((
+        SELECT e.enqueued_us FROM events AS e
+        WHERE e.hub = p.hub AND e.partition = p.partition
+        AND e.sequence_number > COALESCE(c.sequence_number, -1)
+        ORDER BY e.sequence_number LIMIT 1))
+    FROM partitions AS p LEFT JOIN checkpoints AS c
+    ON c.hub = p.hub AND c.partition = p.partition AND c.consumer_group = ? WHERE p.hub = ?"""
+
+
+class LocalHubProgress:
+    """Implements HubProgress over a hub file, for the hubs and consumer groups that are read."""
+
+    def __init__(self, file: EmbeddedHub, clock: Clock, hubs: Sequence[tuple[str, str]]) -> None:
+        self._file = file
+        self._clock = clock
+        self._hubs = hubs
+
+    async def counted_until(self) -> Instant:
+        """Return when the oldest event that is not counted came; now where there is none."""
+        return await asyncio.to_thread(self._counted_until)
+
+    def _counted_until(self) -> Instant:
+        until = self._clock.now()
+        try:
+            for hub, group in self._hubs:
+                oldest = self._file.file.rows(_OLDEST, (group, hub))[0][0]
+                until = until if oldest is None else min(until, oldest)
+        except sqlite3.Error as error:
+            raise RetryableError(f"the embedded hub: {error}") from error
+        return until

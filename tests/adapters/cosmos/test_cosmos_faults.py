@@ -1,0 +1,223 @@
+"""Cosmos DB that is not as it should be: one line that names the setting or the resource."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import CosmosClient
+from azure.cosmos.exceptions import CosmosBatchOperationError
+
+from metering.adapters.cosmos.account import CosmosAccount
+from metering.adapters.cosmos.containers import CONTAINERS
+from metering.adapters.cosmos.ledger import CosmosLedgers, refusal
+from metering.adapters.cosmos.prepare import prepare
+from metering.core.basics.errors import (
+    ConfigurationError,
+    HeadMovedError,
+    InvariantBroken,
+    LedgerBroken,
+    RetryableError,
+)
+from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.ledger.commit import plan_commit
+from metering.core.ledger.head import Head
+from tests.builders import AT, NOW, rating, usage
+from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
+
+LEDGER = LedgerId("acme", month_of(AT).start)
+
+
+@pytest.fixture(scope="module")
+def shared_peer() -> Iterator[CosmosPeer]:
+    with CosmosPeer() as made:
+        yield made
+
+
+@pytest.fixture
+def peer(shared_peer: CosmosPeer) -> CosmosPeer:
+    shared_peer.clear()
+    return shared_peer
+
+
+@pytest.fixture
+async def connect(peer: CosmosPeer) -> AsyncIterator[Callable[..., CosmosAccount]]:
+    made: list[CosmosAccount] = []
+
+    def account(**changes: Any) -> CosmosAccount:
+        given: dict[str, Any] = {
+            "endpoint": peer.url,
+            "database": "metering",
+            "key": peer.key,
+            **changes,
+        }
+        made.append(CosmosAccount(**given))
+        return made[-1]
+
+    yield account
+    for one in made:
+        await one.close()
+
+
+type Connect = Callable[..., CosmosAccount]
+
+
+async def test_init_makes_what_is_missing_and_says_what_it_did(connect: Connect) -> None:
+    account = connect()
+    first = await prepare(account)
+    assert first[0] == "database metering: created"
+    assert "container ledgers: created, partition key /ledger" in first
+    assert await prepare(account) == [
+        "database metering: was there",
+        *(f"container {container.name}: was there" for container in CONTAINERS),
+    ]
+
+
+async def test_who_may_use_data_and_create_nothing_is_told_that_all_is_there(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+
+    def refuse(request: RequestInfo) -> Fault | None:
+        # A database is created by a request that names none.
+        creates = request.kind == "metadata" and not request.database
+        return Fault(what="fail_before", status=403, substatus=5300) if creates else None
+
+    peer.faults.schedule(refuse)
+    done = await prepare(account)
+    assert done[0] == "database metering: was there"
+    assert len(done) == 1 + len(CONTAINERS)
+
+
+async def test_only_what_is_queried_is_indexed_and_only_pending_has_a_time_to_live(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    await prepare(connect())
+    async with CosmosClient(peer.url, peer.key) as client:
+        database = client.get_database_client("metering")
+        for container in CONTAINERS:
+            found = await database.get_container_client(container.name).read()
+            paths = [entry["path"] for entry in found["indexingPolicy"]["includedPaths"]]
+            assert paths == [f"{path}/?" for path in container.indexed]
+            assert found.get("defaultTtl") == (-1 if container.name == "pending" else None)
+
+
+async def test_a_wrong_key_is_named(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_COSMOS_HEALTH_CHECK_MAX_RETRIES", "0")
+    with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY is not this account's key"):
+        await CosmosLedgers(connect(key="YSB3cm9uZyBrZXk=")).read_head(LEDGER)
+
+
+async def test_a_key_that_is_no_key_is_named(connect: Connect) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY: is not base64"):
+        await CosmosLedgers(connect(key="abc")).read_head(LEDGER)
+
+
+async def test_an_endpoint_where_nobody_listens_is_named(connect: Connect) -> None:
+    with pytest.raises(RetryableError, match="store http://127.0.0.1:9 .*no connection"):
+        await CosmosLedgers(connect(endpoint="http://127.0.0.1:9")).read_head(LEDGER)
+
+
+async def test_a_database_that_is_not_there_is_named(connect: Connect) -> None:
+    with pytest.raises(ConfigurationError, match="metering/ledgers: is not there.*metering init"):
+        await CosmosLedgers(connect()).read_head(LEDGER)
+
+
+async def test_a_container_that_is_not_there_is_not_an_empty_one(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    async with CosmosClient(peer.url, peer.key) as client:
+        await client.create_database("metering")
+    with pytest.raises(ConfigurationError, match="metering/ledgers: is not there"):
+        await CosmosLedgers(connect()).ledgers()
+
+
+async def test_a_container_with_another_partition_key_is_named(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    async with CosmosClient(peer.url, peer.key) as client:
+        database = await client.create_database("metering")
+        await database.create_container("ledgers", PartitionKey(path="/tenant"))
+    wanted = "its partition key is /tenant, not /ledger"
+    with pytest.raises(ConfigurationError, match=f"metering/ledgers: {wanted}"):
+        await CosmosLedgers(connect()).read_head(LEDGER)
+    with pytest.raises(ConfigurationError, match=f"container ledgers: {wanted}"):
+        await prepare(connect())
+
+
+async def test_an_identity_without_permission_is_told_which_role_it_needs(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    peer.faults.add(Fault(what="fail_before", kind="read", status=403, substatus=5301))
+    with pytest.raises(ConfigurationError, match="no permission.*data contributor"):
+        await CosmosLedgers(account).read_head(LEDGER)
+
+
+async def test_throttling_is_waited_out_as_long_as_the_service_says(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    peer.faults.add(Fault(what="throttle", kind="read", times=3))
+    assert await CosmosLedgers(account).read_head(LEDGER) is None
+    peer.faults.add(Fault(what="throttle", kind="read", times=50))
+    with pytest.raises(RetryableError, match="status 429"):
+        await CosmosLedgers(account).read_head(LEDGER)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(what="succeed_then_time_out", kind="batch", hold_s=0),
+        Fault(what="drop_connection", kind="batch"),
+        Fault(what="fail_before", kind="batch", status=500),
+        Fault(what="fail_before", kind="batch", status=408),
+    ],
+    ids=lambda fault: f"{fault.what} {fault.status}",
+)
+async def test_an_unknown_outcome_is_retryable_and_sent_once(
+    connect: Connect, peer: CosmosPeer, fault: Fault
+) -> None:
+    account = connect()
+    await prepare(account)
+    peer.faults.add(fault)
+    commit = plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW)
+    with pytest.raises(RetryableError) as raised:
+        await CosmosLedgers(account).commit(commit, None)
+    assert not isinstance(raised.value, HeadMovedError)
+    assert len([request for request in peer.requests if request.kind == "batch"]) == 1
+
+
+async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledger(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    ledgers = CosmosLedgers(account)
+    await ledgers.commit(plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW), None)
+    async with CosmosClient(peer.url, peer.key) as client:
+        container = client.get_database_client("metering").get_container_client("ledgers")
+        for path, complaint in [
+            ("/committed", "does not match its hash"),
+            ("/schema", "a page has schema 3"),
+        ]:
+            patch = [{"op": "set", "path": path, "value": 3}]
+            await container.patch_item("page-00000001", str(LEDGER), patch)
+            with pytest.raises(LedgerBroken, match=complaint):
+                await ledgers.read_page(LEDGER, 1)
+        await container.patch_item("head", str(LEDGER), patch)
+        with pytest.raises(LedgerBroken, match="its head has schema 3"):
+            await ledgers.read_head(LEDGER)
+
+
+def test_a_refusal_of_an_effect_is_a_bug_and_no_lost_race() -> None:
+    commit = plan_commit(Head(LEDGER), {}, [usage(model="gpt-99")], rating(), NOW)
+    assert len(commit.effects) == 1
+    for index, kind in [(0, HeadMovedError), (1, HeadMovedError), (2, InvariantBroken)]:
+        error = CosmosBatchOperationError(  # type: ignore[no-untyped-call]
+            error_index=index, headers={}, status_code=409
+        )
+        assert type(refusal(error, commit)) is kind

@@ -1,0 +1,185 @@
+"""The chargeback report over a store: two tenants, corrections, what has no price."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.exports.chargeback import ChargebackReport, Scope
+from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.export_selection import named_window, whole_ledger
+from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
+from metering.core.basics.instants import format_instant, parse_instant
+from metering.core.basics.money import format_amount
+from metering.core.exports.delivery_manifest import Manifest, Window
+from metering.core.exports.windows import span_window
+from metering.core.ledger.page import seal
+from metering.core.usage.buckets import from_names
+from metering.core.usage.evidence import Evidence
+from tests.app.committing import LEDGER, commit
+from tests.app.exporting import contents, table, use
+from tests.app.rolling import change
+from tests.builders import NOW, usage
+
+type System = Any
+type Delivered = tuple[Manifest, list[dict[str, str]]]
+
+NOVEMBER = named_window("2026-11")
+
+
+@pytest.fixture
+def report(system: System, tmp_path: Path) -> Callable[[Scope], Any]:
+    async def deliver(scope: Scope) -> Delivered:
+        folder = tmp_path / "out"
+        exports = DeliverExports(ExportFolder(folder), flat=True)
+        manifest = await exports.deliver(ChargebackReport(system.store, system.tenancy, scope))
+        return manifest, table(contents(folder)[manifest.files[0].name])
+
+    return deliver
+
+
+async def test_calls_of_two_tenants_a_correction_and_one_without_a_price(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    await use(system, "a-1", subject="acme", data__product="chat")
+    # Counts from a log first, then all of them: a correction.
+    counts = from_names({"input": 2000})
+    from_log = usage("a-2", evidence=Evidence.TOTALS, product="chat")
+    await commit(system, from_log)
+    await commit(system, usage("a-2", digest="d2", product="chat", buckets=counts))
+    of_globex = {"subject": "globex", "data__product": "chat"}
+    few = {"prompt_tokens": 10, "completion_tokens": 0}
+    await use(system, "g-1", **of_globex, data__usage=few)
+    await use(system, "g-2", **of_globex, data__model="never-priced")
+    manifest, rows = await report(Scope(NOVEMBER))
+    found = [(row["product"], row["model"], row["calls"], row["amount"]) for row in rows]
+    assert found == [
+        # 0.0035 and, corrected, 2,000 x 2.50 per million = 0.005 of acme's; 10 x 2.50 per million
+        # = 0.000025 of globex's.
+        ("chat", "gpt-4o", "3", "0.008525"),
+        ("chat", "never-priced", "1", ""),
+    ]
+    assert rows[0]["tenants"] == "acme;globex"
+    assert rows[1]["unpriced_calls"] == "1"
+    assert manifest.totals == {"USD": 8_525 * 10**12}
+    assert manifest.as_of == NOW
+    assert "before allowances" in manifest.notes["amount"]
+
+
+async def test_of_one_tenant_only_its_own(system: System, report: Callable[[Scope], Any]) -> None:
+    await use(system, "a-1", subject="acme")
+    await use(system, "g-1", subject="globex")
+    manifest, rows = await report(Scope(NOVEMBER, "globex", "tenant"))
+    assert [(row["tenant"], row["amount"]) for row in rows] == [("globex", "0.0035")]
+    assert (manifest.kind, manifest.tenant) == ("chargeback-by-tenant", "globex")
+    assert manifest.files[0].name == "chargeback-by-tenant-2026-11.csv"
+
+
+async def test_a_stream_counts_once_its_counts_are_there(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    hold = {"prompt_tokens_estimate": 500, "max_output_tokens": 100}
+    changes = {"data__tokens": "pending", "data__usage": None, "data__hold": hold}
+    await use(system, "a-1", subject="acme", **changes)
+    assert (await report(Scope(NOVEMBER)))[1] == []
+    await use(system, "a-1", subject="acme")
+    _, (row,) = await report(Scope(NOVEMBER))
+    assert (row["calls"], row["amount"]) == ("1", "0.0035")
+
+
+async def test_a_span_takes_parts_of_several_periods(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    edge = parse_instant("2026-11-01T00:00:00Z")
+    for name, time in (("o", edge - 1), ("n", edge), ("late", edge + 2)):
+        await use(system, name, subject="acme", time=format_instant(time))
+    _, (row,) = await report(Scope(span_window(edge - 1, edge + 2)))
+    assert (row["calls"], row["first_seen"]) == ("2", "2026-10-31T23:59:59.999999Z")
+    _, (row,) = await report(Scope(named_window("2026-10")))
+    assert row["calls"] == "1"
+    assert (await report(Scope(span_window(edge - 20, edge - 10))))[1] == []
+
+
+async def test_what_no_tenant_calls_a_period_is_refused(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    await use(system, "a-1")
+    assert (await report(Scope(named_window("2025-01"))))[1] == []
+    with pytest.raises(ConfigurationError, match="period '2026-13': no tenant has usage"):
+        await report(Scope(Window("2026-13")))
+    with pytest.raises(ConfigurationError, match="write it like 2026-11"):
+        named_window("../2026")
+
+
+async def test_progress_is_told_by_pages(system: System) -> None:
+    await use(system, "a-1", subject="acme")
+    await use(system, "g-1", subject="globex")
+    told: list[int] = []
+    report = ChargebackReport(system.store, system.tenancy, Scope(NOVEMBER), told.append)
+    async for file in report.files():
+        async for _ in file.chunks:
+            pass
+    assert format_amount(report.totals()["USD"]) == "0.007"
+    assert told == [1, 1]
+
+
+async def test_a_page_that_is_not_there_stops_the_export(
+    system: System, report: Callable[[Scope], Any], tmp_path: Path
+) -> None:
+    for name in ("a-1", "a-2"):
+        await use(system, name, subject="acme")
+    await change(system, "DELETE FROM pages WHERE number = 1")
+    with pytest.raises(RetryableError, match="acme.*: page 1 is not there"):
+        await report(Scope(NOVEMBER))
+    await change(system, "DELETE FROM pages")
+    with pytest.raises(RetryableError, match="page 1 is not there"):
+        await report(Scope(NOVEMBER))
+    assert contents(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize(
+    ("previous", "about"),
+    [("f" * 64, "page 2 breaks the chain"), (None, "page 2 is not the last that its head names")],
+)
+async def test_pages_that_do_not_add_up_stop_the_export(
+    system: System,
+    report: Callable[[Scope], Any],
+    tmp_path: Path,
+    previous: str | None,
+    about: str,
+) -> None:
+    for name in ("a-1", "a-2"):
+        await use(system, name, subject="acme")
+    first, second = [page async for page in system.store.pages(LEDGER)]
+    _, other = seal(
+        LEDGER,
+        second.slot,
+        second.entries,
+        number=2,
+        previous=previous or first.hash,
+        committed=second.committed + 1,
+    )
+    await change(system, "UPDATE pages SET document = ? WHERE number = 2", other)
+    with pytest.raises(LedgerBroken, match=about):
+        await report(Scope(NOVEMBER))
+    assert contents(tmp_path / "out") == {}
+
+
+async def test_what_is_committed_meanwhile_is_left_to_the_next_export(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    await use(system, "a-1", subject="acme")
+    before = await system.database.read(
+        lambda connection: connection.execute("SELECT document FROM heads").fetchone()[0]
+    )
+    await use(system, "a-2", subject="acme")
+    # As if the head had been read before that commit and the pages after it.
+    await change(system, "UPDATE heads SET document = ?", before)
+    _, (row,) = await report(Scope(NOVEMBER))
+    assert row["calls"] == "1"
+
+
+async def test_a_ledger_without_a_head_has_no_pages(system: System) -> None:
+    assert [page async for page in whole_ledger(system.store, LEDGER)] == []

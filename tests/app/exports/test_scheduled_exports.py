@@ -1,0 +1,143 @@
+"""Exports by schedule: what is there decides what is due."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.exports.chargeback import ChargebackReport, Scope
+from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
+from metering.core.basics.errors import RetryableError
+from metering.core.basics.instants import DAY, HOUR, parse_instant
+from metering.core.exports.delivery_manifest import read_manifest
+from metering.core.exports.windows import DELAY, Scheduled
+from tests.app.exporting import contents, given, use
+
+type System = Any
+
+#: Usage of the tests is at 11:45; the standing clock begins at 12:00.
+TODAY = parse_instant("2026-11-20T00:00:00Z")
+TOMORROW = TODAY + DAY
+DAILY = Scheduled("chargeback", "daily")
+
+
+def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledExports:
+    def chargeback(window: Any) -> ChargebackReport:
+        return ChargebackReport(system.store, system.tenancy, Scope(window))
+
+    def broken(_: Any) -> Any:
+        return given("broken", a_csv=RetryableError("the ledger is busy"))
+
+    return ScheduledExports(
+        exports=DeliverExports(ExportFolder(folder)),
+        ledgers=system.store,
+        reports={"chargeback": ScheduledReport(chargeback), "broken": ScheduledReport(broken)},
+        schedule=schedule,
+        clock=system.clock,
+        alerts=system.alerts,
+    )
+
+
+def delivered(folder: Path) -> dict[str, str]:
+    """Return the totals by window."""
+    found = {}
+    for name, content in contents(folder).items():
+        if name.endswith("manifest.json"):
+            totals = read_manifest(content).totals
+            found[name.split("/")[2]] = str(totals.get("USD", 0) // 10**14)
+    return found
+
+
+async def test_without_a_schedule_or_without_usage_nothing_is_due(
+    system: System, tmp_path: Path
+) -> None:
+    assert await scheduled(system, tmp_path, DAILY).run() == 0
+    await use(system, "a-1")
+    assert await scheduled(system, tmp_path).run() == 0
+
+
+async def test_a_day_is_delivered_a_while_after_its_end_and_once(
+    system: System, tmp_path: Path
+) -> None:
+    await use(system, "a-1")
+    exports = scheduled(system, tmp_path / "out", DAILY)
+    system.clock.set(TODAY + DAY + DELAY - 1)
+    await exports.run()
+    assert "2026-11-20Z" not in delivered(tmp_path / "out")
+    system.clock.set(TODAY + DAY + DELAY)
+    # The day before is delivered again with it.
+    assert await exports.run() == 2
+    # 0.0035 in units of 0.0001.
+    assert delivered(tmp_path / "out")["2026-11-20Z"] == "35"
+    assert await exports.run() == 0
+    # Another process sees the same.
+    assert await scheduled(system, tmp_path / "out", DAILY).run() == 0
+
+
+async def test_every_day_since_the_first_usage_is_caught_up_with(
+    system: System, tmp_path: Path
+) -> None:
+    await use(system, "a-1")
+    system.clock.set(TOMORROW + HOUR)
+    # The ledger begins on the first of November: twenty days.
+    assert await scheduled(system, tmp_path / "out", DAILY).run() == 20
+    assert min(delivered(tmp_path / "out")) == "2026-11-01Z"
+
+
+async def test_late_usage_is_in_when_the_day_is_delivered_again(
+    system: System, tmp_path: Path
+) -> None:
+    await use(system, "a-1")
+    exports = scheduled(system, tmp_path / "out", DAILY)
+    system.clock.set(TOMORROW + HOUR)
+    await exports.run()
+    await use(system, "a-2")
+    assert await exports.run() == 0
+    assert delivered(tmp_path / "out")["2026-11-20Z"] == "35"
+    system.clock.set(TOMORROW + DAY + HOUR)
+    assert await exports.run() == 2
+    assert delivered(tmp_path / "out")["2026-11-20Z"] == "70"
+    assert delivered(tmp_path / "out")["2026-11-21Z"] == "0"
+
+
+async def test_a_delivery_that_lost_its_manifest_is_made_again(
+    system: System, tmp_path: Path
+) -> None:
+    await use(system, "a-1")
+    system.clock.set(TOMORROW + HOUR)
+    await scheduled(system, tmp_path / "out", DAILY).run()
+    before = contents(tmp_path / "out")
+    (tmp_path / "out/chargeback/all/2026-11-20Z/manifest.json").unlink()
+    assert await scheduled(system, tmp_path / "out", DAILY).run() == 2
+    assert contents(tmp_path / "out") == before
+
+
+async def test_one_report_that_fails_is_alerted_and_stops_no_other(
+    system: System, tmp_path: Path
+) -> None:
+    await use(system, "a-1")
+    exports = scheduled(
+        system, tmp_path / "out", Scheduled("broken", "hourly"), Scheduled("chargeback", "monthly")
+    )
+    system.clock.set(parse_instant("2026-12-01T01:00:00Z"))
+    assert await exports.run() == 1
+    assert system.alerts.messages == ["export broken, hourly: the ledger is busy"]
+    assert delivered(tmp_path / "out") == {"2026-11Z": "35"}
+    system.alerts.messages.clear()
+    assert await exports.run() == 0
+    assert len(system.alerts.messages) == 1
+
+
+@pytest.mark.parametrize("every", ["hourly", "daily", "monthly"])
+async def test_two_processes_at_once_make_the_same(
+    system: System, tmp_path: Path, every: Any
+) -> None:
+    await use(system, "a-1")
+    system.clock.set(parse_instant("2026-12-01T01:00:00Z"))
+    schedule = Scheduled("chargeback", every)
+    await scheduled(system, tmp_path / "one", schedule).run()
+    await asyncio.gather(*(scheduled(system, tmp_path / "two", schedule).run() for _ in range(2)))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")

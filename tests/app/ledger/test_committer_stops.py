@@ -1,0 +1,192 @@
+"""The commit protocol on a ledger that cannot be trusted, or a replica that is behind."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from metering.app.ledger import committer
+from metering.app.ledger.committer import Committed
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import DAY, HOUR
+from metering.core.calendars.periods import LedgerId
+from tests.app.committing import LEDGER, System, commit
+from tests.builders import AT, usage
+
+
+async def test_what_a_lagging_query_leaves_out_is_read_by_id(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await commit(system, usage("a"))
+    await commit(system, usage("b"))
+    fresh = make_system()
+    fresh.store.lag = 1
+    assert await commit(fresh, usage("b"), usage("a")) == Committed(duplicates=2)
+
+
+async def test_a_listed_page_that_cannot_be_read_is_waited_for(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await commit(system, usage())
+    fresh = make_system()
+    fresh.store.lag, fresh.store.absent = 1, {1}
+    waiting = asyncio.create_task(commit(fresh, usage()))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    fresh.store.absent = set()
+    assert await waiting == Committed(duplicates=1)
+
+
+async def test_a_listed_page_that_stays_away_has_gone_and_stops_its_ledger(
+    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
+    await commit(system, usage())
+    fresh = make_system()
+    fresh.store.absent = {1}
+    with pytest.raises(LedgerBroken, match="page 1 is not there"):
+        await commit(fresh, usage())
+
+
+async def test_one_event_that_fits_into_no_commit_is_an_error(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metering.core.ledger.commit.MAX_COMMIT_BYTES", 10)
+    with pytest.raises(LedgerBroken, match="one event takes more than a commit may hold"):
+        await commit(system, usage())
+
+
+async def test_a_ledger_beyond_its_bound_stops(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "MAX_LEDGER_ENTRIES", 1)
+    await commit(system, usage("a"))
+    with pytest.raises(LedgerBroken, match="holds more than 1 entries"):
+        await commit(system, usage("b"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("UPDATE pages SET document = replace(document, 'r-1', 'r-9')", "does not match its hash"),
+        ("DELETE FROM heads", "its head is not there"),
+        ("DELETE FROM pages WHERE number = 2", "page 2 is not there"),
+        ("DELETE FROM pages WHERE number = 3", "page 3 is not there"),
+        (
+            "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')",
+            "not the one its head names",
+        ),
+        (
+            "UPDATE pages SET document = x.document FROM pages AS x WHERE x.number = 3",
+            "breaks the chain",
+        ),
+        ("UPDATE pages SET document = '{'", "is not JSON"),
+        ("UPDATE pages SET document = '[]'", "is not a JSON object"),
+        ("UPDATE heads SET document = '{'", "is not JSON"),
+    ],
+)
+async def test_a_ledger_that_was_touched_stops_and_writes_nothing_more(
+    system: System,
+    make_system: Callable[..., System],
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
+    for number in range(1, 4):
+        await commit(system, usage(f"r-{number}", time=AT - number * HOUR))
+    await system.database.write(lambda connection: connection.execute(statement))
+    with pytest.raises(LedgerBroken, match=complaint):
+        await commit(make_system(), usage("r-5"))
+    assert (await system.verify.one(LEDGER)).faults != ()
+
+
+async def test_a_page_of_another_ledger_is_not_taken(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    other = LedgerId("globex", LEDGER.start)
+    await commit(system, usage())
+    await commit(system, usage(), ledger=other)
+    await system.database.write(
+        lambda connection: connection.execute(
+            "UPDATE pages SET document = (SELECT document FROM pages WHERE ledger LIKE 'globex%')"
+        )
+    )
+    with pytest.raises(LedgerBroken, match="holds page-00000001 of globex"):
+        await commit(make_system(), usage("b"))
+
+
+async def test_only_the_last_pages_are_checked_at_first_sight(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    for number in range(3):
+        await commit(system, usage(f"r-{number}", time=AT - number * DAY))
+    await system.database.write(
+        lambda connection: connection.execute("UPDATE pages SET document = '{' WHERE number = 1")
+    )
+    assert await commit(make_system(checked_pages=1), usage("x", time=AT - DAY)) == Committed(1)
+    verdict = await system.verify.one(LEDGER)
+    assert verdict.faults[0] == "a document is not JSON: " + verdict.faults[0].partition(": ")[2]
+
+
+async def test_a_commit_between_reading_head_and_pages_does_not_look_like_damage(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await commit(system, usage("a"))
+    fresh = make_system()
+    read_head = fresh.store.read_head
+
+    async def slowly(ledger: LedgerId) -> Any:
+        stored = await read_head(ledger)
+        if ledger == LEDGER:
+            fresh.store.read_head = read_head
+            await commit(system, usage("b"))
+        return stored
+
+    fresh.store.read_head = slowly
+    assert await commit(fresh, usage("b"), usage("c")) == Committed(accepted=1, duplicates=1)
+
+
+async def test_a_head_whose_chain_does_not_end_where_it_says_is_not_built_upon(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await commit(system, usage("a"))
+    await commit(make_system(), usage("b"))
+    await system.database.write(
+        lambda connection: connection.execute(
+            "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')"
+        )
+    )
+    with pytest.raises(LedgerBroken, match="not the one its head names"):
+        await commit(system, usage("c"))
+
+
+async def test_a_first_commit_of_another_process_between_two_looks_is_no_damage(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    fresh = make_system()
+    # As on one machine, where a gap is not waited for.
+    fresh.committer = committer.Committer(
+        fresh.store, fresh.clock, periods=fresh.tenancy.directory.period_at, max_gaps=1
+    )
+    read_head = fresh.store.read_head
+
+    async def before_it_was_there(ledger: LedgerId) -> Any:
+        fresh.store.read_head = read_head
+        assert await read_head(ledger) is None
+        await commit(system, usage("a"))
+
+    fresh.store.read_head = before_it_was_there
+    assert await commit(fresh, usage("a"), usage("b")) == Committed(accepted=1, duplicates=1)
+
+
+async def test_a_head_that_has_gone_after_a_lost_race_stops_the_ledger(
+    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
+    await commit(system, usage("a"))
+    await commit(make_system(), usage("b"))
+    await system.database.write(lambda connection: connection.execute("DELETE FROM heads"))
+    with pytest.raises(LedgerBroken, match="its head is not there"):
+        await commit(system, usage("c"))

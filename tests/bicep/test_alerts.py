@@ -1,0 +1,103 @@
+"""Alerts and workbook name only what the code emits, and the documentation names all of it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metering.core.installation.metrics import COUNTERS, GAUGES, HISTOGRAMS, METRICS
+
+ROOT = Path(__file__).parents[2]
+RULES: list[dict[str, Any]] = json.loads((ROOT / "bicep/alerts.json").read_text())
+WORKBOOK: dict[str, Any] = json.loads((ROOT / "bicep/workbook.json").read_text())
+QUERIES = {
+    **{rule["name"]: "\n".join(rule["query"]) for rule in RULES},
+    **{
+        item["content"]["title"]: item["content"]["query"]
+        for item in WORKBOOK["items"]
+        if item["type"] == 3
+    },
+}
+#: Labels by metric, as metering/core/installation/metrics.py documents them.
+LABELS = {
+    found[2]: set(re.findall(r"\w+", found[1].partition(":")[0]))
+    for found in re.finditer(
+        r"\[([^\]]+)\]\.\n\s+\"(metering\.[\w.]+)\"",
+        (ROOT / "metering/core/installation/metrics.py").read_text(),
+    )
+}
+
+
+def metrics_in(query: str) -> set[str]:
+    return set(re.findall(r"'(metering\.[^']*)'", query))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_names_only_metrics_that_are_emitted(name: str) -> None:
+    named = metrics_in(QUERIES[name])
+    assert named <= set(METRICS)
+    assert named or name == "Commits"
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_asks_only_for_labels_that_its_metric_has(name: str) -> None:
+    query = QUERIES[name]
+    if name == "Commits":
+        return
+    asked = set(re.findall(r"customDimensions(?:\.|\[')(\w+)", query))
+    assert asked <= set().union(*(LABELS.get(metric, set()) for metric in metrics_in(query)))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_aggregates_each_kind_of_metric_as_it_can_be(name: str) -> None:
+    query = QUERIES[name]
+    for metric in metrics_in(query):
+        if metric in COUNTERS:
+            assert "valueMax" not in query
+        if metric in GAUGES:
+            # Of several values in a span the greatest says something, their sum does not.
+            assert "valueSum" not in query
+        if metric in HISTOGRAMS:
+            assert "valueMax" in query or "valueCount" in query
+
+
+def test_every_metric_is_in_the_workbook() -> None:
+    shown = set().union(*(metrics_in(query) for query in QUERIES.values()))
+    assert shown == set(METRICS)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["name"])
+def test_a_rule_compares_a_figure_and_splits_by_columns_of_its_query(rule: dict[str, Any]) -> None:
+    last = [line for line in rule["query"] if line.startswith(("| summarize", "| project"))][-1]
+    assert "figure = " in last
+    assert all(f"{column} = " in last for column in rule["split"])
+    assert rule["operator"] in {"GreaterThan", "LessThan"}
+    assert rule["severity"] in range(4)
+    assert re.fullmatch(r"P(T\d+[MH]|1D)", rule["window"])
+    assert re.fullmatch(r"PT\d+[MH]", rule["every"])
+
+
+def test_rules_have_names_of_their_own() -> None:
+    assert len({rule["name"] for rule in RULES}) == len(RULES)
+
+
+def test_what_must_be_told_has_a_rule() -> None:
+    assert {rule["name"] for rule in RULES} >= {
+        "lag",
+        "dead-letters",
+        "throttling",
+        "unpriced",
+        "missing",
+        "unclaimed",
+        "parked-effects",
+        "close-overdue",
+        "ledger-stopped",
+    }
+
+
+def test_the_documentation_says_what_each_metric_means_and_what_to_do_about_each_alert() -> None:
+    page = (ROOT / "docs/observability.md").read_text()
+    rows = set(re.findall(r"^\| `([\w.-]+)`", page, re.MULTILINE))
+    assert set(METRICS) | {rule["name"] for rule in RULES} | {"hub-throttled"} == rows

@@ -1,0 +1,144 @@
+"""Usage of capacity: weighted tokens by hour and tenant, net of corrections."""
+
+from dataclasses import replace
+
+import pytest
+
+from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage, capacities_in
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import HOUR, Instant
+from metering.core.basics.money import Amount
+from metering.core.calendars.periods import LedgerId, parse_month
+from metering.core.ledger.commit import Commit, plan_commit
+from metering.core.ledger.entry import Reference, Superseded
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page, seal
+from metering.core.prices.rating import Rate
+from metering.core.usage.buckets import from_names
+from metering.core.usage.evidence import Evidence
+from metering.core.usage.usage import Usage
+from tests.builders import AT, NOW, a_rate, usage
+
+NOVEMBER = parse_month("2026-11")
+LEDGER = LedgerId("acme", NOVEMBER.start)
+ELEVEN = AT - 45 * 60 * 10**6
+FREE = (0,) * 11
+#: An output token weighs 4, every other one 1.
+WEIGHTS = (*[1_000_000] * 7, 4_000_000, *[1_000_000] * 2, 0)
+
+
+def rate(request: Usage, _: Instant) -> tuple[Rate, Amount | None]:
+    """Rate by the deployment that is named: provisioned, spilled over, or any other."""
+    key = request.dimensions.deployment
+    if key is None or request.dimensions.spillover:
+        return a_rate(input="2.5", output="10"), 1
+    row = f"{key}/provisioned"
+    return Rate("gpt-4o", "v", row, 10**6, FREE, "microsoft", weights=WEIGHTS), 0
+
+
+def committed(*usages: Usage, after: Commit | None = None, ledger: LedgerId = LEDGER) -> Commit:
+    if after is None:
+        return plan_commit(Head(ledger), {}, list(usages), rate, NOW)
+    (page,) = after.pages
+    known = {page.slot: {e.key: (page, row) for row, e in enumerate(page.entries)}}
+    return plan_commit(after.head, known, list(usages), rate, NOW)
+
+
+def counted(*pages: Page, places: tuple[str, ...] = ("contoso/chat",)) -> LedgerUsage:
+    made = LedgerUsage(LEDGER, NOVEMBER, places)
+    for page in pages:
+        made.add(page)
+    return made
+
+
+def ptu(id_: str = "a", **changes: object) -> Usage:
+    made: dict[str, object] = {"deployment": "Contoso/chat", **changes}
+    return usage(id_, **made)  # type: ignore[arg-type]
+
+
+def test_tokens_are_weighted_and_added_up_by_the_hour_of_their_request() -> None:
+    made = committed(ptu("a"), ptu("b"), ptu("c", time=AT - HOUR))
+    # 1,000 in and 100 out at weight 4: 1,400 a request.
+    assert counted(*made.pages).tokens == {
+        ("contoso/chat", ELEVEN): 2_800 * 10**6,
+        ("contoso/chat", ELEVEN - HOUR): 1_400 * 10**6,
+    }
+    assert capacities_in(made.head) == {"contoso/chat"}
+
+
+def test_a_correction_takes_the_place_of_what_was_counted() -> None:
+    first = committed(ptu(evidence=Evidence.TOTALS))
+    better = ptu(digest="d2", buckets=from_names({"input": 10, "output": 1}))
+    second = committed(better, after=first)
+    made = counted(*first.pages, *second.pages)
+    # 10 + 4 x 1 in the place of 1,400.
+    assert made.tokens == {("contoso/chat", ELEVEN): 14 * 10**6}
+    assert (made.page, made.hash) == (2, second.head.last_hash)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ptu(deployment=None),
+        ptu(spillover=True),
+        ptu(deployment="contoso/other"),
+        ptu(evidence=Evidence.HELD),
+        ptu(status=429),
+        ptu(time=NOVEMBER.start - 1),
+        ptu(time=NOVEMBER.end),
+    ],
+)
+def test_what_did_not_take_the_capacity_in_the_month_does_not_count(other: Usage) -> None:
+    assert counted(*committed(other).pages).tokens == {}
+
+
+def test_the_first_and_the_last_instant_of_a_month_count() -> None:
+    made = committed(ptu("a", time=NOVEMBER.start), ptu("b", time=NOVEMBER.end - 1))
+    assert [hour for _, hour in counted(*made.pages).tokens] == [
+        NOVEMBER.start,
+        NOVEMBER.end - HOUR,
+    ]
+
+
+def test_a_head_without_such_usage_names_no_capacity() -> None:
+    assert capacities_in(committed(ptu(spillover=True), ptu("h", evidence=Evidence.HELD)).head) == (
+        set()
+    )
+
+
+def test_a_page_that_does_not_follow_is_refused() -> None:
+    first = committed(ptu(evidence=Evidence.TOTALS))
+    (second,) = committed(ptu(digest="d2"), after=first).pages
+    with pytest.raises(LedgerBroken, match=r"ledger acme\|.*: page 2 does not follow page 0"):
+        counted(second)
+    with pytest.raises(LedgerBroken, match="page 2 does not follow page 1"):
+        counted(*first.pages, replace(second, previous="f" * 64))
+
+
+def test_corrections_of_more_than_was_used_are_refused() -> None:
+    (page,) = committed(ptu()).pages
+    (entry,) = page.entries
+    less = entry.state._replace(buckets=from_names({"input": 1}))
+    wrong = entry._replace(state=less, supersedes=Superseded(Reference(1, 0), entry.state))
+    forged, _ = seal(
+        LEDGER, page.slot, [wrong], number=1, previous=page.previous, committed=page.committed
+    )
+    with pytest.raises(LedgerBroken, match="less than nothing"):
+        CapacityUsage().add(counted(forged), {"contoso/chat"})
+
+
+def test_ledgers_are_added_up_by_tenant_and_named_with_what_was_counted_of_them() -> None:
+    acme, beta = (
+        committed(ptu(), ledger=LedgerId(name, LEDGER.start)) for name in ("acme", "beta")
+    )
+    together = CapacityUsage()
+    for made in (beta, acme):
+        one = LedgerUsage(made.head.ledger, NOVEMBER, {"contoso/chat"})
+        one.add(*made.pages)
+        together.add(one, {"contoso/chat"})
+    tokens = 1_400 * 10**6
+    assert together.tokens("contoso/chat") == {ELEVEN: {"acme": tokens, "beta": tokens}}
+    assert sorted(together.counted("contoso/chat")) == [
+        (made.head.ledger, 1, made.head.last_hash) for made in (acme, beta)
+    ]
+    assert (dict(together.tokens("other")), together.counted("other")) == ({}, [])

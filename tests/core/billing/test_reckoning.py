@@ -1,0 +1,50 @@
+"""Reckoning: pages are believed only in their order, unbroken and as they were billed."""
+
+import pytest
+
+from metering.core.basics.errors import LedgerBroken
+from metering.core.billing.recomputation import Mark, Reckoning
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.commit import commit_of, plan_commit
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page
+from metering.core.usage.evidence import Evidence
+from tests.builders import NOW, rating, usage
+from tests.statements import NOVEMBER
+
+LEDGER = LedgerId("acme", NOVEMBER.start)
+
+
+def pages() -> list[Page]:
+    """Return the pages of two commits: a request, and another one."""
+    first = plan_commit(Head(LEDGER), {}, [usage("a")], rating(), NOW)
+    second = plan_commit(first.head, {}, [usage("b", evidence=Evidence.TOTALS)], rating(), NOW)
+    assert commit_of(second.head, {}, NOW).pages == ()
+    return [*first.pages, *second.pages]
+
+
+def test_what_was_billed_before_is_told_from_what_came_since() -> None:
+    first, second = pages()
+    reckoning = Reckoning(LEDGER, Mark(1, first.hash))
+    reckoning.add(first)
+    reckoning.add(second)
+    found = reckoning.result()
+    assert sum(line.requests for line in found.before.values()) == 1
+    assert sum(line.requests for line in found.head.lines.values()) == 2
+    assert found.through == Mark(2, second.hash)
+    assert found.provenance == {Evidence.TOTALS: 1, Evidence.FULL: 1}
+    assert list(found.pages_of.values()) == [(1, 2)]
+
+
+def test_another_page_than_the_billed_one_is_not_believed() -> None:
+    (first, _) = pages()
+    with pytest.raises(LedgerBroken, match="page 1 is not the one that was billed"):
+        Reckoning(LEDGER, Mark(1, "f" * 64)).add(first)
+
+
+def test_the_head_must_be_what_the_pages_give() -> None:
+    (first, _) = pages()
+    reckoning = Reckoning(LEDGER)
+    reckoning.add(first)
+    with pytest.raises(LedgerBroken, match="the head's pages is not what its pages give"):
+        reckoning.must_give(Head(LEDGER))

@@ -1,0 +1,78 @@
+"""Breakdowns: groups add up to the balance, and a correction leaves the group it was in."""
+
+from decimal import Decimal
+
+from metering.core.basics.instants import DAY
+from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.ledger.commit import KnownBySlot, plan_commit
+from metering.core.ledger.head import Head
+from metering.core.ledger.page import Page
+from metering.core.reports.breakdown import GROUPS, Breakdown
+from metering.core.usage.buckets import from_names
+from metering.core.usage.evidence import Evidence
+from tests.builders import AT, NOW, price_book, rating, usage
+
+LEDGER = LedgerId("acme", month_of(AT).start)
+BOOK = price_book({"aliases": ["gpt-4o-2024-11-20"]})
+
+
+rate = rating(BOOK)
+
+
+def broken_down(pages: list[Page], *names: str) -> dict[tuple[str | None, ...], str | None]:
+    breakdown = Breakdown(names)
+    for page in pages:
+        breakdown.add(page)
+    return {
+        row.group: None if row.amount is None else format_amount(row.amount)
+        for row in breakdown.rows()
+    }
+
+
+def test_usage_is_grouped_by_day_and_dimension() -> None:
+    made = [
+        usage("a", use_case="chat", end_user="u"),
+        usage("b", use_case="chat"),
+        usage("c", time=AT - DAY, use_case=None),
+        usage("h", evidence=Evidence.HELD),
+    ]
+    pages = list(plan_commit(Head(LEDGER), {}, made, rate, NOW).pages)
+    assert broken_down(pages, "day", "use_case") == {
+        ("2026-11-19", None): "0.0035",
+        ("2026-11-20", "chat"): "0.007",
+    }
+    assert broken_down(pages, "end_user") == {(None,): "0.007", ("u",): "0.0035"}
+    for name in GROUPS:
+        assert sum(Decimal(amount or 0) for amount in broken_down(pages, name).values()) == Decimal(
+            "0.0105"
+        )
+
+
+def test_a_correction_moves_a_request_from_its_old_group_to_its_new_one() -> None:
+    first = plan_commit(
+        Head(LEDGER), {}, [usage("a", evidence=Evidence.TOTALS, model="mystery")], rate, NOW
+    )
+    page = first.pages[0]
+    known: KnownBySlot = {page.slot: {page.entries[0].key: (page, 0)}}
+    better = usage("a", model="gpt-4o")
+    second = plan_commit(first.head, known, [better], rate, NOW)
+    assert broken_down([*first.pages, *second.pages], "model") == {("gpt-4o",): "0.0035"}
+
+
+def test_a_group_without_a_price_has_no_amount_rather_than_zero() -> None:
+    nothing = from_names({})
+    made = [
+        usage("a", model="gpt-99", use_case="new"),
+        usage("b", model="gpt-99", use_case="mixed"),
+        usage("c", use_case="mixed"),
+        usage("d", evidence=Evidence.ABSENT, buckets=nothing, use_case="lost"),
+        usage("e", evidence=Evidence.ABSENT, buckets=nothing, status=429, use_case="refused"),
+    ]
+    pages = list(plan_commit(Head(LEDGER), {}, made, rate, NOW).pages)
+    assert broken_down(pages, "use_case") == {
+        ("lost",): None,
+        ("mixed",): "0.0035",
+        ("new",): None,
+        ("refused",): "0",
+    }

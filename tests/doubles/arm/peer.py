@@ -1,0 +1,142 @@
+"""The peer as tests use it: started on a free port of loopback, in a thread of its own."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from tests.doubles.arm.resources import (
+    Answer,
+    Fault,
+    Resource,
+    Resources,
+    Seen,
+    read_query,
+    write_body,
+)
+
+type _Message = MutableMapping[str, Any]
+type _Receive = Callable[[], Awaitable[Any]]
+type _Send = Callable[[Any], Awaitable[None]]
+
+
+class ArmPeer:
+    """Azure Resource Manager for tests only: in memory, on loopback, gone when the block ends."""
+
+    def __init__(self) -> None:
+        self._resources = Resources()
+        config = uvicorn.Config(
+            self._application,
+            interface="asgi3",
+            proxy_headers=False,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        # Who asks before the server runs waits in the queue of the socket.
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = Thread(target=self._run, name="arm-peer", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return the endpoint to give to a client."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Return the faults to come; the first that fits befalls."""
+        return self._resources.faults
+
+    @property
+    def requests(self) -> list[Seen]:
+        """Return all requests in the order in which they came."""
+        return self._resources.requests
+
+    @property
+    def page_size(self) -> int:
+        """Return how many resources a page of a collection has."""
+        return self._resources.page_size
+
+    @page_size.setter
+    def page_size(self, size: int) -> None:
+        self._resources.page_size = size
+
+    def put(self, path: str, content: Resource) -> None:
+        """Hold a resource."""
+        self._resources.put(path, content)
+
+    def get(self, path: str) -> Resource | None:
+        """Return a resource as it is now."""
+        return self._resources.get(path)
+
+    def list_at(self, path: str, prefix: str) -> None:
+        """Let GET of `path` list what lies below `prefix` and is of the type that `path` names."""
+        self._resources.list_at(path, prefix)
+
+    def clear(self) -> None:
+        """Forget resources, lists, faults and requests."""
+        self._resources.clear()
+
+    def __enter__(self) -> Self:
+        """Start to listen."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    async def _application(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        answer = self._resources.answer(await _read(scope, receive), self.url)
+        if answer.delay_s:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_disconnected(receive), answer.delay_s)
+        await _write(answer, send)
+
+
+async def _read(scope: _Message, receive: _Receive) -> Seen:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    content = json.loads(body) if body else None
+    return Seen(scope["method"], scope["path"], read_query(scope["query_string"]), headers, content)
+
+
+async def _disconnected(receive: _Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _write(answer: Answer, send: _Send) -> None:
+    body = write_body(answer)
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
+    raw = [
+        (name.encode("ascii"), value.encode("latin-1"))
+        for name, value in (headers | answer.headers).items()
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,9 @@
+"""A wire-level peer of Cosmos DB for NoSQL, for tests only: in memory, on loopback, with faults."""
+
+from tests.doubles.cosmos.charges import Charges
+from tests.doubles.cosmos.clock import StandingClock
+from tests.doubles.cosmos.exchange import RequestInfo
+from tests.doubles.cosmos.faults import Fault, Faults
+from tests.doubles.cosmos.peer import CosmosPeer
+
+__all__ = ["Charges", "CosmosPeer", "Fault", "Faults", "RequestInfo", "StandingClock"]

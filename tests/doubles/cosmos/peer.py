@@ -1,0 +1,128 @@
+"""The peer as tests use it: started on a free port of loopback, in a thread of its own."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from tests.doubles.cosmos.account import Account
+from tests.doubles.cosmos.charges import Charges
+from tests.doubles.cosmos.clock import StandingClock
+from tests.doubles.cosmos.exchange import RequestInfo
+from tests.doubles.cosmos.faults import Faults
+from tests.doubles.cosmos.gateway import Gateway
+from tests.doubles.cosmos.partitions import PhysicalPartitions
+from tests.doubles.cosmos.wire import Application, Connection
+
+_KEY = base64.b64encode(b"a key of the Cosmos DB peer for tests, no secret of anybody").decode()
+_START_TIMEOUT_S = 10
+_KEEP_ALIVE_S = 3600
+
+
+class CosmosPeer:
+    """A Cosmos DB account for tests only: in memory, on loopback, gone when the block ends.
+
+    Its time, for `_ts` and time to live, is that of `peer.clock`, which stands still until a test
+    moves it; or that of `clock`, if given, in seconds since the epoch. `physical_partitions` is
+    how many ranges a container has: with more than one, clients have to join the answers of
+    queries without a partition key.
+    """
+
+    def __init__(
+        self, clock: Callable[[], int] | None = None, *, physical_partitions: int = 2
+    ) -> None:
+        self.key = _KEY
+        self.token = "token-of-the-cosmos-peer"
+        self.clock = StandingClock()
+        ranges = PhysicalPartitions(physical_partitions)
+        self._gateway = Gateway(Account(clock or self.clock, ranges), self.key, self.token)
+        self._ready = Event()
+        self._thread = Thread(target=self._run, name="cosmos-peer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """Return the endpoint to give to a client."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def faults(self) -> Faults:
+        """Return the faults to come."""
+        return self._gateway.faults
+
+    @property
+    def charges(self) -> Charges:
+        """Return what the requests cost."""
+        return self._gateway.charges
+
+    @property
+    def requests(self) -> list[RequestInfo]:
+        """Return all requests in the order in which they came."""
+        return self._gateway.requests
+
+    def documents(self, database: str, container: str) -> list[dict[str, Any]]:
+        """Return the live items of a container, read past the protocol and free of charge."""
+        found = self._gateway.account.databases[database].containers[container]
+        return [item.document for key in list(found.partitions) for item in found.live(key)]
+
+    def clear(self) -> None:
+        """Forget all databases, faults, charges and requests; the clock stays."""
+        account = self._gateway.account
+        account.databases.clear()
+        self.faults.clear()
+        self.charges.reset()
+        self.requests.clear()
+
+    def __enter__(self) -> Self:
+        """Start to listen."""
+        self._thread.start()
+        if not self._ready.wait(_START_TIMEOUT_S):
+            raise RuntimeError("the Cosmos DB peer did not start")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Cut all connections and stop."""
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        config = uvicorn.Config(
+            Application(self._gateway),
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        config.load()
+        state = ServerState()
+        server = await self._loop.create_server(
+            lambda: Connection(config, state, {}), "127.0.0.1", 0
+        )
+        self._port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.gather(*state.tasks)

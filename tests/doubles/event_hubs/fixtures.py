@@ -1,0 +1,32 @@
+"""pytest fixtures: a peer of Event Hubs for the session, and nothing in it for each test.
+
+A test module asks for them with `pytest_plugins = ["tests.doubles.event_hubs.fixtures"]`.
+"""
+
+import gc
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doubles.event_hubs.peer import EventHubsPeer, missing
+
+
+@pytest.fixture(scope="session")
+def shared_event_hubs_peer() -> Iterator[EventHubsPeer]:
+    """Start a peer with the hubs `usage` (four partitions) and `other` (two)."""
+    why = missing()
+    if why is not None:
+        assert "CI" not in os.environ, why
+        pytest.skip(why)
+    with EventHubsPeer({"usage": 4, "other": 2}) as peer:
+        yield peer
+
+
+@pytest.fixture
+def event_hubs_peer(shared_event_hubs_peer: EventHubsPeer) -> Iterator[EventHubsPeer]:
+    """Return the session's peer, with nothing in it."""
+    shared_event_hubs_peer.clear()
+    yield shared_event_hubs_peer
+    # What the client leaked is found here, not in a test that has nothing to do with it.
+    gc.collect()

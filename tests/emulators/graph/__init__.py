@@ -1,5 +1,0 @@
-"""A stand-in for Microsoft Graph, for tests only: in memory, on loopback."""
-
-from tests.emulators.graph.peer import Fault, GraphPeer
-
-__all__ = ["Fault", "GraphPeer"]
