@@ -1,7 +1,7 @@
 """Ingest a batch of usage events: every body is counted once, or set aside with a code."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, letter_of
@@ -13,8 +13,9 @@ from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.usage.evidence import Evidence
+from metering.core.usage.meters import router_fee
 from metering.core.usage.usage import EventKey, Usage
-from metering.core.usage.usage_reader import UsageReader
+from metering.core.usage.usage_reader import Read, UsageReader
 from metering.ports import (
     Alerts,
     Clock,
@@ -37,6 +38,8 @@ class _Sorted:
     )
     letters: list[DeadLetter] = field(default_factory=list)
     halves: list[PendingHalf] = field(default_factory=list)
+    meters: dict[EventKey, tuple[Usage, ...]] = field(default_factory=dict)
+    """The meters beside a request, by the request's key."""
 
 
 class Ingest:
@@ -62,6 +65,7 @@ class Ingest:
         self._alerts = alerts
         self._reader = UsageReader()
         self._stop_rule = StopRule(alerts)
+        self._told: set[str | None] = set()
 
     async def batch(
         self,
@@ -89,6 +93,9 @@ class Ingest:
             committed, letters = await self._commit(ledger, rows, hub, now)
             answer = answer.plus(committed)
             batch.letters.extend(letters)
+            if batch.meters:
+                effects = await self._commit_meters(ledger, rows, letters, batch.meters)
+                answer = answer.plus(Committed(effects=effects))
         await self._dead_letters.put(batch.letters)
         await self._complete(batch.halves)
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
@@ -107,19 +114,19 @@ class Ingest:
 
     def _read(
         self, messages: Sequence[Message], now: Instant
-    ) -> tuple[list[tuple[Usage, Message]], list[tuple[Message, RejectedEvent]]]:
-        read: list[tuple[Usage, Message]] = []
+    ) -> tuple[list[tuple[Read, Message]], list[tuple[Message, RejectedEvent]]]:
+        read: list[tuple[Read, Message]] = []
         refused: list[tuple[Message, RejectedEvent]] = []
         for message in messages:
             try:
-                read.append((self._reader.read(message.body, now), message))
+                read.append((self._reader.read_all(message.body, now), message))
             except RejectedEvent as why:
                 refused.append((message, why))
         return read, refused
 
-    async def _sort(self, read: Sequence[tuple[Usage, Message]], hub: str, now: Instant) -> _Sorted:
+    async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
-        for usage, message in read:
+        for (usage, meters), message in read:
             subject = usage.dimensions.subject
             try:
                 terms = self._tenancy.terms_book.known(subject, usage.time)
@@ -129,6 +136,12 @@ class Ingest:
                 batch.letters.append(letter_of(hub, message, now, why))
                 continue
             batch.by_ledger[terms.ledger].append((usage, message))
+            if self._tenancy.terms_book.is_routed(usage):
+                meters = (*meters, router_fee(usage))
+            if meters:
+                batch.meters[usage.key] = meters
+            if usage.dimensions.surplus:
+                self._tell_of_surplus(usage)
             if usage.evidence is Evidence.HELD:
                 batch.halves.append(PendingHalf(usage.id, message.body, usage.time))
         return batch
@@ -160,6 +173,43 @@ class Ingest:
                 for usage in answer.conflicts
             ]
         return answer, letters
+
+
+    async def _commit_meters(
+        self,
+        ledger: LedgerId,
+        rows: Sequence[tuple[Usage, Message]],
+        letters: Sequence[DeadLetter],
+        beside: Mapping[EventKey, tuple[Usage, ...]],
+    ) -> int:
+        """Commit the meters beside requests that were counted, and return how many effects follow.
+
+        After the requests: a kill in between delivers the batch again, and each meter is known by
+        its id. What is beside a refused event is not counted. The tally is of events, so meters
+        are not in it.
+        """
+        refused = {letter.body for letter in letters}
+        meters = [
+            meter
+            for usage, message in rows
+            if message.body not in refused
+            for meter in beside.get(usage.key, ())
+        ]
+        if not meters:
+            return 0
+        rate = self._tenancy.terms_book.rate
+        return (await self._committer.commit(ledger, meters, rate)).effects
+
+    def _tell_of_surplus(self, usage: Usage) -> None:
+        """Report a model's cached tokens beyond its prompt, once for each model and process."""
+        of = usage.dimensions
+        if of.model not in self._told:
+            self._told.add(of.model)
+            self._alerts.alert(
+                f"{of.model or 'a model'}: reports {of.surplus} cached tokens beyond its prompt"
+                f" (request {usage.id}): the prompt is charged as plain input and the surplus is"
+                " kept beside the counts: compare it with the invoice"
+            )
 
 
 class DirectPublisher:

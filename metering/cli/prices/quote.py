@@ -20,7 +20,7 @@ from metering.core.basics.money import (
 )
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.prices.price_book import TOKEN
-from metering.core.prices.priced import Priced, Registered, completed
+from metering.core.prices.priced import PricingKey, Registered, completed
 from metering.core.prices.quote import Quote, QuoteLine
 from metering.core.prices.quote import quote as quote_request
 from metering.core.usage.buckets import NO_TOKENS, QUANTITY, QUANTITY_DECIMALS, TOKENS, Buckets
@@ -52,7 +52,7 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
         raise typer.BadParameter("give one of them", param_hint="--model or --deployment")
     buckets = _buckets(usage, quantity, unit)
     moment = instant(at, "--at")
-    said = Priced(model, deployment_type, region, tier, provider, unit or TOKEN)
+    said = PricingKey(model, deployment_type, region, tier, provider, unit or TOKEN)
 
     async def ask(app: bootstrap.App) -> tuple[Plan, Quote]:
         await app.tenancy.refresh()

@@ -1,12 +1,12 @@
-"""A quote: what one request would cost, explained line by line."""
+"""A quote: the price of one request, explained line by line."""
 
 from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.plans.plan import ONE, Plan
-from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import PROVISIONED, Priced
+from metering.core.prices.price_book import PriceBook, PriceRow
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import Rate, card_for, off_peak_of, rate_card, rate_usage
 from metering.core.usage.buckets import BUCKETS, Buckets
 
@@ -26,20 +26,23 @@ class QuoteLine(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """The whole request; without an amount the reason says what has no price."""
+    """One meter of a request; without an amount the reason says what has no price."""
 
     rate: Rate
     amount: Amount | None
     reason: str | None
     lines: tuple[QuoteLine, ...]
+    row: PriceRow | None = None
+    """The price row in force; None without one."""
 
 
-def quote(book: PriceBook, plan: Plan, priced: Priced, at: Instant, buckets: Buckets) -> Quote:
-    """Return what a request with these counts costs under a plan at an instant."""
+def quote(book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, buckets: Buckets) -> Quote:
+    """Return the price of a request with these counts under a plan at an instant."""
     card = card_for(rate_card(book, plan, priced, at), buckets)
     rate, amount = rate_usage(card, buckets)
     if amount is None:
-        return Quote(card.rate, None, _why_unpriced(card.rate, priced, buckets), ())
+        reason = why_unpriced(book, plan, priced, at, buckets)
+        return Quote(card.rate, None, reason, (), card.row)
     off_peak = off_peak_of(plan, at).multiplier
     lines: list[QuoteLine] = []
     for position, quantity in enumerate(buckets):
@@ -59,13 +62,21 @@ def quote(book: PriceBook, plan: Plan, priced: Priced, at: Instant, buckets: Buc
                 quantity * unit,
             )
         )
-    return Quote(rate, amount, None, tuple(lines))
+    return Quote(rate, amount, None, tuple(lines), card.row)
 
 
-def _why_unpriced(rate: Rate, priced: Priced, buckets: Buckets) -> str:
-    if rate.is_priced:
-        gaps = [BUCKETS[i] for i, count in enumerate(buckets) if count and rate.units[i] is None]
-        return f"{rate.row} has no price for {', '.join(gaps)}"
-    if priced.deployment_type == PROVISIONED:
+def why_unpriced(
+    book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, buckets: Buckets
+) -> str:
+    """Return in words why a request without an amount has none."""
+    if priced.not_understood is not None:
+        return f"{priced.not_understood}: may cost something, and no rule says how much"
+    card = card_for(rate_card(book, plan, priced, at), buckets)
+    if card.rate.is_priced:
+        gaps = [
+            BUCKETS[i] for i, count in enumerate(buckets) if count and card.rate.units[i] is None
+        ]
+        return f"{card.rate.row} has no price for {', '.join(gaps)}"
+    if priced.is_provisioned:
         return "the registry does not know this provisioned deployment"
-    return f"no price is known for {priced.model} with these dimensions at that time"
+    return book.why_unknown(priced.model, at, priced.place._replace(currency=plan.currency))

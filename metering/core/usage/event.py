@@ -45,7 +45,7 @@ class _Inbound(BaseModel):
 
 
 class Hold(_Inbound):
-    """What a stream may cost at most, from its request."""
+    """The most that a stream may cost, estimated from its request."""
 
     prompt_tokens_estimate: Count | None = None
     max_output_tokens: Count | None = None
@@ -65,9 +65,14 @@ class LlmUsageData(_Inbound):
     backend: Label | None = None
     region: Label | None = None
     deployment_type: Literal["global", "data_zone", "regional", "provisioned"] | None = None
-    service_tier: Literal["standard", "batch", "priority", "flex"] | None = None
+    service_tier: Label | None = None
+    """The tier that served the request, by Azure's or the provider's name for it."""
     spillover: bool | None = None
     streamed: bool | None = None
+    error: Label | None = None
+    """The error code of a refusal; never its text."""
+    tool_calls: dict[Name, Count] = {}
+    """Calls of tools that the service runs and charges for, by the type of their output item."""
     use_case: Label | None = None
     end_user: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"

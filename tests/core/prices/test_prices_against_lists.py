@@ -14,7 +14,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from metering.core.basics.instants import parse_instant
 from metering.core.prices.price_book import PriceRow
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from tests.verdicts import BOOK, Usage, ours, tally
 
 NOVEMBER: Final = "2026-11-20T00:00:00+00:00"
@@ -94,7 +94,7 @@ class List(NamedTuple):
             ).total_price
         except LookupError:
             return "they do not know the model"
-        mine = ours(Priced(model, "global", None, tier), usage, parse_instant(self.at))
+        mine = ours(PricingKey(model, "global", None, tier), usage, parse_instant(self.at))
         if mine is None:
             return "unpriced"
         return "equal" if mine == theirs else "different"
