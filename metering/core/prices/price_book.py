@@ -19,6 +19,10 @@ NO_DEPLOYMENT: Final = "meter"
 
 #: A dated name, as services report it: `gpt-4o-2024-11-20`, `claude-sonnet-4-20250514`.
 _DATED: Final = re.compile(r"(.+?)[-@](?:20\d{2}-\d{2}-\d{2}|20\d{6})")
+#: A fine-tuned model: `gpt-4.1-2025-04-14.ft-0123abcd-house` on Azure, `ft:gpt-4.1:house::0123`.
+_FINE_TUNED: Final = re.compile(r"ft:([^:]+):.*|(.+?)\.ft-.+")
+#: What the price of a fine-tuned model is listed under: the base model's name with this behind it.
+FINE_TUNED: Final = ".ft"
 #: Regions, tiers or types that a reason names; more are counted.
 _MAX_NAMED: Final = 6
 
@@ -172,8 +176,8 @@ class PriceBook:
     def canonical(self, name: str) -> str | None:
         """Return the name under which entries of a model are kept; None for an unknown model.
 
-        Names are looked up without regard to case, then without a date. A dated name stands for
-        the undated one only where the book names no dated version of that model: where it names
+        Names are looked up without regard to case, then as fine-tuned from a base model, then
+        without a date. A dated name stands for the undated one only where the book names no dated version of that model: where it names
         some, another dated version may have another price.
         """
         if name not in self._resolved:
@@ -185,6 +189,9 @@ class PriceBook:
         known = self._models.get(lowered)
         if known is not None:
             return known
+        tuned = _FINE_TUNED.fullmatch(lowered)
+        if tuned is not None:
+            return self._resolve(f"{tuned[1] or tuned[2]}{FINE_TUNED}")
         dated = _DATED.fullmatch(lowered)
         if dated is None or dated[1] not in self._models:
             return None

@@ -106,6 +106,7 @@ def _unit(name: str) -> str:
 
 class _FileMeter(_Strict):
     meter: PriceName
+    aliases: list[PriceName] = []
     unit: Annotated[PriceName, AfterValidator(_unit)]
     provider: PriceName
     channel: _Channel
@@ -141,10 +142,9 @@ def read_price_file(name: str, content: bytes) -> list[NamedRow]:
             )
         row = _row(name, file, line)._replace(source=source)
         named.extend((known_as, row) for known_as in (line.model, *line.aliases))
-    named.extend(
-        (meter.meter, _meter_row(file, meter)._replace(source=source))
-        for meter in file.other_meters
-    )
+    for meter in file.other_meters:
+        row = _meter_row(file, meter)._replace(source=source)
+        named.extend((known_as, row) for known_as in (meter.meter, *meter.aliases))
     return named
 
 
