@@ -8,7 +8,10 @@ from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import PriceBook, PriceRow
 from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import Rate, card_for, off_peak_of, rate_card, rate_usage
-from metering.core.usage.buckets import BUCKETS, Buckets
+from metering.core.usage.buckets import BUCKETS, INPUT_BUCKETS, NO_TOKENS, TOKENS, Buckets
+from metering.core.usage.families import family_of
+from metering.core.usage.meters import CALL, ROUTER, ROUTER_UNIT
+from metering.core.usage.provider_usage import UNIT_OF_METER, Reading
 
 
 class QuoteLine(NamedTuple):
@@ -63,6 +66,38 @@ def quote(book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, buckets:
             )
         )
     return Quote(rate, amount, None, tuple(lines), card.row)
+
+
+def quote_reading(
+    book: PriceBook,
+    plan: Plan,
+    priced: PricingKey,
+    at: Instant,
+    reading: Reading,
+    *,
+    is_routed: bool = False,
+) -> tuple[Quote, ...]:
+    """Return the quotes of a request and of every meter beside it, as the ledger would rate them.
+
+    `is_routed`: a model router passed the request on, so its fee is charged too.
+    """
+    key = priced._replace(
+        unit=reading.unit or priced.unit, not_understood=reading.not_understood
+    )
+    meters = [(name, UNIT_OF_METER.get(name, CALL), count) for name, count in reading.meters]
+    if is_routed:
+        meters.append((ROUTER, ROUTER_UNIT, sum(reading.buckets[INPUT_BUCKETS])))
+    beside = (
+        quote(book, plan, _meter_key(priced, name, unit), at, (*NO_TOKENS[TOKENS], count))
+        for name, unit, count in meters
+    )
+    return quote(book, plan, key, at, reading.buckets), *beside
+
+
+def _meter_key(priced: PricingKey, name: str, unit: str) -> PricingKey:
+    family = family_of(priced.model, priced.provider)
+    provider = priced.provider if family is None else family.provider
+    return priced._replace(model=name, unit=unit, provider=provider, service_tier=None)
 
 
 def why_unpriced(

@@ -25,6 +25,7 @@ from metering.core.usage.event import (
     LlmUsageData,
     LlmUsageEvent,
     MeterUsageEvent,
+    service_tier,
 )
 from metering.core.usage.event_rejection import accepted_time, is_of_type, rejection
 from metering.core.usage.evidence import Evidence
@@ -109,7 +110,7 @@ class UsageReader:
         return known
 
 
-def _said(event: LlmUsageEvent, reading: Reading, service_tier: str | None) -> tuple[Any, ...]:
+def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any, ...]:
     """Return the parts of Dimensions as an event says them."""
     data = event.data
     return (
@@ -126,7 +127,7 @@ def _said(event: LlmUsageEvent, reading: Reading, service_tier: str | None) -> t
         data.deployment,
         data.deployment_type,
         data.region,
-        service_tier,
+        tier,
         data.backend,
         data.spillover,
         data.streamed,
@@ -213,13 +214,15 @@ def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
 def _counts(data: LlmUsageData) -> _Counts:
     usage, status = data.usage, data.status
     if usage is None:
-        return _Counts(_evidence_without_usage(data), _estimate(data), _tier(data.service_tier))
+        return _Counts(_evidence_without_usage(data), _estimate(data), service_tier(data.service_tier))
     if data.tokens != "final":
         raise RejectedEvent(Code.USAGE_UNEXPECTED, f"data.usage: given, but tokens={data.tokens}")
     family = family_of(data.model, data.provider, data.requested_model, data.deployment)
     reading = read_usage(usage, family)
     said = usage.service_tier
-    tier, served = _tier(data.service_tier), _tier(said if isinstance(said, str) else None)
+    tier, served = service_tier(data.service_tier), service_tier(
+        said if isinstance(said, str) else None
+    )
     if not is_billable(status, counted=True, error=data.error):
         reading = Reading(NO_TOKENS)
     elif data.tool_calls:
@@ -236,26 +239,6 @@ def _evidence_without_usage(data: LlmUsageData) -> Evidence:
     if data.tokens == "final" and billable:
         raise RejectedEvent(Code.USAGE_MISSING, "data.usage: required when tokens are final")
     return Evidence.HELD if data.tokens == "pending" and billable else Evidence.ABSENT
-
-
-#: Tiers by Azure's and the providers' names for them. Any other name has no price.
-_TIERS: Final = {
-    "auto": "standard",
-    "default": "standard",
-    "scale": "standard",
-    "standard": "standard",
-    "fast": "priority",
-    "priority": "priority",
-    "batch": "batch",
-    "flex": "flex",
-}
-
-
-def _tier(name: str | None) -> str | None:
-    if not name:
-        return None
-    lowered = name.lower()
-    return _TIERS.get(lowered, lowered)
 
 
 def _estimate(data: LlmUsageData) -> Reading:
