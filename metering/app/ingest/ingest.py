@@ -126,7 +126,7 @@ class Ingest:
 
     async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
-        for (usage, meters), message in read:
+        for (usage, beside), message in read:
             subject = usage.dimensions.subject
             try:
                 terms = self._tenancy.terms_book.known(subject, usage.time)
@@ -137,9 +137,9 @@ class Ingest:
                 continue
             batch.by_ledger[terms.ledger].append((usage, message))
             if self._tenancy.terms_book.is_routed(usage):
-                meters = (*meters, router_fee(usage))
-            if meters:
-                batch.meters[usage.key] = meters
+                batch.meters[usage.key] = (*beside, router_fee(usage))
+            elif beside:
+                batch.meters[usage.key] = beside
             if usage.dimensions.surplus:
                 self._tell_of_surplus(usage)
             if usage.evidence is Evidence.HELD:
@@ -173,7 +173,6 @@ class Ingest:
                 for usage in answer.conflicts
             ]
         return answer, letters
-
 
     async def _commit_meters(
         self,

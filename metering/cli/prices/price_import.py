@@ -1,14 +1,15 @@
-"""`metering prices diff` and `import`: what published prices would change, and taking them over."""
+"""`metering prices diff` and `import`: compare published prices with the book, and publish them."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from metering import bootstrap
 from metering.adapters.prices.genai_prices_source import DEFAULT_PROVIDER
-from metering.adapters.prices.price_import import PriceImport, with_lines
+from metering.adapters.prices.price_import import PriceImport
 from metering.adapters.prices.sources import AZURE_LIVE, Wanted, read_source
+from metering.app.prices.publish_prices import Consent
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, stderr
 from metering.cli.prices.price_preview import Preview, show
@@ -29,8 +30,12 @@ Currency = Annotated[str, typer.Option(help="The currency that a file must be in
 Limit = Annotated[int, typer.Option(min=1, help="How many changes and reasons to show.")]
 
 
+#: `diff` shows what a plain `import` would refuse.
+_NO_CONSENT: Final = Consent(supersede=False, jumps=False)
+
+
 class _Wanted(NamedTuple):
-    """What was asked for on the command line."""
+    """The source that the command line names."""
 
     source: str
     provider: str
@@ -44,7 +49,7 @@ def diff_prices(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what importing a source would change, and what it lists but cannot be taken over.
+    """Show what importing a source would change, what would be refused, and what is left out.
 
     Nothing is written.
 
@@ -78,23 +83,18 @@ def import_prices(
     wanted = _Wanted(source, provider, currency)
 
     async def work(app: bootstrap.App) -> Preview:
-        preview = await _preview(app, wanted)
-        if preview.implausible() and not accept_jumps:
-            first = preview.implausible()[0].row
-            raise ConfigurationError(
-                f"{source}: {first.id}: the price moved a hundredfold: is its unit right?"
-                " If it is, import with --accept-jumps"
-            )
+        preview = await _preview(app, wanted, Consent(supersede, accept_jumps))
+        if preview.refused:
+            raise ConfigurationError(preview.refused[0])
         if preview.differing():
-            keep = [change.kind != "same" for change in preview.changes]
-            content = with_lines(preview.found.content, keep)
+            content = preview.content()
             await app.publish_prices.publish(source, content, supersede=supersede)
         return preview
 
     show(with_app(work), limit, as_json=as_json)
 
 
-async def _preview(app: bootstrap.App, wanted: _Wanted) -> Preview:
+async def _preview(app: bootstrap.App, wanted: _Wanted, consent: Consent = _NO_CONSENT) -> Preview:
     await app.tenancy.refresh()
     prices = app.tenancy.prices
     source = Wanted(
@@ -106,7 +106,9 @@ async def _preview(app: bootstrap.App, wanted: _Wanted) -> Preview:
     )
     found = _read(source)
     rows = read_price_file(found.version, found.content)
-    return Preview(found, price_changes(prices, rows))
+    preview = Preview(found, price_changes(prices, rows))
+    refused = await app.publish_prices.refusals(wanted.source, preview.content(), consent)
+    return preview._replace(refused=tuple(refused))
 
 
 def _read(wanted: Wanted) -> PriceImport:

@@ -1,4 +1,4 @@
-"""What importing prices would change, as it is printed."""
+"""A preview of an import of prices, as it is printed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final, NamedTuple
 
-from metering.adapters.prices.price_import import PriceImport, Skipped
+from metering.adapters.prices.price_import import PriceImport, Skipped, with_lines
 from metering.cli.output import count, escape, print_json, print_table, stderr, stdout
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import PRICE_DECIMALS, format_fixed
@@ -17,10 +17,16 @@ _EXAMPLES: Final = 3
 
 
 class Preview(NamedTuple):
-    """What a source has, against what is known."""
+    """The prices of a source, against those of the book."""
 
     found: PriceImport
     changes: list[Change]
+    refused: tuple[str, ...] = ()
+    """The reasons for which a plain import would refuse it."""
+
+    def content(self) -> bytes:
+        """Return the price file of the rows that differ, under a version of its own."""
+        return with_lines(self.found.content, [change.kind != "same" for change in self.changes])
 
     def counts(self) -> dict[str, int]:
         """Return how many rows there are of each kind."""
@@ -28,7 +34,7 @@ class Preview(NamedTuple):
         return {kind: sum(change.kind == kind for change in self.changes) for kind in kinds}
 
     def differing(self) -> list[Change]:
-        """Return what is not known yet."""
+        """Return the rows that the book does not have yet."""
         return [change for change in self.changes if change.kind != "same"]
 
     def implausible(self) -> list[Change]:
@@ -49,6 +55,7 @@ def show(preview: Preview, limit: int, *, as_json: bool) -> None:
             {
                 "version": preview.found.version,
                 "counts": preview.counts(),
+                "refused": list(preview.refused),
                 "implausible": [change.row.id for change in preview.implausible()[:limit]],
                 "changes": [_change_json(change) for change in differing[:limit]],
                 "skipped": len(preview.found.skipped),
@@ -60,6 +67,8 @@ def show(preview: Preview, limit: int, *, as_json: bool) -> None:
         )
         return
     _print_changes(preview, differing, limit)
+    for reason in preview.refused:
+        stderr().print(f"[yellow]would be refused:[/yellow] {escape(reason)}")
     _print_skipped(len(preview.found.skipped), groups, limit)
 
 
@@ -85,11 +94,6 @@ def _print_changes(preview: Preview, differing: Sequence[Change], limit: int) ->
                 for bucket in change.buckets
             ],
             left=4,
-        )
-    for change in preview.implausible()[:limit]:
-        stderr().print(
-            f"[yellow]warning:[/yellow] {escape(change.row.id)}: the price moved a hundredfold:"
-            " is its unit right?"
         )
 
 

@@ -36,7 +36,8 @@ _FIRST_YEAR: Final = parse_instant("2010-01-01T00:00:00Z")
 _LAST_YEAR: Final = parse_instant("2100-01-01T00:00:00Z")
 
 
-def _price(text: object) -> int:
+def parse_price(text: object) -> int:
+    """Return a price in 10^-6 currency units; ValueError for one that no token can have."""
     price = parse_not_negative(text, PER_MILLION_DECIMALS)
     if price > MAX_PRICE:
         raise ValueError("is larger than a billion: its unit was misread")
@@ -58,7 +59,7 @@ def plain_text(text: str) -> str:
     return text
 
 
-type Price = Annotated[int, BeforeValidator(_price)]
+type Price = Annotated[int, BeforeValidator(parse_price)]
 """Integer of 10^-6 currency units per million tokens, or per unit of another meter."""
 type PriceName = Annotated[
     str, StringConstraints(min_length=1, max_length=256), AfterValidator(plain_text)
@@ -74,11 +75,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+type _Text = Annotated[str, AfterValidator(plain_text)]
+
+
 class _Origin(_Strict):
-    source: str
-    url: str
-    retrieved: str
-    via: str
+    source: _Text
+    url: _Text
+    retrieved: _Text
+    via: _Text
     basis: Literal["published", "reported"] = "published"
 
 

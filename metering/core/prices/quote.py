@@ -81,9 +81,7 @@ def quote_reading(
 
     `is_routed`: a model router passed the request on, so its fee is charged too.
     """
-    key = priced._replace(
-        unit=reading.unit or priced.unit, not_understood=reading.not_understood
-    )
+    key = priced._replace(unit=reading.unit or priced.unit, not_understood=reading.not_understood)
     meters = [(name, UNIT_OF_METER.get(name, CALL), count) for name, count in reading.meters]
     if is_routed:
         meters.append((ROUTER, ROUTER_UNIT, sum(reading.buckets[INPUT_BUCKETS])))

@@ -214,14 +214,17 @@ def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
 def _counts(data: LlmUsageData) -> _Counts:
     usage, status = data.usage, data.status
     if usage is None:
-        return _Counts(_evidence_without_usage(data), _estimate(data), service_tier(data.service_tier))
+        return _Counts(
+            _evidence_without_usage(data), _estimate(data), service_tier(data.service_tier)
+        )
     if data.tokens != "final":
         raise RejectedEvent(Code.USAGE_UNEXPECTED, f"data.usage: given, but tokens={data.tokens}")
     family = family_of(data.model, data.provider, data.requested_model, data.deployment)
     reading = read_usage(usage, family)
     said = usage.service_tier
-    tier, served = service_tier(data.service_tier), service_tier(
-        said if isinstance(said, str) else None
+    tier, served = (
+        service_tier(data.service_tier),
+        service_tier(said if isinstance(said, str) else None),
     )
     if not is_billable(status, counted=True, error=data.error):
         reading = Reading(NO_TOKENS)

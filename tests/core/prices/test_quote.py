@@ -59,9 +59,7 @@ def test_a_long_prompt_is_explained_by_the_row_of_long_prompts() -> None:
 
 
 def test_what_has_no_price_is_named() -> None:
-    assert asked({"input": 1}, PricingKey("gpt-99")).reason == (
-        "no price is known for gpt-99"
-    )
+    assert asked({"input": 1}, PricingKey("gpt-99")).reason == ("no price is known for gpt-99")
     assert asked({"input": 1, "cache_write": 1}).reason == (
         "gpt-4o/global/any/standard has no price for cache_write"
     )

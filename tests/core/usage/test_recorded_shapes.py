@@ -526,7 +526,10 @@ def test_a_request_without_tokens_is_counted_in_its_own_unit(
     usage: dict[str, Any], unit: str, quantity: int
 ) -> None:
     found = read(usage)
-    assert (found.unit, by_name(found.buckets)) == (unit, {"quantity": quantity} if quantity else {})
+    assert (found.unit, by_name(found.buckets)) == (
+        unit,
+        {"quantity": quantity} if quantity else {},
+    )
 
 
 @pytest.mark.parametrize(
