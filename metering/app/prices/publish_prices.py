@@ -50,10 +50,19 @@ class PublishPrices:
         reasons = []
         if not consent.jumps:
             reasons += _implausible(source, published.changes)
-        if not consent.supersede and not self._tenancy.has_published(published.version, content):
+        if self._tenancy.has_published(published.version, content):
+            return reasons
+        if not consent.supersede:
             reasons += _superseding(source, published.changes, soonest(self._clock.now()))
+        book = self._tenancy.prices
+        if any(row.version == published.version for row in book.rows.values()):
+            reasons.append(
+                f"prices {published.version}: a version of this name is in force: it is never"
+                " edited, publish under another name"
+            )
+            return reasons
         try:
-            self._tenancy.prices.with_version(read_price_file(source, content))
+            book.with_version(read_price_file(source, content))
         except ConfigurationError as error:
             reasons.append(str(error))
         return reasons

@@ -100,8 +100,8 @@ def _meter_key(priced: PricingKey, name: str, unit: str) -> PricingKey:
 
 def why_unpriced(
     book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, buckets: Buckets
-) -> str:
-    """Return in words why a request without an amount has none."""
+) -> str | None:
+    """Return in words why a request has no price; None for one that has."""
     if priced.not_understood is not None:
         return f"{priced.not_understood}: may cost something, and no rule says how much"
     card = card_for(rate_card(book, plan, priced, at), buckets)
@@ -109,7 +109,7 @@ def why_unpriced(
         gaps = [
             BUCKETS[i] for i, count in enumerate(buckets) if count and card.rate.units[i] is None
         ]
-        return f"{card.rate.row} has no price for {', '.join(gaps)}"
+        return f"{card.rate.row} has no price for {', '.join(gaps)}" if gaps else None
     if priced.is_provisioned:
         return "the registry does not know this provisioned deployment"
     return book.why_unknown(priced.model, at, priced.place._replace(currency=plan.currency))

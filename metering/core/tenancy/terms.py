@@ -161,6 +161,13 @@ class TermsBook:
         priced = priced_of(dimensions, registered, by_request=by_request)
         return self._swapped(priced), start, end
 
+    def why_unpriced(self, usage: Usage, at: Instant) -> str:
+        """Return in words why a usage has no price under today's terms for its time."""
+        plan = self.terms(usage.dimensions.subject, at).plan
+        priced, _, _ = self._priced(usage.dimensions, at)
+        reason = why_unpriced(self._prices, plan, priced, at, usage.buckets)
+        return reason or "it has a price now, which `metering prices rerate` applies"
+
     def is_routed(self, usage: Usage) -> bool:
         """Say whether a model router passed a request on, so that its fee is charged too."""
         of = usage.dimensions
