@@ -71,7 +71,7 @@ async def _identity(settings: Settings) -> list[Finding]:
         scopes.append(_EVENT_HUBS)
     if not scopes:
         return [ok("identity", "none is needed here")]
-    from metering.adapters.azure.identity_probe import probe_identity  # noqa: PLC0415, slow to import
+    from metering.adapters.azure.identity_probe import probe_identity
 
     return [await probe_identity(scope) for scope in scopes]
 
@@ -80,7 +80,7 @@ async def _store(app: App, elsewhere: Path) -> list[Finding]:
     """Check the store; of one that is not made yet, an empty one elsewhere takes the place."""
     store = app.settings.store
     if isinstance(store, CosmosStore):
-        from metering.adapters.cosmos.probe import CosmosProbe  # noqa: PLC0415, slow to import
+        from metering.adapters.cosmos.probe import CosmosProbe
 
         return await CosmosProbe(store.endpoint, store.database, store.key, app.clock).run()
     absent = probe_folder(store.path)
@@ -100,7 +100,7 @@ async def _hub(settings: Settings) -> list[Finding]:
 
 
 async def _hub_of(hubs: HubNamespace, name: str) -> Finding:
-    from metering.adapters.hubs.publisher import EventHubsPublisher  # noqa: PLC0415, slow to import
+    from metering.adapters.hubs.publisher import EventHubsPublisher
 
     check = f"hub {name}"
     publisher = EventHubsPublisher(hubs.host, name, hubs.connection_string)
