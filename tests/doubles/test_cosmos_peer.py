@@ -173,15 +173,25 @@ class TestPatch:
         self, cosmos_container: ContainerProxy
     ) -> None:
         await cosmos_container.create_item(OPEN)
-        condition = "from c where c.state = 'open' and c.n < 2"
+        condition = "FROM c WHERE NOT IS_DEFINED(c.delivered)"
         await cosmos_container.patch_item(
-            "head", "t|1", [_set("/n", 2)], filter_predicate=condition
+            "head", "t|1", [_set("/delivered", 2)], filter_predicate=condition
         )
         with pytest.raises(CosmosAccessConditionFailedError):
             await cosmos_container.patch_item(
-                "head", "t|1", [_set("/n", 3)], filter_predicate=condition
+                "head", "t|1", [_set("/delivered", 3)], filter_predicate=condition
             )
-        assert (await cosmos_container.read_item("head", "t|1"))["n"] == 2
+        assert (await cosmos_container.read_item("head", "t|1"))["delivered"] == 2
+
+    async def test_a_condition_that_no_adapter_sends_is_refused_and_quoted(
+        self, cosmos_container: ContainerProxy
+    ) -> None:
+        await cosmos_container.create_item(OPEN)
+        with pytest.raises(CosmosHttpResponseError, match="from c where c.n > 1") as raised:
+            await cosmos_container.patch_item(
+                "head", "t|1", [_set("/n", 2)], filter_predicate="from c where c.n > 1"
+            )
+        assert raised.value.status_code == 400
 
     @pytest.mark.parametrize(
         "operations",

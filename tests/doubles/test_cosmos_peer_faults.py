@@ -157,14 +157,9 @@ class TestStaleness:
             await commit(cosmos_container, id_)
         await cosmos_container.upsert_item(item("a", again=True))
         cosmos_peer.faults.add(Fault(kind="query", what="lagging_query", lag=2))
-        query = "SELECT VALUE c.id FROM c"
-        lagging: list[Any] = [
-            one async for one in cosmos_container.query_items(query, partition_key="t|1")
-        ]
-        fresh: list[Any] = [
-            one async for one in cosmos_container.query_items(query, partition_key="t|1")
-        ]
-        assert (lagging, fresh) == (["b"], ["a", "b", "c"])
+        for ids in (["b"], ["a", "b", "c"]):
+            found = cosmos_container.query_items("SELECT * FROM c", partition_key="t|1")
+            assert [one["id"] async for one in found] == ids
 
 
 class TestTargets:

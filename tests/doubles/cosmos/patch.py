@@ -7,8 +7,7 @@ from typing import Any
 from tests.doubles.cosmos import charges
 from tests.doubles.cosmos.documents import Item, as_stored
 from tests.doubles.cosmos.errors import Refusal, bad_request, precondition_failed
-from tests.doubles.cosmos.sql_parser import parse_condition
-from tests.doubles.cosmos.sql_values import compile_condition
+from tests.doubles.cosmos.queries import find_condition
 
 MAX_OPERATIONS = 10
 _FIXED = frozenset({"id", "_id", "_rid", "_self", "_etag", "_attachments", "_ts"})
@@ -19,7 +18,7 @@ type _Parent = dict[str, Any] | list[Any]
 def patched(item: Item, body: Any, key_fields: frozenset[str]) -> dict[str, Any]:
     """Return the item's fields after a patch, or refuse it as a whole."""
     operations, condition = _read(body)
-    if condition is not None and not compile_condition(parse_condition(condition))(item.document):
+    if condition is not None and not find_condition(condition)(item.document):
         raise precondition_failed(charge=charges.read_charge(item.size))
     fields = deepcopy(item.document)
     for operation in operations:
