@@ -8,6 +8,7 @@ from typing import Any, Final
 from tests.doubles.cosmos import charges
 from tests.doubles.cosmos.documents import Item
 from tests.doubles.cosmos.errors import bad_request
+from tests.doubles.cosmos.faults import Fault
 from tests.doubles.cosmos.queries import (
     QUERIES,
     UNDEFINED,
@@ -113,10 +114,14 @@ class PreparedQuery:
         }
 
     def run(
-        self, items: Iterable[Item], progress: Progress | None, page_size: int, lag: int
+        self,
+        items: Iterable[Item],
+        progress: Progress | None,
+        page_size: int,
+        lagging: Fault | None,
     ) -> Page:
-        """Return the next page, without the `lag` newest items that match."""
-        matching = self._matching(items, lag)
+        """Return the next page, without the matching items that a lagging query lacks."""
+        matching = self._matching(items, lagging)
         if self.query.counts:
             count = len(matching)
             return Page([[{"item": count}] if self._joined else count], _charge(matching), None)
@@ -126,11 +131,14 @@ class PreparedQuery:
             rows, left = self._after(rows, progress.after), progress.left
         return self._page(rows if left is None else rows[:left], left, page_size)
 
-    def _matching(self, items: Iterable[Item], lag: int) -> list[Item]:
+    def _matching(self, items: Iterable[Item], lagging: Fault | None) -> list[Item]:
         found = [item for item in items if self.query.matches(item.document, self._parameters)]
-        newest = sorted(found, key=lambda item: item.lsn)[-lag:] if lag else []
-        hidden = {id(item) for item in newest}
-        return [item for item in found if id(item) not in hidden]
+        if lagging is None:
+            return found
+        if lagging.item is not None:
+            return [item for item in found if item.id != lagging.item]
+        newest = {id(item) for item in sorted(found, key=lambda item: item.lsn)[-lagging.lag :]}
+        return [item for item in found if id(item) not in newest]
 
     def _sorted(self, items: list[Item]) -> list[_Row]:
         order = self.query.order

@@ -12,6 +12,7 @@ from tests.doubles.cosmos.errors import (
     unsupported,
 )
 from tests.doubles.cosmos.exchange import Answer, Request
+from tests.doubles.cosmos.faults import Fault
 from tests.doubles.cosmos.indexing import is_indexed
 from tests.doubles.cosmos.item_requests import key_of
 from tests.doubles.cosmos.partitions import effective_key
@@ -34,10 +35,12 @@ def answer_list(container: Container, request: Request) -> Answer:
     if "a-im" in request.headers:
         raise unsupported("the change feed")
     ranges = _ranges_asked(container, request)
-    return _page(container, request, _prepare(_ALL_ITEMS), ranges, 0)
+    return _page(container, request, _prepare(_ALL_ITEMS), ranges, None)
 
 
-def answer_query(container: Container, request: Request, body: Any, lag: int) -> Answer:
+def answer_query(
+    container: Container, request: Request, body: Any, lagging: Fault | None
+) -> Answer:
     """Answer a page of a query, or tell the client to ask every partition itself."""
     prepared = _prepare(body)
     order = prepared.query.order
@@ -49,7 +52,7 @@ def answer_query(container: Container, request: Request, body: Any, lag: int) ->
     one_partition = {"x-ms-documentdb-partitionkey", _RANGE_HEADER} & request.headers.keys()
     if not one_partition:
         _check_servable(request, prepared)
-    return _page(container, request, prepared, ranges, lag)
+    return _page(container, request, prepared, ranges, lagging)
 
 
 def unindexed_paths(container: Container, body: Any) -> tuple[str, ...]:
@@ -111,12 +114,16 @@ def _items(container: Container, request: Request, range_number: int) -> Iterato
 
 
 def _page(
-    container: Container, request: Request, prepared: PreparedQuery, ranges: list[int], lag: int
+    container: Container,
+    request: Request,
+    prepared: PreparedQuery,
+    ranges: list[int],
+    lagging: Fault | None,
 ) -> Answer:
     """Answer one page: of one physical partition, as the gateway does, even if it is empty."""
     current, progress = _continuation(request, ranges)
     items = _items(container, request, current)
-    page = prepared.run(items, progress, _page_size(request), lag)
+    page = prepared.run(items, progress, _page_size(request), lagging)
     headers = {_RANGE_HEADER: str(current), "x-ms-item-count": str(len(page.documents))}
     following = ranges[ranges.index(current) + 1 :]
     if page.progress is not None:
