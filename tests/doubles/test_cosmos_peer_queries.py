@@ -33,7 +33,7 @@ BY_AGE = (
 
 def having(name: str, **items: Any) -> list[dict[str, Any]]:
     """Return an item for each id with its value of a property; `tenant`, `settled`: of all."""
-    shared = {key: items.pop(key) for key in ("tenant", "settled") if key in items}
+    shared: dict[str, Any] = {key: items.pop(key) for key in ("tenant", "settled") if key in items}
     return [{"id": id_, name: value, **shared} for id_, value in items.items()]
 
 
