@@ -1,4 +1,4 @@
-"""One SQLite file: opened on first use, durable on every commit, never half written."""
+"""One SQLite file: opened on first use, durable and atomic at every commit."""
 
 import asyncio
 import sqlite3
@@ -170,7 +170,7 @@ class Database:
 
 
 def parse_document(content: bytes, broken: Callable[[str], Exception]) -> Document:
-    """Return the JSON object of a column, or raise what `broken` makes of the reason."""
+    """Return the JSON object of a column; raise `broken(reason)` if it is not one."""
     try:
         document = from_json(content)
     except ValueError as error:

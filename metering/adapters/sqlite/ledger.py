@@ -48,7 +48,7 @@ class SqliteLedgers:
             str(ledger),
             *slots,
         )
-        # Sorted here: asked to sort, SQLite goes through the whole ledger in the order of numbers.
+        # Sorted here: with ORDER BY, SQLite would scan the whole ledger by number.
         pages = [_page(ledger, document) for (document,) in rows]
         return sorted(pages, key=lambda page: page.number)
 
@@ -80,7 +80,7 @@ class SqliteLedgers:
                 "SELECT ledger FROM heads UNION SELECT ledger FROM pages WHERE number = 1"
             )
         else:
-            # Both by index: a tenant's ledgers are named `tenant|start`, and `}` follows `|`.
+            # Both use an index: a tenant's ledgers are named `tenant|start`, and `}` follows `|`.
             rows = await self._database.all(
                 "SELECT ledger FROM heads WHERE tenant = ?1"
                 " UNION SELECT ledger FROM pages WHERE ledger > ?2 AND ledger < ?3 AND number = 1",
