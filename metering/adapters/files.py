@@ -1,4 +1,4 @@
-"""Files that operators write: YAML or JSON, and the price data that ships with the package."""
+"""Files of operators (YAML or JSON), and the price data that ships with the package."""
 
 import json
 from importlib.resources import files
@@ -9,12 +9,12 @@ from metering.core.basics.errors import ConfigurationError
 from metering.core.prices.price_book import NamedRow
 from metering.core.prices.price_file import read_price_file
 
-#: A list of tenants or a plan is far smaller; a larger file is a mistake.
+#: Plans and lists of tenants are far smaller; a larger file is a mistake.
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 
 def read_structured(path: Path) -> object:
-    """Return the content of a YAML or JSON file; ConfigurationError names the file."""
+    """Return the content of a YAML or JSON file; raise ConfigurationError naming the file."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
