@@ -1,6 +1,7 @@
 """Files of operators (YAML or JSON), and the price data that ships with the package."""
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -40,12 +41,9 @@ def _read_yaml(path: Path, text: str) -> object:
         raise ConfigurationError(f"{path}: not YAML: {error}") from None
 
 
-def committed_prices() -> list[NamedRow]:
-    """Return the rows of the dated files in metering/prices/."""
+def committed_prices() -> Iterator[NamedRow]:
+    """Yield the rows of the dated files in metering/prices/; a file is read when its turn comes."""
     folder = files("metering") / "prices"
-    return [
-        row
-        for file in sorted(folder.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".json")
-        for row in read_price_file(file.name, file.read_bytes())
-    ]
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".json"):
+            yield from read_price_file(file.name, file.read_bytes())

@@ -1,10 +1,11 @@
 """`metering prices`: the price book."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from metering import bootstrap
+from metering.cli.lazy import LazyGroup, Place
 from metering.cli.options import DeploymentType, Tier, with_app
 from metering.cli.output import AsJson, print_json, print_table
 from metering.core.basics.instants import format_instant
@@ -12,12 +13,35 @@ from metering.core.basics.money import PRICE_DECIMALS, format_fixed
 from metering.core.prices.price_book import PriceRow
 from metering.core.usage.buckets import BUCKETS
 
-prices = typer.Typer(no_args_is_help=True, help="The dated list prices that requests are rated by.")
+prices: Final = LazyGroup(
+    "prices",
+    "The dated list prices that requests are rated by.",
+    {
+        "Commands": {
+            "list": Place(
+                "metering.cli.prices.prices:list_prices",
+                "List the price rows, in currency units per million tokens.",
+            ),
+            "diff": Place(
+                "metering.cli.prices.price_import:diff_prices",
+                "Show what importing a source would change, and what it lists but cannot be taken"
+                " over.",
+            ),
+            "import": Place(
+                "metering.cli.prices.price_import:import_prices",
+                "Publish what a source has and the price book has not, as a new version.",
+            ),
+            "rerate": Place(
+                "metering.cli.prices.repricing:rerate",
+                "Rate usage again whose price was missing or has been superseded for its time.",
+            ),
+        }
+    },
+)
 
 _MILLION = 1_000_000
 
 
-@prices.command("list")
 def list_prices(
     model: Annotated[
         str | None, typer.Option(help="Only models whose name has this in it.")
