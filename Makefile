@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bicep package rooms lock licences audit bench clean
+.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
@@ -78,6 +78,9 @@ lock: venv  ## Write requirements.lock and docs/licences.md from requirements.tx
 
 licences: venv  ## Write docs/licences.md
 	@.venv/bin/python -m tools.licences
+
+settings: venv  ## Write the tables in docs/settings.md from the declarations in metering/settings
+	@.venv/bin/python -m tools.settings_page
 
 audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
 	@.venv/bin/python -m tools.lock_requirements --check

@@ -16,7 +16,7 @@ from metering.adapters.cosmos.containers import PENDING
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
-from metering.core.streams.joining import LOG_TTL_S, SETTLED_TTL_S
+from metering.core.streams.lifetimes import LOG_TTL_S, SETTLED_TTL_S
 from metering.ports import LogHalf, PendingCounts, PendingHalf
 
 _IDENTITY: Final = "identity"
