@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from metering.api.problems import Problem
-from metering.api.shapes.plain import Shape
+from metering.documents.document import Document
 
 MAX_LIMIT: Final = 200
 _DIGEST_BYTES: Final = 8
@@ -25,7 +25,7 @@ Cursor = Annotated[
 ]
 
 
-class Page[T](Shape):
+class Page[T](Document):
     """A part of a list."""
 
     items: list[T]

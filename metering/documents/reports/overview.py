@@ -1,18 +1,18 @@
-"""All tenants at a glance, and what waits for an operator."""
+"""Overview of all tenants, and work that waits for an operator."""
 
 from collections.abc import Mapping
+from typing import Self
 
 from pydantic import Field
 
-from metering.api.shapes.alerts import QuotaNow
-from metering.api.shapes.plain import Shape
 from metering.app.reports.overview import TenantNow
-from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount
+from metering.documents.document import Document, format_optional
+from metering.documents.quotas.alerts import QuotaDocument
 
 
-class TenantAtAGlance(Shape):
-    """One tenant in its present period."""
+class TenantOverview(Document):
+    """One tenant in its current period."""
 
     tenant: str = Field(examples=["acme"])
     plan: str
@@ -21,12 +21,12 @@ class TenantAtAGlance(Shape):
     period: str = Field(examples=["2026-11"])
     standing: str = Field(examples=["near"], description="over, near, within or unlimited.")
     amount: str
-    total: str = Field(description="The charge with all that is computed over the period.")
-    projected: str = Field(description="Of the amount at the end of the period, if it goes on.")
-    nearest: QuotaNow | None = Field(description="The quota of which most is used.")
-    credit: str | None = Field(description="What is left of grants, at least; null without any.")
+    total: str = Field(description="The charge, with the plan's terms for the whole period.")
+    projected: str = Field(description="Projected amount at the end of the period.")
+    nearest: QuotaDocument | None = Field(description="The quota with the highest use.")
+    credit: str | None = Field(description="Remaining credit, lower bound; null without grants.")
     requests: int
-    pending: int = Field(description="Streams whose counts have not come yet.")
+    pending: int = Field(description="Streams whose token counts have not arrived.")
     unpriced: int
     missing: int
     duplicates: int
@@ -34,8 +34,8 @@ class TenantAtAGlance(Shape):
     last_commit: str | None
 
     @classmethod
-    def of(cls, now: TenantNow) -> "TenantAtAGlance":
-        """Return a tenant as a row."""
+    def of(cls, now: TenantNow) -> Self:
+        """Return a tenant as an item of the overview."""
         balance, nearest, credit = now.balance, now.nearest, now.credit
         head = balance.head
         return cls(
@@ -48,7 +48,7 @@ class TenantAtAGlance(Shape):
             amount=format_amount(balance.amount),
             total=format_amount(balance.charge.total),
             projected=format_amount(now.trend.projected),
-            nearest=None if nearest is None else QuotaNow.of(nearest),
+            nearest=None if nearest is None else QuotaDocument.of(nearest),
             credit=None if credit is None else format_amount(credit.remaining.at_least),
             requests=balance.total.requests,
             pending=balance.held_requests,
@@ -56,25 +56,25 @@ class TenantAtAGlance(Shape):
             missing=balance.total.missing,
             duplicates=head.diagnostics.duplicates,
             conflicts=head.diagnostics.conflicts,
-            last_commit=format_instant(head.committed) if head.committed else None,
+            last_commit=format_optional(head.committed or None),
         )
 
 
-class TenantsAtAGlance(Shape):
-    """Tenants as committed up to now, in pages."""
+class TenantsOverview(Document):
+    """A page of tenants with their committed usage."""
 
     as_of: str
-    items: list[TenantAtAGlance]
+    items: list[TenantOverview]
     next: str | None
 
 
-class WorkToDo(Shape):
-    """What waits for somebody, all tenants together."""
+class OpenWork(Document):
+    """Work that waits for an operator, across all tenants."""
 
     as_of: str
     ingest_lag_s: int | None = Field(
-        description="How far counting is behind what was published; null where nobody knows."
+        description="Seconds that counting is behind publishing; null if not known."
     )
-    effects_lag_s: int = Field(description="How long the oldest effect has been due.")
-    effects_parked: int = Field(description="Given up; counted up to 1,000.")
-    dead_letters: Mapping[str, int] = Field(description="By code.")
+    effects_lag_s: int = Field(description="Seconds that the oldest effect has been due.")
+    effects_parked: int = Field(description="Effects given up; counted up to 1,000.")
+    dead_letters: Mapping[str, int] = Field(description="Dead letters by code.")

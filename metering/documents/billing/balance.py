@@ -1,12 +1,9 @@
 """A tenant's balance."""
 
-from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field
 
-from metering.api.shapes.figures import Figures, figures
-from metering.api.shapes.plain import Shape
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import format_amount, format_fixed
 from metering.core.billing.balance import Balance, ModelBalance
@@ -15,12 +12,15 @@ from metering.core.calendars.periods import Period
 from metering.core.credit.credit import CreditBalance
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import QUANTITY_DECIMALS
+from metering.documents.credit import CreditDocument
+from metering.documents.document import Document, format_optional
+from metering.documents.ledger.figures import Figures, figures
 
 _WHOLE = frozenset({TOKEN, "package", "request", "period"})
 
 
 class ModelFigures(Figures):
-    """What was used of one model or other meter."""
+    """Usage of one model or other meter."""
 
     model: str | None = Field(examples=["gpt-4o"])
 
@@ -30,99 +30,78 @@ class ModelFigures(Figures):
         return cls.model_validate({"model": one.model, **figures(one.line, one.amount, one.unit)})
 
 
-class LineOfCharge(Shape):
+class ChargeLineDocument(Document):
     """One line of a charge."""
 
     kind: str
+    term: str | None = Field(description="The term of the plan, if the line follows from one.")
     model: str | None
     bucket: str | None
-    term: str | None
-    quantity: str = Field(description="In whole units.", examples=["1200"])
+    quantity: int | str = Field(
+        description="In `unit`: a number for tokens, packages, requests and periods, a decimal"
+        " string for every other unit.",
+        examples=[1200],
+    )
     unit: str
-    unit_price: str
+    unit_price: str = Field(description="The price of one `unit`.")
     amount: str
+    channel: str | None = Field(description="The billing channel that is paid for this usage.")
 
     @classmethod
     def of(cls, line: ChargeLine) -> Self:
-        """Return a line of a charge."""
+        """Return a line of a charge as a document."""
         decimals = 0 if line.unit in _WHOLE else QUANTITY_DECIMALS
         return cls(
             kind=line.kind,
+            term=line.term,
             model=line.model,
             bucket=line.bucket,
-            term=line.term,
-            quantity=format_fixed(line.quantity, decimals) if decimals else str(line.quantity),
+            quantity=format_fixed(line.quantity, decimals) if decimals else line.quantity,
             unit=line.unit,
             unit_price=format_amount(line.unit_price * 10**decimals),
             amount=format_amount(line.amount),
+            channel=line.channel,
         )
 
 
-class Charges(Shape):
-    """What a period comes to under the tenant's plan, if nothing more came."""
+class ChargeDocument(Document):
+    """The charge for a period under the tenant's plan, for usage so far."""
 
-    lines: list[LineOfCharge]
+    lines: list[ChargeLineDocument]
     total: str = Field(examples=["12.5"])
 
     @classmethod
     def of(cls, charge: Charge) -> Self:
-        """Return a charge."""
-        lines = [LineOfCharge.of(line) for line in charge.lines]
+        """Return a charge as a document."""
+        lines = [ChargeLineDocument.of(line) for line in charge.lines]
         return cls(lines=lines, total=format_amount(charge.total))
 
 
-class Pending(Shape):
-    """Streams whose counts have not come yet, by estimate: not in the amount."""
+class PendingStreams(Document):
+    """Streams whose token counts have not arrived. The amount is an estimate."""
 
     requests: int
-    amount: str
+    amount: str = Field(description="Not included in the amount of the balance.")
 
 
-class Credit(Shape):
-    """What is left of a tenant's grants."""
-
-    currency: str
-    granted: str
-    remaining: str = Field(description="At least so much.")
-    remaining_at_most: str
-    by_channel: Mapping[str, str] = Field(description="What each billing channel may use.")
-    open_spend: str = Field(description="Of periods that are not settled.")
-    as_of: str
-
-    @classmethod
-    def of(cls, found: CreditBalance) -> Self:
-        """Return a credit balance."""
-        return cls(
-            currency=found.currency,
-            granted=format_amount(found.granted),
-            remaining=format_amount(found.remaining.at_least),
-            remaining_at_most=format_amount(found.remaining.at_most),
-            by_channel={
-                channel or "other": format_amount(amount)
-                for channel, amount in found.by_channel.items()
-            },
-            open_spend=format_amount(found.open_spend),
-            as_of=format_instant(found.at),
-        )
-
-
-class BalanceOfPeriod(Figures):
-    """What a tenant has used in a period, as committed up to now."""
+class BalanceDocument(Figures):
+    """A tenant's committed usage in a period."""
 
     tenant: str = Field(examples=["acme"])
     period: str = Field(examples=["2026-11"])
     start: str
-    end: str = Field(description="The first instant after it.")
+    end: str = Field(description="The end of the period, exclusive.")
     plan: str
     currency: str = Field(examples=["USD"])
-    total: str = Field(description="The charge with all that is computed over the period.")
-    charges: Charges
-    pending: Pending
-    credits: Credit | None = Field(description="Null for a tenant that has no grants.")
+    total: str = Field(description="The charge, with the plan's terms for the whole period.")
+    charges: ChargeDocument
+    pending: PendingStreams
+    credits: CreditDocument | None = Field(description="Null if the tenant has no grants.")
     models: list[ModelFigures]
-    duplicates: int = Field(description="Events that came again and were not counted again.")
-    conflicts: int = Field(description="Events under a known id with other content.")
-    pages: int = Field(description="Of the ledger; it grows with every commit.")
+    duplicates: int = Field(description="Events received again and not counted again.")
+    conflicts: int = Field(description="Events with a known id and different content.")
+    ledger: str = Field(examples=["acme|2026-11-01T00:00:00Z"])
+    pages: int = Field(description="Pages of the ledger. Every commit adds one or more.")
     entries: int
     last_hash: str
     last_commit: str | None = Field(description="When the last page was written.")
@@ -138,9 +117,11 @@ class BalanceOfPeriod(Figures):
         credit: CreditBalance | None,
         now: Instant,
     ) -> Self:
-        """Return a balance as read at an instant."""
+        """Return a balance that was read at `now`."""
         head = found.head
-        held = Pending(requests=found.held_requests, amount=format_amount(found.held_amount))
+        pending = PendingStreams(
+            requests=found.held_requests, amount=format_amount(found.held_amount)
+        )
         return cls.model_validate(
             figures(found.total, found.amount)
             | {
@@ -151,16 +132,17 @@ class BalanceOfPeriod(Figures):
                 "plan": found.plan.id,
                 "currency": found.currency,
                 "total": format_amount(found.charge.total),
-                "charges": Charges.of(found.charge),
-                "pending": held,
-                "credits": None if credit is None else Credit.of(credit),
+                "charges": ChargeDocument.of(found.charge),
+                "pending": pending,
+                "credits": None if credit is None else CreditDocument.of(credit),
                 "models": [ModelFigures.of_model(one) for one in found.models],
                 "duplicates": head.diagnostics.duplicates,
                 "conflicts": head.diagnostics.conflicts,
+                "ledger": str(head.ledger),
                 "pages": head.pages,
                 "entries": head.entries,
                 "last_hash": head.last_hash,
-                "last_commit": format_instant(head.committed) if head.committed else None,
+                "last_commit": format_optional(head.committed or None),
                 "as_of": format_instant(now),
             }
         )

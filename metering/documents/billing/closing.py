@@ -1,0 +1,79 @@
+"""Closing billing periods."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from metering.app.billing.close_periods import Closed, Waiting
+from metering.core.basics.money import format_amount
+from metering.documents.document import Document, RequestBody, format_optional
+
+#: Tenants that one request can name.
+MAX_TENANTS = 200
+
+
+class CloseRequest(RequestBody):
+    """The periods to close: those of the named tenants, or of all tenants."""
+
+    at: str | None = Field(
+        None,
+        description="Close periods that are due at this time. Default: now.",
+        examples=["2026-12-03"],
+    )
+    tenants: list[Annotated[str, Field(max_length=64)]] | None = Field(
+        None, min_length=1, max_length=MAX_TENANTS
+    )
+
+
+class ClosedPeriod(Document):
+    """A period that was closed, with the total of its statement."""
+
+    tenant: str
+    period: str
+    currency: str
+    total: str
+    unsettled: int = Field(description="Requests that were pending, unpriced or missing.")
+
+
+class WaitingPeriod(Document):
+    """A period that has ended and is not closed yet."""
+
+    tenant: str
+    period: str
+    reason: str = Field(description="Why the period is still open; due: it can be closed now.")
+    until: str | None = Field(description="The latest time at which it is closed, if known.")
+
+    @classmethod
+    def of(cls, one: Waiting) -> Self:
+        """Return a waiting period as a document."""
+        return cls(
+            tenant=one.tenant,
+            period=one.period,
+            reason=one.reason,
+            until=format_optional(one.until),
+        )
+
+
+class CloseDocument(Document):
+    """The result of closing periods."""
+
+    closed: list[ClosedPeriod]
+    waiting: list[WaitingPeriod]
+
+    @classmethod
+    def of(cls, found: list[Closed | Waiting]) -> Self:
+        """Return the closed and the waiting periods as a document."""
+        return cls(
+            closed=[
+                ClosedPeriod(
+                    tenant=one.tenant,
+                    period=one.period,
+                    currency=one.currency,
+                    total=format_amount(one.total),
+                    unsettled=one.unsettled,
+                )
+                for one in found
+                if isinstance(one, Closed)
+            ],
+            waiting=[WaitingPeriod.of(one) for one in found if isinstance(one, Waiting)],
+        )
