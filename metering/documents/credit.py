@@ -3,44 +3,34 @@
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AliasPath, BeforeValidator, Field
 
-from metering.core.basics.instants import format_instant
-from metering.core.basics.money import format_amount
 from metering.core.credit.adjustment import MadeAdjustment
-from metering.core.credit.credit import CreditBalance, GrantCredit
+from metering.core.credit.credit import GrantCredit
 from metering.core.credit.grant import MAX_NOTE_LENGTH, MAX_PRIORITY, Channel, Grant
-from metering.documents.document import Document, RequestBody, format_optional
+from metering.documents.document import Document, Money, RequestBody, Time
 
 type Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
+
+
+def _named(by_channel: Mapping[str | None, int]) -> dict[str, int]:
+    return {channel or "other": amount for channel, amount in by_channel.items()}
 
 
 class CreditDocument(Document):
     """The remaining credit of a tenant."""
 
     currency: str
-    granted: str
-    remaining: str = Field(description="The lower bound.")
-    remaining_at_most: str
-    by_channel: Mapping[str, str] = Field(description="Credit available to each billing channel.")
-    open_spend: str = Field(description="Spend of periods that are not settled yet.")
-    as_of: str = Field(description="When this was read.")
-
-    @classmethod
-    def of(cls, found: CreditBalance) -> Self:
-        """Return a credit balance as a document."""
-        return cls(
-            currency=found.currency,
-            granted=format_amount(found.granted),
-            remaining=format_amount(found.remaining.at_least),
-            remaining_at_most=format_amount(found.remaining.at_most),
-            by_channel={
-                channel or "other": format_amount(amount)
-                for channel, amount in found.by_channel.items()
-            },
-            open_spend=format_amount(found.open_spend),
-            as_of=format_instant(found.at),
-        )
+    granted: Money
+    remaining: Money = Field(
+        validation_alias=AliasPath("remaining", "at_least"), description="The lower bound."
+    )
+    remaining_at_most: Money = Field(validation_alias=AliasPath("remaining", "at_most"))
+    by_channel: Annotated[Mapping[str, Money], BeforeValidator(_named)] = Field(
+        description="Credit available to each billing channel."
+    )
+    open_spend: Money = Field(description="Spend of periods that are not settled yet.")
+    as_of: Time = Field(validation_alias="at", description="When this was read.")
 
 
 class GrantDocument(Document):
@@ -50,9 +40,9 @@ class GrantDocument(Document):
     tenant: str
     amount: str
     currency: str
-    start: str
-    expiry: str | None
-    revoked: str | None
+    start: Time
+    expiry: Time | None
+    revoked: Time | None
     priority: int
     channel: str | None = Field(
         description="The billing channel that it pays for; null for all of them."
@@ -60,37 +50,23 @@ class GrantDocument(Document):
     reason: str
     author: str
     state: str | None = None
-    settled: str | None = None
-    remaining: str | None = Field(None, description="The lower bound.")
-    remaining_at_most: str | None = None
+    settled: Money | None = None
+    remaining: Money | None = Field(None, description="The lower bound.")
+    remaining_at_most: Money | None = None
 
     @classmethod
     def of(cls, grant: Grant, credit: GrantCredit | None = None) -> Self:
         """Return a grant, with what remains of it if that is given."""
-        remaining = (
-            {}
-            if credit is None
-            else {
-                "state": credit.state,
-                "settled": format_amount(credit.settled),
-                "remaining": format_amount(credit.remaining.at_least),
-                "remaining_at_most": format_amount(credit.remaining.at_most),
-            }
-        )
-        return cls(
-            id=grant.id,
-            tenant=grant.tenant,
-            amount=grant.amount,
-            currency=grant.currency,
-            start=format_instant(grant.start),
-            expiry=format_optional(grant.expiry),
-            revoked=format_optional(grant.revoked),
-            priority=grant.priority,
-            channel=grant.channel,
-            reason=grant.reason,
-            author=grant.author,
-            **remaining,
-        )
+        found = cls.model_validate(grant)
+        if credit is None:
+            return found
+        remaining = {
+            "state": credit.state,
+            "settled": credit.settled,
+            "remaining": credit.remaining.at_least,
+            "remaining_at_most": credit.remaining.at_most,
+        }
+        return cls.model_validate({**dict(found), **remaining})
 
 
 class GrantRequest(RequestBody):
@@ -131,14 +107,12 @@ class AdjustmentDocument(Document):
     reason: str
     author: str
     charge_period: str | None = Field(description="The period that the adjustment refers to.")
-    made: str
+    made: Time = Field(description="When the adjustment was recorded.")
 
     @classmethod
     def of(cls, made: MadeAdjustment) -> Self:
         """Return an adjustment as a document."""
-        return cls.model_validate(
-            {**made.adjustment.model_dump(mode="json"), "made": format_instant(made.at)}
-        )
+        return cls.model_validate({**dict(made.adjustment), "made": made.at})
 
 
 class AdjustmentRequest(RequestBody):

@@ -8,27 +8,16 @@ from typing import Any, Self
 from pydantic import Field
 
 from metering.app.deployments.deployments import Proposal
-from metering.core.reports.unknown_deployments import UnknownDeployment
 from metering.documents.document import Document
 
 
 class UnknownDeploymentDocument(Document):
     """A deployment that usage names and that has no record."""
 
-    deployment: str
+    deployment: str = Field(validation_alias="name")
     backend: str | None
     requests: int
     models: list[str]
-
-    @classmethod
-    def of(cls, found: UnknownDeployment) -> Self:
-        """Return an unknown deployment as a document."""
-        return cls(
-            deployment=found.name,
-            backend=found.backend,
-            requests=found.requests,
-            models=list(found.models),
-        )
 
 
 class ImportedDeployment(Document):

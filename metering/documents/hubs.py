@@ -9,7 +9,7 @@ from pydantic import Field
 from metering.app.hubs.publishing import Publishing
 from metering.app.hubs.replay_capture import ReplayCapture
 from metering.documents.document import Document
-from metering.documents.ingest import IngestDocument, ingest_counts
+from metering.documents.ingest import IngestDocument, by_name
 
 
 class PublishedDocument(Document):
@@ -26,12 +26,12 @@ class PublishedDocument(Document):
     def of(cls, publishing: Publishing, skip: int, *, complete: bool) -> Self:
         """Return a run that skipped a number of events as a document."""
         sent = publishing.sent
-        rejected = Counter(str(one.code) for one in publishing.rejected)
+        rejected = Counter(one.code for one in publishing.rejected)
         return cls(
             published=sent.events,
             bytes=sent.bytes,
             failed_attempts=sent.failures,
-            rejected=dict(sorted(rejected.items())),
+            rejected=by_name(rejected),
             complete=complete,
             skip=skip + sent.handled,
         )
@@ -95,11 +95,6 @@ class CapturePlan(Document):
     damaged: list[DamagedFile]
     gaps: list[CaptureGap]
 
-    @classmethod
-    def of_files(cls, replayed: ReplayCapture) -> Self:
-        """Return a dry run as a document."""
-        return cls.model_validate(_captured(replayed))
-
 
 class CaptureReplay(IngestDocument, CapturePlan):
     """The result of replaying capture files."""
@@ -107,13 +102,5 @@ class CaptureReplay(IngestDocument, CapturePlan):
     @classmethod
     def of_replay(cls, replayed: ReplayCapture) -> Self:
         """Return a replay as a document."""
-        return cls.model_validate(_captured(replayed) | ingest_counts(replayed.tally))
-
-
-def _captured(replayed: ReplayCapture) -> dict[str, object]:
-    return {
-        "files": replayed.files,
-        "events": replayed.events,
-        "damaged": [DamagedFile(**one._asdict()) for one in replayed.damaged],
-        "gaps": [CaptureGap(**one._asdict()) for one in replayed.gaps],
-    }
+        files = CapturePlan.model_validate(replayed)
+        return cls(**dict(IngestDocument.model_validate(replayed.tally)), **dict(files))

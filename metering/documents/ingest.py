@@ -1,14 +1,14 @@
 """Ingested events, dead letters and streams that wait for their counts."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from metering.app.hubs.batch import Tally
 from metering.core.basics.instants import format_instant
 from metering.documents.document import Document, RequestBody
-from metering.ports import DeadLetter, PendingCounts
+from metering.ports import DeadLetter
 
 #: Bytes of a body that are returned: enough to recognise the event.
 MAX_BODY_SHOWN: Final = 20_000
@@ -36,28 +36,20 @@ class EventsDocument(Document):
     events: list[EventAnswer]
 
 
+def by_name(counts: Mapping[Any, int]) -> dict[str, int]:
+    """Return counts in the order of their names."""
+    return {str(name): counts[name] for name in sorted(counts)}
+
+
 class IngestDocument(Document):
     """Counts of ingested events by result."""
 
     accepted: int
     duplicates: int
-    rejected: Mapping[str, int] = Field(description="Rejected events by code.")
+    rejected: Annotated[Mapping[str, int], BeforeValidator(by_name)] = Field(
+        description="Rejected events by code."
+    )
     ignored: int = Field(description="Log records without usage.")
-
-    @classmethod
-    def of(cls, tally: Tally) -> Self:
-        """Return a tally as a document."""
-        return cls.model_validate(ingest_counts(tally))
-
-
-def ingest_counts(tally: Tally) -> dict[str, object]:
-    """Return the fields of IngestDocument."""
-    return {
-        "accepted": tally.accepted,
-        "duplicates": tally.duplicates,
-        "rejected": {str(code): number for code, number in sorted(tally.rejected.items())},
-        "ignored": tally.ignored,
-    }
 
 
 class DeadLetterDocument(Document):
@@ -109,7 +101,7 @@ class DeadLetterReplay(IngestDocument):
     @classmethod
     def of_letters(cls, letters: int, tally: Tally) -> Self:
         """Return the result of replaying a number of letters."""
-        return cls.model_validate({"letters": letters, **ingest_counts(tally)})
+        return cls(letters=letters, **dict(IngestDocument.model_validate(tally)))
 
 
 class DroppedDeadLetters(Document):
@@ -125,8 +117,3 @@ class PendingDocument(Document):
     missing: int = Field(description="Streams given up in the last week.")
     unclaimed: int = Field(description="Counts from logs that match no stream.")
     recovering: int = Field(description="Requests known only from logs, to be recovered.")
-
-    @classmethod
-    def of(cls, found: PendingCounts) -> Self:
-        """Return the counts as a document."""
-        return cls.model_validate(found._asdict())

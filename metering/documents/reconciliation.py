@@ -2,30 +2,30 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from metering.core.reconciliation.cost_row import Exact, format_exact
 from metering.core.reconciliation.explain import Part, Why
-from metering.core.reconciliation.log_comparison import LogReport
 from metering.core.reconciliation.report import Line, Report
 from metering.documents.document import Document
+from metering.documents.ingest import by_name
+
+
+def _exact(value: Any) -> Any:
+    return format_exact(value) if isinstance(value, int) else value
+
+
+ExactText = Annotated[str, BeforeValidator(_exact)]
 
 
 class ExplainedPart(Document):
     """A part of a difference with its cause. Figures are exact."""
 
     why: str
-    tokens: str
-    amount: str
-
-    @classmethod
-    def of(cls, part: Part) -> Self:
-        """Return a part of a difference as a document."""
-        return cls(
-            why=str(part.why), tokens=format_exact(part.tokens), amount=format_exact(part.amount)
-        )
+    tokens: ExactText
+    amount: ExactText
 
 
 class ReconciledLine(Document):
@@ -62,7 +62,7 @@ class ReconciledLine(Document):
             our_amount=format_exact(line.our_amount),
             billed_amount=format_exact(line.cost),
             difference=format_exact(line.cost - line.our_amount),
-            explained=[ExplainedPart.of(part) for part in line.parts],
+            explained=[ExplainedPart.model_validate(part) for part in line.parts],
             remains=line.remains(tolerance),
         )
 
@@ -108,22 +108,13 @@ class LogComparison(Document):
     """The ledgers compared with the gateway's log."""
 
     lines: list[LoggedLine]
-    absent: Mapping[str, int] = Field(description="Logged requests not in the ledgers, by cause.")
-    requests: list[AbsentRequestDocument] = Field(description="Some of them.")
+    absent: Annotated[Mapping[str, int], BeforeValidator(by_name)] = Field(
+        description="Logged requests not in the ledgers, by cause."
+    )
+    requests: list[AbsentRequestDocument] = Field(
+        validation_alias="named", description="Some of them."
+    )
     refused: int = Field(description="Log records with unusable counts.")
-
-    @classmethod
-    def of(cls, report: LogReport) -> Self:
-        """Return a comparison with a log as a document."""
-        return cls(
-            lines=[LoggedLine(**line._asdict()) for line in report.lines],
-            absent={str(why): number for why, number in sorted(report.absent.items())},
-            requests=[
-                AbsentRequestDocument.model_validate({**one._asdict(), "why": str(one.why)})
-                for one in report.named
-            ],
-            refused=report.refused,
-        )
 
 
 class LogReconciliation(Document):
@@ -161,7 +152,7 @@ class Reconciliation(Document):
             total=ReconciledTotal(
                 our_amount=format_exact(sum(line.our_amount for line in report.lines)),
                 billed_amount=format_exact(sum(line.cost for line in report.lines)),
-                explained=[ExplainedPart.of(part) for part in explained_total(report)],
+                explained=[ExplainedPart.model_validate(part) for part in explained_total(report)],
             ),
             other_services=OtherServices(
                 rows=other.rows, amount=format_exact(other.cost + other.credit)

@@ -1,14 +1,13 @@
 """Tenants, their plans and subscriptions, their members, and the audit log."""
 
 import json
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from metering.core.basics.instants import Instant, format_instant
-from metering.core.tenancy.audit import AuditEntry
 from metering.core.tenancy.directory import FOREVER, Directory
-from metering.documents.document import Document, RequestBody
+from metering.documents.document import Document, RequestBody, Time
 
 
 class CalendarDocument(Document):
@@ -65,7 +64,7 @@ class TenantPlan(Document):
 
     tenant: str
     plan: str
-    until: str | None = Field(description="When the next plan starts, if one is scheduled.")
+    until: Time | None = Field(description="When the next plan starts, if one is scheduled.")
 
 
 class TenantPlanRequest(RequestBody):
@@ -100,30 +99,19 @@ class MemberRequest(RequestBody):
     tenant: str | None = Field(max_length=64, examples=["acme"])
 
 
+def _parsed(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
 class AuditDocument(Document):
     """An entry of the audit log."""
 
     id: str
     act: str = Field(description="Links the entry of the request with that of its outcome.")
-    at: str
+    at: Time
     author: str
     action: str
     resource: str
     outcome: str
-    before: Any
-    after: Any
-
-    @classmethod
-    def of(cls, entry: AuditEntry) -> Self:
-        """Return an audit entry as a document."""
-        before, after = (
-            None if text is None else json.loads(text) for text in (entry.before, entry.after)
-        )
-        return cls.model_validate(
-            {
-                **entry._asdict(),
-                "at": format_instant(entry.at),
-                "before": before,
-                "after": after,
-            }
-        )
+    before: Annotated[Any, BeforeValidator(_parsed)]
+    after: Annotated[Any, BeforeValidator(_parsed)]

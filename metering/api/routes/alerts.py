@@ -43,7 +43,7 @@ async def alerts(
         tenant=tenant,
         period=of.name,
         as_of=format_instant(found.at),
-        reached=[QuotaDocument.of(state) for state in found.reached],
+        reached=[QuotaDocument.model_validate(state) for state in found.reached],
         items=page.items,
         next=page.next,
     )

@@ -32,7 +32,7 @@ async def overview(app: TheApp, limit: _Limit = 50, cursor: Cursor = None) -> Te
     more = len(rest) > limit
     return TenantsOverview(
         as_of=format_instant(now),
-        items=[TenantOverview.of(one) for one in found],
+        items=[TenantOverview.model_validate(one) for one in found],
         next=cursor_at("overview", (rest[limit - 1],)) if more else None,
     )
 

@@ -24,7 +24,7 @@ async def due(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[Wai
     some = tenants[:limit]
     found = [one async for one in app.billing.close_periods.due(app.clock.now(), some)]
     more = cursor_at("periods", (some[-1],)) if len(tenants) > limit else None
-    return Page(items=[WaitingPeriod.of(one) for one in found], next=more)
+    return Page(items=[WaitingPeriod.model_validate(one) for one in found], next=more)
 
 
 @router.post("/periods/close")

@@ -44,7 +44,7 @@ async def list_price_versions(
     return page_of(
         sorted(app.tenancy.directory.price_versions, key=lambda record: record.key),
         lambda record: (record.key,),
-        PriceVersion.of,
+        PriceVersion.model_validate,
         listed="prices",
         cursor=cursor,
         limit=limit,
@@ -83,5 +83,6 @@ async def publish_prices(
         lambda: app.publish_prices.publish("prices", body, supersede=supersede),
     )
     return PublishedPrices(
-        version=done.version, changes=[PriceChangeDocument.of(one) for one in done.changes]
+        version=done.version,
+        changes=[PriceChangeDocument.model_validate(one) for one in done.changes],
     )

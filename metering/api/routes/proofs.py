@@ -56,4 +56,4 @@ async def audit(
     found = await app.audited.entries(day, None if key is None else str(key[0]), limit + 1)
     rows = found[:limit]
     more = cursor_at(listed, (rows[-1].id,)) if len(found) > limit else None
-    return Page(items=[AuditDocument.of(entry) for entry in rows], next=more)
+    return Page(items=[AuditDocument.model_validate(entry) for entry in rows], next=more)

@@ -12,8 +12,8 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, must_know, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import for_operators
+from metering.core.basics.instants import format_instant
 from metering.core.calendars.dated import FOREVER
-from metering.documents.document import format_optional
 from metering.documents.tenancy import (
     MemberDocument,
     MemberRequest,
@@ -98,9 +98,8 @@ async def set_plan_of_tenant(
 
 def _plan_of(app: bootstrap.App, tenant: str) -> TenantPlan:
     plan, _, end = app.tenancy.directory.plan_of(tenant, app.clock.now())
-    return TenantPlan(
-        tenant=tenant, plan=plan.id, until=format_optional(None if end == FOREVER else end)
-    )
+    until = None if end == FOREVER else format_instant(end)
+    return TenantPlan(tenant=tenant, plan=plan.id, until=until)
 
 
 @router.get("/subscriptions")

@@ -81,7 +81,7 @@ async def usage(
         end_day=days.end,
         group_by=list(groups),
         as_of=format_instant(now),
-        ledgers=[LedgerPosition.of(one) for one in read],
+        ledgers=[LedgerPosition.model_validate(one) for one in read],
         items=page.items,
         next=page.next,
     )

@@ -44,7 +44,7 @@ def list_shares(
         return chosen, await app.billing.share_out.sharings(chosen)
 
     chosen, found = with_app(read)
-    documents = [AllocationDocument.of(sharing) for sharing in found]
+    documents = [AllocationDocument.model_validate(sharing) for sharing in found]
 
     def tables() -> None:
         if not found:

@@ -19,7 +19,7 @@ def print_deployments(found: list[Deployment], *, as_json: bool) -> None:
 
 def print_unknown(found: list[UnknownDeployment], *, as_json: bool) -> None:
     """Print deployments that usage names and that have no record."""
-    documents = [UnknownDeploymentDocument.of(row) for row in found]
+    documents = [UnknownDeploymentDocument.model_validate(row) for row in found]
     title = "Deployments without a record"
     columns = ["deployment", "backend", "models", "requests"]
     rows = [

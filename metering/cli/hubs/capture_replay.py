@@ -67,7 +67,7 @@ def _source(place: str) -> CaptureSource:
 
 
 def _report(replayed: ReplayCapture, *, dry_run: bool, as_json: bool) -> None:
-    found = CapturePlan.of_files(replayed) if dry_run else CaptureReplay.of_replay(replayed)
+    found = CapturePlan.model_validate(replayed) if dry_run else CaptureReplay.of_replay(replayed)
     done = [("files", found.files), ("events", found.events)]
     done += rows(found) if isinstance(found, CaptureReplay) else []
     title = "Would be replayed" if dry_run else "Replayed"

@@ -43,7 +43,7 @@ def ingest(
         raise typer.BadParameter(f"unknown hub {hub!r}: use {known}", param_hint="--hub")
     stop_for = FOREVER if stop_rule else 0
     tally = with_app(lambda app: _ingest(app, file, hub, as_json=as_json, stop_for=stop_for))
-    report(IngestDocument.of(tally), as_json=as_json)
+    report(IngestDocument.model_validate(tally), as_json=as_json)
     if tally.rejected:
         raise typer.Exit(1)
 
@@ -63,7 +63,7 @@ async def _ingest(
                 progress.advance(task, sum(len(message.body) + 1 for message in batch))
         except MeteringError:
             # What was committed before the fault stands, so report it first.
-            report(IngestDocument.of(tally), as_json=as_json)
+            report(IngestDocument.model_validate(tally), as_json=as_json)
             raise
     return tally
 

@@ -18,5 +18,5 @@ def pending(as_json: AsJson = False) -> None:
         ("requests known only from logs, to be recovered", found.recovering),
     ]
     cells = [(name, count(number)) for name, number in rows]
-    document = PendingDocument.of(found)
+    document = PendingDocument.model_validate(found)
     show(document, lambda: print_table("Pending", ["state", "requests"], cells), as_json=as_json)

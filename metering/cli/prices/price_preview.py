@@ -45,7 +45,7 @@ def show(preview: Preview, limit: int, *, as_json: bool) -> None:
         version=preview.found.version,
         counts=preview.counts(),
         implausible=[change.row.id for change in preview.implausible()[:limit]],
-        changes=[PriceChangeDocument.of(change) for change in differing[:limit]],
+        changes=[PriceChangeDocument.model_validate(change) for change in differing[:limit]],
         skipped=len(preview.found.skipped),
         skipped_by_reason=groups[:limit],
     )

@@ -38,7 +38,7 @@ def list_prices(
         and (tier is None or row.service_tier == tier)
         and (region is None or row.region in {None, region})
     ]
-    found = [PriceRowDocument.of(row) for row in rows]
+    found = [PriceRowDocument.model_validate(row) for row in rows]
     show(found, lambda: _print(found), as_json=as_json)
 
 

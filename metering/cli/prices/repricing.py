@@ -53,7 +53,7 @@ def rerate(
         return [await app.rerate.ledger(ledger, scope, dry_run=not apply) for ledger in chosen]
 
     found = with_app(work)
-    documents = [RerateDocument.of(one) for one in found]
+    documents = [RerateDocument.model_validate(one) for one in found]
     show(documents, lambda: _print_rerated(documents, applied=apply), as_json=as_json)
 
 

@@ -98,7 +98,7 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
 def _document(
     costs: Report | None, logs: LogReport | None, tolerance: Exact, *, all_lines: bool
 ) -> Reconciliation | LogReconciliation:
-    compared = None if logs is None else LogComparison.of(logs)
+    compared = None if logs is None else LogComparison.model_validate(logs)
     if costs is not None:
         return Reconciliation.of(costs, tolerance, all_lines=all_lines, logs=compared)
     assert compared is not None

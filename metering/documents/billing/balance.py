@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field
 
-from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.instants import Instant
 from metering.core.basics.money import format_amount, format_fixed
 from metering.core.billing.balance import Balance, ModelBalance
 from metering.core.billing.charge import Charge, ChargeLine
@@ -13,7 +13,7 @@ from metering.core.credit.credit import CreditBalance
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 from metering.documents.credit import CreditDocument
-from metering.documents.document import Document, format_optional
+from metering.documents.document import Commit, Document, Money, Name, Time
 from metering.documents.ledger.figures import Figures, figures
 
 _WHOLE = frozenset({TOKEN, "package", "request", "period"})
@@ -68,7 +68,7 @@ class ChargeDocument(Document):
     """The charge for a period under the tenant's plan, for usage so far."""
 
     lines: list[ChargeLineDocument]
-    total: str = Field(examples=["12.5"])
+    total: Money = Field(examples=["12.5"])
 
     @classmethod
     def of(cls, charge: Charge) -> Self:
@@ -80,8 +80,10 @@ class ChargeDocument(Document):
 class PendingStreams(Document):
     """Streams whose token counts have not arrived. The amount is an estimate."""
 
-    requests: int
-    amount: str = Field(description="Not included in the amount of the balance.")
+    requests: int = Field(validation_alias="held_requests")
+    amount: Money = Field(
+        validation_alias="held_amount", description="Not included in the amount of the balance."
+    )
 
 
 class BalanceDocument(Figures):
@@ -89,23 +91,23 @@ class BalanceDocument(Figures):
 
     tenant: str = Field(examples=["acme"])
     period: str = Field(examples=["2026-11"])
-    start: str
-    end: str = Field(description="The end of the period, exclusive.")
+    start: Time
+    end: Time = Field(description="The end of the period, exclusive.")
     plan: str
     currency: str = Field(examples=["USD"])
-    total: str = Field(description="The charge, with the plan's terms for the whole period.")
+    total: Money = Field(description="The charge, with the plan's terms for the whole period.")
     charges: ChargeDocument
     pending: PendingStreams
     credits: CreditDocument | None = Field(description="Null if the tenant has no grants.")
     models: list[ModelFigures]
     duplicates: int = Field(description="Events received again and not counted again.")
     conflicts: int = Field(description="Events with a known id and different content.")
-    ledger: str = Field(examples=["acme|2026-11-01T00:00:00Z"])
+    ledger: Name = Field(examples=["acme|2026-11-01T00:00:00Z"])
     pages: int = Field(description="Pages of the ledger. Every commit adds one or more.")
     entries: int
     last_hash: str
-    last_commit: str | None = Field(description="When the last page was written.")
-    as_of: str = Field(description="When this was read.")
+    last_commit: Commit = Field(description="When the last page was written.")
+    as_of: Time = Field(description="When this was read.")
 
     @classmethod
     def of_period(
@@ -119,30 +121,27 @@ class BalanceDocument(Figures):
     ) -> Self:
         """Return a balance that was read at `now`."""
         head = found.head
-        pending = PendingStreams(
-            requests=found.held_requests, amount=format_amount(found.held_amount)
-        )
         return cls.model_validate(
             figures(found.total, found.amount)
             | {
                 "tenant": tenant,
                 "period": period.name,
-                "start": format_instant(period.start),
-                "end": format_instant(period.end),
+                "start": period.start,
+                "end": period.end,
                 "plan": found.plan.id,
                 "currency": found.currency,
-                "total": format_amount(found.charge.total),
+                "total": found.charge.total,
                 "charges": ChargeDocument.of(found.charge),
-                "pending": pending,
-                "credits": None if credit is None else CreditDocument.of(credit),
+                "pending": found,
+                "credits": credit,
                 "models": [ModelFigures.of_model(one) for one in found.models],
                 "duplicates": head.diagnostics.duplicates,
                 "conflicts": head.diagnostics.conflicts,
-                "ledger": str(head.ledger),
+                "ledger": head.ledger,
                 "pages": head.pages,
                 "entries": head.entries,
                 "last_hash": head.last_hash,
-                "last_commit": format_optional(head.committed or None),
-                "as_of": format_instant(now),
+                "last_commit": head.committed,
+                "as_of": now,
             }
         )

@@ -5,8 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from metering.app.billing.close_periods import Closed, Waiting
-from metering.core.basics.money import format_amount
-from metering.documents.document import Document, RequestBody, format_optional
+from metering.documents.document import Document, Money, RequestBody, Time
 
 #: Tenants that one request can name.
 MAX_TENANTS = 200
@@ -31,7 +30,7 @@ class ClosedPeriod(Document):
     tenant: str
     period: str
     currency: str
-    total: str
+    total: Money
     unsettled: int = Field(description="Requests that were pending, unpriced or missing.")
 
 
@@ -41,17 +40,7 @@ class WaitingPeriod(Document):
     tenant: str
     period: str
     reason: str = Field(description="Why the period is still open; due: it can be closed now.")
-    until: str | None = Field(description="The latest time at which it is closed, if known.")
-
-    @classmethod
-    def of(cls, one: Waiting) -> Self:
-        """Return a waiting period as a document."""
-        return cls(
-            tenant=one.tenant,
-            period=one.period,
-            reason=one.reason,
-            until=format_optional(one.until),
-        )
+    until: Time | None = Field(description="The latest time at which it is closed, if known.")
 
 
 class CloseDocument(Document):
@@ -64,16 +53,8 @@ class CloseDocument(Document):
     def of(cls, found: list[Closed | Waiting]) -> Self:
         """Return the closed and the waiting periods as a document."""
         return cls(
-            closed=[
-                ClosedPeriod(
-                    tenant=one.tenant,
-                    period=one.period,
-                    currency=one.currency,
-                    total=format_amount(one.total),
-                    unsettled=one.unsettled,
-                )
-                for one in found
-                if isinstance(one, Closed)
+            closed=[ClosedPeriod.model_validate(one) for one in found if isinstance(one, Closed)],
+            waiting=[
+                WaitingPeriod.model_validate(one) for one in found if isinstance(one, Waiting)
             ],
-            waiting=[WaitingPeriod.of(one) for one in found if isinstance(one, Waiting)],
         )

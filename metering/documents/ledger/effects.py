@@ -7,7 +7,7 @@ from pydantic import Field
 
 from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, EffectKind, describe
-from metering.documents.document import Document, format_optional
+from metering.documents.document import Document
 from metering.ports import StoredEffect
 
 
@@ -44,7 +44,7 @@ class EffectDocument(Document):
             detail=effect_detail(effect),
             text=describe(effect),
             created=format_instant(effect.created),
-            due=format_optional(stored.due),
+            due=None if stored.due is None else format_instant(stored.due),
             parked=stored.due is None,
             attempts=stored.attempts,
             failure=stored.failure or None,

@@ -3,26 +3,36 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Self
+from fractions import Fraction
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import AliasPath, BeforeValidator, Field
 
-from metering.core.basics.instants import format_instant
 from metering.core.basics.money import PRICE_DECIMALS, format_fixed
-from metering.core.prices.price_book import PriceRow
-from metering.core.prices.price_changes import BucketChange, Change
-from metering.core.tenancy.directory import Record
+from metering.core.prices.price_changes import BucketChange
 from metering.core.usage.buckets import BUCKETS
-from metering.documents.document import Document
+from metering.documents.document import Document, Time
 
 _MILLION: Final = 1_000_000
 _EXAMPLES: Final = 3
 
 
+def _per_million(price: Any) -> Any:
+    return format_fixed(price * _MILLION, PRICE_DECIMALS) if isinstance(price, int) else price
+
+
+def _by_bucket(prices: Sequence[int | None]) -> dict[str, int]:
+    named = zip(BUCKETS, prices, strict=True)
+    return {bucket: price for bucket, price in named if price is not None}
+
+
+PerMillion = Annotated[str, BeforeValidator(_per_million)]
+
+
 class PriceRowDocument(Document):
     """A row of the price book."""
 
-    row: str
+    row: str = Field(validation_alias="id")
     version: str
     model: str
     deployment_type: str
@@ -31,89 +41,48 @@ class PriceRowDocument(Document):
     above_tokens: int
     channel: str | None
     currency: str
-    effective_from: str
-    per_million_tokens: Mapping[str, str] = Field(description="Prices by bucket.")
-
-    @classmethod
-    def of(cls, row: PriceRow) -> Self:
-        """Return a price row as a document."""
-        return cls(
-            row=row.id,
-            version=row.version,
-            model=row.model,
-            deployment_type=row.deployment_type,
-            region=row.region,
-            service_tier=row.service_tier,
-            above_tokens=row.above_tokens,
-            channel=row.channel,
-            currency=row.currency,
-            effective_from=format_instant(row.effective_from),
-            per_million_tokens={
-                bucket: format_fixed(price * _MILLION, PRICE_DECIMALS)
-                for bucket, price in zip(BUCKETS, row.prices, strict=True)
-                if price is not None
-            },
-        )
+    effective_from: Time
+    per_million_tokens: Annotated[Mapping[str, PerMillion], BeforeValidator(_by_bucket)] = Field(
+        validation_alias="prices", description="Prices by bucket."
+    )
 
 
 class PriceVersion(Document):
     """A published version of prices."""
 
-    version: str
-    published: str
-    sha256: str
+    version: str = Field(validation_alias="key")
+    published: Time = Field(validation_alias="recorded")
+    sha256: str = Field(validation_alias="value")
 
-    @classmethod
-    def of(cls, record: Record) -> Self:
-        """Return a published version as a document."""
-        return cls(
-            version=record.key, published=format_instant(record.recorded), sha256=record.value
-        )
+
+def _ratio(ratio: Any) -> Any:
+    if not isinstance(ratio, Fraction):
+        return ratio
+    return f"{Decimal(ratio.numerator) / Decimal(ratio.denominator):.4g}"
+
+
+def _named(buckets: Sequence[BucketChange]) -> dict[str, BucketChange]:
+    return {bucket.bucket: bucket for bucket in buckets}
 
 
 class BucketChangeDocument(Document):
     """The old and the new price of a bucket, per million units."""
 
-    old: str | None
-    new: str | None
-    ratio: str | None = Field(description="New over old, to four significant digits.")
-
-    @classmethod
-    def of(cls, bucket: BucketChange) -> Self:
-        """Return the change of a bucket as a document."""
-        ratio = bucket.ratio
-        return cls(
-            old=_per_million(bucket.old),
-            new=_per_million(bucket.new),
-            ratio=None
-            if ratio is None
-            else f"{Decimal(ratio.numerator) / Decimal(ratio.denominator):.4g}",
-        )
-
-
-def _per_million(price: int | None) -> str | None:
-    return None if price is None else format_fixed(price * _MILLION, PRICE_DECIMALS)
+    old: PerMillion | None
+    new: PerMillion | None
+    ratio: Annotated[str | None, BeforeValidator(_ratio)] = Field(
+        description="New over old, to four significant digits."
+    )
 
 
 class PriceChangeDocument(Document):
     """A price row that a version changes."""
 
     kind: str
-    row: str
-    effective_from: str
-    old_version: str | None
-    buckets: Mapping[str, BucketChangeDocument]
-
-    @classmethod
-    def of(cls, change: Change) -> Self:
-        """Return the change of a row as a document."""
-        return cls(
-            kind=change.kind,
-            row=change.row.id,
-            effective_from=format_instant(change.row.effective_from),
-            old_version=None if change.old is None else change.old.version,
-            buckets={bucket.bucket: BucketChangeDocument.of(bucket) for bucket in change.buckets},
-        )
+    row: str = Field(validation_alias=AliasPath("row", "id"))
+    effective_from: Time = Field(validation_alias=AliasPath("row", "effective_from"))
+    old_version: str | None = Field(None, validation_alias=AliasPath("old", "version"))
+    buckets: Annotated[Mapping[str, BucketChangeDocument], BeforeValidator(_named)]
 
 
 class PublishedPrices(Document):

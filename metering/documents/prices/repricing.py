@@ -2,12 +2,10 @@
 
 from typing import Self
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 
-from metering.app.prices.rerate import Rerated
 from metering.app.prices.what_if import Answer
-from metering.core.basics.money import Amount, format_amount
-from metering.documents.document import Document
+from metering.documents.document import Document, Money, Name
 
 
 class RepricedUsage(Document):
@@ -17,51 +15,33 @@ class RepricedUsage(Document):
     before: str | None = Field(description="The price row of the entry; null if it had none.")
     after: str
     requests: int
-    difference: str
+    difference: Money
 
 
 class RerateDocument(Document):
     """The corrections of one ledger."""
 
-    ledger: str
+    ledger: Name
     corrected: int
-    changes: list[RepricedUsage]
-
-    @classmethod
-    def of(cls, one: Rerated) -> Self:
-        """Return the corrections of a ledger as a document."""
-        return cls(
-            ledger=str(one.ledger),
-            corrected=one.corrected,
-            changes=[
-                RepricedUsage(
-                    model=change.model,
-                    before=change.before,
-                    after=change.after,
-                    requests=change.requests,
-                    difference=format_amount(change.difference),
-                )
-                for change in one.repricings
-            ],
-        )
+    changes: list[RepricedUsage] = Field(validation_alias="repricings")
 
 
 class WhatIfModel(Document):
     """The usage of one model, as charged and under the other terms."""
 
     model: str | None
-    priced_as: str | None
-    requests: int
-    amount: str | None
-    other_amount: str | None
-    other_unpriced: int
+    priced_as: str | None = Field(validation_alias="instead")
+    requests: int = Field(validation_alias=AliasPath("line", "requests"))
+    amount: Money | None
+    other_amount: Money | None
+    other_unpriced: int = Field(validation_alias=AliasPath("other", "unpriced"))
 
 
 class WhatIfTotal(Document):
     """The charge of the period."""
 
     currency: str
-    amount: str
+    amount: Money
 
 
 class WhatIfOtherTotal(WhatIfTotal):
@@ -80,26 +60,14 @@ class WhatIfDocument(Document):
     @classmethod
     def of(cls, answer: Answer) -> Self:
         """Return a comparison as a document."""
-        return cls(
-            models=[
-                WhatIfModel(
-                    model=one.model,
-                    priced_as=one.instead,
-                    requests=one.line.requests,
-                    amount=_amount(one.amount),
-                    other_amount=_amount(one.other_amount),
-                    other_unpriced=one.other.unpriced,
-                )
-                for one in answer.comparisons
-            ],
-            total=WhatIfTotal(currency=answer.currency, amount=format_amount(answer.actual.total)),
-            other_total=WhatIfOtherTotal(
-                currency=answer.other_currency,
-                amount=format_amount(answer.other.total),
-                unpriced_requests=answer.other.unpriced_requests,
-            ),
+        return cls.model_validate(
+            {
+                "models": answer.comparisons,
+                "total": {"currency": answer.currency, "amount": answer.actual.total},
+                "other_total": {
+                    "currency": answer.other_currency,
+                    "amount": answer.other.total,
+                    "unpriced_requests": answer.other.unpriced_requests,
+                },
+            }
         )
-
-
-def _amount(amount: Amount | None) -> str | None:
-    return None if amount is None else format_amount(amount)

@@ -1,16 +1,15 @@
 """Alerts, quotas and forecasts."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from metering.app.quotas.forecast import Forecast, QuotaForecast
 from metering.core.basics.instants import format_instant
-from metering.core.basics.money import format_amount
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
-from metering.documents.document import Document, format_optional
+from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
 
 
@@ -44,17 +43,24 @@ class QuotaDocument(Document):
     mode: str = Field(description="shadow: the quota is evaluated and not enforced.")
     action: str = Field(examples=["block"])
     thresholds: list[int]
-    window_start: str
-    window_end: str
+    window_start: Time
+    window_end: Time
     limit: str
     used: str
     remaining: str
     percent: int
 
+    @model_validator(mode="before")
     @classmethod
-    def of(cls, state: QuotaState) -> Self:
-        """Return the state of a quota as a document."""
-        return cls.model_validate(_state(state))
+    def _of_state(cls, source: Any) -> Any:
+        if isinstance(source, QuotaForecast):
+            trend = source.trend
+            return _state(source.state) | {
+                "an_hour": source.state.show(trend.an_hour),
+                "projected": source.state.show(trend.projected),
+                "exhausted_at": source.exhausted_at,
+            }
+        return _state(source) if isinstance(source, QuotaState) else source
 
 
 def _state(state: QuotaState) -> dict[str, object]:
@@ -67,8 +73,8 @@ def _state(state: QuotaState) -> dict[str, object]:
         "mode": quota.mode,
         "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
         "thresholds": list(quota.thresholds),
-        "window_start": format_instant(state.window.start),
-        "window_end": format_instant(state.window.end),
+        "window_start": state.window.start,
+        "window_end": state.window.end,
         "limit": quota.limit,
         "used": state.show(state.used),
         "remaining": state.show(state.remaining),
@@ -92,27 +98,15 @@ class QuotaForecastDocument(QuotaDocument):
 
     an_hour: str = Field(description="Average use per hour.")
     projected: str = Field(description="Projected use at the end of the window.")
-    exhausted_at: str | None
-
-    @classmethod
-    def of_forecast(cls, one: QuotaForecast) -> Self:
-        """Return the forecast of a quota as a document."""
-        return cls.model_validate(
-            _state(one.state)
-            | {
-                "an_hour": one.state.show(one.trend.an_hour),
-                "projected": one.state.show(one.trend.projected),
-                "exhausted_at": format_optional(one.exhausted_at),
-            }
-        )
+    exhausted_at: Time | None
 
 
 class AmountForecastDocument(Document):
     """The amount of the current period with a linear forecast."""
 
-    used: str
-    an_hour: str = Field(description="Average amount per hour.")
-    projected: str = Field(description="Projected amount at the end of the period.")
+    used: Money
+    an_hour: Money = Field(description="Average amount per hour.")
+    projected: Money = Field(description="Projected amount at the end of the period.")
 
 
 class QuotasDocument(Document):
@@ -120,18 +114,19 @@ class QuotasDocument(Document):
 
     tenant: str
     currency: str
-    as_of: str
+    as_of: Time
     amount: AmountForecastDocument
     quotas: list[QuotaForecastDocument]
 
     @classmethod
     def of(cls, tenant: str, found: Forecast) -> Self:
         """Return a forecast as a document."""
-        used, an_hour, projected = map(format_amount, found.amount)
-        return cls(
-            tenant=tenant,
-            currency=found.currency,
-            as_of=format_instant(found.at),
-            amount=AmountForecastDocument(used=used, an_hour=an_hour, projected=projected),
-            quotas=[QuotaForecastDocument.of_forecast(one) for one in found.quotas],
+        return cls.model_validate(
+            {
+                "tenant": tenant,
+                "currency": found.currency,
+                "as_of": found.at,
+                "amount": found.amount,
+                "quotas": found.quotas,
+            }
         )

@@ -5,9 +5,8 @@ from typing import Self
 
 from pydantic import Field
 
-from metering.app.reports.read import LedgerRead
 from metering.core.reports.breakdown import Row
-from metering.documents.document import Document, format_optional
+from metering.documents.document import Document, Name, Time
 from metering.documents.ledger.figures import Figures, figures
 
 
@@ -29,26 +28,18 @@ class UsageRow(Figures):
 class LedgerPosition(Document):
     """The position up to which a ledger was read."""
 
-    ledger: str = Field(examples=["acme|2026-11-01T00:00:00Z"])
+    ledger: Name = Field(examples=["acme|2026-11-01T00:00:00Z"])
     page: int = Field(description="The last page included.")
-    last_commit: str | None = Field(description="When the last page was written.")
-    rolled_up_page: int = Field(
-        description="The last page read from the rollup; later ones were read page by page."
+    last_commit: Time | None = Field(
+        validation_alias="committed", description="When the last page was written."
     )
-    rolled_up_to: str | None = Field(
+    rolled_up_page: int = Field(
+        validation_alias="rolled_up",
+        description="The last page read from the rollup; later ones were read page by page.",
+    )
+    rolled_up_to: Time | None = Field(
         description="When the last page that was read from the rollup was written."
     )
-
-    @classmethod
-    def of(cls, read: LedgerRead) -> Self:
-        """Return the position of a read as a document."""
-        return cls(
-            ledger=str(read.ledger),
-            page=read.page,
-            last_commit=format_optional(read.committed or None),
-            rolled_up_page=read.rolled_up,
-            rolled_up_to=format_optional(read.rolled_up_to),
-        )
 
 
 class UsageDocument(Document):
