@@ -56,7 +56,7 @@ _MAX_DIGITS: Final = 18
 
 
 class _OwnFile(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     prices: list[dict[str, Any]] = []

@@ -50,7 +50,7 @@ def nobody(_: str) -> str | None:
 
 
 class _OwnPrice(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     model: PriceName
     effective_from: Annotated[str, BeforeValidator(start_text)]

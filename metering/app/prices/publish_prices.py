@@ -92,8 +92,8 @@ def _implausible(source: str, changes: Sequence[Change]) -> list[str]:
     if not moved:
         return []
     return [
-        f"{source}: {_few(moved)}: the price moved a hundredfold: is its unit right?"
-        " If it is, import with --accept-jumps"
+        f"{source}: {_few(moved)}: the price changed a hundredfold: check its unit,"
+        " or import with --accept-jumps"
     ]
 
 

@@ -1,4 +1,4 @@
-"""`metering prices diff` and `import`: compare published prices with the book, and publish them."""
+"""`metering prices diff` and `metering prices import`."""
 
 from typing import Annotated, Final, NamedTuple
 
@@ -21,21 +21,25 @@ from metering.core.prices.price_file import read_price_file
 Source = Annotated[
     str,
     typer.Argument(
-        help="azure (the snapshot that is installed), azure-live, genai-prices, or a file.",
+        help="azure (the installed snapshot), azure-live, genai-prices, or a file.",
         show_default=False,
     ),
 ]
-Provider = Annotated[str, typer.Option(help="Whose list prices genai-prices is asked for.")]
-Currency = Annotated[str, typer.Option(help="The currency that a file must be in.")]
-Limit = Annotated[int, typer.Option(min=1, help="How many changes and reasons to show.")]
+Provider = Annotated[
+    str, typer.Option(help="The provider whose list prices genai-prices is asked for.")
+]
+Currency = Annotated[str, typer.Option(help="The currency of the file.")]
+Limit = Annotated[
+    int, typer.Option(min=1, help="The maximum number of changes and reasons to show.")
+]
 
 
-#: `diff` shows what a plain `import` would refuse.
-_NO_CONSENT: Final = Consent(supersede=False, jumps=False)
+#: `diff` shows what an import without further options would refuse.
+_NONE: Final = Consent(supersede=False, jumps=False)
 
 
 class _Wanted(NamedTuple):
-    """The source that the command line names."""
+    """The options of the command."""
 
     source: str
     provider: str
@@ -49,7 +53,7 @@ def diff_prices(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what importing a source would change, what would be refused, and what is left out.
+    """Show the changes that an import would make, what it would refuse, and what it would skip.
 
     Nothing is written.
 
@@ -65,18 +69,18 @@ def import_prices(
     provider: Provider = DEFAULT_PROVIDER,
     currency: Currency = "USD",
     supersede: Annotated[
-        bool, typer.Option("--supersede", help="Replace prices that already hold from then on.")
+        bool, typer.Option("--supersede", help="Replace prices that already apply.")
     ] = False,
     accept_jumps: Annotated[
-        bool, typer.Option("--accept-jumps", help="Believe prices that moved a hundredfold.")
+        bool, typer.Option("--accept-jumps", help="Accept prices that changed a hundredfold.")
     ] = False,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Publish what a source has and the price book has not, as a new version.
+    """Publish the new and changed rows of a source as a new version.
 
-    Rows that are known already are left out. Prices that would rewrite history are refused without
-    --supersede, and those that moved a hundredfold without --accept-jumps: mostly a misread unit.
+    Known rows are skipped. Prices that change past usage need --supersede. Prices that changed a
+    hundredfold need --accept-jumps, because the cause is usually a misread unit.
 
     Example:  metering prices import genai-prices
     """
@@ -94,7 +98,7 @@ def import_prices(
     show(with_app(work), limit, as_json=as_json)
 
 
-async def _preview(app: bootstrap.App, wanted: _Wanted, consent: Consent = _NO_CONSENT) -> Preview:
+async def _preview(app: bootstrap.App, wanted: _Wanted, consent: Consent = _NONE) -> Preview:
     await app.tenancy.refresh()
     prices = app.tenancy.prices
     source = Wanted(
@@ -121,9 +125,9 @@ def _read(wanted: Wanted) -> PriceImport:
         transient=True,
     )
     with bar:
-        task = bar.add_task("asking for prices", total=None)
+        task = bar.add_task("reading prices", total=None)
 
-        def tell(pages: int, items: int) -> None:
+        def progressed(pages: int, items: int) -> None:
             bar.update(task, description=f"{count(pages)} pages, {count(items)} prices")
 
-        return read_source(wanted, tell)
+        return read_source(wanted, progressed)

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
@@ -105,20 +106,14 @@ class PriceRow(NamedTuple):
             self.currency,
         )
 
-    def shares_place(self, other: "PriceRow") -> bool:
-        """Say whether both price the same requests from the same instant on."""
-        return (
-            self.effective_from == other.effective_from
-            and self.region == other.region
-            and self.provider == other.provider
-            and (self.above_tokens is None) == (other.above_tokens is None)
-        )
-
 
 type NamedRow = tuple[str, PriceRow]
 """A row under one of its names."""
 
 type _Key = tuple[str, str, str, str, str]
+type _Claim = tuple[_Key, Instant, str | None, str, bool, str]
+
+_EFFECTIVE_FROM: Final = attrgetter("effective_from")
 
 
 def _key(name: str, place: PriceKey | PriceRow) -> _Key:
@@ -137,6 +132,8 @@ class PriceBook:
         self._versions = (tuple(named_rows), *map(tuple, published))
         self._rows: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
         self._by_model: defaultdict[str, list[PriceRow]] = defaultdict(list)
+        self._claims: set[_Claim] = set()
+        """The requests that each version prices from an instant on."""
         self._models: dict[str, str] = {}
         self._resolved: dict[str, str | None] = {}
         self.rows: dict[str, PriceRow] = {}
@@ -150,6 +147,7 @@ class PriceBook:
         return PriceBook(*self._versions, named_rows)
 
     def _take(self, named_rows: Iterable[NamedRow]) -> None:
+        added: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
         for name, row in named_rows:
             known = self._models.setdefault(name.lower(), row.model)
             if known.lower() != row.model.lower():
@@ -157,21 +155,26 @@ class PriceBook:
                     f"price book: {name} is a name of {known} and, in {row.version}, of {row.model}"
                 )
             if name == row.model:
-                self._place(row)
+                key = _key(known, row)
+                self._claim(key, row)
+                added[key].append(row)
+                self.rows[row.key] = row
+                self._by_model[known].append(row)
+        for key, rows in added.items():
+            # The latest start first; of those that start together, the latest published.
+            both = [*reversed(rows), *self._rows[key]]
+            self._rows[key] = sorted(both, key=_EFFECTIVE_FROM, reverse=True)
 
-    def _place(self, row: PriceRow) -> None:
-        rows = self._rows[_key(self._models[row.model.lower()], row)]
-        for other in rows:
-            if row.shares_place(other) and row.version == other.version:
-                raise ConfigurationError(
-                    f"price book: two prices for {row.id} from the same instant"
-                    f" ({other.version}, {row.version})"
-                )
-        # The latest start first; of those that start together, the latest published.
-        rows.insert(0, row)
-        rows.sort(key=lambda priced: priced.effective_from, reverse=True)
-        self.rows[row.key] = row
-        self._by_model[self._models[row.model.lower()]].append(row)
+    def _claim(self, key: _Key, row: PriceRow) -> None:
+        """Note the requests that a row prices; ConfigurationError where its version does twice."""
+        size = row.above_tokens is None
+        claim = (key, row.effective_from, row.region, row.provider, size, row.version)
+        if claim in self._claims:
+            raise ConfigurationError(
+                f"price book: two prices for {row.id} from the same instant"
+                f" ({row.version}, {row.version})"
+            )
+        self._claims.add(claim)
 
     def canonical(self, name: str) -> str | None:
         """Return the name under which entries of a model are kept; None for an unknown model.

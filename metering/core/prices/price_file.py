@@ -1,5 +1,6 @@
 """Price files: one dated version of a price list, as committed or imported."""
 
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from metering.core.prices.price_book import (
 )
 from metering.core.usage.buckets import BUCKETS, INDEX, QUANTITY, TOKEN_BUCKETS, TokenBucket
 
+#: Prices whose text is parsed once: a list repeats a few hundred of them thousands of times.
+_KEPT: Final = 1024
 #: Tokens without a price of their own that the providers bill as another bucket.
 BILLED_AS: Final = {"reasoning": "output", "input_image": "input"}
 #: No price of a token or a unit is larger; a larger number is a unit misread.
@@ -38,6 +41,15 @@ _LAST_YEAR: Final = parse_instant("2100-01-01T00:00:00Z")
 
 def parse_price(text: object) -> int:
     """Return a price in 10^-6 currency units; ValueError for one that no token can have."""
+    return _decimal(text) if isinstance(text, str) else _checked(text)
+
+
+@lru_cache(_KEPT)
+def _decimal(text: str) -> int:
+    return _checked(text)
+
+
+def _checked(text: object) -> int:
     price = parse_not_negative(text, PER_MILLION_DECIMALS)
     if price > MAX_PRICE:
         raise ValueError("is larger than a billion: its unit was misread")
@@ -72,7 +84,7 @@ type _From = Annotated[Instant, BeforeValidator(start_of_price)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
 
 type _Text = Annotated[str, AfterValidator(plain_text)]
@@ -168,7 +180,8 @@ def _source(origin: _Origin) -> PriceSource:
 
 
 def _row(name: str, file: _File, line: _FileRow) -> PriceRow:
-    prices = [*(line.per_million_tokens.get(bucket) for bucket in TOKEN_BUCKETS), None]
+    listed = line.per_million_tokens
+    prices = [*[listed.get(bucket) for bucket in TOKEN_BUCKETS], None]
     no_discount = tuple(sorted(line.billed_as.items()))
     for bucket, other in (*no_discount, *BILLED_AS.items()):
         if prices[INDEX[bucket]] is None:
@@ -177,7 +190,7 @@ def _row(name: str, file: _File, line: _FileRow) -> PriceRow:
             raise ConfigurationError(
                 f"{name}: {line.model}: billed_as: {bucket} has a price of its own"
             )
-    if "input_image" not in line.per_million_tokens and prices[INDEX["cached_image"]] is None:
+    if "input_image" not in listed and prices[INDEX["cached_image"]] is None:
         # Images without a price of their own are billed as text, in the cache too.
         prices[INDEX["cached_image"]] = prices[INDEX["cached_read"]]
     return PriceRow(

@@ -62,7 +62,7 @@ def service_tier(name: str | None) -> str | None:
 
 
 class _Inbound(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
 
 
 class Hold(_Inbound):

@@ -21,7 +21,7 @@ type Count = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 class Reported(BaseModel):
     """An object that a provider wrote; unknown fields are kept for `unknown_field`."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="allow")
 
 
 class CachedDetails(Reported):
