@@ -53,6 +53,7 @@ class AppInsights(NamedTuple):
         return "AppInsights(...)"
 
 
+type PriceRefresh = Literal["off", "propose", "publish"]
 type TelemetrySetting = Literal["off", "console"] | AppInsights
 
 
@@ -166,7 +167,18 @@ APP_INSIGHTS: Final[Setting[AppInsights | None]] = Setting(
     is_secret=True,
     readers=("app", "CLI", "host"),
 )
+PRICE_REFRESH: Final[Setting[PriceRefresh]] = Setting(
+    "METERING_PRICE_REFRESH",
+    choice("off", "propose", "publish"),
+    "off",
+    "Read the Azure Retail Prices API once a day: `propose` keeps the differences for"
+    " `metering prices proposed` and `publish`; `publish` puts them in force at once, unless they"
+    " change the price of past usage or move a price a hundredfold.",
+    "propose",
+    "`off`",
+)
 SETTINGS: Final = (
+    PRICE_REFRESH,
     WEBHOOK_URL,
     WEBHOOK_SECRET,
     APIM_SERVICE,

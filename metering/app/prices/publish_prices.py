@@ -91,20 +91,16 @@ def _implausible(source: str, changes: Sequence[Change]) -> list[str]:
     ]
     if not moved:
         return []
-    return [
-        f"{source}: {_few(moved)}: the price changed a hundredfold: check its unit,"
-        " or import with --accept-jumps"
-    ]
+    reason = "the price changed a hundredfold: check its unit, or import with --accept-jumps"
+    return [f"{source}: {_few(moved)}: {reason}"]
 
 
 def _superseding(source: str, changes: Sequence[Change], earliest: int) -> list[str]:
     wrong = [change.row.id for change in changes if _supersedes(change, earliest)]
     if not wrong:
         return []
-    return [
-        f"{source}: would change the price of past usage: {_few(wrong)}: let it begin later, or"
-        " say that the old price was wrong with --supersede"
-    ]
+    remedy = "let it begin later, or say that the old price was wrong with --supersede"
+    return [f"{source}: would change the price of past usage: {_few(wrong)}: {remedy}"]
 
 
 def _few(names: Sequence[str]) -> str:

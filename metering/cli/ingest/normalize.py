@@ -11,8 +11,8 @@ from pydantic_core import from_json
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.usage.buckets import QUANTITY, QUANTITY_DECIMALS, by_name
-from metering.core.usage.families import family_of
 from metering.core.usage.event import service_tier
+from metering.core.usage.families import family_of
 from metering.core.usage.provider_usage import (
     UNIT_OF_METER,
     WITHOUT_TOKENS,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from metering.core.basics.instants import DAY, Instant
+from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.prices.price_book import (
     DEFAULT_DEPLOYMENT_TYPE,
     TOKEN,
@@ -57,6 +57,14 @@ def _age(name: str, sources: list[PriceSource], now: Instant) -> SourceAge:
     return SourceAge(
         name, len(sources), retrieved, None if retrieved is None else max(0, now - retrieved)
     )
+
+
+def age_text(age: SourceAge) -> str:
+    """Return the age of a source in words."""
+    if age.retrieved is None:
+        return f"{age.rows} prices, of no stated day"
+    day = format_instant(age.retrieved)[:10]
+    return f"{age.rows} prices, read on {day}, {age.days} days ago"
 
 
 class Covered(NamedTuple):

@@ -180,8 +180,8 @@ class PriceBook:
         """Return the name under which entries of a model are kept; None for an unknown model.
 
         Names are looked up without regard to case, then as fine-tuned from a base model, then
-        without a date. A dated name stands for the undated one only where the book names no dated version of that model: where it names
-        some, another dated version may have another price.
+        without a date. A dated name stands for the undated one only where the book names no dated
+        version of that model: where it names some, another dated version may have another price.
         """
         if name not in self._resolved:
             self._resolved[name] = self._resolve(name)

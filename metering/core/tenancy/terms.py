@@ -12,6 +12,7 @@ from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
 from metering.core.prices.priced import PricingKey, Registered, priced_of
+from metering.core.prices.quote import why_unpriced
 from metering.core.prices.rating import (
     Rate,
     RateCard,

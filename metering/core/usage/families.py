@@ -1,7 +1,7 @@
 """Families: the rules by which models of one maker count differently, each with its source.
 
 Usage objects of different makers look alike and count differently. Every rule that depends on the
-model's name stands in this one table; `provider_usage` holds the rules that the object itself shows.
+model's name stands in this one table; `provider_usage` holds the rules that an object itself shows.
 """
 
 import re

@@ -4,7 +4,7 @@ What is a part of what (OpenAI's and Anthropic's published types, 2026-10; other
 responses, 2026-11):
 
 - Chat completions: cached, audio, image and cache-write tokens are inside `prompt_tokens`; audio,
-  image and prediction tokens are inside `completion_tokens`. Reasoning is inside it where prompt and
+  image and prediction tokens are inside `completion_tokens`. Reasoning is inside where prompt and
   completion add up to the total, and beside it where only the three do. So with audio and the
   prompt (Mistral).
 - Responses, realtime and transcription: the same, under `input_tokens` and `output_tokens`.

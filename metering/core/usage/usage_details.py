@@ -101,7 +101,7 @@ _NOT_CHARGED: Final = re.compile(
 
 
 def unknown_field(place: str, object_: Reported) -> str | None:
-    """Return the path of the first unknown field that holds a count above zero; None without one."""
+    """Return the path of the first unknown field with a count above zero; None without one."""
     extra = object_.__pydantic_extra__
     if not extra:
         return None

@@ -126,3 +126,12 @@ def skipped_by_reason(skipped: Sequence[tuple[str, str]]) -> list[SkippedRows]:
         SkippedRows(reason=reason, count=len(names), examples=names[:_EXAMPLES])
         for reason, names in ordered
     ]
+
+
+class ProposalDocument(Document):
+    """Fresh prices that are not published yet."""
+
+    name: str | None = Field(description="Null if nothing is proposed.")
+    version: str | None
+    refused: list[str] = Field(description="The reasons for which publishing them needs consent.")
+    changes: list[PriceChangeDocument]

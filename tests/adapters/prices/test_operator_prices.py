@@ -9,7 +9,7 @@ import pytest
 from metering.adapters.prices.operator_file import file_prices
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import parse_instant
-from metering.core.prices.price_book import PriceKey, PriceBook
+from metering.core.prices.price_book import PriceBook, PriceKey
 from metering.core.prices.price_file import read_price_file
 from metering.core.usage.buckets import INDEX
 from tests.builders import price_file

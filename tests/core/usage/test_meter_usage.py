@@ -7,7 +7,7 @@ import pytest
 
 from metering.core.basics.errors import Code, ConfigurationError, RejectedEvent
 from metering.core.basics.money import format_amount
-from metering.core.prices.price_book import PriceKey, PriceBook
+from metering.core.prices.price_book import PriceBook, PriceKey
 from metering.core.prices.price_file import read_price_file
 from metering.core.prices.priced import PricingKey, priced_of
 from metering.core.prices.rating import Rate, rate_card, rate_usage

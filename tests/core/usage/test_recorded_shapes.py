@@ -4,6 +4,8 @@ Each is a fact that somebody published, named after the thread or recording that
 expected counts are worked out by hand.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,7 +25,7 @@ class Shape(NamedTuple):
     usage: dict[str, Any]
     buckets: dict[str, int]
     model: str | None = None
-    meters: dict[str, int] = {}
+    meters: Mapping[str, int] = MappingProxyType({})
     """In millionths of the meter's unit."""
     not_understood: str | None = None
     surplus: int = 0
@@ -629,8 +631,13 @@ counts = st.integers(0, 10**6)
 
 @given(counts, counts, counts, counts, st.booleans(), st.sampled_from([None, "grok-4", "gpt-5"]))
 def test_buckets_are_disjoint_and_add_up_to_the_total(
-    plain: int, cached: int, output: int, reasoning: int, beside: bool, model: str | None
-) -> None:  # noqa: FBT001
+    plain: int,
+    cached: int,
+    output: int,
+    reasoning: int,
+    beside: bool,  # noqa: FBT001
+    model: str | None,
+) -> None:
     usage = {
         "prompt_tokens": plain + cached,
         "completion_tokens": output if beside else output + reasoning,
