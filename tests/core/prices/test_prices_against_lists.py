@@ -118,12 +118,19 @@ def test_claude_costs_what_anthropic_lists_with_caches_long_prompts_and_batches(
 @pytest.mark.parametrize(
     ("provider", "different"),
     [
-        # OpenAI lists no cached price for o1-pro, Azure has a meter for it.
-        pytest.param(OPENAI, {"o1-pro"}, id="openai"),
+        # OpenAI lists no cached price for o1-pro, Azure has a meter for it. Azure asks for its
+        # open model what it likes.
+        pytest.param(OPENAI, {"o1-pro", "gpt-oss-120b"}, id="openai"),
         pytest.param(
             AZURE,
             {
                 "o1-pro",
+                # They have no Azure price of their own, or one from before the feed's meters.
+                "gpt-oss-120b",
+                "grok-3-mini",
+                "DeepSeek-V3.2",
+                "DeepSeek-V4-Flash",
+                "DeepSeek-V4-Pro",
                 # Their price is about a tenth of the meter's (0.00135 per 1,000 tokens).
                 "DeepSeek-R1",
                 # One meter for all tokens; they price the prompt alone.

@@ -42,6 +42,10 @@ AZURE_REFUSED_BY_THEM: Final = {
 AZURE_DIFFERENT: Final = {
     # They cannot read the misspelt "ccchd", and bill cached tokens as others.
     "gpt-5-codex",
+    # Their snapshot is from before the cuts that were reported since.
+    "gpt-5.6-luna",
+    "gpt-5.6-sol",
+    "gpt-5.6-terra",
 }
 
 
