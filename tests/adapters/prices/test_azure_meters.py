@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from metering.adapters.prices.azure_meters import read_meter
+from metering.adapters.prices.azure_meters import Meter, read_meter
 
 GPT: Final = "Azure OpenAI"
 

@@ -11,7 +11,7 @@ import metering
 from metering.adapters.files import committed_prices
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import parse_instant
-from metering.core.prices.price_book import PriceBook, PriceKey, PriceRow
+from metering.core.prices.price_book import TOKEN, PriceBook, PriceKey, PriceRow
 from metering.core.prices.price_file import read_price_file
 from metering.core.usage.buckets import INDEX
 from tests.builders import AT, price_book, price_file
