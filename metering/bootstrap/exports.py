@@ -24,7 +24,7 @@ def export_store(
     if isinstance(place, ExportsFolder):
         return ExportFolder(place.path)
     # The SDK takes a while to import: only those who use it wait for it.
-    from metering.adapters.exports.blob_exports import BlobExports  # noqa: PLC0415
+    from metering.adapters.exports.blob_exports import BlobExports
 
     store = BlobExports(place.url, emulator=place.is_emulator)
     closing.append(store.close)
@@ -55,7 +55,7 @@ class Reports(NamedTuple):
     ) -> Report:
         """Return the statements of closed periods as JSON, CSV and pages to print."""
         # The template engine takes a while to import: only those who use it wait for it.
-        from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
+        from metering.adapters.exports.statement_page import statement_page
 
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return StatementExport(closed, statement_page, progress)

@@ -95,21 +95,21 @@ def sqlite_stores(database: Database) -> Stores:
 
 def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
-    from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
-    from metering.adapters.cosmos.answers import charge_to  # noqa: PLC0415
-    from metering.adapters.cosmos.audit import CosmosAudit  # noqa: PLC0415
-    from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
-    from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
-    from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
-    from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
-    from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
-    from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
-    from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
-    from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
-    from metering.adapters.cosmos.sharings import CosmosSharings  # noqa: PLC0415
-    from metering.adapters.cosmos.statements import CosmosStatements  # noqa: PLC0415
-    from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
-    from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
+    from metering.adapters.cosmos.account import CosmosAccount
+    from metering.adapters.cosmos.answers import charge_to
+    from metering.adapters.cosmos.audit import CosmosAudit
+    from metering.adapters.cosmos.dead_letters import CosmosDeadLetters
+    from metering.adapters.cosmos.effects import CosmosEffects
+    from metering.adapters.cosmos.ledger import CosmosLedgers
+    from metering.adapters.cosmos.pending import CosmosPending
+    from metering.adapters.cosmos.prepare import prepare
+    from metering.adapters.cosmos.prices import CosmosPrices
+    from metering.adapters.cosmos.registry import CosmosRegistry
+    from metering.adapters.cosmos.rollups import CosmosRollups
+    from metering.adapters.cosmos.sharings import CosmosSharings
+    from metering.adapters.cosmos.statements import CosmosStatements
+    from metering.adapters.cosmos.suspensions import CosmosSuspensions
+    from metering.adapters.cosmos.tenant_accounts import (
         CosmosTenantAccounts,
     )
 

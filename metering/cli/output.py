@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -59,21 +60,64 @@ def print_error(message: str) -> None:
 
 
 def escape(text: str) -> str:
-    """Return text with markup and control characters neutralised."""
-    plain = "".join(char if char.isprintable() else "�" for char in text)
-    return plain.replace("[", "\\[")
+    """Return text so that brackets in it are not taken for markup, nor control codes obeyed."""
+    return plain(text).replace("[", "\\[")
+
+
+def plain(text: str) -> str:
+    """Return text with a replacement character for each control code."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1
 ) -> None:
     """Print a table. The first `left` columns are left-aligned, figures are right-aligned."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        lines = drawn_table(title, columns, cells, left)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position < left else "right")
-    for row in rows:
+    for row in cells:
         table.add_row(*(escape(cell) for cell in row))
     stdout().print(table)
+
+
+def drawn_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int
+) -> list[str]:
+    """Return the lines of a table as rich draws it, however wide, and without styles.
+
+    Rich takes a millisecond a row, and a price list has thousands.
+    """
+    table = [columns, *rows]
+    widths = [max(map(cell_len, cells)) for cells in zip(*table, strict=True)]
+
+    def border(first: str, line: str, between: str, last: str) -> str:
+        return first + between.join(line * (width + 2) for width in widths) + last
+
+    def drawn(row: Sequence[str], bar: str) -> str:
+        cells = [
+            f" {cell}{blank} " if position < left else f" {blank}{cell} "
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for blank in [" " * (width - cell_len(cell))]
+        ]
+        return bar + bar.join(cells) + bar
+
+    body = [drawn(row, "│") for row in rows]
+    return [
+        title,
+        border("┏", "━", "┳", "┓"),
+        drawn(columns, "┃"),
+        border("┡", "━", "╇", "┩"),
+        *body,
+        border("└", "─", "┴", "┘"),
+    ]
 
 
 def print_counts(title: str, rows: Iterable[tuple[str, int]]) -> None:

@@ -1,22 +1,21 @@
-"""Sharings in Cosmos DB: one item each, compressed, created once."""
+"""Cost allocations in Cosmos DB: one compressed item each, created once."""
 
 import base64
 import zlib
 from hashlib import sha256
 from typing import Final
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from pydantic_core import from_json, to_json
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import SHARINGS
-from metering.adapters.cosmos.ledger import is_missing_item
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.allocation.allocation import Sharing
 from metering.core.allocation.allocation_document import read_sharing, write_sharing
 from metering.core.basics.errors import ConfigurationError, InvariantBroken
 from metering.core.basics.instants import Instant, format_instant
 
-#: An item takes 2 MB. A tenant takes less than 100 bytes of it, most of them a hash.
+#: An item holds at most 2 MB. A tenant takes less than 100 bytes, most of them a hash.
 MAX_ITEM_BYTES: Final = 1_900_000
 
 
@@ -24,10 +23,10 @@ class CosmosSharings:
     """Implements SharingStore."""
 
     def __init__(self, account: CosmosAccount) -> None:
-        self._account = account
+        self._documents = CosmosDocuments(account, SHARINGS)
 
     async def put_sharing(self, sharing: Sharing) -> bool:
-        """Keep a sharing, unless its id is taken."""
+        """Store an allocation; return False if its deployment and month have one."""
         content = zlib.compress(to_json(write_sharing(sharing)), level=9)
         packed = base64.b64encode(content).decode()
         if len(packed) > MAX_ITEM_BYTES:
@@ -41,23 +40,13 @@ class CosmosSharings:
             "deployment": sharing.deployment,
             "content": packed,
         }
-        async with self._account.container(SHARINGS) as container:
-            try:
-                await container.create_item(document)
-            except ResourceExistsError:
-                return False
-        return True
+        return await self._documents.create(document)
 
     async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
-        """Return a sharing: a point read."""
-        name, month = _name(deployment), format_instant(month_start)
-        async with self._account.container(SHARINGS) as container:
-            try:
-                found = await container.read_item(name, partition_key=month)
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    return None
-                raise
+        """Return the allocation of a deployment and month: a point read."""
+        found = await self._documents.read(_name(deployment), format_instant(month_start))
+        if found is None:
+            return None
         try:
             document = from_json(zlib.decompress(base64.b64decode(found["content"])))
         except (KeyError, TypeError, ValueError, zlib.error) as error:
@@ -67,5 +56,5 @@ class CosmosSharings:
 
 
 def _name(deployment: str) -> str:
-    """Return an id: a deployment's key has a slash, which an id may not have."""
+    """Return an id: a deployment's key contains a slash, which an id must not."""
     return sha256(deployment.casefold().encode()).hexdigest()

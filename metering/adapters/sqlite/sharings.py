@@ -1,13 +1,10 @@
-"""Sharings in SQLite."""
+"""Cost allocations in SQLite."""
 
-import sqlite3
+from pydantic_core import to_json
 
-from pydantic_core import from_json, to_json
-
-from metering.adapters.sqlite.database import Database
+from metering.adapters.sqlite.database import Database, parse_document
 from metering.core.allocation.allocation import Sharing
 from metering.core.allocation.allocation_document import read_sharing, write_sharing
-from metering.core.basics.documents import Document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import Instant
 
@@ -19,33 +16,23 @@ class SqliteSharings:
         self._database = database
 
     async def put_sharing(self, sharing: Sharing) -> bool:
-        """Keep a sharing, unless there is one."""
+        """Store an allocation; return False if its deployment and month have one."""
         row = (sharing.month.start, sharing.deployment.casefold(), to_json(write_sharing(sharing)))
-
-        def put(connection: sqlite3.Connection) -> bool:
-            done = connection.execute(
-                "INSERT OR IGNORE INTO sharings (month, deployment, document) VALUES (?, ?, ?)", row
-            )
-            return done.rowcount == 1
-
-        return await self._database.write(put)
+        created = await self._database.change(
+            "INSERT OR IGNORE INTO sharings (month, deployment, document) VALUES (?, ?, ?)", *row
+        )
+        return created == 1
 
     async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
-        """Return a sharing."""
-        found = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT document FROM sharings WHERE month = ? AND deployment = ?",
-                (month_start, deployment.casefold()),
-            ).fetchone()
+        """Return the allocation of a deployment and month."""
+        found = await self._database.one(
+            "SELECT document FROM sharings WHERE month = ? AND deployment = ?",
+            *(month_start, deployment.casefold()),
         )
-        return None if found is None else read_sharing(_parsed(deployment, found[0]))
-
-
-def _parsed(deployment: str, content: bytes) -> Document:
-    try:
-        document = from_json(content)
-    except ValueError as error:
-        raise InvariantBroken(f"sharing of {deployment}: is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise InvariantBroken(f"sharing of {deployment}: is not a JSON object")
-    return document
+        if found is None:
+            return None
+        return read_sharing(
+            parse_document(
+                found[0], lambda reason: InvariantBroken(f"sharing of {deployment}: {reason}")
+            )
+        )

@@ -9,6 +9,7 @@ import typer
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments.deployments import Proposal
+from metering.cli.allocation.allocations import list_shares
 from metering.cli.deployments.deployment_tables import (
     print_deployments,
     print_proposals,
@@ -33,6 +34,7 @@ deployments = typer.Typer(
     no_args_is_help=True,
     help="Deployments: type, region, model version and units, unknown to the gateway.",
 )
+deployments.command("shares")(list_shares)
 
 From = Annotated[
     str | None,

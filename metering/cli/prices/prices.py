@@ -1,20 +1,44 @@
 """`metering prices`: the price book."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from metering import bootstrap
+from metering.cli.lazy import LazyGroup, Place
 from metering.cli.options import DeploymentType, Tier, with_app
 from metering.cli.output import AsJson, print_table, show
 from metering.core.prices.price_book import PriceRow
 from metering.core.usage.buckets import BUCKETS
 from metering.documents.prices.changes import PriceRowDocument
 
-prices = typer.Typer(no_args_is_help=True, help="The price book: dated list prices.")
+prices: Final = LazyGroup(
+    "prices",
+    "The dated list prices that requests are rated by.",
+    {
+        "Commands": {
+            "list": Place(
+                "metering.cli.prices.prices:list_prices",
+                "List the price rows, in currency units per million tokens.",
+            ),
+            "diff": Place(
+                "metering.cli.prices.price_import:diff_prices",
+                "Show what importing a source would change, and what it lists but cannot be taken"
+                " over.",
+            ),
+            "import": Place(
+                "metering.cli.prices.price_import:import_prices",
+                "Publish what a source has and the price book has not, as a new version.",
+            ),
+            "rerate": Place(
+                "metering.cli.prices.repricing:rerate",
+                "Rate usage again whose price was missing or has been superseded for its time.",
+            ),
+        }
+    },
+)
 
 
-@prices.command("list")
 def list_prices(
     model: Annotated[
         str | None, typer.Option(help="Only models whose name contains this text.")

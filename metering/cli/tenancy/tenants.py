@@ -10,6 +10,7 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.cli.options import Tenant, instant, plan_at, with_app
 from metering.cli.output import AsJson, print_table, show, stdout
+from metering.cli.tenancy.members import allow, disallow
 from metering.core.basics.instants import format_instant
 from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
@@ -19,6 +20,8 @@ from metering.core.tenancy.tenants_file import read_tenants_file
 from metering.documents.tenancy import TenantDocument
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and the subscriptions they pay for.")
+tenants.command()(allow)
+tenants.command()(disallow)
 plans = typer.Typer(no_args_is_help=True, help="Plans: the terms under which tenants pay.")
 
 From = Annotated[

@@ -1,17 +1,16 @@
-"""Stores of what was counted and of who pays."""
+"""Stores of ledgers, of their rollups and of the effects that their commits leave."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from metering.core.billing.statement import Statement
+from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.credit.account import Account
 from metering.core.ledger.commit import Commit
+from metering.core.ledger.effect import Effect
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.core.reports.rollup import Cursor, Part, PartName
 from metering.core.reports.rollup_document import Step
-from metering.core.tenancy.directory import Record
 
 
 class StoredHead(NamedTuple):
@@ -60,33 +59,6 @@ class LedgerStore(Protocol):
         ...
 
 
-class RegistryStore(Protocol):
-    """The append-only records of tenants and plans."""
-
-    async def read_records(self, after: int) -> list[Record]:
-        """Return the records beyond the first `after`, in the order they were appended."""
-        ...
-
-    async def append_record(self, record: Record, expected: int) -> bool:
-        """Append a record as number `expected` + 1; False (nothing written) if that one exists."""
-        ...
-
-
-class PriceStore(Protocol):
-    """Published versions of price lists, each immutable under its name."""
-
-    async def put_version(self, version: str, content: bytes) -> bool:
-        """Keep a version's price file. False, and nothing written, if that name has another.
-
-        Safe to repeat: the same content again is True.
-        """
-        ...
-
-    async def read_version(self, version: str) -> bytes | None:
-        """Return a version's price file as it was put."""
-        ...
-
-
 class StoredCursor(NamedTuple):
     """A rollup's cursor as read, with the tag that a replacement must name."""
 
@@ -130,56 +102,52 @@ class RollupStore(Protocol):
         ...
 
 
-class StoredAccount(NamedTuple):
-    """An account as read, with the tag that a replacement must name."""
+class StoredEffect(NamedTuple):
+    """An effect that has not been delivered, with how its delivery went so far."""
 
-    account: Account
-    etag: str
+    effect: Effect
+    due: Instant | None
+    """When it is to be tried; None once it is parked."""
+    attempts: int = 0
+    """Times that its delivery failed."""
+    failure: str = ""
+    """Why it failed last."""
 
 
-class AccountStore(Protocol):
-    """The account of each tenant: what its closed periods took from its grants.
+class EffectStore(Protocol):
+    """The outbox: effects that commits left, until they are delivered.
 
-    Every method raises RetryableError when the store is busy, locked or out of reach, and
-    InvariantBroken for a document that cannot be read or was written by a newer schema.
+    An effect is due from its commit on. The first `settle` decides for ever: whatever another
+    process asks for afterwards changes nothing, and an effect that is not there is no error. So
+    every method is safe to repeat; a failure that is noted twice counts as two attempts. Every
+    method raises RetryableError when the store is busy, locked or out of reach; what it was asked
+    to do may have been done.
     """
 
-    async def read_account(self, tenant: str) -> StoredAccount | None:
-        """Return the account as last written; None for a tenant without one."""
-        ...
+    async def due(self, now: Instant, limit: int) -> list[StoredEffect]:
+        """Return those neither delivered nor parked that are due by `now`, oldest due first.
 
-    async def replace_account(self, account: Account, etag: str | None) -> str:
-        """Write an account whole; return its new tag.
-
-        `etag` is that of the account it was made from, None for a tenant without one.
-        HeadMovedError: somebody else was first and nothing was written. Any other RetryableError
-        leaves open whether it was written: read again, a ledger that is in it is settled.
+        At most `limit`. The answer may lag behind recent commits and behind other processes: an
+        effect in it may have been settled by somebody else meanwhile.
         """
         ...
 
-
-class StatementStore(Protocol):
-    """Statements: one for each closed period of a tenant, written once.
-
-    Every method raises RetryableError when the store is busy, locked or out of reach, and
-    InvariantBroken for a document that does not match its hash or was written by a newer schema.
-    """
-
-    async def put_statement(self, statement: Statement) -> bool:
-        """Keep a statement; False, and nothing written, if its ledger has one already.
-
-        A RetryableError leaves open whether it was written: ask again.
-        """
+    async def settle(self, effect: Effect, at: Instant) -> None:
+        """Note that it was delivered: never due again, parked or not."""
         ...
 
-    async def read_statement(self, ledger: LedgerId) -> Statement | None:
-        """Return the statement of a period; None for one that is not closed."""
+    async def postpone(self, effect: Effect, due: Instant, reason: str) -> None:
+        """Note a failed attempt and its reason; it is due at `due` (again, if it was parked)."""
         ...
 
-    async def latest_statement(self, tenant: str) -> Statement | None:
-        """Return a tenant's last statement. It may lag behind one that was just put elsewhere."""
+    async def park(self, effect: Effect, reason: str) -> None:
+        """Note a last failed attempt and its reason: no longer due, kept for a person to see."""
         ...
 
-    def statements(self, tenant: str) -> AsyncIterator[Statement]:
-        """Yield a tenant's statements, the earliest period first."""
+    async def parked(self, limit: int) -> list[StoredEffect]:
+        """Return those that were given up, oldest commit first, at most `limit`."""
+        ...
+
+    async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
+        """Return a ledger's effects, delivered or not, newest first, at most `limit`."""
         ...

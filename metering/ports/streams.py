@@ -1,12 +1,65 @@
-"""Stores of what is still to be done: dead letters, halves of streams, effects, suspensions."""
+"""Queues of usage: publishing, pending halves of streams, dead letters, Capture files."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from metering.core.basics.instants import Instant
-from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.effect import Effect
-from metering.core.quotas.suspension import Suspension
+from metering.core.hubs.capture import CapturedEvent, CaptureFile
+
+type Outgoing = tuple[bytes, str]
+"""An event to publish: its body and its partition key."""
+
+
+class UsagePublisher(Protocol):
+    """Where events are published: one hub."""
+
+    async def publish(self, events: Sequence[Outgoing]) -> None:
+        """Publish events; those of one key keep the order of the call.
+
+        Returns once all are in the hub. RetryableError: some may be, and the same call may be made
+        again, since who reads knows an event by its id. RejectedEvent, with nothing published: a
+        body or key is longer than the hub takes. ConfigurationError: there is no such hub, or the
+        identity may not send.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let the connection go; the next call opens it again."""
+        ...
+
+
+class HubProgress(Protocol):
+    """How far what was published has been counted."""
+
+    async def counted_until(self) -> Instant:
+        """Return an instant: what was published before it has been counted.
+
+        BEGINNING while nobody knows. RetryableError when the hubs are out of reach.
+        """
+        ...
+
+
+class CaptureSource(Protocol):
+    """A folder or a container with files of Capture. Only read.
+
+    RetryableError when it is busy or out of reach, ConfigurationError when signing in fails, a
+    permission lacks or it is not there.
+    """
+
+    async def list_files(self) -> list[CaptureFile]:
+        """Return the Avro files, in any order."""
+        ...
+
+    def events(self, file: CaptureFile) -> AsyncIterator[CapturedEvent]:
+        """Yield the events of one file in its order.
+
+        CaptureDamaged, after what could be read, for a file that is no such file or is cut off.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        ...
 
 
 class DeadLetter(NamedTuple):
@@ -129,85 +182,4 @@ class PendingStore(Protocol):
 
     async def count_pending(self) -> PendingCounts:
         """Return how many there are of each sort; it may lag."""
-        ...
-
-
-class StoredEffect(NamedTuple):
-    """An effect that has not been delivered, with how its delivery went so far."""
-
-    effect: Effect
-    due: Instant | None
-    """When it is to be tried; None once it is parked."""
-    attempts: int = 0
-    """Times that its delivery failed."""
-    failure: str = ""
-    """Why it failed last."""
-
-
-class EffectStore(Protocol):
-    """The outbox: effects that commits left, until they are delivered.
-
-    An effect is due from its commit on. The first `settle` decides for ever: whatever another
-    process asks for afterwards changes nothing, and an effect that is not there is no error. So
-    every method is safe to repeat; a failure that is noted twice counts as two attempts. Every
-    method raises RetryableError when the store is busy, locked or out of reach; what it was asked
-    to do may have been done.
-    """
-
-    async def due(self, now: Instant, limit: int) -> list[StoredEffect]:
-        """Return those neither delivered nor parked that are due by `now`, oldest due first.
-
-        At most `limit`. The answer may lag behind recent commits and behind other processes: an
-        effect in it may have been settled by somebody else meanwhile.
-        """
-        ...
-
-    async def settle(self, effect: Effect, at: Instant) -> None:
-        """Note that it was delivered: never due again, parked or not."""
-        ...
-
-    async def postpone(self, effect: Effect, due: Instant, reason: str) -> None:
-        """Note a failed attempt and its reason; it is due at `due` (again, if it was parked)."""
-        ...
-
-    async def park(self, effect: Effect, reason: str) -> None:
-        """Note a last failed attempt and its reason: no longer due, kept for a person to see."""
-        ...
-
-    async def parked(self, limit: int) -> list[StoredEffect]:
-        """Return those that were given up, oldest commit first, at most `limit`."""
-        ...
-
-    async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
-        """Return a ledger's effects, delivered or not, newest first, at most `limit`."""
-        ...
-
-
-class StoredSuspension(NamedTuple):
-    """A suspension as read, with the tag that a replacement must name."""
-
-    suspension: Suspension
-    etag: str
-
-
-class SuspensionStore(Protocol):
-    """The suspensions of ours, one for each subscription.
-
-    A tag is never used twice. RetryableError when the store is busy, locked or out of reach; what
-    it was asked to do may have been done: look again.
-    """
-
-    async def list_suspensions(self) -> list[StoredSuspension]:
-        """Return all of them, by subscription. The answer may lag behind recent changes."""
-        ...
-
-    async def put_suspension(self, suspension: Suspension, etag: str | None) -> str | None:
-        """Write one and return its new tag; `etag` is that of the one it replaces, None for none.
-
-        None, and nothing written, if there is another one (or none) by now.
-        """
-        ...
-
-    async def remove_suspension(self, subscription: str, etag: str) -> bool:
-        """Remove one; False, and nothing removed, if there is another one or none by now."""
         ...
