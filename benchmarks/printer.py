@@ -4,6 +4,7 @@ import os
 import platform
 import sysconfig
 from collections.abc import Mapping
+from itertools import takewhile
 
 from metering.cli.output import print_json, print_table, stdout
 
@@ -21,7 +22,8 @@ def print_document(found: Document, *, as_json: bool) -> None:
         if rows:
             names = dict.fromkeys(key for row in rows for key in row)
             cells = [[_cell(row.get(key)) for key in names] for row in rows]
-            print_table(name, tuple(names), cells)
+            texts = takewhile(lambda key: all(isinstance(row[key], str) for row in rows), names)
+            print_table(name, tuple(names), cells, left=len(list(texts)))
         else:
             stdout().print(f"{name}: {_cell(part)}", markup=False)
 
