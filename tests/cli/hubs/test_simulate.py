@@ -92,7 +92,7 @@ def test_a_hub_that_is_not_there_fails_with_a_summary(
         "simulate", "--hub", "nowhere", "--count", "5", "--json", settings=settings
     )
     assert ran.code == 1
-    assert "nowhere: is not there" in ran.stderr
+    assert "nowhere: does not exist" in ran.stderr
     assert ran.json["published"] == 0
 
 
