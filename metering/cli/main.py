@@ -174,8 +174,17 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; what went wrong is one line on standard error."""
+    """Run the command line of this process."""
     logging.basicConfig(level=logging.CRITICAL, format="%(levelname)s: %(message)s")
+    try:
+        run()
+    finally:
+        # The process ends: to look through all its objects once more takes a fifth of its time.
+        gc.freeze()
+
+
+def run() -> None:
+    """Run a command and exit; an error is one line on standard error."""
     try:
         app.main(prog_name="metering")
     except MeteringError as error:
@@ -190,6 +199,3 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    finally:
-        # The process ends: to look through all its objects once more takes a fifth of its time.
-        gc.freeze()

@@ -115,7 +115,7 @@ def test_every_line_of_a_file_is_answered_in_the_tally(
 def test_events_are_taken_from_standard_input_and_from_pipes(
     metering: "Metering", event: "EventBuilder", name: str
 ) -> None:
-    ran = metering.run("ingest", name, "--json", stdin=json.dumps(event("r-1")).encode())
+    ran = metering.run_process("ingest", name, "--json", stdin=json.dumps(event("r-1")).encode())
 
     assert (ran.code, ran.stderr) == (0, "")
     assert ran.json == {"accepted": 1, "duplicates": 0, "rejected": {}}

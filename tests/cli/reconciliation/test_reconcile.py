@@ -155,4 +155,4 @@ def test_wrong_usage_is_named(metering: "Metering") -> None:
         assert (ran.code, options[0] in ran.stderr) == (2, True)
     other = metering.folder / "other.csv"
     other.write_text("a,b\n1,2\n")
-    assert "is no cost export" in metering.run("reconcile", "--actual", other).stderr
+    assert "is not a known cost export" in metering.run("reconcile", "--actual", other).stderr
