@@ -164,9 +164,9 @@ class System:
         self.registry = stores.registry
         self.prices = stores.prices
         self.tenancy = Tenancy(
-            self.registry,
-            self.prices,
-            self.clock,
+            registry=self.registry,
+            price_store=self.prices,
+            clock=self.clock,
             committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
             automatic=automatic,
         )

@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from metering import bootstrap
 from metering.core.tenancy.access import Caller
-from metering.core.tenancy.directory import TENANT_ID
+from metering.core.tenancy.record import TENANT_ID
 
 _TENANT: Final = f"^{TENANT_ID.pattern}$"
 #: A subscription's or an app's name, as events have it.

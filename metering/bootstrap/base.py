@@ -95,9 +95,9 @@ class Base:
     def tenancy(self) -> Tenancy:
         """Who pays."""
         return Tenancy(
-            self.stores.registry,
-            self.stores.prices,
-            self.clock,
+            registry=self.stores.registry,
+            price_store=self.stores.prices,
+            clock=self.clock,
             committed=committed_prices(),
             automatic=self.settings.automatic_tenants,
             file=self.tenants_file,

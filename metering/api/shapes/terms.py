@@ -7,7 +7,7 @@ from pydantic import Field
 from metering.api.shapes.plain import Shape
 from metering.core.basics.instants import format_instant
 from metering.core.prices.price_changes import Change
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 
 
 class PlanShown(Shape):

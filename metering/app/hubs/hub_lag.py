@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError, RetryableError
 from metering.core.basics.instants import SECOND, Instant
-from metering.core.calendars.dated import FOREVER
-from metering.core.tenancy.directory import BEGINNING
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.ports import Clock, HubProgress
 
 #: How long what was found is kept: a look asks every partition of every hub.

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Final
 
 from metering.core.basics.errors import RetryableError
+from metering.core.calendars.dated import FOREVER
 from metering.core.ledger.effect import describe, pause_after
-from metering.core.tenancy.directory import FOREVER
 from metering.ports import (
     SILENT,
     Alerts,

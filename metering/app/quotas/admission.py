@@ -15,7 +15,7 @@ from metering.core.prices.price_book import PriceBook
 from metering.core.quotas.admission import ALL_PAID, NOTHING, Admitted, Facts, Unpaid, admit
 from metering.core.quotas.decision import Asked
 from metering.core.quotas.limit_change import counts_in_force
-from metering.core.tenancy.directory import Assignment
+from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
 
 #: How long this process answers from memory: what others committed is seen that much later.

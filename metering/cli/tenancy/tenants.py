@@ -14,8 +14,9 @@ from metering.cli.tenancy.members import allow, disallow
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.plans.plan import Plan, read_plan
-from metering.core.tenancy.directory import BEGINNING, FOREVER, Directory
+from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.tenants_file import read_tenants_file
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and the subscriptions they pay for.")

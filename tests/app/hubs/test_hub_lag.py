@@ -12,8 +12,7 @@ from metering.core.basics.errors import (
     RetryableError,
 )
 from metering.core.basics.instants import MINUTE, SECOND, Instant
-from metering.core.calendars.dated import FOREVER
-from metering.core.tenancy.directory import BEGINNING
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.ports import HubProgress
 from tests.builders import NOW
 from tests.systems import MovableClock

@@ -35,7 +35,13 @@ async def test_all_is_well(system: System) -> None:
 
 async def test_without_prices_it_fails(make_system: Any) -> None:
     system = make_system()
-    tenancy = Tenancy(system.registry, system.prices, system.clock, committed=[], automatic=True)
+    tenancy = Tenancy(
+        registry=system.registry,
+        price_store=system.prices,
+        clock=system.clock,
+        committed=[],
+        automatic=True,
+    )
     (prices, currencies, _) = await Checkup(tenancy, system.clock, automatic=True).run()
     assert (prices.state, prices.detail) == ("fail", "none is in force")
     assert "metering prices import" in prices.remedy
