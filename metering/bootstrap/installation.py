@@ -4,8 +4,7 @@ from functools import cached_property
 
 from metering.app.deployments.deployments import Deployments
 from metering.app.hubs.hub_lag import HubLags
-from metering.app.hubs.ingest_lag import IngestLag
-from metering.app.installation.collect_gauges import TakeStock
+from metering.app.installation.collect_gauges import CollectGauges
 from metering.app.installation.readiness import Readiness
 from metering.app.ledger.deliver_effects import DeliverEffects
 from metering.app.tenancy.audited import Audited
@@ -32,20 +31,15 @@ class Installation:
         )
 
     @cached_property
-    def take_stock(self) -> TakeStock:
-        """Count what somebody should look at."""
-        return TakeStock(
+    def collect_gauges(self) -> CollectGauges:
+        """Set the gauges."""
+        return CollectGauges(
             ledgers=self._base.ledgers,
             pending=self._base.stores.pending,
             effects=self._base.stores.effects,
             clock=self._base.clock,
             telemetry=self._base.telemetry,
         )
-
-    @cached_property
-    def ingest_lag(self) -> IngestLag:
-        """How far counting is behind."""
-        return IngestLag(lambda: self._base.hub_progress, self._base.clock)
 
     @cached_property
     def readiness(self) -> Readiness:

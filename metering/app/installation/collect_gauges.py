@@ -18,7 +18,7 @@ RECENT: Final = 62 * DAY
 MAX_COUNTED: Final = 1_000
 
 
-class TakeStock:
+class CollectGauges:
     """The use case behind the timer `take_stock`: it sets the gauges."""
 
     def __init__(

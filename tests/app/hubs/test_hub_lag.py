@@ -48,6 +48,20 @@ async def test_an_answer_is_kept_for_half_a_minute() -> None:
     assert hubs.looks == 2
 
 
+async def test_a_clock_that_was_set_back_does_not_keep_an_answer_and_no_lag_is_negative() -> None:
+    hubs, clock = Hubs(NOW + SECOND), MovableClock(NOW)
+    lags = HubLags(lambda: hubs, clock)
+    assert await lags.known() == HubLag(0, is_reachable=True)
+    clock.set(NOW - 1)
+    assert await lags.known() == HubLag(0, is_reachable=True)
+    assert hubs.looks == 2
+
+
+async def test_before_anything_is_counted_the_lag_is_unknown() -> None:
+    lags = HubLags(lambda: Hubs(BEGINNING), MovableClock(NOW))
+    assert await lags.known() == HubLag(None, is_reachable=True)
+
+
 async def test_without_hubs_nothing_is_late() -> None:
     assert await HubLags(lambda: Hubs(FOREVER), MovableClock(NOW)).known() == HubLag(0, True)
 
