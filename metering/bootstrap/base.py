@@ -109,8 +109,8 @@ class Base:
         from metering.app.ledger.committer import Committer
 
         return Committer(
-            self.ledgers,
-            self.clock,
+            store=self.ledgers,
+            clock=self.clock,
             periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,

@@ -44,7 +44,7 @@ class Installation:
     @cached_property
     def readiness(self) -> Readiness:
         """Whether this process can serve."""
-        lags = HubLags(lambda: self._base.hub_progress, self._base.clock)
+        lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
         # First of all: a look that goes on would keep the hubs from being let go.
         self._base.closing.insert(0, lags.close)
         return Readiness(
@@ -57,12 +57,12 @@ class Installation:
     @cached_property
     def callers(self) -> Callers:
         """Which tenant a caller may read."""
-        return Callers(self._base.tenancy, self._base.clock)
+        return Callers(tenancy=self._base.tenancy, clock=self._base.clock)
 
     @cached_property
     def audited(self) -> Audited:
         """Change something, with entries in the audit log."""
-        return Audited(self._base.stores.audit, self._base.clock)
+        return Audited(log=self._base.stores.audit, clock=self._base.clock)
 
     @cached_property
     def deployments(self) -> Deployments:

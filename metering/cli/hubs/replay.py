@@ -99,7 +99,7 @@ async def _replay(
             # A line is its body and the newline.
             bar.update(task, completed=sent.bytes + sent.handled)
 
-        publishing = Publishing(publisher, per_second=rate, on_progress=show)
+        publishing = Publishing(publisher=publisher, per_second=rate, on_progress=show)
         try:
             await publishing.run(islice(_events(files), skip, None))
         except (MeteringError, asyncio.CancelledError):

@@ -85,7 +85,7 @@ async def _run(app: bootstrap.App, load: _Load, *, as_json: bool) -> None:
         def show(sent: Sent) -> None:
             bar.update(task, completed=sent.events)
 
-        publishing = Publishing(publisher, per_second=load.rate, on_progress=show)
+        publishing = Publishing(publisher=publisher, per_second=load.rate, on_progress=show)
         source = live_events(rows, app.clock.now(), load.rate, load.tenants)
         start = loop.time()
         try:
