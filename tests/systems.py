@@ -159,7 +159,6 @@ class System:
         self.app = app = App(settings)
         app.clock, app.alerts, app.notifier = self.clock, self.alerts, self.notifier
         app.hub_progress = self.progress
-        app.committed_prices = price_rows({"aliases": ["gpt-4o-2024-11-20"]})
         app.stores = stores._replace(
             ledgers=self.store,
             rollups=self.rollups,
@@ -177,6 +176,8 @@ class System:
             stores.effects,
         )
         self.suspensions, self.sharings = stores.suspensions, stores.sharings
+        # Few prices instead of those in the package, so that amounts are easy to work out by hand.
+        app.tenancy.committed = price_rows({"aliases": ["gpt-4o-2024-11-20"]})
         self.tenancy, self.committer, self.credits = app.tenancy, app.committer, app.credits
         self.ingest, self.join, self.letters = app.ingest, app.join_usage, app.dead_letters
         self.recover, self.expire = app.recover_usage, app.expire_pending
