@@ -74,5 +74,5 @@ class AskWhatIf:
     def _plan(self, plan_id: str) -> Plan:
         found = self._tenancy.directory.plan(plan_id, self._clock.now())
         if found is None:
-            raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
+            raise ConfigurationError(f"unknown plan {plan_id!r}: see `metering plans list`")
         return found

@@ -5,29 +5,30 @@ from typing import Self
 
 from pydantic import Field
 
-from metering.api.shapes.plain import Shape
 from metering.core.basics.money import Amount, format_amount, format_fixed
 from metering.core.ledger.head import Line
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS, by_name
+from metering.documents.document import Document
 
 
-class Figures(Shape):
-    """What was used, and what it comes to before what is computed over the period."""
+class Figures(Document):
+    """Usage and its cost, before charges that depend on the whole period."""
 
     amount: str | None = Field(
-        description="Of what has a price; null where no amount is known.", examples=["12.5"]
+        description="The cost of priced usage; null if no price is known.", examples=["12.5"]
     )
     requests: int = Field(examples=[1200])
     tokens: Mapping[str, int] = Field(
-        description="By bucket, each token in one.", examples=[{"input": 100, "output": 20}]
+        description="Tokens by bucket. Buckets do not overlap.",
+        examples=[{"input": 100, "output": 20}],
     )
-    quantity: str | None = Field(None, description="Of another meter than tokens.")
-    unit: str = Field(TOKEN, description="What is counted.", examples=["token"])
-    unpriced: int = Field(description="Requests without a price: not in the amount.")
-    missing: int = Field(description="Requests whose counts never came.")
+    quantity: str | None = Field(None, description="Units of a meter other than tokens.")
+    unit: str = Field(TOKEN, description="The unit that the meter counts.", examples=["token"])
+    unpriced: int = Field(description="Requests without a price, not in the amount.")
+    missing: int = Field(description="Requests whose token counts never arrived.")
     totals_only: int = Field(description="Requests counted from a log.")
-    not_billable: int = Field(description="Requests that were refused or failed.")
+    not_billable: int = Field(description="Requests that were rejected or failed.")
 
     @classmethod
     def of(cls, line: Line, amount: Amount | None, unit: str = TOKEN) -> Self:
@@ -39,14 +40,12 @@ def figures(line: Line, amount: Amount | None, unit: str = TOKEN) -> dict[str, o
     """Return the fields of Figures."""
     counts = by_name(line.tokens)
     counts.pop(QUANTITY, None)
-    is_token = unit == TOKEN
+    quantity = format_fixed(line.tokens[INDEX[QUANTITY]], QUANTITY_DECIMALS)
     return {
         "amount": None if amount is None else format_amount(amount),
         "requests": line.requests,
         "tokens": counts,
-        "quantity": None
-        if is_token
-        else format_fixed(line.tokens[INDEX[QUANTITY]], QUANTITY_DECIMALS),
+        "quantity": None if unit == TOKEN else quantity,
         "unit": unit,
         "unpriced": line.unpriced,
         "missing": line.missing,
