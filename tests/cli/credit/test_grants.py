@@ -99,7 +99,7 @@ def test_a_grant_with_an_id_is_given_once_and_never_edited(metering: "Metering")
     assert "unchanged" in metering.run(*words, "1.0").stdout
     ran = metering.run(*words, "2")
     assert ran.code == 1
-    assert "grant 'g' of acme: is there with amount 1, not 2: a grant is never edited" in ran.stderr
+    assert "grant 'g' of acme: exists with amount 1, not 2: a grant is never edited" in ran.stderr
     assert list(_listed(metering)) == ["g"]
 
 
@@ -165,7 +165,7 @@ def test_grants_in_a_currency_that_the_plan_left_are_listed_without_a_balance(
         (("add", "acme", "--amount", "1", "--priority", "1001"), 2, "--priority"),
         (("add", "acme"), 2, "--amount"),
         (("list", "nobody"), 1, "unknown tenant 'nobody'"),
-        (("revoke", "acme", "g"), 1, "grant 'g' of acme: there is none"),
+        (("revoke", "acme", "g"), 1, "grant 'g' of acme: does not exist"),
         (("revoke", "acme", "g", "--reason", "x" * 257), 2, "too long"),
     ],
 )
