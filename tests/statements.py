@@ -6,7 +6,7 @@ from typing import Any
 from metering.core.allocation.allocation import Share, Sharing
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import Amount
-from metering.core.billing.recomputation import NO_PAGES, Mark, Reckoned
+from metering.core.billing.recomputation import Recomputed
 from metering.core.billing.statement import (
     Bill,
     Late,
@@ -18,6 +18,7 @@ from metering.core.billing.statement_document import sealed
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.credit.adjustment import Adjustment, MadeAdjustment
 from metering.core.credit.grant import Burnt
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head, Line
 from metering.core.plans.plan import Plan
 from metering.core.prices.rating import Rate
@@ -35,13 +36,13 @@ type Totals = Mapping[Rate, Line]
 USED: Totals = {GPT: a_line(2, input=MILLION, output=100_000)}
 
 
-def reckoned(
+def recomputed(
     ledger: LedgerId, totals: Totals, *, before: Totals | None = None, pages: int = 1
-) -> Reckoned:
-    """Return what a ledger comes to through some page."""
+) -> Recomputed:
+    """Return the totals of a ledger through some page."""
     head = Head(ledger, pages=pages, last_hash=f"hash-{pages}", lines=dict(totals))
-    since = NO_PAGES if before is None else Mark(1, "hash-1")
-    return Reckoned(head, since, before or {}, {Evidence.FULL: 2}, {})
+    since = START if before is None else Position(1, "hash-1")
+    return Recomputed(head, since, before or {}, {Evidence.FULL: 2}, {})
 
 
 def a_bill(
@@ -58,7 +59,7 @@ def a_bill(
     """Return a bill under a plan of such terms."""
     ledger = LedgerId(tenant, month.start)
     plan = Plan(id="test", **terms)
-    own = reckoned(ledger, totals)
+    own = recomputed(ledger, totals)
     return Bill(ledger, month, plan, own, late, sharings, adjustments, previous)
 
 

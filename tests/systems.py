@@ -3,7 +3,7 @@
 Faults are ordered at the edge of the store, never inside our own code.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from metering.adapters.clock import FixedClock
 from metering.app.allocation.allocate import ShareOut
@@ -75,7 +75,7 @@ class FaultyLedgers:
     def strike(self) -> None:
         """Let something go wrong around every commit; a test puts its own here."""
 
-    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         return self._ledgers.pages(ledger, after=after)
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:

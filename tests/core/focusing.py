@@ -17,7 +17,7 @@ from metering.core.plans.plan import Plan
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
 from tests.builders import a_rate, price_book
-from tests.statements import NOVEMBER, OCTOBER, a_bill, closed, reckoned
+from tests.statements import NOVEMBER, OCTOBER, a_bill, closed, recomputed
 
 BOOK = price_book()
 PRICES = ListPrices(BOOK)
@@ -62,7 +62,7 @@ def with_late(before: Sequence[Count], after: Sequence[Count], **terms: Any) -> 
     """Return November's statement where October, billed before, has more usage than then."""
     ledger, plan = LedgerId("acme", OCTOBER.start), Plan(id="then", **terms)
     all_of = totals_of([*before, *after])
-    late = reckoned(ledger, all_of, before=totals_of(before), pages=2)
+    late = recomputed(ledger, all_of, before=totals_of(before), pages=2)
     statement = closed(a_bill({}, late=[Late(OCTOBER, plan, late)]))
     changed = Changed(ledger, OCTOBER, plan, after)
     own = Changed(statement.ledger, NOVEMBER, Plan(id="test"), ())

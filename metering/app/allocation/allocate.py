@@ -7,10 +7,11 @@ from metering.app.allocation.capacity_reading import CapacityReading
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.allocation import Share, Sharing, differences, share_out
 from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage
-from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.errors import LedgerBroken, LedgerLagError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Period
 from metering.core.deployments.capacity import Capacity
+from metering.core.ledger.chain import Position
 from metering.ports import LedgerStore, SharingStore
 
 #: Sharings a process remembers, for they never change: a month's, while its periods are closed.
@@ -80,13 +81,10 @@ class ShareOut:
         for ledger, page, digest in sharing.counted:
             counting = LedgerUsage(ledger, sharing.month, {place})
             try:
-                await self._reading.up_to(counting, page)
+                await self._reading.read(counting, Position(page, digest))
                 usage.add(counting, {place})
-            except LedgerBroken as fault:
+            except (LedgerBroken, LedgerLagError) as fault:
                 faults.append(str(fault))
-                continue
-            if (counting.page, counting.hash) != (page, digest):
-                faults.append(f"ledger {ledger}: page {page} is not the one that was counted")
         capacity = self._capacity(place)
         if faults or capacity is None:
             return faults or ["its deployment is in no record"]

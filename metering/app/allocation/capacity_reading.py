@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Collection
 from itertools import batched
 from typing import Final
 
+from metering.app.ledger.reading import listed_head, pages
 from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage, capacities_in
-from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import Period
+from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Head
 from metering.core.tenancy.directory import Directory
 from metering.ports import LedgerStore
@@ -53,20 +54,14 @@ class CapacityReading:
             found |= new
         return found
 
-    async def up_to(self, usage: LedgerUsage, page: int) -> None:
-        """Add the pages of a ledger up to a number, as far as they are there."""
-        async for one in self._store.pages(usage.ledger):
-            if one.number > page:
-                break
-            usage.add(one)
+    async def read(self, usage: LedgerUsage, through: Position) -> None:
+        """Add the pages of a ledger through a position. Raises what `reading.pages` raises."""
+        async for page in pages(self._store, usage.ledger, through=through):
+            usage.add(page)
 
     async def _counted(self, head: Head, span: Period, places: Collection[str]) -> LedgerUsage:
         usage = LedgerUsage(head.ledger, span, places)
-        await self.up_to(usage, head.pages)
-        if usage.page < head.pages:
-            raise RetryableError(f"ledger {head.ledger}: page {head.pages} is not there yet")
-        if usage.hash != head.last_hash:
-            raise LedgerBroken(str(head.ledger), "its head does not name its last page's hash")
+        await self.read(usage, head.position)
         return usage
 
     async def _heads(
@@ -79,9 +74,6 @@ class CapacityReading:
             if ledger.start < end and directory.period_of(ledger).end > start
         ]
         for some in batched(ledgers, _AT_ONCE, strict=False):
-            stored = await asyncio.gather(*map(self._store.read_head, some))
-            for ledger, found in zip(some, stored, strict=True):
-                if found is None:
-                    # It was listed by its head: to leave it out would divide the cost wrongly.
-                    raise RetryableError(f"ledger {ledger}: its head is not there yet")
-                yield found.head
+            # A ledger without its head is an error: leaving it out would divide the cost wrongly.
+            for head in await asyncio.gather(*(listed_head(self._store, one) for one in some)):
+                yield head

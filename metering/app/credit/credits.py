@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import listed_head, pages
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import LedgerBroken
 from metering.core.billing.charge import charge
 from metering.core.billing.spends import (
     Amounts,
@@ -91,26 +91,21 @@ class Credits:
             )
             if account.has_settled(ledger) or not is_payable:
                 continue
-            stored = await self._ledgers.read_head(ledger)
-            if stored is None:
-                # What it came to cannot be known: no credit is better than any.
-                raise LedgerBroken(str(ledger), "it has pages and no head")
-            charged = charged_by_channel(charge(stored.head.lines, plan))
-            found.append(_Open(stored.head, period, charged))
+            # Without a head its charge is unknown: that is an error, not a charge of zero.
+            head = await listed_head(self._ledgers, ledger)
+            charged = charged_by_channel(charge(head.lines, plan))
+            found.append(_Open(head, period, charged))
         return found
 
     async def _by_time(self, one: _Open, grants: Sequence[Grant]) -> list[OpenSpend]:
         """Return what a ledger asks for, told apart by when grants begin and end."""
-        ledger, pages = one.head.ledger, one.head.pages
+        ledger, last = one.head.ledger, one.head.position
         cuts = cuts_in(one.period, grants)
         used = self._used.pop(ledger, None)
-        if used is None or used.cuts != cuts or used.page > pages:
+        if used is None or used.cuts != cuts or used.through.page > last.page:
             used = UsedBySpan(one.period, cuts)
-        if used.page < pages:
-            async for page in self._ledgers.pages(ledger, after=used.page):
-                if page.number > pages:
-                    break
-                used.add(page)
+        async for page in pages(self._ledgers, ledger, since=used.through, through=last):
+            used.add(page)
         self._used[ledger] = used
         if len(self._used) > _MAX_REMEMBERED:
             self._used.popitem(last=False)

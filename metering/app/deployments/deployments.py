@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
@@ -41,7 +42,7 @@ class Deployments:
         await self._tenancy.refresh()
         unknown = UnknownDeployments(self._tenancy.directory)
         for ledger in ledgers:
-            async for page in self._store.pages(ledger):
+            async for page in pages(self._store, ledger):
                 unknown.add(page)
         return unknown.found()
 

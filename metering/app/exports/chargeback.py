@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks
-from metering.app.exports.export_selection import ledgers_in, whole_ledger
+from metering.app.exports.export_selection import ledgers_in
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
@@ -71,10 +72,10 @@ class ChargebackReport:
     async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:
         for ledger in ledgers:
             currency = self._tenancy.directory.plan_for(ledger).currency
-            async for page in whole_ledger(self._ledgers, ledger):
+            async for page in pages(self._ledgers, ledger):
                 self._sums.add(page, currency)
                 self._progress(1)
-                # Whoever ingests in this process takes turns with it.
+                # Let ingestion in this process take its turn.
                 await asyncio.sleep(0)
         for row in self._sums.rows():
             yield row

@@ -7,18 +7,18 @@ from typing import Final
 
 from metering.app.exports.closed_periods import ClosedPeriods
 from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, untold
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
-from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
-from metering.core.billing.recomputation import NO_PAGES, Mark
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Window
 from metering.core.focus.columns import COLUMNS, cells
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, ListPrices, UsageSums
+from metering.core.ledger.chain import START, Position
 from metering.ports import LedgerStore
 
 FOCUS: Final = "focus"
@@ -81,38 +81,36 @@ class FocusExport:
     ) -> Billed:
         own, *late = [
             await self._changed(statement, ledger, since, prices)
-            for ledger, since in _marks(statement, before)
+            for ledger, since in _positions(statement, before)
         ]
         periods = (self._tenancy.directory.period_of(ledger) for ledger in statement.billed)
         return Billed(statement, own, late, {period.name: period for period in periods})
 
     async def _changed(
-        self, statement: Statement, ledger: LedgerId, since: Mark, prices: ListPrices
+        self, statement: Statement, ledger: LedgerId, since: Position, prices: ListPrices
     ) -> Changed:
         """Read the pages of a ledger that a statement bills, from where it was billed before."""
         through = statement.billed[ledger]
-        sums = UsageSums(ledger, since, through, prices)
-        if sums.next_page is not None:
-            async for page in self._ledgers.pages(ledger, after=since.page):
-                if page.number != sums.next_page:
-                    break
-                sums.add(page)
-                self._progress(1)
-                # Whoever ingests in this process takes turns with it.
-                await asyncio.sleep(0)
-        if sums.next_page is not None:
-            raise RetryableError(f"ledger {ledger}: page {sums.next_page} is not there, or not yet")
+        sums = UsageSums(prices)
+        async for page in pages(self._ledgers, ledger, since=since, through=through):
+            sums.add(page)
+            self._progress(1)
+            # Let ingestion in this process take its turn.
+            await asyncio.sleep(0)
         directory = self._tenancy.directory
         period = statement.period if ledger == statement.ledger else directory.period_of(ledger)
         return Changed(ledger, period, directory.plan_for(ledger), sums.counts())
 
 
-def _marks(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Mark]]:
-    """Return the ledgers that a statement bills and since which page, its own first."""
-    earlier: Mapping[LedgerId, Mark] = before.billed if before else {}
-    marks = [
-        (ledger, earlier.get(ledger, NO_PAGES))
-        for ledger, mark in sorted(statement.billed.items())
-        if ledger != statement.ledger and mark != earlier.get(ledger, NO_PAGES)
+def _positions(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Position]]:
+    """Return the ledgers that a statement bills, each with the position billed before.
+
+    The statement's own ledger comes first.
+    """
+    earlier: Mapping[LedgerId, Position] = before.billed if before else {}
+    late = [
+        (ledger, earlier.get(ledger, START))
+        for ledger, position in sorted(statement.billed.items())
+        if ledger != statement.ledger and position != earlier.get(ledger, START)
     ]
-    return [(statement.ledger, NO_PAGES), *marks]
+    return [(statement.ledger, START), *late]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from metering.app.ledger.committer import Committer
+from metering.app.ledger.reading import head_of, pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.money import Amount
@@ -61,7 +62,7 @@ class Rerate:
         changes: defaultdict[tuple[str | None, str | None, str], list[Amount]] = defaultdict(list)
         written = 0
         candidates = Candidates(self._tenancy.terms_book.rate, scope, self._clock.now())
-        async for page in self._ledgers.pages(ledger):
+        async for page in pages(self._ledgers, ledger):
             candidates.add(page)
             if len(candidates.found) >= MAX_CANDIDATES and not dry_run:
                 written += await self._settle(ledger, candidates, changes)
@@ -145,7 +146,7 @@ class PriceUnpriced:
         return priced
 
     async def _one(self, ledger: LedgerId) -> int:
-        stored = await self._ledgers.read_head(ledger)
-        if stored is None or not any(line.unpriced for line in stored.head.lines.values()):
+        head = await head_of(self._ledgers, ledger)
+        if head is None or not any(line.unpriced for line in head.lines.values()):
             return 0
         return (await self._rerate.ledger(ledger, Scope.UNPRICED, dry_run=False)).corrected

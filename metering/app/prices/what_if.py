@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.billing.charge import Charge, charge
@@ -60,7 +61,7 @@ class AskWhatIf:
         alternative = Alternative(None if plan_id is None else plan, swapped)
         terms = TermsBook(directory, prices, alternative)
         what_if = WhatIf(terms.rate, self._clock.now())
-        async for page in self._ledgers.pages(LedgerId(tenant, period.start)):
+        async for page in pages(self._ledgers, LedgerId(tenant, period.start)):
             what_if.add(page)
         actual, other = what_if.totals()
         return Answer(

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.core.basics.errors import HeadMovedError, LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
@@ -51,14 +52,9 @@ class EnforceQuotas:
             if stored is None or stored.head.counts.limits == limits:
                 return False
             head = stored.head
-            counting, seen = BeforeTheChange(head, limits, now), 0
-            async for page in self._ledgers.pages(ledger):
-                if page.number > head.pages:
-                    break
+            counting = BeforeTheChange(head, limits, now)
+            async for page in pages(self._ledgers, ledger, through=head.position):
                 counting.add(page)
-                seen = page.number
-            if seen != head.pages:
-                raise RetryableError(f"ledger {ledger}: page {seen + 1} is not there yet")
             commit = commit_of(head, {}, now, counting.change())
             try:
                 await self._ledgers.commit(commit, stored.etag)

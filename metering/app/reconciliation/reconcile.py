@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_datetime
@@ -95,7 +96,7 @@ class Reconcile:
         for ledger in await self._ledgers.ledgers():
             period = directory.period_of(ledger)
             if period.start < end and start - EDGE < period.end:
-                async for page in self._ledgers.pages(ledger):
+                async for page in pages(self._ledgers, ledger):
                     own.add(page)
         return own
 

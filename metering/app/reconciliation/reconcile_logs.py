@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import batched
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, Instant
@@ -78,7 +79,7 @@ class ReconcileLogs:
         for ledger in await self._ledgers.ledgers():
             period = self._tenancy.directory.period_of(ledger)
             if period.start < span.end and span.start < period.end:
-                async for page in self._ledgers.pages(ledger):
+                async for page in pages(self._ledgers, ledger):
                     comparison.add_page(page, span.start, span.end)
 
     async def _reasons(self, comparison: LogComparison) -> AsyncIterator[tuple[LlmRow, Absent]]:

@@ -2,12 +2,14 @@
 
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import head_of, pages
 from metering.app.reports.rollup_reading import must_belong, read_listed
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import RollupBroken
 from metering.core.basics.instants import Instant
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import ALL_DAYS, Days, LedgerId, Period
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
 from metering.core.reports.breakdown import Breakdown, Row, day_of
 from metering.ports import Clock, LedgerStore, RollupStore
@@ -31,10 +33,10 @@ class LedgerRead(NamedTuple):
 
 
 class _RolledUp(NamedTuple):
-    """What a rollup holds, and the page that it goes up to."""
+    """The usage in a rollup, and the position that it goes up to."""
 
     breakdown: Breakdown
-    page: int = 0
+    through: Position = START
     committed: Instant | None = None
 
 
@@ -75,9 +77,8 @@ class Read:
         """Return a tenant's balance as committed up to now; without usage it is all zero."""
         await self._tenancy.refresh()
         ledger = LedgerId(tenant, period.start)
-        stored = await self._store.read_head(ledger)
-        plan = self._tenancy.directory.plan_for(ledger)
-        return balance_of(stored.head if stored else Head(ledger), plan)
+        head = await head_of(self._store, ledger) or Head(ledger)
+        return balance_of(head, self._tenancy.directory.plan_for(ledger))
 
     async def usage(self, tenant: str, period: Period, group_by: tuple[str, ...]) -> list[Row]:
         """Return a tenant's usage in a period by group (names of breakdown.GROUPS).
@@ -114,13 +115,13 @@ class Read:
         self, ledger: LedgerId, group_by: tuple[str, ...], days: Days = ALL_DAYS
     ) -> tuple[Breakdown, LedgerRead]:
         """Return usage and outcomes of a ledger on some days by group, and as of what."""
-        breakdown, after, rolled_up_to = await self._rolled_up(ledger, group_by, days)
-        last, committed = after, rolled_up_to
-        async for page in self._store.pages(ledger, after=after):
+        breakdown, since, rolled_up_to = await self._rolled_up(ledger, group_by, days)
+        last, committed = since.page, rolled_up_to
+        async for page in pages(self._store, ledger, since=since):
             if day_of(page.slot) in days:
                 breakdown.add(page)
             last, committed = page.number, page.committed
-        return breakdown, LedgerRead(ledger, last, after, committed, rolled_up_to)
+        return breakdown, LedgerRead(ledger, last, since.page, committed, rolled_up_to)
 
     async def _rolled_up(
         self, ledger: LedgerId, group_by: tuple[str, ...], days: Days
@@ -139,5 +140,5 @@ class Read:
                     breakdown.add_counts(part.counts)
             except RollupBroken:
                 continue
-            return _RolledUp(breakdown, cursor.page, committed)
+            return _RolledUp(breakdown, cursor.position, committed)
         return _RolledUp(Breakdown(group_by))

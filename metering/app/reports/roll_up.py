@@ -1,13 +1,16 @@
 """Roll up ledgers: take the pages committed since into the usage by day and dimension."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
+from metering.app.ledger.reading import head_of, pages
 from metering.app.reports.rollup_reading import must_belong, read_listed
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, RollupBroken
+from metering.core.basics.errors import HeadMovedError, LedgerBroken, LedgerLagError, RollupBroken
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import Position
+from metering.core.ledger.head import Head
 from metering.core.reports.rollup import Cursor, Intake
 from metering.core.reports.rollup_document import MAX_STEP_BYTES, Step, step_of
 from metering.ports import Alerts, LedgerStore, RollupStore, StoredCursor
@@ -54,19 +57,21 @@ class RollUp:
             if watched.rest:
                 watched.rest -= 1
                 continue
-            pages = await self._look(ledger, watched)
-            watched.still = 0 if pages else watched.still + 1
+            added = await self._look(ledger, watched)
+            watched.still = 0 if added else watched.still + 1
             watched.rest = min(2**watched.still, MAX_REST) - 1
-            taken += pages
+            taken += added
         return taken
 
     async def _look(self, ledger: LedgerId, watched: _Watched) -> int:
         taken = 0
         try:
-            stored = await self._ledgers.read_head(ledger)
-            pages = stored.head.pages if stored else 0
-            if pages != watched.page:
-                taken = await self._follow(ledger, watched, pages)
+            head = await head_of(self._ledgers, ledger) or Head(ledger)
+            if head.pages != watched.page:
+                taken = await self._follow(watched, head)
+        except LedgerLagError:
+            # The next run finds the pages.
+            watched.page = 0
         except HeadMovedError:
             # Somebody else rolls this ledger up: theirs is as good.
             watched.page = 0
@@ -77,35 +82,32 @@ class RollUp:
             watched.stored = None
         return taken
 
-    async def _follow(self, ledger: LedgerId, watched: _Watched, pages: int) -> int:
+    async def _follow(self, watched: _Watched, head: Head) -> int:
         with suppress(RollupBroken):
-            return await self._take_in(ledger, watched, pages)
+            return await self._take_in(watched, head)
         # Somebody writes to it, or a replica is behind, or it is damaged: a second look tells.
         watched.stored = None
         try:
-            return await self._take_in(ledger, watched, pages)
+            return await self._take_in(watched, head)
         except RollupBroken as fault:
-            await self._begin_again(ledger, watched, fault)
-        return await self._take_in(ledger, watched, pages)
+            await self._begin_again(head.ledger, watched, fault)
+        return await self._take_in(watched, head)
 
-    async def _take_in(self, ledger: LedgerId, watched: _Watched, pages: int) -> int:
+    async def _take_in(self, watched: _Watched, head: Head) -> int:
         stored = watched.stored
         if stored is None:
-            stored = watched.stored = await self._rollups.read_cursor(ledger)
-            if stored is not None and stored.cursor.page <= pages:
+            stored = watched.stored = await self._rollups.read_cursor(head.ledger)
+            if stored is not None and stored.cursor.page <= head.pages:
                 await must_belong(self._ledgers, stored.cursor)
-        # Beyond the head: it is behind, or somebody put the ledger back. A later look tells.
-        cursor, etag = stored or (Cursor(ledger), None)
+        # A cursor beyond the head: the head lags, or the ledger was restored. A later run decides.
+        cursor, etag = stored or (Cursor(head.ledger), None)
         before = cursor.page
-        while cursor.page < pages and cursor.page - before < MAX_PAGES_A_RUN:
-            step = await self._step(cursor)
-            if step.cursor.page == cursor.page:
-                # The query is behind the head.
-                break
+        while cursor.page < head.pages and cursor.page - before < MAX_PAGES_A_RUN:
+            step = await self._step(cursor, head.position)
             etag = await self._rollups.write_rollup(step, etag)
             cursor = step.cursor
             watched.stored = StoredCursor(cursor, etag)
-        watched.page = min(cursor.page, pages)
+        watched.page = min(cursor.page, head.pages)
         return cursor.page - before
 
     async def _begin_again(self, ledger: LedgerId, watched: _Watched, fault: RollupBroken) -> None:
@@ -117,11 +119,11 @@ class RollUp:
         etag = await self._rollups.reset_rollup(ledger)
         watched.stored = StoredCursor(Cursor(ledger), etag)
 
-    async def _step(self, cursor: Cursor) -> Step:
+    async def _step(self, cursor: Cursor, through: Position) -> Step:
         """Return the next step, of as many pages as one batch can hold."""
         limit = MAX_PAGES_A_RUN
         while True:
-            intake = await self._intake(cursor, limit)
+            intake = await self._intake(cursor, through, limit)
             parts = [
                 part async for part in read_listed(self._rollups, cursor, intake.changes.keys())
             ]
@@ -134,12 +136,14 @@ class RollUp:
                 raise LedgerBroken(str(cursor.ledger), f"{reason}, after page {cursor.page}")
             limit = intake.pages // 2
 
-    async def _intake(self, cursor: Cursor, limit: int) -> Intake:
+    async def _intake(self, cursor: Cursor, through: Position, limit: int) -> Intake:
         intake = Intake(cursor)
-        async for page in self._ledgers.pages(cursor.ledger, after=cursor.page):
-            intake.add(page)
-            # Milliseconds each: whoever ingests in this process takes turns with it.
-            await asyncio.sleep(0)
-            if intake.is_full or intake.pages >= limit:
-                break
+        found = pages(self._ledgers, cursor.ledger, since=cursor.position, through=through)
+        async with aclosing(found):
+            async for page in found:
+                intake.add(page)
+                # Let ingestion in this process take its turn: a page takes milliseconds.
+                await asyncio.sleep(0)
+                if intake.is_full or intake.pages >= limit:
+                    break
         return intake

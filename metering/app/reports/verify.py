@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from metering.app.ledger.reading import head_of, stored_pages
 from metering.app.reports.rollup_reading import read_listed
 from metering.core.basics.errors import LedgerBroken, RollupBroken
 from metering.core.basics.money import Amount
@@ -44,23 +45,17 @@ class Verify:
         # Before the head: it goes no further than a head that is read after it.
         rolled_up, rollup_faults = await self._rollup(ledger)
         try:
-            stored = await self._store.read_head(ledger)
+            head = await head_of(self._store, ledger) or Head(ledger)
         except LedgerBroken as fault:
             return Verdict(ledger, 0, 0, 0, "", (fault.reason, *rollup_faults))
-        head = stored.head if stored else Head(ledger)
         proof = Proof(ledger)
         try:
-            async for page in self._store.pages(ledger):
-                if stored is not None and page.number > head.pages:
-                    # Committed since the head was read; the next run proves it.
-                    break
+            async for page in stored_pages(self._store, ledger, through=head.position):
                 proof.add(page)
                 rolled_up.add(page)
             rollup_faults.extend(rolled_up.faults())
         except LedgerBroken as fault:
             proof.faults.append(fault.reason)
-        if stored is None and proof.pages_seen:
-            proof.faults.append("it has pages and no head")
         proof.compare(head)
         faults = (*proof.faults, *rollup_faults)
         return Verdict(ledger, head.pages, head.entries, head.amount, head.last_hash, faults)

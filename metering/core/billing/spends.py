@@ -16,7 +16,7 @@ from metering.core.billing.charge import Charge
 from metering.core.calendars.periods import Period
 from metering.core.credit.credit import CHANNELS, OpenSpend
 from metering.core.credit.grant import Grant, Spend
-from metering.core.ledger.entry import Entry
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.core.prices.rating import amount_of
@@ -137,30 +137,21 @@ class UsedBySpan:
 
     def __init__(self, period: Period, cuts: tuple[Instant, ...]) -> None:
         self.cuts = cuts
-        self.page = 0
-        """The last page that was added."""
+        self.through = START
+        """The position of the last page that was added."""
         self._spans = list(pairwise((period.start, *cuts, period.end)))
         self._amounts: list[Amounts] = [dict.fromkeys(CHANNELS, 0) for _ in self._spans]
 
     def add(self, page: Page) -> None:
         """Take one page into account; the pages of a ledger come in their order."""
-        self.page = page.number
+        self.through = Position(page.number, page.hash)
         for entry in page.entries:
             amounts = self._amounts[bisect_right(self.cuts, entry.time)]
-            for channel, amount in _changes(entry):
-                amounts[channel] += amount
+            for state, _, sign in entry.changes():
+                if not state.is_hold:
+                    amounts[channel_of(state.rate.channel)] += sign * (state.amount or 0)
 
     def spans(self) -> list[OpenSpend]:
         """Return what was used in each span, the earliest first."""
         spans = zip(self._spans, self._amounts, strict=True)
         return [OpenSpend(start, end, dict(amounts)) for (start, end), amounts in spans]
-
-
-def _changes(entry: Entry) -> Iterator[tuple[str | None, Amount]]:
-    """Yield what an entry adds, and what the entry had added that it takes the place of."""
-    state = entry.state
-    if not state.is_hold:
-        yield channel_of(state.rate.channel), state.amount or 0
-    if entry.supersedes is not None and not entry.supersedes.state.is_hold:
-        replaced = entry.supersedes.state
-        yield channel_of(replaced.rate.channel), -(replaced.amount or 0)

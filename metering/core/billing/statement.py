@@ -18,11 +18,12 @@ from metering.core.allocation.allocation import Sharing
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount, rounded
 from metering.core.billing.charge import ChargeKind, ChargeLine, charge
-from metering.core.billing.recomputation import Mark, Provenance, Reckoned, difference
+from metering.core.billing.recomputation import Provenance, Recomputed, difference
 from metering.core.billing.spends import Amounts, due_by_channel
 from metering.core.calendars.periods import LedgerId, Period, month_of
 from metering.core.credit.adjustment import MadeAdjustment
 from metering.core.credit.grant import Burnt
+from metering.core.ledger.chain import Position
 from metering.core.ledger.counts import lapse_of
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import GENESIS
@@ -97,7 +98,7 @@ class Statement:
     plan: str
     currency: str
     lines: tuple[StatementLine, ...]
-    billed: Mapping[LedgerId, Mark]
+    billed: Mapping[LedgerId, Position]
     """For each ledger of the tenant up to this one, the last page that has been billed."""
     shared: tuple[Shared, ...]
     """The sharings of capacity that have been billed, of the months that may still bring any."""
@@ -124,7 +125,7 @@ class Late(NamedTuple):
 
     period: Period
     plan: Plan
-    reckoned: Reckoned
+    recomputed: Recomputed
 
 
 #: How long a sharing may come after its month and still be billed: as long as usage may.
@@ -159,7 +160,7 @@ class Bill(NamedTuple):
     ledger: LedgerId
     period: Period
     plan: Plan
-    own: Reckoned
+    own: Recomputed
     late: Sequence[Late]
     sharings: Sequence[Sharing]
     """Those of provisioned capacity that this statement bills."""
@@ -205,7 +206,7 @@ def statement_of(
         lines.append(StatementLine("carried_forward", over))
     collected = list(_collected(bill))
     before = bill.previous.billed if bill.previous else {}
-    marks = {late.reckoned.head.ledger: late.reckoned.through for late in collected}
+    marks = {late.recomputed.head.ledger: late.recomputed.through for late in collected}
     return Statement(
         ledger=bill.ledger,
         period=bill.period,
@@ -217,7 +218,7 @@ def statement_of(
         shared=_shared(bill),
         burnt=dict(burnt.spent),
         carried=carried,
-        price_versions=_versions([bill.own, *(late.reckoned for late in collected)]),
+        price_versions=_versions([bill.own, *(late.recomputed for late in collected)]),
         provenance=bill.own.provenance,
         open=_open(bill, closed),
         closed=closed,
@@ -244,8 +245,8 @@ def _charged(line: ChargeLine) -> StatementLine:
 
 
 def _corrections(late: Late) -> Iterator[StatementLine]:
-    before = charge(late.reckoned.before, late.plan)
-    after = charge(late.reckoned.head.lines, late.plan)
+    before = charge(late.recomputed.before, late.plan)
+    after = charge(late.recomputed.head.lines, late.plan)
     for line in difference(before.lines, after.lines):
         charged = _charged(line)
         yield charged._replace(
@@ -304,8 +305,8 @@ def _with_rounding(lines: Iterable[StatementLine], currency: str) -> list[Statem
     return shown
 
 
-def _versions(reckoned: Iterable[Reckoned]) -> tuple[str, ...]:
-    rates = (rate for one in reckoned for rate in one.head.lines)
+def _versions(recomputed: Iterable[Recomputed]) -> tuple[str, ...]:
+    rates = (rate for one in recomputed for rate in one.head.lines)
     return tuple(sorted({rate.version for rate in rates if rate.version is not None}))
 
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
-from metering.core.billing.recomputation import Mark
 from metering.core.billing.statement import Open, Statement, StatementLine
 from metering.core.calendars.periods import LedgerId, Period
+from metering.core.ledger.chain import Position
 from metering.core.usage.evidence import Evidence
 
 SCHEMA: Final = 1
@@ -85,7 +85,9 @@ def read_statement(document: Document, tenant: str) -> Statement:
 
 def _statement(document: Document) -> Statement:
     period = document["period"]
-    marks = {LedgerId.parse(name): Mark(*mark) for name, mark in document["billed"].items()}
+    billed = {
+        LedgerId.parse(name): Position(*position) for name, position in document["billed"].items()
+    }
     unsettled = document["open"]
     return Statement(
         ledger=LedgerId.parse(document["ledger"]),
@@ -94,7 +96,7 @@ def _statement(document: Document) -> Statement:
         plan=document["plan"],
         currency=document["currency"],
         lines=tuple(map(_read_line, document["lines"])),
-        billed=marks,
+        billed=billed,
         shared=tuple((deployment, month) for deployment, month in document["shared"]),
         burnt=_amounts(document["burnt"]),
         carried=_amounts(document["carried"]),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from metering.core.basics.instants import Instant
 from metering.core.ledger.commit import Rating
 from metering.core.ledger.entry import Entry, State, expected_amount
-from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.head import NOTHING, Line, line_of
 from metering.core.ledger.page import Page
 from metering.core.ledger.rerating import as_usage
 from metering.core.prices.rating import Rate, amount_of
@@ -44,9 +44,8 @@ class WhatIf:
     def add(self, page: Page) -> None:
         """Take one page into account."""
         for entry in page.entries:
-            self._count(entry, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(entry, state, sign)
 
     def _count(self, entry: Entry, state: State, sign: int) -> None:
         if not state.is_usage:
@@ -57,10 +56,10 @@ class WhatIf:
         other = other._replace(amount=expected_amount(other))
         key = (state.rate, rate)
         before = self._lines[key]
-        changes = line_of(state), line_of(other)
-        if sign < 0:
-            changes = minus(changes[0]), minus(changes[1])
-        self._lines[key] = before[0].plus(changes[0]), before[1].plus(changes[1])
+        self._lines[key] = (
+            before[0].plus(line_of(state, sign)),
+            before[1].plus(line_of(other, sign)),
+        )
 
     def totals(self) -> tuple[Totals, Totals]:
         """Return the totals by rate as they are, and as they would be."""

@@ -14,7 +14,7 @@ from metering.core.basics.csv_text import Cell, Figure, figure
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.basics.money import Amount, format_fixed
 from metering.core.ledger.entry import State
-from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.head import NOTHING, Line, line_of
 from metering.core.ledger.page import Page
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, QUANTITY, QUANTITY_DECIMALS, TOKENS
@@ -79,23 +79,19 @@ class Chargeback:
             if self._span and not self._span[0] <= entry.time < self._span[1]:
                 continue
             counted = True
-            tenant, replaced = page.ledger.tenant, entry.supersedes
-            if entry.state.is_usage:
-                self._count(entry.state, entry.time, tenant, currency, sign=1)
-            if replaced is not None and replaced.state.is_usage:
-                self._count(replaced.state, entry.time, tenant, currency, sign=-1)
+            for state, _, sign in entry.changes():
+                if state.is_usage:
+                    self._count(state, entry.time, page.ledger.tenant, currency, sign)
         if counted:
             self.as_of = max(self.as_of or 0, page.committed)
 
-    def _count(
-        self, state: State, time: Instant, tenant: str, currency: str, *, sign: Literal[1, -1]
-    ) -> None:
-        of, line = state.dimensions, line_of(state)
+    def _count(self, state: State, time: Instant, tenant: str, currency: str, sign: int) -> None:
+        of = state.dimensions
         name = tenant if self._by == "tenant" else of.product
         if self._by == "use_case":
             name = of.use_case
         total = self._sums[_Key(name, state.rate.model, state.rate.unit, currency)]
-        total.line = total.line.plus(line if sign == 1 else minus(line))
+        total.line = total.line.plus(line_of(state, sign))
         total.amount += sign * (state.amount or 0)
         values = (of.region, of.subject, of.backend, tenant)
         for names, value in zip(total.lists, values, strict=True):

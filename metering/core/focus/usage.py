@@ -4,10 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount
-from metering.core.billing.recomputation import Mark
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.ledger.entry import Entry, State
@@ -111,38 +109,20 @@ class ListPrices:
 
 
 class UsageSums:
-    """Adds up the pages of one ledger after one mark, through another."""
+    """Sums the usage of a ledger's pages."""
 
-    def __init__(self, ledger: LedgerId, since: Mark, through: Mark, prices: ListPrices) -> None:
-        self.ledger = ledger
-        self.since = since
-        self._through = through
+    def __init__(self, prices: ListPrices) -> None:
         self._prices = prices
-        self._page, self._hash = since
         self._sums: defaultdict[Used, list[int]] = defaultdict(lambda: [0] * len(BUCKETS))
 
-    @property
-    def next_page(self) -> int | None:
-        """The number of the page to take in next; None after the last."""
-        return None if self._page == self._through.page else self._page + 1
-
     def add(self, page: Page) -> None:
-        """Take in the next page; LedgerBroken for one that does not follow the page before it."""
-        if page.previous != self._hash:
-            raise self._broken(f"page {page.number} does not follow page {self._page}")
-        self._page, self._hash = page.number, page.hash
+        """Add the usage of one page."""
         for entry in page.entries:
-            self._count(entry, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(entry, state, sign)
 
     def counts(self) -> list[Count]:
-        """Return what there is of each bucket, the earliest first.
-
-        LedgerBroken if the last page is not the one that was billed.
-        """
-        if (self._page, self._hash) != self._through:
-            raise self._broken(f"page {self._through.page} is not the one that was billed")
+        """Return the sums by bucket, the earliest day first."""
         return sorted(self._counts(), key=_place)
 
     def _counts(self) -> Iterator[Count]:
@@ -160,9 +140,6 @@ class UsageSums:
         sums = self._sums[Used(entry.time - entry.time % DAY, state.rate, listed, where)]
         for place, count in enumerate(state.buckets):
             sums[place] += sign * count
-
-    def _broken(self, reason: str) -> LedgerBroken:
-        return LedgerBroken(str(self.ledger), reason)
 
 
 def _place(count: Count) -> tuple[str, ...]:

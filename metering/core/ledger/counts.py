@@ -12,7 +12,7 @@ from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, Slot, slot_start
 from metering.core.calendars.windows import LATE, Window, window_of
-from metering.core.ledger.entry import Entry, State
+from metering.core.ledger.entry import Change, Entry, State
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
@@ -77,15 +77,6 @@ class Counts:
 NO_COUNTS: Final = Counts()
 
 
-class Change(NamedTuple):
-    """What one entry changes: a state begins or ends to count at a time."""
-
-    time: Instant
-    state: State
-    end_user: str | None
-    sign: int
-
-
 def lapse_of(slot: Slot) -> Instant:
     """Return when the holds of a slot lapse, all together."""
     return slot_start(slot) + SLOT + HOLD_LIFE
@@ -146,36 +137,34 @@ def counted(
     held = {of: dict(one) for of, one in counts.held.items() if lapse_of(of) > committed}
     lapsed = lapse_of(slot) <= committed
     period = Window(start, counts.limits.end)
-    for change in _changes(entries):
+    for time, (state, end_user, sign) in _changes(entries):
         for quota in counts.limits.quotas:
-            value = measure(quota, change.state, change.end_user) * change.sign
+            value = measure(quota, state, end_user) * sign
             if not value:
                 continue
-            window = window_of(quota.window, change.time, counts.limits.zone, period)
+            window = window_of(quota.window, time, counts.limits.zone, period)
             if window.end + LATE <= committed:
                 continue
             key = quota.key, window.start
             counter = used.setdefault(key, Counter(window.end))
-            if not change.state.is_hold:
+            if not state.is_hold:
                 used[key] = counter._replace(used=counter.used + value)
-            elif not lapsed and (change.sign > 0 or slot in held):
+            elif not lapsed and (sign > 0 or slot in held):
                 of = held.setdefault(slot, {})
                 of[key] = of.get(key, 0) + value
     return replace(counts, used=used, held=_filled(held))
 
 
-def _changes(entries: Iterable[Entry]) -> Iterator[Change]:
+def _changes(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Change]]:
     for entry in entries:
-        yield Change(entry.time, entry.state, entry.end_user, 1)
-        replaced = entry.supersedes
-        if replaced is not None:
-            yield Change(entry.time, replaced.state, replaced.end_user, -1)
+        for change in entry.changes():
+            yield entry.time, change
 
 
 def _spend(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Amount]]:
-    for change in _changes(entries):
-        if change.state.is_usage:
-            yield change.time, change.sign * (change.state.amount or 0)
+    for time, (state, _, sign) in _changes(entries):
+        if state.is_usage:
+            yield time, sign * (state.amount or 0)
 
 
 def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[CounterKey, int]]:

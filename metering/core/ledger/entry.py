@@ -98,8 +98,16 @@ class Superseded(NamedTuple):
     end_user: str | None = None
 
 
+class Change(NamedTuple):
+    """A state that starts to count (`sign` 1) or stops counting (-1), and its end user."""
+
+    state: State
+    end_user: str | None
+    sign: int
+
+
 class Entry(NamedTuple):
-    """One line of a ledger. The delta it makes is its state less the one it supersedes."""
+    """One line of a ledger. It adds its state and takes away the state that it supersedes."""
 
     key: EventKey
     digest: str
@@ -113,6 +121,14 @@ class Entry(NamedTuple):
     def id(self) -> str:
         """The event's id within its source."""
         return self.key[2]
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return what the entry changes: its state is added, a superseded one taken away."""
+        added = Change(self.state, self.end_user, 1)
+        replaced = self.supersedes
+        if replaced is None:
+            return (added,)
+        return added, Change(replaced.state, replaced.end_user, -1)
 
     @property
     def slot(self) -> Slot:

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from operator import add
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.chain import Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.ledger.entry import Entry, Kind, State
 from metering.core.ledger.page import GENESIS, Page
@@ -58,6 +60,17 @@ class Line(NamedTuple):
             self.totals_only + other.totals_only,
         )
 
+    def negated(self) -> "Line":
+        """Return the line that takes this one away again."""
+        return Line(
+            -self.requests,
+            -self.not_billable,
+            -self.unpriced,
+            -self.missing,
+            tuple(-count for count in self.tokens),
+            -self.totals_only,
+        )
+
 
 NOTHING = Line()
 
@@ -102,6 +115,11 @@ class Head:
     counts: Counts = NO_COUNTS
     """The quotas of the ledger, and how much of each is used."""
     diagnostics: Diagnostics = Diagnostics()
+
+    @property
+    def position(self) -> Position:
+        """The position of the last page."""
+        return Position(self.pages, self.last_hash)
 
     @property
     def next_at(self) -> Instant | None:
@@ -160,10 +178,9 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
                 counted[id(rate), _flags(state)].append(buckets)
             rates[id(rate)] = rate
             continue
-        changes.append((state.rate, line_of(state)))
-        if entry.supersedes is not None:
-            replaced = entry.supersedes.state
-            changes.append((replaced.rate, minus(line_of(replaced))))
+        changes.extend(
+            (changed.rate, line_of(changed, sign)) for changed, _, sign in entry.changes()
+        )
     changes.extend((rates[key], _sum(_PLAIN, rows)) for key, rows in charged.items())
     changes.extend((rates[key], _sum(flags, rows)) for (key, flags), rows in counted.items())
     lines = dict(before)
@@ -187,21 +204,15 @@ def _flags(state: State) -> Flags:
     return (not state.is_billable, state.is_unpriced, state.is_missing, state.is_totals_only)
 
 
-def line_of(state: State) -> Line:
-    """Return what a state counts; a hold and an outcome count nothing here."""
-    return _sum(_flags(state), [state.buckets]) if state.is_usage else NOTHING
+def line_of(state: State, sign: int = 1) -> Line:
+    """Return the totals that a state adds, or takes away if `sign` is -1.
 
-
-def minus(line: Line) -> Line:
-    """Return the line that takes `line` away again."""
-    return Line(
-        -line.requests,
-        -line.not_billable,
-        -line.unpriced,
-        -line.missing,
-        tuple(-count for count in line.tokens),
-        -line.totals_only,
-    )
+    Holds and outcomes are not usage: they add nothing.
+    """
+    if not state.is_usage:
+        return NOTHING
+    line = _sum(_flags(state), [state.buckets])
+    return line if sign > 0 else line.negated()
 
 
 def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
@@ -212,12 +223,8 @@ def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds
         for entry in page.entries
         if entry.supersedes is not None or entry.state.kind is Kind.HOLD
     ]
-    for entry in concerned:
-        if entry.state.is_hold:
-            if lapse_of(page.slot) > page.committed:
-                holds[page.slot] = holds.get(page.slot, Holds()).plus(entry.state, 1)
-        elif entry.supersedes is not None and entry.supersedes.state.is_hold:
-            settled = entry.supersedes.state
-            if page.slot in holds:
-                holds[page.slot] = holds[page.slot].plus(settled, -1)
+    lapsed = lapse_of(page.slot) <= page.committed
+    for state, _, sign in chain.from_iterable(entry.changes() for entry in concerned):
+        if state.is_hold and not lapsed and (sign > 0 or page.slot in holds):
+            holds[page.slot] = holds.get(page.slot, Holds()).plus(state, sign)
     return {slot: open_ for slot, open_ in holds.items() if open_.requests}

@@ -129,9 +129,8 @@ class LogComparison:
             if entry.state.rate.unit != TOKEN:
                 continue
             if start <= entry.time < end or entry.id in self._rows:
-                self._count(day, entry.state, 1)
-                if entry.supersedes is not None:
-                    self._count(day, entry.supersedes.state, -1)
+                for state, _, sign in entry.changes():
+                    self._count(day, state, sign)
             if entry.id in self._rows:
                 self._found[entry.id] = _Found((day, _deployment(entry)), entry.state)
 

@@ -96,9 +96,8 @@ class OwnUsage:
             if not self._start - EDGE <= entry.time < self._end:
                 continue
             day = day_of(page.slot)
-            self._count_state(entry, entry.state, day, 1)
-            if entry.supersedes is not None:
-                self._count_state(entry, entry.supersedes.state, day, -1)
+            for state, _, sign in entry.changes():
+                self._count_state(entry, state, day, sign)
 
     def _count_state(self, entry: Entry, state: State, day: str, sign: int) -> None:
         of = state.dimensions

@@ -7,7 +7,7 @@ from metering.core.basics.instants import to_datetime
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import Slot, slot_start
 from metering.core.ledger.entry import Kind, State
-from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.head import NOTHING, Line, line_of
 from metering.core.ledger.page import Page
 from metering.core.prices.rating import amount_of
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
@@ -33,7 +33,7 @@ class Count(NamedTuple):
 
     def negated(self) -> "Count":
         """Return the count that takes this one away again."""
-        return Count(minus(self.line), -self.amount, -self.outcomes)
+        return Count(self.line.negated(), -self.amount, -self.outcomes)
 
 
 type Counts = Mapping[Group, Count]
@@ -102,12 +102,11 @@ def changes_of(page: Page) -> dict[Group, Count]:
     """Return what a page changes by full group; what its corrections replace leaves its group."""
     day, changes = day_of(page.slot), dict[Group, Count]()
     for entry in page.entries:
-        if not entry.state.is_hold:
-            add_to(changes, _group(day, entry.state, entry.end_user), _counted(entry.state))
-        replaced = entry.supersedes
-        if replaced is not None and not replaced.state.is_hold:
-            group = _group(day, replaced.state, replaced.end_user)
-            add_to(changes, group, _counted(replaced.state).negated())
+        for state, end_user, sign in entry.changes():
+            if not state.is_hold:
+                count = _counted(state)
+                group = _group(day, state, end_user)
+                add_to(changes, group, count if sign > 0 else count.negated())
     return changes
 
 

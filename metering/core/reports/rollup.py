@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
-from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.page import GENESIS, Page
 from metering.core.reports.breakdown import Count, Counts, Group, add_to, changes_of
 
@@ -54,6 +54,11 @@ class Cursor:
     hash: str = GENESIS
     parts: Mapping[PartName, int] = field(default_factory=dict)
 
+    @property
+    def position(self) -> Position:
+        """The position of the last page that is in the rollup."""
+        return Position(self.page, self.hash)
+
 
 def part_of(group: Group) -> PartName:
     """Return the part that a full group is in: the same in every process and for ever."""
@@ -69,7 +74,8 @@ class Intake:
         self.pages = 0
         self.changes: dict[PartName, dict[Group, Count]] = {}
         self._changed: dict[PartName, int] = {}
-        self._page, self._hash = cursor.page, cursor.hash
+        self.through = cursor.position
+        """The position of the last page that was added."""
 
     @property
     def is_full(self) -> bool:
@@ -77,21 +83,12 @@ class Intake:
         return self.pages >= MAX_PAGES or len(self.changes) > MAX_PARTS - PARTS
 
     def add(self, page: Page) -> None:
-        """Take one page in; one that was taken in before changes nothing.
-
-        Raises LedgerBroken for a page that does not follow the one before it.
-        """
-        if page.number <= self._page:
-            return
-        if page.number != self._page + 1:
-            raise LedgerBroken(str(page.ledger), f"page {self._page + 1} is not there")
-        if page.previous != self._hash:
-            raise LedgerBroken(str(page.ledger), f"page {page.number} breaks the chain")
+        """Add the changes of the next page."""
         for group, change in changes_of(page).items():
             name = part_of(group)
             add_to(self.changes.setdefault(name, {}), group, change)
             self._changed[name] = page.number
-        self._page, self._hash = page.number, page.hash
+        self.through = Position(page.number, page.hash)
         self.pages += 1
 
     def onto(self, parts: Iterable[Part]) -> tuple[Cursor, list[Part]]:
@@ -107,7 +104,7 @@ class Intake:
                 add_to(counts, group, change)
             after.append(Part(name, self._changed[name], counts))
         listed = {**self.cursor.parts, **self._changed}
-        return Cursor(self.cursor.ledger, self._page, self._hash, listed), after
+        return Cursor(self.cursor.ledger, *self.through, listed), after
 
 
 class RollupProof:
@@ -116,8 +113,7 @@ class RollupProof:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self._counts: dict[Group, Count] = {}
-        self._last = GENESIS
-        self._pages = 0
+        self._through = START
 
     def add_part(self, part: Part) -> None:
         """Take in one part: what pages must give."""
@@ -130,11 +126,11 @@ class RollupProof:
             return
         for group, count in changes_of(page).items():
             add_to(self._counts, group, count.negated())
-        self._last, self._pages = page.hash, page.number
+        self._through = Position(page.number, page.hash)
 
     def faults(self) -> list[str]:
         """Say what is wrong with the rollup once all pages have gone by."""
-        if (self._pages, self._last) != (self._cursor.page, self._cursor.hash):
+        if self._through != self._cursor.position:
             return [f"its rollup names a page {self._cursor.page} that is not in the chain"]
         wrong = sorted({part_of(group) for group in self._counts})
         return [f"its rollup's {name} is not what its pages give" for name in wrong]

@@ -31,9 +31,8 @@ class UnknownDeployments:
     def add(self, page: Page) -> None:
         """Take one page into account."""
         for entry in page.entries:
-            self._count(entry.time, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry.time, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(entry.time, state, sign)
 
     def _count(self, at: Instant, state: State, sign: int) -> None:
         name, backend = state.dimensions.deployment, state.dimensions.backend

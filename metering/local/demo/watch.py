@@ -81,8 +81,7 @@ class Watch:
 
 def _change(entry: Entry) -> Amount:
     """Return what an entry changes the amount of its ledger by."""
-    before = 0 if entry.supersedes is None else _amount(entry.supersedes.state)
-    return _amount(entry.state) - before
+    return sum(sign * _amount(state) for state, _, sign in entry.changes())
 
 
 def _amount(state: State) -> Amount:

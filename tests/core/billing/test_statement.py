@@ -11,11 +11,11 @@ from metering.core.allocation.allocation import Sharing
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount, parse_amount, rounded
-from metering.core.billing.recomputation import Mark
 from metering.core.billing.statement import Late, Statement, due, lines_due, shareable, statement_of
 from metering.core.billing.statement_document import read_statement, sealed, write_statement
 from metering.core.calendars.periods import LedgerId, parse_month, slot_of
 from metering.core.credit.grant import Burnt
+from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Holds
 from metering.core.plans.plan import Plan
 from tests.builders import a_line, a_rate
@@ -30,7 +30,7 @@ from tests.statements import (
     a_statement,
     adjusted,
     closed,
-    reckoned,
+    recomputed,
 )
 
 
@@ -45,7 +45,7 @@ def late(before: int, after: int, **terms: Any) -> Late:
     """Return October, which went from so many input tokens to so many."""
     ledger = LedgerId("acme", OCTOBER.start)
     totals = {GPT: a_line(input=after)}
-    found = reckoned(ledger, totals, before={GPT: a_line(input=before)}, pages=2)
+    found = recomputed(ledger, totals, before={GPT: a_line(input=before)}, pages=2)
     return Late(OCTOBER, Plan(id="then", **terms), found)
 
 
@@ -96,7 +96,7 @@ def test_a_correction_is_what_the_charge_changed_by_with_its_own_period() -> Non
         ("tiers.0.steps.0", MILLION, "2", "2026-10", "tier"),
         ("tiers.0.steps.1", MILLION, "1", "2026-10", "tier"),
     ]
-    assert found.billed[LedgerId("acme", OCTOBER.start)] == Mark(2, "hash-2")
+    assert found.billed[LedgerId("acme", OCTOBER.start)] == Position(2, "hash-2")
 
 
 STEPS = (

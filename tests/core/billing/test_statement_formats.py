@@ -13,7 +13,7 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.head import Line
 from metering.core.usage.buckets import from_names
 from tests.builders import a_line, a_rate, plan
-from tests.statements import GPT, MILLION, OCTOBER, a_sharing, a_statement, adjusted, reckoned
+from tests.statements import GPT, MILLION, OCTOBER, a_sharing, a_statement, adjusted, recomputed
 
 
 def everything() -> Statement:
@@ -22,7 +22,7 @@ def everything() -> Statement:
     search = a_rate("search")._replace(unit="query", units=(*GPT.units[:-1], price))
     searches = Line(3, tokens=from_names({"quantity": 2_500_000}))
     ledger = LedgerId("acme", OCTOBER.start)
-    late = reckoned(ledger, {GPT: a_line(input=MILLION)}, before={}, pages=2)
+    late = recomputed(ledger, {GPT: a_line(input=MILLION)}, before={}, pages=2)
     found = a_statement(
         {
             GPT: a_line(2, input=MILLION, output=1),
