@@ -37,7 +37,8 @@ def test_a_recorded_position_must_be_reached_with_its_hash() -> None:
     chain.require(Position(1, FIRST.hash))
     # A chain that is beyond the position has left nothing to compare.
     chain.require(Position(0, OTHER))
-    with pytest.raises(LedgerLagError, match=r"ledger acme\|.*: page 2 is not there yet"):
-        chain.require(Position(3, THIRD.hash))
+    for page in (SECOND, THIRD):
+        with pytest.raises(LedgerLagError, match=r"ledger acme\|.*: page 2 is not there yet"):
+            chain.require(Position(page.number, page.hash))
     with pytest.raises(LedgerBroken, match="page 1 does not have the hash that was recorded"):
         chain.require(Position(1, OTHER))
