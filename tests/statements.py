@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from metering.core.allocation.allocation import Share, Sharing
+from metering.core.allocation.allocation import Allocation, Share
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import Amount
 from metering.core.billing.recomputation import Recomputed
@@ -19,7 +19,7 @@ from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.credit.adjustment import Adjustment, MadeAdjustment
 from metering.core.credit.grant import Burnt
 from metering.core.ledger.chain import START, Position
-from metering.core.ledger.head import Head, Line
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.plans.plan import Plan
 from metering.core.prices.rating import Rate
 from metering.core.usage.evidence import Evidence
@@ -31,7 +31,7 @@ DECEMBER = parse_month("2026-12")
 GPT = a_rate("gpt-4o", input="2.5", cached_read="1.25", output="10")
 MILLION = 1_000_000
 
-type Totals = Mapping[Rate, Line]
+type Totals = Mapping[Rate, RateTotals]
 #: 1,000,000 x 2.50 + 100,000 x 10 a million = 2.5 + 1 = 3.50 USD.
 USED: Totals = {GPT: a_line(2, input=MILLION, output=100_000)}
 
@@ -51,7 +51,7 @@ def a_bill(
     tenant: str = "acme",
     month: Period = NOVEMBER,
     late: Sequence[Late] = (),
-    sharings: Sequence[Sharing] = (),
+    allocations: Sequence[Allocation] = (),
     adjustments: Sequence[Any] = (),
     previous: Statement | None = None,
     **terms: Any,
@@ -60,20 +60,20 @@ def a_bill(
     ledger = LedgerId(tenant, month.start)
     plan = Plan(id="test", **terms)
     own = recomputed(ledger, totals)
-    return Bill(ledger, month, plan, own, late, sharings, adjustments, previous)
+    return Bill(ledger, month, plan, own, late, allocations, adjustments, previous)
 
 
-def a_sharing(
+def an_allocation(
     used: Amount,
     idle: Amount,
     *,
     month: Period = NOVEMBER,
     currency: str = "USD",
     is_billable: bool = True,
-) -> Sharing:
-    """Return a sharing in which acme has so much of the used and the idle hours."""
+) -> Allocation:
+    """Return an allocation in which acme has so much of the used and the idle hours."""
     share = Share("acme", used, idle, 1, 1, is_billable)
-    return Sharing("eu/ptu", month, currency, (), (share,), 0, 0, ())
+    return Allocation("eu/ptu", month, currency, (), (share,), 0, 0, ())
 
 
 def adjusted(amount: str, **changes: str) -> MadeAdjustment:

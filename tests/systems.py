@@ -6,7 +6,7 @@ Faults are ordered at the edge of the store, never inside our own code.
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from metering.adapters.clock import FixedClock
-from metering.app.allocation.allocate import ShareOut
+from metering.app.allocation.allocate import Allocate
 from metering.app.billing.close_periods import Closed, ClosePeriods, Patience, Waiting
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.billing.statements import Statements
@@ -237,7 +237,7 @@ class System:
         self.rollups = FaultyRollups(stores.rollups)
         self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
         self.accounts = stores.accounts
-        self.sharings = stores.sharings
+        self.allocations = stores.allocations
         self.credits = Credits(
             ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy, clock=self.clock
         )
@@ -248,9 +248,9 @@ class System:
             ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy
         )
         self.read_statements = Statements(
-            stores.statements, self.drafts, stores.sharings, self.tenancy
+            stores.statements, self.drafts, stores.allocations, self.tenancy
         )
-        self.share_out = ShareOut(self.store, stores.sharings, self.tenancy)
+        self.allocate = Allocate(self.store, stores.allocations, self.tenancy)
         self.progress = KnownProgress()
         self.patience = Patience()
         self.closing = self.close_periods()
@@ -264,7 +264,7 @@ class System:
             accounts=self.faulty_accounts,
             tenancy=self.tenancy,
             drafts=self.drafts,
-            share_out=self.share_out,
+            allocate=self.allocate,
             progress=self.progress,
             alerts=self.alerts,
             patience=self.patience,

@@ -19,6 +19,7 @@ from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.ports import (
     SILENT,
     AccountStore,
+    AllocationStore,
     AuditLog,
     DeadLetterStore,
     EffectStore,
@@ -27,7 +28,6 @@ from metering.ports import (
     PriceStore,
     RegistryStore,
     RollupStore,
-    SharingStore,
     StatementStore,
     SuspensionStore,
     Telemetry,
@@ -56,7 +56,7 @@ class Stores(NamedTuple):
     accounts: AccountStore
     audit: AuditLog
     statements: StatementStore
-    sharings: SharingStore
+    allocations: AllocationStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metering.core.basics.money import Amount, format_amount, format_fixed
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import (
     INDEX,
@@ -65,7 +65,7 @@ def print_table(
     stdout().print(table)
 
 
-def line_json(line: Line, amount: Amount | None, unit: str = TOKEN) -> dict[str, object]:
+def line_json(line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> dict[str, object]:
     """Return the figures of a line as JSON values; an unknown amount is null.
 
     Of another meter than tokens its quantity and unit are told too.

@@ -12,7 +12,7 @@ from metering.core.focus.columns import COLUMNS, cells
 from metering.core.focus.row import FocusRow
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, Count, ListPrices, Used, Where
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import Plan
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
@@ -41,12 +41,12 @@ def a_count(
     return Count(Used(month.start + day * DAY, rate, listed, where), bucket, quantity)
 
 
-def totals_of(counts: Iterable[Count]) -> dict[Rate, Line]:
+def totals_of(counts: Iterable[Count]) -> dict[Rate, RateTotals]:
     """Return what a head would have of such counts, each of them one request."""
-    found: defaultdict[Rate, Line] = defaultdict(Line)
+    found: defaultdict[Rate, RateTotals] = defaultdict(RateTotals)
     for count in counts:
         tokens = tuple(count.quantity if name == count.bucket else 0 for name in BUCKETS)
-        found[count.used.rate] = found[count.used.rate].plus(Line(1, tokens=tokens))
+        found[count.used.rate] = found[count.used.rate].plus(RateTotals(1, tokens=tokens))
     return dict(found)
 
 

@@ -11,8 +11,8 @@ from pydantic_core import from_json, to_json
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import SHARINGS
 from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.allocation.allocation import Sharing
-from metering.core.allocation.allocation_document import read_sharing, write_sharing
+from metering.core.allocation.allocation import Allocation
+from metering.core.allocation.allocation_document import read_allocation, write_allocation
 from metering.core.basics.errors import ConfigurationError, InvariantBroken
 from metering.core.basics.instants import Instant, format_instant
 
@@ -21,24 +21,24 @@ MAX_ITEM_BYTES: Final = 1_900_000
 
 
 class CosmosSharings:
-    """Implements SharingStore."""
+    """Implements AllocationStore."""
 
     def __init__(self, account: CosmosAccount) -> None:
         self._account = account
 
-    async def put_sharing(self, sharing: Sharing) -> bool:
-        """Keep a sharing, unless its id is taken."""
-        content = zlib.compress(to_json(write_sharing(sharing)), level=9)
+    async def put_allocation(self, allocation: Allocation) -> bool:
+        """Keep an allocation, unless its id is taken."""
+        content = zlib.compress(to_json(write_allocation(allocation)), level=9)
         packed = base64.b64encode(content).decode()
         if len(packed) > MAX_ITEM_BYTES:
             raise ConfigurationError(
-                f"sharing of {sharing.deployment}: {len(sharing.shares)} tenants are too many for"
-                " one document: give some of them a deployment of their own"
+                f"allocation of {allocation.deployment}: {len(allocation.shares)} tenants are too"
+                " many for one document: give some of them a deployment of their own"
             )
         document = {
-            "id": _name(sharing.deployment),
-            "month": format_instant(sharing.month.start),
-            "deployment": sharing.deployment,
+            "id": _name(allocation.deployment),
+            "month": format_instant(allocation.month.start),
+            "deployment": allocation.deployment,
             "content": packed,
         }
         async with self._account.container(SHARINGS) as container:
@@ -48,8 +48,8 @@ class CosmosSharings:
                 return False
         return True
 
-    async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
-        """Return a sharing: a point read."""
+    async def read_allocation(self, deployment: str, month_start: Instant) -> Allocation | None:
+        """Return an allocation: a point read."""
         name, month = _name(deployment), format_instant(month_start)
         async with self._account.container(SHARINGS) as container:
             try:
@@ -63,7 +63,7 @@ class CosmosSharings:
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             reason = f"sharing of {deployment}: cannot be unpacked: {error!r}"
             raise InvariantBroken(reason) from None
-        return read_sharing(document)
+        return read_allocation(document)
 
 
 def _name(deployment: str) -> str:

@@ -5,22 +5,26 @@ import sqlite3
 from pydantic_core import from_json, to_json
 
 from metering.adapters.sqlite.database import Database
-from metering.core.allocation.allocation import Sharing
-from metering.core.allocation.allocation_document import read_sharing, write_sharing
+from metering.core.allocation.allocation import Allocation
+from metering.core.allocation.allocation_document import read_allocation, write_allocation
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import Instant
 
 
 class SqliteSharings:
-    """Implements SharingStore."""
+    """Implements AllocationStore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put_sharing(self, sharing: Sharing) -> bool:
-        """Keep a sharing, unless there is one."""
-        row = (sharing.month.start, sharing.deployment.casefold(), to_json(write_sharing(sharing)))
+    async def put_allocation(self, allocation: Allocation) -> bool:
+        """Keep an allocation, unless there is one."""
+        row = (
+            allocation.month.start,
+            allocation.deployment.casefold(),
+            to_json(write_allocation(allocation)),
+        )
 
         def put(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
@@ -30,15 +34,15 @@ class SqliteSharings:
 
         return await self._database.write(put)
 
-    async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
-        """Return a sharing."""
+    async def read_allocation(self, deployment: str, month_start: Instant) -> Allocation | None:
+        """Return an allocation."""
         found = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT document FROM sharings WHERE month = ? AND deployment = ?",
                 (month_start, deployment.casefold()),
             ).fetchone()
         )
-        return None if found is None else read_sharing(_parsed(deployment, found[0]))
+        return None if found is None else read_allocation(_parsed(deployment, found[0]))
 
 
 def _parsed(deployment: str, content: bytes) -> Document:

@@ -1,12 +1,13 @@
-"""Draft statements: read all that a tenant's period comes to, and check it on the way."""
+"""Draft statements from the ledgers of a tenant, and check the ledgers on the way."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import batched
 from typing import Final
 
 from metering.app.ledger.reading import head_of, pages, pages_of_slots
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
 from metering.core.billing.recomputation import Recomputation, Recomputed
 from metering.core.billing.spends import at_last, spends_in, taken_from
@@ -28,20 +29,20 @@ from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
 from metering.ports import AccountStore, LedgerStore
 
-#: Slots whose pages are in memory together while credit burns.
+#: Slots whose pages are in memory together while grants pay.
 _SLOTS_AT_ONCE: Final = 12
 
 type Positions = Mapping[LedgerId, Position]
 """The position through which each ledger is billed."""
 
 
+@dataclass(slots=True, kw_only=True)
 class DraftStatements:
-    """Works out statements; what it reads is in them, so that anybody can do it again."""
+    """Drafts statements; a statement names its sources, so that it can be derived again."""
 
-    def __init__(self, *, ledgers: LedgerStore, accounts: AccountStore, tenancy: Tenancy) -> None:
-        self._ledgers = ledgers
-        self._accounts = accounts
-        self._tenancy = tenancy
+    ledgers: LedgerStore
+    accounts: AccountStore
+    tenancy: Tenancy
 
     async def draft(
         self,
@@ -50,24 +51,24 @@ class DraftStatements:
         previous: Statement | None,
         at: Instant,
         *,
-        sharings: Iterable[Sharing] = (),
+        allocations: Iterable[Allocation] = (),
         through: Positions | None = None,
     ) -> Statement:
-        """Return the statement of a period as of now, or as it was through some pages.
+        """Return the statement of a period as of now, or through recorded positions.
 
-        Of `sharings` it bills those that are due by its end and not billed before. It is not
-        stored, and no credit is burnt. The directory is as new as the last refresh.
-        LedgerBroken for pages that do not add up; RetryableError where some are not there yet.
+        It bills those of `allocations` that are due by its end and were not billed before. Nothing
+        is stored and no grant is debited. The directory is used as of its last refresh. Raises
+        LedgerBroken if pages do not add up, and LedgerLagError if some cannot be read yet.
         """
         ledger = LedgerId(tenant, period.start)
-        directory = self._tenancy.directory
+        directory = self.tenancy.directory
         bill = Bill(
             ledger=ledger,
             period=period,
             plan=directory.plan_for(ledger),
             own=await self._recomputed(ledger, START, through),
             late=[late async for late in self._late(ledger, previous, through)],
-            sharings=[one for one in sharings if shareable(period, previous, one)],
+            allocations=[one for one in allocations if shareable(period, previous, one)],
             adjustments=[
                 made
                 for made in directory.adjustments(tenant)
@@ -83,43 +84,43 @@ class DraftStatements:
     ) -> AsyncIterator[Late]:
         """Yield the tenant's earlier ledgers that have changed since they were billed."""
         billed: Positions = previous.billed if previous else {}
-        for earlier in await self._ledgers.ledgers(ledger.tenant):
+        for earlier in await self.ledgers.ledgers(ledger.tenant):
             since = billed.get(earlier, START)
             if earlier.start >= ledger.start or not await self._has_more(earlier, since, through):
                 continue
             recomputed = await self._recomputed(earlier, since, through)
-            directory = self._tenancy.directory
+            directory = self.tenancy.directory
             yield Late(directory.period_of(earlier), directory.plan_for(earlier), recomputed)
 
     async def _has_more(self, ledger: LedgerId, since: Position, through: Positions | None) -> bool:
         if through is not None:
             return through.get(ledger, START).page > since.page
-        head = await head_of(self._ledgers, ledger)
+        head = await head_of(self.ledgers, ledger)
         return head is not None and head.pages > since.page
 
     async def _recomputed(
         self, ledger: LedgerId, since: Position, through: Positions | None
     ) -> Recomputed:
-        """Return a ledger's totals through a position; as of now its head must give the same."""
+        """Return a ledger's totals through a position; as of now, its head must match them."""
         found = Recomputation(ledger, since)
         head: Head | None = None
         if through is None:
-            head = await head_of(self._ledgers, ledger) or Head(ledger)
+            head = await head_of(self.ledgers, ledger) or Head(ledger)
             last = head.position
         else:
             last = through.get(ledger, START)
-        async for page in pages(self._ledgers, ledger, through=last):
+        async for page in pages(self.ledgers, ledger, through=last):
             found.add(page)
         if head is not None:
             found.require(head)
         return found.result()
 
     async def _pay(self, bill: Bill, lines: Sequence[StatementLine]) -> Burnt:
-        """Return what grants pay of a bill: its usage in order of time, and the rest at the end."""
+        """Return the payments of grants for usage in order of time, then for the rest."""
         last = bill.period.end - 1
         grants = [
             grant
-            for grant in self._tenancy.directory.grants(bill.ledger.tenant)
+            for grant in self.tenancy.directory.grants(bill.ledger.tenant)
             if grant.currency == bill.currency
             and grant.start <= last
             and bill.period.start < grant.end
@@ -134,8 +135,8 @@ class DraftStatements:
         return burning.burnt
 
     async def _settled_before(self, ledger: LedgerId, grants: Sequence[Grant]) -> Mapping[str, int]:
-        """Return what the periods before took from these grants."""
-        stored = await self._accounts.read_account(ledger.tenant)
+        """Return the amounts that earlier periods took from these grants."""
+        stored = await self.accounts.read_account(ledger.tenant)
         account = Account(ledger.tenant) if stored is None else stored.account
         earlier = {of: took for of, took in account.burnt.items() if of.start < ledger.start}
         settled = Account(ledger.tenant, earlier).settled
@@ -146,4 +147,4 @@ class DraftStatements:
         ledger, slots = own.head.ledger, sorted(own.pages_of)
         for some in batched(slots, _SLOTS_AT_ONCE, strict=False):
             numbers = [number for slot in some for number in own.pages_of[slot]]
-            yield spends_in(await pages_of_slots(self._ledgers, ledger, some, numbers))
+            yield spends_in(await pages_of_slots(self.ledgers, ledger, some, numbers))

@@ -1,4 +1,4 @@
-"""The chargeback report: pages read one by one, one CSV file of sums."""
+"""The chargeback report: one CSV file of sums over pages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _NOTES: Final = {
 
 
 class Scope(NamedTuple):
-    """What a chargeback report is about."""
+    """The selection and grouping of a chargeback report."""
 
     window: Window
     tenant: str | None = None
@@ -34,7 +34,7 @@ class Scope(NamedTuple):
 
 
 class ChargebackReport:
-    """Implements Report. Reads the pages, since only they have regions, backends and times."""
+    """Implements Report. Reads pages, since only they have regions, backends and times."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class ChargebackReport:
         self.tenant = scope.tenant
 
     async def files(self) -> AsyncIterator[ReportFile]:
-        """Yield the one file; what is asked for wrongly is refused before it is begun."""
+        """Yield the file. Raises ConfigurationError for a wrong window before the file begins."""
         found = await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
         name = f"{self.kind}-{self.window.name}.csv"
         yield ReportFile(name, csv_chunks(self._sums.columns, self._rows(found)))
@@ -62,11 +62,11 @@ class ChargebackReport:
         return self._sums.totals()
 
     def as_of(self) -> Instant | None:
-        """Return when the last page that counted was committed."""
+        """Return the commit time of the last page that counted."""
         return self._sums.as_of
 
     def notes(self) -> Mapping[str, str]:
-        """Say what the amounts are."""
+        """Explain the amounts."""
         return _NOTES
 
     async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:

@@ -16,10 +16,11 @@ _NAME: Final = re.compile(r"[0-9]{4}-[0-9A-Za-z.-]{1,20}")
 async def ledgers_in(
     store: LedgerStore, tenancy: Tenancy, window: Window, tenant: str | None
 ) -> list[LedgerId]:
-    """Return the ledgers that a window is about, by tenant and start.
+    """Return the ledgers in a window, by tenant and start.
 
-    By name: of each tenant the period of that name in its own calendar. By span: all that have a
-    part of it. ConfigurationError for a name that is no month and no tenant's period.
+    A window by name selects each tenant's period of that name in its own calendar; a window by span
+    selects all ledgers that overlap it. Raises ConfigurationError for a name that is neither a
+    month nor any tenant's period.
     """
     await tenancy.refresh()
     periods = [
@@ -35,14 +36,14 @@ async def ledgers_in(
 
 
 def named_window(name: str) -> Window:
-    """Return the window of the period of that name; ConfigurationError for what is no name."""
+    """Return the window of a period by name. Raises ConfigurationError for a malformed name."""
     if not _NAME.fullmatch(name):
         raise ConfigurationError(f"period {name!r}: write it like 2026-11")
     return Window(name)
 
 
 def must_be_a_name(name: str, reason: str) -> None:
-    """Raise ConfigurationError, with a reason, for a name that no calendar gives a period."""
+    """Raise ConfigurationError, with a reason, for a name that no calendar gives to a period."""
     try:
         Calendars().find(name)
     except ValueError:

@@ -10,7 +10,7 @@ from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
 from metering.cli.options import must_know, with_app
 from metering.cli.output import AsJson, count, print_error, print_json, print_table
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.money import format_amount
 
 
@@ -38,11 +38,11 @@ def verify(
         names = await app.read.tenants() if tenant is None else [tenant]
         statements = [one for name in names async for one in app.billing.statements.verify(name)]
         shared = {
-            (sharing.deployment, sharing.month): sharing
+            (allocation.deployment, allocation.month): allocation
             for one in statements
-            for sharing in one.sharings
+            for allocation in one.allocations
         }
-        proofs = [(one, await app.billing.share_out.proof(one)) for one in shared.values()]
+        proofs = [(one, await app.billing.allocate.proof(one)) for one in shared.values()]
         return Proven(verdicts, statements, proofs)
 
     found = with_app(prove)
@@ -50,12 +50,12 @@ def verify(
         print_json(
             [_verdict_json(one) for one in found.ledgers]
             + [_proof_json(one) for one in found.statements]
-            + [_shared_json(sharing, faults) for sharing, faults in found.sharings]
+            + [_shared_json(allocation, faults) for allocation, faults in found.allocations]
         )
     else:
         _print_verdicts(found.ledgers)
         _print_proofs(found.statements)
-        _print_shared(found.sharings)
+        _print_shared(found.allocations)
     if not found.holds:
         raise typer.Exit(1)
 
@@ -65,7 +65,7 @@ class Proven(NamedTuple):
 
     ledgers: list[Verdict]
     statements: Sequence[StatementVerdict] = ()
-    sharings: Sequence[tuple[Sharing, list[str]]] = ()
+    allocations: Sequence[tuple[Allocation, list[str]]] = ()
 
     @property
     def holds(self) -> bool:
@@ -73,37 +73,37 @@ class Proven(NamedTuple):
         return not (
             any(one.faults for one in self.ledgers)
             or any(one.faults for one in self.statements)
-            or any(faults for _, faults in self.sharings)
+            or any(faults for _, faults in self.allocations)
         )
 
 
-def _shared_json(sharing: Sharing, faults: list[str]) -> dict[str, object]:
+def _shared_json(allocation: Allocation, faults: list[str]) -> dict[str, object]:
     return {
-        "sharing": sharing.deployment,
-        "period": sharing.month.name,
+        "sharing": allocation.deployment,
+        "period": allocation.month.name,
         "holds": not faults,
-        "total": format_amount(sharing.cost),
+        "total": format_amount(allocation.cost),
         "faults": faults,
     }
 
 
-def _print_shared(proofs: Sequence[tuple[Sharing, list[str]]]) -> None:
+def _print_shared(proofs: Sequence[tuple[Allocation, list[str]]]) -> None:
     if not proofs:
         return
     rows = [
         (
-            sharing.deployment,
-            sharing.month.name,
+            allocation.deployment,
+            allocation.month.name,
             "BROKEN" if faults else "holds",
-            format_amount(sharing.cost),
+            format_amount(allocation.cost),
         )
-        for sharing, faults in proofs
+        for allocation, faults in proofs
     ]
     columns = ["deployment", "month", "proof", "cost"]
     print_table("Provisioned capacity, shared out", columns, rows, left=3)
-    for sharing, faults in proofs:
+    for allocation, faults in proofs:
         for fault in faults:
-            print_error(f"sharing {sharing.deployment} {sharing.month.name}: {fault}")
+            print_error(f"sharing {allocation.deployment} {allocation.month.name}: {fault}")
 
 
 def _proof_json(verdict: StatementVerdict) -> dict[str, object]:

@@ -20,10 +20,10 @@ def capacities_in(head: Head) -> set[str]:
 
 
 class LedgerUsage:
-    """Adds up the pages of one ledger, first to last, corrections included."""
+    """Sums the pages of one ledger, from the first on, corrections included."""
 
     def __init__(self, ledger: LedgerId, month: Period, places: Collection[str]) -> None:
-        """Take `places`: the deployments that matter, in lower case."""
+        """Count the usage of `places`, the keys of deployments in lower case."""
         self.ledger = ledger
         self.through = START
         """The position of the last page that was added."""
@@ -35,7 +35,7 @@ class LedgerUsage:
     def add(self, page: Page) -> None:
         """Add the usage of one page."""
         self.through = Position(page.number, page.hash)
-        # A slot lies in one hour, and so do the times of a page's entries.
+        # A slot lies within one hour, and so do the times of a page's entries.
         start = slot_start(page.slot)
         if not self._month.start <= start < self._month.end:
             return
@@ -50,12 +50,12 @@ class LedgerUsage:
             return
         place = capacity.casefold()
         if place in self._places:
-            # Of integers sumprod gives an exact integer of any size; its stub says float.
+            # sumprod of integers is an exact integer; its stub says float.
             tokens: int = sumprod(state.buckets, weights)  # type: ignore[assignment]
             self.tokens[place, hour] += sign * tokens
 
     def check(self) -> None:
-        """Raise LedgerBroken where corrections took away more than was used."""
+        """Raise LedgerBroken if corrections took away more than was used."""
         if any(tokens < 0 for tokens in self.tokens.values()):
             raise LedgerBroken(str(self.ledger), "its usage of capacity is less than nothing")
 
@@ -70,7 +70,7 @@ class CapacityUsage:
         self._counted: defaultdict[str, list[Counted]] = defaultdict(list)
 
     def add(self, usage: LedgerUsage, places: Collection[str]) -> None:
-        """Take a ledger into account, as counted for these deployments."""
+        """Add a ledger, as counted for these deployments."""
         usage.check()
         for place in places:
             self._counted[place].append(Counted(usage.ledger, *usage.through))

@@ -9,7 +9,7 @@ from metering.core.billing.charge import ChargeLine
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.entry import expected_amount
-from metering.core.ledger.head import Head, Line, fold
+from metering.core.ledger.head import Head, RateTotals, fold
 from metering.core.ledger.page import Page
 from metering.core.ledger.proof import FOLDED
 from metering.core.prices.rating import Rate
@@ -20,13 +20,13 @@ type Provenance = Mapping[Evidence, int]
 
 
 class Recomputed(NamedTuple):
-    """The totals of a ledger through one position, and through the position billed before."""
+    """The totals of a ledger, now and through the billed-through position."""
 
     head: Head
     """The fold of the pages through `through`."""
     since: Position
-    """The billed-through position: what the statement before billed up to."""
-    before: Mapping[Rate, Line]
+    """The billed-through position of the previous statement."""
+    before: Mapping[Rate, RateTotals]
     """The totals through `since`."""
     provenance: Provenance
     pages_of: Mapping[Slot, tuple[int, ...]]
@@ -45,15 +45,15 @@ class Recomputation:
         """Start before the first page; `since` is the ledger's billed-through position."""
         self._head = Head(ledger)
         self._since = since
-        self._before: Mapping[Rate, Line] = {}
+        self._before: Mapping[Rate, RateTotals] = {}
         self._known: Counter[Evidence] = Counter()
         self._pages_of: dict[Slot, tuple[int, ...]] = {}
 
     def add(self, page: Page) -> None:
         """Fold the next page.
 
-        Raises LedgerBroken for an amount that its rate does not give, and for another page than the
-        one that was billed.
+        Raises LedgerBroken if an amount is not its tokens times its rate, or if the page at the
+        billed-through position is not the one that was billed.
         """
         for row, entry in enumerate(page.entries):
             if entry.state.amount != expected_amount(entry.state):
@@ -78,7 +78,7 @@ class Recomputation:
     def result(self) -> Recomputed:
         """Return the totals. Raises LedgerBroken if the pages end before the billed position."""
         if self._head.pages < self._since.page:
-            raise self._broken(f"page {self._since.page} was billed and is not there")
+            raise self._broken(f"page {self._since.page} was billed and is missing")
         known = {evidence: number for evidence, number in sorted(self._known.items()) if number}
         return Recomputed(self._head, self._since, self._before, known, self._pages_of)
 
@@ -87,9 +87,9 @@ class Recomputation:
 
 
 def difference(before: tuple[ChargeLine, ...], after: tuple[ChargeLine, ...]) -> list[ChargeLine]:
-    """Return the lines that lead from one charge to another: exactly what one is above the other.
+    """Return the lines by which one charge exceeds another, exactly.
 
-    A line is the same in both if all but its quantity is; what does not change is left out.
+    Lines match if all but their quantity is the same; unchanged lines are left out.
     """
     quantities: dict[ChargeLine, int] = {}
     for lines, sign in ((before, -1), (after, 1)):

@@ -1,11 +1,11 @@
-"""What FOCUS rows of usage are added up from: pages, by day, rate, list price and who used it."""
+"""Sums of pages for FOCUS usage rows, by day, rate, list price and consumer."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from metering.core.basics.instants import DAY, Instant
-from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount
+from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.ledger.entry import Entry, State
@@ -15,12 +15,9 @@ from metering.core.prices.price_book import PriceBook, PriceRow
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
 
-#: A list price is an integer of 10^-12, an amount one of 10^-18.
-_TO_AMOUNT: Final = 10**MULTIPLIER_DECIMALS
-
 
 class Where(NamedTuple):
-    """What requests share that are in one row."""
+    """The dimensions shared by the requests in one row."""
 
     subject: str
     product: str | None
@@ -37,12 +34,12 @@ class Used(NamedTuple):
     """The start of the day."""
     rate: Rate
     listed: str | None
-    """The key of the price row; None where no list has the price."""
+    """The key of the price row; None if no list has the price."""
     where: Where
 
 
 class Count(NamedTuple):
-    """So many of one bucket; below zero where a correction takes something away."""
+    """The quantity of one bucket; negative if corrections removed more than was added."""
 
     used: Used
     bucket: str
@@ -50,7 +47,7 @@ class Count(NamedTuple):
 
     @property
     def unit_price(self) -> Amount:
-        """What one of it costs under the plan, integer of 10^-18."""
+        """The price of one under the plan, integer of 10^-18."""
         return self.used.rate.units[BUCKETS.index(self.bucket)] or 0
 
 
@@ -64,7 +61,7 @@ class Changed(NamedTuple):
 
 
 class Billed(NamedTuple):
-    """A statement, and what it bills."""
+    """A statement and the ledgers that it bills."""
 
     statement: Statement
     own: Changed
@@ -73,12 +70,12 @@ class Billed(NamedTuple):
     """The tenant's periods up to this one that had usage, by name."""
 
     def about(self, name: str | None) -> Changed | None:
-        """Return the ledger that was billed for a period of some name."""
+        """Return the ledger billed for the period of this name."""
         return next((one for one in (self.own, *self.late) if one.period.name == name), None)
 
 
 class ListPrices:
-    """The rows of a price book, found by what an entry recorded of them."""
+    """Finds the row of a price book behind a rate that an entry recorded."""
 
     def __init__(self, book: PriceBook) -> None:
         self.rows = book.rows
@@ -87,9 +84,9 @@ class ListPrices:
             self._named[row.version, row.id].append(row)
 
     def key_of(self, rate: Rate, provider: str | None, at: Instant) -> str | None:
-        """Return the key of the row behind a rate at an instant; None where there is none.
+        """Return the key of the row behind a rate at an instant; None if no row matches.
 
-        Rows of one name are told apart by when they begin, by channel and by provider.
+        Rows of the same name differ in start, channel and provider.
         """
         found = [
             row
@@ -100,12 +97,12 @@ class ListPrices:
         return (named or found)[-1].key if found else None
 
     def unit_price(self, count: Count) -> Amount:
-        """Return the list price of one, integer of 10^-18; what no list has is listed as it is."""
+        """Return the list price of one, integer of 10^-18; without one, the price under the plan."""
         listed = count.used.listed
         price = None
         if listed is not None:
             price = self.rows[listed].prices[BUCKETS.index(count.bucket)]
-        return count.unit_price if price is None else price * _TO_AMOUNT
+        return count.unit_price if price is None else price * AMOUNTS_PER_PRICE
 
 
 class UsageSums:
@@ -143,7 +140,7 @@ class UsageSums:
 
 
 def _place(count: Count) -> tuple[str, ...]:
-    """Sort by day, then by everything else: the same rows always come in the same order."""
+    """Sort by day, then by all other fields, so that rows always come in the same order."""
     used, bucket, _ = count
     return f"{used.day:020}", *(
         _text(one) for one in (*used.rate, used.listed, *used.where, bucket)

@@ -1,7 +1,7 @@
-"""Limits: the quotas in force for a ledger, and how much of each is used.
+"""Limits: the quotas in force for a ledger, and the usage counted towards each.
 
-Counting is part of the fold: pages say from where on which quotas are counted, so folding them
-gives the counts again. A new quota starts with what its windows had used before.
+Counting is part of the fold: pages record changes of the quotas, so folding them gives the same
+counts again. A new quota starts with the earlier usage of its windows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from metering.core.plans.spikes import NO_HOURS, Hours, Spike, spiked, with_spen
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, TOKENS
 
-#: A hold whose counts never came stops counting towards quotas.
+#: A hold whose counts never arrive stops counting towards quotas after this time.
 HOLD_LIFE: Final = DAY
 
 
@@ -28,9 +28,9 @@ class Limits(NamedTuple):
     zone: str = "UTC"
     quotas: tuple[Quota, ...] = ()
     spike: Spike | None = None
-    """When an unusual hour is told; None: never."""
+    """The rule for unusual hours; None for no alert."""
     end: Instant = 0
-    """Of the ledger's period: windows end with it. Zero where there are no quotas."""
+    """The end of the ledger's period, at which windows end; zero without quotas."""
 
 
 NO_LIMITS: Final = Limits()
@@ -40,18 +40,18 @@ type CounterKey = tuple[str, Instant]
 
 
 class Counter(NamedTuple):
-    """What counts towards one quota in one window, in the metric's unit."""
+    """The usage of one quota in one window, in the metric's unit."""
 
     end: Instant
     used: int = 0
-    """By entries; open holds come on top."""
+    """The usage of entries, without open holds."""
     crossed: int = 0
-    """The highest threshold that was reached, whatever was corrected since."""
+    """The highest threshold reached so far, regardless of later corrections."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitChange:
-    """Other quotas from a page on, with what those that are new had used before it."""
+    """A change of quotas from a page on, with the earlier usage of the new ones."""
 
     limits: Limits
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class Counts:
     limits: Limits = NO_LIMITS
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
-    """Open holds by the slot with which they lapse."""
+    """Open holds by the slot with which they expire."""
     hours: Hours = NO_HOURS
-    """What the last hours came to, where unusual ones are told."""
+    """The spend of the last hours, if unusual hours are watched."""
 
     def held_by(self, key: CounterKey) -> int:
-        """Return what open holds count in a window."""
+        """Return the usage of open holds in a window."""
         return sum(held.get(key, 0) for held in self.held.values())
 
 
@@ -78,15 +78,15 @@ NO_COUNTS: Final = Counts()
 
 
 def lapse_of(slot: Slot) -> Instant:
-    """Return when the holds of a slot lapse, all together."""
+    """Return the time at which all holds of a slot expire."""
     return slot_start(slot) + SLOT + HOLD_LIFE
 
 
 def measure(quota: Quota, state: State, end_user: str | None) -> int:
-    """Return what a state counts towards a quota, in its unit; a hold counts its estimate.
+    """Return the usage of a state towards a quota, in its unit; a hold counts its estimate.
 
-    What is not billable counts nothing, what has no price counts nothing towards an amount. Other
-    meters count towards amounts only.
+    A request that is not billable counts zero, and one without a price counts zero towards an
+    amount. Other meters count towards amounts only.
     """
     of = state.dimensions
     covered = quota.covers(state.rate.model, of.product, of.use_case, end_user)
@@ -104,7 +104,7 @@ def _count(metric: str, state: State) -> int:
 
 
 def changed(counts: Counts, change: LimitChange) -> Counts:
-    """Return the counts under other limits: quotas that stay keep theirs."""
+    """Return the counts under changed limits; quotas that stay keep their counts."""
     kept = {quota.key for quota in change.limits.quotas}
     if change.limits.zone != counts.limits.zone:
         kept = set()
@@ -122,12 +122,10 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
 def counted(
     counts: Counts, slot: Slot, entries: Sequence[Entry], committed: Instant, start: Instant
 ) -> Counts:
-    """Return the counts after the entries of a page, of one slot, were committed.
+    """Return the counts after the entries of a page, all of one slot, were committed.
 
-    `start` is that of the ledger's period.
-
-    A window that ended a day before is counted no more, and open holds lapse a day after their
-    slot.
+    `start` is the start of the ledger's period. Windows are dropped a day after their end, and open
+    holds expire a day after their slot.
     """
     if counts.limits.spike is not None:
         counts = replace(counts, hours=with_spend(counts.hours, _spend(entries)))
@@ -168,7 +166,7 @@ def _spend(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Amount]]:
 
 
 def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[CounterKey, int]]:
-    """Return what is held without what is nothing."""
+    """Return the holds without zeros."""
     filled = {
         slot: {key: value for key, value in by_key.items() if value}
         for slot, by_key in held.items()
@@ -177,7 +175,7 @@ def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[Co
 
 
 def crossed(counts: Counts) -> Counts:
-    """Return the counts with every threshold noted that has been reached by now, and any spike."""
+    """Return the counts with the thresholds reached so far and any spike recorded."""
     if counts.limits.spike is not None:
         counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike))
     if not counts.limits.quotas:
@@ -194,17 +192,16 @@ def crossed(counts: Counts) -> Counts:
 
 
 def percent(quota: Quota, value: int) -> int:
-    """Return what share of its limit is used, rounded down; FULL where nothing may be."""
+    """Return the percentage of the limit that is used, rounded down; FULL for a limit of zero."""
     limit = quota.limit_units
     return max(0, value) * FULL // limit if limit else FULL
 
 
 def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
-    """Return the change to other limits in a ledger where nothing was used: all begin at zero.
+    """Return the change to other limits in a ledger without usage: all counts begin at zero.
 
-    `start` is that of the ledger's period.
-
-    A window of now has a counter from the beginning, so that a limit of zero is noted at once.
+    `start` is the start of the ledger's period. Current windows get a counter at once, so that a
+    limit of zero takes effect immediately.
     """
     period = Window(start, limits.end)
     used = {
@@ -216,7 +213,7 @@ def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
 
 
 def new_quotas(counts: Counts, limits: Limits) -> Limits:
-    """Return those limits that are not counted yet."""
+    """Return the limits reduced to the quotas that are not counted yet."""
     known = {quota.key for quota in counts.limits.quotas}
     if limits.zone != counts.limits.zone:
         known = set()

@@ -10,10 +10,10 @@ from metering.core.ledger.head import Head, fold
 from metering.core.ledger.page import Page
 from metering.core.usage.usage import EventKey
 
-#: Faults listed; more of the same say nothing new.
+#: Faults listed at most; more of the same add nothing.
 MAX_FAULTS: Final = 20
 
-#: What of a head is the fold of its pages.
+#: The fields of a head that are folded from its pages.
 FOLDED: Final = (
     *("pages", "entries", "last_hash", "committed"),
     *("recent", "lines", "holds", "counts"),
@@ -21,7 +21,7 @@ FOLDED: Final = (
 
 
 class Proof:
-    """Collects what is wrong while the pages of one ledger go by, first to last."""
+    """Collects the faults of one ledger from its pages, first to last."""
 
     def __init__(self, ledger: LedgerId) -> None:
         self.faults: list[str] = []
@@ -52,7 +52,7 @@ class Proof:
         self._latest[entry.key] = Superseded(here, entry.state, entry.end_user)
 
     def compare(self, head: Head) -> None:
-        """Check that the pages give the head, but for the diagnostics beside it."""
+        """Compare the pages with the head; diagnostics are not part of the fold."""
         if self._folded.pages < head.pages:
             self._fault(f"page {self._folded.pages + 1} is missing: the head counts {head.pages}")
         folded = replace(self._folded, diagnostics=head.diagnostics)

@@ -280,7 +280,7 @@ async def test_capacity_is_shared_out_and_billed_with_the_month(system: System) 
     assert (line.reference, line.term, line.charge_period) == ("chat", "used", "2026-11")
     assert exact(statement, "usage") == "0"
     (verdict,) = [one async for one in system.read_statements.verify("acme")]
-    assert [await system.share_out.proof(one) for one in verdict.sharings] == [[]]
+    assert [await system.allocate.proof(one) for one in verdict.allocations] == [[]]
     await system.close(DECEMBER.end + GRACE)
     # Nobody used it in December, and idle hours are nobody's.
     assert exact((await statements(system))[-1], "ptu_share") == "0"
@@ -504,7 +504,7 @@ async def test_a_crash_at_any_step_is_made_good_by_the_next_run(
 async def faults_of(system: System, *kept: Statement) -> list[str]:
     """Return what verifying finds where these are the statements that are kept."""
     store = KeptStatements(*kept)
-    proof = Statements(store, system.drafts, system.sharings, system.tenancy)
+    proof = Statements(store, system.drafts, system.allocations, system.tenancy)
     return [fault async for one in proof.verify("acme") for fault in one.faults]
 
 
@@ -546,7 +546,7 @@ async def test_a_statement_of_pages_that_are_gone_does_not_hold(system: System) 
     with pytest.raises(RetryableError, match="page 2 is not there yet"):
         await faults_of(system, beyond, replace(second, billed=through))
     recomputation = Recomputation(first.ledger, Position(7, "f" * 64))
-    with pytest.raises(LedgerBroken, match="page 7 was billed and is not there"):
+    with pytest.raises(LedgerBroken, match="page 7 was billed and is missing"):
         recomputation.result()
 
 

@@ -156,7 +156,11 @@ def test_capacity_that_was_shared_out_is_proven_with_the_statements(
     # One hour of ten units at 1.00.
     assert closed["total"] == "10"
     ran = metering.run("verify", "--statement", "--json")
-    (sharing,) = (one for one in ran.json if "sharing" in one)
+    (allocation,) = (one for one in ran.json if "sharing" in one)
     # From the 20th on: 11 days of 24 hours at 10.
-    assert (sharing["sharing"], sharing["holds"], sharing["total"]) == ("chat", True, "2640")
+    assert (allocation["sharing"], allocation["holds"], allocation["total"]) == (
+        "chat",
+        True,
+        "2640",
+    )
     assert "shared out" in metering.run("verify", "--statement").stdout
