@@ -13,7 +13,7 @@ _WHOLE: Final = frozenset({TOKEN, "request", "period", "package"})
 
 
 def statement_json(statement: Statement) -> dict[str, Any]:
-    """Return a statement as a JSON object. `total` is rounded to the minor unit; amounts are exact."""
+    """Return a statement as JSON. `total` is rounded to the minor unit; amounts are exact."""
     period = statement.period
     return {
         "tenant": statement.ledger.tenant,

@@ -97,7 +97,7 @@ class ListPrices:
         return (named or found)[-1].key if found else None
 
     def unit_price(self, count: Count) -> Amount:
-        """Return the list price of one, integer of 10^-18; without one, the price under the plan."""
+        """Return the list price of one, integer of 10^-18; without it, the plan's price."""
         listed = count.used.listed
         price = None
         if listed is not None:

@@ -68,8 +68,8 @@ class TokenMeter(NamedTuple):
 
 
 Sort = Literal["tokens", "provisioned", "marketplace", "unmapped", "other"]
-"""The subject of a row: tokens, provisioned units, models billed by the marketplace, an unknown meter
-of an AI service, or any other service."""
+"""The subject of a row: tokens, provisioned units, models billed by the marketplace, an unknown
+meter of an AI service, or any other service."""
 
 
 class CostRow(NamedTuple):

@@ -111,7 +111,7 @@ class _Places:
         self._only = min(billed.accounts) if len(billed.accounts) == 1 else None
 
     def account(self, account: str | None) -> str | None:
-        """Return the account to compare; usage without one belongs to the only one in the export."""
+        """Return the account to compare; without one, the only account in the export."""
         return None if self._together else account or self._only
 
     def of(self, place: Place) -> Place:
