@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bicep package lock licences audit bench clean
+.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
@@ -69,12 +69,18 @@ bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, 
 package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
 	@.venv/bin/python -m tools.package
 
+rooms: venv  ## Draw the rooms and their imports into docs/architecture.md
+	@.venv/bin/python -m tools.draw_rooms
+
 lock: venv  ## Write requirements.lock and docs/licences.md from requirements.txt and constraints.txt
 	@.venv/bin/python -m tools.lock_requirements
 	@.venv/bin/python -m tools.licences
 
 licences: venv  ## Write docs/licences.md
 	@.venv/bin/python -m tools.licences
+
+settings: venv  ## Write the tables in docs/settings.md from the declarations in metering/settings
+	@.venv/bin/python -m tools.settings_page
 
 audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
 	@.venv/bin/python -m tools.lock_requirements --check

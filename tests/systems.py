@@ -32,7 +32,7 @@ from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit
 from metering.core.ledger.effect import Effect
 from metering.core.ledger.page import Page
-from metering.core.streams.joining import RECOVERY_DELAY
+from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.ports import LedgerStore, Outgoing, StoredHead
 from tests.builders import NOW, price_rows
 from tests.faulty_rollups import FaultyRollups

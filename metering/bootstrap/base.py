@@ -1,20 +1,17 @@
 """The base of the wings: settings, clock, telemetry, stores, tenancy and connections."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry.log import LogAlerts, LogNotifier
 from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
-from metering.app.credit.credits import Credits
-from metering.app.ledger.committer import Committer
 from metering.app.tenancy.tenancy import Tenancy
-from metering.bootstrap.progress import hub_progress
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
 from metering.core.basics.errors import ConfigurationError
-from metering.core.prices.price_book import NamedRow
 from metering.core.tenancy.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
     SILENT,
@@ -27,6 +24,10 @@ from metering.ports import (
     UsagePublisher,
 )
 from metering.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from metering.app.credit.credits import Credits
+    from metering.app.ledger.committer import Committer
 
 
 class Base:
@@ -75,11 +76,6 @@ class Base:
         return notifier
 
     @cached_property
-    def committed_prices(self) -> Sequence[NamedRow]:
-        """The price data that comes with the package; the tenancy has what was published since."""
-        return committed_prices()
-
-    @cached_property
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
         return stores_for(self.settings.store, self.telemetry)
@@ -102,14 +98,16 @@ class Base:
             self.stores.registry,
             self.stores.prices,
             self.clock,
-            committed=self.committed_prices,
+            committed=committed_prices(),
             automatic=self.settings.automatic_tenants,
             file=self.tenants_file,
         )
 
     @cached_property
-    def committer(self) -> Committer:
+    def committer(self) -> "Committer":
         """Commits to the ledgers, under the quotas of each tenant."""
+        from metering.app.ledger.committer import Committer
+
         return Committer(
             self.ledgers,
             self.clock,
@@ -120,8 +118,10 @@ class Base:
         )
 
     @cached_property
-    def credits(self) -> Credits:
+    def credits(self) -> "Credits":
         """What tenants have to pay with."""
+        from metering.app.credit.credits import Credits
+
         return Credits(
             ledgers=self.ledgers,
             accounts=self.stores.accounts,
@@ -132,6 +132,8 @@ class Base:
     @cached_property
     def hub_progress(self) -> HubProgress:
         """How far what was published has been counted; the system on one machine sets its own."""
+        from metering.bootstrap.progress import hub_progress
+
         return hub_progress(self.settings, self.clock, self.closing)
 
     @property

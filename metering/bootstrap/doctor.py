@@ -31,8 +31,12 @@ async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]
     Changes nothing. Of wrong settings only the first is told: the rest cannot be looked at then.
     """
     unknown = [
-        warn(f"setting {name}", "is not known", "see docs/operations.md for its right name")
-        for name in unknown_settings(environment)
+        warn(
+            f"setting {found.name}",
+            "is not known",
+            f"did you mean {found.suggestion}?" if found.suggestion else "see docs/settings.md",
+        )
+        for found in unknown_settings(environment)
     ]
     try:
         settings = read_settings(environment)

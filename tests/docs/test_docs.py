@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer
 
 from metering.adapters.sqlite import database
 from metering.cli.main import app
@@ -28,7 +27,7 @@ PAGES: Final = sorted(
     )
 )
 NAMES: Final = [str(path.relative_to(ROOT)) for path in PAGES]
-COMMAND: Final[Any] = typer.main.get_command(app)
+COMMAND: Final[Any] = app
 
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 _SPAN: Final = re.compile(r"(`+)(.+?)\1")

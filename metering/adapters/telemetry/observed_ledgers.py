@@ -1,4 +1,4 @@
-"""A ledger store whose commits are measured and traced; everything else passes through."""
+"""A ledger store that measures and traces commits; reads pass through."""
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
@@ -16,8 +16,8 @@ _log = logging.getLogger("metering.commits")
 class ObservedLedgers:
     """Implements LedgerStore over another one.
 
-    A commit is where events become money, so its span and its log record carry what leads from
-    the batch to the effects: the ledger, and the numbers and last hash of the pages.
+    A commit turns events into money. Its span and log record connect the batch with the effects:
+    they carry the ledger, the numbers of the pages and the last hash.
     """
 
     def __init__(self, ledgers: LedgerStore, telemetry: Telemetry) -> None:
@@ -37,7 +37,7 @@ class ObservedLedgers:
         return await self._ledgers.read_slots(ledger, slots)
 
     async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Write as the store does, and tell how long it took and what became of it."""
+        """Commit, and record the duration and the outcome."""
         about = _about(commit)
         began = perf_counter()
         try:
@@ -62,7 +62,7 @@ class ObservedLedgers:
 
 
 def _about(commit: Commit) -> Attributes:
-    """Return what a commit is known by; the keys of its effects begin with ledger and page."""
+    """Return the attributes of a commit; the keys of its effects start with ledger and page."""
     return {
         "ledger": str(commit.head.ledger),
         "page": commit.head.pages,

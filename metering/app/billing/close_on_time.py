@@ -9,7 +9,7 @@ from metering.ports import SILENT, Alerts, Clock, Telemetry
 
 #: Hubs normally delay closing by seconds; after a day something is wrong with them.
 HUBS_PATIENCE: Final[Instant] = DAY
-_MOST_TOLD: Final = 10
+_MAX_NAMED: Final = 10
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def _is_overdue(waiting: Waiting, at: Instant) -> bool:
 
 
 def _message(overdue: list[Waiting]) -> str:
-    told = "; ".join(f"{one.tenant} {one.period}: {one.reason}" for one in overdue[:_MOST_TOLD])
-    more = len(overdue) - _MOST_TOLD
+    named = "; ".join(f"{one.tenant} {one.period}: {one.reason}" for one in overdue[:_MAX_NAMED])
+    more = len(overdue) - _MAX_NAMED
     rest = f"; and {more} more" if more > 0 else ""
-    return f"not closed though it is time: {told}{rest}"
+    return f"close overdue: {named}{rest}"

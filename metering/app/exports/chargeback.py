@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks
+from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
 from metering.app.exports.export_selection import ledgers_in
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
@@ -41,7 +41,7 @@ class ChargebackReport:
         ledgers: LedgerStore,
         tenancy: Tenancy,
         scope: Scope,
-        progress: Progress = lambda _: None,
+        progress: Progress = no_progress,
     ) -> None:
         self._ledgers = ledgers
         self._tenancy = tenancy

@@ -39,7 +39,7 @@ type Progress = Callable[[int], None]
 """Called by a report with the number of pages (or statements) read since the last call."""
 
 
-def untold(_: int) -> None:
+def no_progress(_: int) -> None:
     """Ignore progress."""
 
 

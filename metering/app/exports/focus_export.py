@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from metering.app.exports.closed_periods import ClosedPeriods
-from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, untold
+from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
@@ -37,7 +37,7 @@ class FocusExport:
     ledgers: LedgerStore
     tenancy: Tenancy
     issuer: str
-    progress: Progress = untold
+    progress: Progress = no_progress
     kind: ClassVar[str] = FOCUS
     _totals: Counter[str] = field(init=False, default_factory=Counter)
     _as_of: Instant | None = field(init=False, default=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from metering.app.exports.closed_periods import ClosedPeriods
-from metering.app.exports.deliver_exports import Chunk, Progress, ReportFile, untold
+from metering.app.exports.deliver_exports import Chunk, Progress, ReportFile, no_progress
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import Statement
@@ -25,7 +25,7 @@ class StatementExport:
     closed: ClosedPeriods
     page: Callable[[Statement], str]
     """Renders a printable page."""
-    progress: Progress = untold
+    progress: Progress = no_progress
     kind: ClassVar[str] = STATEMENT
     _totals: Counter[str] = field(init=False, default_factory=Counter)
     _as_of: Instant | None = field(init=False, default=None)

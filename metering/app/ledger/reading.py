@@ -7,7 +7,7 @@ read by its number, and what is still missing then decides:
 - No later page was found, but the head counts more: the replica is behind. LedgerLagError, which
   is retryable. If the last page has really gone, the committer and `metering verify` say so: the
   committer checks the last pages before it adds to a ledger, and gives up waiting after some time.
-- The head has not been found, but the first page has, even after a second look: the head has gone.
+- The head has not been found, but the first page has, even on a second read: the head has gone.
   LedgerBroken.
 """
 

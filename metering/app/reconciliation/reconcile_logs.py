@@ -11,7 +11,7 @@ from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, Instant
 from metering.core.reconciliation.log_comparison import Absent, LogComparison, LogReport
 from metering.core.streams.gateway_log import read_log
-from metering.core.streams.joining import RECOVERY_DELAY
+from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.core.streams.log_rows import LlmRow
 from metering.ports import Clock, LedgerStore, PendingStore
 

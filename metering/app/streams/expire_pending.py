@@ -8,7 +8,7 @@ from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken, RejectedEvent
 from metering.core.basics.instants import SECOND
-from metering.core.streams.joining import LOG_TTL_S, PATIENCE
+from metering.core.streams.lifetimes import LOG_TTL_S, PATIENCE
 from metering.core.usage.buckets import NO_TOKENS
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage_reader import UsageReader

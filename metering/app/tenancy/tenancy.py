@@ -1,7 +1,8 @@
 """Who pays what: the registry and the published prices read up to date, resolved into terms."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from functools import cached_property, reduce
 from typing import Final
 
 from metering.core.basics.errors import (
@@ -43,11 +44,13 @@ class Tenancy:
         price_store: PriceStore,
         clock: Clock,
         *,
-        committed: Sequence[NamedRow],
+        committed: Iterable[NamedRow],
         automatic: bool,
         file: TenantsFile | None = None,
     ) -> None:
         """Take `committed`: the prices that come with the package, below all that are published.
+
+        They are read when a price is first asked for: most commands ask for none.
 
         `automatic`: an unknown subject gets a tenant of its own on the default plan.
 
@@ -55,12 +58,21 @@ class Tenancy:
         """
         self._registry = registry
         self._price_store = price_store
-        self.prices = PriceBook(committed)
+        self._committed = committed
         self._clock = clock
         self._automatic = automatic
         self._file = file
         self.directory = Directory()
-        self.terms_book = TermsBook(self.directory, self.prices)
+
+    @cached_property
+    def prices(self) -> PriceBook:
+        """The prices in force: those of the package, and the versions published above them."""
+        return PriceBook(self._committed)
+
+    @cached_property
+    def terms_book(self) -> TermsBook:
+        """The terms of every subject, as of the last `refresh`."""
+        return TermsBook(self.directory, self.prices)
 
     async def refresh(self) -> None:
         """Take over what was recorded since."""
@@ -96,13 +108,12 @@ class Tenancy:
 
     async def _apply(self, *records: Record) -> None:
         """Take records over with the prices that they publish: all of it, or nothing."""
-        prices = self.prices
-        for record in records:
-            if record.kind == "prices":
-                prices = prices.with_version(await self._published(record))
-        self.prices = prices
+        published = [await self._published(one) for one in records if one.kind == "prices"]
+        if published:
+            self.prices = reduce(PriceBook.with_version, published, self.prices)
         self.directory.apply(records)
-        self.terms_book = TermsBook(self.directory, prices)
+        # Resolved again from the new state when it is next asked for.
+        self.__dict__.pop("terms_book", None)
 
     async def _published(self, record: Record) -> list[NamedRow]:
         content = await self._price_store.read_version(record.key)

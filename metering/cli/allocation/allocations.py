@@ -1,16 +1,17 @@
-"""`metering deployments shares`: how the cost of provisioned capacity was divided."""
+"""`metering deployments shares`: allocated cost of provisioned capacity."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from metering import bootstrap
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stdout
+from metering.cli.output import AsJson, count, print_table, show, stdout
 from metering.core.allocation.allocation import Allocation, Share
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
 from metering.core.calendars.periods import Period, month_of, parse_month
+from metering.documents.allocation import AllocationDocument
 
 _COLUMNS: Final = ["tenant", "billed", "weighted tokens", "hours", "used", "idle", "share"]
 
@@ -18,17 +19,19 @@ _COLUMNS: Final = ["tenant", "billed", "weighted tokens", "hours", "used", "idle
 def list_shares(
     month: Annotated[
         str | None,
-        typer.Option(help="A month of UTC like 2026-11. Default: the last; of a preview, this."),
+        typer.Option(
+            help="A UTC month such as 2026-11. Default: the last; with --preview, the current one."
+        ),
     ] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="What it would be as of now; writes nothing.")
+        bool, typer.Option("--preview", help="Preview the allocation as of now. Writes nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the hourly cost of provisioned deployments was divided among tenants.
+    """Show how the hourly cost of provisioned deployments was allocated to tenants.
 
-    That is done once, when a month of UTC is closed. Shares and what is unallocated add up to the
-    cost, exactly.
+    Costs are allocated once, when a UTC month is closed. The shares and the unallocated rest add up
+    to the cost exactly.
 
     Example:  metering deployments shares --month 2026-11
     """
@@ -41,14 +44,16 @@ def list_shares(
         return chosen, await app.billing.allocate.allocations(chosen)
 
     chosen, found = with_app(read)
-    if as_json:
-        print_json([_allocation_json(allocation) for allocation in found])
-        return
-    if not found:
-        nothing = "nothing would be shared out" if preview else "nothing is shared out"
-        stdout().print(f"{format_instant(chosen.start)[:7]}: {nothing}")
-    for allocation in found:
-        _print(allocation)
+    documents = [AllocationDocument.model_validate(allocation) for allocation in found]
+
+    def tables() -> None:
+        if not found:
+            nothing = "no cost to allocate" if preview else "no cost was allocated"
+            stdout().print(f"{format_instant(chosen.start)[:7]}: {nothing}")
+        for allocation in found:
+            _print(allocation)
+
+    show(documents, tables, as_json=as_json)
 
 
 def _month(name: str | None, present: Period, *, preview: bool) -> Period:
@@ -87,41 +92,3 @@ def _row(share: Share) -> list[str]:
 
 def _tokens(share: Share) -> str:
     return format_fixed(share.tokens, MULTIPLIER_DECIMALS)
-
-
-def _allocation_json(allocation: Allocation) -> dict[str, Any]:
-    return {
-        "deployment": allocation.deployment,
-        "month": format_instant(allocation.month.start)[:7],
-        "currency": allocation.currency,
-        "cost": format_amount(allocation.cost),
-        "hours": allocation.hours,
-        "idle_hours": allocation.idle_hours,
-        "spans": [
-            {
-                "start": format_instant(span.start),
-                "end": format_instant(span.end),
-                "units": span.units,
-                "hourly_price": format_amount(span.hourly_price),
-                "idle": span.idle,
-            }
-            for span in allocation.spans
-        ],
-        "shares": [
-            {
-                "tenant": share.tenant,
-                "used": format_amount(share.used),
-                "idle": format_amount(share.idle),
-                "amount": format_amount(share.amount),
-                "weighted_tokens": _tokens(share),
-                "hours": share.hours,
-                "billable": share.is_billable,
-            }
-            for share in allocation.shares
-        ],
-        "unallocated": format_amount(allocation.unallocated),
-        "counted": [
-            {"ledger": str(one.ledger), "page": one.page, "hash": one.hash}
-            for one in allocation.counted
-        ],
-    }

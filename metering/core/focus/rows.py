@@ -26,9 +26,9 @@ def focus_rows(billed: Billed, prices: ListPrices) -> Iterator[FocusRow]:
         total += row.priced.cost
         yield row
     if total != statement.total:
-        found, told = format_amount(total), format_amount(statement.total)
+        found, wanted = format_amount(total), format_amount(statement.total)
         raise InvariantBroken(
-            f"statement {statement.ledger}: its rows add up to {found}, not to its total {told}"
+            f"statement {statement.ledger}: its rows add up to {found}, not to its total {wanted}"
         )
 
 

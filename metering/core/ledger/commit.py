@@ -64,7 +64,7 @@ class Commit:
     contents: tuple[bytes, ...]
     """The pages as bytes to store, in the same order."""
     effects: tuple[Effect, ...]
-    """What should happen outside because of this: written with the pages or not at all."""
+    """Outbox messages that follow from the commit: written with the pages or not at all."""
     accepted: int = 0
     """Events that changed what is known: new ones, and better counts for known ones."""
     duplicates: int = 0
@@ -159,11 +159,11 @@ def commit_of(
     now: Instant,
     change: LimitChange | None = None,
 ) -> Commit:
-    """Return what writing these entries after `head` makes: pages, the head after them, effects.
+    """Return the commit of these entries after `head`: pages, the head after them, effects.
 
-    A change of limits is told by the first page; without entries by one of its own.
+    The first page records a change of limits; without entries a page of its own does.
 
-    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
     if change is not None and not entries:
         entries = {slot_of(now): ()}
@@ -199,7 +199,7 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
     if not _is_better(batch, entry, usage):
         return
     if entry.supersedes is None:
-        # Nobody has read the weaker state: record the better one at once, at the first time given.
+        # The weaker state was never written: record the better one, at the time given first.
         batch.entries[slot][row] = _new_entry(usage._replace(time=entry.time), rate)
     else:
         replaced = entry.supersedes

@@ -108,7 +108,7 @@ class Head:
     entries: int = 0
     last_hash: str = GENESIS
     committed: Instant = 0
-    """When the last page was written; 0 before the first."""
+    """The time at which the last page was written; 0 before the first."""
     recent: tuple[tuple[int, Slot], ...] = ()
     lines: Mapping[Rate, RateTotals] = field(default_factory=dict)
     holds: Mapping[Slot, Holds] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.adapters.cosmos.ledger import CosmosLedgers, refusal
 from metering.adapters.cosmos.prepare import prepare
+from metering.adapters.cosmos.registry import CosmosRegistry
 from metering.core.basics.errors import (
     ConfigurationError,
     HeadMovedError,
@@ -22,6 +23,7 @@ from metering.core.basics.errors import (
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.head import Head
+from metering.core.tenancy.directory import Record
 from tests.builders import AT, NOW, rating, usage
 from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
 
@@ -211,6 +213,23 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
         await container.patch_item("head", str(LEDGER), patch)
         with pytest.raises(LedgerBroken, match="its head has schema 3"):
             await ledgers.read_head(LEDGER)
+
+
+async def test_records_end_before_one_that_a_lagging_query_lacks(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    registry = CosmosRegistry(account)
+    records = [Record("subject", f"sub-{number}", "acme", 0, NOW) for number in range(3)]
+    for number, record in enumerate(records):
+        assert await registry.append_record(record, number)
+    peer.faults.add(Fault(what="lagging_query", container="registry", item="record-00000002"))
+    # A caller goes on from the number of records that it has: behind a hole it would miss one.
+    assert await registry.read_records(0) == records[:1]
+    assert await registry.read_records(1) == records[1:]
+    peer.faults.add(Fault(what="lagging_query", container="registry", lag=2))
+    assert await registry.read_records(0) == records[:1]
 
 
 def test_a_refusal_of_an_effect_is_a_bug_and_no_lost_race() -> None:

@@ -8,7 +8,7 @@ from metering.bootstrap import stores_for
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, SECOND
 from metering.core.calendars.periods import month_of
-from metering.core.streams.joining import LOG_TTL_S
+from metering.core.streams.lifetimes import LOG_TTL_S
 from metering.settings.settings import CosmosStore
 from tests.builders import AT, body
 from tests.doubles.cosmos import CosmosPeer, Fault

@@ -60,9 +60,9 @@ def test_the_table_has_the_cost_as_its_last_row(used: "Metering") -> None:
 
 
 def test_what_was_not_shared_out_yet_is_said(used: "Metering") -> None:
-    assert used.run("deployments", "shares").stdout == "2026-10: nothing is shared out\n"
+    assert used.run("deployments", "shares").stdout == "2026-10: no cost was allocated\n"
     ran = used.run("deployments", "shares", "--month", "2026-10", "--preview")
-    assert ran.stdout == "2026-10: nothing would be shared out\n"
+    assert ran.stdout == "2026-10: no cost to allocate\n"
     assert used.run("deployments", "shares", "--month", "2026-11", "--json").json == []
 
 

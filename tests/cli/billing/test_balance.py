@@ -96,7 +96,7 @@ def test_an_unknown_tenant_is_one_line(metering: "Metering") -> None:
         ran = metering.run(command, "nobody")
 
         assert (ran.code, ran.stdout) == (1, "")
-        assert ran.stderr.startswith("error: tenant 'nobody': there is none")
+        assert ran.stderr.startswith("error: unknown tenant 'nobody'")
         assert ran.stderr.count("\n") == 1
 
 

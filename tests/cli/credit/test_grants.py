@@ -96,7 +96,7 @@ def test_every_option_of_a_grant_is_kept(metering: "Metering") -> None:
 def test_a_grant_with_an_id_is_given_once_and_never_edited(metering: "Metering") -> None:
     words = ("grants", "add", "acme", "--id", "g", "--amount")
     assert "recorded" in metering.run(*words, "1").stdout
-    assert "holds already" in metering.run(*words, "1.0").stdout
+    assert "unchanged" in metering.run(*words, "1.0").stdout
     ran = metering.run(*words, "2")
     assert ran.code == 1
     assert "grant 'g' of acme: is there with amount 1, not 2: a grant is never edited" in ran.stderr
@@ -166,7 +166,7 @@ def test_grants_in_a_currency_that_the_plan_left_are_listed_without_a_balance(
         (("add", "acme", "--amount", "1", "--channel", "aws"), 2, "--channel"),
         (("add", "acme", "--amount", "1", "--priority", "1001"), 2, "--priority"),
         (("add", "acme"), 2, "--amount"),
-        (("list", "nobody"), 1, "tenant 'nobody': there is none"),
+        (("list", "nobody"), 1, "unknown tenant 'nobody'"),
         (("revoke", "acme", "g"), 1, "grant 'g' of acme: there is none"),
         (("revoke", "acme", "g", "--reason", "x" * 257), 2, "too long"),
     ],

@@ -49,7 +49,7 @@ def test_it_ends_when_its_time_is_over(
 ) -> None:
     ran = metering.run("simulate", "--duration", "1", "--rate", "100", settings=settings)
     assert ran.code == 0, ran.stderr
-    assert "events a second" in ran.stdout
+    assert "events per second" in ran.stdout
     assert 0 < len(event_hubs_peer.events("usage")) <= 110
 
 

@@ -65,7 +65,7 @@ def test_a_record_that_cannot_be_used_is_set_aside_without_messages_and_can_be_r
 
 def test_pending_is_a_table_for_people(metering: "Metering", event: "EventBuilder") -> None:
     metering.ingest(event(data={"tokens": "pending", "usage": None}))
-    assert "streams waiting for their counts" in metering.run("pending").stdout
+    assert "streams waiting for their token counts" in metering.run("pending").stdout
 
 
 def test_another_hub_is_a_usage_error(metering: "Metering") -> None:

@@ -79,8 +79,8 @@ def test_every_difference_is_explained_line_by_line(
         parts = (Decimal(part["amount"]) for part in one["explained"])
         assert sum(parts) == Decimal(one["difference"])
     shown = metering.run("reconcile", "--actual", path)
-    assert "1 rows of other services (5) are not compared" in shown.stdout
-    assert "a difference is left on" in shown.stdout
+    assert "1 rows of other services (5) were not compared" in shown.stdout
+    assert "a difference remains on" in shown.stdout
 
 
 def test_a_tolerance_lets_small_differences_pass(
@@ -137,16 +137,16 @@ def test_logs_alone_or_beside_a_bill(metering: "Metering", event: "EventBuilder"
     shown = metering.run(
         "reconcile", "--gateway-logs", more, "--from", "2026-11-20", "--to", "2026-11-20"
     )
-    assert "1 logged requests are not in the ledgers: unknown" in shown.stdout
+    assert "1 logged requests are missing from the ledgers: unknown" in shown.stdout
     refused = metering.run(
         "reconcile", "--gateway-logs", metering.write([b"no", log(llm_record())])
     )
-    assert "1 log records cannot be used" in refused.stdout
+    assert "1 log records have unusable counts" in refused.stdout
 
 
 def test_wrong_usage_is_named(metering: "Metering") -> None:
     neither = metering.run("reconcile")
-    assert (neither.code, "give one of them" in neither.stderr) == (2, True)
+    assert (neither.code, "give one of these options" in neither.stderr) == (2, True)
     path = write_export(metering.folder / "bill.csv", line("1,5"))
     bad = metering.run("reconcile", "--actual", path)
     assert (bad.code, "bill.csv: line 2: quantity: '1,5'" in bad.stderr) == (1, True)

@@ -55,8 +55,8 @@ def test_a_name_of_another_calendar_is_refused_with_one_that_is_right(
         ran = metering.run(*command, "--period", "2026-11")
         assert (ran.code, ran.stdout) == (1, "")
         assert ran.stderr == (
-            "error: tenant 'acme': has no period '2026-11': its calendar is weekly from weekday 1,"
-            " Europe/Berlin; the present period is '2026-11-16'\n"
+            "error: tenant 'acme' has no period '2026-11': its calendar is weekly from weekday 1,"
+            " Europe/Berlin; the current period is '2026-11-16'\n"
         )
 
 

@@ -121,7 +121,7 @@ def test_a_plan_that_is_not_there_is_one_line(metering: "Metering") -> None:
     ran = metering.run("plans", "show", "gold")
 
     assert (ran.code, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("error: plan 'gold': there is none")
+    assert ran.stderr.startswith("error: unknown plan 'gold'")
 
 
 def test_a_plan_is_shown_as_it_is_at_a_time(metering: "Metering") -> None:

@@ -5,9 +5,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import uvicorn
 
@@ -20,16 +18,18 @@ from tests.doubles.arm.resources import (
     read_query,
     write_body,
 )
+from tests.doubles.serving import ServerThread
 
 type _Message = MutableMapping[str, Any]
 type _Receive = Callable[[], Awaitable[Any]]
 type _Send = Callable[[Any], Awaitable[None]]
 
 
-class ArmPeer:
+class ArmPeer(ServerThread):
     """Azure Resource Manager for tests only: in memory, on loopback, gone when the block ends."""
 
     def __init__(self) -> None:
+        super().__init__("arm-peer")
         self._resources = Resources()
         config = uvicorn.Config(
             self._application,
@@ -44,7 +44,6 @@ class ArmPeer:
         self._server = uvicorn.Server(config)
         # Who asks before the server runs waits in the queue of the socket.
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = Thread(target=self._run, name="arm-peer", daemon=True)
 
     @property
     def url(self) -> str:
@@ -86,25 +85,13 @@ class ArmPeer:
         """Forget resources, lists, faults and requests."""
         self._resources.clear()
 
-    def __enter__(self) -> Self:
-        """Start to listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join()
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
         self._socket.close()
 
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+    def _stop(self) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
 
     async def _application(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         answer = self._resources.answer(await _read(scope, receive), self.url)

@@ -136,17 +136,6 @@ class Account:
         return Answer(201, describe_container(container), charges.METADATA)
 
 
-def replace_container(container: Container, body: Any) -> Answer:
-    """Change a container's indexing policy or time to live; its partition key stays."""
-    properties = _settings(body)
-    if properties["id"] != container.id:
-        raise bad_request("The id of a container cannot be changed.")
-    if KeyDefinition.read(properties["partitionKey"]) != container.key:
-        raise bad_request("Document collection partition key cannot be changed.")
-    container.properties = properties
-    return Answer(200, describe_container(container), charges.METADATA)
-
-
 def describe_container(container: Container) -> dict[str, Any]:
     """Return what a client reads of a container."""
     return {

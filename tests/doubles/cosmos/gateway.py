@@ -167,8 +167,8 @@ def _about_items(
             return answer_list(container, request)
         case "query":
             info.unindexed = unindexed_paths(container, info.body)
-            lag = fault.lag if fault and what == "lagging_query" else 0
-            return answer_query(container, request, info.body, lag)
+            lagging = fault if what == "lagging_query" else None
+            return answer_query(container, request, info.body, lagging)
         case "read" if what == "stale_read":
             return run_stale_read(container, request, info.item)
         case kind:

@@ -92,7 +92,7 @@ def _delete(changes: Transaction, operation: Operation) -> Outcome:
 def _patch(changes: Transaction, operation: Operation) -> Outcome:
     before = _existing(changes, operation)
     _check_conditions(before, operation)
-    fields = patched(before, operation.body, changes.container.key.fields())
+    fields = patched(before, operation.body, changes.container.key.field)
     item = changes.put(user_fields(fields))
     return Outcome(200, item, charges.replace_charge(item.size))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.doubles.cosmos import charges
-from tests.doubles.cosmos.account import Account, describe_container, replace_container
+from tests.doubles.cosmos.account import Account, describe_container
 from tests.doubles.cosmos.addresses import Address
 from tests.doubles.cosmos.container import Container
 from tests.doubles.cosmos.errors import Refusal, bad_request, unsupported
@@ -52,8 +52,6 @@ def _containers(account: Account, request: Request, address: Address, body: Any)
         case ("GET", False):
             body = describe_container(account.container(address))
             return Answer(200, body, charges.METADATA)
-        case ("PUT", False):
-            return replace_container(account.container(address), body)
         case ("DELETE", False):
             del database.containers[account.container(address).id]
             return Answer(204, None, charges.METADATA)

@@ -3,8 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Callable
-from threading import Event, Thread
-from types import TracebackType
+from threading import Event
 from typing import Any, Self
 
 import uvicorn
@@ -18,13 +17,14 @@ from tests.doubles.cosmos.faults import Faults
 from tests.doubles.cosmos.gateway import Gateway
 from tests.doubles.cosmos.partitions import PhysicalPartitions
 from tests.doubles.cosmos.wire import Application, Connection
+from tests.doubles.serving import ServerThread
 
 _KEY = base64.b64encode(b"a key of the Cosmos DB peer for tests, no secret of anybody").decode()
 _START_TIMEOUT_S = 10
 _KEEP_ALIVE_S = 3600
 
 
-class CosmosPeer:
+class CosmosPeer(ServerThread):
     """A Cosmos DB account for tests only: in memory, on loopback, gone when the block ends.
 
     Its time, for `_ts` and time to live, is that of `peer.clock`, which stands still until a test
@@ -36,15 +36,15 @@ class CosmosPeer:
     def __init__(
         self, clock: Callable[[], int] | None = None, *, physical_partitions: int = 2
     ) -> None:
+        super().__init__("cosmos-peer")
         self.key = _KEY
         self.token = "token-of-the-cosmos-peer"
         self.clock = StandingClock()
         ranges = PhysicalPartitions(physical_partitions)
         self._gateway = Gateway(Account(clock or self.clock, ranges), self.key, self.token)
         self._ready = Event()
-        self._thread = Thread(target=self._run, name="cosmos-peer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._stopped: asyncio.Event | None = None
         self._port = 0
 
     @property
@@ -82,28 +82,22 @@ class CosmosPeer:
 
     def __enter__(self) -> Self:
         """Start to listen."""
-        self._thread.start()
+        super().__enter__()
         if not self._ready.wait(_START_TIMEOUT_S):
             raise RuntimeError("the Cosmos DB peer did not start")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Cut all connections and stop."""
+    def _serve(self) -> None:
+        asyncio.run(self._listen())
+
+    def _stop(self) -> None:
         assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        assert self._stopped is not None
+        self._loop.call_soon_threadsafe(self._stopped.set)
 
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def _listen(self) -> None:
+        """Serve until stopped, then cut all connections."""
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         config = uvicorn.Config(
             Application(self._gateway),
             http=Connection,
@@ -121,7 +115,7 @@ class CosmosPeer:
         )
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
-        await self._stop.wait()
+        await self._stopped.wait()
         server.close()
         for connection in list(state.connections):
             connection.transport.abort()

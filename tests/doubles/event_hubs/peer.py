@@ -2,12 +2,13 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
+
+from tests.doubles.needs import missing_package
+from tests.doubles.serving import NodeServer
 
 _FOLDER: Final = Path(__file__).parent
 _LIBRARY: Final = _FOLDER / "node_modules/rhea/package.json"
@@ -52,14 +53,10 @@ class PeerEvent(NamedTuple):
 
 def missing() -> str | None:
     """Return why the peer cannot be started here, if it cannot."""
-    if shutil.which("node") is None:
-        return "node is not here"
-    if not _LIBRARY.is_file():
-        return "npm install has not been run in tests/doubles/event_hubs: run make test"
-    return None
+    return missing_package(_LIBRARY)
 
 
-class EventHubsPeer:
+class EventHubsPeer(NodeServer):
     """A namespace of Event Hubs for tests only: in memory, on loopback, gone when the block ends.
 
     `hubs` maps names to numbers of partitions; every hub has all `groups`.
@@ -73,8 +70,14 @@ class EventHubsPeer:
         max_message_size: int = MAX_PUBLICATION_BYTES,
     ) -> None:
         options = {"hubs": hubs, "groups": groups, "max_message_size": max_message_size}
-        self._options = json.dumps(options)
-        self._process: subprocess.Popen[str] | None = None
+        super().__init__(
+            _FOLDER / "server/main.js",
+            json.dumps(options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None,
+            text=True,
+        )
         self.port = 0
 
     @property
@@ -128,26 +131,9 @@ class EventHubsPeer:
 
     def __enter__(self) -> Self:
         """Start to listen."""
-        self._process = subprocess.Popen(
-            [shutil.which("node") or "node", "server/main.js", self._options],
-            cwd=_FOLDER,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        super().__enter__()
         self.port = self._answer()["port"]
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop; connections are cut."""
-        assert self._process is not None
-        with self._process as process:
-            process.terminate()
 
     def _ask(self, order: Mapping[str, object]) -> Any:
         assert self._process is not None

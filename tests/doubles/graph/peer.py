@@ -2,12 +2,11 @@
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.graph.directory import Directory
+from tests.doubles.serving import ServerThread
 
 
 class Fault(NamedTuple):
@@ -28,17 +27,17 @@ class Seen(NamedTuple):
     token: str
 
 
-class GraphPeer:
+class GraphPeer(ServerThread):
     """Microsoft Graph for tests only: gone when the block ends."""
 
     def __init__(self, *, lag: int = 0, page_size: int = 100) -> None:
+        super().__init__("graph-peer")
         self.directory = Directory(lag)
         self.page_size = page_size
         self.faults: list[Fault] = []
         self.requests: list[Seen] = []
         handler = type("Handler", (_Handler,), {"peer": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = Thread(target=self._server.serve_forever, name="graph-peer", daemon=True)
 
     @property
     def url(self) -> str:
@@ -49,21 +48,12 @@ class GraphPeer:
         """Return the requests that were to change something."""
         return [one for one in self.requests if one.method != "GET"]
 
-    def __enter__(self) -> Self:
-        """Start to listen."""
-        self._thread.start()
-        return self
+    def _serve(self) -> None:
+        self._server.serve_forever()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop."""
+    def _stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
 
     def due(self, method: str, path: str) -> Fault | None:
         for fault in self.faults:
