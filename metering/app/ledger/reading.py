@@ -19,11 +19,11 @@ from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import START, Chain, Position
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
-from metering.ports import LedgerStore
+from metering.ports import LedgerStore, StoredHead
 
 
-async def head_of(store: LedgerStore, ledger: LedgerId) -> Head | None:
-    """Return the head of a ledger; None for a ledger without a commit.
+async def stored_head(store: LedgerStore, ledger: LedgerId) -> StoredHead | None:
+    """Return the head of a ledger as stored; None for a ledger without a commit.
 
     Raises LedgerBroken if the ledger has pages and no head.
     """
@@ -33,6 +33,15 @@ async def head_of(store: LedgerStore, ledger: LedgerId) -> Head | None:
         stored = await store.read_head(ledger)
         if stored is None:
             raise LedgerBroken(str(ledger), "it has pages and no head")
+    return stored
+
+
+async def head_of(store: LedgerStore, ledger: LedgerId) -> Head | None:
+    """Return the head of a ledger; None for a ledger without a commit.
+
+    Raises LedgerBroken if the ledger has pages and no head.
+    """
+    stored = await stored_head(store, ledger)
     return None if stored is None else stored.head
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from metering.app.ledger.reading import pages
+from metering.app.ledger.reading import pages, stored_head
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import HeadMovedError, LedgerBroken
 from metering.core.basics.instants import Instant
@@ -48,7 +48,7 @@ class EnforceQuotas:
 
     async def _settle(self, ledger: LedgerId, limits: Limits, now: Instant) -> bool:
         for _ in range(_MAX_RACES):
-            stored = await self._ledgers.read_head(ledger)
+            stored = await stored_head(self._ledgers, ledger)
             if stored is None or stored.head.counts.limits == limits:
                 return False
             head = stored.head

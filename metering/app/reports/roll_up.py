@@ -5,7 +5,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from metering.app.ledger.reading import head_of, pages
+from metering.app.ledger.reading import pages, stored_head
 from metering.app.reports.rollup_reading import must_belong, read_listed
 from metering.core.basics.errors import HeadMovedError, LedgerBroken, LedgerLagError, RollupBroken
 from metering.core.calendars.periods import LedgerId
@@ -66,7 +66,8 @@ class RollUp:
     async def _look(self, ledger: LedgerId, watched: _Watched) -> int:
         taken = 0
         try:
-            head = await head_of(self.ledgers, ledger) or Head(ledger)
+            stored = await stored_head(self.ledgers, ledger)
+            head = stored.head if stored else Head(ledger)
             if head.pages != watched.page:
                 taken = await self._follow(watched, head)
         except LedgerLagError:

@@ -453,7 +453,7 @@ async def test_a_statement_that_is_there_and_not_readable_yet_is_asked_for_again
         return False
 
     monkeypatch.setattr(system.statements, "put_statement", taken, raising=False)
-    with pytest.raises(RetryableError, match="not yet readable"):
+    with pytest.raises(RetryableError, match="exists but cannot be read yet"):
         await system.close(DUE)
 
 
@@ -466,7 +466,7 @@ async def test_an_account_that_others_change_is_looked_at_again(system: System) 
     system.clock.set(DECEMBER.start + DAY)
     await use(system, "b", DECEMBER.start)
     system.faulty_accounts.before.extend([fail(HeadMovedError("moved"))] * 5)
-    with pytest.raises(RetryableError, match="too many others"):
+    with pytest.raises(RetryableError, match="other processes keep changing it"):
         await system.close(DECEMBER.end + GRACE)
 
 
@@ -515,7 +515,7 @@ async def test_a_statement_that_was_changed_or_left_out_does_not_hold(system: Sy
     assert await faults_of(system, first) == []
     other = sealed(replace(first, previous="f" * 64, lines=first.lines[:1]))
     assert await faults_of(system, other) == [
-        "it does not name the statement before it: one was left out or exchanged",
+        "it does not name the statement before it: one is missing or was exchanged",
         "its lines is not what its pages give",
     ]
 
