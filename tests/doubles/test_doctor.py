@@ -63,7 +63,7 @@ async def cosmos(cosmos_peer: CosmosPeer) -> Settings:
 async def test_a_fresh_machine_is_well_and_stays_as_it_is(tmp_path: Path) -> None:
     found = await examine({"METERING_STORE": f"sqlite:///{tmp_path}/new/store.db"})
     assert failed(found) == []
-    assert by_check(found)["store"].detail.endswith("will be made at first use")
+    assert by_check(found)["store"].detail.endswith("will be created on first use")
     assert os.listdir(tmp_path) == []  # noqa: PTH208
 
 

@@ -144,7 +144,7 @@ def test_other_meters_stand_on_the_balance_beside_tokens(
     assert found["tokens"] == {"input": 1000, "output": 100}
     assert "2.5 query" in metering.run("balance", "acme").stdout
     rows = metering.run("usage", "acme", "--group-by", "model,use_case", "--json").json
-    assert {(row["model"], row["use_case"], row["amount"]) for row in rows} == {
+    assert {(row["group"]["model"], row["group"]["use_case"], row["amount"]) for row in rows} == {
         ("gpt-4o", None, "0.0035"),
         ("search", "faq", "0.01"),
     }
