@@ -183,7 +183,10 @@ async def test_a_rollup_that_breaks_again_while_it_is_made_anew_waits_for_the_ne
 
     fresh.rollups.between.extend([unreadable] * 3)
     assert await fresh.roll_up.run() == 0
-    assert [message.endswith("the rollup is rebuilt") for message in fresh.alerts.messages] == [True, False]
+    assert [message.endswith("the rollup is rebuilt") for message in fresh.alerts.messages] == [
+        True,
+        False,
+    ]
     assert await usage_is_exact(rolled_up)
     assert await faults(rolled_up) == ()
     assert [await fresh.roll_up.run() for _ in range(2)] == [0, 3]
