@@ -1,18 +1,16 @@
 """Idempotency keys of requests that create grants and adjustments."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Header
 
 from metering.api.problems import Problem
-
-#: A key becomes the id of the created resource.
-ID_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        pattern=ID_PATTERN,
+        pattern=IDENTIFIER_SCHEMA,
         description="Required. The id of the created resource; makes the request safe to repeat.",
         examples=["grant-2026-11-acme"],
     ),

@@ -6,8 +6,8 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from metering import bootstrap
 from metering.api.problems import not_found
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.tenancy.access import Caller
-from metering.core.tenancy.directory import TENANT_ID
 
 #: Length of a subscription's or an app's name in events.
 _MAX_SUBJECT: Final = 256
@@ -54,7 +54,7 @@ async def names_subscription(
 
 _TenantOfPath = Annotated[
     str,
-    Path(pattern=f"^{TENANT_ID.pattern}$", description="A tenant's id.", examples=["acme"]),
+    Path(pattern=IDENTIFIER_SCHEMA, description="A tenant's id.", examples=["acme"]),
 ]
 
 

@@ -16,6 +16,7 @@ from azure.core.exceptions import (
 )
 
 from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.basics.patterns import is_loopback
 
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 30
@@ -26,7 +27,6 @@ LONGEST_S: Final = 120
 #: The permission for reads.
 READER: Final = "the Reader role"
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _MAX_REASON: Final = 300
 _FOREVER_S: Final = 2**40
 
@@ -37,7 +37,7 @@ class Arm:
     def __init__(self, endpoint: str) -> None:
         """`endpoint` is `https://host`; http is for an emulator on this machine."""
         parts = urlsplit(endpoint)
-        self.is_emulator = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        self.is_emulator = is_loopback(parts)
         if not parts.hostname or not (parts.scheme == "https" or self.is_emulator):
             raise ConfigurationError(f"METERING_ARM_ENDPOINT: {endpoint!r} is not https://HOST")
         self.endpoint = endpoint.rstrip("/")

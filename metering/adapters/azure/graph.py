@@ -10,6 +10,7 @@ import aiohttp
 from azure.core.exceptions import ClientAuthenticationError
 
 from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.basics.patterns import is_loopback
 
 TIMEOUT_S: Final = 30
 #: Attempts of one request, retries after 429 and 503 included.
@@ -21,7 +22,6 @@ _FIRST_WAIT_S: Final = 1.0
 #: Of a collection; a page has a hundred objects.
 MAX_PAGES: Final = 1_000
 _MAX_REASON: Final = 300
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _BAD_REQUEST: Final = 400
 _UNAUTHORISED: Final = 401
@@ -37,7 +37,7 @@ class Graph:
     def __init__(self, endpoint: str, *, first_wait_s: float = _FIRST_WAIT_S) -> None:
         """`endpoint` is `https://graph.microsoft.com`; http is for a double on this machine."""
         parts = urlsplit(endpoint)
-        self._is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        self._is_local = is_loopback(parts)
         self._endpoint = endpoint.rstrip("/")
         self._first_wait_s = first_wait_s
         self._session: aiohttp.ClientSession | None = None

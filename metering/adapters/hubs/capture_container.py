@@ -17,6 +17,7 @@ from azure.storage.blob.aio import ContainerClient
 from metering.adapters.exports.blob_exports import EMULATOR_KEY
 from metering.adapters.hubs.capture_avro import read_capture
 from metering.core.basics.errors import CaptureDamaged, ConfigurationError, RetryableError
+from metering.core.basics.patterns import is_loopback
 from metering.core.hubs.capture import CapturedEvent, CaptureFile
 
 CONNECT_TIMEOUT_S: Final = 5
@@ -25,7 +26,6 @@ RETRIES: Final = 3
 NEEDS: Final = "the role Storage Blob Data Reader"
 #: Bytes of a file that stay in memory; a larger one goes to a temporary file.
 _IN_MEMORY_BYTES: Final = 16 * 1024 * 1024
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _EMULATOR_ACCOUNT: Final = "devstoreaccount1"
 _MAX_REASON: Final = 300
 
@@ -40,7 +40,7 @@ class CaptureContainer:
         for any other URL, which the message does not repeat: it may contain a signature.
         """
         parts = urlsplit(url)
-        self._is_emulator = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        self._is_emulator = is_loopback(parts)
         account, path = parts.netloc, unquote(parts.path).strip("/")
         if self._is_emulator:
             head, _, path = path.partition("/")

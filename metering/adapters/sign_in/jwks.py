@@ -11,6 +11,7 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from metering.core.basics.errors import RetryableError
+from metering.core.basics.patterns import is_loopback
 from metering.core.tenancy.access import NotSignedIn
 
 #: For the key set or the metadata: Entra's have about 20 KB.
@@ -29,7 +30,6 @@ ALGORITHMS: Final[Mapping[str, str]] = {"RSA": "RS256", "EC": "ES256"}
 #: Key sizes in bits: RSA keys that are not too weak, and P-256 for elliptic curves.
 _SIZES: Final = {"RS256": range(2_048, 16_385), "ES256": range(256, 257)}
 _DISCOVERY: Final = "/.well-known/openid-configuration"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 type Keys = Mapping[str, PyJWK]
 type FetchKeys = Callable[[], Awaitable[Keys]]
@@ -124,7 +124,7 @@ async def _document(session: aiohttp.ClientSession, url: str) -> Mapping[str, An
 def _secure(url: object) -> str:
     """Return a URL if it is https or on this machine; raise ValueError otherwise."""
     parts = urlsplit(url if isinstance(url, str) else "")
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme == "https" or is_loopback(parts):
         return parts.geturl()
     raise ValueError("jwks_uri is not https")
 

@@ -6,12 +6,13 @@ from fastapi import Depends, Path, Response
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
-from metering.api.idempotency import ID_PATTERN, IdempotencyKey, required
+from metering.api.idempotency import IdempotencyKey, required
 from metering.api.instants import instant_in
 from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, TheTenant, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import about_tenants, for_operators
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.credit.grant import Grant, Revocation
 from metering.core.tenancy.grant_records import GrantOffer
 from metering.documents.credit import GrantDocument, GrantRequest, RevocationRequest
@@ -19,7 +20,7 @@ from metering.documents.credit import GrantDocument, GrantRequest, RevocationReq
 routers = about_tenants("grants")
 router = for_operators("grants")
 
-GrantId = Annotated[str, Path(pattern=ID_PATTERN, description="The id of the grant.")]
+GrantId = Annotated[str, Path(pattern=IDENTIFIER_SCHEMA, description="The id of the grant.")]
 
 
 @routers.own.get("/grants")

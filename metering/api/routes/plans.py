@@ -15,12 +15,13 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.plans.plan import Plan, read_plan
 
 router = for_operators("plans")
 
 PlanId = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="A plan's id.", examples=["pro"])
+    str, Path(pattern=IDENTIFIER_SCHEMA, description="A plan's id.", examples=["pro"])
 ]
 Terms = Annotated[
     dict[str, Any],

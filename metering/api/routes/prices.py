@@ -10,6 +10,7 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found
 from metering.api.routers import for_operators
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.documents.prices.changes import PriceChangeDocument, PriceVersion, PublishedPrices
 
 router = for_operators("prices")
@@ -17,7 +18,7 @@ router = for_operators("prices")
 Version = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        pattern=IDENTIFIER_SCHEMA,
         description="The name of the version.",
         examples=["2026-12"],
     ),

@@ -1,7 +1,7 @@
 """Ingest a batch of usage events: every body is counted once, or set aside with a code."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, letter_of
@@ -38,34 +38,29 @@ class _Sorted:
     )
     letters: list[DeadLetter] = field(default_factory=list)
     halves: list[PendingHalf] = field(default_factory=list)
-    meters: dict[EventKey, tuple[Usage, ...]] = field(default_factory=dict)
-    """The meters beside a request, by the request's key."""
+    meters: dict[int, tuple[Usage, ...]] = field(default_factory=dict)
+    """The meters beside a request, by the identity of its usage: ids may repeat in a batch."""
 
 
+@dataclass(slots=True, kw_only=True)
 class Ingest:
     """The use case behind `ingest_usage` and `metering ingest`."""
 
-    def __init__(
-        self,
-        *,
-        tenancy: Tenancy,
-        committer: Committer,
-        dead_letters: DeadLetterStore,
-        pending: PendingStore,
-        streams: CompleteStreams,
-        clock: Clock,
-        alerts: Alerts,
-    ) -> None:
-        self._tenancy = tenancy
-        self._committer = committer
-        self._dead_letters = dead_letters
-        self._pending = pending
-        self._streams = streams
-        self._clock = clock
-        self._alerts = alerts
-        self._reader = UsageReader()
-        self._stop_rule = StopRule(alerts)
-        self._told: set[str | None] = set()
+    tenancy: Tenancy
+    committer: Committer
+    dead_letters: DeadLetterStore
+    pending: PendingStore
+    streams: CompleteStreams
+    clock: Clock
+    alerts: Alerts
+    _reader: UsageReader = field(init=False, default_factory=UsageReader)
+    _stop_rule: StopRule = field(init=False)
+    _told: set[str | None] = field(init=False, default_factory=set)
+    """Models whose surplus of cached tokens this process has reported."""
+
+    def __post_init__(self) -> None:
+        """Start with no batch held up."""
+        self._stop_rule = StopRule(alerts=self.alerts)
 
     async def batch(
         self,
@@ -80,23 +75,23 @@ class Ingest:
         `stop_for` microseconds from its first arrival, then it goes to dead letters. Raises
         RetryableError when the store is out of reach. Safe to repeat after either.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         read, refused = self._read(messages, now)
         self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         batch = await self._sort(read, hub, now)
         batch.letters.extend(letter_of(hub, message, now, why) for message, why in refused)
         # The halves first: an event that the ledger knows is answered as a duplicate at once.
-        await self._pending.put_identities(batch.halves)
+        await self.pending.put_identities(batch.halves)
         answer = Committed()
         for ledger, rows in batch.by_ledger.items():
             committed, letters = await self._commit(ledger, rows, hub, now)
             answer = answer.plus(committed)
             batch.letters.extend(letters)
             if batch.meters:
-                effects = await self._commit_meters(ledger, rows, letters, batch.meters)
-                answer = answer.plus(Committed(effects=effects))
-        await self._dead_letters.put(batch.letters)
+                answer, letters = await self._commit_meters(batch, ledger, hub, now, answer)
+                batch.letters.extend(letters)
+        await self.dead_letters.put(batch.letters)
         await self._complete(batch.halves)
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
         return tally.with_letters(batch.letters)
@@ -107,10 +102,10 @@ class Ingest:
         Only after their halves were put: of two writers the later sees both.
         """
         identities = {half.request_id: half.body for half in halves}
-        tokens = await self._pending.read_halves("tokens", identities.keys())
+        tokens = await self.pending.read_halves("tokens", identities.keys())
         if tokens:
-            done = await self._streams.complete(identities, tokens)
-            await self._dead_letters.put(done.letters)
+            done = await self.streams.complete(identities, tokens)
+            await self.dead_letters.put(done.letters)
 
     def _read(
         self, messages: Sequence[Message], now: Instant
@@ -129,17 +124,17 @@ class Ingest:
         for (usage, beside), message in read:
             subject = usage.dimensions.subject
             try:
-                terms = self._tenancy.terms_book.known(subject, usage.time)
+                terms = self.tenancy.terms_book.known(subject, usage.time)
                 if terms is None:
-                    terms = await self._tenancy.terms(subject, usage.time)
+                    terms = await self.tenancy.terms(subject, usage.time)
             except RejectedEvent as why:
                 batch.letters.append(letter_of(hub, message, now, why))
                 continue
             batch.by_ledger[terms.ledger].append((usage, message))
-            if self._tenancy.terms_book.is_routed(usage):
-                batch.meters[usage.key] = (*beside, router_fee(usage))
+            if self.tenancy.terms_book.is_routed(usage):
+                batch.meters[id(usage)] = (*beside, router_fee(usage))
             elif beside:
-                batch.meters[usage.key] = beside
+                batch.meters[id(usage)] = beside
             if usage.dimensions.surplus:
                 self._tell_of_surplus(usage)
             if usage.evidence is Evidence.HELD:
@@ -156,9 +151,9 @@ class Ingest:
         """Commit one ledger's events; a ledger that cannot be trusted parks its own alone."""
         usages = [usage for usage, _ in rows]
         try:
-            answer = await self._committer.commit(ledger, usages, self._tenancy.terms_book.rate)
+            answer = await self.committer.commit(ledger, usages, self.tenancy.terms_book.rate)
         except LedgerBroken as fault:
-            self._alerts.alert(str(fault))
+            self.alerts.alert(str(fault))
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
             return Committed(), [letter_of(hub, message, now, why) for _, message in rows]
         letters: list[DeadLetter] = []
@@ -175,53 +170,49 @@ class Ingest:
         return answer, letters
 
     async def _commit_meters(
-        self,
-        ledger: LedgerId,
-        rows: Sequence[tuple[Usage, Message]],
-        letters: Sequence[DeadLetter],
-        beside: Mapping[EventKey, tuple[Usage, ...]],
-    ) -> int:
-        """Commit the meters beside requests that were counted, and return how many effects follow.
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, answer: Committed
+    ) -> tuple[Committed, list[DeadLetter]]:
+        """Commit the meters beside the requests of one ledger that were counted.
 
         After the requests: a kill in between delivers the batch again, and each meter is known by
-        its id. What is beside a refused event is not counted. The tally is of events, so meters
-        are not in it.
+        its id. The tally is of events, so meters add their effects alone. A ledger that broke in
+        between parks the requests again: replayed, they are duplicates and their meters count.
         """
-        refused = {letter.body for letter in letters}
-        meters = [
-            meter
-            for usage, message in rows
+        refused = {letter.body for letter in batch.letters}
+        rows = [
+            (meter, message)
+            for usage, message in batch.by_ledger[ledger]
             if message.body not in refused
-            for meter in beside.get(usage.key, ())
+            for meter in batch.meters.get(id(usage), ())
         ]
-        if not meters:
-            return 0
-        rate = self._tenancy.terms_book.rate
-        return (await self._committer.commit(ledger, meters, rate)).effects
+        if not rows:
+            return answer, []
+        done, letters = await self._commit(ledger, rows, hub, now)
+        return answer.plus(Committed(effects=done.effects)), letters
 
     def _tell_of_surplus(self, usage: Usage) -> None:
         """Report a model's cached tokens beyond its prompt, once for each model and process."""
         of = usage.dimensions
         if of.model not in self._told:
             self._told.add(of.model)
-            self._alerts.alert(
+            self.alerts.alert(
                 f"{of.model or 'a model'}: reports {of.surplus} cached tokens beyond its prompt"
                 f" (request {usage.id}): the prompt is charged as plain input and the surplus is"
                 " kept beside the counts: compare it with the invoice"
             )
 
 
+@dataclass(slots=True, kw_only=True)
 class DirectPublisher:
     """Implements UsagePublisher for one process over a store of its own."""
 
-    def __init__(self, ingest: Callable[[], Ingest]) -> None:
-        """Take what returns the use case: it publishes too, so it cannot be there first."""
-        self._ingest = ingest
+    ingest: Callable[[], Ingest]
+    """Returns the use case. It publishes too, so it cannot be made first."""
 
     async def publish(self, events: Sequence[Outgoing]) -> None:
         """Count the events; what cannot be counted becomes a dead letter of the hub `usage`."""
         messages = [Message(body, "joined", number) for number, (body, _) in enumerate(events)]
-        await self._ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
+        await self.ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
 
     async def close(self) -> None:
         """Nothing was opened."""

@@ -7,13 +7,13 @@ from typing import Annotated, Final
 import typer
 
 from metering.cli.output import AsJson, print_table, show, stdout
+from metering.core.basics.patterns import GUID
 from metering.core.installation.identity_setup import Identity
 from metering.core.tenancy.access import Role
 from metering.settings.settings import read_settings
 
 azure = typer.Typer(no_args_is_help=True, help="Set-up steps in Azure that Bicep cannot do.")
 
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: A name of DNS with at least one dot, and no address, port or path.
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -95,7 +95,7 @@ async def _run(
 def _object_ids(given: list[str] | None, hint: str) -> list[str]:
     found = list(dict.fromkeys(text.lower() for text in given or []))
     for text in found:
-        if not _GUID.fullmatch(text):
+        if not GUID.fullmatch(text):
             raise typer.BadParameter(
                 f"{text!r} is not an object id such as 00000000-0000-0000-0000-000000000000",
                 param_hint=hint,

@@ -16,6 +16,7 @@ from pydantic import (
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant, parse_instant
 from metering.core.basics.money import PER_MILLION_DECIMALS, parse_not_negative
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import validated
 from metering.core.prices.price_book import (
     NO_DEPLOYMENT,
@@ -134,7 +135,7 @@ class _FileMeter(_Strict):
 
 
 class _File(_Strict):
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    version: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     origin: _Origin
     prices: list[_FileRow] = []

@@ -5,18 +5,17 @@ block), and in `models` those of single models, which come first. With a verdict
 `reason`, `retry_after_s`, `remaining` and `resets_at`.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
+from metering.core.basics.patterns import IDENTIFIER
 from metering.local.gateway.refusals import Json, Refusal
 
 type Document = Mapping[str, Any]
 type Admission = Callable[[str, str], Awaitable[Document]]
 """Called with the subscription and the model of a request."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _TITLES: Final = {
     402: "No credit is left",
@@ -50,7 +49,7 @@ def decide(document: Document, model: str, *, downgradable: bool) -> Decision:
     if verdict == "downgrade":
         possible = (
             downgradable
-            and _NAME.fullmatch(to) is not None
+            and IDENTIFIER.fullmatch(to) is not None
             and to.lower() != model.lower()
             and models.get(to.lower(), {}).get("verdict", "allow") == "allow"
         )
