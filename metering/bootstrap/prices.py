@@ -29,7 +29,7 @@ class Prices:
         return ProposePrices(
             tenancy=self._base.tenancy,
             store=self._base.stores.prices,
-            publish=self.publish_prices,
+            publisher=self.publish_prices,
             differences=self._differences,
             clock=self._base.clock,
             alerts=self._base.alerts,

@@ -1,6 +1,7 @@
 """Explain the requests of a ledger that have no price: by model and reason."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.tenancy.tenancy import Tenancy
@@ -22,22 +23,22 @@ class Unpriced(NamedTuple):
     last_seen: Instant
 
 
+@dataclass(slots=True)
 class ExplainUnpriced:
     """The use case behind `metering prices unpriced`."""
 
-    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._clock = clock
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    clock: Clock
 
     async def ledger(self, ledger: LedgerId) -> list[Unpriced]:
         """Return why the requests of a ledger have no price, the most frequent reason first."""
-        await self._tenancy.refresh()
-        stored = await self._ledgers.read_head(ledger)
+        await self.tenancy.refresh()
+        stored = await self.ledgers.read_head(ledger)
         if stored is None or not any(line.unpriced for line in stored.head.lines.values()):
             return []
         latest: dict[EventKey, Entry] = {}
-        async for page in self._ledgers.pages(ledger):
+        async for page in self.ledgers.pages(ledger):
             for entry in page.entries:
                 latest.pop(entry.key, None)
                 if entry.state.is_unpriced:
@@ -46,7 +47,7 @@ class ExplainUnpriced:
 
     def _by_reason(self, ledger: LedgerId, entries: list[Entry]) -> list[Unpriced]:
         groups: defaultdict[tuple[str | None, str], list[Instant]] = defaultdict(list)
-        now, explain = self._clock.now(), self._tenancy.terms_book.why_unpriced
+        now, explain = self.clock.now(), self.tenancy.terms_book.why_unpriced
         for entry in entries:
             of = entry.state.dimensions
             reason = explain(as_usage(entry, now), entry.time)

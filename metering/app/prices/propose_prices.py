@@ -5,6 +5,7 @@ no price: an operator publishes it, or a setting does where nothing in it needs 
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from metering.app.prices.publish_prices import Consent, Published, PublishPrices
@@ -34,25 +35,16 @@ class Proposal(NamedTuple):
     """The reasons for which publishing it needs consent."""
 
 
+@dataclass(slots=True, kw_only=True)
 class ProposePrices:
     """The use case behind the timer `propose_prices` and `metering prices refresh`."""
 
-    def __init__(
-        self,
-        *,
-        tenancy: Tenancy,
-        store: PriceStore,
-        publish: PublishPrices,
-        differences: Differences,
-        clock: Clock,
-        alerts: Alerts,
-    ) -> None:
-        self._tenancy = tenancy
-        self._store = store
-        self._publish = publish
-        self._differences = differences
-        self._clock = clock
-        self._alerts = alerts
+    tenancy: Tenancy
+    store: PriceStore
+    publisher: PublishPrices
+    differences: Differences
+    clock: Clock
+    alerts: Alerts
 
     async def refresh(self, *, publish: bool = False) -> Proposal | None:
         """Read the feed and keep its differences as the proposal of the day; None without any.
@@ -61,18 +53,18 @@ class ProposePrices:
         and a person is alerted. Safe to repeat; the first proposal of a day stays. RetryableError
         where the feed does not answer.
         """
-        await self._tenancy.refresh()
-        content = await self._differences(self._tenancy.prices)
+        await self.tenancy.refresh()
+        content = await self.differences(self.tenancy.prices)
         if content is None:
             return None
         name = self._name(0)
-        if not await self._store.put_version(name, content):
-            content = await self._store.read_version(name) or content
+        if not await self.store.put_version(name, content):
+            content = await self.store.read_version(name) or content
         proposal = await self._proposal(name, content)
         if publish and not proposal.refused:
-            await self._publish.publish(name, content, supersede=False)
+            await self.publisher.publish(name, content, supersede=False)
         elif publish:
-            self._alerts.alert(
+            self.alerts.alert(
                 f"{name}: fresh prices were not published: {proposal.refused[0]}:"
                 " see `metering prices proposed`"
             )
@@ -83,17 +75,17 @@ class ProposePrices:
         try:
             await self.refresh(publish=publish)
         except RetryableError as error:
-            self._alerts.alert(f"prices: the feed was not read: {error}")
+            self.alerts.alert(f"prices: the feed was not read: {error}")
 
     async def proposed(self) -> Proposal | None:
         """Return the newest proposal that has not been published; None without one."""
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         for days in range(MAX_DAYS):
             name = self._name(days)
-            content = await self._store.read_version(name)
+            content = await self.store.read_version(name)
             if content is not None:
                 version = version_of(name, content)
-                known = self._tenancy.has_published(version, content)
+                known = self.tenancy.has_published(version, content)
                 return None if known else await self._proposal(name, content)
         return None
 
@@ -102,16 +94,16 @@ class ProposePrices:
         proposal = await self.proposed()
         if proposal is None:
             raise ConfigurationError("no prices are proposed: run `metering prices refresh`")
-        refused = await self._publish.refusals(proposal.name, proposal.content, consent)
+        refused = await self.publisher.refusals(proposal.name, proposal.content, consent)
         if refused:
             raise ConfigurationError(refused[0])
-        await self._publish.publish(proposal.name, proposal.content, supersede=consent.supersede)
+        await self.publisher.publish(proposal.name, proposal.content, supersede=consent.supersede)
         return proposal
 
     def _name(self, days: int) -> str:
-        return f"proposed-{format_instant(self._clock.now() - days * DAY)[:10]}"
+        return f"proposed-{format_instant(self.clock.now() - days * DAY)[:10]}"
 
     async def _proposal(self, name: str, content: bytes) -> Proposal:
-        changes = await self._publish.changes(name, content)
-        refused = await self._publish.refusals(name, content, _NO_CONSENT)
+        changes = await self.publisher.changes(name, content)
+        refused = await self.publisher.refusals(name, content, _NO_CONSENT)
         return Proposal(name, content, changes, tuple(refused))

@@ -1,6 +1,7 @@
 """Publish a version of prices: report its changes, and change no past price without consent."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.tenancy.tenancy import Tenancy
@@ -30,18 +31,18 @@ class Consent(NamedTuple):
     """Prices that moved a hundredfold."""
 
 
+@dataclass(slots=True)
 class PublishPrices:
     """The use case behind `metering prices import` and `metering prices diff`."""
 
-    def __init__(self, tenancy: Tenancy, clock: Clock) -> None:
-        self._tenancy = tenancy
-        self._clock = clock
+    tenancy: Tenancy
+    clock: Clock
 
     async def changes(self, source: str, content: bytes) -> Published:
         """Return what a price file would change, without publishing it."""
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         rows = read_price_file(source, content)
-        changes = price_changes(self._tenancy.prices, rows)
+        changes = price_changes(self.tenancy.prices, rows)
         return Published(version_of(source, content), tuple(changes))
 
     async def refusals(self, source: str, content: bytes, consent: Consent) -> list[str]:
@@ -50,11 +51,11 @@ class PublishPrices:
         reasons = []
         if not consent.jumps:
             reasons += _implausible(source, published.changes)
-        if self._tenancy.has_published(published.version, content):
+        if self.tenancy.has_published(published.version, content):
             return reasons
         if not consent.supersede:
-            reasons += _superseding(source, published.changes, soonest(self._clock.now()))
-        book = self._tenancy.prices
+            reasons += _superseding(source, published.changes, soonest(self.clock.now()))
+        book = self.tenancy.prices
         if any(row.version == published.version for row in book.rows.values()):
             reasons.append(
                 f"prices {published.version}: a version of this name is in force: it is never"
@@ -79,7 +80,7 @@ class PublishPrices:
         refused = await self.refusals(source, content, Consent(supersede=supersede))
         if refused:
             raise ConfigurationError(refused[0])
-        await self._tenancy.publish_prices(published.version, content)
+        await self.tenancy.publish_prices(published.version, content)
         return published
 
 

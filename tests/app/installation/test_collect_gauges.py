@@ -28,6 +28,7 @@ class Gauges(Silent):
 async def taken(system: System) -> dict[str, int]:
     gauges = Gauges()
     await CollectGauges(
+        tenancy=system.tenancy,
         ledgers=system.store,
         pending=system.pending,
         effects=system.effects,
