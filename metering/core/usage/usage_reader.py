@@ -90,6 +90,8 @@ class UsageReader:
         end_user = event.data.end_user
         digest = begun.copy()
         digest.update(to_json((time, end_user, by_position(buckets))))
+        if beside:
+            digest.update(to_json(beside))
         key = (event.type, dimensions.source, event.id)
         usage: Usage = new_record(
             Usage,
