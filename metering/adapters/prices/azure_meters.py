@@ -7,7 +7,7 @@ tokens are read by `other_meters`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -112,11 +112,13 @@ def read_meter(product: str, name: str, unit: str) -> Meter | str:
             return f"names two {part}s: {said[part]} and {value}"
     tuned = _TUNED in rest
     family = " ".join(word for word in rest if word != _TUNED)
-    known = next((models for prefix, models in MODELS if product.startswith(prefix)), {})
-    model = known.get(family) or known.get(TUNED_FAMILIES.get(family, "") if tuned else "")
-    if model is None:
+    known: Mapping[str, Model] = next(
+        (models for prefix, models in MODELS if product.startswith(prefix)), {}
+    )
+    base = known.get(family) or known.get(TUNED_FAMILIES.get(family, "") if tuned else "")
+    if base is None:
         return f"names no model that is known: {family or 'nothing'!r}"
-    return _meter(_tuned(model) if tuned else model, said)
+    return _meter(_tuned(base) if tuned else base, said)
 
 
 def _tuned(base: Model) -> Model:

@@ -268,16 +268,13 @@ class PriceBook:
         if known is None:
             return f"no price is known for {name}"
         rows = self._by_model[known]
-        for dimension, wanted, value in (
-            ("unit", place.unit, lambda row: row.unit),
-            ("currency", place.currency, lambda row: row.currency),
-            ("deployment type", place.deployment_type, lambda row: row.deployment_type),
-            ("service tier", place.service_tier, lambda row: row.service_tier),
-        ):
+        for dimension in ("unit", "currency", "deployment_type", "service_tier"):
+            value, wanted = attrgetter(dimension), getattr(place, dimension)
             left = [row for row in rows if value(row) in {wanted, NO_DEPLOYMENT}]
             if not left:
-                known_values = _named({value(row) for row in rows})
-                return f"no price is known for {known} in {dimension} {wanted}: {known_values}"
+                others = _named({value(row) for row in rows})
+                named = dimension.replace("_", " ")
+                return f"no price is known for {known} in {named} {wanted}: {others}"
             rows = left
         return _why_not_these(known, rows, at, place)
 

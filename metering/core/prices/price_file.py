@@ -59,6 +59,8 @@ def _checked(text: object) -> int:
 
 def start_of_price(text: object) -> Instant:
     """Return when a price begins; ValueError for a date that no price can have."""
+    if not isinstance(text, str):
+        raise ValueError("is not a quoted time")  # noqa: TRY004, pydantic names the field
     start = parse_instant(text)
     if not _FIRST_YEAR <= start < _LAST_YEAR:
         raise ValueError("is not between 2010 and 2100")

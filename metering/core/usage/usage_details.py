@@ -72,7 +72,7 @@ class OutputDetails(Reported):
     rejected_prediction_tokens: Count | None = None
 
 
-def merged[D: InputDetails | OutputDetails](place: str, *spellings: D | None) -> D | None:
+def merged[D: Reported](place: str, *spellings: D | None) -> D | None:
     """Return details that are given under one or several names as one object.
 
     RejectedEvent `usage_inconsistent` where two names give one field two values.
@@ -89,7 +89,7 @@ def merged[D: InputDetails | OutputDetails](place: str, *spellings: D | None) ->
                     Code.USAGE_INCONSISTENT, f"{place} give {name} twice, with two values"
                 )
             fields[name] = known or value
-    return type(given[0]).model_construct(**fields)
+    return given[0].model_construct(**fields)
 
 
 #: Names of fields that tell about a request and are never charged: times, prices, estimates.

@@ -130,5 +130,5 @@ def test_meters_of_other_things_than_tokens_are_read(
     found = read_meter("Azure OpenAI", name, unit)
 
     assert isinstance(found, Meter)
-    assert (found.model.name, found.unit, found.size) == (model, counted_in, size)
+    assert (found.model.name, found.unit, int(found.size)) == (model, counted_in, size)
     assert found.buckets == ("quantity",)
