@@ -4,6 +4,7 @@ Images from the cache and images made had no buckets of their own then, dimensio
 unit, and weights were written for eleven buckets.
 """
 
+import hashlib
 import json
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from metering.core.calendars.periods import LedgerId, month_of, slot_of
 from metering.core.ledger.entry import Entry, Kind, State
-from metering.core.ledger.head import Head, Line
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import GENESIS, rate_document, read_page, read_rate, seal
 from metering.core.prices.rating import Rate
@@ -55,7 +56,7 @@ def test_weights_of_eleven_buckets_are_read_and_written_as_they_were() -> None:
 
 def test_a_head_with_such_a_rate_is_still_as_it_was_written() -> None:
     rate = read_rate(PROVISIONED)
-    head = Head(LEDGER, lines={rate: Line(1, 0, 0, 0, from_names({"input": 5, "output": 7}))})
+    head = Head(LEDGER, lines={rate: RateTotals(1, 0, 0, 0, from_names({"input": 5, "output": 7}))})
     stored = from_json(write_head(head))
     assert stored["lines"][0]["weights"] == PROVISIONED["weights"]
 
@@ -82,7 +83,6 @@ def test_a_page_whose_dimensions_end_with_their_unit_is_read() -> None:
 
 
 def _hash(document: dict[str, object]) -> str:
-    import hashlib  # noqa: PLC0415, as anybody checks the chain
 
     kept = {name: value for name, value in document.items() if name != "hash"}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
