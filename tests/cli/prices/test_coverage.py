@@ -244,29 +244,32 @@ def test_a_date_that_is_none_is_one_clear_line(
     assert re.search(complaint, ran.stderr)
 
 
+_METER: Final = {"meter": "x", "unit": "h", "price": "1", "effective_from": "2026-03-01"}
+_PRICE: Final = {
+    "model": "x",
+    "effective_from": "2026-03-01",
+    "per_million_tokens": {"input": "1"},
+}
+
+
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("changes", "complaint"),
     [
+        ({"other_meters": [_METER | {"meter": "x\ud800"}]}, "other_meters[0]: meter: "),
         (
-            '{"currency":"USD","other_meters":[{"meter":"x\\ud800","unit":"h"}]}',
-            "other_meters[0]: meter: ",
-        ),
-        ('{"currency":"USD","version":"v\\ud800"}', "version: "),
-        (
-            '{"currency":"USD","prices":[{"model":"x","above_tokens":1000000000000}]}',
-            "above_tokens: ",
-        ),
-        (
-            '{"currency":"USD","other_meters":[{"meter":"x","effective_from":"0001-03-01"}]}',
+            {"other_meters": [_METER | {"effective_from": "0001-03-01"}]},
             "other_meters[0]: effective_from: ",
         ),
+        ({"version": "v\ud800"}, "version: "),
+        ({"prices": [_PRICE | {"model": "x\ud800"}]}, "model: "),
+        ({"prices": [_PRICE | {"above_tokens": 10**12}]}, "above_tokens: "),
     ],
 )
 def test_what_cannot_be_stored_is_refused_by_name(
-    metering: "Metering", text: str, complaint: str
+    metering: "Metering", changes: dict[str, Any], complaint: str
 ) -> None:
     path = metering.folder / "own.json"
-    path.write_text(text)
+    path.write_text(json.dumps({"currency": "USD"} | changes))
     ran = metering.run("prices", "diff", path)
 
     assert ran.code == 1

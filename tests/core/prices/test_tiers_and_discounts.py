@@ -148,6 +148,7 @@ def test_the_quote_of_a_reading_has_every_meter_beside_it() -> None:
     # 1,000 x 2.5 a million; 2 x 0.01; 1,000 x 0.14 a million
     amounts = [format_amount(one.amount or 0) for one in found]
     assert amounts == ["0.0025", "0.02", "0.00014"]
+    assert quote_reading(book, DEFAULT_PLAN, PricingKey("gpt-4o"), AT, reading) == found[:2]
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,12 @@ SHAPES = [
         meters={"audio_seconds": 36_000_000},
     ),
     Shape(
+        "sound in seconds beside tokens, under a name of its own",
+        {"prompt_tokens": 9, "completion_tokens": 1, "seconds": 2.5, "characters": 0},
+        {"input": 9, "output": 1},
+        meters={"audio_seconds": 2_500_000},
+    ),
+    Shape(
         "DeepSeek's names at the top level",
         {
             "prompt_tokens": 563,
