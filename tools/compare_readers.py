@@ -101,9 +101,9 @@ def _theirs(shape: Shape) -> Iterator[tuple[int, int, int]]:
             continue
         counted = found.usage
         yield (
-            counted.input_tokens or 0,
-            counted.cache_read_tokens or 0,
-            counted.output_tokens or 0,
+            int(counted.input_tokens or 0),
+            int(counted.cache_read_tokens or 0),
+            int(counted.output_tokens or 0),
         )
 
 

@@ -158,15 +158,13 @@ async def system_records(system: System) -> list[Any]:
 
 async def test_every_reason_to_refuse_a_version_is_known_beforehand(system: System) -> None:
     dear = {"per_million_tokens": {"input": "2500", "output": "10"}}
-    clash = {"model": "other", "aliases": ["gpt-4o"], "effective_from": LATER}
-    content = price_file(dear, clash, version="v2")
+    other = {"model": "other", "aliases": ["gpt-4o"], "effective_from": LATER}
+    content = price_file(dear, other, version="v2")
     found = await publishing(system).refusals("f", content, Consent(jumps=False))
 
-    assert [reason.partition(": ")[2] for reason in found] == [
-        "gpt-4o/global/any/standard: the price changed a hundredfold: check its unit, or import"
-        " with --accept-jumps",
-        "would change the price of past usage: gpt-4o/global/any/standard: let it begin later, or"
-        " say that the old price was wrong with --supersede",
-        "gpt-4o is a name of gpt-4o and, in v2, of other",
-    ]
+    jump, past, clash = (reason.partition(": ")[2] for reason in found)
+    row = "gpt-4o/global/any/standard: "
+    assert jump.startswith(f"{row}the price changed a hundredfold")
+    assert past.startswith(f"would change the price of past usage: {row}")
+    assert clash == "gpt-4o is a name of gpt-4o and, in v2, of other"
     assert len(await publishing(system).refusals("f", content, Consent(supersede=True))) == 1

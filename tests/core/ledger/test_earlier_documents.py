@@ -6,6 +6,7 @@ unit, and weights were written for eleven buckets.
 
 import hashlib
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,8 +102,8 @@ def test_dimensions_that_say_nothing_new_are_digested_as_before() -> None:
     assert Dimensions(*to_json_list(dimensions())[:19]) == dimensions()
 
 
-def to_json_list(of: Dimensions) -> list[object]:
-    values: list[object] = from_json(to_json(of))
+def to_json_list(of: Dimensions) -> list[Any]:
+    values: list[Any] = from_json(to_json(of))
     return values
 
 
