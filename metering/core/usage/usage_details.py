@@ -6,7 +6,7 @@ that carries one must not get a price (see `unknown_field`).
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -89,7 +89,7 @@ def merged[D: Reported](place: str, *spellings: D | None) -> D | None:
                     Code.USAGE_INCONSISTENT, f"{place} give {name} twice, with two values"
                 )
             fields[name] = known or value
-    return given[0].model_construct(**fields)
+    return cast("D", given[0].model_construct(**fields))
 
 
 #: Names of fields that tell about a request and are never charged: times, prices, estimates.
