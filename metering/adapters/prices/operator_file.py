@@ -34,7 +34,7 @@ from metering.adapters.prices.operator_rows import (
     OWN,
     OwnLine,
     ProviderOf,
-    nobody,
+    no_seller,
     own_rows,
     start_text,
 )
@@ -64,7 +64,7 @@ class _OwnFile(BaseModel):
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
 
 
-def file_prices(path: Path, currency: str, provider_of: ProviderOf = nobody) -> PriceImport:
+def file_prices(path: Path, currency: str, provider_of: ProviderOf = no_seller) -> PriceImport:
     """Return the prices of a file of any known form.
 
     Prices must be in `currency`. ConfigurationError names the file, line and field of what is

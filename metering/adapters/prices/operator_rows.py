@@ -44,7 +44,7 @@ def start_text(text: object) -> str:
     return format_instant(start_of_price(f"{written}T00:00:00Z" if is_day else written))
 
 
-def nobody(_: str) -> str | None:
+def no_seller(_: str) -> str | None:
     """Know no seller of any model."""
     return None
 

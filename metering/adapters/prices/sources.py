@@ -11,7 +11,7 @@ from metering.adapters.prices.azure_retail import (
 )
 from metering.adapters.prices.genai_prices_source import DEFAULT_PROVIDER, genai_prices
 from metering.adapters.prices.operator_file import file_prices
-from metering.adapters.prices.operator_rows import ProviderOf, nobody
+from metering.adapters.prices.operator_rows import ProviderOf, no_seller
 from metering.adapters.prices.price_import import PriceImport
 from metering.core.basics.errors import ConfigurationError
 
@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     currency: str
     today: date
     provider: str = DEFAULT_PROVIDER
-    provider_of: ProviderOf = nobody
+    provider_of: ProviderOf = no_seller
     """Who is known to sell a model."""
 
 
