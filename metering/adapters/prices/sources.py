@@ -21,7 +21,7 @@ GENAI_PRICES: Final = "genai-prices"
 
 
 class Wanted(NamedTuple):
-    """What to read, and what the source cannot know."""
+    """A source to read, and the facts that it cannot know."""
 
     source: str
     """One of the names above, or a file."""
@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
     today: date
     provider: str = DEFAULT_PROVIDER
     provider_of: ProviderOf = no_seller
-    """Who is known to sell a model."""
+    """Returns the known seller of a model."""
 
 
 def read_source(wanted: Wanted, progress: Progress) -> PriceImport:

@@ -25,7 +25,7 @@ type Differences = Callable[[PriceBook], Awaitable[bytes | None]]
 
 
 class Proposal(NamedTuple):
-    """Fresh prices that nobody has published yet."""
+    """Fresh prices that are not published yet."""
 
     name: str
     """`proposed-2026-11-30`: the day on which the feed was read."""

@@ -22,7 +22,7 @@ NO_DEPLOYMENT: Final = "meter"
 _DATED: Final = re.compile(r"(.+?)[-@](?:20\d{2}-\d{2}-\d{2}|20\d{6})")
 #: A fine-tuned model: `gpt-4.1-2025-04-14.ft-0123abcd-house` on Azure, `ft:gpt-4.1:house::0123`.
 _FINE_TUNED: Final = re.compile(r"ft:([^:]+):.*|(.+?)\.ft-.+")
-#: What the price of a fine-tuned model is listed under: the base model's name with this behind it.
+#: The suffix of a base model's name under which the price of its fine-tuned models is listed.
 FINE_TUNED: Final = ".ft"
 #: Regions, tiers or types that a reason names; more are counted.
 _MAX_NAMED: Final = 6

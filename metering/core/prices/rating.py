@@ -83,8 +83,8 @@ class RateCard(NamedTuple):
 def rate_card(book: PriceBook, plan: Plan, priced: PricingKey, at: Instant) -> RateCard:
     """Return the rates of such requests under `plan` at `at`; unpriced without a row.
 
-    A price of the plan itself (a negotiated one, one price for every token) needs no row. What no
-    rule understands has no price, whatever the plan says.
+    A price of the plan itself (a negotiated one, one price for every token) needs no row. A cost
+    that no rule understands has no price, whatever the plan says.
     """
     unpriced = Rate(priced.model, None, None, ONE, NO_UNITS, unit=priced.unit)
     if priced.not_understood is not None:

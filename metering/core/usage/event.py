@@ -169,7 +169,7 @@ class BusinessOutcomeData(_Inbound):
     use_case: Name
     """Of the usage that it came of, as usage events name it."""
     outcome: Name
-    """What came about: `ticket_resolved`."""
+    """The name of the outcome: `ticket_resolved`."""
     count: Annotated[int, Field(ge=1, le=MAX_OUTCOMES)] = 1
     product: Label | None = None
     end_user: Label | None = None

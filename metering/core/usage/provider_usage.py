@@ -1,6 +1,6 @@
 """Providers' usage objects, read into disjoint buckets and the counts of other meters.
 
-What is a part of what (OpenAI's and Anthropic's published types, 2026-10; other makers' recorded
+Parts and their wholes (OpenAI's and Anthropic's published types, 2026-10; other makers' recorded
 responses, 2026-11):
 
 - Chat completions: cached, audio, image and cache-write tokens are inside `prompt_tokens`; audio,
@@ -13,8 +13,8 @@ responses, 2026-11):
   contains its split by lifetime. `iterations` are all that was charged.
 - Details go by the names that makers use: `prompt_tokens_details`, `input_token_details` and so on.
 
-Rules that depend on the model stand in `families`. What no rule understands leaves the request
-without a price, with the field's name as the reason.
+Rules that depend on the model stand in `families`. A cost that no rule understands leaves the
+request without a price, with the field's name as the reason.
 """
 
 from collections.abc import Iterator, Mapping
@@ -122,7 +122,7 @@ class Reading(NamedTuple):
     """Cached tokens beyond the prompt: Azure's hidden prefix, which is in no bucket."""
 
 
-#: What requests without tokens are counted in: the field, the meter of a fee beside tokens, the
+#: The counts of requests without tokens: the field, the meter of a fee beside tokens, the
 #: unit of its price, and how many of the field's make a unit.
 _WITHOUT_TOKENS: Final = (
     ("seconds", "audio_seconds", "second", 1),

@@ -26,7 +26,7 @@ type EventKey = tuple[str, str, str]
 
 
 class Dimensions(NamedTuple):
-    """What a request was, apart from who asked and how much: shared by many entries of a page."""
+    """The attributes of a request apart from its end user and counts, shared by many entries."""
 
     type: str
     source: str
@@ -70,7 +70,7 @@ def digested(dimensions: Dimensions) -> tuple[Any, ...]:
 
 
 class Usage(NamedTuple):
-    """One request, validated. `digest` covers what it says, not how it travelled."""
+    """One validated request. `digest` covers its content, not its transport."""
 
     key: EventKey
     digest: str

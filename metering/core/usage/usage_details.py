@@ -1,4 +1,4 @@
-"""Parts of providers' usage objects as they are written, and the fields that nobody here knows.
+"""Parts of providers' usage objects as they are written, and their unknown fields.
 
 Fields that no rule understands are kept: a count that is not zero may be paid for, so the request
 that carries one must not get a price (see `unknown_field`).
