@@ -45,6 +45,7 @@ from metering.adapters.prices.price_import import (
     price_import,
 )
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import validated
 from metering.core.prices.price_book import PriceBook
 from metering.core.prices.price_file import read_price_file
@@ -61,7 +62,7 @@ class _OwnFile(BaseModel):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     prices: list[dict[str, Any]] = []
     other_meters: list[dict[str, Any]] = []
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    version: Annotated[str, Field(pattern=IDENTIFIER_SCHEMA)] | None = None
 
 
 def file_prices(path: Path, currency: str, provider_of: ProviderOf = no_seller) -> PriceImport:

@@ -655,3 +655,38 @@ def test_buckets_are_disjoint_and_add_up_to_the_total(
     assert sum(found.buckets[TOKENS]) == usage["total_tokens"]
     expected = {"input": plain, "cached_read": cached, "output": output, "reasoning": reasoning}
     assert by_name(found.buckets) == {name: count for name, count in expected.items() if count}
+
+
+few = st.one_of(st.none(), st.integers(0, 60))
+inputs = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("cached_tokens", "audio_tokens", "image_tokens"), few)
+)
+outputs = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("reasoning_tokens", "audio_tokens", "text_tokens"), few)
+)
+objects = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt_tokens": few,
+        "completion_tokens": few,
+        "input_tokens": few,
+        "output_tokens": few,
+        "total_tokens": st.one_of(st.none(), st.integers(0, 130)),
+        "prompt_tokens_details": st.one_of(st.none(), inputs),
+        "completion_tokens_details": st.one_of(st.none(), outputs),
+        "input_tokens_details": st.one_of(st.none(), inputs),
+        "output_tokens_details": st.one_of(st.none(), outputs),
+    },
+)
+
+
+@given(objects)
+def test_the_short_way_reads_as_the_general_one(usage: dict[str, Any]) -> None:
+    def answer(given: dict[str, Any]) -> Reading | Code:
+        try:
+            return read(given)
+        except RejectedEvent as why:
+            return why.code
+
+    # A field that nobody knows, and that is zero, takes the general way.
+    assert answer(usage) == answer(usage | {"something": 0})
