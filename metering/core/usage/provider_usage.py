@@ -19,9 +19,7 @@ request without a price, with the field's name as the reason.
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Annotated, Any, Final, NamedTuple
-
-from pydantic import Field
+from typing import Final, NamedTuple
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.usage.buckets import (
@@ -32,6 +30,7 @@ from metering.core.usage.buckets import (
     Buckets,
     from_names,
 )
+from metering.core.usage.common_usage import common_buckets
 from metering.core.usage.families import Family
 from metering.core.usage.usage_details import (
     MAX_TOKENS,
@@ -43,69 +42,9 @@ from metering.core.usage.usage_details import (
     merged,
     unknown_field,
 )
+from metering.core.usage.usage_object import MAX_QUANTITY, Iteration, ProviderUsage
 
 __all__ = ["MAX_TOKENS", "Count", "ProviderUsage", "Reading", "disjoint_buckets", "read_usage"]
-
-#: Seconds, characters or images of one request; their millionths still fit 64 bits.
-_MAX_QUANTITY: Final = 10**12
-
-type Number = Annotated[int | float, Field(ge=0, le=_MAX_QUANTITY, allow_inf_nan=False)]
-
-
-class Iteration(Reported):
-    """One pass of a model that an Anthropic request took."""
-
-    type: str | None = None
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    cache_read_input_tokens: Count | None = None
-    cache_creation_input_tokens: Count | None = None
-    cache_creation: CacheCreation | None = None
-    output_tokens_details: OutputDetails | None = None
-
-
-class ProviderUsage(Reported):
-    """One usage object of any provider's shape; `read_usage` tells which one it is."""
-
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    total_tokens: Count | None = None
-    prompt_tokens_details: InputDetails | None = None
-    prompt_token_details: InputDetails | None = None
-    completion_tokens_details: OutputDetails | None = None
-    completion_token_details: OutputDetails | None = None
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    input_tokens_details: InputDetails | None = None
-    input_token_details: InputDetails | None = None
-    output_tokens_details: OutputDetails | None = None
-    output_token_details: OutputDetails | None = None
-    cache_read_input_tokens: Count | None = None
-    cache_creation_input_tokens: Count | None = None
-    cache_creation: CacheCreation | None = None
-    cached_tokens: Count | None = None
-    """Kimi's, inside the prompt."""
-    num_cached_tokens: Count | None = None
-    """Mistral's, inside the prompt."""
-    prompt_cache_hit_tokens: Count | None = None
-    """DeepSeek's; the prompt is hits and misses."""
-    prompt_cache_miss_tokens: Count | None = None
-    prompt_audio_seconds: Number | None = None
-    """Mistral's: sound that is counted in seconds where no audio tokens are."""
-    image_tokens: Count | None = None
-    """Qwen's: the image tokens of the details once more."""
-    iterations: list[Iteration] | None = None
-    server_tool_use: dict[str, Any] | None = None
-    server_tool_use_details: dict[str, Any] | None = None
-    speed: Any = None
-    inference_geo: Any = None
-    search_context_size: Any = None
-    """Perplexity's: a fee for each request depends on it."""
-    service_tier: Any = None
-    type: Any = None
-    seconds: Number | None = None
-    characters: Number | None = None
-    images: Number | None = None
 
 
 class Reading(NamedTuple):
@@ -168,7 +107,7 @@ def read_usage(usage: ProviderUsage, family: Family | None = None) -> Reading:
     `usage_inconsistent` where a part is larger than its whole or the parts miss the total.
     """
     if family is None:
-        common = _common(usage)
+        common = common_buckets(usage)
         if common is not None:
             return Reading(common)
     usage = _one_spelling(usage)
@@ -183,74 +122,6 @@ def read_usage(usage: ProviderUsage, family: Family | None = None) -> Reading:
         return _reading(usage, counts, surplus)
     _must_reach(usage.total_tokens, counted)
     return _reading(usage, counts, 0, unexplained)
-
-
-#: The fields of most usage objects, which `_common` reads.
-_COMMON: Final = frozenset(
-    {
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "prompt_tokens_details",
-        "completion_tokens_details",
-        "input_tokens",
-        "output_tokens",
-        "input_tokens_details",
-        "output_tokens_details",
-        "service_tier",
-        "type",
-    }
-)
-_COMMON_INPUT: Final = frozenset({"cached_tokens", "text_tokens", "audio_tokens", "image_tokens"})
-_COMMON_OUTPUT: Final = frozenset(
-    {
-        "reasoning_tokens",
-        "text_tokens",
-        "audio_tokens",
-        "accepted_prediction_tokens",
-        "rejected_prediction_tokens",
-    }
-)
-
-
-def _common(usage: ProviderUsage) -> Buckets | None:
-    """Return the buckets of an object of the common fields; None for all others.
-
-    A third of the time of the general way, with the same answer: nearly every event ends here.
-    """
-    if usage.__pydantic_extra__ or not usage.__pydantic_fields_set__ <= _COMMON:
-        return None
-    if usage.prompt_tokens is not None and usage.input_tokens is None:
-        prompt, completion = usage.prompt_tokens, usage.completion_tokens or 0
-        parts, out = usage.prompt_tokens_details, usage.completion_tokens_details
-        others = usage.input_tokens_details, usage.output_tokens_details, usage.output_tokens
-    elif usage.input_tokens is not None and usage.prompt_tokens is None:
-        prompt, completion = usage.input_tokens, usage.output_tokens or 0
-        parts, out = usage.input_tokens_details, usage.output_tokens_details
-        others = (
-            usage.prompt_tokens_details,
-            usage.completion_tokens_details,
-            usage.completion_tokens,
-        )
-    else:
-        return None
-    if others != (None, None, None):
-        return None
-    cached = audio = image = reasoning = out_audio = 0
-    if parts is not None:
-        if parts.__pydantic_extra__ or not parts.__pydantic_fields_set__ <= _COMMON_INPUT:
-            return None
-        cached, audio = parts.cached_tokens or 0, parts.audio_tokens or 0
-        image = parts.image_tokens or 0
-    if out is not None:
-        if out.__pydantic_extra__ or not out.__pydantic_fields_set__ <= _COMMON_OUTPUT:
-            return None
-        reasoning, out_audio = out.reasoning_tokens or 0, out.audio_tokens or 0
-    plain, output = prompt - cached - audio - image, completion - reasoning - out_audio
-    total = usage.total_tokens
-    if plain < 0 or output < 0 or (total is not None and total != prompt + completion):
-        return None
-    return (plain, cached, 0, 0, audio, 0, image, 0, output, reasoning, out_audio, 0, 0)
 
 
 def _one_spelling(usage: ProviderUsage) -> ProviderUsage:
@@ -314,7 +185,7 @@ def _beside(usage: ProviderUsage) -> tuple[tuple[tuple[str, int], ...], str | No
         for name, value in (getattr(usage, field) or {}).items():
             if name in _FREE_TOOLS or not value:
                 continue
-            if name in _TOOL_METERS and type(value) is int and 0 < value <= _MAX_QUANTITY:
+            if name in _TOOL_METERS and type(value) is int and 0 < value <= MAX_QUANTITY:
                 meters.append((_TOOL_METERS[name], value * _SCALE))
             else:
                 unknown = unknown or f"{field}.{name}"
