@@ -124,3 +124,36 @@ def _counts(place: str, value: object) -> Iterator[str]:
                 yield from _counts(place, inner)
         case _:
             return
+
+
+def writes_by_lifetime(parts: InputDetails) -> tuple[int, int]:
+    """Return the tokens of a prompt that were written to a cache: for a short and a long life."""
+    if parts.cache_creation is not None or parts.cache_creation_input_tokens is not None:
+        # Qwen writes Anthropic's names inside the prompt's details.
+        return anthropic_writes(parts.cache_creation_input_tokens, parts.cache_creation)
+    split = parts.cache_write_tokens_details
+    if split is None:
+        return parts.cache_write_tokens or 0, 0
+    return _split_writes(
+        parts.cache_write_tokens, split.ttl_30m_tokens or 0, split.ttl_12h_tokens or 0
+    )
+
+
+def anthropic_writes(total: int | None, split: CacheCreation | None) -> tuple[int, int]:
+    """Return cache writes under Anthropic's names: for a short and a long life."""
+    if split is None:
+        return total or 0, 0
+    return _split_writes(
+        total, split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+    )
+
+
+def _split_writes(total: int | None, short: int, long: int) -> tuple[int, int]:
+    """Return writes of the shortest or an unnamed lifetime, and the long ones, each once."""
+    if total is None:
+        return short, long
+    if short + long > total:
+        raise RejectedEvent(
+            Code.USAGE_INCONSISTENT, f"cache writes by lifetime exceed their total of {total}"
+        )
+    return total - long, long
