@@ -12,6 +12,7 @@ from metering.api.problems import Problem, not_found
 from metering.api.routers import for_operators
 from metering.core.basics.errors import ConfigurationError
 from metering.documents.ingest import (
+    MAX_BODY,
     MAX_LETTERS,
     DeadLetterDocument,
     DeadLetterReplay,
@@ -57,7 +58,7 @@ async def count_dead_letters(app: TheApp) -> dict[str, int]:
 @router.get("/dead-letters/{letter_id}")
 async def show_dead_letter(app: TheApp, letter_id: LetterId) -> DeadLetterDocument:
     """Return one dead letter with the start of its body."""
-    return DeadLetterDocument.of(await _one(app, letter_id), with_body=True)
+    return DeadLetterDocument.of(await _one(app, letter_id), body_bytes=MAX_BODY)
 
 
 @router.post("/dead-letters/replay")
