@@ -15,7 +15,7 @@ from metering.ports import DeadLetter
 MAX_BODY: Final = 20_000
 MAX_LISTED_BODY: Final = 2_000
 #: Letters that one request replays or drops.
-MAX_LETTERS: Final = 500
+MAX_DEAD_LETTERS: Final = 500
 
 
 class EventAnswer(Document):
@@ -101,7 +101,7 @@ type _Prefix = Annotated[str, Field(min_length=1, max_length=64)]
 class DeadLettersRequest(RequestBody):
     """The letters to replay or drop: by id, by code, or all of them, latest first."""
 
-    ids: list[_Prefix] | None = Field(None, min_length=1, max_length=MAX_LETTERS)
+    ids: list[_Prefix] | None = Field(None, min_length=1, max_length=MAX_DEAD_LETTERS)
     code: str | None = Field(None, max_length=64, examples=["unknown_subscription"])
     every: bool = Field(False, description="All letters, or all with `code` if it is given.")
 

@@ -13,7 +13,7 @@ from metering.api.routers import for_operators
 from metering.core.basics.errors import ConfigurationError
 from metering.documents.ingest import (
     MAX_BODY,
-    MAX_LETTERS,
+    MAX_DEAD_LETTERS,
     DeadLetterDocument,
     DeadLetterReplay,
     DeadLettersRequest,
@@ -88,7 +88,7 @@ async def _chosen(app: bootstrap.App, body: DeadLettersRequest) -> list[DeadLett
         message = "give either ids or every, with or without code"
         raise Problem(422, f"ids: {message}", errors=[{"field": "ids", "message": message}])
     if body.ids is None:
-        return await app.dead_letters.latest(MAX_LETTERS, body.code)
+        return await app.dead_letters.latest(MAX_DEAD_LETTERS, body.code)
     found = [await _one(app, prefix) for prefix in body.ids]
     return list({letter.id: letter for letter in found}.values())
 

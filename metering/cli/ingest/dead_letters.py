@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from metering import bootstrap
-from metering.app.ingest.dead_letters import MAX_LETTERS
+from metering.app.ingest.dead_letters import MAX_DEAD_LETTERS
 from metering.cli.ingest.ingest import report
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
@@ -30,7 +30,9 @@ All = Annotated[bool, typer.Option("--all", help="All letters, or all with --cod
 
 @dead_letters.command("list")
 def list_dead_letters(
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LETTERS, help="At most this many.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_DEAD_LETTERS, help="At most this many.")
+    ] = 50,
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:
@@ -107,4 +109,4 @@ async def _chosen(
         raise typer.BadParameter("give either ids or --all, with or without --code")
     if ids:
         return [await app.dead_letters.one(prefix) for prefix in ids]
-    return await app.dead_letters.latest(MAX_LETTERS, code)
+    return await app.dead_letters.latest(MAX_DEAD_LETTERS, code)

@@ -69,7 +69,7 @@ class Commit:
     """Events that changed what is known: new ones, and better counts for known ones."""
     duplicates: int = 0
     conflicts: tuple[Usage, ...] = ()
-    elsewhere: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
+    for_adjacent_ledger: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
     """Better counts for entries of an adjacent ledger: they are to be committed there."""
 
 
@@ -81,7 +81,9 @@ class _Batch:
     fresh: dict[EventKey, tuple[Slot, int]] = field(default_factory=dict)
     duplicates: int = 0
     conflicts: list[Usage] = field(default_factory=list)
-    elsewhere: defaultdict[LedgerId, list[Usage]] = field(default_factory=lambda: defaultdict(list))
+    for_adjacent_ledger: defaultdict[LedgerId, list[Usage]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
 
 class Planner(Protocol):
@@ -119,13 +121,13 @@ def plan_commit(
     diagnostics = Diagnostics(
         seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
     )
-    elsewhere = sum(map(len, batch.elsewhere.values()))
+    for_adjacent_ledger = sum(map(len, batch.for_adjacent_ledger.values()))
     return replace(
         commit_of(replace(head, diagnostics=diagnostics), batch.entries, now, change),
-        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
+        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - for_adjacent_ledger,
         duplicates=batch.duplicates,
         conflicts=tuple(batch.conflicts),
-        elsewhere=batch.elsewhere,
+        for_adjacent_ledger=batch.for_adjacent_ledger,
     )
 
 
@@ -186,7 +188,7 @@ def _classify_known(
     page, row = known
     if _is_better(batch, page.entries[row], usage):
         if page.ledger != ledger:
-            batch.elsewhere[page.ledger].append(usage)
+            batch.for_adjacent_ledger[page.ledger].append(usage)
             return
         batch.fresh[key] = (page.slot, len(batch.entries[page.slot]))
         at = Reference(page.number, row)

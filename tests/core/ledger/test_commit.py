@@ -266,17 +266,17 @@ def test_an_id_further_away_is_found_by_the_proof() -> None:
 
 def test_what_the_ledger_before_knows_is_answered_here_and_corrected_there() -> None:
     edge = LEDGER.start
-    elsewhere = plan_commit(
+    for_adjacent_ledger = plan_commit(
         Head(BEFORE), {}, [usage(time=edge - 1, evidence=Evidence.TOTALS)], rate, NOW
     )
-    page = elsewhere.pages[0]
+    page = for_adjacent_ledger.pages[0]
     ledger = Ledger()
     ledger.others[page.entries[0].key] = (page, 0)
     same = usage(time=edge, evidence=Evidence.TOTALS)
     assert answers(ledger.commit(same)) == (0, 1, 0)
     assert answers(ledger.commit(same._replace(digest="other"))) == (0, 0, 1)
     better = usage(time=edge)
-    assert ledger.commit(better).elsewhere == {BEFORE: [better]}
+    assert ledger.commit(better).for_adjacent_ledger == {BEFORE: [better]}
     assert ledger.pages == []
 
 
