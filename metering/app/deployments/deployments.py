@@ -7,11 +7,12 @@ from typing import NamedTuple
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
+from metering.core.calendars.dated import soonest
 from metering.core.calendars.periods import LedgerId
 from metering.core.deployments.deployment import Deployment
 from metering.core.deployments.deployment_import import HourlyPrices, LeftOut, read_found
 from metering.core.reports.unknown_deployments import UnknownDeployment, UnknownDeployments
-from metering.core.tenancy.directory import soonest
+from metering.core.tenancy.decisions import define_deployment
 from metering.ports import Clock, DeploymentSource, LedgerStore
 
 
@@ -76,8 +77,8 @@ class Deployments:
     def _proposal(self, deployment: Deployment, effective: Instant | None) -> Proposal:
         known = self._known(deployment.name, deployment.account, effective)
         if deployment != known and effective is not None:
-            # Raises for a wrong date, before anything is recorded.
-            self.tenancy.directory.define_deployment(deployment, self.clock.now(), effective)
+            # A date that is refused is refused before anything is recorded.
+            define_deployment(self.tenancy.directory, deployment, self.clock.now(), effective)
         return Proposal(deployment.key, deployment, is_news=deployment != known)
 
     def _known(

@@ -14,7 +14,7 @@ from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import Instant
-from metering.core.tenancy.directory import FOREVER
+from metering.core.calendars.dated import FOREVER
 from metering.documents.ingest import IngestDocument, LogIngestDocument, ingest_document
 
 BATCH_LINES: Final = 1_000

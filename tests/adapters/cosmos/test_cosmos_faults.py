@@ -23,7 +23,7 @@ from metering.core.basics.errors import (
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.head import Head
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 from tests.builders import AT, NOW, rating, usage
 from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
 

@@ -98,7 +98,7 @@ def test_a_place_that_is_none_is_named(used: Metering) -> None:
     place = {"METERING_EXPORTS": "https://example.com/x"}
     ran = used.run("export", "chargeback", "--period", "2026-11", settings=place)
     assert ran.code == 1
-    assert "METERING_EXPORTS: 'https://example.com/x' is no place for exports" in ran.stderr
+    assert "METERING_EXPORTS: the value is not a folder" in ran.stderr
 
 
 def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(

@@ -111,7 +111,7 @@ def test_when_it_fails_it_says_where_to_go_on(
     ran = metering.run_process("replay", file, "--skip", "2", "--json", settings=settings)
     assert ran.code == 1
     assert "Azure Event Hubs Data Sender" in ran.stderr
-    assert "Go on with --skip 2" in ran.stderr
+    assert "Continue with --skip 2" in ran.stderr
     assert (ran.json["published"], ran.json["complete"], ran.json["skip"]) == (0, False, 2)
 
 
@@ -141,7 +141,7 @@ def test_without_event_hubs_it_goes_to_the_hub_of_the_local_system_which_counts_
     file = metering.write([event("r-1"), event("r-2"), event("r-1")])
     ran = metering.run("replay", file)
     assert ran.code == 1
-    assert "UsageHub__fullyQualifiedNamespace: is not set" in ran.stderr
+    assert "UsageHub__fullyQualifiedNamespace is not set" in ran.stderr
     _declare(metering.folder / "metering.run-hub.db")
     for _ in range(2):
         assert metering.run("replay", file).code == 0

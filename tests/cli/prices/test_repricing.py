@@ -42,7 +42,7 @@ def test_usage_without_a_price_is_priced_once_there_is_one(
     assert metering.balance("acme")["unpriced"] == 1
     done = metering.run("prices", "rerate", "--tenant", "acme", "--period", "2026-11", "--apply")
 
-    assert "1 corrections appended" in done.stdout
+    assert "1 correction appended" in done.stdout
     found = metering.balance("acme")
     # 0.0012 + (1,000 x 2.50 + 100 x 10) per million.
     assert (found["amount"], found["unpriced"]) == ("0.0047", 0)

@@ -20,7 +20,7 @@ def test_a_bill_that_agrees_ends_with_zero(metering: "Metering", event: "EventBu
         path = write_export(metering.folder / name, *lines, header=header)
         ran = metering.run("reconcile", "--actual", path)
         assert (ran.code, ran.stderr) == (0, "")
-        assert "nothing is left" in ran.stdout
+        assert "no difference remains" in ran.stdout
     days = [line("1000", "0.0025", day="2026-11-20T00:00Z")]
     days.append(line("100", "0.001", OUT, day="2026-11-20T00:00Z"))
     focus = write_export(metering.folder / "focus.csv", *days, header=FOCUS)
