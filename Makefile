@@ -29,7 +29,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml t
 # The official FOCUS validator; where it cannot be had its test is skipped and says so.
 .venv-focus/.installed: requirements-focus.txt | $(STAMP)
 	@{ .venv/bin/python -m venv .venv-focus \
-	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -q -r $< && touch $@; } \
+	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -qq --no-deps -r $< && touch $@; } \
 	    || echo "The FOCUS validator could not be installed: its test is skipped"
 
 demo: venv  ## Send a real trace through the whole system and check every token and cent
@@ -64,7 +64,7 @@ bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, 
 # Tools that bring a hundred packages of their own have an environment of their own.
 .venv-%/.installed: requirements-%.txt $(STAMP)
 	@[ -x .venv-$*/bin/python ] || .venv/bin/python -m venv .venv-$*
-	@.venv-$*/bin/python -m pip install -q -r requirements-$*.txt && touch $@
+	@.venv-$*/bin/python -m pip install -qq -r requirements-$*.txt && touch $@
 
 package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
 	@.venv/bin/python -m tools.package
@@ -89,7 +89,7 @@ audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has any
 
 bench: venv  ## Measure speed, cost, balance reads and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
+	@.venv-bench/bin/python -m pip install -qq -r requirements-bench.txt
 	@.venv-bench/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
 	@.venv-bench/bin/python -m benchmarks --balance
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot

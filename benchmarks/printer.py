@@ -4,6 +4,7 @@ import os
 import platform
 import sysconfig
 from collections.abc import Mapping
+from itertools import takewhile
 
 from metering.cli.output import print_json, print_table, stdout
 
@@ -19,11 +20,17 @@ def print_document(found: Document, *, as_json: bool) -> None:
     for name, part in document.items():
         rows = _rows(part)
         if rows:
-            names = dict.fromkeys(key for row in rows for key in row)
-            cells = [[_cell(row.get(key)) for key in names] for row in rows]
-            print_table(name, tuple(names), cells)
+            _print_rows(name, rows)
         else:
             stdout().print(f"{name}: {_cell(part)}", markup=False)
+
+
+def _print_rows(title: str, rows: list[Document]) -> None:
+    """Print a table; the leading columns of text are its names."""
+    names = tuple(dict.fromkeys(key for row in rows for key in row))
+    texts = takewhile(lambda key: all(isinstance(row[key], str) for row in rows), names)
+    cells = [[_cell(row.get(key)) for key in names] for row in rows]
+    print_table(title, names, cells, left=len(list(texts)))
 
 
 def machine() -> dict[str, object]:

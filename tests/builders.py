@@ -13,6 +13,7 @@ from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
 from metering.core.prices.priced import Priced
 from metering.core.prices.rating import Rate, rate_card, rate_usage
+from metering.core.tenancy.record import Decision, Record
 from metering.core.usage.buckets import BUCKETS, Buckets, from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Dimensions, Usage
@@ -212,3 +213,9 @@ def rating(book: PriceBook | None = None, markup: str = "0") -> Rating:
         return rate_usage(rate_card(prices, plan(markup), priced, at), request.buckets)
 
     return rate
+
+
+def recorded(decision: Decision[Any]) -> Record:
+    """Return the record of a decision that is news."""
+    assert decision.record is not None
+    return decision.record

@@ -7,7 +7,7 @@ from fastapi import Header, Response
 
 from metering import bootstrap
 from metering.api.problems import Problem
-from metering.core.tenancy.directory import RecordKind
+from metering.core.tenancy.record import RecordKind
 
 _TAG: Final = re.compile(r'\s*(W/)?"([^"]*)"\s*')
 

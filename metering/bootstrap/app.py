@@ -57,8 +57,7 @@ class App(Base):
     price_unpriced = Part(lambda self: self._prices.price_unpriced)
 
     deliver_effects = Part(lambda self: self._installation.deliver_effects)
-    take_stock = Part(lambda self: self._installation.take_stock)
-    ingest_lag = Part(lambda self: self._installation.ingest_lag)
+    collect_gauges = Part(lambda self: self._installation.collect_gauges)
     readiness = Part(lambda self: self._installation.readiness)
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)

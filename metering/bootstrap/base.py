@@ -95,9 +95,9 @@ class Base:
     def tenancy(self) -> Tenancy:
         """Who pays."""
         return Tenancy(
-            self.stores.registry,
-            self.stores.prices,
-            self.clock,
+            registry=self.stores.registry,
+            price_store=self.stores.prices,
+            clock=self.clock,
             committed=committed_prices(),
             automatic=self.settings.automatic_tenants,
             file=self.tenants_file,
@@ -109,8 +109,8 @@ class Base:
         from metering.app.ledger.committer import Committer
 
         return Committer(
-            self.ledgers,
-            self.clock,
+            store=self.ledgers,
+            clock=self.clock,
             periods=self.tenancy.directory.period_at,
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,

@@ -39,12 +39,16 @@ class Counting:
     def stream_publisher(self) -> UsagePublisher:
         """Where complete events of streams go: without a hub, straight into the ledgers."""
         if self._base.settings.hubs is None and not self._base.has_own_hubs:
-            return DirectPublisher(lambda: self.ingest)
+            return DirectPublisher(ingest=lambda: self.ingest)
         return self._base.usage_publisher
 
     @cached_property
     def _streams(self) -> CompleteStreams:
-        return CompleteStreams(self._base.stores.pending, self.stream_publisher, self._base.clock)
+        return CompleteStreams(
+            pending=self._base.stores.pending,
+            publisher=self.stream_publisher,
+            clock=self._base.clock,
+        )
 
     @cached_property
     def join_usage(self) -> JoinUsage:
@@ -88,12 +92,14 @@ class Counting:
     @cached_property
     def take_events(self) -> TakeEvents:
         """Take events from producers other than the gateway."""
-        return TakeEvents(self.stream_publisher, self._base.clock)
+        return TakeEvents(publisher=self.stream_publisher, clock=self._base.clock)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """Look at what was set aside, send it again, or drop it."""
-        return DeadLetters(self._base.stores.dead_letters, self.ingest, self.join_usage)
+        return DeadLetters(
+            store=self._base.stores.dead_letters, ingest=self.ingest, join=self.join_usage
+        )
 
     def replay_capture(
         self, source: CaptureSource, hub: str | None, on_progress: Callable[[int, int], None]
@@ -102,4 +108,4 @@ class Counting:
         usage, logs = self.ingest, self.join_usage
         hubs: dict[str, TakesBatches] = {USAGE_HUB: usage, LOGS_HUB: logs}
         hubs[self._base.settings.usage_hub] = usage
-        return ReplayCapture(source, hubs, hub=hub, on_progress=on_progress)
+        return ReplayCapture(source=source, hubs=hubs, hub=hub, on_progress=on_progress)

@@ -52,7 +52,9 @@ async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]
             findings += [*store, *await _hub(settings), *await _gateway(app)]
             if all(finding.state != "fail" for finding in store):
                 automatic = settings.automatic_tenants
-                findings += await Checkup(app.tenancy, app.clock, automatic=automatic).run()
+                findings += await Checkup(
+                    tenancy=app.tenancy, clock=app.clock, automatic=automatic
+                ).run()
         finally:
             await app.close()
     return findings

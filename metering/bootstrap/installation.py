@@ -4,8 +4,7 @@ from functools import cached_property
 
 from metering.app.deployments.deployments import Deployments
 from metering.app.hubs.hub_lag import HubLags
-from metering.app.hubs.ingest_lag import IngestLag
-from metering.app.installation.collect_gauges import TakeStock
+from metering.app.installation.collect_gauges import CollectGauges
 from metering.app.installation.readiness import Readiness
 from metering.app.ledger.deliver_effects import DeliverEffects
 from metering.app.tenancy.audited import Audited
@@ -32,9 +31,9 @@ class Installation:
         )
 
     @cached_property
-    def take_stock(self) -> TakeStock:
-        """Count what somebody should look at."""
-        return TakeStock(
+    def collect_gauges(self) -> CollectGauges:
+        """Set the gauges."""
+        return CollectGauges(
             ledgers=self._base.ledgers,
             pending=self._base.stores.pending,
             effects=self._base.stores.effects,
@@ -43,14 +42,9 @@ class Installation:
         )
 
     @cached_property
-    def ingest_lag(self) -> IngestLag:
-        """How far counting is behind."""
-        return IngestLag(lambda: self._base.hub_progress, self._base.clock)
-
-    @cached_property
     def readiness(self) -> Readiness:
         """Whether this process can serve."""
-        lags = HubLags(lambda: self._base.hub_progress, self._base.clock)
+        lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
         # First of all: a look that goes on would keep the hubs from being let go.
         self._base.closing.insert(0, lags.close)
         return Readiness(
@@ -63,12 +57,12 @@ class Installation:
     @cached_property
     def callers(self) -> Callers:
         """Which tenant a caller may read."""
-        return Callers(self._base.tenancy, self._base.clock)
+        return Callers(tenancy=self._base.tenancy, clock=self._base.clock)
 
     @cached_property
     def audited(self) -> Audited:
         """Change something, with entries in the audit log."""
-        return Audited(self._base.stores.audit, self._base.clock)
+        return Audited(log=self._base.stores.audit, clock=self._base.clock)
 
     @cached_property
     def deployments(self) -> Deployments:

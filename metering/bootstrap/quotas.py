@@ -69,9 +69,12 @@ class Quotas:
     def admission(self) -> ObservedAdmission:
         """Whether a subscription's requests may go on."""
         admission = Admission(
-            self._base.ledgers, self._base.tenancy, self._base.credits, self._base.clock
+            ledgers=self._base.ledgers,
+            credit=self._base.credits,
+            tenancy=self._base.tenancy,
+            clock=self._base.clock,
         )
-        return ObservedAdmission(admission, self._base.telemetry)
+        return ObservedAdmission(admission=admission, telemetry=self._base.telemetry)
 
     @cached_property
     def tenant_alerts(self) -> TenantAlerts:
@@ -86,4 +89,6 @@ class Quotas:
     @cached_property
     def forecasts(self) -> Forecasts:
         """Where periods and quotas go."""
-        return Forecasts(self._base.ledgers, self._base.tenancy, self._base.clock)
+        return Forecasts(
+            ledgers=self._base.ledgers, tenancy=self._base.tenancy, clock=self._base.clock
+        )

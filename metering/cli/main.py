@@ -14,72 +14,73 @@ COMMANDS: Final[dict[str, Section]] = {
     "Try it": {
         "demo": Place(
             "metering.cli.installation.system:demo",
-            "Send a real trace through the whole system and check the result against an"
+            "Send a real trace through the whole system and compare the result with an"
             " independent sum.",
         ),
         "run": Place(
             "metering.cli.installation.run:run",
-            "Run the whole system on this machine, with live traffic, until it is interrupted.",
+            "Run the whole system on this machine, with live traffic, until interrupted.",
         ),
         "serve": Place(
             "metering.cli.installation.serve:serve",
-            "Serve the HTTP API on this machine, on the store of METERING_STORE, until"
-            " interrupted.",
+            "Serve the HTTP API on this machine until interrupted, over the store in"
+            " METERING_STORE.",
         ),
         "token": Place(
             "metering.cli.installation.serve:token",
-            "Print a bearer token for an hour, which `metering serve` and `metering run` take.",
+            "Print a bearer token for `metering serve` and `metering run`, valid for an hour.",
         ),
     },
     "Count usage": {
         "ingest": Place(
             "metering.cli.ingest.ingest:ingest",
-            "Count the usage in FILE, each line the body of one event of a hub.",
+            "Count the usage in FILE. Each line is the body of one event.",
         ),
         "normalize": Place(
             "metering.cli.ingest.normalize:normalize",
-            "Read one usage object, or one whole response, a line; write its non-zero buckets.",
+            "Read one usage object or whole response per line; print its non-zero buckets.",
         ),
         "replay": Place(
             "metering.cli.hubs.replay:replay",
-            "Publish the events in FILE to a hub again, each line the body of one event,"
-            " untouched.",
+            "Publish the events in FILE to a hub again. Each line is the unchanged body of one"
+            " event.",
         ),
         "simulate": Place(
             "metering.cli.hubs.simulate:simulate",
-            "Publish made-up traffic to a hub: the requests of a real trace, as if they were"
-            " made now.",
+            "Publish simulated traffic to a hub: the requests of a real trace, with current"
+            " timestamps.",
         ),
         "pending": Place(
             "metering.cli.ingest.pending:pending",
-            "Show how many requests wait for their other half, and how many counts nobody claimed.",
+            "Show how many streams wait for their token counts, and how many counts match no"
+            " stream.",
         ),
         "dead-letters": Place(
             "metering.cli.ingest.dead_letters:dead_letters",
-            "Events that were set aside with a code.",
+            "Events that could not be counted, each with a code.",
         ),
     },
     "Read and prove": {
         "balance": Place(
             "metering.cli.billing.balance:balance",
-            "Show what TENANT has used in a period and what it comes to.",
+            "Show the usage of TENANT in a period and its charge.",
         ),
         "usage": Place(
             "metering.cli.billing.balance:usage",
-            "Break down what TENANT has used, by day, model and more.",
+            "Break down the usage of TENANT by day, model and other dimensions.",
         ),
         "forecast": Place(
             "metering.cli.quotas.forecast:forecast",
-            "Show how fast TENANT uses its period and its quotas, and when they are exhausted.",
+            "Show the rate at which TENANT uses its quotas, and when they are exhausted.",
         ),
         "unit-cost": Place(
             "metering.cli.reports.unit_cost:unit_cost",
-            "Show what each outcome of TENANT's use cases costs, and whether it is within"
-            " its target.",
+            "Show the unit cost of each outcome of TENANT's use cases, and whether it meets its"
+            " target.",
         ),
         "verify": Place(
             "metering.cli.reports.verify:verify",
-            "Prove every ledger: pages, hashes, totals, and that no id counts twice.",
+            "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
     },
     "Tenants and quotas": {
@@ -93,15 +94,16 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "grants": Place(
             "metering.cli.credit.grants:grants",
-            "Credit of tenants. A date alone means its start in UTC.",
+            "Prepaid credit of tenants. A date means its start in UTC.",
         ),
         "admission": Place(
             "metering.cli.quotas.admission:admission",
-            "Say whether requests of SUBSCRIPTION may go on: allow, downgrade or block, and why.",
+            "Show whether requests of SUBSCRIPTION are admitted: allow, downgrade or block, and"
+            " why.",
         ),
         "effects": Place(
             "metering.cli.ledger.effects:effects",
-            "What commits left to be told outside.",
+            "Notifications that commits left for delivery (the outbox).",
         ),
     },
     "Prices and deployments": {
@@ -111,22 +113,21 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "quote": Place(
             "metering.cli.prices.quote:quote",
-            "Price one request and explain each line of the amount.",
+            "Price one request, and explain each line of the amount.",
         ),
         "whatif": Place(
             "metering.cli.prices.repricing:whatif",
-            "Price TENANT's real usage under other models, another plan or other prices,"
-            " side by side.",
+            "Price TENANT's usage under other models, another plan or other prices, side by side.",
         ),
         "deployments": Place(
             "metering.cli.deployments.deployments:deployments",
-            "Deployments: type, region, model version and units, which a gateway cannot know.",
+            "Deployments: type, region, model version and units, unknown to the gateway.",
         ),
     },
     "Bill and report": {
         "close": Place(
             "metering.cli.billing.close:close",
-            "Close every period that is over, in order, and write its statement. Safe to repeat.",
+            "Close every period that has ended, in order, and write its statement. Safe to repeat.",
         ),
         "statement": Place(
             "metering.cli.billing.statement:statement",
@@ -134,7 +135,7 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "adjustments": Place(
             "metering.cli.credit.adjustments:adjustments",
-            "Amounts that an operator adds to a statement, or takes off it, with a reason.",
+            "Amounts that an operator adds to a statement, with a reason.",
         ),
         "export": Place(
             "metering.cli.exports.export:export",
@@ -149,7 +150,7 @@ COMMANDS: Final[dict[str, Section]] = {
     "Install": {
         "init": Place(
             "metering.cli.installation.init:init",
-            "Make the store ready: tables, or database and containers on an account or emulator.",
+            "Prepare the store: tables, or a database and containers on an account or emulator.",
         ),
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
@@ -157,7 +158,7 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "azure": Place(
             "metering.cli.installation.azure:azure",
-            "Set up in Azure what Bicep cannot.",
+            "Set-up steps in Azure that Bicep cannot do.",
         ),
     },
 }
@@ -173,8 +174,17 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; what went wrong is one line on standard error."""
+    """Run the command line of this process."""
     logging.basicConfig(level=logging.CRITICAL, format="%(levelname)s: %(message)s")
+    try:
+        run()
+    finally:
+        # The process ends: to look through all its objects once more takes a fifth of its time.
+        gc.freeze()
+
+
+def run() -> None:
+    """Run a command and exit; an error is one line on standard error."""
     try:
         app.main(prog_name="metering")
     except MeteringError as error:
@@ -189,6 +199,3 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    finally:
-        # The process ends: to look through all its objects once more takes a fifth of its time.
-        gc.freeze()

@@ -125,6 +125,11 @@ def print_counts(title: str, rows: Iterable[tuple[str, int]]) -> None:
     print_table(title, ["item", "count"], [(name, count(number)) for name, number in rows])
 
 
+def plural(number: int, noun: str) -> str:
+    """Return a number of things for people: `1 request`, `2,000 requests`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def count(number: int) -> str:
     """Return a count for people: `12,345`."""
     return f"{number:,}"

@@ -49,7 +49,18 @@ class IngestDocument(Document):
     rejected: Annotated[Mapping[str, int], BeforeValidator(by_name)] = Field(
         description="Rejected events by code."
     )
+
+
+class LogIngestDocument(IngestDocument):
+    """Counts of ingested log records by result, if some had no usage."""
+
     ignored: int = Field(description="Log records without usage.")
+
+
+def ingest_document(tally: Tally) -> IngestDocument:
+    """Return the document of a tally."""
+    kind = LogIngestDocument if tally.ignored else IngestDocument
+    return kind.model_validate(tally)
 
 
 class DeadLetterDocument(Document):

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field
 
 from metering.core.basics.instants import Instant, format_instant
-from metering.core.tenancy.directory import FOREVER, Directory
+from metering.core.calendars.dated import FOREVER
+from metering.core.tenancy.directory import Directory
 from metering.documents.document import Document, RequestBody, Time
 
 

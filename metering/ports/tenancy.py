@@ -4,7 +4,7 @@ from typing import Protocol
 
 from metering.core.tenancy.access import Identity
 from metering.core.tenancy.audit import AuditEntry
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 
 
 class RegistryStore(Protocol):

@@ -176,13 +176,7 @@ async def test_dead_letters_are_looked_at_sent_again_and_dropped(api: Served) ->
     await api.app.tenancy.map_subject("sub-8", "acme", None)
     wish = {"code": "unknown_subscription", "every": True}
     done = await api.ask("POST", "/api/dead-letters/replay", operator, json=wish)
-    assert done.json() == {
-        "letters": 2,
-        "accepted": 2,
-        "duplicates": 0,
-        "rejected": {},
-        "ignored": 0,
-    }
+    assert done.json() == {"letters": 2, "accepted": 2, "duplicates": 0, "rejected": {}}
     wish = {"ids": [bad["id"], bad["id"][:10]]}
     refused = await api.ask("POST", "/api/dead-letters/replay", operator, json=wish)
     assert refused.json()["rejected"] == {"not_json": 1}

@@ -46,7 +46,7 @@ def test_the_help_of_every_command_has_an_example_of_itself() -> None:
 
 
 def test_help_is_printed_on_standard_output(metering: "Metering") -> None:
-    ran = metering.run("dead-letters", "replay", "--help")
+    ran = metering.run_process("dead-letters", "replay", "--help")
 
     assert (ran.code, ran.stderr) == (0, "")
     assert "Example:  metering dead-letters replay" in ran.stdout

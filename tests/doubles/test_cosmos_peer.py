@@ -1,4 +1,4 @@
-"""The Cosmos DB peer answers the unmodified client as the service does: single items."""
+"""The Cosmos DB double answers the unmodified client as the service does: single items."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

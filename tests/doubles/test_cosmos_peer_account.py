@@ -1,4 +1,4 @@
-"""The Cosmos DB peer's databases, containers and access, through the unmodified client."""
+"""The Cosmos DB double's databases, containers and access, through the unmodified client."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The Cosmos DB peer's transactional batches and time to live, through the unmodified client."""
+"""The Cosmos DB double's transactional batches and time to live, through the unmodified client."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the Cosmos DB peer charges, by the published table of request units.
+"""The charges of the Cosmos DB double, by the published table of request units.
 
 1 KB: 1.00 to read, 4.95 to write; 2 KB: 1.04 and 6.29; 4 KB: 1.14 and 6.67; 64 KB: 4.76 and 22.67.
 """
@@ -15,7 +15,7 @@ pytest_plugins = ["tests.doubles.cosmos.fixtures"]
 
 
 def sized(id_: str, kilobytes: int) -> dict[str, Any]:
-    """Return an item of exactly so many KB."""
+    """Return an item of exactly `kilobytes` KB."""
     empty = f'{{"id":"{id_}","ledger":"t|1","text":""}}'
     return {"id": id_, "ledger": "t|1", "text": "x" * (kilobytes * 1024 - len(empty))}
 

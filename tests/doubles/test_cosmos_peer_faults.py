@@ -1,4 +1,4 @@
-"""The Cosmos DB peer's faults, as the unmodified client meets them."""
+"""The Cosmos DB double's faults, as the unmodified client meets them."""
 
 from collections.abc import Callable
 from typing import Any

@@ -5,7 +5,7 @@ from typing import Final
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import REGISTRY
 from metering.adapters.cosmos.documents import CosmosDocuments
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 
 _PARTITION: Final = "records"
 

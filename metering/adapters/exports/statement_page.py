@@ -131,13 +131,13 @@ def _title(line: StatementLine) -> str:
 
 
 def _note(line: StatementLine) -> str:
-    told = (
+    parts = (
         ("of", line.charge_period),
         ("", line.reference if line.kind == "adjustment" else None),
         ("by", line.author),
         ("under", line.term if (line.corrects or line.kind) in _IN_THE_PLAN else None),
     )
-    return ", ".join(f"{word} {value}".strip() for word, value in told if value)
+    return ", ".join(f"{word} {value}".strip() for word, value in parts if value)
 
 
 def _price(line: StatementLine) -> str:
@@ -151,14 +151,14 @@ def _price(line: StatementLine) -> str:
 
 def _notes(statement: Statement) -> Sequence[str]:
     unsettled = statement.open
-    told = (
+    notes = (
         (unsettled.pending, "requests with token counts still outstanding"),
         (unsettled.unpriced, "requests without a price: counted, but not in the total"),
         (unsettled.missing, "requests whose token counts never arrived: not in the total"),
         (unsettled.totals_only, "requests counted from logs: all input at full price"),
         (len(unsettled.uncollected), "earlier periods with changes in another currency"),
     )
-    return [f"{number:,} {meaning}" for number, meaning in told if number]
+    return [f"{number:,} {meaning}" for number, meaning in notes if number]
 
 
 def _shown(amount: Amount, currency: str) -> str:

@@ -115,7 +115,7 @@ def columns_of(path: Path, header: Sequence[str]) -> Columns:
         shown = ", ".join(header[:_SHOWN]) + (", …" if len(header) > _SHOWN else "")
         raise ConfigurationError(
             f"{path}: is not a known cost export: it has the columns {shown};"
-            f" an export of {shape.name} also needs {', '.join(missing)}"
+            f" {shape.name} exports also need {', '.join(missing)}"
         )
     dollars = tuple(places[name.lower()] for name in shape.in_dollars if name.lower() in places)
     return Columns(shape, at, dollars)

@@ -18,7 +18,7 @@ from metering.adapters.sign_in.tokens import BearerTokens
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import SECOND
 from metering.core.tenancy.access import Claims, Identity, NotSignedIn, Role, roles_in
-from metering.core.tenancy.directory import TENANT_ID
+from metering.core.tenancy.record import TENANT_ID
 from metering.ports import Clock
 
 ISSUER: Final = "urn:metering:development"

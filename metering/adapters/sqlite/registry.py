@@ -1,7 +1,7 @@
 """Tenants and plans in SQLite: append-only records."""
 
 from metering.adapters.sqlite.database import Database
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 
 
 class SqliteRegistry:

@@ -41,8 +41,8 @@ async def overview(app: TheApp, limit: _Limit = 50, cursor: Cursor = None) -> Te
 async def work(app: TheApp) -> OpenWork:
     """Return open work. Reads a count of dead letters and two lists of effects."""
     now = app.clock.now()
-    lag = await app.ingest_lag.look()
     ready = await app.readiness.check()
+    lag = ready.hub.lag
     return OpenWork(
         as_of=format_instant(now),
         ingest_lag_s=None if lag is None else lag // SECOND,

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
+from metering.core.calendars.dated import soonest
 from metering.core.calendars.periods import LedgerId
 from metering.core.deployments.deployment import Deployment
 from metering.core.deployments.deployment_import import HourlyPrices, LeftOut, read_found
 from metering.core.reports.unknown_deployments import UnknownDeployment, UnknownDeployments
-from metering.core.tenancy.directory import soonest
+from metering.core.tenancy.decisions import define_deployment
 from metering.ports import Clock, DeploymentSource, LedgerStore
 
 
@@ -75,7 +76,7 @@ class Deployments:
         known = self._known(deployment.name, deployment.account, effective)
         if deployment != known and effective is not None:
             # A date that is refused is refused before anything is recorded.
-            self._tenancy.directory.define_deployment(deployment, self._clock.now(), effective)
+            define_deployment(self._tenancy.directory, deployment, self._clock.now(), effective)
         return Proposal(deployment.key, deployment, is_news=deployment != known)
 
     def _known(

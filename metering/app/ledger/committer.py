@@ -7,6 +7,7 @@ store holds, so no event is lost and none counts twice, with any number of write
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -89,32 +90,22 @@ class _Work(NamedTuple):
     planner: Planner
 
 
+@dataclass(slots=True, kw_only=True)
 class Committer:
     """Commits usage to ledgers, one commit at a time for each ledger of this process."""
 
-    def __init__(
-        self,
-        store: LedgerStore,
-        clock: Clock,
-        *,
-        periods: PeriodAt,
-        limits: LimitsInForce = no_limits,
-        checked_pages: int = 1,
-        max_gaps: int = 1,
-    ) -> None:
-        """Take periods and limits of tenants, how many last pages are verified, how long gaps are.
-
-        `max_gaps`: after so many looks for a page that the head names and a point read does not
-        find, it has gone, and the ledger is broken.
-        """
-        self._store = store
-        self._clock = clock
-        self._periods = periods
-        self._limits = limits
-        self._checked_pages = checked_pages
-        self._max_gaps = max_gaps
-        self._views = Views()
-        self._locks: WeakValueDictionary[LedgerId, asyncio.Lock] = WeakValueDictionary()
+    store: LedgerStore
+    clock: Clock
+    periods: PeriodAt
+    limits: LimitsInForce = no_limits
+    checked_pages: int = 1
+    """How many of a ledger's last pages to verify when this process first reads it."""
+    max_gaps: int = 1
+    """After so many failed point reads of a page that the head names, the ledger is broken."""
+    _views: Views = field(init=False, default_factory=Views)
+    _locks: WeakValueDictionary[LedgerId, asyncio.Lock] = field(
+        init=False, default_factory=WeakValueDictionary
+    )
 
     async def commit(
         self,
@@ -182,7 +173,7 @@ class Committer:
             except _PageMissingError as gap:
                 self._views.forget(ledger)
                 gaps += 1
-                if gaps == self._max_gaps:
+                if gaps == self.max_gaps:
                     raise LedgerBroken(str(ledger), f"{gap} is not there") from gap
             except RetryableError:
                 self._views.forget(ledger)
@@ -201,13 +192,13 @@ class Committer:
         slots = _with_neighbours(usages)
         await self._learn(view, slots)
         known = await self._with_adjacent(view, slots)
-        now = self._clock.now()
+        now = self.clock.now()
         change = self._limit_change(view.head, now)
         commit = work.planner(view.head, known, usages, work.rate, now, change=change)
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
-            etag = await self._store.commit(commit, view.etag)
+            etag = await self.store.commit(commit, view.etag)
             view.advance(commit.head, etag, commit.pages)
         return commit
 
@@ -216,7 +207,7 @@ class Committer:
 
         Where it does not, the timer `enforce_quotas` reads the pages; no commit waits for that.
         """
-        wanted = self._limits(head.ledger, now)
+        wanted = self.limits(head.ledger, now)
         if wanted is None or wanted == head.counts.limits:
             return None
         return change_from_head(head, wanted, now)
@@ -226,10 +217,10 @@ class Committer:
         view = self._views.get(ledger)
         if view is not None and view.entries <= _MAX_VIEW_ENTRIES:
             return view
-        stored = await self._store.read_head(ledger)
-        if stored is None and await self._store.read_page(ledger, 1) is not None:
+        stored = await self.store.read_head(ledger)
+        if stored is None and await self.store.read_page(ledger, 1) is not None:
             # Somebody's first commit may have come between the two looks: then the head is there.
-            stored = await self._store.read_head(ledger)
+            stored = await self.store.read_head(ledger)
             if stored is None:
                 raise _PageMissingError("its head")
         if stored is None:
@@ -250,7 +241,7 @@ class Committer:
         if view is None:
             return
         self._views.forget(ledger)
-        stored = await self._store.read_head(ledger)
+        stored = await self.store.read_head(ledger)
         if stored is None:
             return
         since, now = view.head.pages, stored.head.pages
@@ -259,7 +250,7 @@ class Committer:
         pages: list[Page] = []
         last = view.head.last_hash
         for number in range(since + 1, now + 1):
-            page = await self._store.read_page(ledger, number)
+            page = await self.store.read_page(ledger, number)
             if page is None or page.previous != last:
                 return
             pages.append(page)
@@ -273,7 +264,7 @@ class Committer:
 
         They are read one by one: a query may lag, and what it leaves out is not missing.
         """
-        first = max(1, head.pages - self._checked_pages + 1)
+        first = max(1, head.pages - self.checked_pages + 1)
         previous = GENESIS if first == 1 else None
         for number in range(first, head.pages + 1):
             page = await self._page(head.ledger, number)
@@ -284,7 +275,7 @@ class Committer:
             raise LedgerBroken(str(head.ledger), "its last page is not the one its head names")
 
     async def _page(self, ledger: LedgerId, number: int) -> Page:
-        page = await self._store.read_page(ledger, number)
+        page = await self.store.read_page(ledger, number)
         if page is None:
             raise _PageMissingError(f"page {number}")
         return page
@@ -292,7 +283,7 @@ class Committer:
     async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:
         wanted = view.missing(slots)
         if wanted:
-            pages = await self._store.read_slots(view.ledger, wanted)
+            pages = await self.store.read_slots(view.ledger, wanted)
             pages += await self._left_out(view.head, wanted, pages)
             view.learn(wanted, sorted(pages, key=lambda page: page.number))
 
@@ -311,7 +302,7 @@ class Committer:
         """
         known = dict(view.known(slots))
         for neighbour, shared in self._over_the_edge(view.ledger, slots):
-            stored = await self._store.read_head(neighbour)
+            stored = await self.store.read_head(neighbour)
             if stored is not None:
                 adjacent = LedgerView(neighbour, stored.head, stored.etag)
                 await self._learn(adjacent, shared)
@@ -324,10 +315,10 @@ class Committer:
     ) -> list[tuple[LedgerId, list[Slot]]]:
         """Return the adjacent ledgers that may know ids of these slots, and which slots."""
         tenant, start = ledger
-        end = self._periods(tenant, start).end
+        end = self.periods(tenant, start).end
         early = [slot for slot in slots if slot_start(slot) < start]
         late = [slot for slot in slots if slot_start(slot) + SLOT > end]
-        before = self._periods(tenant, start - 1).start
+        before = self.periods(tenant, start - 1).start
         edges = [(LedgerId(tenant, before), early), (LedgerId(tenant, end), late)]
         return [(name, shared) for name, shared in edges if shared]
 

@@ -11,6 +11,7 @@ from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import (
     AsJson,
     count,
+    plural,
     print_table,
     show,
     stdout,
@@ -75,27 +76,25 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
         )
         for model in found.models
     ]
-    total = f"{format_amount(found.amount)} {found.currency}"
-    rows.append(("total", count(found.total.requests), tokens(found.total.tokens), total))
+    amount = f"{format_amount(found.amount)} {found.currency}"
+    rows.append(("total", count(found.total.requests), tokens(found.total.tokens), amount))
     columns = ["model", "requests", "tokens", "amount"]
     print_table(f"{tenant}, {period.name}", columns, rows)
     if found.plan.period_terms:
         print_charge(found.charge)
+    total, diagnostics = found.total, found.head.diagnostics
     notes = [
-        (found.total.unpriced, "requests without a price, not in the amount"),
-        (found.total.missing, "requests whose token counts never arrived"),
-        (
-            found.total.totals_only,
-            "requests counted from logs, at the full input price",
-        ),
-        (found.total.not_billable, "requests not billable: rejected or failed"),
-        (found.held_requests, "streams waiting for their token counts"),
-        (found.head.diagnostics.duplicates, "duplicate events, not counted again"),
-        (found.head.diagnostics.conflicts, "events with a known id and different content"),
+        (total.unpriced, "request", "without a price, not in the amount"),
+        (total.missing, "request", "whose token counts never arrived"),
+        (total.totals_only, "request", "counted from logs, at the full input price"),
+        (total.not_billable, "request", "not billable: rejected or failed"),
+        (found.held_requests, "stream", "waiting for token counts"),
+        (diagnostics.duplicates, "duplicate", "not counted again"),
+        (diagnostics.conflicts, "event", "with a known id and different content"),
     ]
-    for number, meaning in notes:
+    for number, noun, meaning in notes:
         if number:
-            stdout().print(f"{count(number)} {meaning}")
+            stdout().print(f"{plural(number, noun)} {meaning}")
 
 
 def usage(

@@ -7,7 +7,7 @@ import typer
 from metering import bootstrap
 from metering.app.billing.close_periods import Closed, Waiting
 from metering.cli.options import instant, must_know, with_app
-from metering.cli.output import AsJson, count, print_table, show, stderr, stdout
+from metering.cli.output import AsJson, count, plural, print_table, show, stderr, stdout
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import format_paid
 from metering.documents.billing.closing import CloseDocument
@@ -62,7 +62,7 @@ def _print(found: list[Closed | Waiting], at: Instant) -> None:
         stdout().print(f"nothing is due at {format_instant(at)}")
     for one in closed:
         if one.unsettled:
-            what = f"{one.tenant} {one.period}: {count(one.unsettled)} unsettled requests"
+            what = f"{one.tenant} {one.period}: {plural(one.unsettled, 'unsettled request')}"
             stdout().print(f"{what}: see `metering statement {one.tenant} --period {one.period}`")
 
 

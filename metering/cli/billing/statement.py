@@ -9,7 +9,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
-from metering.cli.output import AsJson, count, print_table, stdout
+from metering.cli.output import AsJson, count, plural, print_table, stdout
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_paid
@@ -103,13 +103,13 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
     columns = ["line", "item", "quantity", "unit price", found.currency]
     print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
     notes = (
-        (found.open.pending, "requests whose token counts had not arrived"),
-        (found.open.unpriced, "requests without a price, not in the total"),
-        (found.open.missing, "requests whose token counts never arrived, not in the total"),
+        (found.open.pending, "whose token counts had not arrived"),
+        (found.open.unpriced, "without a price, not in the total"),
+        (found.open.missing, "whose token counts never arrived, not in the total"),
     )
     for number, meaning in notes:
         if number:
-            stdout().print(f"{count(number)} {meaning}")
+            stdout().print(f"{plural(number, 'request')} {meaning}")
 
 
 def _item(line: StatementLine) -> str:

@@ -96,7 +96,7 @@ async def _replay(
             # A line is its body and the newline.
             bar.update(task, completed=sent.bytes + sent.handled)
 
-        publishing = Publishing(publisher, per_second=rate, on_progress=progressed)
+        publishing = Publishing(publisher=publisher, per_second=rate, on_progress=progressed)
         try:
             await publishing.run(islice(_events(files), skip, None))
         except (MeteringError, asyncio.CancelledError):

@@ -86,7 +86,7 @@ async def _run(app: bootstrap.App, load: _Load, *, as_json: bool) -> None:
         def progressed(sent: Sent) -> None:
             bar.update(task, completed=sent.events)
 
-        publishing = Publishing(publisher, per_second=load.rate, on_progress=progressed)
+        publishing = Publishing(publisher=publisher, per_second=load.rate, on_progress=progressed)
         source = live_events(rows, app.clock.now(), load.rate, load.tenants)
         start = loop.time()
         try:

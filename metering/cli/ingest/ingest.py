@@ -14,8 +14,8 @@ from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import Instant
-from metering.core.tenancy.directory import FOREVER
-from metering.documents.ingest import IngestDocument
+from metering.core.calendars.dated import FOREVER
+from metering.documents.ingest import IngestDocument, LogIngestDocument, ingest_document
 
 BATCH_LINES: Final = 1_000
 
@@ -43,7 +43,7 @@ def ingest(
         raise typer.BadParameter(f"unknown hub {hub!r}: use {known}", param_hint="--hub")
     stop_for = FOREVER if stop_rule else 0
     tally = with_app(lambda app: _ingest(app, file, hub, as_json=as_json, stop_for=stop_for))
-    report(IngestDocument.model_validate(tally), as_json=as_json)
+    report(ingest_document(tally), as_json=as_json)
     if tally.rejected:
         raise typer.Exit(1)
 
@@ -63,7 +63,7 @@ async def _ingest(
                 progress.advance(task, sum(len(message.body) + 1 for message in batch))
         except MeteringError:
             # What was committed before the fault stands, so report it first.
-            report(IngestDocument.model_validate(tally), as_json=as_json)
+            report(ingest_document(tally), as_json=as_json)
             raise
     return tally
 
@@ -82,5 +82,6 @@ def report(found: IngestDocument, *, as_json: bool) -> None:
 def rows(found: IngestDocument) -> list[tuple[str, int]]:
     """Return the number of events by result."""
     counts = [("accepted", found.accepted), ("duplicates", found.duplicates)]
-    counts += [("ignored", found.ignored)] if found.ignored else []
+    if isinstance(found, LogIngestDocument):
+        counts.append(("ignored", found.ignored))
     return counts + [(f"rejected: {code}", number) for code, number in found.rejected.items()]

@@ -10,7 +10,7 @@ import typer
 from metering import bootstrap
 from metering.cli.output import AsJson, escape, print_error, show, stdout
 from metering.core.tenancy.access import Role
-from metering.core.tenancy.directory import TENANT_ID
+from metering.core.tenancy.record import TENANT_ID
 from metering.local.api import listener_on, local_api, sign_in_links
 from metering.settings.settings import read_settings
 

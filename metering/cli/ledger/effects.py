@@ -6,7 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_table, show, stdout
+from metering.cli.output import AsJson, count, plural, print_table, show, stdout
 from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import describe
 from metering.documents.ledger.effects import EffectDocument
@@ -59,4 +59,4 @@ def retry_effects() -> None:
     Example:  metering effects retry
     """
     again = with_app(lambda app: app.deliver_effects.retry_parked())
-    stdout().print(f"{count(again)} effects scheduled again")
+    stdout().print(f"{plural(again, 'effect')} scheduled again")

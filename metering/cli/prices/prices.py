@@ -19,20 +19,19 @@ prices: Final = LazyGroup(
         "Commands": {
             "list": Place(
                 "metering.cli.prices.prices:list_prices",
-                "List the price rows, in currency units per million tokens.",
+                "List price rows, in currency units per million tokens.",
             ),
             "diff": Place(
                 "metering.cli.prices.price_import:diff_prices",
-                "Show what importing a source would change, and what it lists but cannot be taken"
-                " over.",
+                "Show the changes that an import would make, and the rows that would be skipped.",
             ),
             "import": Place(
                 "metering.cli.prices.price_import:import_prices",
-                "Publish what a source has and the price book has not, as a new version.",
+                "Publish the new and changed rows of a source as a new version.",
             ),
             "rerate": Place(
                 "metering.cli.prices.repricing:rerate",
-                "Rate usage again whose price was missing or has been superseded for its time.",
+                "Re-rate usage whose price was missing or has been superseded.",
             ),
         }
     },

@@ -17,7 +17,7 @@ from metering.cli.options import (
     period_for,
     with_app,
 )
-from metering.cli.output import AsJson, count, print_table, show, stdout, tokens
+from metering.cli.output import AsJson, count, plural, print_table, show, stdout, tokens
 from metering.core.basics.money import Amount, format_amount
 from metering.core.billing.what_if import Comparison
 from metering.core.calendars.periods import LedgerId
@@ -84,7 +84,7 @@ def _print_rerated(found: list[RerateDocument], *, applied: bool) -> None:
     columns = ["ledger", "model", "old price", "new price", "requests", "difference"]
     print_table("Corrections" if applied else "Corrections to append", columns, rows, left=4)
     if applied:
-        stdout().print(f"{count(sum(one.corrected for one in found))} corrections appended")
+        stdout().print(f"{plural(sum(one.corrected for one in found), 'correction')} appended")
     else:
         stdout().print("Nothing was written. Run with --apply to append the corrections.")
 
@@ -158,7 +158,7 @@ def _print_answer(tenant: str, answer: Answer) -> None:
     )
     if answer.other.unpriced_requests:
         stdout().print(
-            f"{count(answer.other.unpriced_requests)} requests would have no price and are not in"
+            f"{plural(answer.other.unpriced_requests, 'request')} without a price, not in"
             " the other amount"
         )
 

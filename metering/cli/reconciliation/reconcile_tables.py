@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from metering.cli.output import count, print_table, stdout
+from metering.cli.output import count, plural, print_table, stdout
 from metering.core.basics.money import format_fixed
 from metering.core.reconciliation.cost_row import EXACT_DECIMALS, Exact, format_exact
 from metering.core.reconciliation.explain import HARMLESS, Part, Why
@@ -46,14 +46,14 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     other = report.other_services
     if other.rows:
         cost = _amount(other.cost + other.credit)
-        console.print(f"{count(other.rows)} rows of other services ({cost}) were not compared")
+        console.print(f"not compared: {plural(other.rows, 'row')} of other services ({cost})")
     left = remaining_lines(report, tolerance)
     if not left:
         console.print("no difference remains beyond rounding, late data and the tolerance")
         return
     reasons = {part.why for line in left for part in line.parts if part.why not in HARMLESS}
     names = ", ".join(why for why in Why if why in reasons)
-    console.print(f"a difference remains on {count(len(left))} lines: {names}")
+    console.print(f"a difference remains on {plural(len(left), 'line')}: {names}")
 
 
 def _row(line: Line) -> list[str]:
@@ -115,8 +115,8 @@ def print_logs(report: LogReport, *, all_lines: bool) -> None:
         print_table(f"Missing from the ledgers (at most {MAX_NAMED})", columns, named, left=4)
     console = stdout()
     for why, number in sorted(report.absent.items()):
-        console.print(f"{count(number)} logged requests are missing from the ledgers: {why}")
+        console.print(f"missing from the ledgers: {plural(number, 'logged request')}: {why}")
     if report.refused:
-        console.print(f"{count(report.refused)} log records have unusable counts")
+        console.print(f"{plural(report.refused, 'log record')} with unusable counts")
     if not report.remains:
         console.print("every logged request is in the ledgers with its tokens, or still pending")

@@ -6,7 +6,7 @@ from typing import Final
 from metering import bootstrap
 from metering.app.reports.unit_economics import UnitCosts
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
-from metering.cli.output import AsJson, count, print_table, show, stdout
+from metering.cli.output import AsJson, count, plural, print_table, show, stdout
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import Period
 from metering.core.reports.unit_economics import (
@@ -52,7 +52,7 @@ def _print(title: str, found: UnitCosts) -> None:
     unknown = sum(case.line.unpriced + case.line.missing for case in found.use_cases)
     if unknown:
         stdout().print(
-            f"{count(unknown)} requests without a price or counts: costs are lower bounds"
+            f"{plural(unknown, 'request')} without a price or counts: costs are lower bounds"
         )
 
 

@@ -14,8 +14,8 @@ from metering.cli.tenancy.members import allow, disallow
 from metering.core.basics.instants import format_instant
 from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
+from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
-from metering.core.tenancy.directory import BEGINNING
 from metering.core.tenancy.tenants_file import read_tenants_file
 from metering.documents.tenancy import TenantDocument
 

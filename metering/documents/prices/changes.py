@@ -38,7 +38,7 @@ class PriceRowDocument(Document):
     deployment_type: str
     region: str | None
     service_tier: str
-    above_tokens: int
+    above_tokens: int | None
     channel: str | None
     currency: str
     effective_from: Time

@@ -121,5 +121,5 @@ async def test_a_container_that_is_not_there_is_named_and_no_missing_half(
     peer.faults.add(
         Fault(what="fail_before", container="pending", kind="read", status=404, substatus=1003)
     )
-    with pytest.raises(ConfigurationError, match="pending: is not there"):
+    with pytest.raises(ConfigurationError, match="pending: does not exist"):
         await system.pending.read_halves("tokens", ["r-1"])

@@ -17,7 +17,7 @@ from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.deployments.deployment import Deployment, Provisioned
 from metering.core.plans.plan import Plan
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 from tests.builders import NOW, body, price_file
 
 type System = Any

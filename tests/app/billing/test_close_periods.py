@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from metering.app.billing.close_periods import GRACE, PATIENCE
+from metering.app.billing.draft_statements import DraftStatements
 from metering.app.billing.statements import Statements
 from metering.app.hubs.hub_lag import NoHubs
 from metering.app.ingest.ingest import Message
@@ -189,7 +190,7 @@ async def test_a_hold_that_has_not_lapsed_is_waited_for(system: System) -> None:
     edge = NOVEMBER.end - HOUR
     system.clock.set(edge)
     await use(system, "s", edge, data__tokens="pending", data__usage=None)
-    system.patience = system.patience._replace(grace=0)
+    system.app.settings = system.app.settings._replace(close_grace=0)
     ((), (waiting,)) = await system.close(NOVEMBER.end)
     assert waiting.reason == "1 without counts"
     ((closed,), _) = await system.close(NOVEMBER.end + DAY)
@@ -329,7 +330,7 @@ async def test_an_adjustment_is_on_the_statement_of_the_period_it_was_made_in(
     ("offer", "reason"),
     [
         (AdjustmentOffer("a b", "1", "r", "a"), "tenant 'a b'"),
-        (AdjustmentOffer("other", "1", "r", "a"), "there is none"),
+        (AdjustmentOffer("other", "1", "r", "a"), "unknown tenant"),
         (AdjustmentOffer("acme", "0", "r", "a"), "amount: .*'0' changes nothing"),
         (AdjustmentOffer("acme", "1", " ", "a"), "reason"),
         (AdjustmentOffer("acme", "1", "r", ""), "author"),
@@ -500,7 +501,8 @@ async def test_a_crash_at_any_step_is_made_good_by_the_next_run(
 async def faults_of(system: System, *kept: Statement) -> list[str]:
     """Return what verifying finds where these are the statements that are kept."""
     store = KeptStatements(*kept)
-    proof = Statements(store, system.drafts, system.sharings, system.tenancy)
+    drafts = DraftStatements(ledgers=system.store, accounts=system.accounts, tenancy=system.tenancy)
+    proof = Statements(store, drafts, system.sharings, system.tenancy)
     return [fault async for one in proof.verify("acme") for fault in one.faults]
 
 

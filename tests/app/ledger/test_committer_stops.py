@@ -168,7 +168,7 @@ async def test_a_first_commit_of_another_process_between_two_looks_is_no_damage(
     fresh = make_system()
     # As on one machine, where a gap is not waited for.
     fresh.committer = committer.Committer(
-        fresh.store, fresh.clock, periods=fresh.tenancy.directory.period_at, max_gaps=1
+        store=fresh.store, clock=fresh.clock, periods=fresh.tenancy.directory.period_at, max_gaps=1
     )
     read_head = fresh.store.read_head
 

@@ -111,7 +111,7 @@ def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
     ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
     export = ("export", "chargeback", "--period", "2026-11", "--out", out)
-    ran = metering.run(*export, before=f"{limit}\n{ignore}")
+    ran = metering.run_process(*export, before=f"{limit}\n{ignore}")
     assert ran.code == 1
     assert ran.stderr.startswith("error: exports: "), ran.stderr
     assert list(out.iterdir()) == []

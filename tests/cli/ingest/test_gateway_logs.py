@@ -37,7 +37,7 @@ def test_a_stream_and_its_log_in_either_order_are_one_counted_request(
     assert (balance["requests"], balance["amount"]) == (2, "0.007")
     assert balance["pending"]["requests"] == 0
     assert balance["totals_only"] == 2
-    assert "2 counted from logs" in metering.run("balance", "acme").stdout
+    assert "2 requests counted from logs" in metering.run("balance", "acme").stdout
     assert metering.verify()[0] == 0
 
 

@@ -57,7 +57,7 @@ def test_what_was_given_up_is_listed_and_can_be_tried_once_more(
     assert _effects(metering) == [parked]
     assert "given up" in metering.run("effects", "list", "--parked").stdout
 
-    assert metering.run("effects", "retry").stdout == "1 effects scheduled again\n"
+    assert metering.run("effects", "retry").stdout == "1 effect scheduled again\n"
     assert _effects(metering, "--parked") == []
     assert [waiting["due"] for waiting in _effects(metering)] == ["2026-11-20T12:00:00Z"]
 

@@ -97,7 +97,7 @@ def test_a_price_a_thousand_times_too_high_is_pointed_at(metering: "Metering") -
     refused = metering.run("prices", "import", path)
 
     assert diff(metering, path)["implausible"] == ["gpt-4o/global/any/standard"]
-    assert "moved a hundredfold: is its unit right?" in shown.stderr
+    assert "changed a hundredfold: check its unit" in shown.stderr
     assert refused.code == 1
     assert "import with --accept-jumps" in refused.stderr
 

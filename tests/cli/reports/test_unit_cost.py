@@ -66,7 +66,7 @@ def test_costs_stand_beside_their_targets(metering: "Metering", event: "EventBui
     rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]
     cells = ["support", "ticket_resolved", "over", "3", "0.007", "0.002333333", "0.002"]
     assert ["", *cells, "2", "0.0035", "0", "0.1", ""] in rows
-    assert "1 requests without a price or counts" in table
+    assert "1 request without a price or counts" in table
     code, verdicts = metering.verify()
     assert (code, len(verdicts)) == (0, 1)
 

@@ -151,7 +151,7 @@ def test_a_faulty_plan_is_one_line_with_its_file_its_place_and_why(metering: "Me
     for content, complaint in (
         (PLAN.replace('"10.00"', "10.00"), "team.yaml: base_fee: "),
         (PLAN.replace("up_to: null", "up_to: 200"), "team.yaml: tiers.0.steps.1.up_to: the last"),
-        (PLAN.replace("gpt-4o", "gpt-4-o"), "allowance.0.meters.0.model: the price book knows no"),
+        (PLAN.replace("gpt-4o", "gpt-4-o"), "allowance.0.meters.0.model: the price book has no"),
     ):
         ran = metering.run("plans", "set", _file(metering, content))
 

@@ -28,7 +28,8 @@ from metering.core.prices.price_file import read_price_file
 from metering.core.reports.breakdown import Breakdown, Outcomes, changes_of
 from metering.core.reports.rollup import Cursor, Intake, RollupProof
 from metering.core.reports.rollup_document import read_part, write_part
-from metering.core.tenancy.directory import Directory, Record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.buckets import QUANTITY, from_names
 from metering.core.usage.event import MAX_OUTCOMES, OUTCOME

@@ -1,4 +1,4 @@
-"""The peer as tests use it: started on a free port of loopback, in a thread of its own."""
+"""The double as tests use it: a server on a free port of loopback, in its own thread."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ type _Send = Callable[[Any], Awaitable[None]]
 
 
 class ArmPeer(ServerThread):
-    """Azure Resource Manager for tests only: in memory, on loopback, gone when the block ends."""
+    """Azure Resource Manager for tests: in memory, on loopback, while a block lasts."""
 
     def __init__(self) -> None:
         super().__init__("arm-peer")
@@ -42,7 +42,7 @@ class ArmPeer(ServerThread):
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        # Who asks before the server runs waits in the queue of the socket.
+        # Requests that arrive before the server runs wait in the backlog of the socket.
         self._socket = socket.create_server(("127.0.0.1", 0))
 
     @property
@@ -52,17 +52,17 @@ class ArmPeer(ServerThread):
 
     @property
     def faults(self) -> list[Fault]:
-        """Return the faults to come; the first that fits befalls."""
+        """Return the pending faults; a request meets the first that fits."""
         return self._resources.faults
 
     @property
     def requests(self) -> list[Seen]:
-        """Return all requests in the order in which they came."""
+        """Return all requests in the order of arrival."""
         return self._resources.requests
 
     @property
     def page_size(self) -> int:
-        """Return how many resources a page of a collection has."""
+        """Return the number of resources in a page of a collection."""
         return self._resources.page_size
 
     @page_size.setter
@@ -70,19 +70,19 @@ class ArmPeer(ServerThread):
         self._resources.page_size = size
 
     def put(self, path: str, content: Resource) -> None:
-        """Hold a resource."""
+        """Store a resource."""
         self._resources.put(path, content)
 
     def get(self, path: str) -> Resource | None:
-        """Return a resource as it is now."""
+        """Return the current state of a resource, or None."""
         return self._resources.get(path)
 
     def list_at(self, path: str, prefix: str) -> None:
-        """Let GET of `path` list what lies below `prefix` and is of the type that `path` names."""
+        """Let GET of `path` list the resources below `prefix` of the type in `path`."""
         self._resources.list_at(path, prefix)
 
     def clear(self) -> None:
-        """Forget resources, lists, faults and requests."""
+        """Remove resources, lists, faults and requests."""
         self._resources.clear()
 
     def _serve(self) -> None:

@@ -13,7 +13,7 @@ from tests.doubles.needs import skip_without
 
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Azurite]:
-    """Start the blob service; every test makes a container of its own."""
+    """Start the blob service; each test creates its own container."""
     skip_without(missing())
     with Azurite() as server:
         yield server

@@ -1,4 +1,4 @@
-"""Partition keys: their value in an item, their text, the physical partition that holds them."""
+"""Partition keys: their value in an item, their text, their physical partition."""
 
 import json
 from bisect import bisect_right
@@ -14,7 +14,7 @@ _HASH_SPACE = 0x40
 """Hashes start with 00 to 3F: the two highest bits are cleared."""
 
 _UNDEFINED: dict[str, Any] = {}
-"""How a key that the item lacks is written in the header."""
+"""The header's form of a key that the item lacks."""
 
 
 def _text(value: Any) -> str:
@@ -64,9 +64,9 @@ class KeyDefinition:
 
 @lru_cache(maxsize=65536)
 def effective_key(definition: KeyDefinition, key: str) -> str:
-    """Return the hash of a partition key, by ranges of which clients ask for items.
+    """Return the hash of a partition key; clients query ranges of hashes.
 
-    It is computed by the client's own code: how the service spreads keys is not what is tested.
+    The client's own code computes it: no test depends on how the service spreads keys.
     """
     hashed = PartitionKey._get_hashed_partition_key_string  # noqa: SLF001 - no public way
     return str(hashed(json.loads(key), kind="Hash", version=definition.version))
@@ -80,7 +80,7 @@ class PhysicalPartitions:
 
     @property
     def bounds(self) -> list[str]:
-        """Return where each range but the first starts."""
+        """Return the start of each range except the first."""
         return [f"{_HASH_SPACE * n // self.count:02X}" for n in range(1, self.count)]
 
     def holding(self, effective: str) -> int:

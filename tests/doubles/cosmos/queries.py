@@ -1,4 +1,4 @@
-"""The queries and patch conditions that the adapters send: one entry each, found by its text.
+"""The queries and patch conditions that the adapters send, one entry for each text.
 
 The double understands no SQL. A query that is not listed here is refused with a 400 that quotes it;
 add an entry here, and its results and request units to `test_cosmos_peer_queries.py`.
@@ -18,11 +18,11 @@ UNDEFINED: Final[Any] = object()
 type Document = dict[str, Any]
 type Parameters = Mapping[str, Any]
 type Test = Callable[[Any, Parameters], bool]
-"""Tells whether the value of a property meets a condition."""
+"""A condition on the value of a property."""
 
 
 def _compared(compare: Callable[[Any, Any], bool], name: str) -> Test:
-    """Compare with a parameter; values of different types never compare, as in the service."""
+    """Compare with a parameter; values of different types never match, as in the service."""
 
     def test(value: Any, parameters: Parameters) -> bool:
         other = parameters[name]
@@ -82,7 +82,7 @@ class Query:
 
 ALL_ITEMS: Final = "SELECT * FROM c"
 
-#: `IN (@a, @b)` is written `IN (...)` here: any number of parameters, each of them meant.
+#: `IN (...)` stands for a list of any number of parameters.
 QUERIES: Final[dict[str, Query]] = {
     ALL_ITEMS: Query(),
     # Pages and heads of ledgers.

@@ -1,4 +1,4 @@
-"""Requests that look for items: queries, their plans, and lists of all items."""
+"""Requests for several items: queries, their plans, and lists of all items."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +41,7 @@ def answer_list(container: Container, request: Request) -> Answer:
 def answer_query(
     container: Container, request: Request, body: Any, lagging: Fault | None
 ) -> Answer:
-    """Answer a page of a query, or tell the client to ask every partition itself."""
+    """Answer a page of a query, or let the client query each partition itself."""
     prepared = _prepare(body)
     order = prepared.query.order
     if order and not is_indexed(container.properties["indexingPolicy"], order):
@@ -56,7 +56,7 @@ def answer_query(
 
 
 def unindexed_paths(container: Container, body: Any) -> tuple[str, ...]:
-    """Return the properties by which a query filters although they are not indexed."""
+    """Return the properties without an index by which a query filters."""
     policy = container.properties["indexingPolicy"]
     where = _prepare(body).query.where
     return tuple(sorted(f"/{name}" for name in where if not is_indexed(policy, name)))
@@ -89,7 +89,7 @@ def _check_servable(request: Request, prepared: PreparedQuery) -> None:
 
 
 def _ranges_asked(container: Container, request: Request) -> list[int]:
-    """Return the physical partitions that a request asks."""
+    """Return the physical partitions that a request addresses."""
     if "x-ms-documentdb-partitionkey" in request.headers:
         return [container.range_of(key_of(container, request))]
     if _RANGE_HEADER in request.headers:
@@ -120,7 +120,7 @@ def _page(
     ranges: list[int],
     lagging: Fault | None,
 ) -> Answer:
-    """Answer one page: of one physical partition, as the gateway does, even if it is empty."""
+    """Answer one page of one physical partition, even if it is empty, as the gateway does."""
     current, progress = _continuation(request, ranges)
     items = _items(container, request, current)
     page = prepared.run(items, progress, _page_size(request), lagging)
@@ -139,12 +139,12 @@ def _page(
 
 
 def _token(range_number: int, progress: Any) -> str:
-    """Return where to go on as a header can hold it."""
+    """Return a continuation token for a header."""
     return write_json({"range": range_number, "progress": progress}).decode("ascii")
 
 
 def _continuation(request: Request, ranges: list[int]) -> tuple[int, Progress | None]:
-    """Return the physical partition and the place in it at which a request goes on."""
+    """Return the physical partition and the position in it from which a request continues."""
     token = request.headers.get("x-ms-continuation")
     if not token:
         return ranges[0], None
@@ -160,7 +160,7 @@ def _page_size(request: Request) -> int:
     try:
         size = int(text)
     except ValueError as error:
-        raise bad_request(f"The page size {text!r} is no number.") from error
+        raise bad_request(f"The page size {text!r} is not a number.") from error
     if size == -1:
         return _LARGEST_PAGE
     if size < 1:

@@ -1,4 +1,4 @@
-"""pytest fixtures: a peer of Event Hubs for the session, and nothing in it for each test.
+"""pytest fixtures: a double of Event Hubs for the session, emptied for each test.
 
 A test module asks for them with `pytest_plugins = ["tests.doubles.event_hubs.fixtures"]`.
 """
@@ -14,7 +14,7 @@ from tests.doubles.needs import skip_without
 
 @pytest.fixture(scope="session")
 def shared_event_hubs_peer() -> Iterator[EventHubsPeer]:
-    """Start a peer with the hubs `usage` (four partitions) and `other` (two)."""
+    """Start a double with the hubs `usage` (four partitions) and `other` (two)."""
     skip_without(missing())
     with EventHubsPeer({"usage": 4, "other": 2}) as peer:
         yield peer
@@ -22,8 +22,8 @@ def shared_event_hubs_peer() -> Iterator[EventHubsPeer]:
 
 @pytest.fixture
 def event_hubs_peer(shared_event_hubs_peer: EventHubsPeer) -> Iterator[EventHubsPeer]:
-    """Return the session's peer, with nothing in it."""
+    """Return the session's double, emptied."""
     shared_event_hubs_peer.clear()
     yield shared_event_hubs_peer
-    # What the client leaked is found here, not in a test that has nothing to do with it.
+    # Leaks of the client surface here, not in an unrelated test.
     gc.collect()

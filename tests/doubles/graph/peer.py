@@ -1,4 +1,4 @@
-"""The stand-in as tests use it: started on a free port of loopback, in threads of its own."""
+"""The double as tests use it: a server on a free port of loopback, in its own threads."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +10,7 @@ from tests.doubles.serving import ServerThread
 
 
 class Fault(NamedTuple):
-    """An answer instead of the right one; `after`: the change is made all the same."""
+    """A wrong answer; with `after` the change is made nevertheless."""
 
     status: int
     method: str = ""
@@ -20,7 +20,7 @@ class Fault(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One request."""
+    """One received request."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 
 class GraphPeer(ServerThread):
-    """Microsoft Graph for tests only: gone when the block ends."""
+    """Microsoft Graph for tests, while a block lasts."""
 
     def __init__(self, *, lag: int = 0, page_size: int = 100) -> None:
         super().__init__("graph-peer")
@@ -45,7 +45,7 @@ class GraphPeer(ServerThread):
 
     @property
     def changes(self) -> list[Seen]:
-        """Return the requests that were to change something."""
+        """Return the requests that change something."""
         return [one for one in self.requests if one.method != "GET"]
 
     def _serve(self) -> None:
@@ -104,4 +104,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = _any  # noqa: N815, the names that the server calls
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from metering.app.ingest.ingest import Message
-from metering.app.installation.collect_gauges import RECENT, TakeStock
+from metering.app.installation.collect_gauges import RECENT, CollectGauges
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
 from metering.core.installation.metrics import Gauge
@@ -27,7 +27,7 @@ class Gauges(Silent):
 
 async def taken(system: System) -> dict[str, int]:
     gauges = Gauges()
-    await TakeStock(
+    await CollectGauges(
         ledgers=system.store,
         pending=system.pending,
         effects=system.effects,
