@@ -3,7 +3,7 @@
 Faults are ordered at the edge of the store, never inside our own code.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from metering.adapters.clock import FixedClock
@@ -63,7 +63,7 @@ class FaultyLedgers:
     def strike(self) -> None:
         """Let something go wrong around every commit; a test puts its own here."""
 
-    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         return self._ledgers.pages(ledger, after=after)
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
@@ -175,7 +175,7 @@ class System:
             stores.dead_letters,
             stores.effects,
         )
-        self.suspensions, self.sharings = stores.suspensions, stores.sharings
+        self.suspensions, self.allocations = stores.suspensions, stores.allocations
         # Few prices instead of those in the package, so that amounts are easy to work out by hand.
         app.tenancy.committed = price_rows({"aliases": ["gpt-4o-2024-11-20"]})
         self.tenancy, self.committer, self.credits = app.tenancy, app.committer, app.credits
@@ -183,7 +183,7 @@ class System:
         self.recover, self.expire = app.recover_usage, app.expire_pending
         self.enforce, self.deliver = app.enforce_quotas, app.deliver_effects
         self.read, self.verify, self.roll_up = app.read, app.verify, app.roll_up
-        self.read_statements, self.share_out = app.billing.statements, app.billing.share_out
+        self.read_statements, self.allocate = app.billing.statements, app.billing.allocate
         self.closing = self.close_periods()
 
     def close_periods(self) -> ClosePeriods:

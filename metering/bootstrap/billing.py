@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from metering.app.allocation.allocate import ShareOut
+from metering.app.allocation.allocate import Allocate
 from metering.app.billing.close_on_time import CloseOnTime
 from metering.app.billing.close_periods import ClosePeriods, Patience
 from metering.app.billing.draft_statements import DraftStatements
@@ -46,7 +46,7 @@ class Billing:
             accounts=self._base.stores.accounts,
             tenancy=self._base.tenancy,
             drafts=self._drafts,
-            share_out=self.share_out,
+            allocate=self.allocate,
             progress=self._base.hub_progress,
             alerts=self._base.alerts,
             patience=Patience(self._base.settings.close_grace, self._base.settings.close_wait),
@@ -65,14 +65,14 @@ class Billing:
         return Statements(
             self._base.stores.statements,
             self._drafts,
-            self._base.stores.sharings,
+            self._base.stores.allocations,
             self._base.tenancy,
         )
 
     @cached_property
-    def share_out(self) -> ShareOut:
+    def allocate(self) -> Allocate:
         """Divide the cost of provisioned capacity among its tenants."""
-        return ShareOut(self._base.ledgers, self._base.stores.sharings, self._base.tenancy)
+        return Allocate(self._base.ledgers, self._base.stores.allocations, self._base.tenancy)
 
     @cached_property
     def reconcile(self) -> Reconcile:

@@ -2,7 +2,7 @@
 
 from metering.ports.billing import (
     AccountStore,
-    SharingStore,
+    AllocationStore,
     StatementStore,
     StoredAccount,
 )
@@ -62,6 +62,7 @@ __all__ = [
     "SILENT",
     "AccountStore",
     "Alerts",
+    "AllocationStore",
     "Attributes",
     "AuditLog",
     "CaptureSource",
@@ -84,7 +85,6 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
-    "SharingStore",
     "Span",
     "Staged",
     "StatementStore",

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
@@ -65,23 +65,23 @@ class StatementStore(Protocol):
         ...
 
 
-class SharingStore(Protocol):
-    """Sharings: one for each deployment and month, written once and never changed.
+class AllocationStore(Protocol):
+    """Allocations: one for each deployment and month, written once and never changed.
 
-    Deployments are the same in upper and lower case, as Azure's names are.
+    Names of deployments are case-insensitive, as Azure's are.
 
     Every method raises RetryableError when the store is busy, locked or out of reach, and
     InvariantBroken for a document that cannot be read, does not add up or is of a newer schema.
     """
 
-    async def put_sharing(self, sharing: Sharing) -> bool:
-        """Keep a sharing. False, and nothing written, if its deployment and month have one.
+    async def put_allocation(self, allocation: Allocation) -> bool:
+        """Keep an allocation. False, and nothing written, if its deployment and month have one.
 
-        ConfigurationError for one that is larger than the store takes. Any RetryableError leaves
-        open whether it was written. Safe to repeat: then read which one it is.
+        Raises ConfigurationError for one that is larger than the store takes. After a
+        RetryableError it may have been written or not: repeat, then read which one was kept.
         """
         ...
 
-    async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
-        """Return a sharing: a point read, never behind a `put_sharing` that answered."""
+    async def read_allocation(self, deployment: str, month_start: Instant) -> Allocation | None:
+        """Return an allocation: a point read, never behind a `put_allocation` that answered."""
         ...

@@ -1,6 +1,6 @@
 """Stores of ledgers, of their rollups and of the effects that their commits leave."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from metering.core.basics.instants import Instant
@@ -50,8 +50,11 @@ class LedgerStore(Protocol):
         """
         ...
 
-    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
-        """Yield all pages with a higher number than `after`, in order."""
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
+        """Yield all pages with a higher number than `after`, in order.
+
+        A query: it may lag behind recent commits. `app.ledger.reading` makes up for that.
+        """
         ...
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:

@@ -174,8 +174,9 @@ def _as_of_a_process(
         try:
             yield stdout, stderr
         finally:
-            sys.stdout.detach()
-            sys.stderr.detach()
+            for stream in (sys.stdout, sys.stderr):
+                assert isinstance(stream, TextIOWrapper)
+                stream.detach()
             bootstrap_app._current[:] = app  # noqa: SLF001
 
 

@@ -10,8 +10,12 @@ import pytest
 
 from metering.adapters.sqlite import database
 from metering.cli.main import app
+<<<<<<< HEAD
 from metering.core.allocation import allocation_document as sharing_document
 from metering.core.basics.errors import Code
+=======
+from metering.core.allocation import allocation_document
+>>>>>>> main
 from metering.core.billing import statement_document
 from metering.core.credit import account
 from metering.core.exports import delivery_manifest
@@ -187,7 +191,7 @@ def test_the_table_of_schemas_says_what_the_code_has() -> None:
         "head": head_document.SCHEMA,
         "statement": statement_document.SCHEMA,
         "account": account.SCHEMA,
-        "sharing": sharing_document.SCHEMA,
+        "sharing": allocation_document.SCHEMA,
         "delivery manifest": delivery_manifest.SCHEMA,
         "rollup": rollup_document.SCHEMA,
     }

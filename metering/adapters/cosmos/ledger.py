@@ -1,6 +1,6 @@
 """Ledgers in Cosmos DB: one logical partition each, committed by transactional batch."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 from azure.cosmos.exceptions import CosmosBatchOperationError
@@ -62,7 +62,7 @@ class CosmosLedgers:
                 raise
         return str(results[len(commit.pages)]["eTag"])
 
-    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         found = self._documents.select(
             "SELECT * FROM c WHERE c.number > @after ORDER BY c.number",

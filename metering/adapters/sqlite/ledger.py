@@ -1,7 +1,7 @@
 """Ledgers in SQLite."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from metering.adapters.sqlite.database import Database, parse_document
@@ -56,7 +56,7 @@ class SqliteLedgers:
         """Write pages, head and effects in one transaction."""
         return await self._database.write(lambda connection: _commit(connection, commit, etag))
 
-    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         while True:
             rows = await self._database.all(

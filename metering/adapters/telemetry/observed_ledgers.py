@@ -1,7 +1,7 @@
 """A ledger store that measures and traces commits; reads pass through."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from time import perf_counter
 
 from metering.core.basics.errors import HeadMovedError
@@ -52,7 +52,7 @@ class ObservedLedgers:
         _log.info("committed to %s", about["ledger"], extra=dict(about))
         return new
 
-    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         return self._ledgers.pages(ledger, after=after)
 

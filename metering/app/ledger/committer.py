@@ -15,6 +15,7 @@ from metering.app.ledger.ledger_view import LedgerView, Views
 from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, LedgerId, Period, Slot, slot_of, slot_start
+from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.commit import (
     MAX_SLOTS,
     Commit,
@@ -26,7 +27,7 @@ from metering.core.ledger.commit import (
 )
 from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head
-from metering.core.ledger.page import GENESIS, MAX_ENTRIES, Page
+from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
 from metering.ports import Clock, LedgerStore
@@ -248,14 +249,13 @@ class Committer:
         if not since <= now <= since + MAX_CATCH_UP:
             return
         pages: list[Page] = []
-        last = view.head.last_hash
+        chain = Chain(ledger, view.head.position)
         for number in range(since + 1, now + 1):
             page = await self.store.read_page(ledger, number)
-            if page is None or page.previous != last:
+            if page is None or chain.fault(page) is not None:
                 return
             pages.append(page)
-            last = page.hash
-        if last == stored.head.last_hash:
+        if chain.position == stored.head.position:
             view.advance(stored.head, stored.etag, pages)
             self._views.put(view)
 
@@ -264,15 +264,15 @@ class Committer:
 
         They are read one by one: a query may lag, and what it leaves out is not missing.
         """
+        chain = Chain(head.ledger)
         first = max(1, head.pages - self.checked_pages + 1)
-        previous = GENESIS if first == 1 else None
         for number in range(first, head.pages + 1):
             page = await self._page(head.ledger, number)
-            if previous is not None and page.previous != previous:
-                raise LedgerBroken(str(head.ledger), f"page {number} breaks the chain")
-            previous = page.hash
-        if previous != head.last_hash:
-            raise LedgerBroken(str(head.ledger), "its last page is not the one its head names")
+            if number == first > 1:
+                # The page before the first one checked is not read: take its hash as given.
+                chain.position = Position(number - 1, page.previous)
+            chain.follow(page)
+        chain.require(head.position)
 
     async def _page(self, ledger: LedgerId, number: int) -> Page:
         page = await self.store.read_page(ledger, number)

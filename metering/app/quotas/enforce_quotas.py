@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from metering.app.ledger.reading import pages, stored_head
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.core.basics.errors import HeadMovedError, LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
@@ -46,18 +47,13 @@ class EnforceQuotas:
 
     async def _settle(self, ledger: LedgerId, limits: Limits, now: Instant) -> bool:
         for _ in range(_MAX_RACES):
-            stored = await self.ledgers.read_head(ledger)
+            stored = await stored_head(self.ledgers, ledger)
             if stored is None or stored.head.counts.limits == limits:
                 return False
             head = stored.head
-            counting, seen = BeforeTheChange(head, limits, now), 0
-            async for page in self.ledgers.pages(ledger):
-                if page.number > head.pages:
-                    break
+            counting = BeforeTheChange(head, limits, now)
+            async for page in pages(self.ledgers, ledger, through=head.position):
                 counting.add(page)
-                seen = page.number
-            if seen != head.pages:
-                raise RetryableError(f"ledger {ledger}: page {seen + 1} is not there yet")
             commit = commit_of(head, {}, now, counting.change())
             try:
                 await self.ledgers.commit(commit, stored.etag)

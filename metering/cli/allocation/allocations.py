@@ -7,7 +7,7 @@ import typer
 from metering import bootstrap
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
-from metering.core.allocation.allocation import Share, Sharing
+from metering.core.allocation.allocation import Allocation, Share
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
 from metering.core.calendars.periods import Period, month_of, parse_month
@@ -36,22 +36,22 @@ def list_shares(
     Example:  metering deployments shares --month 2026-11
     """
 
-    async def read(app: bootstrap.App) -> tuple[Period, list[Sharing]]:
+    async def read(app: bootstrap.App) -> tuple[Period, list[Allocation]]:
         now = app.clock.now()
         chosen = _month(month, month_of(now), preview=preview)
         if preview:
-            return chosen, await app.billing.share_out.preview(chosen, now)
-        return chosen, await app.billing.share_out.sharings(chosen)
+            return chosen, await app.billing.allocate.preview(chosen, now)
+        return chosen, await app.billing.allocate.allocations(chosen)
 
     chosen, found = with_app(read)
-    documents = [AllocationDocument.model_validate(sharing) for sharing in found]
+    documents = [AllocationDocument.model_validate(allocation) for allocation in found]
 
     def tables() -> None:
         if not found:
             nothing = "no cost to allocate" if preview else "no cost was allocated"
             stdout().print(f"{format_instant(chosen.start)[:7]}: {nothing}")
-        for sharing in found:
-            _print(sharing)
+        for allocation in found:
+            _print(allocation)
 
     show(documents, tables, as_json=as_json)
 
@@ -65,17 +65,17 @@ def _month(name: str | None, present: Period, *, preview: bool) -> Period:
         raise typer.BadParameter(str(error), param_hint="--month") from None
 
 
-def _print(sharing: Sharing) -> None:
-    rows = [_row(share) for share in sharing.shares]
+def _print(allocation: Allocation) -> None:
+    rows = [_row(share) for share in allocation.shares]
     blank = ["", ""]
-    idle = count(sharing.idle_hours)
-    rows.append(["unallocated", *blank, idle, "0", *[format_amount(sharing.unallocated)] * 2])
-    used = sum(share.used for share in sharing.shares)
-    amounts = (used, sharing.cost - used, sharing.cost)
-    rows.append(["cost", *blank, count(sharing.hours), *map(format_amount, amounts)])
+    idle = count(allocation.idle_hours)
+    rows.append(["unallocated", *blank, idle, "0", *[format_amount(allocation.unallocated)] * 2])
+    used = sum(share.used for share in allocation.shares)
+    amounts = (used, allocation.cost - used, allocation.cost)
+    rows.append(["cost", *blank, count(allocation.hours), *map(format_amount, amounts)])
     title = (
-        f"{sharing.deployment}, {format_instant(sharing.month.start)[:7]}, {sharing.currency},"
-        f" idle hours: {', '.join(sharing.policies)}"
+        f"{allocation.deployment}, {format_instant(allocation.month.start)[:7]},"
+        f" {allocation.currency}, idle hours: {', '.join(allocation.policies)}"
     )
     print_table(title, _COLUMNS, rows, left=2)
 

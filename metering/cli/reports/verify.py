@@ -10,7 +10,7 @@ from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
 from metering.cli.options import must_know, with_app
 from metering.cli.output import AsJson, count, print_error, print_table, show
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.money import format_amount
 from metering.documents.reports.proofs import AllocationProof, LedgerProof, StatementProof
 
@@ -39,24 +39,24 @@ def verify(
         names = await app.read.tenants() if tenant is None else [tenant]
         statements = [one for name in names async for one in app.billing.statements.verify(name)]
         shared = {
-            (sharing.deployment, sharing.month): sharing
+            (allocation.deployment, allocation.month): allocation
             for one in statements
-            for sharing in one.sharings
+            for allocation in one.allocations
         }
-        proofs = [(one, await app.billing.share_out.proof(one)) for one in shared.values()]
+        proofs = [(one, await app.billing.allocate.proof(one)) for one in shared.values()]
         return Proven(verdicts, statements, proofs)
 
     found = with_app(prove)
     documents = [
         *(LedgerProof.of(one) for one in found.ledgers),
         *(StatementProof.of(one) for one in found.statements),
-        *(AllocationProof.of(sharing, faults) for sharing, faults in found.sharings),
+        *(AllocationProof.of(allocation, faults) for allocation, faults in found.allocations),
     ]
 
     def tables() -> None:
         _print_verdicts(found.ledgers)
         _print_proofs(found.statements)
-        _print_allocations(found.sharings)
+        _print_allocations(found.allocations)
 
     show(documents, tables, as_json=as_json)
     if not found.holds:
@@ -68,7 +68,7 @@ class Proven(NamedTuple):
 
     ledgers: list[Verdict]
     statements: Sequence[StatementVerdict] = ()
-    sharings: Sequence[tuple[Sharing, list[str]]] = ()
+    allocations: Sequence[tuple[Allocation, list[str]]] = ()
 
     @property
     def holds(self) -> bool:
@@ -76,27 +76,27 @@ class Proven(NamedTuple):
         return not (
             any(one.faults for one in self.ledgers)
             or any(one.faults for one in self.statements)
-            or any(faults for _, faults in self.sharings)
+            or any(faults for _, faults in self.allocations)
         )
 
 
-def _print_allocations(proofs: Sequence[tuple[Sharing, list[str]]]) -> None:
+def _print_allocations(proofs: Sequence[tuple[Allocation, list[str]]]) -> None:
     if not proofs:
         return
     rows = [
         (
-            sharing.deployment,
-            sharing.month.name,
+            allocation.deployment,
+            allocation.month.name,
             "BROKEN" if faults else "holds",
-            format_amount(sharing.cost),
+            format_amount(allocation.cost),
         )
-        for sharing, faults in proofs
+        for allocation, faults in proofs
     ]
     columns = ["deployment", "month", "proof", "cost"]
     print_table("Allocated cost of provisioned capacity", columns, rows, left=3)
-    for sharing, faults in proofs:
+    for allocation, faults in proofs:
         for fault in faults:
-            print_error(f"allocation {sharing.deployment} {sharing.month.name}: {fault}")
+            print_error(f"allocation {allocation.deployment} {allocation.month.name}: {fault}")
 
 
 def _print_proofs(verdicts: Sequence[StatementVerdict]) -> None:

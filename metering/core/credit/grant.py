@@ -165,17 +165,6 @@ class Burning:
         return Burnt(dict(self._spent), self._uncovered)
 
 
-def burn(
-    grants: Iterable[Grant],
-    spends: Iterable[Spend],
-    settled: Mapping[str, Amount] = NOTHING_SETTLED,
-) -> Burnt:
-    """Pay `spends`, given in order of their time; `settled`: what earlier periods took."""
-    burning = Burning(grants, settled)
-    burning.pay(spends)
-    return burning.burnt
-
-
 def amounts_left(grants: Iterable[Grant], settled: Mapping[str, Amount]) -> dict[str, Amount]:
     """Return what earlier periods left of each grant; InvariantBroken if they took too much."""
     left: dict[str, Amount] = {}

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from metering.core.basics.money import Amount, format_amount, format_fixed
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS, by_name
 from metering.documents.document import Document
@@ -31,12 +31,12 @@ class Figures(Document):
     not_billable: int = Field(description="Requests that were rejected or failed.")
 
     @classmethod
-    def of(cls, line: Line, amount: Amount | None, unit: str = TOKEN) -> Self:
+    def of(cls, line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> Self:
         """Return the figures of a line; an unknown amount is null, never zero."""
         return cls.model_validate(figures(line, amount, unit))
 
 
-def figures(line: Line, amount: Amount | None, unit: str = TOKEN) -> dict[str, object]:
+def figures(line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> dict[str, object]:
     """Return the fields of Figures."""
     counts = by_name(line.tokens)
     counts.pop(QUANTITY, None)

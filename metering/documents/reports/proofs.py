@@ -4,7 +4,7 @@ from typing import Self
 
 from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.money import format_amount
 from metering.documents.document import Document
 
@@ -65,12 +65,12 @@ class AllocationProof(Document):
     faults: list[str]
 
     @classmethod
-    def of(cls, sharing: Sharing, faults: list[str]) -> Self:
+    def of(cls, allocation: Allocation, faults: list[str]) -> Self:
         """Return an allocation and its faults as a document."""
         return cls(
-            allocation=sharing.deployment,
-            period=sharing.month.name,
+            allocation=allocation.deployment,
+            period=allocation.month.name,
             holds=not faults,
-            total=format_amount(sharing.cost),
+            total=format_amount(allocation.cost),
             faults=faults,
         )

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.bootstrap import App
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.entry import Entry, State
 from metering.core.usage.buckets import TOKENS
 
@@ -30,8 +32,8 @@ class Arrival(NamedTuple):
 class _Place:
     """The position in a ledger, and the amount up to there."""
 
-    pages: int
-    amount: Amount
+    through: Position = START
+    amount: Amount = 0
 
 
 class Watch:
@@ -49,7 +51,7 @@ class Watch:
         for ledger in await self._ledgers():
             stored = await self._app.ledgers.read_head(ledger)
             if stored is not None:
-                self._places[ledger] = _Place(stored.head.pages, stored.head.amount)
+                self._places[ledger] = _Place(stored.head.position, stored.head.amount)
 
     async def arrivals(self) -> AsyncIterator[Arrival]:
         """Yield entries committed since the last call, by ledger, in the order of pages."""
@@ -57,12 +59,13 @@ class Watch:
         self._places = {one: place for one, place in self._places.items() if one in ledgers}
         for ledger in ledgers:
             stored = await self._app.ledgers.read_head(ledger)
-            place = self._places.setdefault(ledger, _Place(0, 0))
-            if stored is None or stored.head.pages == place.pages:
+            place = self._places.setdefault(ledger, _Place())
+            if stored is None:
                 continue
             currency = self._app.tenancy.directory.plan_for(ledger).currency
-            async for page in self._app.ledgers.pages(ledger, after=place.pages):
-                place.pages = page.number
+            last = stored.head.position
+            async for page in pages(self._app.ledgers, ledger, since=place.through, through=last):
+                place.through = Position(page.number, page.hash)
                 for entry in page.entries:
                     place.amount += _change(entry)
                     yield Arrival(ledger.tenant, entry, place.amount, currency)
@@ -81,8 +84,7 @@ class Watch:
 
 def _change(entry: Entry) -> Amount:
     """Return the change that an entry makes to the amount of its ledger."""
-    before = 0 if entry.supersedes is None else _amount(entry.supersedes.state)
-    return _amount(entry.state) - before
+    return sum(sign * _amount(state) for state, _, sign in entry.changes())
 
 
 def _amount(state: State) -> Amount:

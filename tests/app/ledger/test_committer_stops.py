@@ -75,11 +75,11 @@ async def test_a_ledger_beyond_its_bound_stops(
         ("DELETE FROM pages WHERE number = 3", "page 3 is not there"),
         (
             "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')",
-            "not the one its head names",
+            "page 3 does not have the hash that was recorded for it",
         ),
         (
             "UPDATE pages SET document = x.document FROM pages AS x WHERE x.number = 3",
-            "breaks the chain",
+            "page 1 is missing: page 3 follows",
         ),
         ("UPDATE pages SET document = '{'", "is not JSON"),
         ("UPDATE pages SET document = '[]'", "is not a JSON object"),
@@ -158,7 +158,7 @@ async def test_a_head_whose_chain_does_not_end_where_it_says_is_not_built_upon(
             "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')"
         )
     )
-    with pytest.raises(LedgerBroken, match="not the one its head names"):
+    with pytest.raises(LedgerBroken, match="page 2 does not have the hash that was recorded"):
         await commit(system, usage("c"))
 
 

@@ -156,7 +156,11 @@ def test_capacity_that_was_shared_out_is_proven_with_the_statements(
     # One hour of ten units at 1.00.
     assert closed["total"] == "10"
     ran = metering.run("verify", "--statement", "--json")
-    (sharing,) = (one for one in ran.json if "allocation" in one)
+    (proof,) = (one for one in ran.json if "allocation" in one)
     # From the 20th on: 11 days of 24 hours at 10.
-    assert (sharing["allocation"], sharing["holds"], sharing["total"]) == ("chat", True, "2640")
+    assert (proof["allocation"], proof["holds"], proof["total"]) == (
+        "chat",
+        True,
+        "2640",
+    )
     assert "Allocated cost" in metering.run("verify", "--statement").stdout

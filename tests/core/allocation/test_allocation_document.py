@@ -1,12 +1,12 @@
-"""A sharing as stored: it reads back the same, and what is not one is refused."""
+"""An allocation as stored: it reads back the same, and what is not one is refused."""
 
 import json
 from typing import Any
 
 import pytest
 
-from metering.core.allocation.allocation import Counted, Sharing, share_out
-from metering.core.allocation.allocation_document import read_sharing, write_sharing
+from metering.core.allocation.allocation import Allocation, Counted, allocate
+from metering.core.allocation.allocation_document import read_allocation, write_allocation
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import HOUR
 from metering.core.calendars.periods import LedgerId, parse_month
@@ -18,8 +18,8 @@ FIRST = NOVEMBER.start
 MUCH = 12_345_678_901_234_567_890_123
 
 
-def sharing() -> Sharing:
-    return share_out(
+def allocation() -> Allocation:
+    return allocate(
         "contoso/chat",
         NOVEMBER,
         [Span(FIRST, FIRST + 3 * HOUR, 7, MUCH, "EUR", "equal")],
@@ -30,12 +30,12 @@ def sharing() -> Sharing:
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(json.dumps(write_sharing(sharing())))
+    parsed: dict[str, Any] = json.loads(json.dumps(write_allocation(allocation())))
     return {**parsed, **changes}
 
 
 def test_a_sharing_reads_back_as_it_was_written() -> None:
-    assert read_sharing(document()) == sharing()
+    assert read_allocation(document()) == allocation()
 
 
 def test_money_is_text() -> None:
@@ -54,4 +54,4 @@ def test_money_is_text() -> None:
 )
 def test_what_is_no_sharing_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InvariantBroken, match=said):
-        read_sharing(document(**changes))
+        read_allocation(document(**changes))

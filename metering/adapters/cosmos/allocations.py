@@ -10,8 +10,8 @@ from pydantic_core import from_json, to_json
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import SHARINGS
 from metering.adapters.cosmos.documents import CosmosDocuments
-from metering.core.allocation.allocation import Sharing
-from metering.core.allocation.allocation_document import read_sharing, write_sharing
+from metering.core.allocation.allocation import Allocation
+from metering.core.allocation.allocation_document import read_allocation, write_allocation
 from metering.core.basics.errors import ConfigurationError, InvariantBroken
 from metering.core.basics.instants import Instant, format_instant
 
@@ -19,30 +19,30 @@ from metering.core.basics.instants import Instant, format_instant
 MAX_ITEM_BYTES: Final = 1_900_000
 
 
-class CosmosSharings:
-    """Implements SharingStore."""
+class CosmosAllocations:
+    """Implements AllocationStore."""
 
     def __init__(self, account: CosmosAccount) -> None:
         self._documents = CosmosDocuments(account, SHARINGS)
 
-    async def put_sharing(self, sharing: Sharing) -> bool:
+    async def put_allocation(self, allocation: Allocation) -> bool:
         """Store an allocation; return False if its deployment and month have one."""
-        content = zlib.compress(to_json(write_sharing(sharing)), level=9)
+        content = zlib.compress(to_json(write_allocation(allocation)), level=9)
         packed = base64.b64encode(content).decode()
         if len(packed) > MAX_ITEM_BYTES:
             raise ConfigurationError(
-                f"sharing of {sharing.deployment}: {len(sharing.shares)} tenants are too many for"
-                " one document: give some of them a deployment of their own"
+                f"allocation of {allocation.deployment}: {len(allocation.shares)} tenants are too"
+                " many for one document: give some of them a deployment of their own"
             )
         document = {
-            "id": _name(sharing.deployment),
-            "month": format_instant(sharing.month.start),
-            "deployment": sharing.deployment,
+            "id": _name(allocation.deployment),
+            "month": format_instant(allocation.month.start),
+            "deployment": allocation.deployment,
             "content": packed,
         }
         return await self._documents.create(document)
 
-    async def read_sharing(self, deployment: str, month_start: Instant) -> Sharing | None:
+    async def read_allocation(self, deployment: str, month_start: Instant) -> Allocation | None:
         """Return the allocation of a deployment and month: a point read."""
         found = await self._documents.read(_name(deployment), format_instant(month_start))
         if found is None:
@@ -50,9 +50,9 @@ class CosmosSharings:
         try:
             document = from_json(zlib.decompress(base64.b64decode(found["content"])))
         except (KeyError, TypeError, ValueError, zlib.error) as error:
-            reason = f"sharing of {deployment}: cannot be unpacked: {error!r}"
+            reason = f"allocation of {deployment}: cannot be unpacked: {error!r}"
             raise InvariantBroken(reason) from None
-        return read_sharing(document)
+        return read_allocation(document)
 
 
 def _name(deployment: str) -> str:

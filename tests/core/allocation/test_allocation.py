@@ -1,4 +1,4 @@
-"""Sharing out: the cost of a month divided exactly, by hand and for every usage there may be."""
+"""Allocation out: the cost of a month divided exactly, by hand and for every usage there may be."""
 
 from dataclasses import replace
 from random import Random
@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.core.allocation.allocation import (
+    Allocation,
     Counted,
     HourlyTokens,
     Share,
-    Sharing,
+    allocate,
     differences,
     divide,
-    share_out,
 )
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import HOUR
@@ -41,73 +41,73 @@ def span(
 TOKENS = {FIRST: {"acme": 300 * M, "beta": 100 * M}, FIRST + HOUR: {"acme": 50 * M, "beta": 0}}
 
 
-def shared(*spans: Span, tokens: HourlyTokens = TOKENS) -> Sharing:
-    return share_out(
+def shared(*spans: Span, tokens: HourlyTokens = TOKENS) -> Allocation:
+    return allocate(
         "chat", NOVEMBER, spans, tokens, counted=[], is_billable=lambda tenant: tenant != "beta"
     )
 
 
-def told(sharing: Sharing) -> dict[str, tuple[str, str]]:
+def told(allocation: Allocation) -> dict[str, tuple[str, str]]:
     return {
         share.tenant: (format_amount(share.used), format_amount(share.idle))
-        for share in sharing.shares
+        for share in allocation.shares
     }
 
 
 def test_a_used_hour_is_divided_by_weighted_tokens_and_an_idle_one_is_unallocated() -> None:
-    sharing = shared(span())
+    allocation = shared(span())
     # Hour 1: 12 x 300/400 = 9 and 12 x 100/400 = 3. Hour 2: 12, all acme's. Hour 3: nobody's 12.
-    assert sharing.shares == (
+    assert allocation.shares == (
         Share("acme", 21 * ONE, 0, 350 * M, 2, is_billable=True),
         Share("beta", 3 * ONE, 0, 100 * M, 1, is_billable=False),
     )
-    assert (sharing.cost, sharing.unallocated) == (36 * ONE, 12 * ONE)
-    assert (sharing.hours, sharing.idle_hours) == (3, 1)
-    assert (sharing.unbilled, sharing.policies) == (3 * ONE, ["unallocated"])
+    assert (allocation.cost, allocation.unallocated) == (36 * ONE, 12 * ONE)
+    assert (allocation.hours, allocation.idle_hours) == (3, 1)
+    assert allocation.policies == ["unallocated"]
 
 
 def test_an_idle_hour_is_paid_alike_by_all_who_used_the_month() -> None:
-    sharing = shared(span(idle="equal"))
+    allocation = shared(span(idle="equal"))
     # 12 / 2 = 6 each.
-    assert told(sharing) == {"acme": ("21", "6"), "beta": ("3", "6")}
-    assert sharing.unallocated == 0
+    assert told(allocation) == {"acme": ("21", "6"), "beta": ("3", "6")}
+    assert allocation.unallocated == 0
 
 
 def test_an_idle_hour_is_paid_by_share_of_the_months_weighted_tokens() -> None:
-    sharing = shared(span(idle="by_share"))
+    allocation = shared(span(idle="by_share"))
     # 12 x 350/450 = 9.33… and 12 x 100/450 = 2.66…: the last digit goes to the larger remainder.
-    assert told(sharing) == {
+    assert told(allocation) == {
         "acme": ("21", "9.333333333333333333"),
         "beta": ("3", "2.666666666666666667"),
     }
-    assert sharing.unallocated == 0
+    assert allocation.unallocated == 0
 
 
 @pytest.mark.parametrize("idle", ["unallocated", "equal", "by_share"])
 def test_what_nobody_used_is_unallocated_under_every_policy(idle: IdlePolicy) -> None:
-    sharing = shared(span(idle=idle), tokens={FIRST: {"acme": 0}})
-    assert sharing.shares == ()
-    assert (sharing.unallocated, sharing.idle_hours) == (36 * ONE, 3)
+    allocation = shared(span(idle=idle), tokens={FIRST: {"acme": 0}})
+    assert allocation.shares == ()
+    assert (allocation.unallocated, allocation.idle_hours) == (36 * ONE, 3)
 
 
 def test_each_hour_costs_what_was_in_force_and_is_idle_under_its_own_policy() -> None:
-    sharing = shared(span(2), span(2, 2 * ONE, "equal", after=2))
+    allocation = shared(span(2), span(2, 2 * ONE, "equal", after=2))
     # Two hours at 12 are used: 21 + 3. Two at 20 are idle: 40 / 2 = 20 each.
-    assert sharing.cost == 64 * ONE
-    assert told(sharing) == {"acme": ("21", "20"), "beta": ("3", "20")}
-    assert sharing.policies == ["unallocated", "equal"]
+    assert allocation.cost == 64 * ONE
+    assert told(allocation) == {"acme": ("21", "20"), "beta": ("3", "20")}
+    assert allocation.policies == ["unallocated", "equal"]
 
 
 def test_usage_in_hours_that_cost_nothing_pays_nothing() -> None:
     later = {FIRST + 3 * HOUR: {"late": 5}}
-    sharing = shared(span(idle="equal"), tokens={**TOKENS, **later})
-    assert sharing.share_of("late") is None
+    allocation = shared(span(idle="equal"), tokens={**TOKENS, **later})
+    assert allocation.share_of("late") is None
 
 
 def test_a_share_is_found_by_tenant() -> None:
-    sharing = shared(span())
-    assert [sharing.share_of(name) for name in ("acme", "beta")] == list(sharing.shares)
-    assert [sharing.share_of(name) for name in ("a", "acme.b", "c")] == [None] * 3
+    allocation = shared(span())
+    assert [allocation.share_of(name) for name in ("acme", "beta")] == list(allocation.shares)
+    assert [allocation.share_of(name) for name in ("a", "acme.b", "c")] == [None] * 3
 
 
 def test_equal_remainders_go_to_the_first_by_name() -> None:
@@ -146,11 +146,15 @@ def test_shares_and_the_rest_add_up_to_the_cost_under_every_policy(
     tokens: dict[int, dict[str, int]], terms: list[tuple[int, IdlePolicy]]
 ) -> None:
     spans = [span(3, price, idle, after=3 * n) for n, (price, idle) in enumerate(terms)]
-    sharing = shared(*spans, tokens=tokens)
+    allocation = shared(*spans, tokens=tokens)
     cost = sum(30 * price for price, _ in terms)
-    assert sharing.cost == cost
-    assert sharing.unallocated + sum(share.used + share.idle for share in sharing.shares) == cost
-    assert min(sharing.unallocated, *(min(one.used, one.idle) for one in sharing.shares), 0) == 0
+    assert allocation.cost == cost
+    assert (
+        allocation.unallocated + sum(share.used + share.idle for share in allocation.shares) == cost
+    )
+    assert (
+        min(allocation.unallocated, *(min(one.used, one.idle) for one in allocation.shares), 0) == 0
+    )
     for one in spans:
         for hour in range(one.start, one.end, HOUR):
             users = {tenant: count for tenant, count in tokens.get(hour, {}).items() if count}
@@ -172,30 +176,32 @@ def test_the_order_in_which_usage_was_read_does_not_matter(
 
 
 def test_a_sharing_that_does_not_add_up_is_found_out() -> None:
-    sharing = shared(span())
+    allocation = shared(span())
     for wrong in (
-        replace(sharing, unallocated=sharing.unallocated + 1),
+        replace(allocation, unallocated=allocation.unallocated + 1),
         replace(
-            sharing, unallocated=-24 * ONE, shares=(sharing.shares[0]._replace(used=60 * ONE),)
+            allocation,
+            unallocated=-24 * ONE,
+            shares=(allocation.shares[0]._replace(used=60 * ONE),),
         ),
     ):
-        with pytest.raises(InvariantBroken, match="sharing of chat: does not add up"):
+        with pytest.raises(InvariantBroken, match="allocation of chat: does not add up"):
             wrong.check()
     with pytest.raises(InvariantBroken, match="several currencies"):
         shared(span(), span(after=3)._replace(currency="EUR"))
 
 
 def test_differences_name_what_is_not_as_it_is_derived() -> None:
-    sharing = shared(span())
-    assert differences(sharing, sharing) == []
-    acme, _ = sharing.shares
+    allocation = shared(span())
+    assert differences(allocation, allocation) == []
+    acme, _ = allocation.shares
     other = replace(
-        sharing,
+        allocation,
         idle_hours=2,
         counted=(Counted(LedgerId("acme", FIRST), 1, "h"),),
         shares=(acme._replace(used=20 * ONE), Share("cara", ONE, 0, 5, 1, is_billable=True)),
     )
-    faults = differences(sharing, other)
+    faults = differences(allocation, other)
     assert faults[0] == "its idle_hours is not what the registry and the pages give"
     of_acme, of_beta, of_cara = (fault.split(" is ", 1)[1] for fault in faults[1:])
     told = "{} + 0 for 350 weighted tokens, hours: 2"

@@ -1,10 +1,11 @@
-"""Reckoning: pages are believed only in their order, unbroken and as they were billed."""
+"""Recomputation: totals now and as billed before; a page that was exchanged is found."""
 
 import pytest
 
 from metering.core.basics.errors import LedgerBroken
-from metering.core.billing.recomputation import Mark, Reckoning
+from metering.core.billing.recomputation import Recomputation
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import Position
 from metering.core.ledger.commit import commit_of, plan_commit
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
@@ -25,13 +26,13 @@ def pages() -> list[Page]:
 
 def test_what_was_billed_before_is_told_from_what_came_since() -> None:
     first, second = pages()
-    reckoning = Reckoning(LEDGER, Mark(1, first.hash))
-    reckoning.add(first)
-    reckoning.add(second)
-    found = reckoning.result()
+    recomputation = Recomputation(LEDGER, Position(1, first.hash))
+    recomputation.add(first)
+    recomputation.add(second)
+    found = recomputation.result()
     assert sum(line.requests for line in found.before.values()) == 1
     assert sum(line.requests for line in found.head.lines.values()) == 2
-    assert found.through == Mark(2, second.hash)
+    assert found.through == Position(2, second.hash)
     assert found.provenance == {Evidence.TOTALS: 1, Evidence.FULL: 1}
     assert list(found.pages_of.values()) == [(1, 2)]
 
@@ -39,12 +40,12 @@ def test_what_was_billed_before_is_told_from_what_came_since() -> None:
 def test_another_page_than_the_billed_one_is_not_believed() -> None:
     (first, _) = pages()
     with pytest.raises(LedgerBroken, match="page 1 is not the one that was billed"):
-        Reckoning(LEDGER, Mark(1, "f" * 64)).add(first)
+        Recomputation(LEDGER, Position(1, "f" * 64)).add(first)
 
 
 def test_the_head_must_be_what_the_pages_give() -> None:
     (first, _) = pages()
-    reckoning = Reckoning(LEDGER)
-    reckoning.add(first)
+    recomputation = Recomputation(LEDGER)
+    recomputation.add(first)
     with pytest.raises(LedgerBroken, match="the head's pages is not what its pages give"):
-        reckoning.must_give(Head(LEDGER))
+        recomputation.require(Head(LEDGER))
