@@ -10,12 +10,8 @@ import pytest
 
 from metering.adapters.sqlite import database
 from metering.cli.main import app
-<<<<<<< HEAD
-from metering.core.allocation import allocation_document as sharing_document
-from metering.core.basics.errors import Code
-=======
 from metering.core.allocation import allocation_document
->>>>>>> main
+from metering.core.basics.errors import Code
 from metering.core.billing import statement_document
 from metering.core.credit import account
 from metering.core.exports import delivery_manifest
