@@ -7,6 +7,7 @@ store holds, so no event is lost and none counts twice, with any number of write
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -24,7 +25,7 @@ from metering.core.ledger.commit import (
     plan_commit,
 )
 from metering.core.ledger.counts import LimitChange, Limits
-from metering.core.ledger.head import Head
+from metering.core.ledger.head import Head, follow
 from metering.core.ledger.page import GENESIS, MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
@@ -207,8 +208,8 @@ class Committer:
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
-            etag = await self._store.commit(commit, view.etag)
-            view.advance(commit.head, etag, commit.pages)
+            await self._store.commit(commit)
+            view.advance(commit.head, commit.pages)
         return commit
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
@@ -233,39 +234,33 @@ class Committer:
             if stored is None:
                 raise _PageMissingError("its head")
         if stored is None:
-            view = LedgerView(ledger, Head(ledger), None)
+            view = LedgerView(Head(ledger))
         else:
             await self._check_chain(stored.head)
-            view = LedgerView(ledger, stored.head, stored.etag)
+            view = LedgerView(stored.head)
         self._views.put(view)
         return view
 
     async def _catch_up(self, ledger: LedgerId) -> None:
-        """After a lost race, take in what others committed since; forget all where it does not fit.
+        """After a lost race, fold the pages that others wrote since; forget all where one breaks.
 
-        Pages are immutable and chained, so those between the old head and the new one are all that
-        the view lacks. Looking at every page of its slots again would cost more with each page.
+        Pages are immutable and chained, so those after the view's head are all that it lacks.
+        Reading every page of its slots again would cost more with each page.
         """
         view = self._views.get(ledger)
         if view is None:
             return
         self._views.forget(ledger)
-        stored = await self._store.read_head(ledger)
-        if stored is None:
-            return
-        since, now = view.head.pages, stored.head.pages
-        if not since <= now <= since + MAX_CATCH_UP:
-            return
         pages: list[Page] = []
-        last = view.head.last_hash
-        for number in range(since + 1, now + 1):
+        for number in range(view.head.pages + 1, view.head.pages + MAX_CATCH_UP + 1):
             page = await self._store.read_page(ledger, number)
-            if page is None or page.previous != last:
-                return
+            if page is None:
+                break
             pages.append(page)
-            last = page.hash
-        if last == stored.head.last_hash:
-            view.advance(stored.head, stored.etag, pages)
+        else:
+            return
+        with suppress(LedgerBroken):
+            view.advance(follow(view.head, pages), pages)
             self._views.put(view)
 
     async def _check_chain(self, head: Head) -> None:
@@ -293,8 +288,15 @@ class Committer:
         wanted = view.missing(slots)
         if wanted:
             pages = await self._store.read_slots(view.ledger, wanted)
+            await self._must_be_latest(view.head, pages)
             pages += await self._left_out(view.head, wanted, pages)
             view.learn(wanted, sorted(pages, key=lambda page: page.number))
+
+    async def _must_be_latest(self, head: Head, pages: Iterable[Page]) -> None:
+        """Raise where a query returns a page beyond the head: the pages between come first."""
+        if max((page.number for page in pages), default=0) > head.pages:
+            await self._page(head.ledger, head.pages + 1)
+            raise HeadMovedError(f"ledger {head.ledger}: has more than {head.pages} pages")
 
     async def _left_out(
         self, head: Head, slots: Sequence[Slot], found: Iterable[Page]
@@ -313,7 +315,7 @@ class Committer:
         for neighbour, shared in self._over_the_edge(view.ledger, slots):
             stored = await self._store.read_head(neighbour)
             if stored is not None:
-                adjacent = LedgerView(neighbour, stored.head, stored.etag)
+                adjacent = LedgerView(stored.head)
                 await self._learn(adjacent, shared)
                 for slot, theirs in adjacent.known(shared).items():
                     known[slot] = {**theirs, **known[slot]}

@@ -20,10 +20,9 @@ _VIEW_WEIGHT: Final = 20
 class LedgerView:
     """One ledger as last seen. Forgotten as a whole whenever its store says otherwise."""
 
-    def __init__(self, ledger: LedgerId, head: Head, etag: str | None) -> None:
-        self.ledger = ledger
+    def __init__(self, head: Head) -> None:
+        self.ledger = head.ledger
         self.head = head
-        self.etag = etag
         self.entries = 0
         self._slots: dict[Slot, dict[EventKey, Known]] = {}
 
@@ -38,9 +37,9 @@ class LedgerView:
         for page in pages:
             self._take(page)
 
-    def advance(self, head: Head, etag: str, pages: Iterable[Page]) -> None:
+    def advance(self, head: Head, pages: Iterable[Page]) -> None:
         """Take over what was committed since; pages of slots that are not remembered stay so."""
-        self.head, self.etag = head, etag
+        self.head = head
         for page in pages:
             if page.slot in self._slots:
                 self._take(page)

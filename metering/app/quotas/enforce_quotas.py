@@ -61,7 +61,7 @@ class EnforceQuotas:
                 raise RetryableError(f"ledger {ledger}: page {seen + 1} is not there yet")
             commit = commit_of(head, {}, now, counting.change())
             try:
-                await self._ledgers.commit(commit, stored.etag)
+                await self._ledgers.commit(commit)
             except HeadMovedError:
                 continue
             return True

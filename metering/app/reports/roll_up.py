@@ -67,6 +67,9 @@ class RollUp:
             pages = stored.head.pages if stored else 0
             if pages != watched.page:
                 taken = await self._follow(ledger, watched, pages)
+            elif stored and stored.checkpoint < pages:
+                # Nothing was committed since the last run: its commits write no checkpoint now.
+                await self._ledgers.write_checkpoint(stored.head)
         except HeadMovedError:
             # Somebody else rolls this ledger up: theirs is as good.
             watched.page = 0

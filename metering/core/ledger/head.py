@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from operator import add
 from typing import Final, NamedTuple
 
+from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.ledger.entry import Entry, Kind, State
-from metering.core.ledger.page import GENESIS, Page
+from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
 from metering.core.usage.evidence import Evidence
@@ -79,14 +80,6 @@ class Holds(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnostics:
-    """What was answered without an entry: beside the fold, outside the hash."""
-
-    duplicates: int = 0
-    conflicts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Head:
     """The projection of one ledger's pages."""
 
@@ -101,7 +94,7 @@ class Head:
     holds: Mapping[Slot, Holds] = field(default_factory=dict)
     counts: Counts = NO_COUNTS
     """The quotas of the ledger, and how much of each is used."""
-    diagnostics: Diagnostics = Diagnostics()
+    diagnostics: Diagnostics = NOTHING_ELSE
 
     @property
     def next_at(self) -> Instant | None:
@@ -121,6 +114,22 @@ def fold(head: Head, pages: Iterable[Page]) -> Head:
     return head
 
 
+def follow(head: Head, pages: Iterable[Page]) -> Head:
+    """Return the head after the pages that come next; raises LedgerBroken where the chain breaks.
+
+    Pages up to the head's own are passed over, so that a checkpoint may be newer than it was when
+    the pages were asked for.
+    """
+    for page in pages:
+        if page.number <= head.pages:
+            continue
+        if page.number != head.pages + 1 or page.previous != head.last_hash:
+            reason = f"page {page.number} does not follow page {head.pages}"
+            raise LedgerBroken(str(head.ledger), reason)
+        head = _fold_page(head, page)
+    return head
+
+
 def _fold_page(head: Head, page: Page) -> Head:
     lines = _fold_lines(head.lines, page.entries)
     holds = _fold_holds(head.holds, page)
@@ -135,6 +144,7 @@ def _fold_page(head: Head, page: Page) -> Head:
         lines=lines,
         holds=holds,
         counts=_fold_counts(head, page),
+        diagnostics=head.diagnostics.plus(page.diagnostics),
     )
 
 
