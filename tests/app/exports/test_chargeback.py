@@ -13,6 +13,7 @@ from metering.app.exports.export_selection import named_window, whole_ledger
 from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
 from metering.core.basics.instants import format_instant, parse_instant
 from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Manifest, Window
 from metering.core.exports.windows import span_window
 from metering.core.ledger.page import seal
