@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bicep package lock licences audit bench clean
+.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
@@ -29,7 +29,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml t
 # The official FOCUS validator; where it cannot be had its test is skipped and says so.
 .venv-focus/.installed: requirements-focus.txt | $(STAMP)
 	@{ .venv/bin/python -m venv .venv-focus \
-	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -q -r $< && touch $@; } \
+	    && PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-focus/bin/python -m pip install -qq --no-deps -r $< && touch $@; } \
 	    || echo "The FOCUS validator could not be installed: its test is skipped"
 
 demo: venv  ## Send a real trace through the whole system and check every token and cent
@@ -64,10 +64,13 @@ bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, 
 # Tools that bring a hundred packages of their own have an environment of their own.
 .venv-%/.installed: requirements-%.txt $(STAMP)
 	@[ -x .venv-$*/bin/python ] || .venv/bin/python -m venv .venv-$*
-	@.venv-$*/bin/python -m pip install -q -r requirements-$*.txt && touch $@
+	@.venv-$*/bin/python -m pip install -qq -r requirements-$*.txt && touch $@
 
 package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
 	@.venv/bin/python -m tools.package
+
+rooms: venv  ## Draw the rooms and their imports into docs/architecture.md
+	@.venv/bin/python -m tools.draw_rooms
 
 lock: venv  ## Write requirements.lock and docs/licences.md from requirements.txt and constraints.txt
 	@.venv/bin/python -m tools.lock_requirements
@@ -76,13 +79,16 @@ lock: venv  ## Write requirements.lock and docs/licences.md from requirements.tx
 licences: venv  ## Write docs/licences.md
 	@.venv/bin/python -m tools.licences
 
+settings: venv  ## Write the tables in docs/settings.md from the declarations in metering/settings
+	@.venv/bin/python -m tools.settings_page
+
 audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
 	@.venv/bin/python -m tools.lock_requirements --check
 	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 bench: venv  ## Measure speed, cost, balance reads and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install -q -r requirements-bench.txt
+	@.venv-bench/bin/python -m pip install -qq -r requirements-bench.txt
 	@.venv-bench/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))
 	@.venv-bench/bin/python -m benchmarks --balance
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot

@@ -1,1 +1,1 @@
-"""Benchmarks: what an event costs, as ratios measured in one run."""
+"""Benchmarks: the cost of an event, as ratios measured in one run."""

@@ -6,22 +6,20 @@ alone.
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import balance, closing, cost, counting, growth, overshoot, rating
-from benchmarks.balance_report import balance_json, print_balance
 from benchmarks.charged import Charged
 from benchmarks.events import loads
-from benchmarks.growth_report import growth_json, print_growth
-from benchmarks.overshoot_report import overshoot_json, print_overshoot
-from benchmarks.report import Report, as_json, print_report, report
+from benchmarks.overshoot_report import overshoot_document
+from benchmarks.printer import print_document
+from benchmarks.report import report
 from benchmarks.timing import Progress, race
-from metering.cli.output import print_error, print_json, stderr
+from metering.cli.output import print_error, stderr
 from metering.core.basics.errors import MeteringError
 
 
-def run(trace: Path | None, progress: Progress) -> Report:
+def run(trace: Path | None, progress: Progress) -> dict[str, object]:
     """Measure everything once; rating comes last, for what it imports is large."""
     progress("building the events")
     alone, mixed = loads(trace)
@@ -46,11 +44,11 @@ def main() -> int:
     console = stderr()
     try:
         with console.status("starting") as status:
-            show = _measured(options, lambda name: status.update(name.strip()))
+            found = _measured(options, lambda name: status.update(name.strip()))
     except MeteringError as error:
         print_error(str(error))
         return 1
-    show()
+    print_document(found, as_json=options.json)
     return 0
 
 
@@ -83,25 +81,19 @@ def _options() -> Namespace:
     return parser.parse_args()
 
 
-def _measured(options: Namespace, progress: Progress) -> Callable[[], None]:
-    """Measure what is asked for; return what prints it."""
+def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
+    """Measure what the options ask for; return the figures."""
     if options.growth is not None:
         progress(f"one ledger grows to {options.growth:,} entries")
-        grown = growth.measure(options.growth)
-        return lambda: print_json(growth_json(grown)) if options.json else print_growth(grown)
+        return growth.growth_document(growth.measure(options.growth))
     if options.closing is not None:
         progress(f"the periods of {options.closing:,} tenants end")
-        closed = closing.measure(options.closing)
-        show = closing.closing_json, closing.print_closing
-        return lambda: print_json(show[0](closed)) if options.json else show[1](closed)
+        return closing.closing_document(closing.measure(options.closing))
     if options.balance:
-        read = balance.measure(progress)
-        return lambda: print_json(balance_json(read)) if options.json else print_balance(read)
+        return balance.balance_document(balance.measure(progress))
     if options.overshoot:
-        spent = overshoot.measure(progress)
-        return lambda: print_json(overshoot_json(spent)) if options.json else print_overshoot(spent)
-    found = run(options.trace, progress)
-    return lambda: print_json(as_json(found)) if options.json else print_report(found)
+        return overshoot_document(overshoot.measure(progress))
+    return run(options.trace, progress)
 
 
 if __name__ == "__main__":

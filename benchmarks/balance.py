@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
-from benchmarks.balance_clients import Answered, Round, ask_all
+from benchmarks.balance_clients import PATH, Answered, Round, ask_all
 from benchmarks.closing import NOW, fill, tenant_name
 from benchmarks.counting import disk_folder
+from benchmarks.overshoot_latency import percentile
 from benchmarks.timing import Progress
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import MINUTE, format_instant
@@ -31,6 +32,8 @@ EVENTS_A_BATCH: Final = 100
 #: Of requests that are not measured: imports, connections and caches as in a process that runs.
 _WARM: Final = 200
 _LONGEST_S: Final = 60
+#: The goal for 99 of 100 answers, in milliseconds.
+GOAL_MS: Final = 50.0
 _PROJECT: Final = Path(__file__).parents[1]
 
 
@@ -71,6 +74,41 @@ def measure(progress: Progress) -> BalanceReads:
                 batches_per_second=BATCHES_PER_SECOND,
             )
             return BalanceReads(TENANTS, alone, client.submit(ask_all, mixed).result())
+
+
+def balance_document(found: BalanceReads) -> dict[str, object]:
+    """Return the figures as a JSON object."""
+    return {
+        "path": f"/api{PATH}",
+        "tenants": found.tenants,
+        "requests_per_second": REQUESTS_PER_SECOND,
+        "balance": {
+            "alone": _answered(found.alone),
+            "beside_events": _answered(found.beside_events),
+        },
+    }
+
+
+def _answered(one: Answered) -> dict[str, object]:
+    """Return the figures of a round; latencies in milliseconds, none without an answer."""
+    answers = one.latencies
+    p50, p99, longest = (
+        [round(percentile(answers, share) * 1_000, 3) for share in (50, 99, 100)]
+        if answers
+        else [None] * 3
+    )
+    return {
+        "answered": len(answers),
+        "seconds": round(one.seconds, 3),
+        "events_reported": one.events,
+        "events_per_second": round(one.events / one.seconds),
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "max_ms": longest,
+        "errors": one.errors,
+        "goal_p99_ms": GOAL_MS,
+        "met": p99 is not None and p99 < GOAL_MS and not one.errors,
+    }
 
 
 def _batches(number: int) -> Sequence[bytes]:

@@ -15,7 +15,7 @@ class Charged(NamedTuple):
     batch_size: int
     events: int
     units: dict[str, float]
-    """Request units: `writes`, `refused` (a batch in which somebody else was first), `reads`."""
+    """Request units: `writes`, `refused` (a batch that lost a race), `reads`."""
 
     @property
     def per_thousand(self) -> float:

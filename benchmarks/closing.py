@@ -4,15 +4,11 @@ import asyncio
 import multiprocessing
 import resource
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final, NamedTuple
-
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.counting import disk_folder
 from metering.app.billing.close_periods import Closed
@@ -107,23 +103,16 @@ async def _closed(app: App, at: Instant) -> tuple[float, int]:
     return seconds, len(closed)
 
 
-def closing_json(found: Closing) -> dict[str, object]:
-    """Return what was measured as JSON values."""
-    return {**found._asdict(), "due": format_instant(_DUE)}
-
-
-def print_closing(found: Closing) -> None:
-    """Print what was measured."""
-    table = Table(title=f"Closing one month of {found.tenants:,} tenants", title_justify="left")
-    table.add_column("what")
-    table.add_column("measured", justify="right")
-    rows: Sequence[tuple[str, str]] = (
-        ("usage, events", f"{found.events:,}"),
-        ("to close them all", f"{found.seconds:,.1f} s"),
-        ("a tenant", f"{1_000 * found.seconds / found.tenants:,.2f} ms"),
-        ("a run that finds nothing due", f"{found.again_seconds:,.2f} s"),
-        ("peak memory of the process", f"{found.memory:,.0f} MB"),
-    )
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+def closing_document(found: Closing) -> dict[str, object]:
+    """Return the figures as a JSON object."""
+    return {
+        "closing": {
+            "tenants": found.tenants,
+            "events": found.events,
+            "seconds": round(found.seconds, 1),
+            "milliseconds_per_tenant": round(1_000 * found.seconds / found.tenants, 2),
+            "again_seconds": round(found.again_seconds, 2),
+            "peak_memory_mb": round(found.memory),
+            "due": format_instant(_DUE),
+        }
+    }

@@ -17,12 +17,14 @@ from metering.app.ledger.ledger_view import LedgerView
 from metering.bootstrap import App
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import format_instant
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, slot_of
 from metering.core.ledger.commit import Commit, plan_commit
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page, seal
 from metering.core.prices.price_book import PriceBook
-from metering.core.tenancy.directory import BEGINNING, Directory
+from metering.core.tenancy.decisions import automatic_tenant, map_subject
+from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.event import LlmUsageEvent
 from metering.core.usage.usage import Usage
@@ -109,8 +111,10 @@ def _directory() -> Directory:
     """Return the directory in which every subscription is a tenant of its own, on list prices."""
     directory = Directory()
     for subject, _ in SUBSCRIPTIONS:
-        tenant = directory.automatic_tenant(subject)
-        directory.apply([directory.map_subject(subject, tenant, NOW, BEGINNING)])
+        tenant = automatic_tenant(directory, subject)
+        record = map_subject(directory, subject, tenant, NOW, BEGINNING).record
+        assert record is not None
+        directory.apply([record])
     return directory
 
 

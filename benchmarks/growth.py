@@ -24,6 +24,10 @@ from metering.settings.settings import Settings, SqliteStore
 
 ENTRIES: Final = 1_000_000
 TENTHS: Final = 10
+#: The rate of the last tenth beside that of the first, at least.
+RATIO_GOAL: Final = 0.8
+#: The peak memory of the process, at most.
+MEMORY_GOAL_MB: Final = 300.0
 
 _START: Final = parse_instant("2026-10-01T00:00:00Z")
 #: The month that the entries are spread over; all of them are of one period.
@@ -64,6 +68,33 @@ class Grown(NamedTuple):
     def ratio(self) -> float:
         """The rate of the last tenth beside that of the first."""
         return self.rates[-1] / self.rates[0]
+
+
+def growth_document(found: Grown) -> dict[str, object]:
+    """Return the figures as a JSON object, those of the whole run in `growth`."""
+    tenth = found.entries // TENTHS
+    return {
+        "tenths": [
+            {
+                "entries": f"{position * tenth + 1:,} to {(position + 1) * tenth:,}",
+                "events_per_second": round(rate),
+                "cpu_microseconds_per_event": round(computed, 2),
+                "ratio_to_first": round(rate / found.rates[0], 3),
+            }
+            for position, (rate, computed) in enumerate(
+                zip(found.rates, found.cpu_microseconds, strict=True)
+            )
+        ],
+        "growth": {
+            "entries": found.entries,
+            "ratio": round(found.ratio, 3),
+            "goal": RATIO_GOAL,
+            "met": found.ratio >= RATIO_GOAL,
+            "peak_memory_mb": round(found.memory, 1),
+            "peak_memory_goal_mb": MEMORY_GOAL_MB,
+            "peak_memory_met": found.memory < MEMORY_GOAL_MB,
+        },
+    }
 
 
 def measure(entries: int) -> Grown:

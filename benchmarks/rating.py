@@ -18,7 +18,7 @@ from metering.core.prices.price_book import PriceBook
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS
 from metering.core.usage.usage import Usage
 
-#: Both libraries are told it, which saves them the search.
+#: Both libraries get it as an argument, which saves them the search.
 _PROVIDER: Final = "azure"
 _BATCH: Final = "one request a call"
 

@@ -1,45 +1,25 @@
-"""What a run found: figures beside their goals, as tables and as JSON."""
+"""The figures of a whole run beside their goals: counting, rating and request units."""
 
-import os
-import platform
-import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from benchmarks.charged import Charged
-from benchmarks.cost_report import cost_json, print_cost
 from benchmarks.timing import REPEATS, Measured
-from metering.cli.output import print_table, stdout
 
 #: By short name: the event rate as a share of that of validation alone, at least.
 COUNTING_GOALS: Final = {"core": 0.4, "durable": 0.3, "durable_mixed": 0.3}
-#: How many times as long as metering a library takes to rate one request, at least.
+#: The time that a library takes to rate one request, as a multiple of metering's, at least.
 RATING_GOAL: Final = 25.0
+#: Request units for 1,000 events, at most.
+COST_GOALS: Final = {"one_writer_200": 250.0}
+#: Request units that the usual design was expected to cost before it was measured.
+_EXPECTED_COST: Final = {"usual_requests": 16_500.0}
 
 _METERING: Final = "metering"
 _VALIDATION: Final = "validation"
+_USUAL: Final = "usual_requests"
+#: Parts of other measurements, which have no ratio of their own.
 _PARTS: Final = frozenset({"sealing"})
-
-
-class Line(NamedTuple):
-    """One measurement; `ratio` is its event rate beside validation's, or its time beside ours.
-
-    What is only a part of another measurement has none.
-    """
-
-    measured: Measured
-    ratio: float | None
-    goal: float | None
-
-
-class Report(NamedTuple):
-    """A whole run."""
-
-    counting: dict[str, Line]
-    rating: dict[str, Line]
-    cost: Mapping[str, Charged]
-    missing: Sequence[str]
-    """Packages that are not installed: what needs them was left out."""
 
 
 def report(
@@ -47,106 +27,52 @@ def report(
     rating: Mapping[str, Measured],
     cost: Mapping[str, Charged],
     missing: Sequence[str],
-) -> Report:
-    """Return the figures with their ratios and goals."""
-    validation, ours = counting[_VALIDATION], rating[_METERING]
-    return Report(
-        {
-            key: Line(
-                found,
-                None if key in _PARTS else found.rate / validation.rate,
-                COUNTING_GOALS.get(key),
-            )
-            for key, found in counting.items()
-        },
-        {
-            key: Line(
-                found,
-                found.microseconds / ours.microseconds,
-                None if key == _METERING else RATING_GOAL,
-            )
-            for key, found in rating.items()
-        },
-        cost,
-        missing,
-    )
-
-
-def as_json(found: Report) -> dict[str, object]:
-    """Return a report as a JSON value."""
+) -> dict[str, object]:
+    """Return the figures with their ratios and goals; `missing` names packages not installed."""
+    validation, ours = counting[_VALIDATION].rate, rating[_METERING].microseconds
     return {
-        "machine": machine(),
         "passes": REPEATS,
-        "counting": {key: _line_json(line) for key, line in found.counting.items()},
-        "rating": {key: _line_json(line) for key, line in found.rating.items()},
-        "cost": cost_json(found.cost),
-        "not_installed": list(found.missing),
+        "counting": {
+            key: _timed(
+                one, None if key in _PARTS else one.rate / validation, COUNTING_GOALS.get(key)
+            )
+            for key, one in counting.items()
+        },
+        "rating": {
+            key: _timed(one, one.microseconds / ours, None if key == _METERING else RATING_GOAL)
+            for key, one in rating.items()
+        },
+        "cost": {key: _charged(key, one, cost[_USUAL]) for key, one in cost.items()},
+        "not_installed": list(missing),
     }
 
 
-def machine() -> dict[str, object]:
-    """Return what the figures were measured on."""
+def _timed(measured: Measured, ratio: float | None, goal: float | None) -> dict[str, object]:
+    """Return a line; `ratio` is its rate beside validation's, or its time beside metering's."""
     return {
-        "python": platform.python_version(),
-        "optimised": _is_optimised(),
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
+        "name": measured.name.strip(),
+        "batch": measured.batch,
+        "events": measured.events,
+        "events_per_second": round(measured.rate),
+        "microseconds_per_event": round(measured.microseconds, 3),
+        "ratio": None if ratio is None else round(ratio, 3),
+        "goal": goal,
+        "met": None if ratio is None or goal is None else ratio >= goal,
     }
 
 
-def _is_optimised() -> bool | None:
-    """Say whether Python was compiled with its own profile; None where it does not tell.
-
-    Without, Python code takes longer and pydantic's compiled code hardly does: ratios are lower.
-    """
-    arguments = sysconfig.get_config_var("CONFIG_ARGS")
-    return None if arguments is None else "--enable-optimizations" in arguments
-
-
-def _line_json(line: Line) -> dict[str, object]:
+def _charged(key: str, line: Charged, usual: Charged) -> dict[str, object]:
+    goal = COST_GOALS.get(key)
     return {
-        "name": line.measured.name.strip(),
-        "batch": line.measured.batch,
-        "events": line.measured.events,
-        "events_per_second": round(line.measured.rate),
-        "microseconds_per_event": round(line.measured.microseconds, 3),
-        "ratio": None if line.ratio is None else round(line.ratio, 3),
-        "goal": line.goal,
+        "name": line.name,
+        "batch": line.batch_size,
+        "events": line.events,
+        "ru_per_1000_events": round(line.per_thousand, 1),
+        "writes": round(line.part("writes"), 1),
+        "refused_writes": round(line.part("refused"), 1),
+        "reads": round(line.part("reads"), 1),
+        "share_of_usual_design": round(line.per_thousand / usual.per_thousand, 3),
+        "expected": _EXPECTED_COST.get(key),
+        "goal": goal,
+        "met": None if goal is None else line.per_thousand <= goal,
     }
-
-
-def print_report(found: Report) -> None:
-    """Print a report for people."""
-    on = ", ".join(f"{key} {value}" for key, value in machine().items())
-    stdout().print(f"best of {REPEATS} passes, one core; {on}")
-    columns = ("", "batch", "events/s", "us an event", "ratio", "goal", "")
-    lines = found.counting.values()
-    print_table("Counting: event rate beside validation alone", columns, _rows(lines, 2), left=2)
-    columns = ("", "batch", "requests/s", "us a request", "times as long", "goal", "")
-    lines = found.rating.values()
-    print_table("Rating: time of one request beside ours", columns, _rows(lines, 1), left=2)
-    if found.cost:
-        print_cost(found.cost)
-    for package in found.missing:
-        stdout().print(f"{package}: not installed")
-
-
-def _rows(lines: Iterable[Line], decimals: int) -> list[list[str]]:
-    return [
-        [
-            line.measured.name,
-            line.measured.batch,
-            f"{line.measured.rate:,.0f}",
-            f"{line.measured.microseconds:.2f}",
-            "" if line.ratio is None else f"{line.ratio:.{decimals}f}",
-            *_verdict(line),
-        ]
-        for line in lines
-    ]
-
-
-def _verdict(line: Line) -> tuple[str, str]:
-    """Return a line's goal and whether it was reached, in words."""
-    if line.goal is None or line.ratio is None:
-        return "", ""
-    return f"at least {line.goal:g}", "met" if line.ratio >= line.goal else "missed"

@@ -7,12 +7,13 @@ from typing import Any
 from metering.core.basics.instants import Instant, parse_instant
 from metering.core.basics.money import Amount, parse_fixed
 from metering.core.ledger.commit import Rating
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
 from metering.core.prices.priced import Priced
 from metering.core.prices.rating import Rate, rate_card, rate_usage
+from metering.core.tenancy.record import Decision, Record
 from metering.core.usage.buckets import BUCKETS, Buckets, from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Dimensions, Usage
@@ -198,9 +199,11 @@ def a_rate(model: str | None = "gpt-4o", *, version: str | None = "v1", **prices
     return Rate(model, version, version and f"{model}/global", ONE, units)
 
 
-def a_line(requests: int = 1, *, flags: tuple[int, int, int] = (0, 0, 0), **counts: int) -> Line:
+def a_line(
+    requests: int = 1, *, flags: tuple[int, int, int] = (0, 0, 0), **counts: int
+) -> RateTotals:
     """Return a line; `flags` count its requests not billable, unpriced and missing."""
-    return Line(requests, *flags, from_names(counts))
+    return RateTotals(requests, *flags, from_names(counts))
 
 
 def rating(book: PriceBook | None = None, markup: str = "0") -> Rating:
@@ -212,3 +215,9 @@ def rating(book: PriceBook | None = None, markup: str = "0") -> Rating:
         return rate_usage(rate_card(prices, plan(markup), priced, at), request.buckets)
 
     return rate
+
+
+def recorded(decision: Decision[Any]) -> Record:
+    """Return the record of a decision that is news."""
+    assert decision.record is not None
+    return decision.record

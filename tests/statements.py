@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from metering.core.allocation.allocation import Share, Sharing
+from metering.core.allocation.allocation import Allocation, Share
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import Amount
-from metering.core.billing.recomputation import NO_PAGES, Mark, Reckoned
+from metering.core.billing.recomputation import Recomputed
 from metering.core.billing.statement import (
     Bill,
     Late,
@@ -18,7 +18,8 @@ from metering.core.billing.statement_document import sealed
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.credit.adjustment import Adjustment, MadeAdjustment
 from metering.core.credit.grant import Burnt
-from metering.core.ledger.head import Head, Line
+from metering.core.ledger.chain import START, Position
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.plans.plan import Plan
 from metering.core.prices.rating import Rate
 from metering.core.usage.evidence import Evidence
@@ -30,18 +31,18 @@ DECEMBER = parse_month("2026-12")
 GPT = a_rate("gpt-4o", input="2.5", cached_read="1.25", output="10")
 MILLION = 1_000_000
 
-type Totals = Mapping[Rate, Line]
+type Totals = Mapping[Rate, RateTotals]
 #: 1,000,000 x 2.50 + 100,000 x 10 a million = 2.5 + 1 = 3.50 USD.
 USED: Totals = {GPT: a_line(2, input=MILLION, output=100_000)}
 
 
-def reckoned(
+def recomputed(
     ledger: LedgerId, totals: Totals, *, before: Totals | None = None, pages: int = 1
-) -> Reckoned:
-    """Return what a ledger comes to through some page."""
+) -> Recomputed:
+    """Return the totals of a ledger through some page."""
     head = Head(ledger, pages=pages, last_hash=f"hash-{pages}", lines=dict(totals))
-    since = NO_PAGES if before is None else Mark(1, "hash-1")
-    return Reckoned(head, since, before or {}, {Evidence.FULL: 2}, {})
+    since = START if before is None else Position(1, "hash-1")
+    return Recomputed(head, since, before or {}, {Evidence.FULL: 2}, {})
 
 
 def a_bill(
@@ -50,7 +51,7 @@ def a_bill(
     tenant: str = "acme",
     month: Period = NOVEMBER,
     late: Sequence[Late] = (),
-    sharings: Sequence[Sharing] = (),
+    allocations: Sequence[Allocation] = (),
     adjustments: Sequence[Any] = (),
     previous: Statement | None = None,
     **terms: Any,
@@ -58,21 +59,21 @@ def a_bill(
     """Return a bill under a plan of such terms."""
     ledger = LedgerId(tenant, month.start)
     plan = Plan(id="test", **terms)
-    own = reckoned(ledger, totals)
-    return Bill(ledger, month, plan, own, late, sharings, adjustments, previous)
+    own = recomputed(ledger, totals)
+    return Bill(ledger, month, plan, own, late, allocations, adjustments, previous)
 
 
-def a_sharing(
+def an_allocation(
     used: Amount,
     idle: Amount,
     *,
     month: Period = NOVEMBER,
     currency: str = "USD",
     is_billable: bool = True,
-) -> Sharing:
-    """Return a sharing in which acme has so much of the used and the idle hours."""
+) -> Allocation:
+    """Return an allocation in which acme has so much of the used and the idle hours."""
     share = Share("acme", used, idle, 1, 1, is_billable)
-    return Sharing("eu/ptu", month, currency, (), (share,), 0, 0, ())
+    return Allocation("eu/ptu", month, currency, (), (share,), 0, 0, ())
 
 
 def adjusted(amount: str, **changes: str) -> MadeAdjustment:

@@ -3,29 +3,16 @@
 Faults are ordered at the edge of the store, never inside our own code.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 
 from metering.adapters.clock import FixedClock
-from metering.app.allocation.allocate import ShareOut
-from metering.app.billing.close_periods import Closed, ClosePeriods, Patience, Waiting
-from metering.app.billing.draft_statements import DraftStatements
-from metering.app.billing.statements import Statements
-from metering.app.credit.credits import Credits
-from metering.app.ingest.dead_letters import DeadLetters
+from metering.app.billing.close_periods import Closed, ClosePeriods, Waiting
 from metering.app.ingest.ingest import DirectPublisher, Ingest
-from metering.app.ledger.committer import Committer
-from metering.app.ledger.deliver_effects import DeliverEffects
-from metering.app.quotas.admission import Admission
-from metering.app.quotas.enforce_quotas import EnforceQuotas
-from metering.app.reports.read import Read
-from metering.app.reports.roll_up import RollUp
-from metering.app.reports.verify import Verify
-from metering.app.streams.complete_streams import CompleteStreams
-from metering.app.streams.expire_pending import ExpirePending
-from metering.app.streams.join_usage import JoinUsage
-from metering.app.streams.recover_usage import RecoverUsage
-from metering.app.tenancy.tenancy import Tenancy
-from metering.bootstrap import Stores
+from metering.app.quotas.admission import ObservedAdmission
+from metering.bootstrap import App, Stores
+from metering.bootstrap.billing import Billing
+from metering.bootstrap.quotas import Quotas
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import LedgerId, Slot
@@ -33,8 +20,9 @@ from metering.core.ledger.commit import Commit
 from metering.core.ledger.effect import Effect
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
-from metering.core.streams.joining import RECOVERY_DELAY
+from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.ports import LedgerStore, Outgoing, StoredHead
+from metering.settings.settings import Settings, SqliteStore
 from tests.builders import NOW, price_rows
 from tests.faulty_rollups import FaultyRollups
 from tests.faulty_writes import FaultyWrites
@@ -78,7 +66,7 @@ class FaultyLedgers:
     def strike(self) -> None:
         """Let something go wrong around every commit; a test puts its own here."""
 
-    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         return self._ledgers.pages(ledger, after=after)
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
@@ -110,7 +98,7 @@ class RecordedPublisher(DirectPublisher):
     """A hub that delivers at once, unless a test lets it refuse."""
 
     def __init__(self, ingest: Callable[[], Ingest]) -> None:
-        super().__init__(ingest)
+        super().__init__(ingest=ingest)
         self.events: list[Outgoing] = []
         self.faults: list[BaseException] = []
         self.delivers = True
@@ -149,7 +137,7 @@ class TickingClock(MovableClock):
 
 
 class System:
-    """One process: its own caches over a store that it may share."""
+    """One process: the product's own wiring over a store that it may share, faults at its edge."""
 
     def __init__(
         self,
@@ -162,116 +150,48 @@ class System:
     ) -> None:
         self.clock = clock or MovableClock(NOW)
         self.store = FaultyLedgers(stores.ledgers)
-        self.dead_letters = stores.dead_letters
-        self.pending = stores.pending
-        self.registry = stores.registry
-        self.prices = stores.prices
-        self.tenancy = Tenancy(
-            self.registry,
-            self.prices,
-            self.clock,
-            committed=price_rows({"aliases": ["gpt-4o-2024-11-20"]}),
-            automatic=automatic,
+        self.rollups = FaultyRollups(stores.rollups)
+        self.statements = FaultyWrites(stores.statements)
+        self.faulty_accounts = FaultyWrites(stores.accounts)
+        self.alerts = RecordedAlerts()
+        self.notifier = RecordedNotifier()
+        self.progress = KnownProgress()
+        settings = Settings(
+            SqliteStore(Path("unused")), automatic_tenants=automatic, recovery_delay=recovery_delay
         )
-        self.committer = Committer(
-            self.store,
-            self.clock,
-            periods=self.tenancy.directory.period_at,
-            limits=self.tenancy.limits_of,
+        self.app = app = App(settings)
+        app.clock, app.alerts, app.notifier = self.clock, self.alerts, self.notifier
+        app.hub_progress = self.progress
+        app.stores = stores._replace(
+            ledgers=self.store,
+            rollups=self.rollups,
+            statements=self.statements,
+            accounts=self.faulty_accounts,
             checked_pages=checked_pages,
             max_gaps=12,
         )
-        self.alerts = RecordedAlerts()
         self.publisher = RecordedPublisher(lambda: self.ingest)
-        self.streams = CompleteStreams(self.pending, self.publisher, self.clock)
-        self.join = JoinUsage(
-            pending=self.pending,
-            streams=self.streams,
-            publisher=self.publisher,
-            dead_letters=self.dead_letters,
-            clock=self.clock,
-            alerts=self.alerts,
-            recovery_delay=recovery_delay,
+        app.publish_through(lambda _: self.publisher)
+        self.registry, self.prices, self.accounts = stores.registry, stores.prices, stores.accounts
+        self.pending, self.dead_letters, self.effects = (
+            stores.pending,
+            stores.dead_letters,
+            stores.effects,
         )
-        self.recover = RecoverUsage(
-            pending=self.pending,
-            ledgers=self.store,
-            tenancy=self.tenancy,
-            publisher=self.publisher,
-            dead_letters=self.dead_letters,
-            clock=self.clock,
-            recovery_delay=recovery_delay,
-        )
-        self.ingest = Ingest(
-            tenancy=self.tenancy,
-            committer=self.committer,
-            dead_letters=self.dead_letters,
-            pending=self.pending,
-            streams=self.streams,
-            clock=self.clock,
-            alerts=self.alerts,
-        )
-        self.expire = ExpirePending(
-            pending=self.pending,
-            streams=self.streams,
-            tenancy=self.tenancy,
-            committer=self.committer,
-            dead_letters=self.dead_letters,
-            clock=self.clock,
-            alerts=self.alerts,
-        )
-        self.letters = DeadLetters(self.dead_letters, self.ingest, self.join)
-        self.enforce = EnforceQuotas(
-            ledgers=self.store, tenancy=self.tenancy, clock=self.clock, alerts=self.alerts
-        )
-        self._follow(stores)
-
-    def _follow(self, stores: Stores) -> None:
-        """Make what comes after a commit: effects, rollups, what is read."""
-        self.effects = stores.effects
-        self.suspensions = stores.suspensions
-        self.notifier = RecordedNotifier()
-        self.deliver = DeliverEffects(
-            effects=self.effects,
-            notifier=self.notifier,
-            clock=self.clock,
-            alerts=self.alerts,
-        )
-        self.rollups = FaultyRollups(stores.rollups)
-        self.read = Read(self.store, self.rollups, self.tenancy, self.clock)
-        self.accounts = stores.accounts
-        self.sharings = stores.sharings
-        self.credits = Credits(
-            ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy, clock=self.clock
-        )
-        self.verify = Verify(self.store, self.rollups)
-        self.statements = FaultyWrites(stores.statements)
-        self.faulty_accounts = FaultyWrites(stores.accounts)
-        self.drafts = DraftStatements(
-            ledgers=self.store, accounts=self.accounts, tenancy=self.tenancy
-        )
-        self.read_statements = Statements(
-            stores.statements, self.drafts, stores.sharings, self.tenancy
-        )
-        self.share_out = ShareOut(self.store, stores.sharings, self.tenancy)
-        self.progress = KnownProgress()
-        self.patience = Patience()
+        self.suspensions, self.allocations = stores.suspensions, stores.allocations
+        # Few prices instead of those in the package, so that amounts are easy to work out by hand.
+        app.tenancy.committed = price_rows({"aliases": ["gpt-4o-2024-11-20"]})
+        self.tenancy, self.committer, self.credits = app.tenancy, app.committer, app.credits
+        self.ingest, self.join, self.letters = app.ingest, app.join_usage, app.dead_letters
+        self.recover, self.expire = app.recover_usage, app.expire_pending
+        self.enforce, self.deliver = app.enforce_quotas, app.deliver_effects
+        self.read, self.verify, self.roll_up = app.read, app.verify, app.roll_up
+        self.read_statements, self.allocate = app.billing.statements, app.billing.allocate
         self.closing = self.close_periods()
-        self.roll_up = RollUp(self.store, self.rollups, self.alerts)
 
     def close_periods(self) -> ClosePeriods:
         """Return closing as a process that has just started has it: nothing is remembered."""
-        return ClosePeriods(
-            ledgers=self.store,
-            statements=self.statements,
-            accounts=self.faulty_accounts,
-            tenancy=self.tenancy,
-            drafts=self.drafts,
-            share_out=self.share_out,
-            progress=self.progress,
-            alerts=self.alerts,
-            patience=self.patience,
-        )
+        return Billing(self.app).close_periods
 
     async def close(self, at: Instant) -> tuple[list[Closed], list[Waiting]]:
         """Close what is due, as a process that has just started."""
@@ -281,6 +201,6 @@ class System:
             [one for one in found if isinstance(one, Waiting)],
         )
 
-    def admission(self) -> Admission:
+    def admission(self) -> ObservedAdmission:
         """Return admission as a process that has just started has it: nothing is remembered."""
-        return Admission(self.store, self.tenancy, self.credits, self.clock)
+        return Quotas(self.app).admission

@@ -18,7 +18,7 @@ make_with_uv() {
         exit 1
     }
     rm -rf .venv .venv-uv
-    if "$base" -m venv .venv-uv && .venv-uv/bin/pip install -q uv==0.13.9 \
+    if "$base" -m venv .venv-uv && .venv-uv/bin/pip install -qq uv==0.13.9 \
         && .venv-uv/bin/uv venv -q --seed --python 3.13 .venv; then
         rm -rf .venv-uv
     else
@@ -42,7 +42,8 @@ if ! is_313 .venv/bin/python; then
     fi
 fi
 
-pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -q"
+# Errors only: warnings about a machine's package locations would hide what this script says.
+pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -qq"
 $pip -r requirements-dev.txt -c constraints.txt
 $pip --no-build-isolation --no-deps -e .
 touch .venv/.installed

@@ -1,4 +1,4 @@
-"""Clocks: the machine's, and one that stands still (the demo's)."""
+"""Clocks: the machine's, and a fixed one for the demo."""
 
 import time
 
@@ -11,16 +11,16 @@ class SystemClock:
     """The machine's clock, UTC."""
 
     def now(self) -> Instant:
-        """Return the present instant."""
+        """Return the current instant."""
         return time.time_ns() // _NANOSECONDS
 
 
 class FixedClock:
-    """Always the same instant: what came in does not depend on when the demo is run."""
+    """A clock that always returns one instant, so that the demo does not depend on the date."""
 
     def __init__(self, instant: Instant) -> None:
         self._instant = instant
 
     def now(self) -> Instant:
-        """Return the instant it was set to."""
+        """Return the fixed instant."""
         return self._instant

@@ -1,6 +1,7 @@
-"""Files that operators write: YAML or JSON, and the price data that ships with the package."""
+"""Files of operators (YAML or JSON), and the price data that ships with the package."""
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -9,12 +10,12 @@ from metering.core.basics.errors import ConfigurationError
 from metering.core.prices.price_book import NamedRow
 from metering.core.prices.price_file import read_price_file
 
-#: A list of tenants or a plan is far smaller; a larger file is a mistake.
+#: Plans and lists of tenants are far smaller; a larger file is a mistake.
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 
 def read_structured(path: Path) -> object:
-    """Return the content of a YAML or JSON file; ConfigurationError names the file."""
+    """Return the content of a YAML or JSON file; raise ConfigurationError naming the file."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
@@ -40,12 +41,9 @@ def _read_yaml(path: Path, text: str) -> object:
         raise ConfigurationError(f"{path}: not YAML: {error}") from None
 
 
-def committed_prices() -> list[NamedRow]:
-    """Return the rows of the dated files in metering/prices/."""
+def committed_prices() -> Iterator[NamedRow]:
+    """Yield the rows of the dated files in metering/prices/; a file is read when its turn comes."""
     folder = files("metering") / "prices"
-    return [
-        row
-        for file in sorted(folder.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".json")
-        for row in read_price_file(file.name, file.read_bytes())
-    ]
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".json"):
+            yield from read_price_file(file.name, file.read_bytes())

@@ -1,4 +1,4 @@
-"""The HTTP API: routers that translate requests into use cases, and who may call them."""
+"""The HTTP API: routes that translate requests into use cases, and their authorisation."""
 
 from metering.api.application import create_api
 

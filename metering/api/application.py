@@ -1,4 +1,4 @@
-"""The application: every router, its guards, and how it answers what goes wrong."""
+"""The application: routers, guards and error handlers."""
 
 from typing import Any, Final
 
@@ -20,8 +20,8 @@ _VERSION: Final = "0.1.0"
 def create_api(app: bootstrap.App) -> FastAPI:
     """Return the HTTP application over the use cases of a process.
 
-    It does no I/O before the first request. In Azure the function app serves it, on this machine
-    the local system.
+    It does no I/O before the first request. The function app serves it in Azure, the local system
+    on this machine.
     """
     api = FastAPI(
         title="metering",
@@ -37,8 +37,8 @@ def create_api(app: bootstrap.App) -> FastAPI:
     problems.add_to(api)
     openapi.add_to(api)
     for router in (*ROUTERS, *PAGES):
-        # As they are, guards and all: each router has the whole path, and one table lists every
-        # route, for the tests to see that none is without a guard.
+        # Added as they are: each router has full paths and guards, and a test checks in this one
+        # table that every route has a guard.
         api.router.routes.extend(router.routes)
     _describe(api)
     return api

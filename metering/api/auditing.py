@@ -1,4 +1,4 @@
-"""Changes by operators: refusals as problems, and entries in the audit log."""
+"""Changes by operators: audited, with rejections as problems."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from metering.core.tenancy.access import Caller
 
 
 class Change(NamedTuple):
-    """What an operator asks for."""
+    """A requested change."""
 
     action: str
     resource: str
@@ -21,11 +21,11 @@ class Change(NamedTuple):
 async def change[T](
     app: bootstrap.App,
     caller: Caller,
-    asked: Change,
+    requested: Change,
     look: Look,
     work: Callable[[], Awaitable[T]],
 ) -> T:
-    """Do what is asked for, audited; what is refused becomes a problem."""
-    act = Act(str(uuid.uuid4()), caller.subject, *asked)
+    """Make a change and audit it. A rejection becomes a problem."""
+    act = Act(str(uuid.uuid4()), caller.subject, *requested)
     with refusals():
         return await app.audited.do(act, look, work)

@@ -1,7 +1,7 @@
-"""The guard before every route: who asks, how often, and whether that caller may.
+"""The guard before every route: authentication, rate limits and authorisation.
 
-It stands before the body is read. So what is wrong with a request is told only to those who may
-make it, and a tenant's question about another is answered without looking whether there is one.
+It runs before the body is read. Only authorised callers learn what is wrong with a request, and a
+tenant that asks about another gets the same response whether or not it exists.
 """
 
 from collections.abc import Callable, Coroutine
@@ -16,22 +16,22 @@ from metering.api.sign_in import identify
 from metering.core.tenancy.access import Action, Caller, NotSignedIn, Role, may
 
 SUBSCRIPTION_HEADER: Final = "x-metering-subscription"
-#: A page of another origin cannot send it without asking first, and is never allowed.
+#: A page of another origin cannot send it without a preflight, which is never allowed.
 INTENT_HEADER: Final = "x-metering-intent"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Whose requests share a bucket while they have not said who they are.
+#: Unauthenticated requests share one bucket.
 _UNKNOWN: Final = "unknown"
 
 type Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class GuardedRoute(APIRoute):
-    """A route that is for one action. Routes without a guard do not exist: see the tests."""
+    """A route that requires one action. A test checks that every route is guarded."""
 
     action: ClassVar[Action | None] = None
-    """None: for everybody, signed in or not."""
+    """None: no authentication."""
     is_own: ClassVar[bool] = False
-    """Whether it is about the caller's own tenant, not one that the path names."""
+    """Whether the route is about the caller's tenant instead of one named in the path."""
 
     def get_route_handler(self) -> Handler:
         """Return the handler of the route, behind the guard."""
@@ -49,35 +49,35 @@ class GuardedRoute(APIRoute):
 
 
 class PublicRoute(GuardedRoute):
-    """For everybody: it tells nothing of anybody."""
+    """A route without authentication that discloses no tenant data."""
 
 
 class OperatorRoute(GuardedRoute):
-    """For operators."""
+    """A route for operators."""
 
     action = Action.OPERATE
 
 
 class AdmissionRoute(GuardedRoute):
-    """For the gateway, which asks whether requests may go on."""
+    """A route for the gateway's admission requests."""
 
     action = Action.ASK_ADMISSION
 
 
 class ReportRoute(GuardedRoute):
-    """For whoever reports events."""
+    """A route for producers of events."""
 
     action = Action.REPORT
 
 
 class TenantRoute(GuardedRoute):
-    """About the tenant that the path names."""
+    """A route about the tenant named in the path."""
 
     action = Action.READ_TENANT
 
 
 class OwnRoute(GuardedRoute):
-    """About the tenant of the caller, or of the subscription that the gateway names."""
+    """A route about the tenant of the caller, or of the subscription that the gateway names."""
 
     action = Action.READ_TENANT
     is_own = True
@@ -91,33 +91,33 @@ async def _signed_in(request: Request) -> Caller:
         limits.take(_UNKNOWN)
         raise
     if identity.is_ambient and request.method not in _SAFE:
-        _must_be_meant(request)
+        _must_be_intended(request)
     caller = await app_of(request).callers.caller(identity)
-    # The gateway speaks for many: one of them must not use up what all have.
+    # The gateway acts for many subscriptions: each has its own limit.
     about = _subscription(request, caller) or request.path_params.get("subscription", "")
     limits.take(f"{caller.subject} {about}")
     return caller
 
 
-def _must_be_meant(request: Request) -> None:
-    """Refuse a change that another site's page may have made a browser ask for."""
+def _must_be_intended(request: Request) -> None:
+    """Reject a change that a page of another site may have triggered in a browser."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     if INTENT_HEADER not in request.headers or site != "same-origin":
-        raise Problem(403, f"Changes from a browser carry the header {INTENT_HEADER}.")
+        raise Problem(403, f"Changes from a browser require the header {INTENT_HEADER}.")
 
 
 def _subscription(request: Request, caller: Caller) -> str | None:
-    """Return the subscription that the gateway names; of anybody else the header is nothing."""
+    """Return the subscription that the gateway names. The header of other callers is ignored."""
     if Role.GATEWAY not in caller.roles:
         return None
     return request.headers.get(SUBSCRIPTION_HEADER)
 
 
 async def _tenant(request: Request, caller: Caller, action: Action, *, is_own: bool) -> str | None:
-    """Return the tenant that a request is about; raise the problem of a caller that may not."""
+    """Return the tenant of a request; raise a problem if the caller is not authorised."""
     if action is not Action.READ_TENANT:
         if not may(caller, action):
-            raise Problem(403, f"{caller.subject} may not {action}.")
+            raise Problem(403, f"{caller.subject} is not authorised: {action}.")
         return None
     if is_own:
         return await _own_tenant(request, caller)
@@ -137,5 +137,5 @@ async def _own_tenant(request: Request, caller: Caller) -> str:
     if caller.tenant is None:
         wanted = f"; name the subscription in {SUBSCRIPTION_HEADER}"
         hint = wanted if Role.GATEWAY in caller.roles else ""
-        raise Problem(403, f"{caller.subject} belongs to no tenant{hint}.")
+        raise Problem(403, f"{caller.subject} has no tenant{hint}.")
     return caller.tenant

@@ -1,4 +1,4 @@
-"""Times in requests: RFC 3339, or a day alone."""
+"""Times in requests: RFC 3339, or a date."""
 
 import re
 from typing import Annotated, Final
@@ -6,11 +6,11 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from metering.api.problems import Problem
-from metering.core.basics.instants import Instant, format_instant, parse_instant
+from metering.core.basics.instants import Instant, parse_instant
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MAX: Final = 64
-#: Beyond it calendars end; nobody means it.
+#: Calendars end here.
 _LATEST: Final = parse_instant("9000-01-01T00:00:00Z")
 
 From = Annotated[
@@ -18,19 +18,19 @@ From = Annotated[
     Query(
         alias="from",
         max_length=_MAX,
-        description="When it takes effect. Default: at once; what is new from the start.",
+        description="When it takes effect. Default: now; a new record applies from the beginning.",
         examples=["2026-12-01T00:00:00Z"],
     ),
 ]
 
 
 def instant_in(text: str | None, field: str) -> Instant | None:
-    """Return an optional time; a day alone is its start in UTC. The problem names the field."""
+    """Return an optional time. A date means its start in UTC. Problems name the field."""
     if text is None:
         return None
     found = _parsed(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
     if found is None or not 0 <= found < _LATEST:
-        message = "is not a time like 2026-11-20T12:00:00Z, or a day like 2026-11-20"
+        message = "must be a time such as 2026-11-20T12:00:00Z or a date such as 2026-11-20"
         fault = {"field": field, "message": message}
         raise Problem(422, f"{field}: {message}", errors=[fault])
     return found
@@ -41,8 +41,3 @@ def _parsed(text: str) -> Instant | None:
         return parse_instant(text)
     except (ValueError, OverflowError):
         return None
-
-
-def told(instant: Instant | None) -> str | None:
-    """Return an optional instant as text."""
-    return None if instant is None else format_instant(instant)

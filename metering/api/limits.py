@@ -1,4 +1,4 @@
-"""How often one caller may ask: a bucket each, in this process, for the last callers."""
+"""Rate limits: one token bucket per recent caller, in this process."""
 
 from collections import OrderedDict
 from typing import Final
@@ -7,23 +7,23 @@ from metering.api.problems import Problem
 from metering.core.installation.rate_limit import Bucket, take
 from metering.ports import Clock
 
-#: Callers remembered, the last ones: a dashboard for each of a large installation's tenants.
+#: Callers remembered: enough for every tenant of a large installation to use the dashboard.
 _MAX_CALLERS: Final = 10_000
-#: How many seconds' worth may be asked at once.
+#: Burst size, in seconds of the rate.
 _BURST_S: Final = 2
 
 
 class RateLimits:
-    """What each caller has left."""
+    """The buckets of all callers."""
 
     def __init__(self, per_second: int | None, clock: Clock) -> None:
-        """Take the rate; None is no limit."""
+        """Set the rate per second; None means no limit."""
         self._per_second = per_second
         self._clock = clock
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def take(self, caller: str) -> None:
-        """Count one request of a caller; raise the problem of one that has none left."""
+        """Count one request of a caller. Raises 429 if the limit is exceeded."""
         if self._per_second is None:
             return
         burst = self._per_second * _BURST_S
@@ -36,6 +36,6 @@ class RateLimits:
         if wait_s:
             raise Problem(
                 429,
-                f"At most {self._per_second} requests a second; wait {wait_s} s.",
+                f"The limit is {self._per_second} requests per second; retry in {wait_s} s.",
                 headers={"Retry-After": str(wait_s)},
             )

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what every route has in common, said once."""
+"""The OpenAPI document, with the parts that all routes share."""
 
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ from metering.api.problems import MEDIA_TYPE
 
 PATH: Final = "/api/openapi.json"
 _ABOUT: Final = (
-    "Balances, usage, terms and their history. Money is a decimal string in the currency of the"
-    " tenant's plan, a time RFC 3339 in UTC, a period half-open."
+    "Balances, usage, terms and their history. Amounts are decimal strings in the currency of the"
+    " tenant's plan. Times are RFC 3339 in UTC. The end of a period is exclusive."
 )
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
@@ -20,10 +20,10 @@ _PROBLEM: Final[dict[str, Any]] = {
         "type": {"type": "string", "examples": ["urn:metering:problem:not-found"]},
         "title": {"type": "string", "examples": ["Not Found"]},
         "status": {"type": "integer", "examples": [404]},
-        "detail": {"type": "string", "examples": ["There is nothing here."]},
+        "detail": {"type": "string", "examples": ["Not found."]},
         "errors": {
             "type": "array",
-            "description": "The fields that are wrong.",
+            "description": "The invalid fields.",
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
@@ -35,7 +35,7 @@ _PROBLEM: Final[dict[str, Any]] = {
 
 
 def add_to(api: FastAPI) -> None:
-    """Let an application describe itself with problems and sign-in."""
+    """Add problems and authentication to the OpenAPI document of an application."""
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
@@ -77,7 +77,7 @@ def _document(api: FastAPI) -> dict[str, Any]:
 
 
 def _problem(responses: dict[str, Any]) -> dict[str, Any]:
-    """Return how every refusal looks; it takes the place of FastAPI's own."""
+    """Return the response of every error, which replaces FastAPI's 422."""
     responses.pop("422", None)
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": "A problem (RFC 9457).", "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor says where the next one begins, and is nobody's to read."""
+"""Lists in pages. A cursor is opaque and marks where the next page starts."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from metering.api.problems import Problem
-from metering.api.shapes.plain import Shape
+from metering.documents.document import Document
 
 MAX_LIMIT: Final = 200
 _DIGEST_BYTES: Final = 8
@@ -18,34 +18,36 @@ _MAX_CURSOR: Final = 4_096
 
 type Key = tuple[str | int | None, ...]
 
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum number of items.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=_MAX_CURSOR, description="`next` of the page before; the first without it."),
+    Query(
+        max_length=_MAX_CURSOR, description="`next` of the previous page. Default: the first page."
+    ),
 ]
 
 
-class Page[T](Shape):
-    """A part of a list."""
+class Page[T](Document):
+    """A page of a list."""
 
     items: list[T]
     next: str | None = None
 
 
 def cursor_at(listed: str, key: Key) -> str:
-    """Return the cursor that stands after a key of a list; `listed` names list and filters."""
+    """Return the cursor after a key of a list. `listed` identifies the list and its filters."""
     content = json.dumps(key, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_digest(listed, content) + content).rstrip(b"=").decode()
 
 
 def key_of(listed: str, cursor: str | None) -> Key | None:
-    """Return the key that a cursor stands after; a problem for one that is not of this list."""
+    """Return the key of a cursor. Raises 400 for a cursor of another list."""
     if cursor is None:
         return None
     content = _content(listed, cursor)
     if content is None:
-        fault = {"field": "cursor", "message": "is not a cursor of this list"}
-        raise Problem(400, "cursor: is not a cursor of this list", errors=[fault])
+        fault = {"field": "cursor", "message": "must be a cursor of this list"}
+        raise Problem(400, "cursor: must be a cursor of this list", errors=[fault])
     return tuple(json.loads(content))
 
 
@@ -65,24 +67,26 @@ def _digest(listed: str, content: bytes) -> bytes:
 def page_of[E, T](
     rows: Iterable[E],
     key: Callable[[E], Key],
-    shown: Callable[[E], T],
+    document: Callable[[E], T],
     *,
     listed: str,
     cursor: str | None,
     limit: int,
 ) -> Page[T]:
-    """Return a page of rows that are in the order of their keys."""
+    """Return a page of rows, which must be sorted by key."""
     after = key_of(listed, cursor)
     found: list[E] = []
     for row in rows:
         if after is not None and sort_key(key(row)) <= sort_key(after):
             continue
         if len(found) == limit:
-            return Page(items=[shown(one) for one in found], next=cursor_at(listed, key(found[-1])))
+            return Page(
+                items=[document(one) for one in found], next=cursor_at(listed, key(found[-1]))
+            )
         found.append(row)
-    return Page(items=[shown(one) for one in found])
+    return Page(items=[document(one) for one in found])
 
 
 def sort_key(key: Key) -> tuple[tuple[bool, str | int], ...]:
-    """Return what keys are compared by: a part without a name comes first."""
+    """Return the sort key; null parts come first."""
     return tuple((part is not None, part if part is not None else "") for part in key)

@@ -1,15 +1,15 @@
-"""What routes get handed: the use cases, the tenant they are about, who asks."""
+"""Parameters of routes: the use cases, the tenant and the caller."""
 
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Path, Query, Request
 
 from metering import bootstrap
+from metering.api.problems import not_found
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.tenancy.access import Caller
-from metering.core.tenancy.directory import TENANT_ID
 
-_TENANT: Final = f"^{TENANT_ID.pattern}$"
-#: A subscription's or an app's name, as events have it.
+#: Length of a subscription's or an app's name in events.
 _MAX_SUBJECT: Final = 256
 
 
@@ -20,8 +20,7 @@ def app_of(request: Request) -> bootstrap.App:
     return found
 
 
-# FastAPI runs a dependency that is no coroutine function in a thread, and a request waits for that
-# thread's turn: none here has anything to wait for.
+# FastAPI runs a dependency that is not a coroutine function in a thread. Nothing here blocks.
 
 
 async def _app(request: Request) -> bootstrap.App:
@@ -45,30 +44,42 @@ async def names_subscription(
         str | None,
         Header(
             max_length=_MAX_SUBJECT,
-            description="For the gateway alone: the subscription on whose behalf it asks.",
+            description="For the gateway only: the subscription on whose behalf it asks.",
         ),
     ] = None,
 ) -> None:
-    """Describe what the guard of `/api/me` reads."""
+    """Declare the header that the guard of `/api/me` reads."""
     _ = x_metering_subscription
 
 
-async def names_tenant(
-    tenant: Annotated[str, Path(pattern=_TENANT, description="A tenant's id.", examples=["acme"])],
-) -> None:
-    """Describe what the guard of `/api/tenants/{tenant}` reads."""
+_TenantOfPath = Annotated[
+    str,
+    Path(pattern=IDENTIFIER_SCHEMA, description="A tenant's id.", examples=["acme"]),
+]
+
+
+async def names_tenant(tenant: _TenantOfPath) -> None:
+    """Declare the path parameter that the guard of `/api/tenants/{tenant}` reads."""
     _ = tenant
 
 
 TheApp = Annotated[bootstrap.App, Depends(_app)]
+
+
+async def must_know(app: TheApp, tenant: _TenantOfPath) -> None:
+    """Raise 404 for an unknown tenant."""
+    if not await app.read.knows(tenant):
+        raise not_found()
+
+
 TheCaller = Annotated[Caller, Depends(_caller)]
 TheTenant = Annotated[str, Depends(_tenant)]
-"""The tenant that the guard found the caller may ask about."""
+"""The tenant that the guard has authorised for the caller."""
 PeriodName = Annotated[
     str | None,
     Query(
         max_length=64,
-        description="A period by its name. Default: the present one.",
+        description="A period by name. Default: the current one.",
         examples=["2026-11"],
     ),
 ]

@@ -1,4 +1,4 @@
-"""Problems: what is answered where a request cannot be served (RFC 9457)."""
+"""Problems: error responses (RFC 9457)."""
 
 import http
 import json
@@ -23,14 +23,14 @@ from metering.core.tenancy.access import NotSignedIn
 
 MEDIA_TYPE: Final = "application/problem+json"
 _log: Final = logging.getLogger("metering")
-#: What a body of values may say of itself in a problem: more helps nobody.
+#: Invalid fields that a problem lists.
 _MAX_FAULTS: Final = 20
 
 type Headers = Mapping[str, str]
 
 
 class Problem(Exception):
-    """A request that is answered with a problem."""
+    """An error response."""
 
     def __init__(
         self,
@@ -50,12 +50,12 @@ class Problem(Exception):
 
 
 def not_found() -> Problem:
-    """Return the one answer for what is not there and for what the caller may not know of."""
-    return Problem(404, "There is nothing here.")
+    """Return the problem for a missing resource, and for one that the caller cannot access."""
+    return Problem(404, "Not found.")
 
 
 def response(problem: Problem) -> Response:
-    """Return a problem as the answer to a request."""
+    """Return a problem as a response."""
     title = problem.title or http.HTTPStatus(problem.status).phrase
     slug = title.lower().replace(" ", "-").replace("'", "")
     body: dict[str, Any] = {
@@ -73,23 +73,23 @@ def response(problem: Problem) -> Response:
 
 
 def unexpected(error: BaseException) -> Response:
-    """Return what is answered to a bug of ours: a number that the log has, and nothing else."""
-    number = uuid.uuid4()
-    _log.error("request failed: %s", number, exc_info=error)
-    return response(Problem(500, f"Something is wrong here; the log has it under {number}."))
+    """Return the response to an unexpected error: only a reference that the log contains."""
+    reference = uuid.uuid4()
+    _log.error("request failed: reference %s", reference, exc_info=error)
+    return response(Problem(500, f"Internal error; reference {reference}."))
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Answer what a use case refuses of what an operator wants with the reason it gives."""
+    """Turn the rejection of a use case into a problem with its reason."""
     try:
         yield
     except ConfigurationError as refused:
-        raise Problem(422, str(refused), title="Refused") from refused
+        raise Problem(422, str(refused), title="Rejected") from refused
 
 
 def add_to(api: FastAPI) -> None:
-    """Answer every error of an application with a problem."""
+    """Return every error of an application as a problem."""
     api.add_exception_handler(Problem, _problem)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(RequestValidationError, _invalid)
@@ -110,27 +110,27 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == http.HTTPStatus.NOT_FOUND:
         return response(not_found())
-    detail = f"{request.method} is not for this address."
+    detail = f"{request.method} is not supported for this URL."
     if error.status_code != http.HTTPStatus.METHOD_NOT_ALLOWED:
         detail = str(error.detail)
     return response(Problem(error.status_code, detail, headers=error.headers))
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    """Name every wrong field, and never repeat its value."""
+    """Name every invalid field, without its value."""
     assert isinstance(error, RequestValidationError)
     faults = [
         {"field": _place(one["loc"]), "message": str(one["msg"])}
         for one in error.errors()[:_MAX_FAULTS]
     ]
     if any(one["type"] == "json_invalid" for one in error.errors()):
-        return response(Problem(400, "The body is not JSON.", errors=faults))
+        return response(Problem(400, "The body is not valid JSON.", errors=faults))
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in faults[:3])
     return response(Problem(422, detail, errors=faults))
 
 
 def _place(loc: Sequence[str | int]) -> str:
-    """Return where a fault is: the name of a parameter, or the path of a field in the body."""
+    """Return the name of a parameter, or the path of a field in the body."""
     inside = loc[1:] if loc and loc[0] in {"body", "query", "path", "header"} else loc
     return ".".join(str(part) for part in inside) or "body"
 
@@ -146,9 +146,11 @@ async def _stale(_: Request, error: Exception) -> Response:
 
 
 async def _later(_: Request, error: Exception) -> Response:
-    _log.warning("request refused for now: %s", error)
-    detail = "the store is out of reach, or the ledger broken"
-    return response(Problem(503, detail, title="Not known now", headers={"Retry-After": "1"}))
+    _log.warning("request failed temporarily: %s", error)
+    detail = "The store cannot be reached, or the ledger failed its check."
+    return response(
+        Problem(503, detail, title="Temporarily unavailable", headers={"Retry-After": "1"})
+    )
 
 
 async def _broken(_: Request, error: Exception) -> Response:
@@ -156,7 +158,7 @@ async def _broken(_: Request, error: Exception) -> Response:
 
 
 async def _not_set_up(_: Request, error: Exception) -> Response:
-    """Say nothing of settings and paths to whoever asks: the log has it."""
-    _log.error("request refused: %s", error)
-    detail = "This installation is not set up to answer; its log says what is missing."
-    return response(Problem(503, detail, title="Not set up", headers={"Retry-After": "60"}))
+    """Return a problem without settings or paths, which only the log contains."""
+    _log.error("request failed: configuration: %s", error)
+    detail = "This installation is not configured completely; see its log."
+    return response(Problem(503, detail, title="Not configured", headers={"Retry-After": "60"}))

@@ -1,4 +1,4 @@
-"""Routers by who they are for. What is about one tenant has two: its own way, and operators'."""
+"""Routers by audience. Routes about one tenant are served twice: for the tenant and by name."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from metering.api.guard import (
     ReportRoute,
     TenantRoute,
 )
-from metering.api.parameters import names_subscription, names_tenant
+from metering.api.parameters import must_know, names_subscription
 
 
 class TenantRouters(NamedTuple):
@@ -23,7 +23,10 @@ class TenantRouters(NamedTuple):
 
 
 def about_tenants(tag: str) -> TenantRouters:
-    """Return the two routers of what is about one tenant."""
+    """Return the two routers for routes about one tenant.
+
+    A route is one function under a decorator of each.
+    """
     return TenantRouters(
         APIRouter(
             prefix="/api/me",
@@ -35,13 +38,13 @@ def about_tenants(tag: str) -> TenantRouters:
             prefix="/api/tenants/{tenant}",
             tags=[tag],
             route_class=TenantRoute,
-            dependencies=[Depends(names_tenant)],
+            dependencies=[Depends(must_know)],
         ),
     )
 
 
 def for_operators(tag: str) -> APIRouter:
-    """Return a router for operators alone."""
+    """Return a router for operators only."""
     return APIRouter(prefix="/api", tags=[tag], route_class=OperatorRoute)
 
 
@@ -51,15 +54,15 @@ def for_the_gateway(tag: str) -> APIRouter:
 
 
 def for_producers(tag: str) -> APIRouter:
-    """Return a router for whoever reports events."""
+    """Return a router for producers of events."""
     return APIRouter(prefix="/api", tags=[tag], route_class=ReportRoute)
 
 
 def for_everybody(tag: str) -> APIRouter:
-    """Return a router for whoever asks."""
+    """Return a router without authentication."""
     return APIRouter(prefix="/api", tags=[tag], route_class=PublicRoute)
 
 
 def for_browsers() -> APIRouter:
-    """Return a router for pages: each finds out itself who looks, and leads others to sign in."""
+    """Return a router for pages, which redirect to sign-in themselves."""
     return APIRouter(route_class=PublicRoute, include_in_schema=False)

@@ -1,4 +1,4 @@
-"""Around the application: the size of a request, headers of every answer, and bugs of ours."""
+"""ASGI wrapper: request size, security headers, and unexpected errors."""
 
 from typing import Final
 
@@ -8,20 +8,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metering.api.problems import Problem, response, unexpected
 
-#: A batch of a thousand events has less than one; more would only fill memory.
+#: A batch of a thousand events has less than one MiB.
 MAX_REQUEST_BYTES: Final = 4 * 1_048_576
-_TOO_LARGE: Final = f"At most {MAX_REQUEST_BYTES} bytes are taken."
+_TOO_LARGE: Final = f"The request is larger than {MAX_REQUEST_BYTES} bytes."
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    # An answer of the API is data: no browser may run or frame it. Pages say what they need.
+    # API responses are data, which a browser must not run or frame. Pages set their own policy.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
 
 class Shell:
-    """An ASGI application around another: nothing leaves it that is no answer."""
+    """An ASGI application around another. Every request gets a response."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
@@ -45,14 +45,14 @@ class Shell:
 
 
 class _Answer:
-    """The answer on its way, with the headers that all have."""
+    """Sends a response with the common headers."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
-        """Pass a message on."""
+        """Send a message."""
         if message["type"] == "http.response.start":
             self.has_begun = True
             headers = MutableHeaders(scope=message)
@@ -62,7 +62,7 @@ class _Answer:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Return what receives a body and gives up when there is too much of it."""
+    """Return a receiver that raises 413 once the body is too large."""
     got = 0
 
     async def limited() -> Message:

@@ -1,4 +1,4 @@
-"""Who asks: the ways in which a request can prove it, tried one after the other."""
+"""Authentication: the ways in which a request can prove an identity, tried in order."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -10,16 +10,16 @@ from metering.core.tenancy.access import Identity, NotSignedIn
 
 _BEARER: Final = "bearer "
 _PRINCIPAL: Final = "x-ms-client-principal"
-#: Without a `__Host-` prefix: that needs HTTPS, and sessions are only ever begun on loopback.
+#: No `__Host-` prefix, which requires HTTPS: sessions exist only on loopback.
 SESSION_COOKIE: Final = "metering_session"
 
 type Way = Callable[[Request], Awaitable[Identity | None]]
-"""Returns who asks, None where a request does not come this way, and NotSignedIn where it does
-and is not believed."""
+"""Returns the identity, or None if the request has no credentials of this kind. Raises NotSignedIn
+if the credentials are invalid."""
 
 
 async def by_bearer_token(request: Request) -> Identity | None:
-    """Believe a bearer token that the issuer signed."""
+    """Return the identity of a bearer token signed by the issuer."""
     header = request.headers.get("authorization")
     if header is None:
         return None
@@ -29,12 +29,12 @@ async def by_bearer_token(request: Request) -> Identity | None:
 
 
 async def by_app_service(request: Request) -> Identity | None:
-    """Believe App Service authentication where it is on."""
+    """Return the identity from App Service authentication, if that is on."""
     return app_of(request).sign_in.principal(request.headers.get(_PRINCIPAL))
 
 
 async def by_session(request: Request) -> Identity | None:
-    """Believe the cookie of a browser that signed in here."""
+    """Return the identity of a browser session."""
     sign_in = app_of(request).sign_in
     session = request.cookies.get(SESSION_COOKIE)
     if session is None or sign_in.browser != "sessions":
@@ -45,12 +45,12 @@ async def by_session(request: Request) -> Identity | None:
     return found
 
 
-#: In this order: what a program sends on purpose comes before what a browser sends by itself.
+#: Credentials that a program sends explicitly come before those that a browser sends by itself.
 WAYS: Final[list[Way]] = [by_bearer_token, by_app_service, by_session]
 
 
 async def identify(request: Request) -> Identity:
-    """Return who asks; NotSignedIn where nothing proves it."""
+    """Return the identity of the caller. Raises NotSignedIn without valid credentials."""
     for way in WAYS:
         found = await way(request)
         if found is not None:

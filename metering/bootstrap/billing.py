@@ -2,9 +2,8 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from metering.app.allocation.allocate import ShareOut
+from metering.app.allocation.allocate import Allocate
 from metering.app.billing.close_on_time import CloseOnTime
 from metering.app.billing.close_periods import ClosePeriods, Patience
 from metering.app.billing.draft_statements import DraftStatements
@@ -14,96 +13,99 @@ from metering.app.exports.scheduled_exports import ScheduledExports
 from metering.app.prices.what_if import AskWhatIf
 from metering.app.reconciliation.reconcile import Reconcile
 from metering.app.reconciliation.reconcile_logs import ReconcileLogs
+from metering.bootstrap.base import Base
 from metering.bootstrap.exports import Reports, export_store, scheduled_exports
 from metering.settings.exports import ExportsFolder
-
-if TYPE_CHECKING:
-    from metering.bootstrap.app import App
 
 
 class Billing:
     """The use cases of one process for finance."""
 
-    def __init__(self, app: "App") -> None:
-        self._app = app
+    def __init__(self, base: Base) -> None:
+        self._base = base
 
     @cached_property
     def what_if(self) -> AskWhatIf:
         """Price usage under other terms, without writing anything."""
-        return AskWhatIf(self._app.ledgers, self._app.tenancy, self._app.clock)
+        return AskWhatIf(self._base.ledgers, self._base.tenancy, self._base.clock)
 
     @cached_property
     def _drafts(self) -> DraftStatements:
         return DraftStatements(
-            ledgers=self._app.ledgers, accounts=self._app.stores.accounts, tenancy=self._app.tenancy
+            ledgers=self._base.ledgers,
+            accounts=self._base.stores.accounts,
+            tenancy=self._base.tenancy,
         )
 
     @cached_property
     def close_periods(self) -> ClosePeriods:
         """Close what is due."""
         return ClosePeriods(
-            ledgers=self._app.ledgers,
-            statements=self._app.stores.statements,
-            accounts=self._app.stores.accounts,
-            tenancy=self._app.tenancy,
+            ledgers=self._base.ledgers,
+            statements=self._base.stores.statements,
+            accounts=self._base.stores.accounts,
+            tenancy=self._base.tenancy,
             drafts=self._drafts,
-            share_out=self.share_out,
-            progress=self._app.hub_progress,
-            alerts=self._app.alerts,
-            patience=Patience(self._app.settings.close_grace, self._app.settings.close_wait),
+            allocate=self.allocate,
+            progress=self._base.hub_progress,
+            alerts=self._base.alerts,
+            patience=Patience(self._base.settings.close_grace, self._base.settings.close_wait),
         )
 
     @cached_property
     def close_on_time(self) -> CloseOnTime:
         """Close what is due by the clock, and tell of what is overdue."""
         return CloseOnTime(
-            self.close_periods, self._app.clock, self._app.alerts, self._app.telemetry
+            self.close_periods, self._base.clock, self._base.alerts, self._base.telemetry
         )
 
     @cached_property
     def statements(self) -> Statements:
         """Statements, before and after they are due."""
         return Statements(
-            self._app.stores.statements, self._drafts, self._app.stores.sharings, self._app.tenancy
+            self._base.stores.statements,
+            self._drafts,
+            self._base.stores.allocations,
+            self._base.tenancy,
         )
 
     @cached_property
-    def share_out(self) -> ShareOut:
+    def allocate(self) -> Allocate:
         """Divide the cost of provisioned capacity among its tenants."""
-        return ShareOut(self._app.ledgers, self._app.stores.sharings, self._app.tenancy)
+        return Allocate(self._base.ledgers, self._base.stores.allocations, self._base.tenancy)
 
     @cached_property
     def reconcile(self) -> Reconcile:
         """Compare what was billed with the ledgers."""
-        return Reconcile(self._app.ledgers, self._app.tenancy)
+        return Reconcile(self._base.ledgers, self._base.tenancy)
 
     @cached_property
     def reconcile_logs(self) -> ReconcileLogs:
         """Compare the gateway's logs with the ledgers."""
         return ReconcileLogs(
-            ledgers=self._app.ledgers,
-            pending=self._app.stores.pending,
-            tenancy=self._app.tenancy,
-            clock=self._app.clock,
+            ledgers=self._base.ledgers,
+            pending=self._base.stores.pending,
+            tenancy=self._base.tenancy,
+            clock=self._base.clock,
         )
 
     @cached_property
     def exports(self) -> DeliverExports:
         """Deliver reports to METERING_EXPORTS."""
-        return DeliverExports(export_store(self._app.settings.exports, self._app.closing))
+        return DeliverExports(export_store(self._base.settings.exports, self._base.closing))
 
     def exports_to(self, folder: Path) -> DeliverExports:
         """Deliver reports right into a folder."""
-        return DeliverExports(export_store(ExportsFolder(folder), self._app.closing), flat=True)
+        return DeliverExports(export_store(ExportsFolder(folder), self._base.closing), flat=True)
 
     @cached_property
     def reports(self) -> Reports:
         """Make reports."""
         return Reports(
-            self._app.ledgers,
-            self._app.stores.statements,
-            self._app.tenancy,
-            self._app.settings.issuer,
+            self._base.ledgers,
+            self._base.stores.statements,
+            self._base.tenancy,
+            self._base.settings.issuer,
         )
 
     @cached_property
@@ -112,7 +114,7 @@ class Billing:
         return scheduled_exports(
             self.exports,
             self.reports,
-            self._app.clock,
-            self._app.alerts,
-            self._app.settings.export_schedule,
+            self._base.clock,
+            self._base.alerts,
+            self._base.settings.export_schedule,
         )

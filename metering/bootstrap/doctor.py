@@ -31,8 +31,12 @@ async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]
     Changes nothing. Of wrong settings only the first is told: the rest cannot be looked at then.
     """
     unknown = [
-        warn(f"setting {name}", "is not known", "see docs/operations.md for its right name")
-        for name in unknown_settings(environment)
+        warn(
+            f"setting {found.name}",
+            "is not known",
+            f"did you mean {found.suggestion}?" if found.suggestion else "see docs/settings.md",
+        )
+        for found in unknown_settings(environment)
     ]
     try:
         settings = read_settings(environment)
@@ -48,7 +52,9 @@ async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]
             findings += [*store, *await _hub(settings), *await _gateway(app)]
             if all(finding.state != "fail" for finding in store):
                 automatic = settings.automatic_tenants
-                findings += await Checkup(app.tenancy, app.clock, automatic=automatic).run()
+                findings += await Checkup(
+                    tenancy=app.tenancy, clock=app.clock, automatic=automatic
+                ).run()
         finally:
             await app.close()
     return findings
@@ -71,7 +77,7 @@ async def _identity(settings: Settings) -> list[Finding]:
         scopes.append(_EVENT_HUBS)
     if not scopes:
         return [ok("identity", "none is needed here")]
-    from metering.adapters.azure.identity_probe import probe_identity  # noqa: PLC0415, slow to import
+    from metering.adapters.azure.identity_probe import probe_identity
 
     return [await probe_identity(scope) for scope in scopes]
 
@@ -80,7 +86,7 @@ async def _store(app: App, elsewhere: Path) -> list[Finding]:
     """Check the store; of one that is not made yet, an empty one elsewhere takes the place."""
     store = app.settings.store
     if isinstance(store, CosmosStore):
-        from metering.adapters.cosmos.probe import CosmosProbe  # noqa: PLC0415, slow to import
+        from metering.adapters.cosmos.probe import CosmosProbe
 
         return await CosmosProbe(store.endpoint, store.database, store.key, app.clock).run()
     absent = probe_folder(store.path)
@@ -100,7 +106,7 @@ async def _hub(settings: Settings) -> list[Finding]:
 
 
 async def _hub_of(hubs: HubNamespace, name: str) -> Finding:
-    from metering.adapters.hubs.publisher import EventHubsPublisher  # noqa: PLC0415, slow to import
+    from metering.adapters.hubs.publisher import EventHubsPublisher
 
     check = f"hub {name}"
     publisher = EventHubsPublisher(hubs.host, name, hubs.connection_string)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
 from metering.app.exports.closed_periods import ClosedPeriods
-from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, untold
+from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
 from metering.app.exports.focus_export import FOCUS, FocusExport
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
 from metering.app.exports.statement_export import STATEMENT, StatementExport
@@ -24,7 +24,7 @@ def export_store(
     if isinstance(place, ExportsFolder):
         return ExportFolder(place.path)
     # The SDK takes a while to import: only those who use it wait for it.
-    from metering.adapters.exports.blob_exports import BlobExports  # noqa: PLC0415
+    from metering.adapters.exports.blob_exports import BlobExports
 
     store = BlobExports(place.url, emulator=place.is_emulator)
     closing.append(store.close)
@@ -39,23 +39,23 @@ class Reports(NamedTuple):
     tenancy: Tenancy
     issuer: str
 
-    def chargeback(self, scope: Scope, progress: Progress = untold) -> Report:
+    def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
         """Return what was used, by product or another dimension."""
         return ChargebackReport(self.ledgers, self.tenancy, scope, progress)
 
     def focus(
-        self, window: Window, tenant: str | None = None, progress: Progress = untold
+        self, window: Window, tenant: str | None = None, progress: Progress = no_progress
     ) -> Report:
         """Return what was charged in closed periods, in the format FOCUS."""
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
 
     def statement(
-        self, window: Window, tenant: str | None = None, progress: Progress = untold
+        self, window: Window, tenant: str | None = None, progress: Progress = no_progress
     ) -> Report:
         """Return the statements of closed periods as JSON, CSV and pages to print."""
         # The template engine takes a while to import: only those who use it wait for it.
-        from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
+        from metering.adapters.exports.statement_page import statement_page
 
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return StatementExport(closed, statement_page, progress)

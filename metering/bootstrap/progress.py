@@ -29,8 +29,8 @@ def hub_progress(
             " it has read the hubs"
         )
     # The SDKs take a while to import: only those who use them wait for it.
-    from metering.adapters.hubs.host_checkpoints import HostCheckpoints  # noqa: PLC0415
-    from metering.adapters.hubs.progress import (  # noqa: PLC0415
+    from metering.adapters.hubs.host_checkpoints import HostCheckpoints
+    from metering.adapters.hubs.progress import (
         CountedHub,
         EventHubsProgress,
     )

@@ -50,8 +50,8 @@ class SignIn:
                 raise ConfigurationError("METERING_AUTH_ISSUER: is not set, so nobody can sign in")
             return self.development_issuer.verifier()
         # PyJWT and an HTTP client: a fifth of a second that only those who serve HTTP wait for.
-        from metering.adapters.sign_in.jwks import IssuerKeys, KeyCache  # noqa: PLC0415
-        from metering.adapters.sign_in.tokens import BearerTokens  # noqa: PLC0415
+        from metering.adapters.sign_in.jwks import IssuerKeys, KeyCache
+        from metering.adapters.sign_in.tokens import BearerTokens
 
         keys = KeyCache(IssuerKeys(auth.issuer).fetch, time.monotonic)
         return BearerTokens(keys, issuer=auth.issuer, audience=auth.audience, tenant=auth.tenant)
@@ -61,7 +61,7 @@ class SignIn:
         """The issuer of this machine, its key beside the store; refused in Azure."""
         if self._settings.http.in_azure:
             raise ConfigurationError("WEBSITE_INSTANCE_ID: there is no development issuer in Azure")
-        from metering.adapters.sign_in.development_issuer import DevelopmentIssuer  # noqa: PLC0415
+        from metering.adapters.sign_in.development_issuer import DevelopmentIssuer
 
         store = self._settings.store
         folder = store.path.parent if isinstance(store, SqliteStore) else Path(".metering")

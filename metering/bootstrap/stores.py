@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from metering.adapters.sqlite.allocations import SqliteAllocations
 from metering.adapters.sqlite.audit import SqliteAudit
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
@@ -12,13 +13,13 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
-from metering.adapters.sqlite.sharings import SqliteSharings
 from metering.adapters.sqlite.statements import SqliteStatements
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
 from metering.ports import (
     SILENT,
     AccountStore,
+    AllocationStore,
     AuditLog,
     DeadLetterStore,
     EffectStore,
@@ -27,7 +28,6 @@ from metering.ports import (
     PriceStore,
     RegistryStore,
     RollupStore,
-    SharingStore,
     StatementStore,
     SuspensionStore,
     Telemetry,
@@ -56,7 +56,7 @@ class Stores(NamedTuple):
     accounts: AccountStore
     audit: AuditLog
     statements: StatementStore
-    sharings: SharingStore
+    allocations: AllocationStore
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -85,7 +85,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteTenantAccounts(database),
         SqliteAudit(database),
         SqliteStatements(database),
-        SqliteSharings(database),
+        SqliteAllocations(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -95,21 +95,21 @@ def sqlite_stores(database: Database) -> Stores:
 
 def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
-    from metering.adapters.cosmos.account import CosmosAccount  # noqa: PLC0415
-    from metering.adapters.cosmos.answers import charge_to  # noqa: PLC0415
-    from metering.adapters.cosmos.audit import CosmosAudit  # noqa: PLC0415
-    from metering.adapters.cosmos.dead_letters import CosmosDeadLetters  # noqa: PLC0415
-    from metering.adapters.cosmos.effects import CosmosEffects  # noqa: PLC0415
-    from metering.adapters.cosmos.ledger import CosmosLedgers  # noqa: PLC0415
-    from metering.adapters.cosmos.pending import CosmosPending  # noqa: PLC0415
-    from metering.adapters.cosmos.prepare import prepare  # noqa: PLC0415
-    from metering.adapters.cosmos.prices import CosmosPrices  # noqa: PLC0415
-    from metering.adapters.cosmos.registry import CosmosRegistry  # noqa: PLC0415
-    from metering.adapters.cosmos.rollups import CosmosRollups  # noqa: PLC0415
-    from metering.adapters.cosmos.sharings import CosmosSharings  # noqa: PLC0415
-    from metering.adapters.cosmos.statements import CosmosStatements  # noqa: PLC0415
-    from metering.adapters.cosmos.suspensions import CosmosSuspensions  # noqa: PLC0415
-    from metering.adapters.cosmos.tenant_accounts import (  # noqa: PLC0415
+    from metering.adapters.cosmos.account import CosmosAccount
+    from metering.adapters.cosmos.allocations import CosmosAllocations
+    from metering.adapters.cosmos.answers import charge_to
+    from metering.adapters.cosmos.audit import CosmosAudit
+    from metering.adapters.cosmos.dead_letters import CosmosDeadLetters
+    from metering.adapters.cosmos.effects import CosmosEffects
+    from metering.adapters.cosmos.ledger import CosmosLedgers
+    from metering.adapters.cosmos.pending import CosmosPending
+    from metering.adapters.cosmos.prepare import prepare
+    from metering.adapters.cosmos.prices import CosmosPrices
+    from metering.adapters.cosmos.registry import CosmosRegistry
+    from metering.adapters.cosmos.rollups import CosmosRollups
+    from metering.adapters.cosmos.statements import CosmosStatements
+    from metering.adapters.cosmos.suspensions import CosmosSuspensions
+    from metering.adapters.cosmos.tenant_accounts import (
         CosmosTenantAccounts,
     )
 
@@ -126,7 +126,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
         CosmosTenantAccounts(account),
         CosmosAudit(account),
         CosmosStatements(account),
-        CosmosSharings(account),
+        CosmosAllocations(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,

@@ -10,9 +10,9 @@ def telemetry_for(setting: TelemetrySetting) -> Telemetry:
         return SILENT
     # The SDK and its exporter take a second to import: only those who use them wait for them.
     if isinstance(setting, AppInsights):
-        from metering.adapters.telemetry.azure_monitor import azure_monitor  # noqa: PLC0415
+        from metering.adapters.telemetry.azure_monitor import azure_monitor
 
         return azure_monitor(setting.connection_string)
-    from metering.adapters.telemetry.open_telemetry import console  # noqa: PLC0415
+    from metering.adapters.telemetry.open_telemetry import console
 
     return console()

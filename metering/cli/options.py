@@ -17,7 +17,7 @@ from metering.core.tenancy.directory import Directory
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[
     str | None,
-    typer.Option("--period", help="Like 2026-11, by its name. Default: the last one with usage."),
+    typer.Option("--period", help="A period, such as 2026-11. Default: the last one with usage."),
 ]
 
 DeploymentType = Annotated[
@@ -30,7 +30,7 @@ Tier = Annotated[
 
 
 def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
-    """Run `work` on the app of this process and close what it opened."""
+    """Run `work` with the app of this process, then close it."""
 
     async def run() -> T:
         app = bootstrap.current()
@@ -44,24 +44,24 @@ def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
 
 
 async def must_know(app: bootstrap.App, tenant: str) -> None:
-    """Raise ConfigurationError for a tenant that there is not."""
+    """Raise ConfigurationError for an unknown tenant."""
     if not await app.read.knows(tenant):
-        raise ConfigurationError(f"tenant {tenant!r}: there is none: see `metering tenants list`")
+        raise ConfigurationError(f"unknown tenant {tenant!r}: see `metering tenants list`")
 
 
 async def plan_at(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
-    """Return a plan as it is at an instant; ConfigurationError where there is none."""
+    """Return a plan as of an instant. Raises ConfigurationError if it is unknown."""
     await app.tenancy.refresh()
     found = app.tenancy.directory.plan(plan_id, at)
     if found is None:
-        raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
+        raise ConfigurationError(f"unknown plan {plan_id!r}: see `metering plans list`")
     return found
 
 
 async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:
-    """Return the period that a command is about.
+    """Return a period of a tenant by name; without a name, the last one with usage.
 
-    ConfigurationError for an unknown tenant, and for a name that no period of its calendar has.
+    Raises ConfigurationError for an unknown tenant or period.
     """
     await must_know(app, tenant)
     if name is None:
@@ -72,14 +72,14 @@ async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Perio
         now = app.clock.now()
         calendar, _, _ = directory.calendar_of(tenant, now)
         raise ConfigurationError(
-            f"tenant {tenant!r}: has no period {name!r}: its calendar is {calendar.label};"
-            f" the present period is {directory.period_at(tenant, now).name!r}"
+            f"tenant {tenant!r} has no period {name!r}: its calendar is {calendar.label};"
+            f" the current period is {directory.period_at(tenant, now).name!r}"
         )
     return found
 
 
 def named_period(directory: Directory, tenant: str, name: str) -> Period | None:
-    """Return a tenant's period of a name; a usage error for what names no period at all."""
+    """Return a tenant's period by name; a usage error for a malformed name."""
     try:
         return directory.find_period(tenant, name)
     except ValueError as error:
@@ -87,18 +87,18 @@ def named_period(directory: Directory, tenant: str, name: str) -> Period | None:
 
 
 async def ledgers_named(app: bootstrap.App, tenant: str | None, name: str) -> list[LedgerId]:
-    """Return the ledgers of the period of a name: of one tenant, or of all that have such a one."""
+    """Return the ledgers of a period by name, of one tenant or of all that have it."""
     if tenant is not None:
         return [LedgerId(tenant, (await period_for(app, tenant, name)).start)]
     tenants, directory = await app.read.tenants(), app.tenancy.directory
-    # A name that is none is a mistake without any tenant, too.
+    # Reject a malformed name even if there are no tenants.
     named_period(directory, "", name)
     found = [(one, named_period(directory, one, name)) for one in tenants]
     return [LedgerId(one, period.start) for one, period in found if period is not None]
 
 
 def instant(text: str | None, hint: str) -> Instant | None:
-    """Return an optional RFC 3339 time; a usage error names the option."""
+    """Return an optional RFC 3339 time. The usage error names the option."""
     if text is None:
         return None
     try:
@@ -106,5 +106,5 @@ def instant(text: str | None, hint: str) -> Instant | None:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
     if found >= LATEST:
-        raise typer.BadParameter(f"{text!r} is too far away", param_hint=hint)
+        raise typer.BadParameter(f"{text!r} is too far in the future", param_hint=hint)
     return found

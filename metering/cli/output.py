@@ -1,16 +1,16 @@
-"""What commands print: tables for people, JSON for machines, one line for errors."""
+"""Output of commands: tables for people, JSON for programs, one line for errors."""
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from metering.core.basics.money import Amount, format_amount, format_fixed
-from metering.core.ledger.head import Line
+from metering.core.basics.money import format_fixed
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import (
     INDEX,
@@ -18,7 +18,6 @@ from metering.core.usage.buckets import (
     QUANTITY_DECIMALS,
     TOKENS,
     Buckets,
-    by_name,
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -27,7 +26,7 @@ _PIPED_WIDTH: Final = 200
 
 
 def stdout() -> Console:
-    """Return the console for results: no colour and no folding when it is piped."""
+    """Return the console for results. Piped output is not coloured or wrapped."""
     piped = not sys.stdout.isatty()
     return Console(width=_PIPED_WIDTH if piped else None, highlight=False, soft_wrap=piped)
 
@@ -38,8 +37,21 @@ def stderr() -> Console:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value; counts are numbers, money is strings."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    """Print a document, a list of documents, or plain JSON values."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_dump) + "\n")
+
+
+def _dump(document: Any) -> object:
+    # A document, which is not imported here: commands that print none start faster.
+    return document.model_dump(mode="json")
+
+
+def show(document: object, table: Callable[[], None], *, as_json: bool) -> None:
+    """Print a document as JSON, or call `table` to print it for people."""
+    if as_json:
+        print_json(document)
+    else:
+        table()
 
 
 def print_error(message: str) -> None:
@@ -49,40 +61,73 @@ def print_error(message: str) -> None:
 
 def escape(text: str) -> str:
     """Return text so that brackets in it are not taken for markup, nor control codes obeyed."""
-    plain = "".join(char if char.isprintable() else "�" for char in text)
-    return plain.replace("[", "\\[")
+    return plain(text).replace("[", "\\[")
+
+
+def plain(text: str) -> str:
+    """Return text with a replacement character for each control code."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1
 ) -> None:
-    """Print a table whose first `left` columns are names and whose others are figures."""
+    """Print a table. The first `left` columns are left-aligned, figures are right-aligned."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        lines = drawn_table(title, columns, cells, left)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position < left else "right")
-    for row in rows:
+    for row in cells:
         table.add_row(*(escape(cell) for cell in row))
     stdout().print(table)
 
 
-def line_json(line: Line, amount: Amount | None, unit: str = TOKEN) -> dict[str, object]:
-    """Return the figures of a line as JSON values; an unknown amount is null.
+def drawn_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int
+) -> list[str]:
+    """Return the lines of a table as rich draws it, however wide, and without styles.
 
-    Of another meter than tokens its quantity and unit are told too.
+    Rich takes a millisecond a row, and a price list has thousands.
     """
-    measured = {} if unit == TOKEN else {"quantity": quantity(line.tokens), "unit": unit}
-    counts = by_name(line.tokens)
-    counts.pop(QUANTITY, None)
-    return {
-        "amount": None if amount is None else format_amount(amount),
-        "requests": line.requests,
-        "tokens": counts,
-        **measured,
-        "unpriced": line.unpriced,
-        "missing": line.missing,
-        "totals_only": line.totals_only,
-        "not_billable": line.not_billable,
-    }
+    table = [columns, *rows]
+    widths = [max(map(cell_len, cells)) for cells in zip(*table, strict=True)]
+
+    def border(first: str, line: str, between: str, last: str) -> str:
+        return first + between.join(line * (width + 2) for width in widths) + last
+
+    def drawn(row: Sequence[str], bar: str) -> str:
+        cells = [
+            f" {cell}{blank} " if position < left else f" {blank}{cell} "
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for blank in [" " * (width - cell_len(cell))]
+        ]
+        return bar + bar.join(cells) + bar
+
+    body = [drawn(row, "│") for row in rows]
+    return [
+        title,
+        border("┏", "━", "┳", "┓"),
+        drawn(columns, "┃"),
+        border("┡", "━", "╇", "┩"),
+        *body,
+        border("└", "─", "┴", "┘"),
+    ]
+
+
+def print_counts(title: str, rows: Iterable[tuple[str, int]]) -> None:
+    """Print a table of named counts."""
+    print_table(title, ["item", "count"], [(name, count(number)) for name, number in rows])
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number of things for people: `1 request`, `2,000 requests`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def count(number: int) -> str:
@@ -91,12 +136,12 @@ def count(number: int) -> str:
 
 
 def quantity(buckets: Buckets) -> str:
-    """Return what another meter counted, as a decimal string."""
+    """Return the quantity of a meter other than tokens as a decimal string."""
     return format_fixed(buckets[INDEX[QUANTITY]], QUANTITY_DECIMALS)
 
 
 def used(buckets: Buckets, unit: str) -> str:
-    """Return what was counted, for people: tokens as they are, other units by their name."""
+    """Return a quantity for people: tokens as a count, other units by name."""
     return tokens(buckets) if unit == TOKEN else f"{quantity(buckets)} {unit}"
 
 

@@ -1,4 +1,4 @@
-"""The HTTP part on one machine: the application that the function app serves, on loopback."""
+"""The HTTP API on one machine: the application of the function app, on loopback."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,11 +15,11 @@ USUAL_PORT: Final = 7_071
 
 @asynccontextmanager
 async def local_api(app: bootstrap.App, listener: socket) -> AsyncIterator[str]:
-    """Serve the HTTP part of an app while the context is open, and return its address.
+    """Serve the HTTP API of an app while the context is open, and yield its URL.
 
-    Tokens of the development issuer are taken, unless another one is set.
+    Tokens of the development issuer are accepted unless another issuer is configured.
     """
-    # FastAPI takes a third of a second to import: only those who serve HTTP wait for it.
+    # FastAPI takes a third of a second to import.
     from metering.api import create_api  # noqa: PLC0415
 
     app.sign_in.listens_on_loopback()
@@ -28,9 +28,9 @@ async def local_api(app: bootstrap.App, listener: socket) -> AsyncIterator[str]:
 
 
 def sign_in_links(app: bootstrap.App, url: str) -> Mapping[str, str]:
-    """Return links that sign a browser in once: as an operator, and as the first tenant.
+    """Return one-time sign-in links for an operator and for the first tenant.
 
-    There are none where another issuer is set: then nobody else vouches for people.
+    There are no links if another issuer is configured, since only it can sign people in.
     """
     if app.sign_in.browser != "sessions":
         return {}
@@ -47,5 +47,5 @@ def sign_in_links(app: bootstrap.App, url: str) -> Mapping[str, str]:
 
 
 def listener_on(port: int | None) -> socket:
-    """Return a socket for the HTTP part: see loopback.listener_on."""
+    """Return a socket for the HTTP API: see loopback.listener_on."""
     return loopback.listener_on(port, USUAL_PORT)

@@ -1,4 +1,4 @@
-"""Serves an ASGI application on this machine alone, in the event loop of the caller."""
+"""Serves an ASGI application on loopback, in the event loop of the caller."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ _PATIENCE_S: Final = 1
 
 @asynccontextmanager
 async def serving(app: ASGIApp, listener: socket) -> AsyncIterator[str]:
-    """Answer on a socket, and return its address; at the end what is under way gets a moment.
+    """Serve on a socket and yield its URL. At the end, requests in progress get a second.
 
     This is `uvicorn.Server` without its signal handlers and pauses: the local system has its own.
     """
@@ -38,7 +38,7 @@ async def serving(app: ASGIApp, listener: socket) -> AsyncIterator[str]:
             _, late = await asyncio.wait(state.tasks, timeout=_PATIENCE_S)
             for request in late:
                 request.cancel()
-            # Those that are cut off still have to leave their logs.
+            # Cancelled requests still have to log.
             await asyncio.gather(*late, return_exceptions=True)
         for connection in list(state.connections):
             if isinstance(connection, H11Protocol):
@@ -46,16 +46,16 @@ async def serving(app: ASGIApp, listener: socket) -> AsyncIterator[str]:
 
 
 def listener_on(port: int | None, usual: int) -> socket:
-    """Return a socket on loopback; 0 takes any free port, None the usual one if it is free.
+    """Return a socket on loopback. 0 picks a free port, None the usual port if it is free.
 
-    Raises ConfigurationError for a port that is taken.
+    Raises ConfigurationError if the port is in use.
     """
     try:
         return _listener(usual if port is None else port)
     except OSError as error:
         if port is None:
             return _listener(0)
-        raise ConfigurationError(f"--port {port}: cannot be listened on: {error}") from None
+        raise ConfigurationError(f"--port {port}: cannot listen on it: {error}") from None
 
 
 def _listener(port: int) -> socket:

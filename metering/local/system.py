@@ -39,7 +39,7 @@ _LEASE_LIFE: Final = 3 * SECOND
 
 
 class LocalSystem(NamedTuple):
-    """What is running."""
+    """The running parts."""
 
     app: bootstrap.App
     hub: EmbeddedHub
@@ -47,12 +47,12 @@ class LocalSystem(NamedTuple):
 
 
 def app_dir() -> Path:
-    """Return the folder of function_app.py: the one that holds the package."""
+    """Return the folder of function_app.py, which contains the package."""
     return Path(metering.__file__).parents[1]
 
 
 def hub_path(settings: Settings, purpose: str) -> Path:
-    """Return where the hub of a store is kept, e.g. `metering.run-hub.db` beside its file."""
+    """Return the path of a store's hub, such as `metering.run-hub.db` beside its file."""
     store = settings.store
     near = store.path if isinstance(store, SqliteStore) else Path(".metering", store.database)
     return near.with_name(f"{near.stem}.{purpose}-hub.db")

@@ -1,31 +1,46 @@
-"""What the use cases need from outside: the contracts that adapters fulfil."""
+"""The contracts between the use cases and the adapters, by room."""
 
-from metering.ports.audit import AuditLog
-from metering.ports.capture import CaptureSource
-from metering.ports.exports import ExportStore, Staged
-from metering.ports.outside import (
+from metering.ports.billing import (
+    AccountStore,
+    AllocationStore,
+    StatementStore,
+    StoredAccount,
+)
+from metering.ports.exports import (
+    ExportStore,
+    Staged,
+)
+from metering.ports.ledger import (
+    EffectStore,
+    LedgerStore,
+    RollupStore,
+    StoredCursor,
+    StoredEffect,
+    StoredHead,
+)
+from metering.ports.quotas import (
+    DesiredStates,
+    StoredSuspension,
+    SubscriptionGate,
+    SuspensionStore,
+)
+from metering.ports.streams import (
+    CaptureSource,
+    DeadLetter,
+    DeadLetterStore,
+    HubProgress,
+    LogHalf,
+    Outgoing,
+    PendingCounts,
+    PendingHalf,
+    PendingStore,
+    UsagePublisher,
+)
+from metering.ports.surroundings import (
     Alerts,
     Clock,
     DeploymentSource,
-    DesiredStates,
-    HubProgress,
     Notifier,
-    Outgoing,
-    SubscriptionGate,
-    TokenVerifier,
-    UsagePublisher,
-)
-from metering.ports.sharings import SharingStore
-from metering.ports.stores import (
-    AccountStore,
-    LedgerStore,
-    PriceStore,
-    RegistryStore,
-    RollupStore,
-    StatementStore,
-    StoredAccount,
-    StoredCursor,
-    StoredHead,
 )
 from metering.ports.telemetry import (
     NO_LABELS,
@@ -35,17 +50,11 @@ from metering.ports.telemetry import (
     Span,
     Telemetry,
 )
-from metering.ports.work import (
-    DeadLetter,
-    DeadLetterStore,
-    EffectStore,
-    LogHalf,
-    PendingCounts,
-    PendingHalf,
-    PendingStore,
-    StoredEffect,
-    StoredSuspension,
-    SuspensionStore,
+from metering.ports.tenancy import (
+    AuditLog,
+    PriceStore,
+    RegistryStore,
+    TokenVerifier,
 )
 
 __all__ = [
@@ -53,6 +62,7 @@ __all__ = [
     "SILENT",
     "AccountStore",
     "Alerts",
+    "AllocationStore",
     "Attributes",
     "AuditLog",
     "CaptureSource",
@@ -75,7 +85,6 @@ __all__ = [
     "PriceStore",
     "RegistryStore",
     "RollupStore",
-    "SharingStore",
     "Span",
     "Staged",
     "StatementStore",

@@ -1,70 +1,99 @@
-"""METERING_EXPORTS: where deliveries go. Read by settings.py."""
+"""Settings of exports, statements and the closing of periods."""
 
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
-from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import DAY, Instant
+from metering.settings.hubs import is_emulated_storage
+from metering.settings.setting import Setting, duration
 
-SETTING: Final = "METERING_EXPORTS"
 DEFAULT_EXPORTS: Final = ".metering/exports"
+DEFAULT_ISSUER: Final = "LLM platform"
 _FILE: Final = "file://"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
-#: Of an account and a container. Source: "Naming and referencing containers", Azure Storage.
+#: A container of an account. Source: "Naming and referencing containers", Azure Storage.
+_CONTAINER: Final = r"[a-z0-9](-?[a-z0-9]){2,62}"
 _BLOB: Final = re.compile(
-    r"https://[a-z0-9]{3,24}(\.z[0-9]{1,2})?\.blob\.(core|storage)\.[a-z0-9.]+[a-z]"
-    r"/[a-z0-9](-?[a-z0-9]){2,62}",
+    r"https://[a-z0-9]{3,24}(\.z[0-9]{1,2})?\.blob\.(core|storage)\.[a-z0-9.]+[a-z]/" + _CONTAINER
 )
-_EMULATOR_PATH: Final = re.compile(r"/devstoreaccount1/[a-z0-9](-?[a-z0-9]){2,62}")
 
 
 class ExportsFolder(NamedTuple):
-    """Deliveries go into a folder."""
+    """A folder that receives deliveries."""
 
     path: Path
 
 
 class ExportsContainer(NamedTuple):
-    """Deliveries go into a container of Azure Blob Storage, or of an emulator on this machine."""
+    """A container that receives deliveries, in Azure Blob Storage or in a local emulator."""
 
     url: str
     is_emulator: bool = False
 
 
-def read_exports(text: str | None) -> ExportsFolder | ExportsContainer:
-    """Return what the setting names; ConfigurationError says what is wrong with it."""
-    given = text or DEFAULT_EXPORTS
-    # Never repeated in the error: it may hold a key.
-    if ";" in given or ("://" in given and "sig=" in given):
-        raise ConfigurationError(
-            f"{SETTING}: takes no connection string and no signature: write"
-            " https://ACCOUNT.blob.core.windows.net/CONTAINER, and the identity of the app signs in"
+def _exports(text: str) -> ExportsFolder | ExportsContainer:
+    if ";" in text or ("://" in text and "sig=" in text):
+        raise ValueError(
+            "is a connection string or has a signature; the identity of the app signs in without"
         )
-    if given.startswith(_FILE):
-        path = given.removeprefix(_FILE)
+    if text.startswith(_FILE):
+        path = text.removeprefix(_FILE)
         if not path.startswith("/") or path == "/":
-            raise ConfigurationError(f"{SETTING}: {given!r} is not file:///PATH")
+            raise ValueError("is not file:///PATH")
         return ExportsFolder(Path(path))
-    if "://" not in given:
-        return ExportsFolder(Path(given))
-    if _BLOB.fullmatch(given):
-        return ExportsContainer(given)
-    if _is_emulator(given):
-        return ExportsContainer(given, is_emulator=True)
-    raise ConfigurationError(
-        f"{SETTING}: {given!r} is no place for exports: write a folder, file:///PATH,"
-        " https://ACCOUNT.blob.core.windows.net/CONTAINER, or for an emulator on this machine"
-        " http://127.0.0.1:10000/devstoreaccount1/CONTAINER"
+    if "://" not in text:
+        return ExportsFolder(Path(text))
+    if _BLOB.fullmatch(text):
+        return ExportsContainer(text)
+    if is_emulated_storage(text, path=f"/devstoreaccount1/{_CONTAINER}"):
+        return ExportsContainer(text, is_emulator=True)
+    raise ValueError(
+        "is not a folder, file:///PATH, https://ACCOUNT.blob.core.windows.net/CONTAINER or, for an"
+        " emulator on this machine, http://127.0.0.1:10000/devstoreaccount1/CONTAINER"
     )
 
 
-def _is_emulator(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    here = parts.scheme == "http" and parts.hostname in _LOOPBACK and port is not None
-    plain = "@" not in parts.netloc and not parts.query and not parts.fragment
-    return bool(here and plain and _EMULATOR_PATH.fullmatch(parts.path))
+EXPORTS: Final[Setting[ExportsFolder | ExportsContainer]] = Setting(
+    "METERING_EXPORTS",
+    _exports,
+    ExportsFolder(Path(DEFAULT_EXPORTS)),
+    "The destination of [exports](exports.md): a folder, or a container in Azure Blob Storage.",
+    "https://contosodata.blob.core.windows.net/exports",
+    f"`{DEFAULT_EXPORTS}`",
+    is_secret=True,
+)
+EXPORT_SCHEDULE: Final = Setting(
+    "METERING_EXPORT_SCHEDULE",
+    str,
+    "",
+    "The reports that the timer delivers, each `hourly`, `daily` or `monthly`, separated by commas."
+    " Checked when the timer first needs it.",
+    "chargeback=daily,focus=daily",
+    readers=("app",),
+)
+ISSUER: Final = Setting(
+    "METERING_ISSUER",
+    lambda text: text.strip() or DEFAULT_ISSUER,
+    DEFAULT_ISSUER,
+    "The issuer of statements: provider, issuer and billing account in [FOCUS exports](focus.md).",
+    "Contoso IT",
+    f"`{DEFAULT_ISSUER}`",
+)
+CLOSE_GRACE: Final[Setting[Instant]] = Setting(
+    "METERING_CLOSE_GRACE",
+    duration,
+    DAY,
+    "The time after the end of a period at which it is [closed](statements.md). By then streams"
+    " have their counts or are given up.",
+    "36h",
+    "`24h`",
+)
+CLOSE_WAIT: Final[Setting[Instant]] = Setting(
+    "METERING_CLOSE_WAIT",
+    duration,
+    3 * DAY,
+    "The further time that closing waits for counts and prices that are still missing.",
+    "48h",
+    "`72h`",
+)
+SETTINGS: Final = (EXPORTS, EXPORT_SCHEDULE, ISSUER, CLOSE_GRACE, CLOSE_WAIT)

@@ -1,106 +1,147 @@
-"""Settings of the HTTP part: who signs in how, and how much one caller may ask."""
+"""Settings of the HTTP API: whose tokens it accepts, and how many requests a caller may send."""
 
 import re
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.patterns import GUID, is_loopback
+from metering.settings.setting import Environment, Setting, choice
 
 #: Requests a second: a gateway asks for admission, a dashboard polls; both stay far below.
 DEFAULT_RATE_LIMIT: Final = 300
 _RATE: Final = re.compile(r"[1-9][0-9]{0,5}")
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-#: How an issuer of Entra ends whose tokens are of version 2: their audience is the client id,
-#: whichever address they were asked for by (access token claims reference, 2026).
+#: The end of an Entra issuer of version 2. The audience of its tokens is the client id, whichever
+#: address they were requested for (access token claims reference, 2026).
 _VERSION_2: Final = "/v2.0"
 _ADDRESS: Final = "api://"
 
 
 class Auth(NamedTuple):
-    """Whose tokens are taken."""
+    """The issuer whose tokens are accepted, and the claims that they must have."""
 
     issuer: str
-    """METERING_AUTH_ISSUER, such as https://login.microsoftonline.com/<tenant id>/v2.0."""
     audience: str
-    """METERING_AUTH_AUDIENCE, as tokens name it: for Entra the client id of the API's app
-    registration, whose address api://<client id> may be given too."""
+    """The claim `aud`: with Entra the client id of the API's app registration."""
     tenant: str
-    """METERING_AUTH_TENANT: the Entra tenant that callers must be of."""
+    """The claim `tid`: the Entra directory of the callers."""
 
 
 class Http(NamedTuple):
-    """What the environment says of the HTTP part."""
+    """The settings of the HTTP API."""
 
     auth: Auth | None = None
-    """None: nobody can sign in, but through the development issuer on this machine."""
+    """None: only the development issuer on this machine signs callers in."""
     app_service_auth: bool = False
-    """METERING_APP_SERVICE_AUTH=on: App Service authentication stands before the app, and its
-    headers are believed."""
+    """Whether App Service authentication runs in front of the app, so that its headers count."""
     rate_limit: int | None = DEFAULT_RATE_LIMIT
-    """METERING_RATE_LIMIT: requests a second and caller, or off."""
+    """Requests a second and caller; None for no limit."""
     in_azure: bool = False
-    """Whether this is an instance of App Service or Functions (WEBSITE_INSTANCE_ID)."""
+    """Whether this is an instance of App Service or Functions."""
 
 
-def read_http(given: Mapping[str, str]) -> Http:
-    """Return the settings in an environment; ConfigurationError names the one that is wrong."""
-    return Http(
-        _auth(given),
-        _on(given.get("METERING_APP_SERVICE_AUTH")),
-        _rate_limit(given.get("METERING_RATE_LIMIT")),
-        bool(given.get("WEBSITE_INSTANCE_ID")),
-    )
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    is_web = parts.scheme == "https" or is_loopback(parts)
+    if not is_web or not parts.hostname or parts.query:
+        raise ValueError("is not an https URL")
+    return text
 
 
-def _auth(given: Mapping[str, str]) -> Auth | None:
-    names = ("METERING_AUTH_ISSUER", "METERING_AUTH_AUDIENCE", "METERING_AUTH_TENANT")
-    issuer, audience, tenant = values = [given.get(name, "") for name in names]
-    if not any(values):
-        return None
-    for name, value in zip(names, values, strict=True):
-        if not value:
-            raise ConfigurationError(f"{name}: is not set; sign-in needs {', '.join(names)}")
-    parts = urlsplit(issuer)
-    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not (parts.scheme == "https" or is_local) or not parts.hostname or parts.query:
-        raise ConfigurationError(
-            f"METERING_AUTH_ISSUER: {issuer!r} is not an https address like"
-            " https://login.microsoftonline.com/<tenant id>/v2.0"
-        )
-    if not _GUID.fullmatch(tenant):
-        raise ConfigurationError(f"METERING_AUTH_TENANT: {tenant!r} is not a tenant id (a GUID)")
-    return Auth(issuer, _audience(audience, issuer), tenant.lower())
+def _directory(text: str) -> str:
+    if not GUID.fullmatch(text):
+        raise ValueError("is not a directory id, a GUID")
+    return text.lower()
 
 
-def _audience(text: str, issuer: str) -> str:
-    """Return what tokens of an issuer have as `aud`: not always what they are asked for by."""
-    if not issuer.rstrip("/").endswith(_VERSION_2) or not text.startswith(_ADDRESS):
-        return text
-    client_id = text.removeprefix(_ADDRESS)
-    if not _GUID.fullmatch(client_id):
-        raise ConfigurationError(
-            f"METERING_AUTH_AUDIENCE: {text!r} is in no token of an issuer with {_VERSION_2}:"
-            " these name the client id of the API's app registration"
-        )
-    return client_id.lower()
-
-
-def _on(text: str | None) -> bool:
-    if text not in {None, "", "on", "off"}:
-        raise ConfigurationError(f"METERING_APP_SERVICE_AUTH: {text!r} is neither on nor off")
-    return text == "on"
-
-
-def _rate_limit(text: str | None) -> int | None:
-    if not text:
-        return DEFAULT_RATE_LIMIT
+def _rate_limit(text: str) -> int | None:
     if text == "off":
         return None
     if not _RATE.fullmatch(text):
-        raise ConfigurationError(
-            f"METERING_RATE_LIMIT: {text!r} is not a number of requests a second, or off"
-        )
+        raise ValueError("is neither a whole number of requests a second from 1 to 999999 nor off")
     return int(text)
+
+
+def _is_on(text: str) -> bool:
+    return choice("on", "off")(text) == "on"
+
+
+AUTH_ISSUER: Final = Setting(
+    "METERING_AUTH_ISSUER",
+    _issuer,
+    "",
+    "The issuer whose tokens the [API](api.md) accepts. Needs the next two settings.",
+    "https://login.microsoftonline.com/<tenant id>/v2.0",
+    "not set: the API accepts the tokens of `metering token` on this machine, and none in Azure",
+)
+AUTH_AUDIENCE: Final = Setting(
+    "METERING_AUTH_AUDIENCE",
+    str,
+    "",
+    "The audience of these tokens: with Entra the client id of the API's app registration.",
+    "66666666-7777-8888-9999-000000000000",
+)
+AUTH_TENANT: Final = Setting(
+    "METERING_AUTH_TENANT",
+    _directory,
+    "",
+    "The Entra directory that callers must belong to.",
+    "11111111-2222-3333-4444-555555555555",
+)
+APP_SERVICE_AUTH: Final = Setting(
+    "METERING_APP_SERVICE_AUTH",
+    _is_on,
+    False,
+    "`on`: App Service authentication runs in front of the app, and the app trusts its headers.",
+    "on",
+    "`off`",
+)
+RATE_LIMIT: Final[Setting[int | None]] = Setting(
+    "METERING_RATE_LIMIT",
+    _rate_limit,
+    DEFAULT_RATE_LIMIT,
+    "Requests a second that one caller may send to the API, or `off`.",
+    "50",
+    f"`{DEFAULT_RATE_LIMIT}`",
+)
+IN_AZURE: Final = Setting(
+    "WEBSITE_INSTANCE_ID",
+    bool,
+    False,
+    "Set by App Service and Functions. With it the app accepts no token of `metering token`.",
+    "set by the platform",
+    readers=("app",),
+)
+_SIGN_IN: Final = (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TENANT)
+SETTINGS: Final = (*_SIGN_IN, APP_SERVICE_AUTH, RATE_LIMIT, IN_AZURE)
+
+
+def read_http(given: Environment) -> Http:
+    """Return the settings of the HTTP API. Raises ConfigurationError for a wrong one."""
+    return Http(
+        _auth(given), APP_SERVICE_AUTH.read(given), RATE_LIMIT.read(given), IN_AZURE.read(given)
+    )
+
+
+def _auth(given: Environment) -> Auth | None:
+    issuer, audience, tenant = (setting.read(given) for setting in _SIGN_IN)
+    if not (issuer or audience or tenant):
+        return None
+    for setting, value in zip(_SIGN_IN, (issuer, audience, tenant), strict=True):
+        if not value:
+            needed = ", ".join(one.name for one in _SIGN_IN)
+            raise setting.invalid(f"is not set, but sign-in needs {needed}")
+    return Auth(issuer, _audience(audience, issuer), tenant)
+
+
+def _audience(text: str, issuer: str) -> str:
+    """Return the `aud` claim of an issuer's tokens, which may differ from the address they name."""
+    if not issuer.rstrip("/").endswith(_VERSION_2) or not text.startswith(_ADDRESS):
+        return text
+    client_id = text.removeprefix(_ADDRESS)
+    if not GUID.fullmatch(client_id):
+        raise AUTH_AUDIENCE.invalid(
+            f"{text!r} is in no token of an issuer that ends in {_VERSION_2}: use the client id of"
+            " the API's app registration"
+        )
+    return client_id.lower()

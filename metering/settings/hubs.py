@@ -1,143 +1,295 @@
-"""Hubs, and where the Functions host keeps how far it read them. Read by settings.py."""
+"""Settings of the hubs, and of the storage in which the Functions host keeps its checkpoints."""
 
 import re
-from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant
+from metering.core.basics.patterns import LOOPBACK, is_loopback
+from metering.core.streams.lifetimes import RECOVERY_DELAY as DEFAULT_RECOVERY_DELAY
+from metering.settings.setting import (
+    BOTH,
+    Environment,
+    Reader,
+    Setting,
+    connection_parts,
+    duration,
+)
 
 DEFAULT_USAGE_HUB: Final = "usage"
 DEFAULT_LOGS_HUB: Final = "gateway-logs"
 DEFAULT_GROUP: Final = "metering"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+_BINDING: Final[tuple[Reader, ...]] = (*BOTH, "host")
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_HUB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")
+_GROUP: Final = re.compile(r"\$Default|[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 _BLOB_SERVICE: Final = re.compile(
     r"https://[a-z0-9]{3,24}(\.z[0-9]{1,2})?\.blob\.(core|storage)\.[a-z0-9.]+[a-z]/?"
 )
-_EMULATOR: Final = "http://127.0.0.1:10000/devstoreaccount1"
+_EMULATED_BLOBS: Final = "http://127.0.0.1:10000/devstoreaccount1"
 
 
 class HubNamespace(NamedTuple):
-    """A namespace of Event Hubs; a connection string only for an emulator on this machine."""
+    """An Event Hubs namespace, or an emulator on this machine with its connection string."""
 
     host: str
     connection_string: str | None = None
 
 
 class HostStorage(NamedTuple):
-    """The blob service of AzureWebJobsStorage, or an emulator's on this machine."""
+    """The blob service of AzureWebJobsStorage, or of an emulator on this machine."""
 
     url: str
     is_emulator: bool = False
 
 
 class Readers(NamedTuple):
-    """The hubs that the function app reads, beside the namespace of the first."""
+    """The hubs and consumer groups that the function app reads, besides the usage hub."""
 
     usage_group: str = DEFAULT_GROUP
-    """USAGE_CONSUMER_GROUP."""
     logs: HubNamespace | None = None
-    """GatewayLogsHub__fullyQualifiedNamespace or GatewayLogsHub."""
     logs_hub: str = DEFAULT_LOGS_HUB
-    """GATEWAY_LOGS_HUB."""
     logs_group: str = DEFAULT_GROUP
-    """GATEWAY_LOGS_CONSUMER_GROUP."""
     host_storage: HostStorage | None = None
-    """AzureWebJobsStorage__blobServiceUri, __accountName, or AzureWebJobsStorage."""
 
 
-def read_namespace(given: Mapping[str, str], connection: str) -> HubNamespace | None:
-    """Return the connection that a trigger names, as the Functions host reads it."""
-    setting = f"{connection}__fullyQualifiedNamespace"
-    namespace, connection_string = given.get(setting), given.get(connection)
-    if namespace and connection_string:
-        raise ConfigurationError(f"{connection}: is set as well as {setting}; keep one of them")
-    if namespace:
-        if not _HOST.fullmatch(namespace):
-            raise ConfigurationError(
-                f"{setting}: {namespace!r} is not the name of a host like"
-                " contoso.servicebus.windows.net"
-            )
-        return HubNamespace(namespace)
-    if not connection_string:
-        return None
-    parts = _parts(connection_string)
-    endpoint = urlsplit(parts.get("Endpoint", ""))
-    emulator = parts.get("UseDevelopmentEmulator") == "true"
-    if not emulator or endpoint.scheme != "sb" or endpoint.hostname not in _LOOPBACK:
-        raise ConfigurationError(
-            f"{connection}: a connection string is for an emulator on this machine"
-            " (Endpoint=sb://localhost…;UseDevelopmentEmulator=true); in Azure set"
-            f" {setting}, and the identity of the app signs in"
+def _namespace(text: str) -> HubNamespace:
+    if not _HOST.fullmatch(text):
+        raise ValueError("is not the host name of an Event Hubs namespace")
+    return HubNamespace(text)
+
+
+def _emulated_namespace(text: str) -> HubNamespace:
+    parts = connection_parts(text)
+    try:
+        address = urlsplit(parts.get("Endpoint", ""))
+        is_here = address.scheme == "sb" and address.hostname in LOOPBACK
+    except ValueError:
+        is_here = False
+    if not is_here or parts.get("UseDevelopmentEmulator") != "true":
+        raise ValueError(
+            "is not the connection string of an emulator on this machine; in Azure set"
+            " its __fullyQualifiedNamespace instead, and the identity of the app signs in"
         )
-    return HubNamespace(endpoint.netloc, connection_string)
+    return HubNamespace(address.netloc, text)
 
 
-def read_readers(given: Mapping[str, str], hubs: HubNamespace | None) -> Readers:
-    """Return the rest of what the function app reads; nothing where there are no hubs."""
+def _matching(pattern: re.Pattern[str], problem: str, text: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ValueError(problem)
+    return text
+
+
+def _hub(text: str) -> str:
+    return _matching(_HUB, "is not the name of an event hub", text)
+
+
+def _group(text: str) -> str:
+    return _matching(_GROUP, "is not the name of a consumer group", text)
+
+
+def _recovery_delay(text: str) -> Instant | None:
+    return None if text == "off" else duration(text)
+
+
+def _blob_service(text: str) -> HostStorage:
+    if not _BLOB_SERVICE.fullmatch(text):
+        raise ValueError("is not https://ACCOUNT.blob.core.windows.net")
+    return HostStorage(text.removesuffix("/"))
+
+
+def _account(text: str) -> HostStorage:
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError("is not 3 to 24 lower-case letters and digits, a storage account's name")
+    return HostStorage(f"https://{text}.blob.core.windows.net")
+
+
+def _emulated_storage(text: str) -> HostStorage:
+    parts = connection_parts(text)
+    if parts.get("UseDevelopmentStorage") == "true" and "DevelopmentStorageProxyUri" not in parts:
+        return HostStorage(_EMULATED_BLOBS, is_emulator=True)
+    url = parts.get("BlobEndpoint", "").removesuffix("/")
+    if not is_emulated_storage(url, path="/devstoreaccount1"):
+        raise ValueError(
+            "is not the connection string of an emulator on this machine; in Azure set"
+            " AzureWebJobsStorage__accountName instead, and the identity of the app signs in"
+        )
+    return HostStorage(url, is_emulator=True)
+
+
+def is_emulated_storage(url: str, *, path: str) -> bool:
+    """Return whether a URL is a path, given as a pattern, of a storage emulator on this machine."""
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is not None
+    except ValueError:
+        return False
+    is_plain = "@" not in parts.netloc and not parts.query and not parts.fragment
+    return is_loopback(parts) and has_port and is_plain and bool(re.fullmatch(path, parts.path))
+
+
+class _Connection(NamedTuple):
+    """The two forms of a connection of the Functions host: by identity, or to an emulator."""
+
+    namespace: Setting[HubNamespace | None]
+    emulator: Setting[HubNamespace | None]
+
+    def read(self, given: Environment) -> HubNamespace | None:
+        namespace, emulator = self.namespace.name, self.emulator.name
+        if given.get(namespace) and given.get(emulator):
+            raise self.emulator.error(f"is set as well as {namespace}; keep one of them")
+        return self.namespace.read(given) or self.emulator.read(given)
+
+
+_EMULATOR_EXAMPLE: Final = (
+    "Endpoint=sb://localhost;SharedAccessKeyName=NAME;SharedAccessKey=KEY;"
+    "UseDevelopmentEmulator=true"
+)
+USAGE: Final = _Connection(
+    Setting(
+        "UsageHub__fullyQualifiedNamespace",
+        _namespace,
+        None,
+        "The Event Hubs namespace of usage events, to which `metering replay` and `simulate`"
+        " publish. The identity signs in.",
+        "contoso.servicebus.windows.net",
+        "the hub of `metering run`",
+        _BINDING,
+    ),
+    Setting(
+        "UsageHub",
+        _emulated_namespace,
+        None,
+        "In its place, the connection string of an emulator on this machine.",
+        _EMULATOR_EXAMPLE,
+        readers=_BINDING,
+        is_secret=True,
+        is_local=True,
+    ),
+)
+USAGE_HUB: Final = Setting(
+    "USAGE_HUB",
+    _hub,
+    DEFAULT_USAGE_HUB,
+    "The event hub of usage events in that namespace.",
+    "usage",
+    f"`{DEFAULT_USAGE_HUB}`",
+    _BINDING,
+)
+USAGE_GROUP: Final = Setting(
+    "USAGE_CONSUMER_GROUP",
+    _group,
+    DEFAULT_GROUP,
+    "The consumer group with which the function app reads it.",
+    "metering",
+    f"`{DEFAULT_GROUP}`",
+    _BINDING,
+)
+LOGS: Final = _Connection(
+    Setting(
+        "GatewayLogsHub__fullyQualifiedNamespace",
+        _namespace,
+        None,
+        "The Event Hubs namespace of the gateway's logs. Needed to close periods where `UsageHub`"
+        " is set.",
+        "contoso-logs.servicebus.windows.net",
+        readers=_BINDING,
+    ),
+    Setting(
+        "GatewayLogsHub",
+        _emulated_namespace,
+        None,
+        "In its place, the connection string of an emulator on this machine.",
+        _EMULATOR_EXAMPLE,
+        readers=_BINDING,
+        is_secret=True,
+        is_local=True,
+    ),
+)
+LOGS_HUB: Final = Setting(
+    "GATEWAY_LOGS_HUB",
+    _hub,
+    DEFAULT_LOGS_HUB,
+    "The event hub of logs in that namespace.",
+    "gateway-logs",
+    f"`{DEFAULT_LOGS_HUB}`",
+    _BINDING,
+)
+LOGS_GROUP: Final = Setting(
+    "GATEWAY_LOGS_CONSUMER_GROUP",
+    _group,
+    DEFAULT_GROUP,
+    "The consumer group with which the function app reads it.",
+    "metering",
+    f"`{DEFAULT_GROUP}`",
+    _BINDING,
+)
+RECOVERY_DELAY: Final[Setting[Instant | None]] = Setting(
+    "METERING_RECOVERY_DELAY",
+    _recovery_delay,
+    DEFAULT_RECOVERY_DELAY,
+    "The time after a request's log at which usage is recovered from the log alone: `90s`, `15m`,"
+    " `2h`; `0` where the gateway sends logs only; `off` to wait for policy events always.",
+    "15m",
+    "`15m`",
+)
+STORAGE_ACCOUNT: Final[Setting[HostStorage | None]] = Setting(
+    "AzureWebJobsStorage__accountName",
+    _account,
+    None,
+    "The storage account of the Functions host. It holds the checkpoints that say how far the hubs"
+    " have been read.",
+    "contosohost",
+    readers=_BINDING,
+)
+STORAGE_URI: Final[Setting[HostStorage | None]] = Setting(
+    "AzureWebJobsStorage__blobServiceUri",
+    _blob_service,
+    None,
+    "In its place, the address of its blob service, for sovereign clouds.",
+    "https://contosohost.blob.core.usgovcloudapi.net",
+    readers=_BINDING,
+)
+STORAGE_EMULATOR: Final[Setting[HostStorage | None]] = Setting(
+    "AzureWebJobsStorage",
+    _emulated_storage,
+    None,
+    "In its place, the connection string of an emulator on this machine.",
+    "UseDevelopmentStorage=true",
+    readers=_BINDING,
+    is_secret=True,
+    is_local=True,
+)
+SETTINGS: Final = (
+    *USAGE,
+    USAGE_HUB,
+    USAGE_GROUP,
+    *LOGS,
+    LOGS_HUB,
+    LOGS_GROUP,
+    RECOVERY_DELAY,
+    STORAGE_ACCOUNT,
+    STORAGE_URI,
+    STORAGE_EMULATOR,
+)
+
+
+def read_readers(given: Environment, hubs: HubNamespace | None) -> Readers:
+    """Return what the function app reads; without a usage hub none of it is looked up."""
     if hubs is None:
         return Readers()
     return Readers(
-        given.get("USAGE_CONSUMER_GROUP") or DEFAULT_GROUP,
-        read_namespace(given, "GatewayLogsHub"),
-        given.get("GATEWAY_LOGS_HUB") or DEFAULT_LOGS_HUB,
-        given.get("GATEWAY_LOGS_CONSUMER_GROUP") or DEFAULT_GROUP,
+        USAGE_GROUP.read(given),
+        LOGS.read(given),
+        LOGS_HUB.read(given),
+        LOGS_GROUP.read(given),
         _host_storage(given),
     )
 
 
-def _host_storage(given: Mapping[str, str]) -> HostStorage | None:
-    uri = given.get("AzureWebJobsStorage__blobServiceUri")
-    account = given.get("AzureWebJobsStorage__accountName")
-    connection_string = given.get("AzureWebJobsStorage")
-    if connection_string and (uri or account):
-        raise ConfigurationError(
-            "AzureWebJobsStorage: is set as well as AzureWebJobsStorage__…; keep one of them"
-        )
-    if uri:
-        if not _BLOB_SERVICE.fullmatch(uri):
-            raise ConfigurationError(
-                f"AzureWebJobsStorage__blobServiceUri: {uri!r} is not"
-                " https://ACCOUNT.blob.core.windows.net"
-            )
-        return HostStorage(uri.removesuffix("/"))
-    if account:
-        if not _ACCOUNT.fullmatch(account):
-            raise ConfigurationError(
-                f"AzureWebJobsStorage__accountName: {account!r} is not the name of a storage"
-                " account: 3 to 24 small letters and digits"
-            )
-        return HostStorage(f"https://{account}.blob.core.windows.net")
-    return HostStorage(_emulator(connection_string), True) if connection_string else None
-
-
-def _emulator(connection_string: str) -> str:
-    """Return the blob service of an emulator; the error does not repeat what may hold a key."""
-    parts = _parts(connection_string)
-    if parts.get("UseDevelopmentStorage") == "true" and "DevelopmentStorageProxyUri" not in parts:
-        return _EMULATOR
-    try:
-        endpoint = urlsplit(parts.get("BlobEndpoint", ""))
-        is_here = _is_emulator(endpoint)
-    except ValueError:
-        is_here = False
-    if not is_here:
-        raise ConfigurationError(
-            "AzureWebJobsStorage: a connection string is for an emulator on this machine"
-            " (UseDevelopmentStorage=true); in Azure set AzureWebJobsStorage__accountName, and the"
-            " identity of the app signs in"
-        )
-    return endpoint.geturl().removesuffix("/")
-
-
-def _is_emulator(endpoint: SplitResult) -> bool:
-    here = endpoint.scheme == "http" and endpoint.hostname in _LOOPBACK
-    plain = "@" not in endpoint.netloc and not endpoint.query and not endpoint.fragment
-    whose = endpoint.path.removesuffix("/") == "/devstoreaccount1"
-    return here and plain and whose and endpoint.port is not None
-
-
-def _parts(connection_string: str) -> dict[str, str]:
-    return dict(part.partition("=")[::2] for part in connection_string.split(";"))
+def _host_storage(given: Environment) -> HostStorage | None:
+    by_identity = [one for one in (STORAGE_URI, STORAGE_ACCOUNT) if given.get(one.name)]
+    if given.get(STORAGE_EMULATOR.name) and by_identity:
+        raise STORAGE_EMULATOR.error(f"is set as well as {by_identity[0].name}; keep one of them")
+    return STORAGE_URI.read(given) or STORAGE_ACCOUNT.read(given) or STORAGE_EMULATOR.read(given)

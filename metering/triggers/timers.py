@@ -1,96 +1,87 @@
-"""Timers: what time alone brings about."""
+"""Timers: the work that time alone brings about, as one table of schedules and deadlines."""
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
 
 import azure.functions as func
 
 from metering import bootstrap
 from metering.triggers.observed import observed
 
-#: Far below functionTimeout: a run that is cut short is taken up by the next one.
-DEADLINE_S: Final = 60
+#: Deadline of work that ends within seconds.
+SHORT_S: Final = 60
+#: Deadline of work that grows with ledgers and tenants: below functionTimeout (host.json), at which
+#: the host would end the process, and every other function in it.
+LONG_S: Final = 540
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
-@blueprint.function_name("expire_pending")
-@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
-async def expire_pending(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Settle streams whose counts never came, and recover usage that nobody reported."""
+class Timer(NamedTuple):
+    """One timer function. A run that its deadline cuts short fails; the next run continues."""
+
+    name: str
+    schedule: str
+    deadline_s: float
+    work: Callable[[bootstrap.App], Awaitable[Any]]
+
+
+async def _expire_pending(app: bootstrap.App) -> None:
+    app.telemetry.add("metering.streams.recovered", await app.recover_usage.run())
+    expired = await app.expire_pending.run()
+    app.telemetry.add("metering.streams.missing", expired.missing)
+
+
+async def _price_unpriced(app: bootstrap.App) -> None:
+    app.telemetry.add("metering.usage.priced", await app.price_unpriced.run())
+
+
+async def _roll_up(app: bootstrap.App) -> None:
+    app.telemetry.add("metering.rollup.pages", await app.roll_up.run())
+
+
+async def _enforce_quotas(app: bootstrap.App) -> None:
+    await app.enforce_quotas.run()
+    if app.reconcile_suspensions is not None:
+        done = await app.reconcile_suspensions.run()
+        for one in done.outcomes:
+            labels = {"action": one.action, "outcome": "failed" if one.failure else "done"}
+            app.telemetry.add("metering.suspension.actions", 1, labels)
+
+
+#: Seconds are staggered, so that timers of the same minute do not meet at the store.
+TIMERS: Final = (
+    Timer("expire_pending", "0 */5 * * * *", LONG_S, _expire_pending),
+    Timer("price_unpriced", "30 */5 * * * *", LONG_S, _price_unpriced),
+    Timer("deliver_effects", "*/30 * * * * *", SHORT_S, lambda app: app.deliver_effects.run()),
+    Timer("roll_up", "0 * * * * *", LONG_S, _roll_up),
+    Timer("enforce_quotas", "15 * * * * *", LONG_S, _enforce_quotas),
+    Timer("take_stock", "45 */5 * * * *", LONG_S, lambda app: app.collect_gauges.run()),
+    Timer(
+        "deliver_exports",
+        "45 */15 * * * *",
+        LONG_S,
+        lambda app: app.billing.scheduled_exports.run(),
+    ),
+    Timer("close_periods", "20 */5 * * * *", SHORT_S, lambda app: app.billing.close_on_time.run()),
+)
+
+
+async def run(timer: Timer) -> None:
+    """Do the work of a timer once, observed and within its deadline."""
     app = bootstrap.current()
-    with observed(app, "expire_pending"):
-        recovered = await app.recover_usage.run()
-        app.telemetry.add("metering.streams.recovered", recovered)
-        expired = await app.expire_pending.run()
-        app.telemetry.add("metering.streams.missing", expired.missing)
+    with observed(app, timer.name):
+        async with asyncio.timeout(timer.deadline_s):
+            await timer.work(app)
 
 
-@blueprint.function_name("price_unpriced")
-@blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
-async def price_unpriced(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Price usage that was waiting for a price."""
-    app = bootstrap.current()
-    with observed(app, "price_unpriced"):
-        app.telemetry.add("metering.usage.priced", await app.price_unpriced.run())
+def _register(one: Timer) -> None:
+    @blueprint.function_name(one.name)
+    @blueprint.timer_trigger(arg_name="timer", schedule=one.schedule)
+    async def function(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
+        await run(one)
 
 
-@blueprint.function_name("deliver_effects")
-@blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *")
-async def deliver_effects(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Tell the outside what commits asked for."""
-    app = bootstrap.current()
-    with observed(app, "deliver_effects"):
-        async with asyncio.timeout(DEADLINE_S):
-            await app.deliver_effects.run()
-
-
-@blueprint.function_name("roll_up")
-@blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *")
-async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Take new pages into the rollups."""
-    app = bootstrap.current()
-    with observed(app, "roll_up"):
-        app.telemetry.add("metering.rollup.pages", await app.roll_up.run())
-
-
-@blueprint.function_name("enforce_quotas")
-@blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *")
-async def enforce_quotas(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Bring the limits of every ledger, and the gateway's subscriptions, up to date."""
-    app = bootstrap.current()
-    with observed(app, "enforce_quotas"):
-        await app.enforce_quotas.run()
-        if app.reconcile_suspensions is not None:
-            done = await app.reconcile_suspensions.run()
-            for one in done.outcomes:
-                labels = {"action": one.action, "outcome": "failed" if one.failure else "done"}
-                app.telemetry.add("metering.suspension.actions", 1, labels)
-
-
-@blueprint.function_name("take_stock")
-@blueprint.timer_trigger(arg_name="timer", schedule="45 */5 * * * *")
-async def take_stock(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Count what somebody should look at."""
-    app = bootstrap.current()
-    with observed(app, "take_stock"):
-        await app.take_stock.run()
-
-
-@blueprint.function_name("deliver_exports")
-@blueprint.timer_trigger(arg_name="timer", schedule="45 */15 * * * *")
-async def deliver_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Deliver the reports that are due by schedule."""
-    app = bootstrap.current()
-    with observed(app, "deliver_exports"):
-        await app.billing.scheduled_exports.run()
-
-
-@blueprint.function_name("close_periods")
-@blueprint.timer_trigger(arg_name="timer", schedule="20 */5 * * * *")
-async def close_periods(timer: func.TimerRequest) -> None:  # noqa: ARG001, the binding's name
-    """Close the periods that are over."""
-    app = bootstrap.current()
-    with observed(app, "close_periods"):
-        async with asyncio.timeout(DEADLINE_S):
-            await app.billing.close_on_time.run()
+for _one in TIMERS:
+    _register(_one)

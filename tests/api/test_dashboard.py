@@ -197,7 +197,7 @@ async def test_who_belongs_to_no_tenant_is_told_its_name(local: Local) -> None:
     app, client, _ = local
     code = app.sign_in.sessions.code_for(Identity("user:nobody"))
     await client.post("/signin", data={"code": code}, headers=OURS)
-    assert "You belong to no tenant yet" in (await client.get("/dashboard")).text
+    assert "You do not have access to a tenant yet" in (await client.get("/dashboard")).text
 
 
 async def test_where_another_issuer_is_set_there_are_no_sessions_of_ours(api: Served) -> None:

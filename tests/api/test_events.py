@@ -129,7 +129,7 @@ async def test_an_outcome_is_counted_and_is_no_request(api: Served) -> None:
     assert await api.app.dead_letters.counts() == {}
     (case,) = [
         one
-        for one in (await api.get("/api/me/unit-costs", api.tenant()))["items"]
+        for one in (await api.get("/api/me/unit-costs", api.tenant()))["use_cases"]
         if one["use_case"] == "support"
     ]
     assert [(one["outcome"], one["count"]) for one in case["outcomes"]] == [("ticket_resolved", 60)]

@@ -7,7 +7,7 @@ import pytest
 from metering import bootstrap
 from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import HOUR, MINUTE, SECOND, Instant
-from metering.core.tenancy.directory import BEGINNING
+from metering.core.calendars.dated import BEGINNING
 from metering.settings.settings import SqliteStore
 from tests.api.served import Served, problem
 from tests.builders import NOW, body

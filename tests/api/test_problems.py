@@ -82,6 +82,30 @@ async def test_a_wrong_body_is_refused_by_the_name_of_its_field_and_changes_noth
     assert api.app.tenancy.directory.version == before
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("GET", "/api/overview?limit=my-secret", None),
+        ("GET", "/api/overview?cursor=my-secret", None),
+        ("PUT", "/api/tenants/acme/plan", {"plan": ["my-secret"]}),
+        ("PUT", "/api/tenants/acme/plan", {"plan": "default", "effective": "my-secret"}),
+        ("POST", "/api/dead-letters/drop", {"ids": "my-secret"}),
+        ("POST", "/api/dead-letters/drop", {"ids": ["a"], "every": "my-secret"}),
+        ("POST", "/api/events", "my-secret"),
+        ("POST", "/api/tenants/acme/grants", {"amount": ["my-secret"]}),
+    ],
+)
+async def test_a_problem_never_repeats_a_value_that_was_sent(
+    api: Served, method: str, path: str, content: Any
+) -> None:
+    headers = {"Idempotency-Key": "g-1"}
+    answer = await api.ask(method, path, api.operator(), json=content, headers=headers)
+    said = problem(answer)
+    assert said["status"] in {400, 422}
+    assert said["errors"]
+    assert "my-secret" not in answer.text
+
+
 async def test_a_body_that_is_no_json_is_said_to_be_so(api: Served) -> None:
     for method, path in (("PUT", "/api/plans/pro"), ("POST", "/api/events")):
         answer = await api.ask(

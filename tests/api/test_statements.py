@@ -29,7 +29,9 @@ async def test_periods_are_closed_once_and_audited(api: Served) -> None:
     unknown = await api.ask(
         "POST", "/api/periods/close", api.operator(), json={"tenants": ["initech"]}
     )
-    assert problem(unknown)["errors"] == [{"field": "tenants", "message": "there is no initech"}]
+    assert problem(unknown)["errors"] == [
+        {"field": "tenants", "message": "unknown tenant 'initech'"}
+    ]
     badly = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": "soon"})
     assert problem(badly)["errors"][0]["field"] == "at"
 

@@ -27,7 +27,7 @@ async def test_a_balance_says_what_was_committed_up_to_now(api: Served) -> None:
     assert [
         (line["bucket"], line["quantity"], line["unit_price"], line["amount"])
         for line in found["charges"]["lines"]
-    ] == [("input", "1000", "0.0000025", "0.0025"), ("output", "100", "0.00001", "0.001")]
+    ] == [("input", 1000, "0.0000025", "0.0025"), ("output", 100, "0.00001", "0.001")]
 
 
 async def test_operators_see_the_same_of_every_tenant(api: Served) -> None:
@@ -101,7 +101,7 @@ async def test_usage_says_which_days_it_covers_and_how_fresh_it_is(api: Served) 
     assert (found["first_day"], found["end_day"]) == ("2026-11-01", "2026-11-03")
     assert found["as_of"] == "2026-11-20T12:00:00Z"
     (ledger,) = found["ledgers"]
-    assert (ledger["ledger"], ledger["page"], ledger["rolled_up_to"]) == (
+    assert (ledger["ledger"], ledger["page"], ledger["rolled_up_page"]) == (
         "acme|2026-11-01T00:00:00Z",
         3,
         2,

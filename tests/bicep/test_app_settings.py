@@ -1,17 +1,22 @@
 """The app settings in Bicep are those that the code reads."""
 
 import re
-from pathlib import Path
 from typing import Any, Final
 
-import metering
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
 from metering.local.system import APP_SETTINGS
 from metering.settings.exports import ExportsContainer
-from metering.settings.http import Auth
-from metering.settings.hubs import HubNamespace
-from metering.settings.settings import ApimService, CosmosStore, Webhook, read_settings
+from metering.settings.external import EXTERNAL
+from metering.settings.http import IN_AZURE, Auth
+from metering.settings.hubs import STORAGE_ACCOUNT, STORAGE_URI, HubNamespace
+from metering.settings.settings import (
+    SETTINGS,
+    ApimService,
+    CosmosStore,
+    Webhook,
+    read_settings,
+)
 from tests.bicep.bicep_text import (
     MODULES,
     Expression,
@@ -31,14 +36,6 @@ ALL: Final[dict[str, Any]] = {
     for name, value in variables(APP)[group].items()
 }
 
-#: Settings of the code that no app in Azure has.
-NOT_IN_AZURE: Final = {
-    "METERING_COSMOS_KEY": "emulators only: in Azure the identity signs in",
-    "METERING_TENANTS": "a file: in Azure tenants are in the store",
-    "METERING_NOW": "a standing clock: tests and demonstrations",
-    "UsageHub": "a connection string: emulators only",
-    "METERING_GRAPH_ENDPOINT": "`metering azure setup-identity`: run by a person",
-}
 #: Settings of Bicep that others read.
 OF_OTHERS: Final = {
     "AzureWebJobsStorage__accountName": "the Functions host",
@@ -50,15 +47,14 @@ OF_OTHERS: Final = {
 }
 
 
-#: As the code writes the name of a setting: a text of its own, whole.
-_NAME: Final = re.compile(r"\"((?:METERING|APPLICATIONINSIGHTS|USAGE)_[A-Z_]+|UsageHub)\"")
-
-
-def _read_by_config() -> set[str]:
-    folder = Path(metering.__file__).parent
-    files = [*folder.glob("settings/*.py")]
-    assert len(files) >= 4
-    return {name for file in files for name in _NAME.findall(file.read_text(encoding="utf-8"))}
+#: The hubs' connections, as bindings name them; AzureWebJobsStorage is the host's own.
+_IN_AZURE: Final = {
+    setting.name
+    for setting in SETTINGS
+    if "app" in setting.readers
+    and not setting.is_local
+    and setting not in {IN_AZURE, STORAGE_URI, STORAGE_ACCOUNT}
+}
 
 
 def _read_by_bindings() -> set[str]:
@@ -73,10 +69,11 @@ def _read_by_bindings() -> set[str]:
 
 
 def test_every_setting_that_the_code_reads_is_set_and_every_one_that_is_set_is_read() -> None:
-    read = _read_by_config() | _read_by_bindings()
-    assert len(read) > 15
-    assert set(ALL) == (read - set(NOT_IN_AZURE)) | set(OF_OTHERS)
-    assert set(NOT_IN_AZURE) <= read
+    bindings = _read_by_bindings()
+    assert set(ALL) == _IN_AZURE | bindings | set(OF_OTHERS)
+    assert bindings <= {setting.name for setting in SETTINGS if "host" in setting.readers} | {
+        one.name for one in EXTERNAL
+    }
 
 
 def _filled(**parameters: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ def test_a_dead_letter_is_replayed_once_somebody_pays_for_it(page: Page) -> None
     row.find_element("css selector", "input").click()
     page.until(lambda: page.text("[data-do=replay]") == "Replay 1")
     page.one("[data-do=replay]").click()
-    page.until(lambda: "1 counted" in page.text("#told"))
+    page.until(lambda: "1 counted" in page.text("#message"))
     page.until(lambda: "unknown_subscription" not in page.text("#letters"))
     assert page.system.balance("northwind")["requests"] == before + 1
     audit = page.system.operate("GET", "/api/audit?day=2026-11-20")["items"]

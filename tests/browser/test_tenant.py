@@ -102,5 +102,5 @@ def test_outcomes_stand_beside_their_targets(page: Page) -> None:
 def test_another_tenants_page_is_not_there(page: Page) -> None:
     as_tenant(page, "contoso")
     page.driver.get(f"{page.system.url}/dashboard/tenants/wingtip")
-    assert page.text("h1") == "There is nothing here"
+    assert page.text("h1") == "Not found"
     page.console()

@@ -1,13 +1,22 @@
-"""What the acceptance tests share: the real command as a child process, over a store of its own."""
+"""The command of the acceptance tests, over a store of its own: in this process or in a child."""
 
 import json
+import logging
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TextIO
+from unittest.mock import patch
 
 import pytest
+
+from metering.bootstrap import app as bootstrap_app
+from metering.cli.main import run as run_command
 
 #: The standing clock of every command, unless a test sets another one.
 NOW: Final = "2026-11-20T12:00:00Z"
@@ -58,22 +67,39 @@ class Metering:
             stdout=stdout,
             stderr=subprocess.PIPE,
             cwd=self.folder,
-            env={
-                "METERING_NOW": NOW,
-                "METERING_STORE": f"sqlite:///{self.store}",
-                "HOME": str(self.folder),
-                **(settings or {}),
-            },
+            env=self.environment(settings or {}),
         )
 
     def run(
         self,
         *arguments: str | Path,
         stdin: bytes = b"",
+        settings: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run a command to its end in this process, with an environment and streams of its own.
+
+        Outside the main thread it is a process of its own: those two belong to the whole process.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return self.run_process(*arguments, stdin=stdin, settings=settings)
+        with _as_of_a_process(self, arguments, stdin, settings or {}) as (stdout, stderr):
+            try:
+                run_command()
+            except SystemExit as exited:
+                code = exited.code
+            else:
+                code = 0
+        assert code is None or isinstance(code, int)
+        return Ran(code or 0, stdout.getvalue().decode(), stderr.getvalue().decode())
+
+    def run_process(
+        self,
+        *arguments: str | Path,
+        stdin: bytes = b"",
         before: str = "",
         settings: Mapping[str, str] | None = None,
     ) -> Ran:
-        """Run a command to its end."""
+        """Run a command to its end in a process of its own."""
         with self.start(*arguments, before=before, settings=settings) as child:
             try:
                 stdout, stderr = child.communicate(stdin, timeout=_LONGEST_S)
@@ -81,6 +107,15 @@ class Metering:
                 child.kill()
                 raise
         return Ran(child.returncode, stdout.decode(), stderr.decode())
+
+    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a command: nothing of ours gets into it."""
+        return {
+            "METERING_NOW": NOW,
+            "METERING_STORE": f"sqlite:///{self.store}",
+            "HOME": str(self.folder),
+            **settings,
+        }
 
     def write(self, lines: Iterable[Line]) -> Path:
         """Write a file of events and return where it is."""
@@ -112,6 +147,50 @@ class Metering:
         """Return the exit status of `metering verify` and its verdicts by ledger."""
         ran = self.run("verify", "--json")
         return ran.code, {verdict["ledger"]: verdict for verdict in ran.json}
+
+
+@contextmanager
+def _as_of_a_process(
+    command: Metering,
+    arguments: Sequence[str | Path],
+    stdin: bytes,
+    settings: Mapping[str, str],
+) -> Iterator[tuple[BytesIO, BytesIO]]:
+    """Give this process the arguments, environment, folder and streams of a command's own."""
+    stdout, stderr = BytesIO(), BytesIO()
+    app = list(bootstrap_app._current)  # noqa: SLF001, what a process begins without
+    bootstrap_app._current.clear()  # noqa: SLF001
+    with (
+        patch.object(sys, "argv", ["metering", *map(str, arguments)]),
+        patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin), "utf-8")),
+        patch.object(sys, "stdout", TextIOWrapper(stdout, "utf-8", write_through=True)),
+        patch.object(
+            sys, "stderr", TextIOWrapper(stderr, "utf-8", "backslashreplace", write_through=True)
+        ),
+        patch.dict(os.environ, command.environment(settings), clear=True),
+        chdir(command.folder),
+        _alerts_on(sys.stderr),
+    ):
+        try:
+            yield stdout, stderr
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                assert isinstance(stream, TextIOWrapper)
+                stream.detach()
+            bootstrap_app._current[:] = app  # noqa: SLF001
+
+
+@contextmanager
+def _alerts_on(stream: TextIO) -> Iterator[None]:
+    """Write alerts to a stream, as the entry point of the command sets it up."""
+    handler = logging.StreamHandler(stream)
+    handler.setLevel(logging.CRITICAL)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def _event(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from typer.core import TyperGroup
-from typer.main import get_command
 
 from metering.cli.main import app
 
@@ -35,7 +34,7 @@ def _commands(named: str, command: "Command") -> "Iterator[tuple[str, Command]]"
 
 
 def test_the_help_of_every_command_has_an_example_of_itself() -> None:
-    found = dict(_commands("metering", get_command(app)))
+    found = dict(_commands("metering", app))
 
     assert {"metering ingest", "metering tenants import"} <= set(found)
     without = [
@@ -47,7 +46,7 @@ def test_the_help_of_every_command_has_an_example_of_itself() -> None:
 
 
 def test_help_is_printed_on_standard_output(metering: "Metering") -> None:
-    ran = metering.run("dead-letters", "replay", "--help")
+    ran = metering.run_process("dead-letters", "replay", "--help")
 
     assert (ran.code, ran.stderr) == (0, "")
     assert "Example:  metering dead-letters replay" in ran.stdout

@@ -63,7 +63,7 @@ def test_a_full_disk_is_one_line_and_the_same_file_again_gives_the_right_balance
 ) -> None:
     file = metering.write(_many(event))
 
-    ran = metering.run("ingest", file, before=_limit_files_to(size))
+    ran = metering.run_process("ingest", file, before=_limit_files_to(size))
 
     _assert_one_line(ran, metering, "")
     assert metering.verify()[0] == 0
@@ -85,7 +85,7 @@ def test_a_read_only_store_is_one_line_and_stays_as_it_was(
     mode = locked.stat().st_mode
     locked.chmod(mode & ~0o222)
     try:
-        ran = metering.run("ingest", file, before=_OBEY_FILE_MODES)
+        ran = metering.run_process("ingest", file, before=_OBEY_FILE_MODES)
     finally:
         locked.chmod(mode)
 

@@ -1,11 +1,12 @@
 """Grants and spends in small whole units, so that many of them meet."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 
-from metering.core.basics.money import format_amount
-from metering.core.credit.grant import Grant, Spend
+from metering.core.basics.money import Amount, format_amount
+from metering.core.credit.grant import NOTHING_SETTLED, Burning, Burnt, Grant, Spend
 
 CHANNELS = ("microsoft", "marketplace", None)
 LAST = 20
@@ -50,3 +51,14 @@ def _spends(draw: st.DrawFn) -> list[Spend]:
 
 GRANTS = _grants()
 SPENDS = _spends()
+
+
+def burn(
+    grants: Iterable[Grant],
+    spends: Iterable[Spend],
+    settled: Mapping[str, Amount] = NOTHING_SETTLED,
+) -> Burnt:
+    """Pay `spends`, in order of their time, after `settled` was taken from the grants."""
+    burning = Burning(grants, settled)
+    burning.pay(spends)
+    return burning.burnt

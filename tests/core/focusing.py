@@ -12,12 +12,12 @@ from metering.core.focus.columns import COLUMNS, cells
 from metering.core.focus.row import FocusRow
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, Count, ListPrices, Used, Where
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import Plan
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
 from tests.builders import a_rate, price_book
-from tests.statements import NOVEMBER, OCTOBER, a_bill, closed, reckoned
+from tests.statements import NOVEMBER, OCTOBER, a_bill, closed, recomputed
 
 BOOK = price_book()
 PRICES = ListPrices(BOOK)
@@ -41,12 +41,12 @@ def a_count(
     return Count(Used(month.start + day * DAY, rate, listed, where), bucket, quantity)
 
 
-def totals_of(counts: Iterable[Count]) -> dict[Rate, Line]:
+def totals_of(counts: Iterable[Count]) -> dict[Rate, RateTotals]:
     """Return what a head would have of such counts, each of them one request."""
-    found: defaultdict[Rate, Line] = defaultdict(Line)
+    found: defaultdict[Rate, RateTotals] = defaultdict(RateTotals)
     for count in counts:
         tokens = tuple(count.quantity if name == count.bucket else 0 for name in BUCKETS)
-        found[count.used.rate] = found[count.used.rate].plus(Line(1, tokens=tokens))
+        found[count.used.rate] = found[count.used.rate].plus(RateTotals(1, tokens=tokens))
     return dict(found)
 
 
@@ -62,7 +62,7 @@ def with_late(before: Sequence[Count], after: Sequence[Count], **terms: Any) -> 
     """Return November's statement where October, billed before, has more usage than then."""
     ledger, plan = LedgerId("acme", OCTOBER.start), Plan(id="then", **terms)
     all_of = totals_of([*before, *after])
-    late = reckoned(ledger, all_of, before=totals_of(before), pages=2)
+    late = recomputed(ledger, all_of, before=totals_of(before), pages=2)
     statement = closed(a_bill({}, late=[Late(OCTOBER, plan, late)]))
     changed = Changed(ledger, OCTOBER, plan, after)
     own = Changed(statement.ledger, NOVEMBER, Plan(id="test"), ())

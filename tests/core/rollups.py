@@ -40,7 +40,8 @@ class Rollup:
         """Take pages in and return the parts that changed."""
         intake = Intake(self.cursor)
         for page in pages:
-            intake.add(page)
+            if page.number > self.cursor.page:
+                intake.add(page)
         self.cursor, changed = intake.onto(self.parts.values())
         self.parts.update({part.name: part for part in changed})
         return changed

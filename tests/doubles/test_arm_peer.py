@@ -1,4 +1,4 @@
-"""The peer of Azure Resource Manager: what its users rely on beyond what the SDK tests show."""
+"""The double of Azure Resource Manager: behaviour that the SDK tests do not cover."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The Cosmos DB peer's transactional batches and time to live, through the unmodified client."""
+"""The Cosmos DB double's transactional batches and time to live, through the unmodified client."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.doubles.cosmos import CosmosPeer
 
 pytest_plugins = ["tests.doubles.cosmos.fixtures"]
 
+UNDELIVERED = "FROM c WHERE NOT IS_DEFINED(c.delivered)"
 OPEN = {"id": "head", "ledger": "t|1", "state": "open", "n": 1}
 
 
@@ -70,7 +71,7 @@ class TestBatch:
             (("replace", ("head", OPEN), {"if_match_etag": '"old"'}), 412),
             (("delete", ("head",), {"if_match_etag": '"old"'}), 412),
             (("upsert", (OPEN,), {"if_none_match_etag": "*"}), 412),
-            (("patch", ("head", [_set("/n", 2)]), {"filter_predicate": "from c where c.n>1"}), 412),
+            (("patch", ("head", [_set("/n", 2)]), {"filter_predicate": UNDELIVERED}), 412),
             (("replace", ("none", item("none"))), 404),
             (("create", ({**OPEN, "id": "x", "ledger": "t|2"},)), 400),
             (("create", (item("a/b"),)), 400),
@@ -82,7 +83,12 @@ class TestBatch:
         made = await cosmos_container.create_item(OPEN)
         with pytest.raises(CosmosBatchOperationError) as raised:
             await cosmos_container.execute_item_batch(
-                [("patch", ("head", [_set("/n", 1)])), operation, ("create", (item("x"),))], "t|1"
+                [
+                    ("patch", ("head", [_set("/delivered", 1)])),
+                    operation,
+                    ("create", (item("x"),)),
+                ],
+                "t|1",
             )
         assert (raised.value.status_code, raised.value.error_index) == (status, 1)
         assert await cosmos_container.read_item("head", "t|1") == made

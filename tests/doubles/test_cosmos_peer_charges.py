@@ -1,4 +1,4 @@
-"""What the Cosmos DB peer charges, by the published table of request units.
+"""The charges of the Cosmos DB double, by the published table of request units.
 
 1 KB: 1.00 to read, 4.95 to write; 2 KB: 1.04 and 6.29; 4 KB: 1.14 and 6.67; 64 KB: 4.76 and 22.67.
 """
@@ -14,12 +14,8 @@ from tests.doubles.cosmos import CosmosPeer
 pytest_plugins = ["tests.doubles.cosmos.fixtures"]
 
 
-async def ask(container: ContainerProxy, query: str) -> list[Any]:
-    return [one async for one in container.query_items(query, partition_key="t|1")]
-
-
 def sized(id_: str, kilobytes: int) -> dict[str, Any]:
-    """Return an item of exactly so many KB."""
+    """Return an item of exactly `kilobytes` KB."""
     empty = f'{{"id":"{id_}","ledger":"t|1","text":""}}'
     return {"id": id_, "ledger": "t|1", "text": "x" * (kilobytes * 1024 - len(empty))}
 
@@ -92,8 +88,11 @@ async def test_a_query_costs_at_least_2_3_and_a_read_of_what_it_delivers(
 ) -> None:
     for id_, kilobytes in [("a", 4), ("b", 64)]:
         await cosmos_container.create_item(sized(id_, kilobytes))
-    await ask(cosmos_container, "SELECT * FROM c WHERE c.id = 'z'")
-    await ask(cosmos_container, "SELECT VALUE c.id FROM c")
+    query, prefix = "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)", {"name": "@prefix"}
+    for value in ("z", ""):
+        parameters: Any = [{**prefix, "value": value}]
+        found = cosmos_container.query_items(query, parameters=parameters, partition_key="t|1")
+        assert [one["id"] async for one in found] == ([] if value else ["a", "b"])
     charges = [one.charge for one in cosmos_peer.requests if one.kind == "query"]
     assert charges == [2.3, 8.2]  # 2.30 + 1.14 + 4.76
     assert cosmos_peer.charges.by_kind["query"] == 10.5

@@ -1,4 +1,4 @@
-"""`metering doctor` at real peers: each thing that can lack is found, and says what to do."""
+"""`metering doctor` against the doubles: it finds each missing resource and says what to do."""
 
 import base64
 import json
@@ -42,14 +42,14 @@ def by_check(findings: list[Finding]) -> dict[str, Finding]:
 
 
 def failed(findings: list[Finding]) -> list[str]:
-    """Return what failed; each says what to do."""
+    """Return the failed findings; each has a remedy."""
     assert all(finding.remedy for finding in findings if finding.state != "ok")
     return [finding.check for finding in findings if finding.state == "fail"]
 
 
 @pytest.fixture
 async def cosmos(cosmos_peer: CosmosPeer) -> Settings:
-    """Return the settings of a store that is ready."""
+    """Return the settings of a prepared store."""
     stores = stores_for(CosmosStore(cosmos_peer.url, "metering", cosmos_peer.key))
     await stores.prepare()
     await stores.close()
@@ -63,7 +63,7 @@ async def cosmos(cosmos_peer: CosmosPeer) -> Settings:
 async def test_a_fresh_machine_is_well_and_stays_as_it_is(tmp_path: Path) -> None:
     found = await examine({"METERING_STORE": f"sqlite:///{tmp_path}/new/store.db"})
     assert failed(found) == []
-    assert by_check(found)["store"].detail.endswith("will be made at first use")
+    assert by_check(found)["store"].detail.endswith("will be created on first use")
     assert os.listdir(tmp_path) == []  # noqa: PTH208
 
 
@@ -101,7 +101,7 @@ async def test_a_damaged_store_is_named(tmp_path: Path) -> None:
 async def test_a_folder_that_may_not_be_written_to_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The tests may run as root, who may write anywhere.
+    # The tests may run as root, which may write anywhere.
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert failed(await examine({"METERING_STORE": f"sqlite:///{tmp_path}/x.db"})) == ["store"]
 
@@ -270,7 +270,7 @@ class _Identity(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize(("status", "state"), [(200, "ok"), (400, "fail")])

@@ -1,4 +1,4 @@
-"""The peer of Event Hubs, through the unmodified client."""
+"""The double of Event Hubs, through the unmodified client."""
 
 import asyncio
 from collections.abc import AsyncIterator

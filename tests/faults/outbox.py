@@ -5,9 +5,9 @@ from itertools import groupby
 
 from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import HOUR
+from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.page import Page
-from metering.core.tenancy.directory import FOREVER
 from tests.systems import System
 
 #: More than any run leaves.

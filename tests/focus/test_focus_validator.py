@@ -24,7 +24,7 @@ from tests.app.focusing import (
 )
 from tests.core.focusing import a_billed, rows_of
 from tests.focus.validator import Verdict, is_installed, read_verdict, validate
-from tests.statements import a_sharing
+from tests.statements import an_allocation
 
 type System = Any
 
@@ -39,8 +39,8 @@ async def a_file_of_everything(system: System, folder: Path) -> Path:
     await late_usage_and_december(system)
     await system.close(DECEMBER.end + GRACE)
     await export(system, folder, Window("2026-12"))
-    share = a_sharing(parse_amount("7.25"), parse_amount("3"))
-    billed = a_billed([], sharings=[share])
+    share = an_allocation(parse_amount("7.25"), parse_amount("3"))
+    billed = a_billed([], allocations=[share])
     shares = [csv_line(cells(billed.statement, ISSUER, row)) for row in rows_of(billed)]
     november, december = ((folder / f"focus-2026-{month}.csv").read_text() for month in (11, 12))
     whole = folder / "everything.csv"

@@ -104,7 +104,7 @@ def test_a_connection_string_of_the_storage_is_for_an_emulator_on_this_machine_o
     ],
 )
 def test_any_other_connection_string_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="AzureWebJobsStorage: a connection str") as raised:
+    with pytest.raises(ConfigurationError, match="AzureWebJobsStorage: the value is not") as raised:
         read_settings({**USAGE, "AzureWebJobsStorage": text})
     assert "hidden" not in str(raised.value)
 
@@ -116,7 +116,7 @@ def test_the_hosts_storage_is_named_in_one_way() -> None:
 
 
 def test_the_hub_of_the_logs_is_read_like_the_other() -> None:
-    with pytest.raises(ConfigurationError, match="GatewayLogsHub: a connection string is for"):
+    with pytest.raises(ConfigurationError, match="GatewayLogsHub: the value is not the conn"):
         read_settings({**USAGE, "GatewayLogsHub": "nonsense"})
 
 

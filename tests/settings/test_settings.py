@@ -52,14 +52,14 @@ def test_a_tenants_file_is_the_whole_list_unless_told_otherwise() -> None:
 
 def test_without_a_file_unknown_subscriptions_can_be_refused() -> None:
     assert not read_settings({"METERING_UNKNOWN_SUBSCRIPTION": "reject"}).automatic_tenants
-    with pytest.raises(ConfigurationError, match="neither auto nor reject"):
+    with pytest.raises(ConfigurationError, match="not one of auto, reject"):
         read_settings({"METERING_UNKNOWN_SUBSCRIPTION": "maybe"})
 
 
 def test_the_clock_can_be_set_to_an_instant() -> None:
     now = "2026-11-20T12:00:00Z"
     assert read_settings({"METERING_NOW": now}).fixed_now == parse_instant(now)
-    with pytest.raises(ConfigurationError, match="METERING_NOW: .*no time zone"):
+    with pytest.raises(ConfigurationError, match="METERING_NOW: .* with a time zone"):
         read_settings({"METERING_NOW": "2026-11-20T12:00:00"})
 
 
@@ -83,7 +83,7 @@ def test_an_emulator_on_this_machine_is_named_by_host_and_port_and_needs_its_key
 def test_a_key_or_plain_http_never_goes_to_another_machine() -> None:
     with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY: is for an emulator"):
         read_settings({"METERING_STORE": "cosmos://contoso/metering", "METERING_COSMOS_KEY": "k"})
-    with pytest.raises(ConfigurationError, match="no emulator on this machine"):
+    with pytest.raises(ConfigurationError, match="only an emulator on this machine"):
         read_settings({"METERING_STORE": "cosmos://example.com:8081/m", "METERING_COSMOS_KEY": "k"})
 
 
@@ -108,7 +108,7 @@ def test_a_namespace_is_named_as_in_an_identity_based_connection_of_functions() 
     assert settings.hubs == HubNamespace("contoso.servicebus.windows.net")
     assert settings.usage_hub == "metered"
     for wrong in ("contoso", "sb://contoso.servicebus.windows.net/", "a.b:5671"):
-        with pytest.raises(ConfigurationError, match="fullyQualifiedNamespace: .* not the name"):
+        with pytest.raises(ConfigurationError, match="fullyQualifiedNamespace: .* not the host"):
             read_settings({"UsageHub__fullyQualifiedNamespace": wrong})
 
 
@@ -122,7 +122,7 @@ def test_a_connection_string_is_for_an_emulator_on_this_machine_only() -> None:
         f"Endpoint=https://localhost;{emulator}",
         "nonsense",
     ):
-        with pytest.raises(ConfigurationError, match="UsageHub: a connection string is for"):
+        with pytest.raises(ConfigurationError, match="UsageHub: the value is not the connection"):
             read_settings({"UsageHub": wrong})
 
 
@@ -223,7 +223,7 @@ def test_what_is_no_place_for_exports_is_refused_by_the_settings_name(text: str)
     ],
 )
 def test_a_connection_string_for_exports_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="METERING_EXPORTS: takes no") as raised:
+    with pytest.raises(ConfigurationError, match="METERING_EXPORTS: the value is a conn") as raised:
         read_settings({"METERING_EXPORTS": text})
     assert "hidden" not in str(raised.value)
 
@@ -307,7 +307,7 @@ def test_another_url_of_a_webhook_is_refused_and_not_repeated(url: str) -> None:
     ],
 )
 def test_another_form_of_secret_is_refused_and_not_repeated(secret: str) -> None:
-    with pytest.raises(ConfigurationError, match="METERING_WEBHOOK_SECRET: is not") as raised:
+    with pytest.raises(ConfigurationError, match="METERING_WEBHOOK_SECRET: the value") as raised:
         read_settings({**WEBHOOK, "METERING_WEBHOOK_SECRET": secret})
     assert secret.removeprefix("whsec_") not in str(raised.value).split()
     assert "hidden" not in str(raised.value)

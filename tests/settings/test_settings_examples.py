@@ -1,8 +1,10 @@
-"""A wrong setting stops whoever needs it, by its name, with an example that would do."""
+"""Each setting is declared once: its errors, its example and what the doctor knows follow."""
 
 import base64
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -12,85 +14,218 @@ from metering.core.basics.errors import ConfigurationError
 from metering.local.functions.worker import FunctionsWorker, InvocationFailed
 from metering.local.hubs.hub import HubEvent
 from metering.local.system import app_dir
-from metering.settings.settings import read_settings, unknown_settings
+from metering.settings import settings as settings_module
+from metering.settings.external import EXTERNAL
+from metering.settings.settings import SETTINGS, Unknown, read_settings, unknown_settings
 from tests.builders import NOW, body
+from tools.bicep_syntax import BICEP
+from tools.settings_page import PAGE, page
 
+BY_NAME = {setting.name: setting for setting in SETTINGS}
 EMULATOR = "cosmos://localhost:8081/metering"
-URL = {"METERING_WEBHOOK_URL": "https://example.com/hook"}
-SECRET = {"METERING_WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"k" * 32).decode()}
-APIM = (
-    "/subscriptions/00000000-0000-0000-0000-00000000aaaa/resourceGroups/rg"
-    "/providers/Microsoft.ApiManagement/service/contoso"
-)
-INSIGHTS = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://HOST/"
+GUID = "11111111-2222-3333-4444-555555555555"
+HUBS = {"UsageHub__fullyQualifiedNamespace": "contoso.servicebus.windows.net"}
 LOCAL_HUB = "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k"
-
-#: The setting, what is wrong with it, what else is set, and the example that is to be told.
-WRONG = [
-    ("METERING_STORE", "postgres://x", {}, "sqlite:///.metering/metering.db"),
-    ("METERING_STORE", "sqlite:///", {}, "cosmos://account/database"),
-    ("METERING_STORE", "cosmos://elsewhere:8081/metering", {}, ""),
-    ("METERING_COSMOS_KEY", "", {"METERING_STORE": EMULATOR}, "c2VjcmV0"),
-    ("METERING_COSMOS_KEY", "x", {"METERING_STORE": "cosmos://account/database"}, ""),
-    ("METERING_UNKNOWN_SUBSCRIPTION", "perhaps", {}, "auto"),
-    ("METERING_UNKNOWN_SUBSCRIPTION", "perhaps", {}, "reject"),
-    ("METERING_NOW", "yesterday", {}, "2026-10-16T23:00:00Z"),
-    ("METERING_ARM_ENDPOINT", "http://example.com", {}, "https://management.azure.com"),
-    ("METERING_GRAPH_ENDPOINT", "graph", {}, "https://graph.microsoft.com"),
-    (
-        "UsageHub__fullyQualifiedNamespace",
-        "https://contoso",
-        {},
-        "contoso.servicebus.windows.net",
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+SIGN_IN = {
+    "METERING_AUTH_ISSUER": f"https://login.microsoftonline.com/{GUID}/v2.0",
+    "METERING_AUTH_AUDIENCE": GUID,
+    "METERING_AUTH_TENANT": GUID,
+}
+#: The settings that an example needs beside it.
+OTHERS: Mapping[str, Mapping[str, str]] = {
+    "METERING_COSMOS_KEY": {"METERING_STORE": EMULATOR},
+    "METERING_WEBHOOK_URL": {"METERING_WEBHOOK_SECRET": SECRET},
+    "METERING_WEBHOOK_SECRET": {"METERING_WEBHOOK_URL": "https://example.com/hook"},
+    **{name: {k: v for k, v in SIGN_IN.items() if k != name} for name in SIGN_IN},
+    **dict.fromkeys(
+        [
+            "USAGE_CONSUMER_GROUP",
+            "GATEWAY_LOGS_HUB",
+            "GATEWAY_LOGS_CONSUMER_GROUP",
+            "GatewayLogsHub__fullyQualifiedNamespace",
+            "GatewayLogsHub",
+            "AzureWebJobsStorage",
+            "AzureWebJobsStorage__accountName",
+            "AzureWebJobsStorage__blobServiceUri",
+        ],
+        HUBS,
     ),
-    ("UsageHub", LOCAL_HUB, {}, ""),
-    ("USAGE_HUB", "a hub", {}, "usage"),
-    ("METERING_EXPORTS", "ftp://x", {}, ""),
-    ("METERING_EXPORTS", "https://x?sig=1", {}, ""),
-    ("METERING_RECOVERY_DELAY", "soon", {}, "15m"),
-    ("METERING_RECOVERY_DELAY", "soon", {}, "off"),
-    ("METERING_WEBHOOK_URL", "http://example.com/", SECRET, "https://example.com/hook"),
-    ("METERING_WEBHOOK_URL", "", SECRET, "https://example.com/hook"),
-    ("METERING_WEBHOOK_SECRET", "", URL, ""),
-    ("METERING_WEBHOOK_SECRET", "secret", URL, ""),
-    ("METERING_APIM_SERVICE", "contoso", {}, ""),
-    ("METERING_TELEMETRY", "yes", {}, "console"),
-    ("APPLICATIONINSIGHTS_CONNECTION_STRING", "x", {}, INSIGHTS),
-    ("APPLICATIONINSIGHTS_CONNECTION_STRING", "", {"METERING_TELEMETRY": "azure"}, INSIGHTS),
+}
+#: A command that prints one, so that nobody shares the secret of an example.
+MADE = {"METERING_WEBHOOK_SECRET"}
+WRONG = [
+    ("METERING_STORE", "postgres://x", {}),
+    ("METERING_STORE", "sqlite:///", {}),
+    ("METERING_STORE", "cosmos://elsewhere:8081/metering", {}),
+    ("METERING_COSMOS_KEY", "", {"METERING_STORE": EMULATOR}),
+    ("METERING_UNKNOWN_SUBSCRIPTION", "perhaps", {}),
+    ("METERING_NOW", "yesterday", {}),
+    ("METERING_ARM_ENDPOINT", "http://example.com", {}),
+    ("METERING_ARM_ENDPOINT", "https://[", {}),
+    ("METERING_GRAPH_ENDPOINT", "graph", {}),
+    ("UsageHub__fullyQualifiedNamespace", "https://contoso", {}),
+    ("UsageHub", LOCAL_HUB, {}),
+    ("UsageHub", "Endpoint=sb://[;UseDevelopmentEmulator=true", {}),
+    ("USAGE_HUB", "a hub", {}),
+    ("USAGE_CONSUMER_GROUP", "a group", HUBS),
+    ("GatewayLogsHub__fullyQualifiedNamespace", "contoso", HUBS),
+    ("GatewayLogsHub", LOCAL_HUB, HUBS),
+    ("GATEWAY_LOGS_HUB", "a hub", HUBS),
+    ("GATEWAY_LOGS_CONSUMER_GROUP", "x" * 51, HUBS),
+    ("AzureWebJobsStorage", "AccountName=contoso;AccountKey=k", HUBS),
+    ("AzureWebJobsStorage__accountName", "Contoso", HUBS),
+    ("AzureWebJobsStorage__blobServiceUri", "https://example.com", HUBS),
+    ("METERING_EXPORTS", "ftp://x", {}),
+    ("METERING_EXPORTS", "https://x?sig=1", {}),
+    ("METERING_RECOVERY_DELAY", "soon", {}),
+    ("METERING_CLOSE_GRACE", "off", {}),
+    ("METERING_CLOSE_WAIT", "1d", {}),
+    ("METERING_WEBHOOK_URL", "http://example.com/", OTHERS["METERING_WEBHOOK_URL"]),
+    ("METERING_WEBHOOK_URL", "", OTHERS["METERING_WEBHOOK_URL"]),
+    ("METERING_WEBHOOK_SECRET", "", OTHERS["METERING_WEBHOOK_SECRET"]),
+    ("METERING_WEBHOOK_SECRET", "secret", OTHERS["METERING_WEBHOOK_SECRET"]),
+    ("METERING_APIM_SERVICE", "contoso", {}),
+    ("METERING_TELEMETRY", "yes", {}),
+    ("APPLICATIONINSIGHTS_CONNECTION_STRING", "x", {}),
+    ("APPLICATIONINSIGHTS_CONNECTION_STRING", "", {"METERING_TELEMETRY": "azure"}),
+    *[(name, "", others) for name, others in OTHERS.items() if name in SIGN_IN],
+    ("METERING_AUTH_ISSUER", "http://example.com", OTHERS["METERING_AUTH_ISSUER"]),
+    ("METERING_AUTH_AUDIENCE", "api://metering", OTHERS["METERING_AUTH_AUDIENCE"]),
+    ("METERING_AUTH_TENANT", "common", OTHERS["METERING_AUTH_TENANT"]),
+    ("METERING_APP_SERVICE_AUTH", "yes", {}),
+    ("METERING_RATE_LIMIT", "many", {}),
 ]
+#: A variable as parameter files and scripts write it.
+_NAME = re.compile(r"\bMETERING(?:_[A-Z]+)+\b")
+#: Any text is a value, or the value is checked by what uses it.
+NEVER_WRONG = {
+    "METERING_TENANTS",
+    "METERING_EXPORT_SCHEDULE",
+    "METERING_ISSUER",
+    "WEBSITE_INSTANCE_ID",
+}
 
 
-#: A file, what reports there are, and a name that may be any: whoever needs them looks.
-OF_THE_HUBS = {"UsageHub", "UsageHub__fullyQualifiedNamespace"}
-"""Read in settings/hubs.py, whose own tests go through the others."""
-CHECKED_LATER = {"METERING_TENANTS", "METERING_EXPORT_SCHEDULE", "METERING_ISSUER"}
-
-
-@pytest.mark.parametrize(("name", "wrong", "others", "example"), WRONG)
-def test_a_wrong_setting_is_refused_by_name_with_an_example_that_would_do(
-    name: str, wrong: str, others: dict[str, str], example: str
+@pytest.mark.parametrize(("name", "wrong", "others"), WRONG)
+def test_a_wrong_setting_is_refused_by_name_with_its_example(
+    name: str, wrong: str, others: Mapping[str, str]
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
         read_settings({**others, name: wrong})
     assert str(raised.value).startswith(f"{name}: ")
+    assert str(raised.value).endswith(f"; example: {BY_NAME[name].example}")
     assert len(str(raised.value)) < 400
-    assert example in str(raised.value)
-    if example:
-        read_settings({**others, name: example})
 
 
-def test_every_setting_of_the_environment_is_in_the_table() -> None:
-    source = (app_dir() / "metering" / "settings/settings.py").read_text()
-    read = set(re.findall(r'given\.get\("(\w+)"', source)) - CHECKED_LATER
-    assert read == {name for name, *_ in WRONG} - OF_THE_HUBS
+def test_every_setting_has_a_wrong_value_in_this_table() -> None:
+    assert {name for name, *_ in WRONG} == set(BY_NAME) - NEVER_WRONG
 
 
-def test_an_example_of_an_api_management_service_is_taken() -> None:
-    assert read_settings({"METERING_APIM_SERVICE": APIM}).apim_service is not None
+@pytest.mark.parametrize("name", sorted(set(BY_NAME) - MADE))
+def test_the_example_of_a_setting_is_accepted(name: str) -> None:
+    setting = BY_NAME[name]
+    with_it = {**OTHERS.get(name, {}), name: setting.example}
+    if name in {"UsageHub", "GatewayLogsHub", "AzureWebJobsStorage"}:
+        assert setting.is_secret
+    read_settings(with_it)
+
+
+def test_an_error_repeats_a_value_only_up_to_a_length() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        read_settings({"METERING_UNKNOWN_SUBSCRIPTION": "x" * 10_000})
+    assert len(str(raised.value)) < 400
+
+
+#: Without the key of an emulator, for which any text is a value.
+SECRETS = {setting.name for setting in SETTINGS if setting.is_secret} - {"METERING_COSMOS_KEY"}
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_an_error_never_repeats_a_value_that_may_hold_a_secret(name: str) -> None:
+    others = OTHERS.get(name, {})
+    with pytest.raises(ConfigurationError) as raised:
+        read_settings({**others, name: "hidden://hidden"})
+    assert str(raised.value).startswith(f"{name}: the value ")
+    assert "hidden" not in str(raised.value)
+
+
+class Recorded(dict[str, str]):
+    """An environment that records which variables are read."""
+
+    def __init__(self, given: Mapping[str, str], read: set[str]) -> None:
+        super().__init__(given)
+        self.seen = read
+
+    def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.seen.add(key)
+        return super().get(key, default)
+
+
+def names_read(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return every variable that reading the settings asks for, whatever is set."""
+    read: set[str] = set()
+    for given in ({}, HUBS, {"METERING_WEBHOOK_SECRET": SECRET, **OTHERS["METERING_COSMOS_KEY"]}):
+        monkeypatch.setattr(os, "environ", Recorded(given, read))
+        try:
+            read_settings()
+        except ConfigurationError:
+            continue
+    return read
+
+
+def test_the_doctor_knows_every_setting_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = names_read(monkeypatch)
+    monkeypatch.undo()
+    assert read == set(BY_NAME)
+    assert unknown_settings(dict.fromkeys(read, "x")) == []
+    assert unknown_settings({one.name: "x" for one in EXTERNAL}) == []
+
+
+def test_only_settings_are_read_from_the_environment_and_only_here() -> None:
+    """Other modules of the package get the settings, and not the environment."""
+    package = Path(settings_module.__file__).parents[1]
+    readers = [
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "os.environ" in path.read_text(encoding="utf-8")
+    ]
+    assert readers == ["settings/settings.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("METERING_STOER", "METERING_STORE"),
+        ("METERING_CLOSE_GRACES", "METERING_CLOSE_GRACE"),
+        ("metering_store", "METERING_STORE"),
+        ("UsageHub__FullyQualifiedNamespace", "UsageHub__fullyQualifiedNamespace"),
+        ("METERING_NOTHING_LIKE_IT", None),
+    ],
+)
+def test_the_doctor_suggests_the_setting_that_was_meant(name: str, suggestion: str | None) -> None:
+    assert unknown_settings({name: "x"}) == [Unknown(name, suggestion)]
+
+
+def test_variables_of_others_and_empty_ones_are_not_the_doctors_concern() -> None:
+    assert unknown_settings({"METERING_EMPTY": "", "OTHER": "x", "USAGE": "x"}) == []
+
+
+def test_every_variable_of_the_deployment_is_declared() -> None:
+    """Operators export them, and then run commands: the doctor must not call them unknown."""
+    declared = {one.name for one in EXTERNAL} | set(BY_NAME)
+    files = [*BICEP.glob("*.bicepparam"), *BICEP.glob("scripts/*.sh")]
+    used = {name for path in files for name in _NAME.findall(path.read_text(encoding="utf-8"))}
+    assert len(used) > 10
+    assert used <= declared
+
+
+def test_the_tables_in_the_documentation_are_those_of_the_declarations() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make settings`"
 
 
 def test_publishing_without_a_hub_names_the_setting_with_an_example() -> None:
-    with pytest.raises(ConfigurationError, match="UsageHub__.*: write it like contoso.serv"):
+    with pytest.raises(ConfigurationError, match="UsageHub__.*contoso.serv"):
         bootstrap.App(read_settings({})).publisher("usage")
 
 
@@ -109,14 +244,5 @@ async def test_the_function_app_starts_and_stops_at_first_use(
 ) -> None:
     monkeypatch.setenv("METERING_STORE", "postgres://x")
     worker = await FunctionsWorker.start(app_dir())
-    with pytest.raises(InvocationFailed, match="METERING_STORE: .* write it like sqlite:///"):
+    with pytest.raises(InvocationFailed, match="METERING_STORE: 'postgres://x' .*; example: cosm"):
         await worker.invoke_event_hub("ingest_usage", [HubEvent(body(), "s", 0, "0", NOW)], "0")
-
-
-def test_the_doctor_knows_every_setting_that_is_read() -> None:
-    source = (app_dir() / "metering" / "settings/settings.py").read_text()
-    read = {name for name in re.findall(r'given\.get\("(\w+)"', source) if "METERING_" in name}
-    assert unknown_settings(dict.fromkeys(read, "x")) == []
-    assert unknown_settings({"METERING_STOER": "x", "METERING_EMPTY": "", "OTHER": "x"}) == [
-        "METERING_STOER"
-    ]

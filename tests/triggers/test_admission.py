@@ -93,4 +93,4 @@ async def test_a_store_out_of_reach_is_said_to_be_so(
     finally:
         locked.close()
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert problem["title"] == "Not known now"
+    assert problem["title"] == "Temporarily unavailable"

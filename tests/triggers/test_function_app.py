@@ -1,5 +1,7 @@
 """The function app as Microsoft's worker library sees it: its bindings, and batches through it."""
 
+import asyncio
+import json
 import sqlite3
 from pathlib import Path
 
@@ -12,9 +14,10 @@ from metering.core.calendars.periods import month_of
 from metering.core.usage.evidence import Evidence
 from metering.local.functions.worker import FunctionsWorker, InvocationFailed
 from metering.local.hubs.hub import HubEvent
+from metering.local.system import app_dir
 from metering.settings.exports import ExportsFolder
 from metering.settings.settings import SqliteStore
-from metering.triggers import usage
+from metering.triggers import timers, usage
 from tests.builders import AT, NOW, body
 
 
@@ -195,3 +198,21 @@ async def test_the_timer_closes_what_is_due(worker: FunctionsWorker, app: bootst
     await worker.invoke_timer("close_periods")
     assert await bootstrap.current().billing.statements.of("sub-1", november) is not None
     await bootstrap.current().close()
+
+
+def test_every_timer_has_a_deadline_below_the_timeout_of_the_host() -> None:
+    host = json.loads((app_dir() / "host.json").read_text(encoding="utf-8"))
+    hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
+    timeout_s = (hours * 60 + minutes) * 60 + seconds
+    # Half a minute is left to end in order.
+    assert all(0 < one.deadline_s <= timeout_s - 30 for one in timers.TIMERS)
+
+
+@pytest.mark.parametrize("timer", timers.TIMERS, ids=lambda one: one.name)
+@pytest.mark.usefixtures("app")
+async def test_a_timer_fails_at_its_deadline(timer: timers.Timer) -> None:
+    async def hangs(_: bootstrap.App) -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        await timers.run(timer._replace(work=hangs, deadline_s=0.01))

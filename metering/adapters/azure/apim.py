@@ -14,13 +14,13 @@ from metering.core.quotas.suspension import SubscriptionState
 if TYPE_CHECKING:
     from azure.mgmt.apimanagement.aio import ApiManagementClient
 
-#: For one call with what the SDK sends again; whoever calls counts on less than two minutes.
+#: For one call, retries of the SDK included; callers expect less than two minutes.
 LONGEST_S: Final = 45
 ROLE: Final = (
     "a role with Microsoft.ApiManagement/service/subscriptions/read and /write on it, e.g."
     " API Management Service Contributor"
 )
-#: The letters that the service takes, but for those that are something else in a path.
+#: The characters that the service accepts, except those with a meaning in a path.
 _NAME: Final = re.compile(r"(?!\.{1,2}$)[^*#&+:<>?/\\%\x00-\x1f\x7f]{1,256}")
 _EVERY_VERSION: Final = "*"
 
@@ -38,7 +38,7 @@ class ApimSubscriptions:
         self._credential: Any = None
 
     async def read_state(self, subscription: str) -> SubscriptionState | None:
-        """Return the state of one; None for one that the gateway does not have."""
+        """Return the state of a subscription, or None if the gateway does not have it."""
         if not _NAME.fullmatch(subscription):
             return None
         async with self._asked() as client:
@@ -56,7 +56,7 @@ class ApimSubscriptions:
         subscription: str,
         state: Literal[SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED],
     ) -> None:
-        """Set the state of one, whatever it was, and send nobody mail about it."""
+        """Set the state of a subscription unconditionally, without a notification mail."""
         if not _NAME.fullmatch(subscription):
             return
         async with self._asked() as client:
@@ -77,7 +77,7 @@ class ApimSubscriptions:
                 await self._check_service(client)
 
     async def close(self) -> None:
-        """Let the connections go; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -92,10 +92,10 @@ class ApimSubscriptions:
             yield self._opened()
 
     async def _check_service(self, client: "ApiManagementClient") -> None:
-        """Raise ResourceNotFoundError where the whole service is not there.
+        """Raise ResourceNotFoundError if the service itself does not exist.
 
-        Azure answers 404 to that too. Taken for a deleted subscription, a wrong setting would make
-        us forget whom we suspended.
+        Azure answers 404 for that too. Mistaken for a deleted subscription, a wrong setting would
+        make the caller drop its records of suspensions.
         """
         pages = client.subscription.list(*self._service, top=1, **self._arm.request_options)
         await anext(aiter(pages), None)

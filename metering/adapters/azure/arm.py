@@ -1,4 +1,4 @@
-"""Azure Resource Manager: how its SDKs are set up here, and their errors in our words."""
+"""Azure Resource Manager: options for its SDKs, and their errors as ours."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,17 +16,17 @@ from azure.core.exceptions import (
 )
 
 from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.basics.patterns import is_loopback
 
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 30
-#: Sent again by the SDK after 408, 429 and 5xx, as late as `Retry-After` says.
+#: Retries of the SDK after 408, 429 and 5xx, each after the time in `Retry-After`.
 RETRIES: Final = 3
-#: For everything that one call of ours asks; also ends a `Retry-After` that is longer.
+#: For one call of ours in all; also cuts off a longer `Retry-After`.
 LONGEST_S: Final = 120
-#: What an identity needs for what is only read.
+#: The permission for reads.
 READER: Final = "the Reader role"
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _MAX_REASON: Final = 300
 _FOREVER_S: Final = 2**40
 
@@ -35,15 +35,15 @@ class Arm:
     """One endpoint of Azure Resource Manager."""
 
     def __init__(self, endpoint: str) -> None:
-        """Take `https://host`; plain http only for an emulator on this machine."""
+        """`endpoint` is `https://host`; http is for an emulator on this machine."""
         parts = urlsplit(endpoint)
-        self.is_emulator = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        self.is_emulator = is_loopback(parts)
         if not parts.hostname or not (parts.scheme == "https" or self.is_emulator):
             raise ConfigurationError(f"METERING_ARM_ENDPOINT: {endpoint!r} is not https://HOST")
         self.endpoint = endpoint.rstrip("/")
 
     def credential(self) -> Any:
-        """Return what signs in; the caller closes it. An emulator never sees a real token."""
+        """Return a credential, which the caller closes; an emulator never gets a real token."""
         if self.is_emulator:
             return _EmulatorCredential()
         from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415, slow to import
@@ -63,15 +63,14 @@ class Arm:
 
     @property
     def request_options(self) -> dict[str, Any]:
-        """Keywords for every call of such a client: only an emulator is reached without TLS."""
+        """Keywords for every call of such a client: only an emulator may lack TLS."""
         return {"enforce_https": False} if self.is_emulator else {}
 
     @asynccontextmanager
     async def asked(self, place: str, *, needs: str = READER) -> AsyncIterator[None]:
-        """Bound the body in time, and turn what an SDK raises there into our errors.
+        """Limit the body's time; raise our errors for those of the SDK.
 
-        `place` says what was asked for, e.g. `subscription 00000000-…`; `needs` which permission
-        that takes.
+        `place` is the resource, e.g. `subscription 00000000-…`; `needs` the required permission.
         """
         try:
             async with asyncio.timeout(LONGEST_S):
@@ -81,17 +80,17 @@ class Arm:
 
 
 class _EmulatorCredential:
-    """Signs in to an emulator, with a token that opens nothing else."""
+    """A credential for an emulator, whose token is worthless elsewhere."""
 
     async def get_token(self, *_: str, **__: object) -> AccessToken:
         return AccessToken("emulator", _FOREVER_S)
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: no connection is open."""
 
 
 def _translated(error: Exception, place: str, needs: str) -> RetryableError | ConfigurationError:
-    """Return our error for one of the SDK's: what can never work says what to change."""
+    """Return our error for one of the SDK's; a permanent one says what to change."""
     if isinstance(error, ClientAuthenticationError):
         return ConfigurationError(
             f"{place}: signing in failed (the identity needs {needs}): {_line(error)}"
@@ -112,7 +111,7 @@ def _by_status(
             f"{place}: no permission: the identity needs {needs}: {_line(error)}"
         )
     if status == 404:  # noqa: PLR2004
-        return ConfigurationError(f"{place}: is not there: {_line(error)}")
+        return ConfigurationError(f"{place}: does not exist: {_line(error)}")
     if 400 <= status < 500 and status not in {408, 409, 412, 429}:  # noqa: PLR2004
         return ConfigurationError(f"{place}: refused with status {status}: {_line(error)}")
     return RetryableError(f"{place}: status {status}: {_line(error)}")

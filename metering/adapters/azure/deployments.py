@@ -1,4 +1,4 @@
-"""The deployments of Azure OpenAI and Foundry resources, as Azure Resource Manager lists them."""
+"""The deployments of Azure OpenAI and Foundry resources, from Azure Resource Manager."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from azure.mgmt.cognitiveservices.aio import CognitiveServicesManagementClient
     from azure.mgmt.cognitiveservices.models import Account, Deployment
 
-#: Kinds of accounts that models are deployed in; the others (speech, vision …) are not asked.
+#: The kinds of accounts with model deployments; others (speech, vision …) are skipped.
 _KINDS: Final = frozenset({"openai", "aiservices"})
 _RESOURCE_GROUP: Final = "resourcegroups"
 
@@ -28,14 +28,14 @@ class AzureDeployments:
         resource_group: str | None = None,
         account: str | None = None,
     ) -> None:
-        """Look in one subscription, or only in one group of it, or at one account."""
+        """List one subscription, or only one resource group or account in it."""
         self._arm = arm
         self._subscription_id = subscription_id
         self._resource_group = resource_group
         self._account = account
 
     async def list_deployments(self) -> list[FoundDeployment]:
-        """Return all of them, by account and name."""
+        """Return all deployments, by account and name."""
         found: list[FoundDeployment] = []
         async with self._arm.asked(self._place), self._client() as client:
             accounts = [account async for account in self._accounts(client)]
@@ -45,7 +45,9 @@ class AzureDeployments:
                 )
                 found.extend([_found(account, deployment) async for deployment in listed])
         if self._account is not None and not accounts:
-            raise ConfigurationError(f"Azure {self._place}: has no account {self._account!r}")
+            raise ConfigurationError(
+                f"Azure {self._place}: account {self._account!r} does not exist"
+            )
         return sorted(found, key=lambda one: (one.account, one.name))
 
     @property
@@ -56,7 +58,7 @@ class AzureDeployments:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator["CognitiveServicesManagementClient"]:
         try:
-            # Half a second to import, and not installed in Azure.
+            # Takes half a second to import, and is not installed in Azure.
             from azure.mgmt.cognitiveservices.aio import (  # noqa: PLC0415
                 CognitiveServicesManagementClient,
             )

@@ -1,4 +1,4 @@
-"""What the API's app registration in Entra ID should be: its roles, its tokens, browser sign-in."""
+"""The target state of the API's app registration in Entra ID: roles, tokens, browser sign-in."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -7,20 +7,20 @@ from uuid import NAMESPACE_URL, uuid5
 from metering.adapters.azure.graph import Json
 from metering.core.tenancy.access import Role
 
-#: Of an application: nobody outside this Entra tenant signs in to it.
+#: Of an application: only users of this Entra tenant sign in.
 _AUDIENCE: Final = "AzureADMyOrg"
-#: Tokens as the API reads them: issuer with /v2.0, and the client id as audience.
+#: The API expects an issuer with /v2.0 and the client id as audience.
 _TOKEN_VERSION: Final = 2
-#: Ids of roles follow from their names, so that every run means the same roles.
+#: Role ids are derived from their names, so that every run uses the same ones.
 _ROLES_NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:metering:app-roles")
-#: Where App Service authentication takes what Entra sends a browser back with.
+#: The path to which Entra redirects browsers after sign-in with App Service authentication.
 _CALLBACK: Final = "/.auth/login/aad/callback"
-#: Of `web`: the same addresses in other words. Sent along, it would have to agree with them.
+#: A field of `web` that repeats the redirect URIs and would have to agree with them.
 _DERIVED: Final = "redirectUriSettings"
 
 
 class AppRole(NamedTuple):
-    """How a role of the API is shown in Entra, and who may hold it."""
+    """The display texts of a role of the API in Entra, and the member types it allows."""
 
     name: str
     description: str
@@ -57,15 +57,15 @@ def callback_of(host: str) -> str:
 
 
 def changes_of(application: Json, hosts: Sequence[str]) -> tuple[Json, list[str]]:
-    """Return what an application lacks, as the body of a PATCH, and in words.
+    """Return the changes that an application needs, as a PATCH body and as descriptions.
 
-    With no `hosts` nothing is said of browser sign-in.
+    Without `hosts` browser sign-in stays as it is.
     """
     body: Json = {}
     whats: list[str] = []
     if application.get("signInAudience") != _AUDIENCE:
         body["signInAudience"] = _AUDIENCE
-        whats.append("only this Entra tenant signs in")
+        whats.append("sign-in limited to this Entra tenant")
     uri = f"api://{application['appId']}"
     uris = application.get("identifierUris") or []
     if uri not in uris:
@@ -90,7 +90,7 @@ def changes_of(application: Json, hosts: Sequence[str]) -> tuple[Json, list[str]
 
 
 def _web(web: Json, hosts: Iterable[str]) -> tuple[Json, list[str]]:
-    """Return `web` as browsers sign in with, all that was in it kept, and what it lacked."""
+    """Return `web` with browser sign-in added to its content, and descriptions of the changes."""
     uris = web.get("redirectUris") or []
     there = {uri.lower() for uri in uris}
     lacking = [uri for uri in map(callback_of, hosts) if uri not in there]
@@ -105,7 +105,7 @@ def _web(web: Json, hosts: Iterable[str]) -> tuple[Json, list[str]]:
 
 
 def _document(role: Role, known: Sequence[Any]) -> Json:
-    """Return a role as Graph has it, under its id of before if it was switched off."""
+    """Return a role as a Graph document, with its existing id if it was disabled."""
     before = next((one["id"] for one in known if one.get("value") == role.value), role_id(role))
     shown = APP_ROLES[role]
     return {

@@ -1,7 +1,7 @@
-"""Sets up Entra ID for the API: the app registration with its roles, and who has them.
+"""Setup of Entra ID for the API: the app registration with its roles, and the role assignments.
 
-Bicep cannot. Every step looks first and changes only what differs, so running it again, also after
-a run that ended in the middle, changes nothing that is right. Nothing is ever taken away.
+Every step reads first and changes only what differs, so a repeated run, also after an interrupted
+one, leaves correct settings alone. No step removes anything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from metering.core.tenancy.access import Role
 
 
 class EntraSetup:
-    """One run."""
+    """One run of the setup."""
 
     def __init__(self, graph: Graph, name: str, *, dry_run: bool = False) -> None:
-        """Take the unique name of the registration; `dry_run` only says what would be done."""
+        """`name` is the registration's unique name; `dry_run` changes nothing."""
         self._graph = graph
         self._name = name
         self._dry_run = dry_run
@@ -26,10 +26,11 @@ class EntraSetup:
     async def run(
         self, holders: Mapping[Role, Sequence[str]], hosts: Sequence[str] = ()
     ) -> Identity:
-        """Set it up, give the roles to their holders, by object id, and let browsers sign in.
+        """Set up the registration, role assignments (by object id) and browser sign-in.
 
-        `hosts` are those of the function app, in lower case; without one no browser signs in yet.
-        RetryableError when Graph is busy or out of reach, ConfigurationError when it refuses.
+        `hosts` are the host names of the function app in lower case; without any, browser sign-in
+        stays off. Raises RetryableError if Graph is busy or unreachable, ConfigurationError if it
+        refuses.
         """
         tenant = await self._tenant()
         application = await self._application()
@@ -46,12 +47,12 @@ class EntraSetup:
         try:
             found = await self._graph.list_all("/organization?$select=id")
         except ConfigurationError:
-            # Not everybody may ask; it is only for the settings that are told at the end.
+            # Not every user may read it, and only the settings printed at the end need it.
             return ""
         return str(found[0]["id"]) if found else ""
 
     async def _application(self) -> Json | None:
-        """Return the registration, made if it is not there; None if it only would be."""
+        """Return the registration, created if missing; None in a dry run that would create it."""
         path = f"/applications(uniqueName='{self._name}')"
         found = await self._graph.find(path)
         what = f"app registration {self._name}"
@@ -61,19 +62,21 @@ class EntraSetup:
         if self._dry_run:
             self._note(what, "would be created")
             return None
-        # One request that makes it or finds it: two runs at once make one registration.
+        # One request creates or finds it, so that concurrent runs create one registration.
         made = await self._graph.send(
             "PATCH", path, {"displayName": self._name}, prefer="create-if-missing"
         )
         found = await self._graph.find(f"/applications/{made['id']}", is_new=True) if made else None
         found = found or await self._graph.find(path, is_new=True)
         if found is None:
-            raise ConfigurationError(f"{what}: was created and cannot be read: run it again")
+            raise ConfigurationError(
+                f"{what}: was created but cannot be read yet: run the command again"
+            )
         self._note(what, "created")
         return found
 
     async def _settle_application(self, application: Json, hosts: Sequence[str]) -> dict[str, str]:
-        """Change what differs, and return the ids of the roles by value."""
+        """Apply the changes; return the role ids by value."""
         changes, whats = changes_of(application, hosts)
         for what in whats:
             self._note(what, "would be changed" if self._dry_run else "changed")
@@ -86,10 +89,10 @@ class EntraSetup:
         return {role["value"]: role["id"] for role in roles}
 
     async def _principal(self, client_id: str) -> Json | None:
-        """Return the service principal of the registration, made if it is not there.
+        """Return the service principal of the registration, created if missing.
 
-        Who has no role gets tokens too, unless somebody set it otherwise: members of tenants have
-        none. What they may do is decided here, and without a tenant it is nothing.
+        Users without a role get tokens too, unless the principal requires assignment: members of
+        tenants have no role. The API authorises them by tenant, and denies those without one.
         """
         path = f"/servicePrincipals(appId='{client_id}')"
         found = await self._graph.find(path)

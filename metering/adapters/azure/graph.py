@@ -1,4 +1,4 @@
-"""Microsoft Graph v1.0 over HTTP: paged reads, patience with throttling and with its own delays."""
+"""Microsoft Graph v1.0 over HTTP: paged reads, with retries for throttling and replication lag."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ import aiohttp
 from azure.core.exceptions import ClientAuthenticationError
 
 from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.basics.patterns import is_loopback
 
 TIMEOUT_S: Final = 30
-#: Requests for one thing, waits after 429 and 503 among them.
+#: Attempts of one request, retries after 429 and 503 included.
 MAX_ATTEMPTS: Final = 8
-#: What was just made is not known everywhere for a while: how often it is asked for once more.
+#: Attempts to reach an object that was just created and has not been replicated yet.
 MAX_LOOKS: Final = 12
 MAX_WAIT_S: Final = 30
 _FIRST_WAIT_S: Final = 1.0
-#: Of a collection; a page has a hundred.
+#: Of a collection; a page has a hundred objects.
 MAX_PAGES: Final = 1_000
 _MAX_REASON: Final = 300
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _BAD_REQUEST: Final = 400
 _UNAUTHORISED: Final = 401
@@ -35,16 +35,16 @@ class Graph:
     """One endpoint of Microsoft Graph; connected on first use."""
 
     def __init__(self, endpoint: str, *, first_wait_s: float = _FIRST_WAIT_S) -> None:
-        """Take `https://graph.microsoft.com`; plain http only for a stand-in on this machine."""
+        """`endpoint` is `https://graph.microsoft.com`; http is for a double on this machine."""
         parts = urlsplit(endpoint)
-        self._is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        self._is_local = is_loopback(parts)
         self._endpoint = endpoint.rstrip("/")
         self._first_wait_s = first_wait_s
         self._session: aiohttp.ClientSession | None = None
         self._credential: Any = None
 
     async def find(self, path: str, *, is_new: bool = False) -> Json | None:
-        """Return an object; None if there is none. `is_new`: it was just made, so wait for it."""
+        """Return an object, or None if it does not exist; `is_new` waits for its replication."""
         for look in range(MAX_LOOKS if is_new else 1):
             if look:
                 await self._wait(look)
@@ -59,13 +59,15 @@ class Graph:
         for _ in range(MAX_PAGES):
             page = await self.find(path, is_new=is_new)
             if page is None:
-                raise ConfigurationError(f"Graph {path}: is not there")
+                raise ConfigurationError(f"Graph {path}: does not exist")
             found += page["value"]
             following = page.get("@odata.nextLink")
             if following is None:
                 return found
             if not following.startswith(f"{self._endpoint}/v1.0/"):
-                raise RetryableError(f"Graph {path}: its next page is elsewhere")
+                raise RetryableError(
+                    f"Graph {path}: the link to the next page leads to another host"
+                )
             path = following.removeprefix(f"{self._endpoint}/v1.0")
         raise RetryableError(f"Graph {path}: more than {MAX_PAGES} pages")
 
@@ -81,9 +83,8 @@ class Graph:
     ) -> Json:
         """Send a change and return the answer, {} if it is empty.
 
-        `is_new`: it is about something that was just made. Then 400 and 404 may only mean that
-        this is not known everywhere yet, and it is sent again. `may_exist`: being told that it is
-        there already is as good as making it.
+        `is_new` means that the object was just created: 400 and 404 may then be due to replication
+        lag, and the change is sent again. `may_exist` treats "already exists" as success.
         """
         look = 0
         while True:
@@ -96,7 +97,7 @@ class Graph:
             await self._wait(look)
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         for opened in (self._session, self._credential):
             if opened is not None:
                 await opened.close()
@@ -105,7 +106,7 @@ class Graph:
     async def _ask(
         self, method: str, path: str, body: Json | None = None, prefer: str = ""
     ) -> tuple[int, Json]:
-        """Return status and body of the first answer that is not "busy"."""
+        """Return status and body of the first answer that does not mean "busy"."""
         headers = {"Authorization": f"Bearer {await self._token()}"}
         if prefer:
             headers["Prefer"] = prefer
@@ -121,11 +122,11 @@ class Graph:
                     await self._wait(attempt, answer.headers)
             except (aiohttp.ClientError, TimeoutError) as error:
                 reason = str(error) or "no answer in time"
-                raise RetryableError(f"Graph {path}: {reason}: run it again") from error
+                raise RetryableError(f"Graph {path}: {reason}: run the command again") from error
         raise AssertionError
 
     async def _wait(self, times: int, headers: Mapping[str, str] | None = None) -> None:
-        """Wait as long as the answer says, or longer each time."""
+        """Wait for the time in `Retry-After`, or for an increasing time."""
         wait = min(self._first_wait_s * 1.5**times, MAX_WAIT_S)
         with suppress(ValueError):
             wait = min(float((headers or {}).get("Retry-After", wait)), MAX_WAIT_S)
@@ -146,14 +147,14 @@ class Graph:
         return str(token.token)
 
     def _taken(self, status: int, body: Json, path: str) -> Json:
-        """Return the body of an answer that is good; raise our error for another one."""
+        """Return the body of a successful answer; raise our error for any other."""
         if status < _BAD_REQUEST:
             return body
         reason = _reason(body)
         if status in {_UNAUTHORISED, _FORBIDDEN}:
             raise ConfigurationError(
-                f"Graph {path}: no permission: you need Application.ReadWrite.All and"
-                " AppRoleAssignment.ReadWrite.All, as Cloud Application Administrators have:"
+                f"Graph {path}: no permission: your account needs Application.ReadWrite.All and"
+                " AppRoleAssignment.ReadWrite.All, as a Cloud Application Administrator has:"
                 f" {reason}"
             )
         if status in _BUSY or status >= 500:  # noqa: PLR2004, faults of the service

@@ -1,4 +1,4 @@
-"""Checks that an identity of Entra ID signs in."""
+"""Check that an identity of Entra ID can sign in."""
 
 import asyncio
 from typing import Final
@@ -13,9 +13,9 @@ _MAX_REASON: Final = 200
 
 
 async def probe_identity(scope: str) -> Finding:
-    """Return whether a token for a service, e.g. `https://eventhubs.azure.net`, can be had."""
+    """Return the finding for a token of a service, e.g. `https://eventhubs.azure.net`."""
     remedy = (
-        "in Azure: give the app its identity (AZURE_CLIENT_ID names it); elsewhere: run `az login`"
+        "in Azure: assign the app an identity (AZURE_CLIENT_ID names it); elsewhere: run `az login`"
     )
     check = f"identity for {scope}"
     try:

@@ -1,1 +1,1 @@
-"""Azure Cosmos DB for NoSQL behind the store ports: session consistency, one client a process."""
+"""Azure Cosmos DB for NoSQL behind the store ports: session consistency, one client per process."""

@@ -1,4 +1,4 @@
-"""One Cosmos DB account: its client, made on first use, and its errors in our words."""
+"""One Cosmos DB account: its client, created on first use, and its errors as ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -19,14 +19,15 @@ from metering.adapters.cosmos.containers import Container
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, HeadMovedError, RetryableError
 
-#: Far below the invocation's deadline of 60 s; a point read takes milliseconds.
+#: Far below an invocation's deadline of 60 s; a point read takes milliseconds.
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 10
-#: The SDK waits as long as a 429 says, at most this often and this long; then the batch is retried.
+#: After a 429 the SDK waits as long as it says, up to this often and this long in all; beyond that
+#: the batch is retried.
 THROTTLE_RETRIES: Final = 5
 THROTTLE_WAIT_S: Final = 10
 
-#: Enough to keep the service busy, few enough not to throttle ourselves.
+#: Requests at once: enough to keep the service busy, few enough to avoid being throttled.
 _AT_ONCE: Final = 16
 
 UNAUTHORISED: Final = 401
@@ -37,7 +38,7 @@ PRECONDITION_FAILED: Final = 412
 
 
 class CosmosAccount:
-    """Holds the client of one process."""
+    """One account, with the client of this process."""
 
     def __init__(
         self,
@@ -46,9 +47,9 @@ class CosmosAccount:
         key: str | None = None,
         on_answer: OnAnswer = ignore_answer,
     ) -> None:
-        """`key` is for emulators; in Azure the identity of the app signs in.
+        """`key` is for emulators; in Azure the app signs in with its identity.
 
-        `on_answer` is called with every answer of the service, before the SDK looks at it.
+        `on_answer` receives every answer of the service before the SDK does.
         """
         self._on_answer = on_answer
         self.endpoint = endpoint
@@ -66,12 +67,12 @@ class CosmosAccount:
                 self._credentials(),
                 connection_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
-                # What is lost is looked at again by the committer, not sent again by the SDK.
+                # After a lost answer the committer checks the ledger; the SDK must not resend.
                 retry_total=0,
                 retry_connect=0,
                 retry_read=0,
                 retry_status=0,
-                # An emulator tells addresses that hold for itself only.
+                # The addresses that an emulator reports are valid only on its own host.
                 enable_endpoint_discovery=self._key is None,
                 retry_throttle_total=THROTTLE_RETRIES,
                 retry_throttle_backoff_max=THROTTLE_WAIT_S,
@@ -82,7 +83,7 @@ class CosmosAccount:
                 await client.__aenter__()
             except ValueError as error:
                 await client.close()
-                reason = "METERING_COSMOS_KEY: is not base64"
+                reason = "METERING_COSMOS_KEY is not valid base64"
                 raise ConfigurationError(f"store {self.endpoint}: {reason}") from error
             except BaseException:
                 await client.close()
@@ -100,7 +101,7 @@ class CosmosAccount:
 
     @asynccontextmanager
     async def container(self, container: Container) -> AsyncIterator[ContainerProxy]:
-        """Give a container to the body, and turn what the SDK raises there into our errors."""
+        """Give a container to the body; raise our errors for those of the SDK."""
         place = f"{self.endpoint} {self.database}/{container.name}"
         try:
             client = await self.client()
@@ -114,9 +115,9 @@ class CosmosAccount:
     async def create_all(
         self, container: Container, documents: Sequence[Document]
     ) -> list[Document]:
-        """Create these, each in its own partition, and return those that were there already.
+        """Create documents, each in its own partition; return those whose id exists.
 
-        They stay as they are.
+        Existing documents stay as they are.
         """
         there: list[Document] = []
         if not documents:
@@ -133,7 +134,7 @@ class CosmosAccount:
         return there
 
     async def each[T](self, things: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-        """Do the same to all of these, as many at once as the service likes."""
+        """Run `work` for all things, a bounded number at once."""
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def one(thing: T) -> None:
@@ -143,7 +144,7 @@ class CosmosAccount:
         await asyncio.gather(*map(one, things))
 
     async def _check(self, proxy: ContainerProxy, container: Container, place: str) -> None:
-        """Look at a container once: a missing one answers like a missing item later on."""
+        """Read a container once: later, a missing container would answer like a missing item."""
         if container.name in self._checked:
             return
         found = await proxy.read()
@@ -156,7 +157,7 @@ class CosmosAccount:
         self._checked.add(container.name)
 
     async def close(self) -> None:
-        """Let the connections go; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -166,7 +167,7 @@ class CosmosAccount:
 
 
 def translated(error: Exception, place: str) -> RetryableError | ConfigurationError:
-    """Return our error for one of the SDK's: what can never work names the setting or resource."""
+    """Return our error for one of the SDK's; a permanent one names the setting or resource."""
     if isinstance(error, ClientAuthenticationError):
         return ConfigurationError(f"store {place}: signing in failed: {_line(error)}")
     if isinstance(error, HttpResponseError):
@@ -185,9 +186,9 @@ def _by_status(error: HttpResponseError, place: str) -> RetryableError | Configu
             f"store {place}: no permission: the identity needs the Cosmos DB data contributor role"
         )
     if status == NOT_FOUND:
-        return ConfigurationError(f"store {place}: is not there: run `metering init`")
+        return ConfigurationError(f"store {place}: does not exist: run `metering init`")
     if status == PRECONDITION_FAILED:
-        return HeadMovedError(f"store {place}: somebody else was first")
+        return HeadMovedError(f"store {place}: another process wrote first")
     return RetryableError(f"store {place}: status {status}: {_line(error)}")
 
 

@@ -1,4 +1,4 @@
-"""What the service says with every answer besides the answer itself: its charge, and its time."""
+"""The charge, status and time that the service reports with every answer."""
 
 import re
 from collections.abc import Callable
@@ -11,14 +11,14 @@ _THROTTLED: Final = 429
 
 
 class Answer(NamedTuple):
-    """One answer, retries of the SDK each for itself."""
+    """One answer; each retry of the SDK has its own."""
 
     status: int
     container: str
-    """Empty for what is about the account or a database."""
+    """Empty for requests about the account or a database."""
     request_units: float
     date: str
-    """When it was given, as HTTP writes it; empty if it was not said."""
+    """The Date header; empty if the answer has none."""
 
 
 type OnAnswer = Callable[[Answer], None]
@@ -29,7 +29,7 @@ def ignore_answer(_answer: Answer) -> None:
 
 
 def charge_to(telemetry: Telemetry) -> OnAnswer:
-    """Return what counts request units and throttled requests, by container."""
+    """Return a callback that counts request units and throttled requests by container."""
 
     def charge(answer: Answer) -> None:
         labels = {"container": answer.container or "none"}
@@ -41,7 +41,7 @@ def charge_to(telemetry: Telemetry) -> OnAnswer:
 
 
 def read_answer(answer: Any) -> Answer:
-    """Read an azure-core PipelineResponse."""
+    """Return the answer in an azure-core PipelineResponse."""
     response = answer.http_response
     found = _CONTAINER.search(answer.http_request.url)
     headers = response.headers

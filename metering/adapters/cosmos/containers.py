@@ -1,12 +1,12 @@
-"""The containers: partition keys, index policies and time to live, as `metering init` makes them.
+"""The containers: partition keys, index policies and time to live, as created by `metering init`.
 
-Bicep makes the same ones in Azure. Only what a query filters or orders by is indexed: an index
-entry costs request units at every write.
+Bicep creates the same ones in Azure. Only the properties that a query filters or orders by are
+indexed: an index entry costs request units at every write.
 """
 
 from typing import Any, Final, NamedTuple
 
-#: A container takes items' own `ttl` only when it has a default; -1 is "none of its own".
+#: A container honours the `ttl` of items only if it has a default; -1 lets items without one stay.
 TTL_BY_ITEM: Final = -1
 
 
@@ -15,15 +15,15 @@ class Container(NamedTuple):
 
     name: str
     partition_key: str
-    """Path of the partition key."""
+    """The path of the partition key."""
     reason: str
-    """Which decision the partition key follows from."""
+    """The decision behind the partition key."""
     indexed: tuple[str, ...]
     default_ttl: int | None = None
 
     @property
     def index_policy(self) -> dict[str, Any]:
-        """The index policy: the paths named, and nothing else."""
+        """The index policy: the named paths only."""
         return {
             "indexingMode": "consistent",
             "automatic": True,
@@ -41,19 +41,19 @@ LEDGERS: Final = Container(
 REGISTRY: Final = Container(
     "registry",
     "/registry",
-    "docs/adr/0004-cosmos.md: the records are one sequence, read in order",
+    "docs/adr/0004-cosmos.md: the records form one sequence, read in order",
     ("/number",),
 )
 PRICES: Final = Container(
     "prices",
     "/id",
-    "docs/adr/0004-cosmos.md: a version is read whole, by its name",
+    "docs/adr/0004-cosmos.md: a version is read whole, by name",
     (),
 )
 DEAD_LETTERS: Final = Container(
     "dead_letters",
     "/id",
-    "docs/adr/0004-cosmos.md: a flood of them must not meet in one partition",
+    "docs/adr/0004-cosmos.md: a flood of dead letters must not hit one partition",
     ("/received", "/code"),
 )
 PENDING: Final = Container(
@@ -72,25 +72,25 @@ ROLLUPS: Final = Container(
 ACCOUNTS: Final = Container(
     "accounts",
     "/tenant",
-    "docs/adr/0010-credits.md: what settled a tenant's credit is one document",
+    "docs/adr/0010-credits.md: a tenant's credit account is one document",
     (),
 )
 AUDIT: Final = Container(
     "audit",
     "/day",
-    "docs/adr/0016-http-and-sign-in.md: it is read a day at a time, newest first",
+    "docs/adr/0016-http-and-sign-in.md: a query reads one day, newest first",
     ("/id",),
 )
 STATEMENTS: Final = Container(
     "statements",
     "/tenant",
-    "docs/adr/0018-closing.md: a tenant's statements follow each other, and are read by tenant",
+    "docs/adr/0018-closing.md: a tenant's statements form a sequence and are read by tenant",
     ("/start",),
 )
 SHARINGS: Final = Container(
     "sharings",
     "/month",
-    "docs/adr/0013-sharing-out-provisioned-capacity.md: written once by whoever is first",
+    "docs/adr/0013-sharing-out-provisioned-capacity.md: the first writer of an allocation wins",
     (),
 )
 

@@ -1,6 +1,7 @@
 """Dead letters in Cosmos DB: one item each, spread over all partitions."""
 
 import base64
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -8,6 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import DEAD_LETTERS
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.documents import Document
 from metering.ports import DeadLetter
 
@@ -17,43 +19,30 @@ class CosmosDeadLetters:
 
     def __init__(self, account: CosmosAccount) -> None:
         self._account = account
+        self._documents = CosmosDocuments(account, DEAD_LETTERS)
 
     async def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep these; one that is there already stays as it is."""
+        """Store dead letters, except those whose id exists."""
         await self._account.create_all(DEAD_LETTERS, [_document(letter) for letter in letters])
 
     async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the latest `limit`, newest first."""
-        letters: list[DeadLetter] = []
-        async with self._account.container(DEAD_LETTERS) as container:
-            found = container.query_items(
-                "SELECT * FROM c ORDER BY c.received DESC", max_item_count=limit
-            )
-            async for document in found:
-                letters.append(_letter(document))
-                if len(letters) == limit:
-                    break
-        return letters
+        query = "SELECT * FROM c ORDER BY c.received DESC"
+        return [_letter(found) async for found in self._documents.select(query, limit=limit)]
 
     async def find_dead_letters(self, prefix: str) -> list[DeadLetter]:
-        """Return those whose id begins so."""
-        async with self._account.container(DEAD_LETTERS) as container:
-            found = container.query_items(
-                "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
-                parameters=[{"name": "@prefix", "value": prefix}],
-            )
-            return [_letter(document) async for document in found]
+        """Return the dead letters whose id starts with `prefix`."""
+        query = "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)"
+        found = self._documents.select(query, {"@prefix": prefix})
+        return [_letter(document) async for document in found]
 
     async def count_dead_letters(self) -> dict[str, int]:
-        """Return how many there are by code."""
-        counts: dict[str, int] = {}
-        async with self._account.container(DEAD_LETTERS) as container:
-            async for found in container.query_items("SELECT c.code FROM c"):
-                counts[found["code"]] = counts.get(found["code"], 0) + 1
-        return dict(sorted(counts.items()))
+        """Return the number of dead letters by code."""
+        codes = [found["code"] async for found in self._documents.select("SELECT c.code FROM c")]
+        return dict(sorted(Counter(codes).items()))
 
     async def remove_dead_letters(self, ids: Sequence[str]) -> None:
-        """Forget these; one that is gone already is no error."""
+        """Remove dead letters; ignore those that are already gone."""
         async with self._account.container(DEAD_LETTERS) as container:
             for name in ids:
                 with suppress(ResourceNotFoundError):
@@ -61,7 +50,7 @@ class CosmosDeadLetters:
 
 
 def _document(letter: DeadLetter) -> Document:
-    """Write the body as base64: it need not be text, let alone JSON."""
+    """Write the body as base64: it may not be text, let alone JSON."""
     return {**letter._asdict(), "body": base64.b64encode(letter.body).decode()}
 
 

@@ -1,7 +1,7 @@
 """Effects in Cosmos DB: items beside the pages and the head of their ledger.
 
-They have none of the properties by which pages and heads are found (`number`, `slot`, `tenant`,
-`next_at`). Changes are patches that only set: to remove what is not there would be an error.
+They lack the properties by which queries find pages and heads (`number`, `slot`, `tenant`,
+`next_at`). Changes are patches that only set values: removing a missing property is an error.
 """
 
 from contextlib import suppress
@@ -12,13 +12,14 @@ from azure.cosmos.exceptions import CosmosAccessConditionFailedError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.effect import Effect, EffectKind
 from metering.ports import StoredEffect
 
-#: Whoever settles an effect decides for ever; for others the condition fails.
+#: A delivered effect stays delivered: for any later change the condition fails.
 _OPEN: Final = "FROM c WHERE NOT IS_DEFINED(c.delivered)"
 _FAILED_ONCE: Final = {"op": "incr", "path": "/attempts", "value": 1}
 
@@ -44,44 +45,39 @@ class CosmosEffects:
 
     def __init__(self, account: CosmosAccount) -> None:
         self._account = account
+        self._documents = CosmosDocuments(account, LEDGERS)
 
     async def due(self, now: Instant, limit: int) -> list[StoredEffect]:
-        """Return those neither delivered nor parked that are due by `now`, oldest due first."""
+        """Return the effects neither delivered nor parked that are due by `now`, oldest first."""
         return await self._select("c.due <= @value ORDER BY c.due", now, limit)
 
     async def settle(self, effect: Effect, at: Instant) -> None:
-        """Note that it was delivered; its document stays."""
+        """Record the delivery of an effect; its document stays."""
         await self._patch(effect, [_set("delivered", at), _set("due", None), _set("parked", None)])
 
     async def postpone(self, effect: Effect, due: Instant, reason: str) -> None:
-        """Note a failed attempt and its reason; it is due at `due`."""
+        """Record a failed attempt and its reason; the next one is due at `due`."""
         changes = [_set("due", due), _set("failure", reason), _set("parked", None)]
         await self._patch(effect, [_FAILED_ONCE, *changes])
 
     async def park(self, effect: Effect, reason: str) -> None:
-        """Note a last failed attempt and its reason; parked ones are in order of their commits."""
+        """Record the last failed attempt and its reason; `parked` keeps the order of commits."""
         changes = [_set("due", None), _set("failure", reason), _set("parked", effect.created)]
         await self._patch(effect, [_FAILED_ONCE, *changes])
 
     async def parked(self, limit: int) -> list[StoredEffect]:
-        """Return those that were given up, oldest commit first."""
+        """Return the parked effects, oldest commit first."""
         return await self._select("c.parked >= @value ORDER BY c.parked", 0, limit)
 
     async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
         """Return a ledger's effects, delivered or not, newest first."""
-        effects: list[Effect] = []
-        async with self._account.container(LEDGERS) as container:
-            found = container.query_items(
-                "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC",
-                parameters=[{"name": "@prefix", "value": "effect-"}],
-                partition_key=str(ledger),
-                max_item_count=limit,
-            )
-            async for document in found:
-                effects.append(_stored(document).effect)
-                if len(effects) == limit:
-                    break
-        return effects
+        found = self._documents.select(
+            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC",
+            {"@prefix": "effect-"},
+            partition=str(ledger),
+            limit=limit,
+        )
+        return [_stored(document).effect async for document in found]
 
     async def _patch(self, effect: Effect, operations: list[dict[str, Any]]) -> None:
         async with self._account.container(LEDGERS) as container:
@@ -94,18 +90,9 @@ class CosmosEffects:
                 )
 
     async def _select(self, condition: str, value: Instant, limit: int) -> list[StoredEffect]:
-        effects: list[StoredEffect] = []
-        async with self._account.container(LEDGERS) as container:
-            found = container.query_items(
-                f"SELECT * FROM c WHERE {condition}",  # noqa: S608, a literal of above
-                parameters=[{"name": "@value", "value": value}],
-                max_item_count=limit,
-            )
-            async for document in found:
-                effects.append(_stored(document))
-                if len(effects) == limit:
-                    break
-        return effects
+        query = f"SELECT * FROM c WHERE {condition}"  # noqa: S608, a literal of above
+        found = self._documents.select(query, {"@value": value}, limit=limit)
+        return [_stored(document) async for document in found]
 
 
 def _set(name: str, value: object) -> dict[str, Any]:

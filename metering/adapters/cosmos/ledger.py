@@ -4,20 +4,16 @@ A commit of one page is a create; with effects or a checkpoint it is a transacti
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
-from azure.core import MatchConditions
-from azure.core.exceptions import (
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import ResourceExistsError
 from azure.cosmos.exceptions import CosmosBatchOperationError
 from pydantic_core import from_json
 
 from metering.adapters.cosmos.account import CONFLICT, PRECONDITION_FAILED, CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.adapters.cosmos.effects import effect_document
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError, InvariantBroken
@@ -29,7 +25,7 @@ from metering.core.ledger.page import Page, page_id, read_page
 from metering.ports import StoredHead
 
 _HEAD: Final = "head"
-#: Pages a request when all of a ledger's are wanted: each may be 100 KB, an answer takes 4 MB.
+#: Pages of one request that reads a whole ledger: a page has up to 100 KB, an answer 4 MB.
 _PAGES_A_READ: Final = 20
 #: Heads remembered: each takes some 10 KB.
 _MAX_HEADS: Final = 500
@@ -40,6 +36,7 @@ class CosmosLedgers:
 
     def __init__(self, account: CosmosAccount) -> None:
         self._account = account
+        self._documents = CosmosDocuments(account, LEDGERS)
         self._latest: OrderedDict[LedgerId, StoredHead] = OrderedDict()
         """Heads as last seen: pages never change, so only those that follow need to be read."""
 
@@ -59,7 +56,7 @@ class CosmosLedgers:
         return stored
 
     async def _checkpoint(self, ledger: LedgerId) -> StoredHead | None:
-        document = await self._item(ledger, _HEAD)
+        document = await self._documents.read(_HEAD, str(ledger))
         if document is None:
             return None
         head = read_head(document, ledger)
@@ -73,19 +70,15 @@ class CosmosLedgers:
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number: a point read."""
-        document = await self._item(ledger, page_id(number))
-        return None if document is None else read_page(document, ledger)
+        found = await self._documents.read(page_id(number), str(ledger))
+        return None if found is None else read_page(found, ledger)
 
     async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
         """Return the pages of these slots by number: one query of one partition."""
-        names = [f"@slot{position}" for position in range(len(slots))]
-        query = f"SELECT * FROM c WHERE c.slot IN ({', '.join(names)})"  # noqa: S608, names only
-        parameters = [
-            {"name": name, "value": slot} for name, slot in zip(names, slots, strict=True)
-        ]
-        async with self._account.container(LEDGERS) as container:
-            found = container.query_items(query, parameters=parameters, partition_key=str(ledger))
-            pages = [read_page(document, ledger) async for document in found]
+        values = {f"@slot{position}": slot for position, slot in enumerate(slots)}
+        query = f"SELECT * FROM c WHERE c.slot IN ({', '.join(values)})"  # noqa: S608, names only
+        found = self._documents.select(query, values, partition=str(ledger))
+        pages = [read_page(document, ledger) async for document in found]
         return sorted(pages, key=lambda page: page.number)
 
     async def commit(self, commit: Commit) -> None:
@@ -116,83 +109,43 @@ class CosmosLedgers:
 
     async def write_checkpoint(self, head: Head) -> bool:
         """Replace the checkpoint, unless the one that is stored is as new."""
-        stored = await self._item(head.ledger, _HEAD)
+        stored = await self._documents.read(_HEAD, str(head.ledger))
         if stored is None or read_head(stored, head.ledger).pages >= head.pages:
             self._latest.pop(head.ledger, None)
             return False
-        return await self._replace(head, stored["_etag"])
+        return await self._put(head, stored["_etag"])
 
     async def _note(self, commit: Commit) -> None:
-        """Note what a commit without pages saw; HeadMovedError while others write the checkpoint."""
+        """Note the duplicates of a commit without pages in the checkpoint."""
         ledger = commit.head.ledger
-        stored = await self._item(ledger, _HEAD)
-        if stored is None:
-            async with self._account.container(LEDGERS) as container:
-                try:
-                    await container.create_item(_head_document(commit.head), no_response=True)
-                except ResourceExistsError as error:
-                    raise _lost(commit) from error
-            return
-        head = with_seen(read_head(stored, ledger), commit)
-        if not await self._replace(head, stored["_etag"]):
+        stored = await self._documents.read(_HEAD, str(ledger))
+        head = commit.head if stored is None else with_seen(read_head(stored, ledger), commit)
+        if not await self._put(head, None if stored is None else stored["_etag"]):
             raise _lost(commit)
 
-    async def _replace(self, head: Head, etag: str) -> bool:
-        """Replace the checkpoint, if it still has this tag."""
+    async def _put(self, head: Head, etag: str | None) -> bool:
         self._latest.pop(head.ledger, None)
-        async with self._account.container(LEDGERS) as container:
-            try:
-                await container.replace_item(
-                    _HEAD,
-                    _head_document(head),
-                    etag=etag,
-                    match_condition=MatchConditions.IfNotModified,
-                    no_response=True,
-                )
-            except ResourceModifiedError:
-                return False
-        return True
+        return await self._documents.put(_head_document(head), etag) is not None
 
-    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
-        async with self._account.container(LEDGERS) as container:
-            found = container.query_items(
-                "SELECT * FROM c WHERE c.number > @after ORDER BY c.number",
-                parameters=[{"name": "@after", "value": after}],
-                partition_key=str(ledger),
-                max_item_count=_PAGES_A_READ,
-            )
-            async for document in found:
-                yield read_page(document, ledger)
+        found = self._documents.select(
+            "SELECT * FROM c WHERE c.number > @after ORDER BY c.number",
+            {"@after": after},
+            partition=str(ledger),
+            page_size=_PAGES_A_READ,
+        )
+        async for document in found:
+            yield read_page(document, ledger)
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
-        condition = "IS_DEFINED(c.tenant)" if tenant is None else "c.tenant = @tenant"
-        parameters: list[dict[str, object]] = [{"name": "@tenant", "value": tenant}]
-        async with self._account.container(LEDGERS) as container:
-            found = container.query_items(
-                f"SELECT c.ledger FROM c WHERE {condition}",  # noqa: S608, a literal of above
-                parameters=None if tenant is None else parameters,
-            )
-            return sorted([LedgerId.parse(item["ledger"]) async for item in found])
-
-    async def _item(self, ledger: LedgerId, name: str) -> Document | None:
-        async with self._account.container(LEDGERS) as container:
-            try:
-                found: Document = await container.read_item(name, partition_key=str(ledger))
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    return None
-                raise
-            return found
-
-
-def is_missing_item(error: ResourceNotFoundError) -> bool:
-    """Say whether an item is missing, rather than its container or database.
-
-    The service answers substatus 1003 for the container or database, nothing for the item.
-    """
-    return not getattr(error, "sub_status", None)
+        if tenant is None:
+            found = self._documents.select("SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)")
+        else:
+            query = "SELECT c.ledger FROM c WHERE c.tenant = @tenant"
+            found = self._documents.select(query, {"@tenant": tenant})
+        return sorted([LedgerId.parse(document["ledger"]) async for document in found])
 
 
 def _head_document(head: Head) -> Document:

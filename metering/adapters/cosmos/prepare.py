@@ -1,4 +1,4 @@
-"""Makes the database and the containers, where they are not there: `metering init`."""
+"""Creates the database and the containers that are missing: `metering init`."""
 
 from contextlib import suppress
 
@@ -12,10 +12,10 @@ from metering.core.basics.errors import ConfigurationError
 
 
 async def prepare(account: CosmosAccount) -> list[str]:
-    """Make what is missing and say what was done, a line each.
+    """Create what is missing; return a line about the database and about each container.
 
-    Raises ConfigurationError for a container that is there with another partition key. In Azure the
-    deployment makes them; an identity that may only use data cannot.
+    Raises ConfigurationError for a container with another partition key. In Azure the deployment
+    creates them, because an identity with access to data only cannot.
     """
     place = f"{account.endpoint} {account.database}"
     try:
@@ -29,14 +29,14 @@ async def prepare(account: CosmosAccount) -> list[str]:
 
 
 async def _database_made(client: CosmosClient, name: str) -> str:
-    """Make the database unless it is there: who may use data may look, and may not create."""
+    """Create the database unless it exists; read first, since a data role may not create."""
     with suppress(ResourceNotFoundError):
         await client.get_database_client(name).read()
-        return f"database {name}: was there"
+        return f"database {name}: already exists"
     try:
         await client.create_database(name)
     except ResourceExistsError:
-        return f"database {name}: was there"
+        return f"database {name}: already exists"
     return f"database {name}: created"
 
 
@@ -55,6 +55,6 @@ async def _made(database: DatabaseProxy, container: Container) -> str:
     if paths != [container.partition_key]:
         raise ConfigurationError(
             f"container {container.name}: its partition key is {', '.join(paths)}, not"
-            f" {container.partition_key}: it cannot be changed; make another database"
+            f" {container.partition_key}: a partition key cannot be changed; use another database"
         )
-    return f"container {container.name}: was there"
+    return f"container {container.name}: already exists"

@@ -1,18 +1,15 @@
-"""Published price versions in Cosmos DB: one item each, compressed."""
+"""Published price versions in Cosmos DB: one compressed item for each version."""
 
 import base64
 import zlib
-from contextlib import suppress
 from typing import Final
-
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import PRICES
-from metering.adapters.cosmos.ledger import is_missing_item
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.errors import ConfigurationError
 
-#: An item takes 2 MB; a list of a thousand prices takes 30 KB of it.
+#: An item holds at most 2 MB; a list of a thousand prices takes 30 KB.
 MAX_ITEM_BYTES: Final = 1_900_000
 
 
@@ -20,26 +17,20 @@ class CosmosPrices:
     """Implements PriceStore."""
 
     def __init__(self, account: CosmosAccount) -> None:
-        self._account = account
+        self._documents = CosmosDocuments(account, PRICES)
 
     async def put_version(self, version: str, content: bytes) -> bool:
-        """Keep a version's price file, unless that name has another."""
+        """Store a version's price file; return False if the version has other content."""
         packed = base64.b64encode(zlib.compress(content, level=9)).decode()
         if len(packed) > MAX_ITEM_BYTES:
-            raise ConfigurationError(f"prices {version}: are too many for one version: split them")
-        async with self._account.container(PRICES) as container:
-            with suppress(ResourceExistsError):
-                await container.create_item({"id": version, "content": packed})
-                return True
-        return await self.read_version(version) == content
+            raise ConfigurationError(
+                f"prices {version}: the compressed list exceeds {MAX_ITEM_BYTES:,} bytes; split it"
+                " into several versions"
+            )
+        created = await self._documents.create({"id": version, "content": packed})
+        return created or await self.read_version(version) == content
 
     async def read_version(self, version: str) -> bytes | None:
-        """Return a version's price file."""
-        async with self._account.container(PRICES) as container:
-            try:
-                found = await container.read_item(version, partition_key=version)
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    return None
-                raise
-        return zlib.decompress(base64.b64decode(found["content"]))
+        """Return a version's price file, or None if the version does not exist."""
+        found = await self._documents.read(version, version)
+        return None if found is None else zlib.decompress(base64.b64decode(found["content"]))

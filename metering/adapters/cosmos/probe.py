@@ -1,4 +1,4 @@
-"""Checks of a Cosmos DB account: what the functions need is there, and may be used."""
+"""Checks of a Cosmos DB account: that containers and permissions are as the functions need."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,12 +16,12 @@ from metering.core.basics.instants import instant_of
 from metering.core.installation.finding import Finding, check_skew, fail, ok, warn
 from metering.ports import Clock
 
-#: Id of an item that nobody has: reading or deleting it does nothing, and tells if it is allowed.
-_NOBODYS: Final = "metering-doctor"
+#: The id of an item that never exists: reading or deleting it only tests the permission.
+_PROBE_ID: Final = "metering-doctor"
 
 
 class CosmosProbe:
-    """Looks at one database, once."""
+    """Checks one database, once."""
 
     def __init__(self, endpoint: str, database: str, key: str | None, clock: Clock) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class CosmosProbe:
                 findings += await self._permissions()
             return [*findings, *self._skew()]
         except RetryableError as error:
-            remedy = "see that the account is there, its firewall lets you in and it is not busy"
+            remedy = "check that the account exists, its firewall admits you and it has capacity"
             return [fail("store", str(error), remedy)]
         finally:
             await self._account.close()
@@ -47,20 +47,18 @@ class CosmosProbe:
             async with self._account.container(container) as proxy:
                 found = await proxy.read()
         except ConfigurationError as error:
-            remedy = (
-                "deploy it (bicep/), or on an emulator run `metering init`; see the roles there"
-            )
+            remedy = "deploy it with bicep/, roles included; on an emulator run `metering init`"
             return fail(check, str(error), remedy)
         life = found.get("defaultTtl")
         if life != container.default_ttl:
-            remedy = "set it as docs/operations.md says: what should lapse stays, or the reverse"
+            remedy = "set it as in docs/operations.md: items expire too early or never"
             return warn(check, f"its default time to live is {life}", remedy)
         return ok(check, f"by {container.partition_key}")
 
     async def _permissions(self) -> list[Finding]:
         return [
-            await self._may("read", lambda proxy: proxy.read_item(_NOBODYS, _NOBODYS)),
-            await self._may("write", lambda proxy: proxy.delete_item(_NOBODYS, _NOBODYS)),
+            await self._may("read", lambda proxy: proxy.read_item(_PROBE_ID, _PROBE_ID)),
+            await self._may("write", lambda proxy: proxy.delete_item(_PROBE_ID, _PROBE_ID)),
         ]
 
     async def _may(self, what: str, ask: Callable[[ContainerProxy], Awaitable[object]]) -> Finding:

@@ -2,12 +2,10 @@
 
 from typing import Final
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import REGISTRY
-from metering.adapters.cosmos.ledger import is_missing_item
-from metering.core.tenancy.directory import Record
+from metering.adapters.cosmos.documents import CosmosDocuments
+from metering.core.tenancy.record import Record
 
 _PARTITION: Final = "records"
 
@@ -16,46 +14,32 @@ class CosmosRegistry:
     """Implements RegistryStore."""
 
     def __init__(self, account: CosmosAccount) -> None:
-        self._account = account
+        self._documents = CosmosDocuments(account, REGISTRY)
 
     async def read_records(self, after: int) -> list[Record]:
-        """Return the records beyond the first `after`: a point read where there are none."""
-        async with self._account.container(REGISTRY) as container:
-            try:
-                await container.read_item(_name(after + 1), partition_key=_PARTITION)
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    return []
-                raise
-            found = container.query_items(
-                "SELECT * FROM c WHERE c.number > @after ORDER BY c.number",
-                parameters=[{"name": "@after", "value": after}],
-                partition_key=_PARTITION,
-            )
-            documents = [document async for document in found]
-        # A query may lag behind a commit, never leave a hole before what it has: stop at one.
-        numbered = enumerate(documents, after + 1)
-        return [
-            Record(*(document[name] for name in Record._fields))
-            for number, document in numbered
-            if document["number"] == number
-        ]
+        """Return the records beyond the first `after`: a point read if there are no new ones.
+
+        A query may lag behind a commit. The records end before the first number that it lacks:
+        the caller continues from their count, and would never read a record that was skipped.
+        """
+        if await self._documents.read(_name(after + 1), _PARTITION) is None:
+            return []
+        records: list[Record] = []
+        found = self._documents.select(
+            "SELECT * FROM c WHERE c.number > @after ORDER BY c.number",
+            {"@after": after},
+            partition=_PARTITION,
+        )
+        async for document in found:
+            if document["number"] == after + len(records) + 1:
+                records.append(Record(*(document[name] for name in Record._fields)))
+        return records
 
     async def append_record(self, record: Record, expected: int) -> bool:
-        """Append a record as number `expected` + 1: its id is taken if somebody was first."""
+        """Append a record as number `expected` + 1; return False if that number is taken."""
         number = expected + 1
-        document = {
-            "id": _name(number),
-            "registry": _PARTITION,
-            "number": number,
-            **record._asdict(),
-        }
-        async with self._account.container(REGISTRY) as container:
-            try:
-                await container.create_item(document)
-            except ResourceExistsError:
-                return False
-        return True
+        document = {"id": _name(number), "registry": _PARTITION, "number": number}
+        return await self._documents.create({**document, **record._asdict()})
 
 
 def _name(number: int) -> str:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Collection
 from itertools import batched
 from typing import Any, Final
 
-from azure.core.exceptions import ResourceNotFoundError
 from azure.cosmos.exceptions import CosmosBatchOperationError
 from pydantic_core import from_json
 
@@ -15,7 +14,7 @@ from metering.adapters.cosmos.account import (
     CosmosAccount,
 )
 from metering.adapters.cosmos.containers import ROLLUPS
-from metering.adapters.cosmos.ledger import is_missing_item
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId
 from metering.core.reports.rollup import Cursor, Part, PartName
@@ -28,9 +27,9 @@ from metering.core.reports.rollup_document import (
 )
 from metering.ports import StoredCursor
 
-#: What a cursor answers that is not the one the step was made on: another, none, or one already.
+#: The refusals of a cursor that has moved since the step was computed: changed, gone, or new.
 _MOVED: Final = frozenset({CONFLICT, NOT_FOUND, PRECONDITION_FAILED})
-#: Parts asked for in one query: a month has 248, and an expression is best kept short.
+#: Parts in one query: a month has 248, and short expressions are cheaper.
 _NAMES_A_QUERY: Final = 100
 
 
@@ -39,36 +38,23 @@ class CosmosRollups:
 
     def __init__(self, account: CosmosAccount) -> None:
         self._account = account
+        self._documents = CosmosDocuments(account, ROLLUPS)
 
     async def read_cursor(self, ledger: LedgerId) -> StoredCursor | None:
         """Return the cursor as last written: a point read."""
-        async with self._account.container(ROLLUPS) as container:
-            try:
-                found = await container.read_item(CURSOR_ID, partition_key=str(ledger))
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    return None
-                raise
-        return StoredCursor(read_cursor(found, ledger), found["_etag"])
+        found = await self._documents.read(CURSOR_ID, str(ledger))
+        return None if found is None else StoredCursor(read_cursor(found, ledger), found["_etag"])
 
     async def parts(self, ledger: LedgerId, names: Collection[PartName]) -> AsyncIterator[Part]:
-        """Yield those of these parts that are there: queries of one partition, by id."""
-        async with self._account.container(ROLLUPS) as container:
-            for wanted in batched(map(str, names), _NAMES_A_QUERY, strict=False):
-                marks = [f"@name{position}" for position in range(len(wanted))]
-                found = container.query_items(
-                    f"SELECT * FROM c WHERE c.id IN ({', '.join(marks)})",  # noqa: S608, names only
-                    parameters=[
-                        {"name": mark, "value": name}
-                        for mark, name in zip(marks, wanted, strict=True)
-                    ],
-                    partition_key=str(ledger),
-                )
-                async for document in found:
-                    yield read_part(document, ledger)
+        """Yield the parts that exist: queries of one partition, by id."""
+        for wanted in batched(map(str, names), _NAMES_A_QUERY, strict=False):
+            values = {f"@name{position}": name for position, name in enumerate(wanted)}
+            query = f"SELECT * FROM c WHERE c.id IN ({', '.join(values)})"  # noqa: S608, names only
+            async for document in self._documents.select(query, values, partition=str(ledger)):
+                yield read_part(document, ledger)
 
     async def write_rollup(self, step: Step, etag: str | None) -> str:
-        """Write the parts, and the cursor if its tag still holds: all of it or nothing."""
+        """Write the parts and the cursor in one batch, if the cursor's ETag is `etag`."""
         ledger = str(step.cursor.ledger)
         async with self._account.container(ROLLUPS) as container:
             try:
@@ -77,14 +63,15 @@ class CosmosRollups:
                     _operations(step, etag), partition_key=ledger
                 )
             except CosmosBatchOperationError as error:
-                # Parts are written whatever there was, so only the cursor can refuse.
+                # Parts are written unconditionally, so only the cursor can be refused.
                 if error.status_code in _MOVED:
-                    raise HeadMovedError(f"rollup of {ledger}: somebody else was first") from error
+                    reason = f"rollup of {ledger}: another process wrote it first"
+                    raise HeadMovedError(reason) from error
                 raise
         return str(results[-1]["eTag"])
 
     async def reset_rollup(self, ledger: LedgerId) -> str:
-        """Put the cursor back to before the first page."""
+        """Set the cursor back to before the first page."""
         async with self._account.container(ROLLUPS) as container:
             written = await container.upsert_item(from_json(write_cursor(Cursor(ledger))))
         return str(written["_etag"])

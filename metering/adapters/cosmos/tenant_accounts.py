@@ -1,11 +1,8 @@
-"""Accounts of tenants in Cosmos DB: one document each, replaced on its tag."""
-
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+"""Accounts of tenants in Cosmos DB: one document each, replaced by ETag."""
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import ACCOUNTS
-from metering.adapters.cosmos.ledger import is_missing_item
+from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.errors import HeadMovedError
 from metering.core.credit.account import ACCOUNT_ID, Account, read_account, write_account
 from metering.ports import StoredAccount
@@ -15,37 +12,16 @@ class CosmosTenantAccounts:
     """Implements AccountStore."""
 
     def __init__(self, account: CosmosAccount) -> None:
-        self._account = account
+        self._documents = CosmosDocuments(account, ACCOUNTS)
 
     async def read_account(self, tenant: str) -> StoredAccount | None:
         """Return the account as last written: a point read."""
-        async with self._account.container(ACCOUNTS) as container:
-            try:
-                found = await container.read_item(ACCOUNT_ID, partition_key=tenant)
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    return None
-                raise
-        return StoredAccount(read_account(found, tenant), found["_etag"])
+        found = await self._documents.read(ACCOUNT_ID, tenant)
+        return None if found is None else StoredAccount(read_account(found, tenant), found["_etag"])
 
     async def replace_account(self, account: Account, etag: str | None) -> str:
-        """Write an account whole, if its tag still holds; a 412 is HeadMovedError by itself."""
-        document = write_account(account)
-        async with self._account.container(ACCOUNTS) as container:
-            try:
-                if etag is None:
-                    written = await container.create_item(document)
-                else:
-                    written = await container.replace_item(
-                        ACCOUNT_ID,
-                        document,
-                        etag=etag,
-                        match_condition=MatchConditions.IfNotModified,
-                    )
-            except ResourceExistsError as error:
-                raise HeadMovedError(f"account {account.tenant}: is there already") from error
-            except ResourceNotFoundError as error:
-                if is_missing_item(error):
-                    raise HeadMovedError(f"account {account.tenant}: is gone") from error
-                raise
-        return str(written["_etag"])
+        """Write an account whole, if its ETag is still `etag`."""
+        written = await self._documents.put(write_account(account), etag)
+        if written is None:
+            raise HeadMovedError(f"account {account.tenant}: its ETag is no longer {etag}")
+        return written

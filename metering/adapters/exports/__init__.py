@@ -1,1 +1,1 @@
-"""Folder and blob export stores, and the printable statement."""
+"""Export stores (folder, Blob Storage) and the printable statement."""

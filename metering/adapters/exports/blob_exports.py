@@ -1,6 +1,6 @@
-"""Exports in a container of Azure Blob Storage: blocks first, one commit of their list last.
+"""Exports in a container of Azure Blob Storage: blocks first, then one commit of the block list.
 
-Blocks that no list names are seen by nobody and are forgotten after a week. Source: "Put Block",
+Uncommitted blocks are invisible, and the service removes them after a week. Source: "Put Block",
 Azure Storage REST API, 2026-10.
 """
 
@@ -23,17 +23,17 @@ from metering.core.basics.errors import ConfigurationError, RetryableError
 from metering.core.exports.delivery_manifest import checked_name, checked_prefix
 from metering.ports import Staged
 
-#: A blob has at most 50,000 blocks, so a file may have 48 GiB; one block is in memory at a time.
-#: What is larger aiohttp warns of, since it may hold up the event loop.
+#: A blob has at most 50,000 blocks, so a file at most 48 GiB; one block is in memory at a time.
+#: aiohttp warns of larger bodies, which may block the event loop.
 BLOCK_BYTES: Final = 1024 * 1024
-#: For one request, the client's retries included: a block on a slow line takes seconds.
+#: For one request, the client's retries included; a block takes seconds on a slow line.
 LONGEST_S: Final = 60
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 20
 RETRIES: Final = 3
-#: Before the first of them; the SDK's own 15 s would leave no time for a second.
+#: Before the first retry; the SDK's default of 15 s would leave no time for a second.
 RETRY_BACKOFF_S: Final = 1
-#: Published with Azurite, Microsoft's emulator, for everybody; it opens nothing else.
+#: The published key of Azurite, Microsoft's emulator, which opens no other account.
 EMULATOR_KEY: Final = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
@@ -56,9 +56,9 @@ class BlobExports:
     """Implements ExportStore; connected on first use."""
 
     def __init__(self, url: str, *, emulator: bool = False, retries: int = RETRIES) -> None:
-        """Take `https://ACCOUNT.blob.core.windows.net/CONTAINER`; the app's identity signs in.
+        """`url` is `https://ACCOUNT.blob.core.windows.net/CONTAINER`; the app's identity signs in.
 
-        `emulator`: it is one on this machine, with the key that was published with it.
+        `emulator` means Azurite on this machine, with its published key.
         """
         self.url = url
         self._emulator = emulator
@@ -72,7 +72,7 @@ class BlobExports:
         self._credential: Any = None
 
     async def stage(self, name: str, content: AsyncIterator[bytes]) -> Staged:
-        """Put the blocks; their ids follow from their content, so a block put again is the same."""
+        """Upload the blocks; a block's id follows from its content, so retries are idempotent."""
         blob = self._connected().get_blob_client(checked_name(name))
         blocks: list[str] = []
         async for block in _in_blocks(content):
@@ -83,7 +83,7 @@ class BlobExports:
         return Staged(name, tuple(blocks))
 
     async def publish(self, staged: Staged) -> None:
-        """Commit the list of blocks: the blob is the new one from then on, whole."""
+        """Commit the block list, which replaces the blob atomically."""
         blob = self._connected().get_blob_client(staged.name)
         settings = ContentSettings(content_type=_TYPES.get(staged.name.rpartition(".")[2]))
         async with self._asked(staged.name):
@@ -92,10 +92,10 @@ class BlobExports:
             )
 
     async def discard(self, staged: Staged) -> None:
-        """Leave it: blocks without a list are forgotten by themselves."""
+        """Do nothing: the service removes uncommitted blocks."""
 
     async def read(self, name: str) -> bytes | None:
-        """Read a blob."""
+        """Return the content of a blob, or None if it does not exist."""
         blob = self._connected().get_blob_client(checked_name(name))
         async with self._asked(name):
             try:
@@ -108,7 +108,7 @@ class BlobExports:
         raise AssertionError
 
     async def names(self, prefix: str) -> list[str]:
-        """List blobs; what is only staged is not among them."""
+        """Return the names of the committed blobs below a prefix."""
         container = self._connected()
         async with self._asked(prefix):
             found = container.list_blob_names(name_starts_with=checked_prefix(prefix))
@@ -126,7 +126,7 @@ class BlobExports:
                     raise
 
     async def close(self) -> None:
-        """Let the connections go; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         client, self._client = self._client, None
         credential, self._credential = self._credential, None
         if client is not None:
@@ -155,7 +155,7 @@ class BlobExports:
 
     @asynccontextmanager
     async def _asked(self, name: str) -> AsyncIterator[None]:
-        """Bound the body in time, and turn what the SDK raises there into our errors."""
+        """Limit the body's time; raise our errors for those of the SDK."""
         try:
             async with asyncio.timeout(LONGEST_S):
                 yield
@@ -164,7 +164,7 @@ class BlobExports:
 
 
 async def _in_blocks(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield content in blocks; an empty one has none."""
+    """Yield content in blocks, none if it is empty."""
     held = bytearray()
     async for piece in content:
         held += piece
@@ -176,7 +176,7 @@ async def _in_blocks(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _translated(error: Exception, place: str) -> RetryableError | ConfigurationError:
-    """Return our error for one of the SDK's: what can never work says what to change."""
+    """Return our error for one of the SDK's; a permanent one says what to change."""
     reason = str(error).strip().partition("\n")[0][:_MAX_REASON] or "no answer in time"
     if isinstance(error, ClientAuthenticationError):
         return ConfigurationError(f"{place}: signing in failed ({NEEDS} is needed): {reason}")
@@ -184,7 +184,9 @@ def _translated(error: Exception, place: str) -> RetryableError | ConfigurationE
     if status == _FORBIDDEN:
         return ConfigurationError(f"{place}: no permission: {NEEDS} is needed: {reason}")
     if status == _MISSING:
-        return ConfigurationError(f"{place}: METERING_EXPORTS: is not there: {reason}")
+        return ConfigurationError(
+            f"{place}: METERING_EXPORTS: the container does not exist: {reason}"
+        )
     if status == _BAD_REQUEST and _code(error) not in _CODES_OF_RACES:
         return ConfigurationError(f"{place}: refused: {reason}")
     return RetryableError(f"{place}: {reason}")

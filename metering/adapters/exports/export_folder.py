@@ -1,4 +1,4 @@
-"""Exports in a folder: staged beside their places under hidden names, put there by renaming."""
+"""Exports in a folder: staged in the same folder under hidden names, published by renaming."""
 
 import asyncio
 import os
@@ -13,20 +13,20 @@ from metering.core.exports.delivery_manifest import checked_name, checked_prefix
 from metering.ports import Staged
 
 _STAGED: Final = ".part"
-#: What a crash left is older than any delivery takes.
+#: Older staged files were left by a crash: no delivery takes as long.
 _LEFT_OVER_S: Final = 24 * 3600
 _WRITE_BYTES: Final = 1024 * 1024
 _NEVER_FITS: Final = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 class ExportFolder:
-    """Implements ExportStore. The folder is made on first use."""
+    """Implements ExportStore. The folder is created on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def stage(self, name: str, content: AsyncIterator[bytes]) -> Staged:
-        """Write a hidden file in the same folder, so that it can be renamed, and sync it."""
+        """Write and sync a hidden file in the same folder, where it can be renamed atomically."""
         place = self._place(name)
         with self._translated(name):
             descriptor, path = await asyncio.to_thread(_open_beside, place)
@@ -42,7 +42,7 @@ class ExportFolder:
         return Staged(name, (path,))
 
     async def publish(self, staged: Staged) -> None:
-        """Rename it; the folder is synced too, so that a power cut does not undo it."""
+        """Rename the staged file and sync the folder, so that a power cut does not undo it."""
         with self._translated(staged.name):
             await asyncio.to_thread(_put, Path(staged.parts[0]), self._place(staged.name))
 
@@ -52,7 +52,7 @@ class ExportFolder:
             await asyncio.to_thread(_remove, Path(staged.parts[0]))
 
     async def read(self, name: str) -> bytes | None:
-        """Read a file."""
+        """Return the content of a file, or None if it does not exist."""
         place = self._place(name)
         with self._translated(name):
             try:
@@ -61,7 +61,7 @@ class ExportFolder:
                 return None
 
     async def names(self, prefix: str) -> list[str]:
-        """List files below a folder; hidden ones are none of ours, or staged."""
+        """Return the names of the files below a folder, except hidden ones."""
         below = self._folder / checked_prefix(prefix)
         with self._translated(prefix):
             return sorted(await asyncio.to_thread(lambda: list(_names(self._folder, below))))
@@ -73,7 +73,7 @@ class ExportFolder:
             await asyncio.to_thread(_remove, place)
 
     def _place(self, name: str) -> Path:
-        """Return where a file is: below the folder, and not by a link that leads out of it."""
+        """Return the path of a file; refuse a link that leads out of the folder."""
         place = self._folder / checked_name(name)
         root = self._folder.resolve()
         if not place.parent.resolve().is_relative_to(root):
@@ -108,7 +108,7 @@ def _sync(descriptor: int, flush: object) -> None:
 
 
 def _put(staged: Path, place: Path) -> None:
-    # Temporary files are for their owner alone; what is delivered is for whoever may read here.
+    # Temporary files are private to their owner; deliveries follow the umask.
     umask = os.umask(0)
     os.umask(umask)
     staged.chmod(0o666 & ~umask)

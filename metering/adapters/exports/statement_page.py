@@ -1,4 +1,4 @@
-"""The printable statement: one HTML page without scripts, fonts or pictures from elsewhere."""
+"""The printable statement: one HTML page without scripts or external resources."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -24,18 +24,20 @@ class _Section(NamedTuple):
 _SECTIONS: Final = (
     _Section(
         "Charges",
-        "What was used and what the plan adds and takes off.",
+        "Usage, and the fees and discounts of the plan.",
         ("usage", "allowance", "tier", "package", "request_fee", "base_fee", "minimum"),
     ),
-    _Section("Provisioned capacity", "The tenant's share of its cost by the hour.", ("ptu_share",)),
+    _Section(
+        "Provisioned capacity", "The tenant's allocated share of its hourly cost.", ("ptu_share",)
+    ),
     _Section(
         "Corrections of earlier periods",
-        "What has changed there since it was billed.",
+        "Changes since those periods were billed.",
         ("correction",),
     ),
-    _Section("Adjustments", "Decided by a person.", ("adjustment", "carried_over")),
-    _Section("Credits", "What grants have paid.", ("credit",)),
-    _Section("Carried forward", "Taken off the next statement.", ("carried_forward",)),
+    _Section("Adjustments", "Made by an operator.", ("adjustment", "carried_over")),
+    _Section("Credits", "Paid from grants.", ("credit",)),
+    _Section("Carried forward", "Deducted from the next statement.", ("carried_forward",)),
     _Section("Rounding", "The total is rounded once.", ("rounding",)),
 )
 
@@ -46,14 +48,14 @@ _TITLES: Final = {
     "request_fee": "Fee per request",
     "base_fee": "Base fee",
     "minimum": "Up to the minimum",
-    "carried_over": "Carried over from the statement before",
+    "carried_over": "Carried over from the previous statement",
     "carried_forward": "Credit for the next statement",
     "rounding": "Rounding",
 }
 
 
 def statement_page(statement: Statement, *, is_draft: bool = False) -> str:
-    """Return a statement as an HTML page; everything from outside in it is escaped."""
+    """Return a statement as an HTML page with all values escaped."""
     period, own = statement.period, statement.billed[statement.ledger]
     return _template().render(
         is_draft=is_draft,
@@ -129,13 +131,13 @@ def _title(line: StatementLine) -> str:
 
 
 def _note(line: StatementLine) -> str:
-    told = (
+    parts = (
         ("of", line.charge_period),
         ("", line.reference if line.kind == "adjustment" else None),
         ("by", line.author),
         ("under", line.term if (line.corrects or line.kind) in _IN_THE_PLAN else None),
     )
-    return ", ".join(f"{word} {value}".strip() for word, value in told if value)
+    return ", ".join(f"{word} {value}".strip() for word, value in parts if value)
 
 
 def _price(line: StatementLine) -> str:
@@ -149,14 +151,14 @@ def _price(line: StatementLine) -> str:
 
 def _notes(statement: Statement) -> Sequence[str]:
     unsettled = statement.open
-    told = (
-        (unsettled.pending, "requests whose counts are still awaited"),
-        (unsettled.unpriced, "requests without a price: counted, and not in the total"),
-        (unsettled.missing, "requests whose counts never came: not in the total"),
-        (unsettled.totals_only, "requests counted from logs: all input at the full price"),
-        (len(unsettled.uncollected), "earlier periods changed that are in another currency"),
+    notes = (
+        (unsettled.pending, "requests with token counts still outstanding"),
+        (unsettled.unpriced, "requests without a price: counted, but not in the total"),
+        (unsettled.missing, "requests whose token counts never arrived: not in the total"),
+        (unsettled.totals_only, "requests counted from logs: all input at full price"),
+        (len(unsettled.uncollected), "earlier periods with changes in another currency"),
     )
-    return [f"{number:,} {meaning}" for number, meaning in told if number]
+    return [f"{number:,} {meaning}" for number, meaning in notes if number]
 
 
 def _shown(amount: Amount, currency: str) -> str:

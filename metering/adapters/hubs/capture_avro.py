@@ -11,7 +11,7 @@ from fastavro.schema import SchemaParseException, UnknownType
 from metering.core.basics.errors import CaptureDamaged
 from metering.core.hubs.capture import CapturedEvent
 
-#: What the decoder raises where bytes are not what they should be, seen by damaging files.
+#: The errors that the decoder raises for damaged files.
 _DAMAGE: Final = (
     AttributeError,
     EOFError,
@@ -31,7 +31,7 @@ _MAX_REASON: Final = 200
 
 
 def read_capture(stream: BinaryIO) -> Iterator[CapturedEvent]:
-    """Yield the events of one file; CaptureDamaged after those that can be read."""
+    """Yield the events of one file; raise CaptureDamaged after the last readable one."""
     records = _opened(stream)
     while True:
         try:
@@ -52,10 +52,10 @@ def _opened(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     except _DAMAGE as error:
         raise CaptureDamaged(_reason(error)) from error
     if not {"SequenceNumber", "Body"} <= names:
-        raise CaptureDamaged("is no file of Capture: it has no SequenceNumber and Body")
+        raise CaptureDamaged("is not a Capture file: its schema lacks SequenceNumber or Body")
     return iter(reader)
 
 
 def _reason(error: BaseException) -> str:
     line = str(error).strip().partition("\n")[0][:_MAX_REASON]
-    return f"cannot be read: {line or 'it ends too early'}"
+    return f"cannot be read: {line or 'the file ends too early'}"

@@ -17,15 +17,15 @@ from azure.storage.blob.aio import ContainerClient
 from metering.adapters.exports.blob_exports import EMULATOR_KEY
 from metering.adapters.hubs.capture_avro import read_capture
 from metering.core.basics.errors import CaptureDamaged, ConfigurationError, RetryableError
+from metering.core.basics.patterns import is_loopback
 from metering.core.hubs.capture import CapturedEvent, CaptureFile
 
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 30
 RETRIES: Final = 3
 NEEDS: Final = "the role Storage Blob Data Reader"
-#: Of one file, kept in memory; the rest of it goes to a file of the system, gone after the reading.
+#: Bytes of a file that stay in memory; a larger one goes to a temporary file.
 _IN_MEMORY_BYTES: Final = 16 * 1024 * 1024
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 _EMULATOR_ACCOUNT: Final = "devstoreaccount1"
 _MAX_REASON: Final = 300
 
@@ -34,13 +34,13 @@ class CaptureContainer:
     """Implements CaptureSource; connected on first use."""
 
     def __init__(self, url: str) -> None:
-        """Take `https://ACCOUNT.blob.core.windows.net/CONTAINER`, with a prefix after it or not.
+        """`url` is `https://ACCOUNT.blob.core.windows.net/CONTAINER`, optionally with a prefix.
 
-        Whoever runs it signs in; plain http only to an emulator on this machine. ConfigurationError
-        for any other URL, which is not repeated: it may hold a signature.
+        The caller's identity signs in; http is for an emulator on this machine. ConfigurationError
+        for any other URL, which the message does not repeat: it may contain a signature.
         """
         parts = urlsplit(url)
-        self._is_emulator = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        self._is_emulator = is_loopback(parts)
         account, path = parts.netloc, unquote(parts.path).strip("/")
         if self._is_emulator:
             head, _, path = path.partition("/")
@@ -50,8 +50,8 @@ class CaptureContainer:
         is_web = parts.scheme == "https" or self._is_emulator
         if not (is_web and is_plain and account and self._container):
             raise ConfigurationError(
-                "--from: is no folder, and not https://ACCOUNT.blob.core.windows.net/CONTAINER,"
-                " without a signature: sign in with `az login`"
+                "--from: is neither a folder nor https://ACCOUNT.blob.core.windows.net/CONTAINER"
+                " without a signature; sign in with `az login`"
             )
         self._account = f"{parts.scheme}://{account}"
         self._client: ContainerClient | None = None
@@ -68,7 +68,7 @@ class CaptureContainer:
         raise AssertionError
 
     async def events(self, file: CaptureFile) -> AsyncIterator[CapturedEvent]:
-        """Yield the events of one blob, after it was downloaded whole."""
+        """Download one blob, then yield its events."""
         with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy:
             await self._download(file, copy)
             copy.seek(0)
@@ -76,7 +76,7 @@ class CaptureContainer:
                 yield event
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         for opened in (self._client, self._credential):
             if opened is not None:
                 await opened.close()
@@ -87,7 +87,7 @@ class CaptureContainer:
             try:
                 stream = await self._connected().download_blob(file.name)
             except ResourceNotFoundError:
-                raise CaptureDamaged("is not there any more") from None
+                raise CaptureDamaged("no longer exists") from None
             async for chunk in stream.chunks():
                 copy.write(chunk)
 
@@ -126,7 +126,9 @@ class CaptureContainer:
         if isinstance(error, HttpResponseError):
             match error.status_code:
                 case 403:
-                    return ConfigurationError(f"{place}: no permission: you need {NEEDS}")
+                    return ConfigurationError(
+                        f"{place}: no permission: assign {NEEDS} to your identity"
+                    )
                 case 404:
-                    return ConfigurationError(f"{place}: is not there")
+                    return ConfigurationError(f"{place}: does not exist")
         return RetryableError(f"{place}: {reason or 'no answer in time'}")

@@ -12,7 +12,7 @@ class CaptureFolder:
     """Implements CaptureSource."""
 
     def __init__(self, path: Path) -> None:
-        """Take a folder, which is looked through with all that is in it, or a file."""
+        """`path` is a file, or a folder that is searched with its subfolders."""
         self._path = path
 
     async def list_files(self) -> list[CaptureFile]:
@@ -26,7 +26,7 @@ class CaptureFolder:
     async def events(self, file: CaptureFile) -> AsyncIterator[CapturedEvent]:
         """Yield the events of one file."""
         try:
-            # A command of a person reads it, who waits for nothing else.
+            # Only a command reads it, which has nothing else to do meanwhile.
             with Path(file.name).open("rb") as stream:  # noqa: ASYNC230
                 for event in read_capture(stream):
                     yield event
@@ -34,7 +34,7 @@ class CaptureFolder:
             raise CaptureDamaged(f"cannot be read: {error.strerror}") from error
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: no file stays open."""
 
 
 def _file(path: Path) -> CaptureFile:

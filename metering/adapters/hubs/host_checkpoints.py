@@ -1,9 +1,9 @@
-"""The checkpoints of the Functions host: how far each partition has been given to a function.
+"""The checkpoints of the Functions host: the last event of each partition that a function took.
 
 The host keeps a blob for each partition, named `namespace/hub/consumer group/checkpoint/partition`
-in lower case, and the sequence number in the blob's metadata. Source: BlobCheckpointStoreInternal,
-Azure SDK for .NET. Microsoft's reader for Python takes it that the number is there; the writer
-leaves it empty for an event that it knows by offset only.
+in lower case, with the sequence number in its metadata. Source: BlobCheckpointStoreInternal, Azure
+SDK for .NET. It leaves the number empty for an event that it knows by offset only, which
+Microsoft's reader for Python does not expect.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from metering.adapters.exports.blob_exports import EMULATOR_KEY
 from metering.core.basics.errors import ConfigurationError, RetryableError
 
 CONTAINER: Final = "azure-webjobs-eventhub"
-#: For one list, the client's retries included; it takes milliseconds.
+#: For one list, the client's retries included; it usually takes milliseconds.
 LIST_TIMEOUT_S: Final = 10
 CONNECT_TIMEOUT_S: Final = 3
 READ_TIMEOUT_S: Final = 5
@@ -34,19 +34,19 @@ _SEQUENCE: Final = "sequencenumber"
 
 
 class HostCheckpoints:
-    """The container of one storage account; connected on first use."""
+    """The checkpoints in one storage account; connected on first use."""
 
     def __init__(self, account_url: str, *, emulator: bool = False) -> None:
-        """`emulator`: it is one on this machine, with the key that was published with it."""
+        """`emulator` means Azurite on this machine, with its published key."""
         self.account_url = account_url
         self._emulator = emulator
         self._client: ContainerClient | None = None
         self._credential: Any = None
 
     async def read(self, namespace: str, hub: str, group: str) -> dict[str, int]:
-        """Return the sequence number that each partition has been read through, by partition.
+        """Return the sequence number of the last event taken, by partition.
 
-        Empty before the host has read anything. RetryableError, ConfigurationError.
+        Empty before the host has read the hub. Raises RetryableError or ConfigurationError.
         """
         prefix = f"{namespace}/{hub}/{group}/checkpoint/".lower()
         found: dict[str, int] = {}
@@ -59,14 +59,14 @@ class HostCheckpoints:
                     if sequence.isdecimal():
                         found[blob.name.removeprefix(prefix)] = int(sequence)
         except ResourceNotFoundError:
-            # The host makes the container when it first reads a hub.
+            # The host creates the container when it first reads a hub.
             return {}
         except (AzureError, OSError, TimeoutError) as error:
             raise self._translated(error) from error
         return found
 
     async def close(self) -> None:
-        """Let the connections go; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         client, self._client = self._client, None
         credential, self._credential = self._credential, None
         for opened in (client, credential):

@@ -1,8 +1,8 @@
-"""How far Event Hubs have been counted: the ends of their partitions against the checkpoints.
+"""The counted-until watermark of Event Hubs: ends of partitions compared with checkpoints.
 
-The host moves a checkpoint on after its function returned, and our functions are retried until they
-do: through a checkpoint everything is committed, or set aside as a dead letter. (Of those, what is
-`ledger_stopped` is not counted; its ledger is broken, and is not closed for that reason.)
+The host advances a checkpoint after its function returned, and our functions are retried until they
+return: every event up to a checkpoint is committed or a dead letter. (Dead letters with the code
+`ledger_stopped` are not counted, but their ledger is broken and therefore not closed.)
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from metering.core.calendars.dated import FOREVER
 from metering.core.hubs.partition_progress import Known, Look, after_look
 from metering.ports import Clock
 
-#: In one call. Traffic never stops, so at no single look are all partitions read to their ends;
-#: what a look found at the ends is read a moment later, and then that look is what is proven.
+#: Observations in one call. Under traffic no single observation finds every partition read to its
+#: end; a moment later the host has read up to the ends observed first, which proves those.
 LOOKS: Final = 3
 PAUSE_S: Final = 2.0
-#: For one look at all hubs, retries included; all looks are below an invocation's deadline of 60 s.
+#: For one observation of all hubs, retries included; all stay below an invocation's 60 s.
 LOOK_TIMEOUT_S: Final = 15
-#: Of requests to a hub at once: each has a connection of its own.
+#: Requests to a hub at once: each has its own connection.
 _AT_ONCE: Final = 8
 _AUTH_TIMEOUT_S: Final = 10
 _RETRIES: Final = 1
@@ -38,24 +38,23 @@ _CLOSE_TIMEOUT_S: Final = 5
 
 
 class CountedHub(NamedTuple):
-    """A hub and the consumer group that the function app reads it in."""
+    """A hub and the consumer group of the function app."""
 
     connection: str
-    """The name of the setting that the trigger has, such as UsageHub."""
+    """The connection setting of the trigger, such as UsageHub."""
     host: str
-    """Of the namespace, without a port: checkpoints are kept under it."""
+    """The host name of the namespace, without a port, under which checkpoints are stored."""
     hub: str
     group: str
     connection_string: str | None = None
-    """For emulators; in Azure the identity of the app signs in."""
+    """For emulators; in Azure the app signs in with its identity."""
 
 
 class EventHubsProgress:
     """Implements HubProgress for the hubs that the function app reads.
 
-    What earlier looks found is remembered in the process. A restart forgets it, and the next call
-    finds it again as soon as its first look has been caught up with: a busy hub is then known to be
-    counted a few seconds or one run of the timer later, never wrongly.
+    The process remembers earlier observations. After a restart the watermark of a busy hub is known
+    again once its first observation is reached: seconds or one timer run later, never too high.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class EventHubsProgress:
         looks: int = LOOKS,
         pause: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Look so many times in a call at most, with pauses between."""
+        """Observe at most `looks` times in a call, with pauses between."""
         self._hubs = hubs
         self._checkpoints = checkpoints
         self._clock = clock
@@ -79,7 +78,7 @@ class EventHubsProgress:
         self._turn = asyncio.Lock()
 
     async def counted_until(self) -> Instant:
-        """Return the least of all partitions; look again while one has more than was counted."""
+        """Return the lowest watermark of all partitions; observe again while one is behind."""
         async with self._turn:
             at = self._clock.now()
             for look in range(self._looks):
@@ -92,12 +91,12 @@ class EventHubsProgress:
             return until
 
     async def close(self) -> None:
-        """Let the connections go; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         async with self._turn:
             await self._let_go()
 
     async def _look(self) -> None:
-        """Look at every partition of every hub once."""
+        """Observe every partition of every hub once."""
         at = self._clock.now()
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
@@ -107,7 +106,7 @@ class EventHubsProgress:
             names = ", ".join(_place(hub) for hub in self._hubs)
             raise RetryableError(f"{names}: no answer in time") from error
         except BaseException:
-            # After a fault nobody knows what the clients would do next.
+            # After a fault the state of the clients is unknown.
             await self._let_go()
             raise
         self._known = {
@@ -117,7 +116,7 @@ class EventHubsProgress:
         }
 
     async def _look_at(self, hub: CountedHub, at: Instant) -> dict[str, Look]:
-        """Look at one hub: at the checkpoints first, for they move on towards the ends."""
+        """Observe one hub, checkpoints first: they advance towards the ends."""
         counted = await self._checkpoints.read(hub.host, hub.hub, hub.group)
         client = self._connected(hub)
         at_once = asyncio.Semaphore(_AT_ONCE)
@@ -165,14 +164,14 @@ class EventHubsProgress:
         if credential is not None:
             opened.append(credential)
         for one in opened:
-            # What does not even close is left to the collector: its error is not ours to tell.
+            # A client that fails to close is left to the garbage collector.
             with suppress(EventHubError, AzureError, OSError, TimeoutError):
                 async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                     await one.close()
 
 
 async def _together[T](calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return the answers in order; the first fault ends the other calls and is raised."""
+    """Return the results in order; the first error cancels the other calls and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(call) for call in calls]
@@ -183,7 +182,7 @@ async def _together[T](calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 @asynccontextmanager
 async def _asked(hub: CountedHub) -> AsyncIterator[None]:
-    """Turn what the client raises there into our errors."""
+    """Raise our errors for those of the client."""
     setting = hub.connection
     if hub.connection_string is None:
         setting += "__fullyQualifiedNamespace"

@@ -1,4 +1,4 @@
-"""Publishes to one hub of Azure Event Hubs, through Microsoft's client."""
+"""Publishing to one hub of Azure Event Hubs through Microsoft's client."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from metering.core.basics.errors import Code, ConfigurationError, RejectedEvent,
 from metering.core.hubs.partition_key import check_key
 from metering.ports import Outgoing
 
-#: For one batch, retries of the client included; a publication takes milliseconds.
+#: For one batch, retries of the client included; it usually takes milliseconds.
 SEND_TIMEOUT_S: Final = 10
-#: For everything that one call publishes: far below an invocation's deadline of 60 s.
+#: For one call in all: far below an invocation's deadline of 60 s.
 PUBLISH_TIMEOUT_S: Final = 30
-#: What a token or a first frame may take.
+#: For a token or the first frame.
 AUTH_TIMEOUT_S: Final = 10
-#: By the client, after a fault of the connection; what is refused is left to whoever called.
+#: By the client, after a connection fault; the caller handles a refusal.
 RETRIES: Final = 2
 RETRY_BACKOFF_S: Final = 0.2
 _CLOSE_TIMEOUT_S: Final = 5
 
 
 class EventHubsPublisher:
-    """Holds the client of one hub in one process; connected on first use."""
+    """Implements UsagePublisher for one hub; connected on first use."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class EventHubsPublisher:
         *,
         timeout_s: float = PUBLISH_TIMEOUT_S,
     ) -> None:
-        """`connection_string` is for emulators; in Azure the identity of the app signs in."""
+        """`connection_string` is for emulators; in Azure the app signs in with its identity."""
         self.host = host
         self.hub = hub
         self._connection_string = connection_string
@@ -47,7 +47,7 @@ class EventHubsPublisher:
         self._turn = asyncio.Lock()
 
     async def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish as the port says: a batch or more for each key, after all have been cut."""
+        """Publish in batches of one key; send the first one once all of them are built."""
         if not events:
             return
         for _, key in events:
@@ -64,14 +64,14 @@ class EventHubsPublisher:
                 await self._let_go()
                 raise self._translated(error) from error
             except BaseException:
-                # Cancelled in the middle: nobody knows what the client would do next.
+                # After a cancelled call the state of the client is unknown.
                 await self._let_go()
                 raise
 
     async def partitions(self) -> list[str]:
-        """Return the partitions of the hub, after a link to send to it was opened.
+        """Return the partitions of the hub, once a sender link is open; publish nothing.
 
-        Errors are those of `publish`; nothing is published.
+        Raises the errors of `publish`.
         """
         async with self._turn:
             try:
@@ -85,7 +85,7 @@ class EventHubsPublisher:
                 await self._let_go()
 
     async def close(self) -> None:
-        """Let the connection go; the next call opens it again."""
+        """Close the connection; the next call opens it again."""
         async with self._turn:
             await self._let_go()
 
@@ -117,7 +117,7 @@ class EventHubsPublisher:
         credential, self._credential = self._credential, None
         for opened in (client, credential):
             if opened is not None:
-                # What does not even close is left to the collector: its error is not ours to tell.
+                # A client that fails to close is left to the garbage collector.
                 with suppress(EventHubError, AzureError, OSError, TimeoutError):
                     async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                         await opened.close()
@@ -131,7 +131,7 @@ class EventHubsPublisher:
 async def _batches(
     client: EventHubProducerClient, events: Sequence[Outgoing]
 ) -> list[EventDataBatch]:
-    """Return the events in batches, each of one key and no larger than the hub takes."""
+    """Return the events in batches of one key, each within the size limit of the hub."""
     filling: dict[str, EventDataBatch] = {}
     full: list[EventDataBatch] = []
     for body, key in events:
@@ -167,7 +167,7 @@ _NOT_FOUND: Final = 404
 def translated(
     error: Exception, place: str, *, setting: str, role: str
 ) -> RetryableError | ConfigurationError:
-    """Return our error for the client's: what can never work names the setting or role."""
+    """Return our error for the client's; a permanent one names the setting or role."""
     reason = str(error).strip().partition("\n")[0][:_MAX_REASON] or "no answer in time"
     for cause in _causes(error):
         if isinstance(cause, ClientAuthenticationError):
@@ -177,7 +177,7 @@ def translated(
         status = getattr(cause, "status_code", None)
         condition = getattr(cause, "condition", b"")
         if status == _NOT_FOUND or condition == b"amqp:not-found":
-            return ConfigurationError(f"{setting}: {place}: is not there")
+            return ConfigurationError(f"{setting}: {place}: does not exist")
         if status == _UNAUTHORISED or condition == b"amqp:unauthorized-access":
             return ConfigurationError(
                 f"{setting}: {place}: no permission: the identity needs the role {role}"
@@ -186,7 +186,7 @@ def translated(
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    """Return an error and what it came from: the client hides the cause of what it raises."""
+    """Yield an error and its causes, some of which the client hides."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)

@@ -51,7 +51,7 @@ _BETWEEN_ALIASES: Final = ";"
 
 
 class _OwnFile(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     prices: list[dict[str, Any]] = []

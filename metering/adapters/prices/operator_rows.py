@@ -45,7 +45,7 @@ def nobody(_: str) -> str | None:
 
 
 class _OwnPrice(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     model: Annotated[str, Field(min_length=1)]
     effective_from: Annotated[str, BeforeValidator(_start)]

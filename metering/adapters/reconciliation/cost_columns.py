@@ -13,17 +13,17 @@ from metering.core.basics.errors import ConfigurationError
 
 
 class Shape(NamedTuple):
-    """One shape of export: for each thing the columns that may have it, the best first."""
+    """One export schema: the possible columns of each value, the preferred one first."""
 
     name: str
     marks: frozenset[str]
-    """Columns that no other shape has."""
+    """Columns that only this schema has."""
     required: Mapping[str, tuple[str, ...]]
     optional: Mapping[str, tuple[str, ...]]
     counts_blocks: bool
-    """Whether its quantity is in the unit of the price."""
+    """Whether the quantity is in units of the price, e.g. 1K tokens."""
     in_dollars: tuple[str, ...]
-    """Where the cost stands in US dollars too."""
+    """Columns with the cost in US dollars."""
 
 
 FOCUS: Final = Shape(
@@ -82,24 +82,24 @@ _SHOWN: Final = 12
 
 
 class Columns(NamedTuple):
-    """Where things stand in the rows of one file."""
+    """The positions of values in the rows of one file."""
 
     shape: Shape
     at: Mapping[str, tuple[int, ...]]
-    """Positions by thing, the best first."""
+    """Positions by value, the preferred one first."""
     in_dollars: tuple[int, ...]
 
     def get(self, row: Sequence[str], what: str) -> str:
-        """Return the first that has something in it; the empty text where none has."""
+        """Return the first value that is not empty, or an empty string."""
         places = self.at.get(what, ())
         found = (row[place].strip() for place in places if place < len(row))
         return next(filter(None, found), "")
 
 
 def columns_of(path: Path, header: Sequence[str]) -> Columns:
-    """Return where things stand under a header.
+    """Return the positions of the values under a header.
 
-    ConfigurationError names the file, the columns that it has, and what is missing.
+    Raises ConfigurationError naming the file, its columns and the missing ones.
     """
     places = {name.strip().lower(): place for place, name in enumerate(header)}
     shape = next((one for one in _SHAPES if one.marks <= places.keys()), None)
@@ -114,8 +114,8 @@ def columns_of(path: Path, header: Sequence[str]) -> Columns:
     if missing:
         shown = ", ".join(header[:_SHOWN]) + (", …" if len(header) > _SHOWN else "")
         raise ConfigurationError(
-            f"{path}: is no cost export that is known: it has {shown};"
-            f" to be one of {shape.name} it needs {', '.join(missing)}"
+            f"{path}: is not a known cost export: it has the columns {shown};"
+            f" {shape.name} exports also need {', '.join(missing)}"
         )
     dollars = tuple(places[name.lower()] for name in shape.in_dollars if name.lower() in places)
     return Columns(shape, at, dollars)

@@ -16,7 +16,7 @@ from metering.core.basics.errors import ConfigurationError
 from metering.core.deployments.resource_names import account_in, deployment_in
 from metering.core.reconciliation.cost_row import ONE, CostRow, Written, parse_exact
 
-#: Columns of tags and details are the longest; Azure's limits keep them far below.
+#: Tags and details are the longest columns; Azure limits them to far less.
 _MAX_FIELD: Final = 1024 * 1024
 _ROWS_A_REPORT: Final = 1_000
 
@@ -27,7 +27,7 @@ _CREDITS: Final = frozenset({"refund", "credit"})
 _NOT_WRITTEN: Final = Written(0, ONE)
 
 type OnBytes = Callable[[int], None]
-"""Told how many bytes of the file have been read."""
+"""Receives the number of bytes read so far."""
 
 
 def cost_rows(
@@ -35,7 +35,7 @@ def cost_rows(
 ) -> Iterator[CostRow]:
     """Yield the rows of an export, with costs in `currency`.
 
-    ConfigurationError names the file and the line of what cannot be read, or whose cost is not
+    Raises ConfigurationError with file and line for a row that cannot be read or whose cost is not
     given in the currency.
     """
     csv.field_size_limit(_MAX_FIELD)
@@ -60,14 +60,14 @@ def _text(path: Path, raw: BinaryIO) -> io.TextIOWrapper:
 
 
 class _Row:
-    """Reads rows under one header."""
+    """Reads the rows under one header."""
 
     def __init__(self, columns: Columns, currency: str) -> None:
         self._columns = columns
         self._currency = currency
 
     def read(self, where: str, fields: Sequence[str]) -> CostRow:
-        """Return a row; ConfigurationError says where and why it cannot be read."""
+        """Return a row; raise ConfigurationError with place and reason if it is malformed."""
         try:
             return self._read(fields)
         except ValueError as error:
@@ -99,7 +99,7 @@ class _Row:
 
     def _number(self, fields: Sequence[str], what: str) -> Written:
         text = self._columns.get(fields, what)
-        # Credits and corrections may come without a quantity.
+        # Credits and corrections may lack a quantity.
         return _named(what, lambda: parse_exact(text)) if text else _NOT_WRITTEN
 
     def _cost(self, fields: Sequence[str]) -> Written:

@@ -1,4 +1,4 @@
-"""What the rows of an export are of: which service, and which of its meters. Pure."""
+"""The service and the meter that a row of an export is about. Pure."""
 
 import re
 from functools import lru_cache
@@ -15,11 +15,11 @@ from metering.core.reconciliation.cost_row import Sort, TokenMeter
 
 
 class Described(NamedTuple):
-    """What a row says of itself."""
+    """The columns of a row that describe its meter."""
 
     meter: str
     family: str
-    """The meter's subcategory: what the price feed calls the product."""
+    """The meter's subcategory, which the price feed calls the product."""
     product: str
     category: str
     unit: str
@@ -29,18 +29,18 @@ class Described(NamedTuple):
     resource: str = ""
 
 
-#: What of it is text that may say that there is nothing.
+#: The fields in which Azure may write a placeholder for "empty".
 DESCRIBED: Final = Described._fields[:-1]
 
 
-#: Tokens to a unit of the price.
+#: Tokens in one unit of the price.
 _BLOCKS: Final = {unit: 1_000_000 // int(per_million) for unit, per_million in PER_MILLION.items()}
 _OF_BLOCK: Final = {str(tokens): unit for unit, tokens in _BLOCKS.items()}
 #: "1K", "1K Tokens", "1000", "1,000 Tokens", "1M".
 _UNIT: Final = re.compile(r"(1\s*[km]|1,?000(?:,?000)?)\b.*", re.IGNORECASE)
 
 _PRODUCTS: Final = tuple(product for product, _ in MODELS)
-#: More meters than Azure has for models.
+#: More than the number of meters that Azure has for models.
 _MAX_REMEMBERED: Final = 8_192
 
 _AI_RESOURCE: Final = "/microsoft.cognitiveservices/"
@@ -59,12 +59,12 @@ _MARKETPLACE: Final = frozenset({"marketplace", "vendor"})
 _SOLD_THERE: Final = ("anthropic", "claude")
 _PROVISIONED: Final = re.compile(r"provisioned (?:managed|throughput)", re.IGNORECASE)
 
-#: Usage objects count these with the others.
+#: Usage objects include these in other counts.
 _COUNTED_AS: Final = {CACHED_IMAGE: "cached_read", OUTPUT_IMAGE: "output"}
 
 
 def described(said: Described) -> tuple[Sort, TokenMeter | None, int]:
-    """Return what a row is of, its meter of tokens, and how many tokens its price is for."""
+    """Return the kind of a row, its token meter, and the tokens in one unit of its price."""
     names = f"{said.publisher} {said.product} {said.family} {said.meter}".lower()
     by_others = said.publisher_type.lower() in _MARKETPLACE
     if any(name in names for name in _SOLD_THERE):
@@ -82,9 +82,9 @@ def described(said: Described) -> tuple[Sort, TokenMeter | None, int]:
 
 @lru_cache(maxsize=_MAX_REMEMBERED)
 def _token_meter(family: str, product: str, name: str, unit: str) -> TokenMeter | None:
-    """Return what a meter counts; None where that is not one kind of token of one model.
+    """Return the token meter, or None unless it counts one kind of token of one model.
 
-    A row that does not say which product it is of may be of any: of one that reads it alone.
+    A row without a product may belong to any; it counts if exactly one product has such a meter.
     """
     said = [text for text in (family, product) if text.startswith(_PRODUCTS)]
     read = (read_meter(one, name, unit) for one in said or _PRODUCTS)
@@ -110,7 +110,7 @@ def _is_ai(said: Described) -> bool:
 
 
 def _unit(said: Described) -> str:
-    """Return the unit of the price as the price feed writes it; another one as it is."""
+    """Return the unit of the price in the price feed's spelling, or unchanged if unknown."""
     block = said.block.partition(".")[0]
     if block in _OF_BLOCK:
         return _OF_BLOCK[block]

@@ -1,4 +1,4 @@
-"""Who App Service authentication says is signed in, by the header that it sets."""
+"""The signed-in user of a browser, from the header that App Service authentication sets."""
 
 import base64
 import binascii
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from metering.core.tenancy.access import Identity, NotSignedIn, identity_of
 
-#: App Service refuses larger headers than this itself.
+#: App Service itself refuses larger headers.
 MAX_HEADER_CHARACTERS: Final = 65_536
-#: Claims come under their short names or those of WS-Federation, by the version of the token.
+#: Claims have short names or those of WS-Federation, depending on the version of the token.
 _NAMES: Final[Mapping[str, str]] = {
     "http://schemas.microsoft.com/identity/claims/objectidentifier": "oid",
     "http://schemas.microsoft.com/identity/claims/tenantid": "tid",
@@ -21,11 +21,11 @@ _NAMES: Final[Mapping[str, str]] = {
 
 
 def identity_in(principal: str, tenant: str | None) -> Identity:
-    """Return who `x-ms-client-principal` names: a person in a browser.
+    """Return the identity in `x-ms-client-principal`: a user of a browser.
 
-    Believe it only where App Service authentication is on: it takes the header off what comes from
-    outside. `tenant`: the directory that the person must be of. NotSignedIn for what is no such
-    header.
+    Trust it only if App Service authentication is on, which removes the header from requests of
+    clients. The user must belong to the directory `tenant`, if given. Raises NotSignedIn for a
+    malformed header.
     """
     try:
         if len(principal) > MAX_HEADER_CHARACTERS:
@@ -35,10 +35,10 @@ def identity_in(principal: str, tenant: str | None) -> Identity:
     except (binascii.Error, UnicodeDecodeError, ValueError, TypeError, KeyError):
         raise NotSignedIn("the principal cannot be read") from None
     if found.get("auth_typ") != "aad":
-        raise NotSignedIn("the principal is not of Microsoft Entra")
+        raise NotSignedIn("the principal is not from Microsoft Entra")
     if tenant is not None and claims.get("tid") != tenant:
-        raise NotSignedIn("the principal is of another directory")
-    # What is signed in here is a person, with or without scopes among the claims.
+        raise NotSignedIn("the principal is from another directory")
+    # A browser is used by a person, with or without scopes among the claims.
     found_identity = identity_of({**claims, "scp": claims.get("scp") or "browser"})
     return found_identity._replace(is_ambient=True)
 

@@ -1,4 +1,4 @@
-"""Sessions of browsers on this machine: held in memory, begun with a code that works once."""
+"""Sessions of browsers on this machine: in memory, started with a single-use code."""
 
 import secrets
 from collections import OrderedDict
@@ -8,11 +8,11 @@ from metering.core.basics.instants import HOUR, MINUTE, Instant
 from metering.core.tenancy.access import Identity
 from metering.ports import Clock
 
-#: Long enough to go from a terminal to a browser, short enough not to lie in a history.
+#: Long enough to go from a terminal to a browser, short enough to be useless in a history.
 CODE_LIFE: Final[Instant] = 10 * MINUTE
-#: A working day; then `metering token` or a new start signs in again.
+#: A working day; afterwards `metering token` or a restart signs in again.
 SESSION_LIFE: Final[Instant] = 12 * HOUR
-#: Of codes and of sessions, the last ones: on one machine there are a few.
+#: The latest codes and sessions kept; one machine has a few.
 _MAX_HELD: Final = 1_000
 _BYTES: Final = 24
 
@@ -23,38 +23,38 @@ class _Held(NamedTuple):
 
 
 class BrowserSessions:
-    """Who is signed in, as long as the process lives. A secret here is 192 random bits."""
+    """The sessions of this process. Codes and session ids have 192 random bits."""
 
     def __init__(self, clock: Clock) -> None:
-        """Take a clock that tells the true time."""
+        """`clock` must be the real time."""
         self._clock = clock
         self._codes: OrderedDict[str, _Held] = OrderedDict()
         self._sessions: OrderedDict[str, _Held] = OrderedDict()
 
     def code_for(self, identity: Identity) -> str:
-        """Return a code with which a browser may sign in once, in the next ten minutes."""
+        """Return a code that signs a browser in once within ten minutes."""
         return self._hold(self._codes, identity, CODE_LIFE)
 
     def redeem(self, code: str) -> str | None:
-        """Return a session for a code; None where it was used, has expired or never was."""
+        """Return a session for a code, or None if it is used, expired or unknown."""
         held = self._codes.pop(code, None)
         if held is None or held.until <= self._clock.now():
             return None
         return self.begin(held.identity)
 
     def begin(self, identity: Identity) -> str:
-        """Return a new session of somebody who has proved who they are."""
+        """Return a new session of an authenticated identity."""
         return self._hold(self._sessions, identity, SESSION_LIFE)
 
     def identity(self, session: str) -> Identity | None:
-        """Return whose session it is; None where it has ended."""
+        """Return the identity of a session, or None if it has ended."""
         held = self._sessions.get(session)
         if held is None or held.until <= self._clock.now():
             return None
         return held.identity
 
     def end(self, session: str) -> None:
-        """Forget a session; one that is gone already is no error."""
+        """End a session; ignore one that has already ended."""
         self._sessions.pop(session, None)
 
     def _hold(self, held: OrderedDict[str, _Held], identity: Identity, life: Instant) -> str:

@@ -1,4 +1,4 @@
-"""An issuer of tokens for this machine, with a key pair of its own that never leaves it."""
+"""A token issuer for this machine, with its own key pair that never leaves it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from metering.adapters.sign_in.tokens import BearerTokens
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import SECOND
 from metering.core.tenancy.access import Claims, Identity, NotSignedIn, Role, roles_in
-from metering.core.tenancy.directory import TENANT_ID
+from metering.core.tenancy.record import TENANT_ID
 from metering.ports import Clock
 
 ISSUER: Final = "urn:metering:development"
@@ -29,16 +29,16 @@ _KEY_ID: Final = "development"
 
 
 class DevelopmentIssuer:
-    """Issues and verifies tokens under a key in a file, which is made when it is first needed."""
+    """Issues and verifies tokens under a key in a file, created on first use."""
 
     def __init__(self, key_file: Path, clock: Clock) -> None:
-        """Take a clock that tells the true time: tokens are checked against it."""
+        """`clock` must be the real time: tokens expire by it."""
         self._file = key_file
         self._clock = clock
         self._key: ec.EllipticCurvePrivateKey | None = None
 
     def token(self, *, tenant: str | None = None, roles: frozenset[Role] = frozenset()) -> str:
-        """Return a token for an hour, for a tenant or with roles."""
+        """Return a token for a tenant or with roles, valid for an hour."""
         issued = self._clock.now() // SECOND
         who = tenant or "-".join(sorted(role.name.lower() for role in roles))
         claims: dict[str, Any] = {
@@ -56,7 +56,7 @@ class DevelopmentIssuer:
         return jwt.encode(claims, self._private(), _ALGORITHM, headers={"kid": _KEY_ID})
 
     def verifier(self) -> BearerTokens:
-        """Return what verifies the tokens of this issuer."""
+        """Return the verifier of this issuer's tokens."""
         keys = KeyCache(self._public, lambda: 0.0)
         return BearerTokens(keys, issuer=ISSUER, audience=AUDIENCE, identify=_identity)
 
@@ -80,7 +80,7 @@ def _tenant(claim: object) -> str | None:
         return None
     if isinstance(claim, str) and TENANT_ID.fullmatch(claim):
         return claim
-    raise NotSignedIn("the token names no tenant")
+    raise NotSignedIn("the token does not name a tenant")
 
 
 def _read(path: Path) -> ec.EllipticCurvePrivateKey | None:
@@ -95,12 +95,14 @@ def _read(path: Path) -> ec.EllipticCurvePrivateKey | None:
     except ValueError:
         key = None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigurationError(f"{path}: is no key of ours; remove it to have another made")
+        raise ConfigurationError(
+            f"{path}: is not a key of this program; remove it to create a new one"
+        )
     return key
 
 
 def _made(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Make the key, unless another process is first; nobody but its owner may read it."""
+    """Create the key, readable by its owner only, unless another process is first."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -112,7 +114,7 @@ def _made(path: Path) -> ec.EllipticCurvePrivateKey:
         with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
             to.write(pem)
         with suppress(FileExistsError):
-            # A link appears whole or not at all, and never takes the place of another key.
+            # A link is atomic and never replaces an existing key.
             os.link(written, path)
         written.unlink()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The public keys of an issuer: fetched once, kept, and fetched anew when they were rotated."""
+"""The public keys of an issuer: fetched once, cached, and fetched again after a rotation."""
 
 import asyncio
 import json
@@ -11,35 +11,35 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from metering.core.basics.errors import RetryableError
+from metering.core.basics.patterns import is_loopback
 from metering.core.tenancy.access import NotSignedIn
 
-#: Of a document of keys or its metadata: Entra's are about 20 KB.
+#: For the key set or the metadata: Entra's have about 20 KB.
 MAX_DOCUMENT_BYTES: Final = 262_144
 TIMEOUT_S: Final = 5
-#: Keys are fetched again after this long whatever is asked for, so that withdrawn ones go.
+#: Keys are fetched again after this time in any case, so that withdrawn keys disappear.
 MAX_AGE_S: Final = 3_600.0
-#: A key that is not there makes them be fetched at most this often: made-up ids cost us nothing.
+#: An unknown key id triggers a fetch at most this often, so made-up ids cost nothing.
 COOL_DOWN_S: Final = 30.0
-#: After a failure, how long before it is tried again.
+#: The pause after a failed fetch.
 RETRY_S: Final = 5.0
-#: How long keys are used that could not be fetched again: an outage of the issuer is not ours.
+#: The time that cached keys stay valid without a fetch, to survive an outage of the issuer.
 MAX_STALE_S: Final = 24 * 3_600.0
-#: What signatures are accepted, by the type of the key: never one of the token's own choosing.
+#: The accepted algorithms by type of key: the token must not choose its own.
 ALGORITHMS: Final[Mapping[str, str]] = {"RSA": "RS256", "EC": "ES256"}
-#: In bits: of RSA what is not too weak, of elliptic curves P-256 alone, whose signatures these are.
+#: Key sizes in bits: RSA keys that are not too weak, and P-256 for elliptic curves.
 _SIZES: Final = {"RS256": range(2_048, 16_385), "ES256": range(256, 257)}
 _DISCOVERY: Final = "/.well-known/openid-configuration"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 type Keys = Mapping[str, PyJWK]
 type FetchKeys = Callable[[], Awaitable[Keys]]
 
 
 class KeyCache:
-    """Keys by their id. However many ask at a time, they are fetched once."""
+    """Keys by id. Concurrent callers share one fetch."""
 
     def __init__(self, fetch: FetchKeys, now_s: Callable[[], float]) -> None:
-        """Take what fetches the keys, and a clock that only goes forward."""
+        """`clock` must be monotonic."""
         self._fetch = fetch
         self._now_s = now_s
         self._keys: Keys = {}
@@ -49,9 +49,9 @@ class KeyCache:
         self._lock = asyncio.Lock()
 
     async def key(self, kid: str) -> PyJWK:
-        """Return a key; NotSignedIn where the issuer has none of that id.
+        """Return a key by id.
 
-        RetryableError where that cannot be known, for the issuer does not answer.
+        Raises NotSignedIn if the issuer does not have it, RetryableError if the issuer is down.
         """
         if kid in self._keys and not self._is_due(MAX_AGE_S):
             return self._keys[kid]
@@ -60,10 +60,10 @@ class KeyCache:
             return self._keys[kid]
         if self._fetched_s is None or self._is_due(MAX_STALE_S):
             raise RetryableError("sign-in: the issuer's keys cannot be fetched")
-        raise NotSignedIn("the token is signed with a key that the issuer does not have")
+        raise NotSignedIn("the token is signed with an unknown key")
 
     async def _renew(self, kid: str) -> None:
-        """Fetch the keys if it is time to; whoever waits for another's fetch makes none."""
+        """Fetch the keys if they are due; a caller that waited for a fetch starts no second one."""
         async with self._lock:
             known = kid in self._keys and not self._is_due(MAX_AGE_S)
             if known or not self._may_try():
@@ -86,13 +86,13 @@ class KeyCache:
 
 
 class IssuerKeys:
-    """Fetches an issuer's keys by its own metadata (OpenID Connect Discovery 1.0)."""
+    """Fetches an issuer's keys through its metadata (OpenID Connect Discovery 1.0)."""
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
 
     async def fetch(self) -> Keys:
-        """Return the keys that may sign; RetryableError where the issuer has no good answer."""
+        """Return the signing keys; raise RetryableError if the issuer does not answer properly."""
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
@@ -122,15 +122,15 @@ async def _document(session: aiohttp.ClientSession, url: str) -> Mapping[str, An
 
 
 def _secure(url: object) -> str:
-    """Return an address that only its owner can answer: https, or on this machine."""
+    """Return a URL if it is https or on this machine; raise ValueError otherwise."""
     parts = urlsplit(url if isinstance(url, str) else "")
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme == "https" or is_loopback(parts):
         return parts.geturl()
     raise ValueError("jwks_uri is not https")
 
 
 def usable_keys(document: Mapping[str, Any]) -> Keys:
-    """Return the keys of a JWK set that we take signatures of; others are left out."""
+    """Return the keys of a JWK set with an accepted type, use and size."""
     listed = document.get("keys")
     keys: dict[str, PyJWK] = {}
     for one in listed if isinstance(listed, list) else ():

@@ -1,4 +1,4 @@
-"""Verifies the bearer tokens of one issuer, with PyJWT."""
+"""Verification of the bearer tokens of one issuer, with PyJWT."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,11 +9,11 @@ from jwt.exceptions import PyJWTError
 from metering.adapters.sign_in.jwks import KeyCache
 from metering.core.tenancy.access import Claims, Identity, NotSignedIn, identity_of
 
-#: Entra's tokens stay below 8 KB; hosts take headers of 16 KB at most.
+#: Entra's tokens stay below 8 KB; hosts accept headers of at most 16 KB.
 MAX_TOKEN_CHARACTERS: Final = 16_384
-#: How far clocks may be apart, in seconds.
+#: The tolerated clock skew in seconds.
 LEEWAY_S: Final = 60
-#: No issuer of ours gives a token for longer: one that says so is not theirs, or a leaked setting.
+#: No issuer grants a longer life: such a token is forged, or the issuer misconfigured.
 MAX_LIFETIME_S: Final = 25 * 3_600
 _REQUIRED: Final = ["exp", "iat", "iss", "aud", "sub"]
 
@@ -30,7 +30,7 @@ class BearerTokens:
         tenant: str | None = None,
         identify: Callable[[Claims], Identity] = identity_of,
     ) -> None:
-        """Take `tenant`, which the claim `tid` must name; None where tokens have none."""
+        """`tenant` is the required claim `tid`, or None if tokens lack that claim."""
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
@@ -38,7 +38,7 @@ class BearerTokens:
         self._identify = identify
 
     async def verify(self, token: str) -> Identity:
-        """Return who a token names; NotSignedIn unless everything about it holds."""
+        """Return the identity in a token; raise NotSignedIn unless every check passes."""
         key = await self._keys.key(_key_id(token))
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -53,9 +53,9 @@ class BearerTokens:
         except PyJWTError as error:
             raise NotSignedIn(_REASONS.get(type(error).__name__, "the token is invalid")) from None
         if claims["exp"] - claims["iat"] > MAX_LIFETIME_S:
-            raise NotSignedIn("the token is for longer than any is given")
+            raise NotSignedIn("the token is valid for longer than the issuer grants")
         if self._tenant is not None and claims.get("tid") != self._tenant:
-            raise NotSignedIn("the token is of another directory")
+            raise NotSignedIn("the token is from another directory")
         return self._identify(claims)
 
 
@@ -63,10 +63,10 @@ _REASONS: Final = {
     "ExpiredSignatureError": "the token has expired",
     "ImmatureSignatureError": "the token is not valid yet",
     "InvalidAudienceError": "the token is for another audience",
-    "InvalidIssuerError": "the token is of another issuer",
+    "InvalidIssuerError": "the token is from another issuer",
     "InvalidSignatureError": "the token's signature is wrong",
-    "InvalidAlgorithmError": "the token's algorithm is not taken",
-    "MissingRequiredClaimError": "the token lacks a claim",
+    "InvalidAlgorithmError": "the token's algorithm is not accepted",
+    "MissingRequiredClaimError": "the token lacks a required claim",
 }
 
 
@@ -79,5 +79,5 @@ def _key_id(token: str) -> str:
         raise NotSignedIn("the token cannot be read") from None
     kid = header.get("kid")
     if not isinstance(kid, str):
-        raise NotSignedIn("the token names no key")
+        raise NotSignedIn("the token does not name its key")
     return kid

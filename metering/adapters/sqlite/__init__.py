@@ -1,1 +1,1 @@
-"""The embedded store: one SQLite file with the semantics that the ports ask for."""
+"""The embedded store: one SQLite file with the semantics of the ports."""

@@ -1,16 +1,19 @@
-"""One SQLite file: opened on first use, durable on every commit, never half written."""
+"""One SQLite file: opened on first use, durable and atomic at every commit."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from pydantic_core import from_json
+
+from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, RetryableError
 
 SCHEMA_VERSION: Final = 4
 
-#: How long a call waits for another process's write, in short naps that leave the loop free.
+#: Time that a call waits for another process's write, in short sleeps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
 _NAP_MS: Final = 20
 
@@ -72,7 +75,7 @@ CREATE TABLE IF NOT EXISTS sharings (
 
 
 class Database:
-    """A lazily opened connection. Every transaction takes the write lock first, then looks."""
+    """A lazily opened connection. Every transaction takes the write lock before it reads."""
 
     def __init__(self, path: Path, *, lock_patience_ms: int = LOCK_PATIENCE_MS) -> None:
         self._path = path
@@ -84,16 +87,38 @@ class Database:
         return await self._patiently(lambda: work(self._connected()))
 
     async def write[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one transaction: all of it is durable on return, or none of it was done."""
+        """Run `work` in one transaction: on return all of it is durable; on an error, none."""
         return await self._patiently(lambda: self._in_transaction(work))
 
+    async def all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return await self.read(lambda connection: connection.execute(sql, values).fetchall())
+
+    async def one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the first row of a query, or None."""
+        rows = await self.all(sql, *values)
+        return rows[0] if rows else None
+
+    async def change(self, sql: str, *values: object) -> int:
+        """Run one statement in its own transaction; return the number of rows it changed.
+
+        `INSERT OR IGNORE` creates a row unless its key is taken; `UPDATE ... AND etag = ?` replaces
+        one unless its tag has changed. Both change no row otherwise.
+        """
+        return await self.write(lambda connection: connection.execute(sql, values).rowcount)
+
+    async def change_each(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run one statement for each of these rows, in one transaction."""
+        if rows:
+            await self.write(lambda connection: connection.executemany(sql, rows))
+
     async def prepare(self) -> list[str]:
-        """Make the file and its tables if they are not there; say what there is."""
+        """Create the file and its tables if they are missing; return what exists, as lines."""
         await self.read(lambda connection: connection.execute("SELECT 1"))
         return [f"store {self._path}: ready, schema {SCHEMA_VERSION}"]
 
     async def close(self) -> None:
-        """Let the file go; the next call opens it again."""
+        """Close the file; the next call opens it again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -144,6 +169,17 @@ class Database:
         return connection
 
 
+def parse_document(content: bytes, broken: Callable[[str], Exception]) -> Document:
+    """Return the JSON object of a column; raise `broken(reason)` if it is not one."""
+    try:
+        document = from_json(content)
+    except ValueError as error:
+        raise broken(f"a document is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise broken("a document is not a JSON object")
+    return document
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -153,7 +189,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"store {path}: written by a newer version (schema {version}, this is {SCHEMA_VERSION})"
         )
     if version < SCHEMA_VERSION:
-        # A version only ever adds: what is there already stays as it is.
+        # A version only adds tables and indexes; existing ones stay as they are.
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)

@@ -11,12 +11,12 @@ from metering.core.ledger.effect import Effect, EffectKind
 from metering.ports import StoredEffect
 
 _COLUMNS: Final = "ledger, page, position, kind, detail, created, due, attempts, failure"
-#: One effect, while nobody has settled it.
+#: One effect that is not delivered.
 _OPEN: Final = "ledger = ? AND page = ? AND position = ? AND delivered IS NULL"
 
 
 def insert_effects(connection: sqlite3.Connection, effects: Sequence[Effect]) -> None:
-    """Write the effects of a commit, due at once; in the transaction of the commit."""
+    """Insert the effects of a commit, due at once, in the transaction of the commit."""
     connection.executemany(
         "INSERT INTO effects (ledger, page, position, kind, detail, created, due)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -31,29 +31,29 @@ class SqliteEffects:
         self._database = database
 
     async def due(self, now: Instant, limit: int) -> list[StoredEffect]:
-        """Return those neither delivered nor parked that are due by `now`, oldest due first."""
+        """Return the effects neither delivered nor parked that are due by `now`, oldest first."""
         return await self._select(
             "WHERE due <= ? ORDER BY due, ledger, page, position LIMIT ?", now, limit
         )
 
     async def settle(self, effect: Effect, at: Instant) -> None:
-        """Note that it was delivered."""
+        """Record the delivery of an effect."""
         await self._update(effect, "delivered = ?, due = NULL, parked = 0", at)
 
     async def postpone(self, effect: Effect, due: Instant, reason: str) -> None:
-        """Note a failed attempt and its reason; it is due at `due`."""
+        """Record a failed attempt and its reason; the next one is due at `due`."""
         await self._update(
             effect, "attempts = attempts + 1, due = ?, failure = ?, parked = 0", due, reason
         )
 
     async def park(self, effect: Effect, reason: str) -> None:
-        """Note a last failed attempt and its reason."""
+        """Record the last failed attempt and its reason."""
         await self._update(
             effect, "attempts = attempts + 1, due = NULL, failure = ?, parked = 1", reason
         )
 
     async def parked(self, limit: int) -> list[StoredEffect]:
-        """Return those that were given up, oldest commit first."""
+        """Return the parked effects, oldest commit first."""
         return await self._select(
             "WHERE parked = 1 ORDER BY created, ledger, page, position LIMIT ?", limit
         )
@@ -66,19 +66,15 @@ class SqliteEffects:
         return [stored.effect for stored in found]
 
     async def _update(self, effect: Effect, change: str, *values: object) -> None:
-        await self._database.write(
-            lambda connection: connection.execute(
-                f"UPDATE effects SET {change} WHERE {_OPEN}",  # noqa: S608, our own literals
-                (*values, str(effect.ledger), effect.page, effect.position),
-            )
+        await self._database.change(
+            f"UPDATE effects SET {change} WHERE {_OPEN}",  # noqa: S608, literals of above
+            *(*values, str(effect.ledger), effect.page, effect.position),
         )
 
     async def _select(self, condition: str, *values: object) -> list[StoredEffect]:
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                f"SELECT {_COLUMNS} FROM effects {condition}",  # noqa: S608, our own literals
-                values,
-            ).fetchall()
+        rows = await self._database.all(
+            f"SELECT {_COLUMNS} FROM effects {condition}",  # noqa: S608, literals of above
+            *values,
         )
         return [_stored(*row) for row in rows]
 

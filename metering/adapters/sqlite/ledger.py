@@ -1,12 +1,10 @@
 """Ledgers in SQLite."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
-from pydantic_core import from_json
-
-from metering.adapters.sqlite.database import Database
+from metering.adapters.sqlite.database import Database, parse_document
 from metering.adapters.sqlite.effects import insert_effects
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError, LedgerBroken
@@ -17,7 +15,7 @@ from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, read_page
 from metering.ports import StoredHead
 
-#: Pages read at a time when all of a ledger's are wanted.
+#: Pages of one query that reads a whole ledger.
 _PAGES_A_READ: Final = 200
 
 
@@ -29,11 +27,11 @@ class SqliteLedgers:
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
         """Return the checkpoint of the head and the pages after it, folded."""
-        found = await self._one("SELECT document FROM heads WHERE ledger = ?", str(ledger))
+        found = await self._database.one("SELECT document FROM heads WHERE ledger = ?", str(ledger))
         if found is None:
             return None
         checkpoint = read_head(_parsed(ledger, found[0]), ledger)
-        rows = await self._all(
+        rows = await self._database.all(
             "SELECT document FROM pages WHERE ledger = ? AND number > ? ORDER BY number",
             str(ledger),
             checkpoint.pages,
@@ -43,7 +41,7 @@ class SqliteLedgers:
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number."""
-        found = await self._one(
+        found = await self._database.one(
             "SELECT document FROM pages WHERE ledger = ? AND number = ?", str(ledger), number
         )
         return None if found is None else _page(ledger, found[0])
@@ -51,12 +49,12 @@ class SqliteLedgers:
     async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
         """Return the pages of these slots by number."""
         marks = ", ".join("?" * len(slots))
-        rows = await self._all(
+        rows = await self._database.all(
             f"SELECT document FROM pages WHERE ledger = ? AND slot IN ({marks})",  # noqa: S608, only question marks are put in
             str(ledger),
             *slots,
         )
-        # Sorted here: asked to sort, SQLite goes through the whole ledger in the order of numbers.
+        # Sorted here: with ORDER BY, SQLite would scan the whole ledger by number.
         pages = [_page(ledger, document) for (document,) in rows]
         return sorted(pages, key=lambda page: page.number)
 
@@ -68,10 +66,10 @@ class SqliteLedgers:
         """Write the checkpoint, unless the one that is stored is as new."""
         return await self._database.write(lambda connection: _write_checkpoint(connection, head))
 
-    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         while True:
-            rows = await self._all(
+            rows = await self._database.all(
                 "SELECT document FROM pages WHERE ledger = ? AND number > ?"
                 " ORDER BY number LIMIT ?",
                 str(ledger),
@@ -88,12 +86,12 @@ class SqliteLedgers:
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         if tenant is None:
-            rows = await self._all(
+            rows = await self._database.all(
                 "SELECT ledger FROM heads UNION SELECT ledger FROM pages WHERE number = 1"
             )
         else:
-            # Both by index: a tenant's ledgers are named `tenant|start`, and `}` follows `|`.
-            rows = await self._all(
+            # Both use an index: a tenant's ledgers are named `tenant|start`, and `}` follows `|`.
+            rows = await self._database.all(
                 "SELECT ledger FROM heads WHERE tenant = ?1"
                 " UNION SELECT ledger FROM pages WHERE ledger > ?2 AND ledger < ?3 AND number = 1",
                 tenant,
@@ -101,15 +99,6 @@ class SqliteLedgers:
                 f"{tenant}}}",
             )
         return sorted(LedgerId.parse(ledger) for (ledger,) in rows)
-
-    async def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        rows = await self._all(sql, *values)
-        return rows[0] if rows else None
-
-    async def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        return await self._database.read(
-            lambda connection: connection.execute(sql, values).fetchall()
-        )
 
 
 def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
@@ -165,10 +154,4 @@ def _page(ledger: LedgerId, content: bytes) -> Page:
 
 
 def _parsed(ledger: LedgerId, content: bytes) -> Document:
-    try:
-        document = from_json(content)
-    except ValueError as error:
-        raise LedgerBroken(str(ledger), f"a document is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise LedgerBroken(str(ledger), "a document is not a JSON object")
-    return document
+    return parse_document(content, lambda reason: LedgerBroken(str(ledger), reason))

@@ -20,38 +20,29 @@ class SqlitePending:
         self._database = database
 
     async def put_identities(self, halves: Sequence[PendingHalf]) -> None:
-        """Keep these; one that is there already stays as it is."""
-        if halves:
-            await self._database.write(
-                lambda connection: connection.executemany(
-                    "INSERT OR IGNORE INTO pending (request_id, identity, since) VALUES (?, ?, ?)",
-                    halves,
-                )
-            )
+        """Store identities, except those that exist."""
+        await self._database.change_each(
+            "INSERT OR IGNORE INTO pending (request_id, identity, since) VALUES (?, ?, ?)", halves
+        )
 
     async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest unresolved halves that started before `instant`."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT request_id, identity, since FROM pending"
-                " WHERE resolved = 0 AND since < ? ORDER BY since LIMIT ?",
-                (instant, limit),
-            ).fetchall()
+        """Return the oldest unresolved identities that started before `instant`."""
+        rows = await self._database.all(
+            "SELECT request_id, identity, since FROM pending"
+            " WHERE resolved = 0 AND since < ? ORDER BY since LIMIT ?",
+            *(instant, limit),
         )
         return [PendingHalf(*row) for row in rows]
 
     async def resolve(self, request_ids: Sequence[str]) -> None:
-        """Mark these as settled."""
-        if request_ids:
-            await self._database.write(
-                lambda connection: connection.executemany(
-                    "UPDATE pending SET resolved = 1 WHERE request_id = ?",
-                    [(request_id,) for request_id in request_ids],
-                )
-            )
+        """Mark identities as settled."""
+        await self._database.change_each(
+            "UPDATE pending SET resolved = 1 WHERE request_id = ?",
+            [(request_id,) for request_id in request_ids],
+        )
 
     async def put_logs(self, kind: LogHalf, halves: Sequence[PendingHalf]) -> frozenset[str]:
-        """Keep these and return the ids of those that were there already."""
+        """Store halves and return the request ids of those that existed."""
         if not halves:
             return frozenset()
 
@@ -72,7 +63,7 @@ class SqlitePending:
     async def read_halves(
         self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
     ) -> Mapping[str, bytes]:
-        """Return the bodies that are there by request id."""
+        """Return the bodies that exist, by request id."""
 
         def select(connection: sqlite3.Connection) -> dict[str, bytes]:
             found: dict[str, bytes] = {}
@@ -90,58 +81,42 @@ class SqlitePending:
         return await self._database.read(select) if request_ids else {}
 
     async def recoveries_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest halves of kind `recovery` that came before `instant`."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT request_id, body, since FROM pending_logs"
-                " WHERE kind = 'recovery' AND since < ? ORDER BY since, request_id LIMIT ?",
-                (instant, limit),
-            ).fetchall()
+        """Return the oldest halves of kind `recovery` from before `instant`."""
+        rows = await self._database.all(
+            "SELECT request_id, body, since FROM pending_logs"
+            " WHERE kind = 'recovery' AND since < ? ORDER BY since, request_id LIMIT ?",
+            *(instant, limit),
         )
         return [PendingHalf(*row) for row in rows]
 
     async def remove_halves(
         self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
     ) -> None:
-        """Forget these; one that is gone already is no error."""
+        """Remove halves; ignore those that are already gone."""
         statement = (
             "DELETE FROM pending WHERE request_id = ?"
             if kind == "identity"
             else f"DELETE FROM pending_logs WHERE kind = '{kind}' AND request_id = ?"  # noqa: S608, our own literals
         )
-        if request_ids:
-            await self._database.write(
-                lambda connection: connection.executemany(
-                    statement, [(request_id,) for request_id in request_ids]
-                )
-            )
+        await self._database.change_each(statement, [(request_id,) for request_id in request_ids])
 
     async def forget_logs(self, before: Instant) -> None:
-        """Forget what logs said before `before`: a file has no time to live."""
-        await self._database.write(
-            lambda connection: connection.execute(
-                "DELETE FROM pending_logs WHERE kind IN ('tokens', 'gateway') AND since < ?",
-                (before,),
-            )
+        """Remove halves from logs of before `before`: SQLite has no time to live."""
+        await self._database.change(
+            "DELETE FROM pending_logs WHERE kind IN ('tokens', 'gateway') AND since < ?", before
         )
 
     async def count_waiting(self) -> int:
-        """Return how many streams wait for their counts."""
-        row = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT count(*) FROM pending WHERE resolved = 0"
-            ).fetchone()
-        )
-        return int(row[0])
+        """Return the number of streams that wait for their counts."""
+        [(count,)] = await self._database.all("SELECT count(*) FROM pending WHERE resolved = 0")
+        return int(count)
 
     async def count_pending(self) -> PendingCounts:
-        """Return how many there are of each sort."""
-        row = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT (SELECT count(*) FROM pending WHERE resolved = 0),"
-                " (SELECT count(*) FROM pending WHERE resolved = 1),"
-                " (SELECT count(*) FROM pending_logs WHERE kind = 'tokens'),"
-                " (SELECT count(*) FROM pending_logs WHERE kind = 'recovery')"
-            ).fetchone()
+        """Return the number of halves of each kind."""
+        [counts] = await self._database.all(
+            "SELECT (SELECT count(*) FROM pending WHERE resolved = 0),"
+            " (SELECT count(*) FROM pending WHERE resolved = 1),"
+            " (SELECT count(*) FROM pending_logs WHERE kind = 'tokens'),"
+            " (SELECT count(*) FROM pending_logs WHERE kind = 'recovery')"
         )
-        return PendingCounts(*row)
+        return PendingCounts(*counts)

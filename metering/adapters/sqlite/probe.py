@@ -1,4 +1,4 @@
-"""Checks of the embedded store: a file that can be read and written, of a schema we know."""
+"""Checks of the embedded store: the file can be read and written, and its schema is known."""
 
 import os
 from pathlib import Path
@@ -9,26 +9,26 @@ from metering.core.installation.finding import Finding, fail, ok
 
 
 def probe_folder(path: Path) -> Finding | None:
-    """Return what is found of a store that is not there yet, which is not made; else None."""
+    """Return a finding about a store that does not exist yet, else None; create nothing."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not os.access(folder, os.W_OK):
-        return fail("store", f"{folder} may not be written to", "change its permissions")
-    return None if path.exists() else ok("store", f"{path} will be made at first use")
+        return fail("store", f"{folder} is not writable", "change its permissions")
+    return None if path.exists() else ok("store", f"{path} will be created on first use")
 
 
 async def probe_file(path: Path) -> list[Finding]:
-    """Return what is found of a store that is there."""
+    """Return the findings about an existing store."""
     database = Database(path)
     try:
         damage = await database.write(
             lambda connection: connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         )
     except MeteringError as error:
-        remedy = "end what holds it, or name another file with METERING_STORE"
+        remedy = "end the process that locks it, or name another file in METERING_STORE"
         return [fail("store", str(error), remedy)]
     finally:
         await database.close()
     if damage != "ok":
-        remedy = "restore a copy: `metering verify` says which ledgers are whole"
+        remedy = "restore a backup; `metering verify` names the ledgers that are intact"
         return [fail("store", f"{path} is damaged: {damage}", remedy)]
     return [ok("store", f"{path} can be read and written")]

@@ -1,9 +1,7 @@
 """Tenants and plans in SQLite: append-only records."""
 
-import sqlite3
-
 from metering.adapters.sqlite.database import Database
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 
 
 class SqliteRegistry:
@@ -14,27 +12,19 @@ class SqliteRegistry:
 
     async def read_records(self, after: int) -> list[Record]:
         """Return the records beyond the first `after`."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT kind, key, value, effective, recorded FROM records WHERE number > ?"
-                " ORDER BY number",
-                (after,),
-            ).fetchall()
+        rows = await self._database.all(
+            "SELECT kind, key, value, effective, recorded FROM records WHERE number > ?"
+            " ORDER BY number",
+            after,
         )
         return [Record(*row) for row in rows]
 
     async def append_record(self, record: Record, expected: int) -> bool:
-        """Append a record as number `expected` + 1, unless there is one already."""
-
-        def append(connection: sqlite3.Connection) -> bool:
-            (last,) = connection.execute("SELECT max(number) FROM records").fetchone()
-            if (last or 0) != expected:
-                return False
-            connection.execute(
-                "INSERT INTO records (number, kind, key, value, effective, recorded)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (expected + 1, *record),
-            )
-            return True
-
-        return await self._database.write(append)
+        """Append a record as number `expected` + 1, unless the last number is another one."""
+        appended = await self._database.change(
+            "INSERT INTO records (number, kind, key, value, effective, recorded)"
+            " SELECT ?1 + 1, ?2, ?3, ?4, ?5, ?6"
+            " WHERE ?1 = (SELECT coalesce(max(number), 0) FROM records)",
+            *(expected, *record),
+        )
+        return appended == 1

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from metering.adapters.sqlite.database import Database
+from metering.adapters.sqlite.database import Database, parse_document
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError, RollupBroken
 from metering.core.calendars.periods import LedgerId
@@ -34,25 +34,21 @@ class SqliteRollups:
 
     async def read_cursor(self, ledger: LedgerId) -> StoredCursor | None:
         """Return the cursor as last written."""
-        found = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT document, etag FROM rollups WHERE ledger = ? AND name = ?",
-                (str(ledger), CURSOR_ID),
-            ).fetchone()
+        found = await self._database.one(
+            "SELECT document, etag FROM rollups WHERE ledger = ? AND name = ?",
+            *(str(ledger), CURSOR_ID),
         )
         if found is None:
             return None
         return StoredCursor(read_cursor(_parsed(ledger, found[0]), ledger), str(found[1]))
 
     async def parts(self, ledger: LedgerId, names: Collection[PartName]) -> AsyncIterator[Part]:
-        """Yield those of these parts that are there."""
+        """Yield the parts that exist."""
         wanted = to_json([str(name) for name in names])
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT document FROM rollups"
-                " WHERE ledger = ? AND name IN (SELECT value FROM json_each(CAST(? AS TEXT)))",
-                (str(ledger), wanted),
-            ).fetchall()
+        rows = await self._database.all(
+            "SELECT document FROM rollups"
+            " WHERE ledger = ? AND name IN (SELECT value FROM json_each(CAST(? AS TEXT)))",
+            *(str(ledger), wanted),
         )
         for (document,) in rows:
             yield read_part(_parsed(ledger, document), ledger)
@@ -68,7 +64,7 @@ class SqliteRollups:
         )
 
     async def reset_rollup(self, ledger: LedgerId) -> str:
-        """Put the cursor back to before the first page."""
+        """Set the cursor back to before the first page."""
         return await self._database.write(
             lambda connection: _write_cursor(connection, Cursor(ledger))
         )
@@ -97,10 +93,4 @@ def _write_cursor(connection: sqlite3.Connection, cursor: Cursor) -> str:
 
 
 def _parsed(ledger: LedgerId, content: bytes) -> Document:
-    try:
-        document = from_json(content)
-    except ValueError as error:
-        raise RollupBroken(str(ledger), f"document is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise RollupBroken(str(ledger), "document is not a JSON object")
-    return document
+    return parse_document(content, lambda reason: RollupBroken(str(ledger), reason))

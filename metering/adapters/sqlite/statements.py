@@ -1,11 +1,10 @@
 """Statements in SQLite."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from metering.adapters.sqlite.database import Database
+from metering.adapters.sqlite.database import Database, parse_document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.billing.statement import Statement
 from metering.core.billing.statement_document import read_statement, write_statement
@@ -19,18 +18,12 @@ class SqliteStatements:
         self._database = database
 
     async def put_statement(self, statement: Statement) -> bool:
-        """Keep a statement, unless its ledger has one."""
-        tenant, start = statement.ledger
-        content = to_json(write_statement(statement))
-
-        def put(connection: sqlite3.Connection) -> bool:
-            written = connection.execute(
-                "INSERT OR IGNORE INTO statements (tenant, start, document) VALUES (?, ?, ?)",
-                (tenant, start, content),
-            )
-            return written.rowcount == 1
-
-        return await self._database.write(put)
+        """Store a statement; return False if its ledger has one."""
+        created = await self._database.change(
+            "INSERT OR IGNORE INTO statements (tenant, start, document) VALUES (?, ?, ?)",
+            *(*statement.ledger, to_json(write_statement(statement))),
+        )
+        return created == 1
 
     async def read_statement(self, ledger: LedgerId) -> Statement | None:
         """Return the statement of a period."""
@@ -49,20 +42,13 @@ class SqliteStatements:
             found = await self._one(following, tenant, found.ledger.start)
 
     async def _one(self, where: str, tenant: str, *values: int) -> Statement | None:
-        found = await self._database.read(
-            lambda connection: connection.execute(
-                f"SELECT document FROM statements WHERE {where}",  # noqa: S608, ours alone
-                (tenant, *values),
-            ).fetchone()
+        found = await self._database.one(
+            f"SELECT document FROM statements WHERE {where}",  # noqa: S608, literals of above
+            *(tenant, *values),
         )
-        return None if found is None else _parsed(tenant, found[0])
-
-
-def _parsed(tenant: str, content: bytes) -> Statement:
-    try:
-        document = from_json(content)
-    except ValueError as error:
-        raise InvariantBroken(f"statement of {tenant}: is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise InvariantBroken(f"statement of {tenant}: is not a JSON object")
-    return read_statement(document, tenant)
+        if found is None:
+            return None
+        document = parse_document(
+            found[0], lambda reason: InvariantBroken(f"statement of {tenant}: {reason}")
+        )
+        return read_statement(document, tenant)

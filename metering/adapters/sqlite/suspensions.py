@@ -1,10 +1,13 @@
-"""Suspensions in SQLite: a row each, under a tag that no other row ever had."""
+"""Suspensions in SQLite: one row each, with a tag that no other row ever had."""
 
 import sqlite3
+from typing import Final
 
 from metering.adapters.sqlite.database import Database
 from metering.core.quotas.suspension import Phase, Suspension
 from metering.ports import StoredSuspension
+
+_DELETE: Final = "DELETE FROM suspensions WHERE subscription = ? AND etag = ?"
 
 
 class SqliteSuspensions:
@@ -14,12 +17,10 @@ class SqliteSuspensions:
         self._database = database
 
     async def list_suspensions(self) -> list[StoredSuspension]:
-        """Return all of them, by subscription."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT etag, subscription, phase, reason, since, at FROM suspensions"
-                " ORDER BY subscription"
-            ).fetchall()
+        """Return all suspensions, by subscription."""
+        rows = await self._database.all(
+            "SELECT etag, subscription, phase, reason, since, at FROM suspensions"
+            " ORDER BY subscription"
         )
         return [
             StoredSuspension(Suspension(name, Phase(phase), reason, since, at), str(etag))
@@ -27,10 +28,11 @@ class SqliteSuspensions:
         ]
 
     async def put_suspension(self, suspension: Suspension, etag: str | None) -> str | None:
-        """Write one, unless there is another one (or none) by now."""
+        """Create or replace a suspension; return None if it has changed or is gone."""
 
         def put(connection: sqlite3.Connection) -> str | None:
-            if etag is not None and not _delete(connection, suspension.subscription, etag):
+            old = (suspension.subscription, etag)
+            if etag is not None and not connection.execute(_DELETE, old).rowcount:
                 return None
             done = connection.execute(
                 "INSERT OR IGNORE INTO suspensions (subscription, phase, reason, since, at)"
@@ -42,14 +44,5 @@ class SqliteSuspensions:
         return await self._database.write(put)
 
     async def remove_suspension(self, subscription: str, etag: str) -> bool:
-        """Remove one, unless there is another one or none by now."""
-        return await self._database.write(
-            lambda connection: _delete(connection, subscription, etag)
-        )
-
-
-def _delete(connection: sqlite3.Connection, subscription: str, etag: str) -> bool:
-    done = connection.execute(
-        "DELETE FROM suspensions WHERE subscription = ? AND etag = ?", (subscription, etag)
-    )
-    return bool(done.rowcount)
+        """Remove a suspension; return False if it has changed or is gone."""
+        return bool(await self._database.change(_DELETE, subscription, etag))

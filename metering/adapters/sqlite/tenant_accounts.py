@@ -1,11 +1,8 @@
-"""Accounts of tenants in SQLite."""
+"""Accounts of tenants in SQLite: one row each, replaced by tag."""
 
-import sqlite3
+from pydantic_core import to_json
 
-from pydantic_core import from_json, to_json
-
-from metering.adapters.sqlite.database import Database
-from metering.core.basics.documents import Document
+from metering.adapters.sqlite.database import Database, parse_document
 from metering.core.basics.errors import HeadMovedError, InvariantBroken
 from metering.core.credit.account import Account, read_account, write_account
 from metering.ports import StoredAccount
@@ -19,41 +16,27 @@ class SqliteTenantAccounts:
 
     async def read_account(self, tenant: str) -> StoredAccount | None:
         """Return the account as last written."""
-        found = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT document, etag FROM accounts WHERE tenant = ?", (tenant,)
-            ).fetchone()
+        found = await self._database.one(
+            "SELECT document, etag FROM accounts WHERE tenant = ?", tenant
         )
         if found is None:
             return None
-        return StoredAccount(read_account(_parsed(tenant, found[0]), tenant), str(found[1]))
+        document = parse_document(
+            found[0], lambda reason: InvariantBroken(f"account {tenant}: {reason}")
+        )
+        return StoredAccount(read_account(document, tenant), str(found[1]))
 
     async def replace_account(self, account: Account, etag: str | None) -> str:
-        """Write an account whole, if its tag still holds."""
-        content = to_json(write_account(account))
-        return await self._database.write(
-            lambda connection: _replace(connection, account.tenant, content, etag)
-        )
-
-
-def _replace(connection: sqlite3.Connection, tenant: str, content: bytes, etag: str | None) -> str:
-    found = connection.execute("SELECT etag FROM accounts WHERE tenant = ?", (tenant,)).fetchone()
-    present = None if found is None else str(found[0])
-    if present != etag:
-        raise HeadMovedError(f"account {tenant}: is no longer {etag}")
-    (new,) = connection.execute(
-        "INSERT INTO accounts (tenant, etag, document) VALUES (?, 1, ?)"
-        " ON CONFLICT DO UPDATE SET etag = etag + 1, document = excluded.document RETURNING etag",
-        (tenant, content),
-    ).fetchone()
-    return str(new)
-
-
-def _parsed(tenant: str, content: bytes) -> Document:
-    try:
-        document = from_json(content)
-    except ValueError as error:
-        raise InvariantBroken(f"account {tenant}: is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise InvariantBroken(f"account {tenant}: is not a JSON object")
-    return document
+        """Write an account whole, if its tag is still `etag`."""
+        tenant, content = account.tenant, to_json(write_account(account))
+        if etag is None:
+            insert = "INSERT OR IGNORE INTO accounts (tenant, etag, document) VALUES (?, 1, ?)"
+            written = await self._database.change(insert, tenant, content)
+        else:
+            update = (
+                "UPDATE accounts SET etag = etag + 1, document = ? WHERE tenant = ? AND etag = ?"
+            )
+            written = await self._database.change(update, content, tenant, etag)
+        if not written:
+            raise HeadMovedError(f"account {tenant}: its tag is no longer {etag}")
+        return str(int(etag or 0) + 1)

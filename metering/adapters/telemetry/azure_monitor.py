@@ -14,18 +14,18 @@ from metering.adapters.telemetry.open_telemetry import (
     open_telemetry,
 )
 
-#: Instrumentations that the distribution would switch on. Our own spans say what matters; those of
-#: every call would cost more than what they are about, and have addresses of others in them.
+#: Instrumentations that the distribution enables by default. Our own spans suffice; a span for
+#: every call would cost more than the call, and would contain third parties' addresses.
 _OFF: Final = (
     "azure_sdk", "django", "fastapi", "flask", "httpx", "psycopg2", "requests", "urllib", "urllib3",
 )  # fmt: skip
 
 
 def azure_monitor(connection_string: str) -> OpenTelemetry:
-    """Send metrics, traces and the records of our loggers to Application Insights.
+    """Return telemetry that sends metrics, traces and our log records to Application Insights.
 
-    Its own setting APPLICATIONINSIGHTS_AUTHENTICATION_STRING says that the identity of the app
-    signs in. The worker must not configure the same again: see docs/observability.md.
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING makes the app sign in with its identity. The Functions
+    worker must not configure the same exporter again: see docs/observability.md.
     """
     configure_azure_monitor(
         connection_string=connection_string,

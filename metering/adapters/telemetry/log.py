@@ -1,4 +1,4 @@
-"""Telemetry: what operators must see, as log records."""
+"""Alerts and effects as log records, for operators."""
 
 import logging
 
@@ -9,25 +9,25 @@ _log = logging.getLogger("metering")
 
 
 class LogAlerts:
-    """Alerts as log records of level CRITICAL, counted."""
+    """Implements Alerts: counts alerts and logs them at level CRITICAL."""
 
     def __init__(self, telemetry: Telemetry = SILENT) -> None:
         self._telemetry = telemetry
 
     def alert(self, message: str) -> None:
-        """Tell it."""
+        """Log an alert."""
         _log.critical(message)
         self._telemetry.add("metering.alerts", 1)
 
 
 class LogNotifier:
-    """Effects as log records of level WARNING, a line each; `effect` is the idempotency key."""
+    """Implements Notifier: logs effects at level WARNING; `effect` is the idempotency key."""
 
     async def notify(self, effect: Effect) -> None:
-        """Tell it."""
+        """Log an effect."""
         _log.warning("%s", describe(effect), extra=_about(effect))
 
 
 def _about(effect: Effect) -> dict[str, str | int]:
-    """Return what the log record of an effect has in common with that of its commit."""
+    """Return the fields that the log records of an effect and of its commit share."""
     return {"effect": effect.key, "ledger": str(effect.ledger), "page": effect.page}

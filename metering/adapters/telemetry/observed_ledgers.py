@@ -1,7 +1,7 @@
-"""A ledger store whose commits are measured and traced; everything else passes through."""
+"""A ledger store that measures and traces commits; reads pass through."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from time import perf_counter
 
 from metering.core.basics.errors import HeadMovedError
@@ -17,8 +17,8 @@ _log = logging.getLogger("metering.commits")
 class ObservedLedgers:
     """Implements LedgerStore over another one.
 
-    A commit is where events become money, so its span and its log record carry what leads from
-    the batch to the effects: the ledger, and the numbers and last hash of the pages.
+    A commit turns events into money. Its span and log record connect the batch with the effects:
+    they carry the ledger, the numbers of the pages and the last hash.
     """
 
     def __init__(self, ledgers: LedgerStore, telemetry: Telemetry) -> None:
@@ -42,7 +42,7 @@ class ObservedLedgers:
         return await self._ledgers.write_checkpoint(head)
 
     async def commit(self, commit: Commit) -> None:
-        """Write as the store does, and tell how long it took and what became of it."""
+        """Commit, and record the duration and the outcome."""
         about = _about(commit)
         began = perf_counter()
         try:
@@ -56,7 +56,7 @@ class ObservedLedgers:
             self._telemetry.record("metering.commit.latency_ms", taken)
         _log.info("committed to %s", about["ledger"], extra=dict(about))
 
-    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncIterator[Page]:
+    def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         return self._ledgers.pages(ledger, after=after)
 
@@ -66,7 +66,7 @@ class ObservedLedgers:
 
 
 def _about(commit: Commit) -> Attributes:
-    """Return what a commit is known by; the keys of its effects begin with ledger and page."""
+    """Return the attributes of a commit; the keys of its effects start with ledger and page."""
     return {
         "ledger": str(commit.head.ledger),
         "page": commit.head.pages,

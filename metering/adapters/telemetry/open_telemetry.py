@@ -1,4 +1,4 @@
-"""Telemetry through OpenTelemetry: the instruments, the spans, and the console for machines."""
+"""Telemetry through OpenTelemetry: instruments, spans and the console exporter."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from metering.core.installation.metrics import (
 )
 from metering.ports import NO_LABELS, Attributes, Labels, Span
 
-#: The name of whoever measures, and of the logger whose records are exported.
+#: The instrumentation scope, and the logger whose records are exported.
 SCOPE: Final = "metering"
 RESOURCE: Final = Resource.create({"service.name": SCOPE})
 
@@ -52,14 +52,14 @@ class OpenTelemetry:
         self._histograms[name].record(value, labels)
 
     def set(self, name: Gauge, value: int, labels: Labels = NO_LABELS) -> None:
-        """Say how many there are now."""
+        """Set a gauge."""
         self._gauges[name].set(value, labels)
 
     @contextmanager
     def span(self, name: str, attributes: Attributes, links: Sequence[str] = ()) -> Iterator[Span]:
-        """Open a span inside the one that is open."""
+        """Open a span as a child of the current one."""
         found = [link for link in map(self._link, links) if link is not None]
-        # The text of an exception may repeat what somebody sent: its type must do.
+        # An exception's text may repeat what a client sent, so only its type is recorded.
         with self._tracer.start_as_current_span(
             name, attributes=attributes, links=found, record_exception=False
         ) as span:
@@ -78,17 +78,17 @@ class _OpenSpan:
         self._span = span
 
     def note(self, attributes: Attributes) -> None:
-        """Add what has become known meanwhile."""
+        """Add attributes to the span."""
         self._span.set_attributes(attributes)
 
 
 def open_telemetry(meters: MeterProvider, tracers: TracerProvider) -> OpenTelemetry:
-    """Return the telemetry over two providers, which send what they hold when the process ends."""
+    """Return telemetry over two providers, which flush when the process ends."""
     return OpenTelemetry(meters.get_meter(SCOPE), tracers.get_tracer(SCOPE))
 
 
 def console() -> OpenTelemetry:
-    """Return telemetry that is printed on standard error, metrics every minute and at the end."""
+    """Return telemetry on standard error, with metrics every minute and at the end."""
     reader = PeriodicExportingMetricReader(ConsoleMetricExporter(out=sys.stderr))
     tracers = TracerProvider(resource=RESOURCE)
     tracers.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr)))

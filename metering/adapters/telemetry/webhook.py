@@ -1,4 +1,4 @@
-"""Effects told to a receiver over HTTP, in the form of Standard Webhooks 1.0.0.
+"""Effects sent to a receiver over HTTP, as Standard Webhooks 1.0.0.
 
 The body is a CloudEvent in structured mode; the signature is HMAC-SHA256 with a shared secret.
 Sources: github.com/standard-webhooks/standard-webhooks (spec), CloudEvents 1.0 HTTP binding.
@@ -25,9 +25,9 @@ EVENT_SOURCE: Final = "/metering"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 
 CONNECT_TIMEOUT_S: Final = 5.0
-#: From first to last; a run of the timer has 60 s, so one receiver that hangs leaves room for more.
+#: For the whole request. A timer run has 60 s, so a hanging receiver does not use it up.
 TIMEOUT_S: Final = 10.0
-#: An effect is at most 4,000 bytes as stored; this is what escapes can make of it, twice over.
+#: An effect has at most 4,000 bytes as stored; escapes cannot make it half as large as this.
 MAX_BODY_BYTES: Final = 64 * 1024
 
 
@@ -35,18 +35,18 @@ class WebhookNotifier:
     """Implements Notifier."""
 
     def __init__(self, url: str, secrets: Sequence[bytes], clock: Clock) -> None:
-        """Sign with each of `secrets`: while one takes the place of another, either verifies."""
-        # As it was given: a query may carry a signature that another spelling would break.
+        """Sign with each of `secrets`: during a rotation a receiver verifies either."""
+        # Not re-encoded: a query may contain a signature, which that would break.
         self._url = URL(url, encoded=True)
         self._secrets = tuple(secrets)
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         parts = urlsplit(url)
-        #: All that errors say of the URL: path and query may be secret.
+        #: The part of the URL that errors show: path and query may be secret.
         self._place = f"webhook {parts.scheme}://{parts.netloc}"
 
     async def notify(self, effect: Effect) -> None:
-        """Tell it: any 2xx is delivered. Redirects are not followed, the answer is not read."""
+        """Send an effect: a 2xx means delivered. Follow no redirects, read no body."""
         body = effect_body(effect)
         if len(body) > MAX_BODY_BYTES:
             raise RetryableError(f"{self._place}: {effect.id} is larger than {MAX_BODY_BYTES}")
@@ -55,7 +55,7 @@ class WebhookNotifier:
             raise RetryableError(f"{self._place}: answered with status {status}")
 
     async def close(self) -> None:
-        """Let the connections go; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -78,7 +78,7 @@ class WebhookNotifier:
                 self._url, data=body, headers=headers, allow_redirects=False
             ) as answer:
                 return answer.status
-        # aiohttp's own words often hold the whole URL: only those that do not are passed on.
+        # The texts of most aiohttp errors contain the whole URL and are therefore dropped.
         except TimeoutError:
             raise RetryableError(f"{self._place}: no answer in time") from None
         except aiohttp.ClientConnectorError as error:
@@ -98,14 +98,14 @@ class WebhookNotifier:
 def webhook_id(effect: Effect) -> str:
     """Return the effect's key with full stops as `%2E`.
 
-    Id, timestamp and body are signed with a full stop between them, and a tenant's name may have
-    one: left as it is, the parts of what was signed could be taken for others.
+    The signature covers id, timestamp and body joined by full stops. A tenant's name may contain
+    one, which would let different parts give the same signed text.
     """
     return effect.key.replace(".", "%2E")
 
 
 def sign(secret: bytes, name: str, timestamp: str, body: bytes) -> str:
-    """Return one signature as the header carries it: `v1,` and base64."""
+    """Return one signature in the header's form: `v1,` and base64."""
     signed = b".".join((name.encode("ascii"), timestamp.encode("ascii"), body))
     return f"v1,{base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()}"
 

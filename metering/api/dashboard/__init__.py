@@ -1,4 +1,4 @@
-"""The dashboard: pages for people, over the same API that everybody else uses."""
+"""The dashboard: pages for people over the public API."""
 
 from metering.api.dashboard.pages import router
 from metering.api.dashboard.signing_in import router as sign_in_router

@@ -1,4 +1,4 @@
-"""The pages: an operator's look at all tenants, a tenant's look at itself."""
+"""Pages: all tenants for operators, and one tenant."""
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -15,27 +15,27 @@ router = for_browsers()
 
 @router.get("/")
 async def root() -> Response:
-    """Lead to the dashboard."""
+    """Redirect to the dashboard."""
     return RedirectResponse("/dashboard", 307)
 
 
 @router.get("/dashboard")
 async def dashboard(request: Request, app: TheApp) -> Response:
-    """Show what concerns whoever is signed in; lead others to sign in."""
+    """Show the page of the signed-in caller, or redirect to sign-in."""
     caller = await _caller(request)
     if caller is None:
         return RedirectResponse("/signin", 303)
     if may(caller, Action.OPERATE):
         return page("operator", _about(request, caller))
     if caller.tenant is None:
-        return page("nobody", _about(request, caller))
+        return page("no_tenant", _about(request, caller))
     await app.tenancy.refresh()
     return _tenant_page(request, caller, caller.tenant, "/api/me")
 
 
 @router.get("/dashboard/tenants/{tenant}", dependencies=[Depends(names_tenant)])
 async def of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
-    """Show an operator what a tenant sees."""
+    """Show an operator the page of a tenant."""
     caller = await _caller(request)
     if caller is None:
         return RedirectResponse("/signin", 303)
@@ -57,8 +57,7 @@ async def asset(request: Request, name: str) -> Response:
 
 
 def _tenant_page(request: Request, caller: Caller, tenant: str, api: str) -> Response:
-    shown = {"tenant": tenant, "api": api}
-    return page("tenant", {**_about(request, caller), **shown})
+    return page("tenant", {**_about(request, caller), "tenant": tenant, "api": api})
 
 
 def _about(request: Request, caller: Caller) -> dict[str, object]:

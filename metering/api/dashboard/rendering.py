@@ -1,4 +1,4 @@
-"""Pages from templates that escape by themselves, under a policy that lets nothing else run."""
+"""Pages from auto-escaping templates under a strict content security policy."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-#: Only what this app itself serves: no inline script or style, no frame, no other origin. Trusted
-#: types: no script of ours can make markup out of text, so names of tenants stay text.
+#: Only resources of this app: no inline script or style, no frames, no other origin. Trusted types
+#: keep our scripts from turning text, such as a tenant's name, into markup.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none';"
@@ -28,7 +28,7 @@ class Asset(NamedTuple):
 
 
 def page(template: str, values: Mapping[str, object], status: int = 200) -> Response:
-    """Return a page. It is never kept: it says who is signed in."""
+    """Return a page. It is not cached, because it names the signed-in caller."""
     return Response(
         _templates().get_template(f"{template}.html").render(**values),
         status,
@@ -45,7 +45,7 @@ def _templates() -> Environment:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Return the files of the dashboard by name: no others can be asked for."""
+    """Return the files of the dashboard by name."""
     found = {}
     here = resources.files("metering.api.dashboard")
     for folder in ("assets", "vendor"):

@@ -1,7 +1,7 @@
-"""Signing in and out with a browser: on this machine a link or a token, in Azure Entra.
+"""Browser sign-in and sign-out: with a link or a token on this machine, with Entra in Azure.
 
-The link is only shown by GET: it is a POST that uses it up, so what looks at links in advance does
-not. That POST, too, must come from our own page, or another site could sign somebody in as itself.
+GET only shows the link and POST redeems it, so link previews do not use it up. The POST must come
+from our own page, or another site could sign a visitor in under its own account.
 """
 
 from typing import Final
@@ -21,30 +21,30 @@ from metering.core.tenancy.access import NotSignedIn
 
 router = for_browsers()
 
-_USED: Final = "The link was used already, or it is older than ten minutes."
+_USED: Final = "The link has been used, or it is older than ten minutes."
 _MAX_FORM_BYTES: Final = 16_384
 
 
 @router.get("/signin")
 async def show(app: TheApp, code: str = "") -> Response:
-    """Show how to sign in here."""
+    """Show the sign-in page."""
     values = {"way": app.sign_in.browser, "code": code[:256], "refusal": None}
     return page("signin", values)
 
 
 @router.post("/signin")
 async def sign_in(request: Request, app: TheApp) -> Response:
-    """Begin a session for a code or a token, and lead to the dashboard."""
+    """Start a session for a code or a token, and redirect to the dashboard."""
     _must_be_our_page(request)
     if app.sign_in.browser != "sessions":
-        raise Problem(403, "Nobody signs in here with a form.")
+        raise Problem(403, "Sign-in with a form is turned off.")
     form = await _form(request)
     sessions = app.sign_in.sessions
     if form.get("token"):
         try:
             session = sessions.begin(await app.sign_in.tokens.verify(form["token"].strip()))
         except NotSignedIn as refused:
-            return _refused(request, f"The token is not taken: {refused.reason}.")
+            return _refused(request, f"The token was rejected: {refused.reason}.")
     else:
         redeemed = sessions.redeem(form.get("code", ""))
         if redeemed is None:
@@ -57,7 +57,7 @@ async def sign_in(request: Request, app: TheApp) -> Response:
         max_age=SESSION_LIFE // SECOND,
         httponly=True,
         samesite="strict",
-        # Not every browser takes it over plain HTTP on loopback, which never leaves the machine.
+        # Some browsers reject a secure cookie over plain HTTP, even on loopback.
         secure=request.url.scheme == "https",
     )
     return answer
@@ -79,19 +79,19 @@ def _refused(request: Request, why: str) -> Response:
 
 
 def _must_be_our_page(request: Request) -> None:
-    """Refuse a form that a page of another origin sent; every browser says where it is from."""
+    """Reject a form sent by a page of another origin. Every browser sends its origin."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     host = request.headers.get("host", "")
-    # With `Referrer-Policy: no-referrer` a form's origin is "null": then the site decides alone.
+    # With `Referrer-Policy: no-referrer` the origin of a form is "null": Sec-Fetch-Site decides.
     if origin not in {"", "null"} and urlsplit(origin).netloc != host:
-        raise Problem(403, "The form is of another origin.")
+        raise Problem(403, "The form was sent from another origin.")
     if site != "same-origin" and (site is not None or origin in {"", "null"}):
-        raise Problem(403, "The form is of another origin.")
+        raise Problem(403, "The form was sent from another origin.")
 
 
 async def _form(request: Request) -> dict[str, str]:
     body = await request.body()
     if len(body) > _MAX_FORM_BYTES:
-        raise Problem(413, f"At most {_MAX_FORM_BYTES} bytes are taken.")
+        raise Problem(413, f"The form is larger than {_MAX_FORM_BYTES} bytes.")
     fields = parse_qs(body.decode(errors="replace"), max_num_fields=8)
     return {name: values[0] for name, values in fields.items()}

@@ -1,4 +1,4 @@
-"""Adjustments: what an operator adds to a statement, or takes off it, with a reason."""
+"""Adjustments: amounts that an operator adds to a statement, with a reason."""
 
 from fastapi import Depends, Response
 
@@ -6,47 +6,45 @@ from metering import bootstrap
 from metering.api.auditing import Change, change
 from metering.api.idempotency import IdempotencyKey, required
 from metering.api.paging import Cursor, Limit, Page, page_of
-from metering.api.parameters import TheApp, TheCaller, names_tenant
+from metering.api.parameters import TheApp, TheCaller, must_know
 from metering.api.routers import for_operators
-from metering.api.routes.balance import must_know, period_named
-from metering.api.shapes.periods import AdjustmentShown, NewAdjustment
+from metering.api.routes.balance import period_named
 from metering.core.credit.adjustment import MadeAdjustment
 from metering.core.tenancy.adjustment_records import AdjustmentOffer
+from metering.documents.credit import AdjustmentDocument, AdjustmentRequest
 
 router = for_operators("adjustments")
 
 
-@router.get("/tenants/{tenant}/adjustments", dependencies=[Depends(names_tenant)])
+@router.get("/tenants/{tenant}/adjustments", dependencies=[Depends(must_know)])
 async def list_adjustments(
     app: TheApp, tenant: str, limit: Limit = 50, cursor: Cursor = None
-) -> Page[AdjustmentShown]:
-    """List what was put on a tenant's statements, and what will be on the next one."""
-    await must_know(app, tenant)
+) -> Page[AdjustmentDocument]:
+    """List a tenant's adjustments, with those for the next statement."""
     return page_of(
         sorted(app.tenancy.directory.adjustments(tenant), key=lambda one: one.adjustment.id),
         lambda one: (one.adjustment.id,),
-        AdjustmentShown.of,
+        AdjustmentDocument.of,
         listed=f"adjustments {tenant}",
         cursor=cursor,
         limit=limit,
     )
 
 
-@router.post("/tenants/{tenant}/adjustments", status_code=201, dependencies=[Depends(names_tenant)])
+@router.post("/tenants/{tenant}/adjustments", status_code=201, dependencies=[Depends(must_know)])
 async def adjust(
     app: TheApp,
     caller: TheCaller,
     tenant: str,
-    wish: NewAdjustment,
+    body: AdjustmentRequest,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> AdjustmentShown:
-    """Put an amount on the statement of the present period; never edited afterwards."""
+) -> AdjustmentDocument:
+    """Add an amount to the statement of the current period. It cannot be edited afterwards."""
     name = required(idempotency_key)
-    await must_know(app, tenant)
-    about = None if wish.about is None else (await period_named(app, tenant, wish.about)).name
-    offer = AdjustmentOffer(tenant, wish.amount, wish.reason, caller.subject, about, name)
-    asked = Change("adjustment.add", f"adjustment/{tenant}/{name}", wish.model_dump())
+    about = None if body.about is None else (await period_named(app, tenant, body.about)).name
+    offer = AdjustmentOffer(tenant, body.amount, body.reason, caller.subject, about, name)
+    asked = Change("adjustment.add", f"adjustment/{tenant}/{name}", body.model_dump())
     _, is_news = await change(
         app,
         caller,
@@ -57,7 +55,7 @@ async def adjust(
     response.status_code = 201 if is_news else 200
     made = _made(app, tenant, name)
     assert made is not None
-    return AdjustmentShown.of(made)
+    return AdjustmentDocument.of(made)
 
 
 def _made(app: bootstrap.App, tenant: str, name: str) -> MadeAdjustment | None:

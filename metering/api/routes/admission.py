@@ -1,4 +1,4 @@
-"""Admission: what the gateway asks before a request."""
+"""Admission: the gateway's question before each request."""
 
 from typing import Annotated, Any
 
@@ -8,9 +8,9 @@ from fastapi.responses import JSONResponse
 from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_the_gateway
-from metering.api.shapes.admissions import Admission
 from metering.core.basics.errors import RejectedEvent
 from metering.core.quotas.decision import Asked
+from metering.documents.quotas.admission import AdmissionDocument
 
 router = for_the_gateway("admission")
 
@@ -19,20 +19,20 @@ Subject = Annotated[
 ]
 
 
-def _named(what: str) -> Any:
-    return Query(max_length=256, description=f"The {what} of the requests that are asked about.")
+def _dimension(name: str) -> Any:
+    return Query(max_length=256, description=f"The {name} of the requests.")
 
 
-@router.get("/admission/{subscription:path}", response_model=Admission)
+@router.get("/admission/{subscription:path}", response_model=AdmissionDocument)
 async def admission(
     app: TheApp,
     subscription: Subject,
-    model: Annotated[str | None, _named("model or deployment")] = None,
-    product: Annotated[str | None, _named("product")] = None,
-    use_case: Annotated[str | None, _named("use case")] = None,
-    end_user: Annotated[str | None, _named("end user")] = None,
+    model: Annotated[str | None, _dimension("model or deployment")] = None,
+    product: Annotated[str | None, _dimension("product")] = None,
+    use_case: Annotated[str | None, _dimension("use case")] = None,
+    end_user: Annotated[str | None, _dimension("end user")] = None,
 ) -> JSONResponse:
-    """Tell whether requests of a subscription may go on; 404 and 503 where nobody can know."""
+    """Return whether requests of a subscription are admitted; 404 if it is unknown."""
     about = Asked(model, product, use_case, end_user)
     try:
         found = await app.admission.of(subscription, about)

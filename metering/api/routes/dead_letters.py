@@ -1,4 +1,4 @@
-"""Dead letters: what was not counted, and what becomes of it."""
+"""Dead letters: events that were not counted."""
 
 from typing import Annotated
 
@@ -10,36 +10,38 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found
 from metering.api.routers import for_operators
-from metering.api.shapes.operations import (
-    MAX_LETTERS,
-    DeadLetterShown,
-    Dropped,
-    LettersWanted,
-    Replayed,
-)
 from metering.core.basics.errors import ConfigurationError
+from metering.documents.ingest import (
+    MAX_LETTERS,
+    DeadLetterDocument,
+    DeadLetterReplay,
+    DeadLettersRequest,
+    DroppedDeadLetters,
+)
 from metering.ports import DeadLetter
 
 router = for_operators("dead letters")
 
-#: Letters that pages go back over: beyond them, ask by code.
+#: Letters that a list covers; older ones are listed by code.
 _MAX_LISTED = 2_000
 
-LetterId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$", description="The beginning of an id.")]
+LetterId = Annotated[
+    str, Path(pattern=r"^[0-9a-f]{1,64}$", description="An id or the start of one.")
+]
 Code = Annotated[str | None, Query(max_length=64, description="Only letters with this code.")]
 
 
 @router.get("/dead-letters")
 async def list_dead_letters(
     app: TheApp, code: Code = None, limit: Limit = 50, cursor: Cursor = None
-) -> Page[DeadLetterShown]:
-    """List what was set aside, newest first."""
+) -> Page[DeadLetterDocument]:
+    """List dead letters, newest first."""
     seen = limit + 1 if cursor is None else _MAX_LISTED
     letters = await app.dead_letters.latest(seen, code)
     return page_of(
         sorted(letters, key=lambda letter: (-letter.received, letter.id)),
         lambda letter: (-letter.received, letter.id),
-        DeadLetterShown.of,
+        DeadLetterDocument.of,
         listed=f"dead letters {code}",
         cursor=cursor,
         limit=limit,
@@ -48,41 +50,45 @@ async def list_dead_letters(
 
 @router.get("/dead-letters/counts")
 async def count_dead_letters(app: TheApp) -> dict[str, int]:
-    """Count what was set aside by code."""
+    """Count dead letters by code."""
     return await app.dead_letters.counts()
 
 
 @router.get("/dead-letters/{letter_id}")
-async def show_dead_letter(app: TheApp, letter_id: LetterId) -> DeadLetterShown:
-    """Show one letter with the beginning of its body."""
-    return DeadLetterShown.of(await _one(app, letter_id), whole=True)
+async def show_dead_letter(app: TheApp, letter_id: LetterId) -> DeadLetterDocument:
+    """Return one dead letter with the start of its body."""
+    return DeadLetterDocument.of(await _one(app, letter_id), with_body=True)
 
 
 @router.post("/dead-letters/replay")
-async def replay_dead_letters(app: TheApp, caller: TheCaller, wish: LettersWanted) -> Replayed:
-    """Send letters again: what can be counted now is. Doing it twice changes nothing."""
-    letters = await _chosen(app, wish)
-    asked = Change("dead_letters.replay", "dead-letters", _told(wish, letters))
+async def replay_dead_letters(
+    app: TheApp, caller: TheCaller, body: DeadLettersRequest
+) -> DeadLetterReplay:
+    """Replay dead letters. Events that were counted meanwhile are duplicates."""
+    letters = await _chosen(app, body)
+    asked = Change("dead_letters.replay", "dead-letters", _audited(body, letters))
     tally = await change(app, caller, asked, lambda: None, lambda: app.dead_letters.replay(letters))
-    return Replayed.of(len(letters), tally)
+    return DeadLetterReplay.of_letters(len(letters), tally)
 
 
 @router.post("/dead-letters/drop")
-async def drop_dead_letters(app: TheApp, caller: TheCaller, wish: LettersWanted) -> Dropped:
-    """Forget letters without counting them."""
-    letters = await _chosen(app, wish)
-    asked = Change("dead_letters.drop", "dead-letters", _told(wish, letters))
+async def drop_dead_letters(
+    app: TheApp, caller: TheCaller, body: DeadLettersRequest
+) -> DroppedDeadLetters:
+    """Delete dead letters without counting them."""
+    letters = await _chosen(app, body)
+    asked = Change("dead_letters.drop", "dead-letters", _audited(body, letters))
     await change(app, caller, asked, lambda: None, lambda: app.dead_letters.drop(letters))
-    return Dropped(letters=len(letters))
+    return DroppedDeadLetters(letters=len(letters))
 
 
-async def _chosen(app: bootstrap.App, wish: LettersWanted) -> list[DeadLetter]:
-    if (wish.ids is not None) == wish.every:
-        message = "give ids, or every (with code or without)"
+async def _chosen(app: bootstrap.App, body: DeadLettersRequest) -> list[DeadLetter]:
+    if (body.ids is not None) == body.every:
+        message = "give either ids or every, with or without code"
         raise Problem(422, f"ids: {message}", errors=[{"field": "ids", "message": message}])
-    if wish.ids is None:
-        return await app.dead_letters.latest(MAX_LETTERS, wish.code)
-    found = [await _one(app, prefix) for prefix in wish.ids]
+    if body.ids is None:
+        return await app.dead_letters.latest(MAX_LETTERS, body.code)
+    found = [await _one(app, prefix) for prefix in body.ids]
     return list({letter.id: letter for letter in found}.values())
 
 
@@ -93,5 +99,5 @@ async def _one(app: bootstrap.App, prefix: str) -> DeadLetter:
         raise not_found() from None
 
 
-def _told(wish: LettersWanted, letters: list[DeadLetter]) -> dict[str, object]:
-    return {**wish.model_dump(), "letters": [letter.id for letter in letters]}
+def _audited(body: DeadLettersRequest, letters: list[DeadLetter]) -> dict[str, object]:
+    return {**body.model_dump(), "letters": [letter.id for letter in letters]}

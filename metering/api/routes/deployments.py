@@ -1,4 +1,7 @@
-"""Deployments: what a gateway cannot know of where a request was served."""
+"""Deployments: facts about where requests are served that the gateway does not know.
+
+A deployment is returned as it stands in a deployments file, which is also the body of a PUT.
+"""
 
 from typing import Annotated, Any
 
@@ -12,21 +15,22 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
-from metering.api.shapes.terms import DeploymentShown
 from metering.core.deployments.deployment import Deployment, read_deployment
 
 router = for_operators("deployments")
 
 _PART = r"^[^/\s]+$"
-Name = Annotated[str, Path(pattern=_PART, max_length=256, description="Its name, as in the URL.")]
+Name = Annotated[
+    str, Path(pattern=_PART, max_length=256, description="The name, as in the gateway's URL.")
+]
 Account = Annotated[
     str | None,
-    Query(pattern=_PART, max_length=256, description="The resource it is in. Default: any."),
+    Query(pattern=_PART, max_length=256, description="The Azure resource. Default: any."),
 ]
 Content = Annotated[
     dict[str, Any],
     Body(
-        description="What it is, as in a deployments file.",
+        description="The record, as in a deployments file.",
         examples=[{"model": "gpt-4o", "deployment_type": "data_zone", "region": "eastus2"}],
     ),
 ]
@@ -35,13 +39,13 @@ Content = Annotated[
 @router.get("/deployments")
 async def list_deployments(
     app: TheApp, limit: Limit = 50, cursor: Cursor = None
-) -> Page[DeploymentShown]:
-    """List the deployments that are recorded as of now."""
+) -> Page[dict[str, Any]]:
+    """List recorded deployments as of now."""
     await app.tenancy.refresh()
     return page_of(
         sorted(app.tenancy.directory.deployments(app.clock.now()), key=lambda one: one.key),
         lambda one: (one.key,),
-        _shown,
+        _content,
         listed="deployments",
         cursor=cursor,
         limit=limit,
@@ -51,14 +55,14 @@ async def list_deployments(
 @router.get("/deployments/{name}")
 async def show_deployment(
     app: TheApp, name: Name, response: Response, account: Account = None
-) -> DeploymentShown:
-    """Show what is recorded of a deployment as of now."""
+) -> dict[str, Any]:
+    """Return the record of a deployment as of now."""
     await app.tenancy.refresh()
     found = _found(app, name, account)
     if found is None:
         raise not_found()
     tag(response, app, "deployment", found.key)
-    return _shown(found)
+    return _content(found)
 
 
 @router.put("/deployments/{name}")
@@ -71,18 +75,18 @@ async def set_deployment(  # noqa: PLR0913, PLR0917, each is a part of the reque
     account: Account = None,
     effective: From = None,
     if_match: IfMatch = None,
-) -> DeploymentShown:
-    """Say what a deployment is, from now on; a new one from the beginning."""
+) -> dict[str, Any]:
+    """Record a deployment from now on; a new one applies from the beginning."""
     start = instant_in(effective, "from")
     for field, value in (("name", name), ("account", account)):
         if content.setdefault(field, value) != value:
-            fault = {"field": field, "message": "is not the one of the address"}
-            raise Problem(422, f"{field}: is not the one of the address", errors=[fault])
+            fault = {"field": field, "message": "must match the URL"}
+            raise Problem(422, f"{field}: must match the URL", errors=[fault])
     with refusals():
         deployment = read_deployment("deployment", content)
     await app.tenancy.refresh()
     before = _found(app, name, account)
-    # Names are the same in upper and lower case; what is there keeps its own.
+    # Names are case-insensitive; an existing record keeps its spelling.
     key = deployment.key if before is None else before.key
     expected = expected_revision(app, "deployment", key, if_match, exists=before is not None)
     wanted = {"deployment": deployment.model_dump(exclude_none=True), "from": effective}
@@ -96,14 +100,14 @@ async def set_deployment(  # noqa: PLR0913, PLR0917, each is a part of the reque
         ),
     )
     tag(response, app, "deployment", deployment.key)
-    return _shown(deployment)
+    return _content(deployment)
 
 
 def _found(app: bootstrap.App, name: str, account: str | None) -> Deployment | None:
-    """Return what is recorded of just this place, not of the same name in any account."""
+    """Return the record of exactly this account, not one of the same name in any account."""
     found, _, _ = app.tenancy.directory.deployment(name, account, app.clock.now())
     return found if found is not None and (found.account is None) == (account is None) else None
 
 
-def _shown(one: Deployment) -> DeploymentShown:
-    return DeploymentShown(key=one.key, deployment=one.model_dump(mode="json", exclude_none=True))
+def _content(one: Deployment) -> dict[str, Any]:
+    return one.model_dump(mode="json")

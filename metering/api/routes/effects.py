@@ -1,4 +1,4 @@
-"""Effects: what the outside is still to be told, and what was given up."""
+"""Effects: notifications that wait for delivery, and those that were given up."""
 
 from typing import Annotated
 
@@ -8,28 +8,30 @@ from metering.api.auditing import Change, change
 from metering.api.paging import MAX_LIMIT, Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.routers import for_operators
-from metering.api.shapes.operations import DueAgain, EffectShown
+from metering.documents.ledger.effects import EffectDocument, RetriedEffects
 from metering.ports import StoredEffect
 
 router = for_operators("effects")
 
-#: Effects that pages go over: the first ones; what is beyond comes up as these are dealt with.
+#: Effects that a list covers: the first ones by due time.
 _MAX_LISTED = 10 * MAX_LIMIT
 
-Parked = Annotated[bool, Query(description="Those that were given up, not those that wait.")]
+Parked = Annotated[
+    bool, Query(description="List effects that were given up instead of those that wait.")
+]
 
 
 @router.get("/effects")
 async def list_effects(
     app: TheApp, *, parked: Parked = False, limit: Limit = 50, cursor: Cursor = None
-) -> Page[EffectShown]:
-    """List what is still to be told, the next one first; or what was given up."""
+) -> Page[EffectDocument]:
+    """List effects that wait for delivery, the next one first, or those given up."""
     deliver = app.deliver_effects
     found = await (deliver.parked(_MAX_LISTED) if parked else deliver.waiting(_MAX_LISTED))
     return page_of(
         sorted(found, key=_key),
         _key,
-        EffectShown.of,
+        EffectDocument.of,
         listed=f"effects {parked}",
         cursor=cursor,
         limit=limit,
@@ -41,8 +43,8 @@ def _key(stored: StoredEffect) -> tuple[int, str]:
 
 
 @router.post("/effects/retry")
-async def retry_effects(app: TheApp, caller: TheCaller) -> DueAgain:
-    """Make what was given up due again, for one more attempt each."""
+async def retry_effects(app: TheApp, caller: TheCaller) -> RetriedEffects:
+    """Schedule one more attempt for each effect that was given up."""
     again = await change(
         app,
         caller,
@@ -50,4 +52,4 @@ async def retry_effects(app: TheApp, caller: TheCaller) -> DueAgain:
         lambda: None,
         app.deliver_effects.retry_parked,
     )
-    return DueAgain(effects=again)
+    return RetriedEffects(effects=again)

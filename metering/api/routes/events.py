@@ -1,4 +1,4 @@
-"""Events from producers other than the gateway."""
+"""Usage events from producers other than the gateway."""
 
 import json
 from typing import Any, Final
@@ -8,8 +8,8 @@ from fastapi import Request
 from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_producers
-from metering.api.shapes.events import EventAnswer, EventsTaken
 from metering.app.ingest.take_events import MAX_EVENTS, Answer
+from metering.documents.ingest import EventAnswer, EventsDocument
 
 router = for_producers("events")
 
@@ -46,16 +46,16 @@ _BODY: Final[dict[str, Any]] = {
 
 
 @router.post("/events", openapi_extra={"requestBody": _BODY})
-async def take_events(app: TheApp, request: Request) -> EventsTaken:
-    """Take a batch of CloudEvents, and answer for each. Sending one again is a success."""
+async def take_events(app: TheApp, request: Request) -> EventsDocument:
+    """Accept a batch of CloudEvents and return a result for each. Safe to repeat."""
     bodies = _bodies(await request.body())
     answers = await app.take_events.batch([body for body, _ in bodies])
-    told = [
-        _told(n, name, answer)
+    results = [
+        _result(n, name, answer)
         for n, ((_, name), answer) in enumerate(zip(bodies, answers, strict=True))
     ]
-    accepted = sum(one.status == "accepted" for one in told)
-    return EventsTaken(accepted=accepted, rejected=len(told) - accepted, events=told)
+    accepted = sum(one.status == "accepted" for one in results)
+    return EventsDocument(accepted=accepted, rejected=len(results) - accepted, events=results)
 
 
 def _bodies(content: bytes) -> list[tuple[bytes, str | None]]:
@@ -63,9 +63,9 @@ def _bodies(content: bytes) -> list[tuple[bytes, str | None]]:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
-        raise Problem(400, "The body is not JSON.") from None
+        raise Problem(400, "The body is not valid JSON.") from None
     if not isinstance(found, list) or not 1 <= len(found) <= MAX_EVENTS:
-        message = f"is not an array of 1 to {MAX_EVENTS} events"
+        message = f"must be an array of 1 to {MAX_EVENTS} events"
         raise Problem(422, f"body: {message}", errors=[{"field": "body", "message": message}])
     return [(json.dumps(one).encode(), _name(one)) for one in found]
 
@@ -75,6 +75,6 @@ def _name(event: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _told(index: int, name: str | None, answer: Answer) -> EventAnswer:
+def _result(index: int, name: str | None, answer: Answer) -> EventAnswer:
     status = "accepted" if answer.code is None else "rejected"
     return EventAnswer(index=index, id=name, status=status, code=answer.code, reason=answer.reason)

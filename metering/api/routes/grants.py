@@ -1,4 +1,4 @@
-"""Grants: credit that pays before anything is owed."""
+"""Grants: prepaid credit that is used before anything is owed."""
 
 from typing import Annotated
 
@@ -6,50 +6,36 @@ from fastapi import Depends, Path, Response
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
-from metering.api.idempotency import ID_PATTERN, IdempotencyKey, required
+from metering.api.idempotency import IdempotencyKey, required
 from metering.api.instants import instant_in
 from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, TheTenant, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import about_tenants, for_operators
-from metering.api.routes.balance import must_know
-from metering.api.shapes.grants import GrantShown, NewGrant, NewRevocation
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.credit.grant import Grant, Revocation
 from metering.core.tenancy.grant_records import GrantOffer
+from metering.documents.credit import GrantDocument, GrantRequest, RevocationRequest
 
 routers = about_tenants("grants")
 router = for_operators("grants")
 
-GrantId = Annotated[str, Path(pattern=ID_PATTERN, description="The grant's id.")]
+GrantId = Annotated[str, Path(pattern=IDENTIFIER_SCHEMA, description="The id of the grant.")]
 
 
 @routers.own.get("/grants")
-async def own_grants(
-    app: TheApp, tenant: TheTenant, *, limit: Limit = 50, cursor: Cursor = None
-) -> Page[GrantShown]:
-    """List the grants of the caller's tenant with what is left of each."""
-    return await _grants(app, tenant, limit, cursor)
-
-
 @routers.named.get("/grants")
 async def grants(
     app: TheApp, tenant: TheTenant, *, limit: Limit = 50, cursor: Cursor = None
-) -> Page[GrantShown]:
-    """List a tenant's grants with what is left of each."""
-    await must_know(app, tenant)
-    return await _grants(app, tenant, limit, cursor)
-
-
-async def _grants(
-    app: bootstrap.App, tenant: str, limit: int, cursor: str | None
-) -> Page[GrantShown]:
+) -> Page[GrantDocument]:
+    """List a tenant's grants with their remaining credit."""
     found = await app.credits.of(tenant)
     standing = {one.grant.id: one for one in found.grants}
     every = sorted(app.tenancy.directory.grants(tenant), key=lambda grant: grant.id)
     return page_of(
         every,
         lambda grant: (grant.id,),
-        lambda grant: GrantShown.of(grant, standing.get(grant.id)),
+        lambda grant: GrantDocument.of(grant, standing.get(grant.id)),
         listed=f"grants {tenant}",
         cursor=cursor,
         limit=limit,
@@ -61,25 +47,25 @@ async def add_grant(
     app: TheApp,
     caller: TheCaller,
     tenant: str,
-    wish: NewGrant,
+    body: GrantRequest,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> GrantShown:
-    """Give a tenant credit. The same again answers 200 with the grant that is there."""
+) -> GrantDocument:
+    """Add a grant. The same request again returns 200 with the existing grant."""
     name = required(idempotency_key)
     offer = GrantOffer(
         tenant=tenant,
-        amount=wish.amount,
-        expiry=instant_in(wish.expiry, "expiry"),
+        amount=body.amount,
+        expiry=instant_in(body.expiry, "expiry"),
         id=name,
-        start=instant_in(wish.start, "start"),
-        currency=wish.currency,
-        priority=wish.priority,
-        channel=wish.channel,
-        reason=wish.reason,
+        start=instant_in(body.start, "start"),
+        currency=body.currency,
+        priority=body.priority,
+        channel=body.channel,
+        reason=body.reason,
         author=caller.subject,
     )
-    asked = Change("grant.add", f"grant/{tenant}/{name}", wish.model_dump())
+    asked = Change("grant.add", f"grant/{tenant}/{name}", body.model_dump())
     grant, is_news = await change(
         app,
         caller,
@@ -88,19 +74,19 @@ async def add_grant(
         lambda: app.tenancy.add_grant(offer),
     )
     response.status_code = 201 if is_news else 200
-    return GrantShown.of(grant)
+    return GrantDocument.of(grant)
 
 
 @router.post("/tenants/{tenant}/grants/{grant_id}/revocation", dependencies=[Depends(names_tenant)])
 async def revoke_grant(
-    app: TheApp, caller: TheCaller, tenant: str, grant_id: GrantId, wish: NewRevocation
-) -> GrantShown:
-    """Take a grant back, from five minutes from now on. What it paid for stays paid."""
+    app: TheApp, caller: TheCaller, tenant: str, grant_id: GrantId, body: RevocationRequest
+) -> GrantDocument:
+    """Revoke a grant, effective in five minutes. Usage that it paid for stays paid."""
     await app.tenancy.refresh()
     if _grant(app, tenant, grant_id) is None:
         raise not_found()
-    revocation = Revocation(id=grant_id, reason=wish.reason, author=caller.subject)
-    asked = Change("grant.revoke", f"grant/{tenant}/{grant_id}", wish.model_dump())
+    revocation = Revocation(id=grant_id, reason=body.reason, author=caller.subject)
+    asked = Change("grant.revoke", f"grant/{tenant}/{grant_id}", body.model_dump())
     revoked = await change(
         app,
         caller,
@@ -108,7 +94,7 @@ async def revoke_grant(
         lambda: _state(app, tenant, grant_id),
         lambda: app.tenancy.revoke_grant(tenant, revocation),
     )
-    return GrantShown.of(revoked)
+    return GrantDocument.of(revoked)
 
 
 def _grant(app: bootstrap.App, tenant: str, grant_id: str) -> Grant | None:

@@ -1,4 +1,7 @@
-"""Plans: the terms under which tenants pay."""
+"""Plans: the terms under which tenants are charged.
+
+A plan is returned as it stands in a plan file, which is also the body of a PUT.
+"""
 
 from typing import Annotated, Any
 
@@ -12,28 +15,28 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
-from metering.api.shapes.terms import PlanShown
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.plans.plan import Plan, read_plan
 
 router = for_operators("plans")
 
 PlanId = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="A plan's id.", examples=["pro"])
+    str, Path(pattern=IDENTIFIER_SCHEMA, description="A plan's id.", examples=["pro"])
 ]
 Terms = Annotated[
     dict[str, Any],
-    Body(description="The terms, as in a plan's file.", examples=[{"id": "pro", "markup": "0.2"}]),
+    Body(description="The terms, as in a plan file.", examples=[{"id": "pro", "markup": "0.2"}]),
 ]
 
 
 @router.get("/plans")
-async def list_plans(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[PlanShown]:
+async def list_plans(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[dict[str, Any]]:
     """List the plans as of now."""
     await app.tenancy.refresh()
     return page_of(
         app.tenancy.directory.plans(app.clock.now()),
         lambda plan: (plan.id,),
-        _shown,
+        _terms,
         listed="plans",
         cursor=cursor,
         limit=limit,
@@ -41,14 +44,14 @@ async def list_plans(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> P
 
 
 @router.get("/plans/{plan_id}")
-async def show_plan(app: TheApp, plan_id: PlanId, response: Response) -> PlanShown:
-    """Show a plan as of now."""
+async def show_plan(app: TheApp, plan_id: PlanId, response: Response) -> dict[str, Any]:
+    """Return a plan as of now."""
     await app.tenancy.refresh()
     found = app.tenancy.directory.plan(plan_id, app.clock.now())
     if found is None:
         raise not_found()
     tag(response, app, "plan", plan_id)
-    return _shown(found)
+    return _terms(found)
 
 
 @router.put("/plans/{plan_id}")
@@ -60,12 +63,12 @@ async def set_plan(
     response: Response,
     effective: From = None,
     if_match: IfMatch = None,
-) -> PlanShown:
-    """Put a version of a plan in force, from now on; a new plan from the beginning."""
+) -> dict[str, Any]:
+    """Set a plan from now on; a new plan applies from the beginning."""
     start = instant_in(effective, "from")
     if terms.setdefault("id", plan_id) != plan_id:
-        fault = {"field": "id", "message": "is not the plan of the address"}
-        raise Problem(422, "id: is not the plan of the address", errors=[fault])
+        fault = {"field": "id", "message": "must match the plan in the URL"}
+        raise Problem(422, "id: must match the plan in the URL", errors=[fault])
     await app.tenancy.refresh()
     with refusals():
         plan = read_plan("plan", terms)
@@ -80,11 +83,11 @@ async def set_plan(
         lambda: app.tenancy.define_plan(plan, start, expected=expected),
     )
     tag(response, app, "plan", plan_id)
-    return _shown(plan)
+    return _terms(plan)
 
 
-def _shown(plan: Plan) -> PlanShown:
-    return PlanShown(id=plan.id, plan=plan.model_dump(mode="json"))
+def _terms(plan: Plan) -> dict[str, Any]:
+    return plan.model_dump(mode="json")
 
 
 def _state(app: bootstrap.App, plan_id: str) -> dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""Price books: versions of list prices, published and never edited."""
+"""Versions of list prices. A published version is never edited."""
 
 import json
 from typing import Annotated, Any
@@ -10,12 +10,18 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found
 from metering.api.routers import for_operators
-from metering.api.shapes.terms import PriceChange, PricesPublished, PriceVersion
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
+from metering.documents.prices.changes import PriceChangeDocument, PriceVersion, PublishedPrices
 
 router = for_operators("prices")
 
 Version = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Its name.", examples=["2026-12"])
+    str,
+    Path(
+        pattern=IDENTIFIER_SCHEMA,
+        description="The name of the version.",
+        examples=["2026-12"],
+    ),
 ]
 Content = Annotated[
     dict[str, Any],
@@ -26,7 +32,7 @@ Content = Annotated[
 ]
 Supersede = Annotated[
     bool,
-    Query(description="Say that prices of past usage were wrong; correct them by re-rating."),
+    Query(description="Replace prices that apply to past usage. Re-rate to correct it."),
 ]
 
 
@@ -34,12 +40,12 @@ Supersede = Annotated[
 async def list_price_versions(
     app: TheApp, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PriceVersion]:
-    """List the published versions by name; those that come with the package are below them."""
+    """List published versions by name. The versions shipped with the package are not listed."""
     await app.tenancy.refresh()
     return page_of(
         sorted(app.tenancy.directory.price_versions, key=lambda record: record.key),
         lambda record: (record.key,),
-        PriceVersion.of,
+        PriceVersion.model_validate,
         listed="prices",
         cursor=cursor,
         limit=limit,
@@ -48,7 +54,7 @@ async def list_price_versions(
 
 @router.get("/prices/{version}")
 async def show_price_version(app: TheApp, version: Version) -> dict[str, Any]:
-    """Show a published version whole, as it was published."""
+    """Return a version as it was published."""
     content = await app.stores.prices.read_version(version)
     if content is None:
         raise not_found()
@@ -64,11 +70,11 @@ async def publish_prices(
     content: Content,
     *,
     supersede: Supersede = False,
-) -> PricesPublished:
-    """Put a version of prices in force for every process. The same again changes nothing."""
+) -> PublishedPrices:
+    """Publish a version of prices for every process. Safe to repeat."""
     if content.get("version") != version:
-        fault = {"field": "version", "message": "is not the version of the address"}
-        raise Problem(422, "version: is not the version of the address", errors=[fault])
+        fault = {"field": "version", "message": "must match the version in the URL"}
+        raise Problem(422, "version: must match the version in the URL", errors=[fault])
     body = json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
     done = await change(
         app,
@@ -77,6 +83,7 @@ async def publish_prices(
         lambda: None,
         lambda: app.publish_prices.publish("prices", body, supersede=supersede),
     )
-    return PricesPublished(
-        version=done.version, changes=[PriceChange.of(one) for one in done.changes]
+    return PublishedPrices(
+        version=done.version,
+        changes=[PriceChangeDocument.model_validate(one) for one in done.changes],
     )

@@ -1,4 +1,4 @@
-"""Tenants, their plans and subscriptions, and who may read them."""
+"""Tenants, their plans, subscriptions and members."""
 
 from typing import Annotated
 
@@ -7,22 +7,22 @@ from fastapi import Depends, Path, Query, Response
 from metering import bootstrap
 from metering.api.auditing import Change, change
 from metering.api.etags import IfMatch, expected_revision, tag
-from metering.api.instants import From, instant_in, told
+from metering.api.instants import From, instant_in
 from metering.api.paging import Cursor, Limit, Page, page_of
-from metering.api.parameters import TheApp, TheCaller, names_tenant
+from metering.api.parameters import TheApp, TheCaller, must_know, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import for_operators
-from metering.api.routes.balance import must_know
-from metering.api.shapes.tenants import (
-    MemberShown,
-    MemberWanted,
-    PlanOfTenant,
-    PlanWanted,
-    SubscriptionShown,
-    SubscriptionWanted,
-    TenantShown,
-)
+from metering.core.basics.instants import format_instant
 from metering.core.calendars.dated import FOREVER
+from metering.documents.tenancy import (
+    MemberDocument,
+    MemberRequest,
+    SubscriptionDocument,
+    SubscriptionRequest,
+    TenantDocument,
+    TenantPlan,
+    TenantPlanRequest,
+)
 
 router = for_operators("tenants")
 
@@ -37,7 +37,9 @@ Member = Annotated[
 
 
 @router.get("/tenants")
-async def list_tenants(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[TenantShown]:
+async def list_tenants(
+    app: TheApp, limit: Limit = 50, cursor: Cursor = None
+) -> Page[TenantDocument]:
     """List the tenants as of now."""
     return page_of(
         await app.read.tenants(),
@@ -49,30 +51,19 @@ async def list_tenants(app: TheApp, limit: Limit = 50, cursor: Cursor = None) ->
     )
 
 
-@router.get("/tenants/{tenant}", dependencies=[Depends(names_tenant)])
-async def show_tenant(app: TheApp, tenant: str) -> TenantShown:
-    """Show one tenant as of now."""
-    await must_know(app, tenant)
+@router.get("/tenants/{tenant}", dependencies=[Depends(must_know)])
+async def show_tenant(app: TheApp, tenant: str) -> TenantDocument:
+    """Return a tenant as of now."""
     return _shown(app, tenant)
 
 
-def _shown(app: bootstrap.App, tenant: str) -> TenantShown:
-    directory, now = app.tenancy.directory, app.clock.now()
-    plan, _, _ = directory.plan_of(tenant, now)
-    return TenantShown(
-        tenant=tenant,
-        plan=plan.id,
-        currency=plan.currency,
-        billing=plan.billing,
-        subscriptions=directory.subjects(tenant, now),
-        members=directory.members.of(tenant, now),
-    )
+def _shown(app: bootstrap.App, tenant: str) -> TenantDocument:
+    return TenantDocument.of(app.tenancy.directory, tenant, app.clock.now())
 
 
-@router.get("/tenants/{tenant}/plan", dependencies=[Depends(names_tenant)])
-async def plan_of_tenant(app: TheApp, tenant: str, response: Response) -> PlanOfTenant:
-    """Show the plan that a tenant is on."""
-    await must_know(app, tenant)
+@router.get("/tenants/{tenant}/plan", dependencies=[Depends(must_know)])
+async def plan_of_tenant(app: TheApp, tenant: str, response: Response) -> TenantPlan:
+    """Return the plan of a tenant."""
     tag(response, app, "tenant_plan", tenant)
     return _plan_of(app, tenant)
 
@@ -82,42 +73,45 @@ async def set_plan_of_tenant(
     app: TheApp,
     caller: TheCaller,
     tenant: str,
-    wish: PlanWanted,
+    body: TenantPlanRequest,
     response: Response,
     effective: From = None,
     if_match: IfMatch = None,
-) -> PlanOfTenant:
-    """Put a tenant on a plan, from now on; what requests cost so far stays."""
+) -> TenantPlan:
+    """Assign a plan to a tenant from now on. Earlier usage keeps its price."""
     start = instant_in(effective, "from")
     await app.tenancy.refresh()
     directory = app.tenancy.directory
     exists = directory.revision("tenant_plan", tenant) > 0
     expected = expected_revision(app, "tenant_plan", tenant, if_match, exists=exists)
-    wanted = {**wish.model_dump(), "from": effective}
+    wanted = {**body.model_dump(), "from": effective}
     await change(
         app,
         caller,
         Change("tenant.plan", f"tenant/{tenant}", wanted),
         lambda: _plan_of(app, tenant).model_dump() if tenant in directory.tenants() else None,
-        lambda: app.tenancy.assign_plan(tenant, wish.plan, start, expected=expected),
+        lambda: app.tenancy.assign_plan(tenant, body.plan, start, expected=expected),
     )
     tag(response, app, "tenant_plan", tenant)
     return _plan_of(app, tenant)
 
 
-def _plan_of(app: bootstrap.App, tenant: str) -> PlanOfTenant:
+def _plan_of(app: bootstrap.App, tenant: str) -> TenantPlan:
     plan, _, end = app.tenancy.directory.plan_of(tenant, app.clock.now())
-    return PlanOfTenant(tenant=tenant, plan=plan.id, until=told(None if end == FOREVER else end))
+    until = None if end == FOREVER else format_instant(end)
+    return TenantPlan(tenant=tenant, plan=plan.id, until=until)
 
 
 @router.get("/subscriptions")
 async def list_subscriptions(
     app: TheApp,
-    tenant: Annotated[str | None, Query(max_length=64, description="Only this one's.")] = None,
+    tenant: Annotated[
+        str | None, Query(max_length=64, description="Only subscriptions of this tenant.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[SubscriptionShown]:
-    """List who pays for which subscription as of now."""
+) -> Page[SubscriptionDocument]:
+    """List subscriptions with the tenants that pay for them as of now."""
     tenants = await app.read.tenants() if tenant is None else [tenant]
     await app.tenancy.refresh()
     directory, now = app.tenancy.directory, app.clock.now()
@@ -125,7 +119,7 @@ async def list_subscriptions(
     return page_of(
         rows,
         lambda row: (row[0],),
-        lambda row: SubscriptionShown(subscription=row[0], tenant=row[1]),
+        lambda row: SubscriptionDocument(subscription=row[0], tenant=row[1]),
         listed=f"subscriptions {tenant}",
         cursor=cursor,
         limit=limit,
@@ -135,8 +129,8 @@ async def list_subscriptions(
 @router.get("/subscriptions/{subscription:path}")
 async def show_subscription(
     app: TheApp, subscription: Subject, response: Response
-) -> SubscriptionShown:
-    """Show who pays for a subscription."""
+) -> SubscriptionDocument:
+    """Return the tenant that pays for a subscription."""
     await app.tenancy.refresh()
     if not app.tenancy.directory.knows(subscription):
         raise not_found()
@@ -149,12 +143,12 @@ async def map_subscription(
     app: TheApp,
     caller: TheCaller,
     subscription: Subject,
-    wish: SubscriptionWanted,
+    body: SubscriptionRequest,
     response: Response,
     effective: From = None,
     if_match: IfMatch = None,
-) -> SubscriptionShown:
-    """Make a tenant pay for a subscription. What was counted before stays where it is."""
+) -> SubscriptionDocument:
+    """Map a subscription to the tenant that pays for it. Counted usage stays where it is."""
     start = instant_in(effective, "from")
     await app.tenancy.refresh()
     directory = app.tenancy.directory
@@ -166,25 +160,25 @@ async def map_subscription(
         Change(
             "subscription.map",
             f"subscription/{subscription}",
-            {**wish.model_dump(), "from": effective},
+            {**body.model_dump(), "from": effective},
         ),
         lambda: _payer(app, subscription).model_dump() if directory.knows(subscription) else None,
-        lambda: app.tenancy.map_subject(subscription, wish.tenant, start, expected=expected),
+        lambda: app.tenancy.map_subject(subscription, body.tenant, start, expected=expected),
     )
     tag(response, app, "subject", subscription)
     return _payer(app, subscription)
 
 
-def _payer(app: bootstrap.App, subscription: str) -> SubscriptionShown:
+def _payer(app: bootstrap.App, subscription: str) -> SubscriptionDocument:
     found = app.tenancy.directory.assignment(subscription, app.clock.now())
-    return SubscriptionShown(
+    return SubscriptionDocument(
         subscription=subscription, tenant=None if found is None else found.tenant
     )
 
 
 @router.get("/members/{member}")
-async def show_member(app: TheApp, member: Member, response: Response) -> MemberShown:
-    """Show which tenant a person or an app may read."""
+async def show_member(app: TheApp, member: Member, response: Response) -> MemberDocument:
+    """Return the tenant that a person or an app can read."""
     await app.tenancy.refresh()
     if not app.tenancy.directory.members.is_named(member):
         raise not_found()
@@ -197,25 +191,25 @@ async def set_member(
     app: TheApp,
     caller: TheCaller,
     member: Member,
-    wish: MemberWanted,
+    body: MemberRequest,
     response: Response,
     if_match: IfMatch = None,
-) -> MemberShown:
-    """Let a person or an app read a tenant from now on, or none with null."""
+) -> MemberDocument:
+    """Let a person or an app read a tenant from now on; null removes access."""
     await app.tenancy.refresh()
     members = app.tenancy.directory.members
     expected = expected_revision(app, "member", member, if_match, exists=members.is_named(member))
     await change(
         app,
         caller,
-        Change("member.set", f"member/{member}", wish.model_dump()),
+        Change("member.set", f"member/{member}", body.model_dump()),
         lambda: _member(app, member).model_dump() if members.is_named(member) else None,
-        lambda: app.tenancy.set_member(member, wish.tenant, expected=expected),
+        lambda: app.tenancy.set_member(member, body.tenant, expected=expected),
     )
     tag(response, app, "member", member)
     return _member(app, member)
 
 
-def _member(app: bootstrap.App, member: str) -> MemberShown:
+def _member(app: bootstrap.App, member: str) -> MemberDocument:
     found = app.tenancy.directory.members.tenant_of(member, app.clock.now())
-    return MemberShown(member=member, tenant=found)
+    return MemberDocument(member=member, tenant=found)

@@ -10,16 +10,14 @@ from metering.api.paging import Cursor, page_of
 from metering.api.parameters import TheApp, TheTenant
 from metering.api.problems import Problem
 from metering.api.routers import about_tenants
-from metering.api.routes.balance import must_know
-from metering.api.shapes.figures import figures
-from metering.api.shapes.usage import ReadFrom, UsageOfDays, UsageRow
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.calendars.periods import Days, days_between
-from metering.core.reports.breakdown import GROUPS, Row
+from metering.core.reports.breakdown import GROUPS
+from metering.documents.reports.usage import LedgerPosition, UsageDocument, UsageRow
 
 routers = about_tenants("usage")
 
-#: Days of one answer: a year of statements, and then some.
+#: Days of one response: more than a year of statements.
 MAX_DAYS: Final = 400
 _MAX_ROWS: Final = 5_000
 
@@ -28,7 +26,7 @@ _From = Annotated[
     Query(
         alias="from",
         max_length=64,
-        description="A time or a day (UTC); the whole day counts. Default: the period's start.",
+        description="A time or a UTC day, inclusive. Days count whole. Default: the period start.",
         examples=["2026-11-01"],
     ),
 ]
@@ -36,8 +34,8 @@ _To = Annotated[
     str | None,
     Query(
         max_length=64,
-        description="The first time or day that is not asked for. Default: now. A day that it"
-        " lies in counts whole.",
+        description="A time or a UTC day, exclusive; a day counts whole if the time lies in it."
+        " Default: now.",
         examples=["2026-12-01"],
     ),
 ]
@@ -49,25 +47,10 @@ _GroupBy = Annotated[
         examples=["day,model", "use_case"],
     ),
 ]
-_Limit = Annotated[int, Query(ge=1, le=_MAX_ROWS, description="At most so many rows.")]
+_Limit = Annotated[int, Query(ge=1, le=_MAX_ROWS, description="The maximum number of rows.")]
 
 
 @routers.own.get("/usage")
-async def own_usage(
-    app: TheApp,
-    tenant: TheTenant,
-    *,
-    start: _From = None,
-    to: _To = None,
-    group_by: _GroupBy = "day,model",
-    limit: _Limit = 1_000,
-    cursor: Cursor = None,
-) -> UsageOfDays:
-    """Break down what the caller's tenant has used."""
-    wish = _Wish(app, tenant, start, to, group_by)
-    return await _usage(app, wish, limit, cursor)
-
-
 @routers.named.get("/usage")
 async def usage(
     app: TheApp,
@@ -78,47 +61,27 @@ async def usage(
     group_by: _GroupBy = "day,model",
     limit: _Limit = 1_000,
     cursor: Cursor = None,
-) -> UsageOfDays:
-    """Break down what a tenant has used."""
-    await must_know(app, tenant)
-    wish = _Wish(app, tenant, start, to, group_by)
-    return await _usage(app, wish, limit, cursor)
-
-
-class _Wish:
-    """What is asked for, checked."""
-
-    def __init__(
-        self, app: bootstrap.App, tenant: str, start: str | None, to: str | None, group_by: str
-    ) -> None:
-        self.tenant = tenant
-        self.now = app.clock.now()
-        self.days = _days(app, tenant, start, to)
-        self.groups = _groups(group_by)
-
-    @property
-    def listed(self) -> str:
-        """The list that pages are of."""
-        return f"usage {self.tenant} {self.days} {self.groups}"
-
-
-async def _usage(app: bootstrap.App, wish: _Wish, limit: int, cursor: str | None) -> UsageOfDays:
-    rows, read = await app.read.usage_of_days(wish.tenant, wish.days, wish.groups)
-
-    def shown(row: Row) -> UsageRow:
-        group = dict(zip(wish.groups, row.group, strict=True))
-        return UsageRow.model_validate({"group": group, **figures(row.line, row.amount)})
-
+) -> UsageDocument:
+    """Return a tenant's usage by day and other dimensions."""
+    now = app.clock.now()
+    days = _days(app, tenant, start, to)
+    groups = _groups(group_by)
+    rows, read = await app.read.usage_of_days(tenant, days, groups)
     page = page_of(
-        rows, lambda row: row.group, shown, listed=wish.listed, cursor=cursor, limit=limit
+        rows,
+        lambda row: row.group,
+        lambda row: UsageRow.of_row(row, groups),
+        listed=f"usage {tenant} {days} {groups}",
+        cursor=cursor,
+        limit=limit,
     )
-    return UsageOfDays(
-        tenant=wish.tenant,
-        first_day=wish.days.first,
-        end_day=wish.days.end,
-        group_by=list(wish.groups),
-        as_of=format_instant(wish.now),
-        ledgers=[ReadFrom.of(one) for one in read],
+    return UsageDocument(
+        tenant=tenant,
+        first_day=days.first,
+        end_day=days.end,
+        group_by=list(groups),
+        as_of=format_instant(now),
+        ledgers=[LedgerPosition.model_validate(one) for one in read],
         items=page.items,
         next=page.next,
     )
@@ -139,9 +102,9 @@ def _days(app: bootstrap.App, tenant: str, start: str | None, to: str | None) ->
 def _must_be_a_span(begin: Instant, end: Instant) -> None:
     wrong = None
     if begin >= end:
-        wrong = "is not before to"
+        wrong = "must be before to"
     elif end - begin > MAX_DAYS * DAY:
-        wrong = f"is more than {MAX_DAYS} days before to"
+        wrong = f"must be at most {MAX_DAYS} days before to"
     if wrong is not None:
         raise Problem(422, f"from: {wrong}", errors=[{"field": "from", "message": wrong}])
 
@@ -150,7 +113,7 @@ def _groups(group_by: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in group_by.split(","))
     for name in names:
         if name not in GROUPS or names.count(name) > 1:
-            message = f"each of {', '.join(GROUPS)} at most once, with commas between them"
+            message = f"must be a comma-separated list of {', '.join(GROUPS)} without duplicates"
             fault = {"field": "group_by", "message": message}
             raise Problem(422, f"group_by: {message}", errors=[fault])
     return names

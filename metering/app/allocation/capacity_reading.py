@@ -1,35 +1,37 @@
-"""Read the usage of capacity from ledgers: heads say which ones have any, pages say when."""
+"""Read the usage of capacity: the heads show which ledgers have any, the pages when."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
 from itertools import batched
 from typing import Final
 
+from metering.app.ledger.reading import listed_head, pages
 from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage, capacities_in
-from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import Period
+from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Head
 from metering.core.tenancy.directory import Directory
 from metering.ports import LedgerStore
 
-#: Heads read at once: enough to keep the service busy, few enough not to throttle ourselves.
+#: Heads read at once: enough to hide latency, few enough to avoid throttling.
 _AT_ONCE: Final = 16
 
 
+@dataclass(slots=True)
 class CapacityReading:
-    """Reads with bounded memory: pages go by, sums by deployment, hour and tenant stay."""
+    """Reads with bounded memory: it keeps sums by deployment, hour and tenant, not pages."""
 
-    def __init__(self, store: LedgerStore) -> None:
-        self._store = store
+    store: LedgerStore
 
     async def usage(
         self, directory: Directory, month: Period, places: Collection[str]
     ) -> CapacityUsage:
         """Return the usage of these deployments (keys in lower case) in a month, as of now.
 
-        LedgerBroken: a ledger that used one cannot be trusted, so nothing can be divided.
+        Raises LedgerBroken if a ledger that used one cannot be trusted.
         """
         usage = CapacityUsage()
         async for head in self._heads(directory, month.start, month.end):
@@ -41,32 +43,26 @@ class CapacityReading:
     async def used_before(
         self, directory: Directory, end: Instant, places: Collection[str]
     ) -> set[str]:
-        """Return which of these deployments anybody used before an instant."""
+        """Return those of these deployments that were used before an instant."""
         found: set[str] = set()
         async for head in self._heads(directory, BEGINNING, end):
             new = capacities_in(head).intersection(places) - found
             period = directory.period_of(head.ledger)
             if new and period.end > end:
-                # Its head does not say on which side of the instant the usage is.
+                # The head does not show on which side of the instant the usage is.
                 counted = await self._counted(head, period._replace(end=end), new)
                 new = {place for (place, _), tokens in counted.tokens.items() if tokens}
             found |= new
         return found
 
-    async def up_to(self, usage: LedgerUsage, page: int) -> None:
-        """Add the pages of a ledger up to a number, as far as they are there."""
-        async for one in self._store.pages(usage.ledger):
-            if one.number > page:
-                break
-            usage.add(one)
+    async def read(self, usage: LedgerUsage, through: Position) -> None:
+        """Add the pages of a ledger through a position. Raises what `reading.pages` raises."""
+        async for page in pages(self.store, usage.ledger, through=through):
+            usage.add(page)
 
     async def _counted(self, head: Head, span: Period, places: Collection[str]) -> LedgerUsage:
         usage = LedgerUsage(head.ledger, span, places)
-        await self.up_to(usage, head.pages)
-        if usage.page < head.pages:
-            raise RetryableError(f"ledger {head.ledger}: page {head.pages} is not there yet")
-        if usage.hash != head.last_hash:
-            raise LedgerBroken(str(head.ledger), "its head does not name its last page's hash")
+        await self.read(usage, head.position)
         return usage
 
     async def _heads(
@@ -75,13 +71,10 @@ class CapacityReading:
         """Yield the heads of the ledgers whose period overlaps `[start, end)`."""
         ledgers = [
             ledger
-            for ledger in await self._store.ledgers()
+            for ledger in await self.store.ledgers()
             if ledger.start < end and directory.period_of(ledger).end > start
         ]
         for some in batched(ledgers, _AT_ONCE, strict=False):
-            stored = await asyncio.gather(*map(self._store.read_head, some))
-            for ledger, found in zip(some, stored, strict=True):
-                if found is None:
-                    # It was listed by its head: to leave it out would divide the cost wrongly.
-                    raise RetryableError(f"ledger {ledger}: its head is not there yet")
-                yield found.head
+            # A ledger without its head is an error: leaving it out would divide the cost wrongly.
+            for head in await asyncio.gather(*(listed_head(self.store, one) for one in some)):
+                yield head

@@ -1,17 +1,19 @@
-"""Close periods: driven by state, so that whatever crashed before is taken up, in order.
+"""Close periods, in order, from the state in the store, so that a run continues after any crash.
 
-A period is closed by one write: its statement, which is put only where there is none. What follows
-(the tenant's account) is taken from the statement, and done again by whoever finds it undone.
+One write closes a period: its statement, which is created only if none exists. The tenant's account
+follows from the statement; the next run completes it if a crash came in between.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from metering.app.allocation.allocate import ShareOut
+from metering.app.allocation.allocate import Allocate
 from metering.app.billing.draft_statements import DraftStatements
+from metering.app.ledger.reading import head_of
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import HeadMovedError, InvariantBroken, RetryableError
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.basics.money import Amount
@@ -21,21 +23,21 @@ from metering.core.credit.account import Account, settle
 from metering.core.credit.grant import Burnt
 from metering.ports import AccountStore, Alerts, HubProgress, LedgerStore, StatementStore
 
-#: After the end of a period: streams have got their counts or are given up within a day.
+#: Grace after the end of a period: within a day streams get their counts or are given up.
 GRACE: Final[Instant] = DAY
-#: After that: how long a period waits for counts and prices that are still to come.
+#: How long a period waits after that for missing counts and prices.
 PATIENCE: Final[Instant] = 3 * DAY
-#: Races lost in a row on one account before the next run takes it up.
+#: Races lost in a row on one account before it is left to the next run.
 _MAX_RACES: Final = 5
 
 
 class Patience(NamedTuple):
-    """How long after its end a period is closed."""
+    """The delays between the end of a period and its close."""
 
     grace: Instant = GRACE
-    """Nothing is closed before."""
+    """No period is closed earlier than this after its end."""
     pending: Instant = PATIENCE
-    """How much longer it waits for what is pending or unpriced."""
+    """The additional wait for requests that are pending or unpriced."""
 
 
 DEFAULT_PATIENCE: Final = Patience()
@@ -53,76 +55,64 @@ class Closed(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A period that is over and not closed, and why."""
+    """A period that is over but not closed, and the reason."""
 
     tenant: str
     period: str
     reason: str
     until: Instant | None = None
-    """When it is closed at the latest; None where somebody has to do something."""
+    """The latest time at which it is closed; None if that needs an operator."""
     uncounted_since: Instant | None = None
-    """Where only the hubs hold it back: when it could have been closed."""
+    """The time at which it could have been closed, if only the hubs delay it."""
 
 
+@dataclass(slots=True, kw_only=True)
 class ClosePeriods:
     """The use case behind the timer `close_periods` and `metering close`."""
 
-    def __init__(  # noqa: PLR0913, each is a port
-        self,
-        *,
-        ledgers: LedgerStore,
-        statements: StatementStore,
-        accounts: AccountStore,
-        tenancy: Tenancy,
-        drafts: DraftStatements,
-        share_out: ShareOut,
-        progress: HubProgress,
-        alerts: Alerts,
-        patience: Patience = DEFAULT_PATIENCE,
-    ) -> None:
-        self._ledgers = ledgers
-        self._statements = statements
-        self._accounts = accounts
-        self._tenancy = tenancy
-        self._drafts = drafts
-        self._share_out = share_out
-        self._progress = progress
-        self._alerts = alerts
-        self._patience = patience
-        # What a process knows without asking: nothing of a tenant is due before.
-        self._next_due: dict[str, Instant] = {}
-        # Of one run: the capacity of a month is shared out once, for all tenants.
-        self._shared_out: dict[Period, list[Sharing]] = {}
+    ledgers: LedgerStore
+    statements: StatementStore
+    accounts: AccountStore
+    tenancy: Tenancy
+    drafts: DraftStatements
+    allocate: Allocate
+    progress: HubProgress
+    alerts: Alerts
+    patience: Patience = DEFAULT_PATIENCE
+    # By tenant: no period is due before. It saves a process from asking.
+    _next_due: dict[str, Instant] = field(init=False, default_factory=dict)
+    # Within one run the capacity of a month is allocated once, for all tenants.
+    _allocated: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
 
     async def run(
         self, at: Instant, tenants: Sequence[str] | None = None
     ) -> AsyncIterator[Closed | Waiting]:
-        """Close every period that is due at an instant, tenant by tenant; yield what was found.
+        """Close every period that is due at an instant, tenant by tenant; yield each result.
 
-        Safe to repeat, to cut off anywhere and to run twice at once: a period has one statement,
-        whoever wrote it. A tenant whose ledger cannot be trusted is alerted and waits alone.
+        Safe to repeat, to cut off anywhere and to run twice at once: a period gets one statement.
+        If the ledger of a tenant cannot be trusted, an alert names it and only that tenant waits.
         """
-        await self._tenancy.refresh()
-        self._shared_out.clear()
-        counted_until = await self._progress.counted_until()
-        for tenant in self._tenancy.directory.tenants() if tenants is None else tenants:
+        await self.tenancy.refresh()
+        self._allocated.clear()
+        counted_until = await self.progress.counted_until()
+        for tenant in self.tenancy.directory.tenants() if tenants is None else tenants:
             if self._next_due.get(tenant, 0) > at:
                 continue
-            # Milliseconds each: whoever else works in this process takes turns with it.
+            # Let other work in this process take its turn: a tenant takes milliseconds.
             await asyncio.sleep(0)
             try:
                 async for found in self._tenant(tenant, at, counted_until):
                     yield found
             except InvariantBroken as fault:
-                self._alerts.alert(f"closing {tenant}: {fault}")
+                self.alerts.alert(f"closing {tenant}: {fault}")
                 yield Waiting(tenant, "", str(fault))
 
     async def due(self, at: Instant, tenants: Sequence[str]) -> AsyncIterator[Waiting]:
-        """Yield the first period of each of these that is over and not closed; nothing is done."""
-        await self._tenancy.refresh()
-        counted_until = await self._progress.counted_until()
+        """Yield the first period of each tenant that is over but not closed, without closing it."""
+        await self.tenancy.refresh()
+        counted_until = await self.progress.counted_until()
         for tenant in tenants:
-            latest = await self._statements.latest_statement(tenant)
+            latest = await self.statements.latest_statement(tenant)
             period = await self._next(tenant, latest, at)
             if period.end <= at:
                 waiting = await self._waiting(tenant, period, at, counted_until)
@@ -131,7 +121,7 @@ class ClosePeriods:
     async def _tenant(
         self, tenant: str, at: Instant, counted_until: Instant
     ) -> AsyncIterator[Closed | Waiting]:
-        latest = await self._statements.latest_statement(tenant)
+        latest = await self.statements.latest_statement(tenant)
         if latest is not None:
             await self._settle(latest)
         period = await self._next(tenant, latest, at)
@@ -142,24 +132,24 @@ class ClosePeriods:
                 return
             latest = await self._close(tenant, period, latest, at)
             yield _closed(latest)
-            period = self._tenancy.directory.period_at(tenant, latest.period.end)
+            period = self.tenancy.directory.period_at(tenant, latest.period.end)
         self._next_due[tenant] = period.end
 
     async def _next(self, tenant: str, latest: Statement | None, at: Instant) -> Period:
         """Return the tenant's first period that is not closed."""
-        directory = self._tenancy.directory
+        directory = self.tenancy.directory
         if latest is not None:
             return directory.period_at(tenant, latest.period.end)
         since = directory.since(tenant)
-        starts = [ledger.start for ledger in await self._ledgers.ledgers(tenant)]
+        starts = [ledger.start for ledger in await self.ledgers.ledgers(tenant)]
         return directory.period_at(tenant, min(at if since is None else since, at, *starts))
 
     async def _waiting(
         self, tenant: str, period: Period, at: Instant, counted_until: Instant
     ) -> Waiting | None:
-        """Return why a period that is over is not closed yet; None if it can be."""
-        grace_ends = period.end + self._patience.grace
-        latest = grace_ends + self._patience.pending
+        """Return the reason why a period that is over cannot be closed; None if it can."""
+        grace_ends = period.end + self.patience.grace
+        latest = grace_ends + self.patience.pending
         if at < grace_ends:
             return Waiting(tenant, period.name, "grace", grace_ends)
         if counted_until < min(grace_ends, at):
@@ -167,39 +157,39 @@ class ClosePeriods:
             return Waiting(tenant, period.name, reason, uncounted_since=grace_ends)
         if at >= latest:
             return None
-        stored = await self._ledgers.read_head(LedgerId(tenant, period.start))
-        if stored is None:
+        head = await head_of(self.ledgers, LedgerId(tenant, period.start))
+        if head is None:
             return None
-        found = unsettled(stored.head, at)
-        told = ((found.pending, "without counts"), (found.unpriced, "without a price"))
-        reasons = [f"{number} {what}" for number, what in told if number]
+        found = unsettled(head, at)
+        missing = ((found.pending, "without counts"), (found.unpriced, "without a price"))
+        reasons = [f"{number} {what}" for number, what in missing if number]
         return Waiting(tenant, period.name, ", ".join(reasons), latest) if reasons else None
 
     async def _close(
         self, tenant: str, period: Period, previous: Statement | None, at: Instant
     ) -> Statement:
-        """Write the statement of a period, or take the one that somebody else wrote meanwhile."""
-        sharings = await self._sharings(period)
-        statement = await self._drafts.draft(tenant, period, previous, at, sharings=sharings)
-        if not await self._statements.put_statement(statement):
-            theirs = await self._statements.read_statement(statement.ledger)
+        """Write the statement of a period, or take the one that another process wrote first."""
+        allocations = await self._allocations(period)
+        statement = await self.drafts.draft(tenant, period, previous, at, allocations=allocations)
+        if not await self.statements.put_statement(statement):
+            theirs = await self.statements.read_statement(statement.ledger)
             if theirs is None:
-                raise RetryableError(f"statement {statement.ledger}: is there and not yet readable")
+                raise RetryableError(f"statement {statement.ledger}: exists but cannot be read yet")
             statement = theirs
         await self._settle(statement)
         return statement
 
-    async def _sharings(self, period: Period) -> list[Sharing]:
-        """Share out the capacity of the months that end by the end of a period."""
-        found: list[Sharing] = []
+    async def _allocations(self, period: Period) -> list[Allocation]:
+        """Return the allocations of the months that end by the end of a period."""
+        found: list[Allocation] = []
         for month in self._months(period):
-            if month not in self._shared_out:
-                self._shared_out[month] = await self._share_out.run(month)
-            found.extend(self._shared_out[month])
+            if month not in self._allocated:
+                self._allocated[month] = await self.allocate.run(month)
+            found.extend(self._allocated[month])
         return found
 
     def _months(self, period: Period) -> list[Period]:
-        if not self._tenancy.directory.capacities():
+        if not self.tenancy.directory.capacities():
             return []
         months = [month_of(month_of(period.end).start - 1)]
         while (before := month_of(months[-1].start - 1)).end > period.end - LOOK_BACK:
@@ -207,22 +197,22 @@ class ClosePeriods:
         return months
 
     async def _settle(self, statement: Statement) -> None:
-        """Note in the tenant's account what a statement took from its grants."""
+        """Record in the tenant's account the amounts that a statement took from its grants."""
         ledger = statement.ledger
-        if not self._tenancy.directory.grants(ledger.tenant):
+        if not self.tenancy.directory.grants(ledger.tenant):
             return
         for _ in range(_MAX_RACES):
-            stored = await self._accounts.read_account(ledger.tenant)
+            stored = await self.accounts.read_account(ledger.tenant)
             account = Account(ledger.tenant) if stored is None else stored.account
             if account.has_settled(ledger):
                 return
             settled = settle(account, ledger, Burnt(statement.burnt, 0))
             try:
-                await self._accounts.replace_account(settled, stored.etag if stored else None)
+                await self.accounts.replace_account(settled, stored.etag if stored else None)
             except HeadMovedError:
                 continue
             return
-        raise RetryableError(f"account {ledger.tenant}: too many others are changing it")
+        raise RetryableError(f"account {ledger.tenant}: other processes keep changing it")
 
 
 def _closed(statement: Statement) -> Closed:

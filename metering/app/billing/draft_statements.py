@@ -1,13 +1,15 @@
-"""Draft statements: read all that a tenant's period comes to, and check it on the way."""
+"""Draft statements from the ledgers of a tenant, and check the ledgers on the way."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
 from typing import Final
 
+from metering.app.ledger.reading import head_of, pages, pages_of_slots
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.allocation import Sharing
-from metering.core.basics.errors import LedgerBroken, RetryableError
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
-from metering.core.billing.recomputation import NO_PAGES, Mark, Reckoned, Reckoning
+from metering.core.billing.recomputation import Recomputation, Recomputed
 from metering.core.billing.spends import at_last, spends_in, taken_from
 from metering.core.billing.statement import (
     Bill,
@@ -23,24 +25,24 @@ from metering.core.billing.statement_document import sealed
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.credit.account import Account
 from metering.core.credit.grant import Burning, Burnt, Grant, Spend
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
-from metering.core.ledger.page import Page
 from metering.ports import AccountStore, LedgerStore
 
-#: Slots whose pages are in memory together while credit burns.
+#: Slots whose pages are in memory together while grants pay.
 _SLOTS_AT_ONCE: Final = 12
 
-type Marks = Mapping[LedgerId, Mark]
-"""The last page of each ledger that is to be billed, where that was decided before."""
+type Positions = Mapping[LedgerId, Position]
+"""The position through which each ledger is billed."""
 
 
+@dataclass(slots=True, kw_only=True)
 class DraftStatements:
-    """Works out statements; what it reads is in them, so that anybody can do it again."""
+    """Drafts statements; a statement names its sources, so that it can be derived again."""
 
-    def __init__(self, *, ledgers: LedgerStore, accounts: AccountStore, tenancy: Tenancy) -> None:
-        self._ledgers = ledgers
-        self._accounts = accounts
-        self._tenancy = tenancy
+    ledgers: LedgerStore
+    accounts: AccountStore
+    tenancy: Tenancy
 
     async def draft(
         self,
@@ -49,24 +51,24 @@ class DraftStatements:
         previous: Statement | None,
         at: Instant,
         *,
-        sharings: Iterable[Sharing] = (),
-        through: Marks | None = None,
+        allocations: Iterable[Allocation] = (),
+        through: Positions | None = None,
     ) -> Statement:
-        """Return the statement of a period as of now, or as it was through some pages.
+        """Return the statement of a period as of now, or through recorded positions.
 
-        Of `sharings` it bills those that are due by its end and not billed before. It is not
-        stored, and no credit is burnt. The directory is as new as the last refresh.
-        LedgerBroken for pages that do not add up; RetryableError where some are not there yet.
+        It bills those of `allocations` that are due by its end and were not billed before. Nothing
+        is stored and no grant is debited. The directory is used as of its last refresh. Raises
+        LedgerBroken if pages do not add up, and LedgerLagError if some cannot be read yet.
         """
         ledger = LedgerId(tenant, period.start)
-        directory = self._tenancy.directory
+        directory = self.tenancy.directory
         bill = Bill(
             ledger=ledger,
             period=period,
             plan=directory.plan_for(ledger),
-            own=await self._reckon(ledger, NO_PAGES, through),
+            own=await self._recomputed(ledger, START, through),
             late=[late async for late in self._late(ledger, previous, through)],
-            sharings=[one for one in sharings if shareable(period, previous, one)],
+            allocations=[one for one in allocations if shareable(period, previous, one)],
             adjustments=[
                 made
                 for made in directory.adjustments(tenant)
@@ -78,57 +80,47 @@ class DraftStatements:
         return sealed(statement_of(bill, lines, await self._pay(bill, lines), at))
 
     async def _late(
-        self, ledger: LedgerId, previous: Statement | None, through: Marks | None
+        self, ledger: LedgerId, previous: Statement | None, through: Positions | None
     ) -> AsyncIterator[Late]:
         """Yield the tenant's earlier ledgers that have changed since they were billed."""
-        billed: Marks = previous.billed if previous else {}
-        for earlier in await self._ledgers.ledgers(ledger.tenant):
-            since = billed.get(earlier, NO_PAGES)
+        billed: Positions = previous.billed if previous else {}
+        for earlier in await self.ledgers.ledgers(ledger.tenant):
+            since = billed.get(earlier, START)
             if earlier.start >= ledger.start or not await self._has_more(earlier, since, through):
                 continue
-            reckoned = await self._reckon(earlier, since, through)
-            directory = self._tenancy.directory
-            yield Late(directory.period_of(earlier), directory.plan_for(earlier), reckoned)
+            recomputed = await self._recomputed(earlier, since, through)
+            directory = self.tenancy.directory
+            yield Late(directory.period_of(earlier), directory.plan_for(earlier), recomputed)
 
-    async def _has_more(self, ledger: LedgerId, since: Mark, through: Marks | None) -> bool:
+    async def _has_more(self, ledger: LedgerId, since: Position, through: Positions | None) -> bool:
         if through is not None:
-            return through.get(ledger, NO_PAGES).page > since.page
-        stored = await self._ledgers.read_head(ledger)
-        return stored is not None and stored.head.pages > since.page
+            return through.get(ledger, START).page > since.page
+        head = await head_of(self.ledgers, ledger)
+        return head is not None and head.pages > since.page
 
-    async def _reckon(self, ledger: LedgerId, since: Mark, through: Marks | None) -> Reckoned:
-        """Return what a ledger comes to through a page; as of now its head must say the same."""
-        reckoning = Reckoning(ledger, since)
-        if through is not None:
-            mark = through.get(ledger, NO_PAGES)
-            await self._read(reckoning, ledger, mark.page)
-            found = reckoning.result()
-            if found.through != mark:
-                raise LedgerBroken(str(ledger), f"page {mark.page} is not the one that was billed")
-            return found
-        stored = await self._ledgers.read_head(ledger)
-        head = stored.head if stored else Head(ledger)
-        await self._read(reckoning, ledger, head.pages)
-        reckoning.must_give(head)
-        return reckoning.result()
-
-    async def _read(self, reckoning: Reckoning, ledger: LedgerId, pages: int) -> None:
-        if not pages:
-            return
-        async for page in self._ledgers.pages(ledger):
-            if page.number > pages:
-                # Committed since the head was read.
-                break
-            reckoning.add(page)
-        if reckoning.pages < pages:
-            raise RetryableError(f"ledger {ledger}: page {reckoning.pages + 1} is not there yet")
+    async def _recomputed(
+        self, ledger: LedgerId, since: Position, through: Positions | None
+    ) -> Recomputed:
+        """Return a ledger's totals through a position; as of now, its head must match them."""
+        found = Recomputation(ledger, since)
+        head: Head | None = None
+        if through is None:
+            head = await head_of(self.ledgers, ledger) or Head(ledger)
+            last = head.position
+        else:
+            last = through.get(ledger, START)
+        async for page in pages(self.ledgers, ledger, through=last):
+            found.add(page)
+        if head is not None:
+            found.require(head)
+        return found.result()
 
     async def _pay(self, bill: Bill, lines: Sequence[StatementLine]) -> Burnt:
-        """Return what grants pay of a bill: its usage in order of time, and the rest at the end."""
+        """Return the payments of grants for usage in order of time, then for the rest."""
         last = bill.period.end - 1
         grants = [
             grant
-            for grant in self._tenancy.directory.grants(bill.ledger.tenant)
+            for grant in self.tenancy.directory.grants(bill.ledger.tenant)
             if grant.currency == bill.currency
             and grant.start <= last
             and bill.period.start < grant.end
@@ -143,24 +135,16 @@ class DraftStatements:
         return burning.burnt
 
     async def _settled_before(self, ledger: LedgerId, grants: Sequence[Grant]) -> Mapping[str, int]:
-        """Return what the periods before took from these grants."""
-        stored = await self._accounts.read_account(ledger.tenant)
+        """Return the amounts that earlier periods took from these grants."""
+        stored = await self.accounts.read_account(ledger.tenant)
         account = Account(ledger.tenant) if stored is None else stored.account
         earlier = {of: took for of, took in account.burnt.items() if of.start < ledger.start}
         settled = Account(ledger.tenant, earlier).settled
         return {grant.id: settled.get(grant.id, 0) for grant in grants}
 
-    async def _spends(self, own: Reckoned) -> AsyncIterator[list[Spend]]:
-        """Yield what the period's entries came to in order of time, some slots at once."""
+    async def _spends(self, own: Recomputed) -> AsyncIterator[list[Spend]]:
+        """Yield the spends of the period's entries in order of time, some slots at once."""
         ledger, slots = own.head.ledger, sorted(own.pages_of)
-        for first in range(0, len(slots), _SLOTS_AT_ONCE):
-            some = slots[first : first + _SLOTS_AT_ONCE]
-            wanted = {number for slot in some for number in own.pages_of[slot]}
-            found: list[Page] = [
-                page
-                for page in await self._ledgers.read_slots(ledger, some)
-                if page.number in wanted
-            ]
-            if len(found) != len(wanted):
-                raise RetryableError(f"ledger {ledger}: some of its pages are not there yet")
-            yield spends_in(sorted(found, key=lambda page: page.number))
+        for some in batched(slots, _SLOTS_AT_ONCE, strict=False):
+            numbers = [number for slot in some for number in own.pages_of[slot]]
+            yield spends_in(await pages_of_slots(self.ledgers, ledger, some, numbers))

@@ -1,4 +1,4 @@
-"""Read statements, draft them before they are due, and prove that they follow from the pages."""
+"""Read statements, preview them, and prove that they follow from the pages."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from typing import Final
 
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.ledger.page import GENESIS
-from metering.ports import SharingStore, StatementStore
+from metering.ports import AllocationStore, StatementStore
 
-#: What of a statement follows from other things; the rest says which one it is.
+#: The fields of a statement that are derived; the others identify it.
 _DERIVED: Final = (
     *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
     *("carried", "price_versions", "provenance"),
@@ -24,71 +24,65 @@ _DERIVED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StatementVerdict:
-    """What deriving one statement again found; without faults it is proven."""
+    """The result of deriving a statement again; it is proven if there are no faults."""
 
     ledger: LedgerId
     period: str
     total: Amount
-    sharings: tuple[Sharing, ...] = ()
-    """Those of provisioned capacity that it was the first to bill."""
+    allocations: tuple[Allocation, ...] = ()
+    """The allocations of provisioned capacity that it was the first to bill."""
     faults: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
 class Statements:
     """The use case behind `metering statement` and `metering verify --statement`."""
 
-    def __init__(
-        self,
-        statements: StatementStore,
-        drafts: DraftStatements,
-        sharings: SharingStore,
-        tenancy: Tenancy,
-    ) -> None:
-        self._statements = statements
-        self._drafts = drafts
-        self._sharings = sharings
-        self._tenancy = tenancy
+    statements: StatementStore
+    drafts: DraftStatements
+    allocations: AllocationStore
+    tenancy: Tenancy
 
     async def of(self, tenant: str, period: Period) -> Statement | None:
         """Return the statement of a period; None for one that is not closed."""
-        return await self._statements.read_statement(LedgerId(tenant, period.start))
+        return await self.statements.read_statement(LedgerId(tenant, period.start))
 
     async def latest(self, tenant: str) -> Statement | None:
         """Return a tenant's last statement."""
-        return await self._statements.latest_statement(tenant)
+        return await self.statements.latest_statement(tenant)
 
     def every(self, tenant: str) -> AsyncIterator[Statement]:
         """Yield a tenant's statements, the earliest period first."""
-        return self._statements.statements(tenant)
+        return self.statements.statements(tenant)
 
     async def preview(self, tenant: str, period: Period, at: Instant) -> Statement:
-        """Return what the statement of an open period would be now; nothing is stored."""
-        await self._tenancy.refresh()
+        """Return the statement of an open period as of now, without storing it."""
+        await self.tenancy.refresh()
         previous = await self._before(tenant, period)
-        return await self._drafts.draft(tenant, period, previous, at)
+        return await self.drafts.draft(tenant, period, previous, at)
 
     async def _before(self, tenant: str, period: Period) -> Statement | None:
         found = None
-        async for statement in self._statements.statements(tenant):
+        async for statement in self.statements.statements(tenant):
             if statement.period.start >= period.start:
                 break
             found = statement
         return found
 
     async def verify(self, tenant: str) -> AsyncIterator[StatementVerdict]:
-        """Derive every statement of a tenant again from its pages, and say what differs."""
-        await self._tenancy.refresh()
+        """Derive every statement of a tenant again from its pages; yield the differences."""
+        await self.tenancy.refresh()
         previous: Statement | None = None
-        async for statement in self._statements.statements(tenant):
+        async for statement in self.statements.statements(tenant):
             faults = [*_chain_faults(statement, previous)]
-            sharings = await self._billed(statement, previous)
+            allocations = await self._billed(statement, previous)
             try:
-                derived = await self._drafts.draft(
+                derived = await self.drafts.draft(
                     tenant,
                     statement.period,
                     previous,
                     statement.closed,
-                    sharings=sharings,
+                    allocations=allocations,
                     through=statement.billed,
                 )
             except InvariantBroken as fault:
@@ -99,27 +93,27 @@ class Statements:
                 statement.ledger,
                 statement.period.name,
                 statement.total,
-                tuple(sharings),
+                tuple(allocations),
                 tuple(faults),
             )
             previous = statement
 
-    async def _billed(self, statement: Statement, previous: Statement | None) -> list[Sharing]:
-        """Return the sharings that a statement was the first to bill."""
+    async def _billed(self, statement: Statement, previous: Statement | None) -> list[Allocation]:
+        """Return the allocations that a statement was the first to bill."""
         before = previous.shared if previous else ()
         found = [
-            await self._sharings.read_sharing(deployment.casefold(), parse_month(month).start)
+            await self.allocations.read_allocation(deployment.casefold(), parse_month(month).start)
             for deployment, month in statement.shared
             if (deployment, month) not in before
         ]
-        return [sharing for sharing in found if sharing is not None]
+        return [allocation for allocation in found if allocation is not None]
 
 
 def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:
     before = previous.hash if previous else GENESIS
     if statement.previous == before:
         return []
-    return ["it does not name the statement before it: one was left out or exchanged"]
+    return ["it does not name the statement before it: one is missing or was exchanged"]
 
 
 def _differences(statement: Statement, derived: Statement) -> list[str]:

@@ -1,11 +1,12 @@
-"""What a tenant has to pay with: grants, less what closed periods took and open ones ask for."""
+"""The credit of a tenant: its grants, less the spending of closed and open periods."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import listed_head, pages
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import LedgerBroken
 from metering.core.billing.charge import charge
 from metering.core.billing.spends import (
     Amounts,
@@ -23,7 +24,7 @@ from metering.core.credit.grant import Grant
 from metering.core.ledger.head import Head
 from metering.ports import AccountStore, Clock, LedgerStore
 
-#: Ledgers whose usage by time is remembered: some sums each.
+#: Ledgers whose usage by time is cached: a few sums each.
 _MAX_REMEMBERED: Final = 1_000
 
 
@@ -35,32 +36,30 @@ class _Open(NamedTuple):
     charged: Amounts
 
 
+@dataclass(slots=True, kw_only=True)
 class Credits:
-    """The use case behind `metering grants list`, and what admission asks."""
+    """The use case behind `metering grants list`; admission uses it too."""
 
-    def __init__(
-        self, *, ledgers: LedgerStore, accounts: AccountStore, tenancy: Tenancy, clock: Clock
-    ) -> None:
-        self._ledgers = ledgers
-        self._accounts = accounts
-        self._tenancy = tenancy
-        self._clock = clock
-        self._used: OrderedDict[LedgerId, UsedBySpan] = OrderedDict()
+    ledgers: LedgerStore
+    accounts: AccountStore
+    tenancy: Tenancy
+    clock: Clock
+    _used: OrderedDict[LedgerId, UsedBySpan] = field(init=False, default_factory=OrderedDict)
 
     async def of(self, tenant: str) -> CreditBalance:
         """Return a tenant's credit in the currency of its plan, as committed up to now.
 
-        It costs a read of the account and of the head of every ledger that is not settled. Where
-        a grant began or ended inside such a ledger's period and that leaves a doubt, the ledger's
-        pages are read, too: all of them once, after that those that are new.
+        It reads the account and the head of every ledger that is not settled. If a grant begins or
+        ends inside such a ledger's period and the heads do not determine the credit, it also reads
+        the ledger's pages: all of them once, and from then on the new ones.
         """
-        await self._tenancy.refresh()
-        now = self._clock.now()
-        directory = self._tenancy.directory
+        await self.tenancy.refresh()
+        now = self.clock.now()
+        directory = self.tenancy.directory
         plan, _, _ = directory.plan_of(tenant, now)
         grants = [one for one in directory.grants(tenant) if one.currency == plan.currency]
-        # Before the heads: a ledger settled in between counts as open, and as nothing settled.
-        stored = await self._accounts.read_account(tenant)
+        # Read before the heads, so that a ledger settled in between counts once, as open.
+        stored = await self.accounts.read_account(tenant)
         account = Account(tenant) if stored is None else stored.account
         ledgers = await self._open(account, grants, plan.currency)
         settled = account.settled
@@ -81,36 +80,31 @@ class Credits:
         return balance([spend for one in ledgers for spend in await self._by_time(one, grants)])
 
     async def _open(self, account: Account, grants: Sequence[Grant], currency: str) -> list[_Open]:
-        """Return the ledgers that grants may have to pay for and that are not settled."""
+        """Return the unsettled ledgers that grants may have to pay for."""
         found = []
-        for ledger in await self._ledgers.ledgers(account.tenant) if grants else ():
-            period = self._tenancy.directory.period_of(ledger)
-            plan = self._tenancy.directory.plan_for(ledger)
+        for ledger in await self.ledgers.ledgers(account.tenant) if grants else ():
+            period = self.tenancy.directory.period_of(ledger)
+            plan = self.tenancy.directory.plan_for(ledger)
             is_payable = plan.currency == currency and any(
                 grant.start < period.end and period.start < grant.end for grant in grants
             )
             if account.has_settled(ledger) or not is_payable:
                 continue
-            stored = await self._ledgers.read_head(ledger)
-            if stored is None:
-                # What it came to cannot be known: no credit is better than any.
-                raise LedgerBroken(str(ledger), "it has pages and no head")
-            charged = charged_by_channel(charge(stored.head.lines, plan))
-            found.append(_Open(stored.head, period, charged))
+            # Without a head its charge is unknown: that is an error, not a charge of zero.
+            head = await listed_head(self.ledgers, ledger)
+            charged = charged_by_channel(charge(head.lines, plan))
+            found.append(_Open(head, period, charged))
         return found
 
     async def _by_time(self, one: _Open, grants: Sequence[Grant]) -> list[OpenSpend]:
-        """Return what a ledger asks for, told apart by when grants begin and end."""
-        ledger, pages = one.head.ledger, one.head.pages
+        """Return the spending of a ledger, split where grants begin and end."""
+        ledger, last = one.head.ledger, one.head.position
         cuts = cuts_in(one.period, grants)
         used = self._used.pop(ledger, None)
-        if used is None or used.cuts != cuts or used.page > pages:
+        if used is None or used.cuts != cuts or used.through.page > last.page:
             used = UsedBySpan(one.period, cuts)
-        if used.page < pages:
-            async for page in self._ledgers.pages(ledger, after=used.page):
-                if page.number > pages:
-                    break
-                used.add(page)
+        async for page in pages(self.ledgers, ledger, since=used.through, through=last):
+            used.add(page)
         self._used[ledger] = used
         if len(self._used) > _MAX_REMEMBERED:
             self._used.popitem(last=False)
@@ -118,7 +112,7 @@ class Credits:
 
 
 def _is_exact(found: CreditBalance) -> bool:
-    """Say whether what is left is known to the last unit, and all of it for every channel."""
+    """Say whether the credit left is known exactly, for every channel."""
     least, most = found.remaining
     has_bounds = any(_differ(one.remaining) for one in found.grants)
     return least == most and not has_bounds

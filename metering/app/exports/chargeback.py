@@ -1,11 +1,12 @@
-"""The chargeback report: pages read one by one, one CSV file of sums."""
+"""The chargeback report: one CSV file of sums over pages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks
-from metering.app.exports.export_selection import ledgers_in, whole_ledger
+from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
+from metering.app.exports.export_selection import ledgers_in
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
@@ -25,7 +26,7 @@ _NOTES: Final = {
 
 
 class Scope(NamedTuple):
-    """What a chargeback report is about."""
+    """The selection and grouping of a chargeback report."""
 
     window: Window
     tenant: str | None = None
@@ -33,14 +34,14 @@ class Scope(NamedTuple):
 
 
 class ChargebackReport:
-    """Implements Report. Reads the pages, since only they have regions, backends and times."""
+    """Implements Report. Reads pages, since only they have regions, backends and times."""
 
     def __init__(
         self,
         ledgers: LedgerStore,
         tenancy: Tenancy,
         scope: Scope,
-        progress: Progress = lambda _: None,
+        progress: Progress = no_progress,
     ) -> None:
         self._ledgers = ledgers
         self._tenancy = tenancy
@@ -51,7 +52,7 @@ class ChargebackReport:
         self.tenant = scope.tenant
 
     async def files(self) -> AsyncIterator[ReportFile]:
-        """Yield the one file; what is asked for wrongly is refused before it is begun."""
+        """Yield the file. Raises ConfigurationError for a wrong window before the file begins."""
         found = await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
         name = f"{self.kind}-{self.window.name}.csv"
         yield ReportFile(name, csv_chunks(self._sums.columns, self._rows(found)))
@@ -61,20 +62,20 @@ class ChargebackReport:
         return self._sums.totals()
 
     def as_of(self) -> Instant | None:
-        """Return when the last page that counted was committed."""
+        """Return the commit time of the last page that counted."""
         return self._sums.as_of
 
     def notes(self) -> Mapping[str, str]:
-        """Say what the amounts are."""
+        """Explain the amounts."""
         return _NOTES
 
     async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:
         for ledger in ledgers:
             currency = self._tenancy.directory.plan_for(ledger).currency
-            async for page in whole_ledger(self._ledgers, ledger):
+            async for page in pages(self._ledgers, ledger):
                 self._sums.add(page, currency)
                 self._progress(1)
-                # Whoever ingests in this process takes turns with it.
+                # Let ingestion in this process take its turn.
                 await asyncio.sleep(0)
         for row in self._sums.rows():
             yield row

@@ -1,6 +1,7 @@
-"""The statements that an export is about: of each tenant those of one period."""
+"""Selects the statements that an export covers."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from metering.app.exports.export_selection import must_be_a_name
@@ -17,32 +18,26 @@ class Closed(NamedTuple):
     before: Statement | None
 
 
+@dataclass(slots=True)
 class ClosedPeriods:
-    """Finds statements, tenant by tenant, and remembers who had none.
+    """Finds statements, tenant by tenant, and notes the tenants without one.
 
-    By name: of each tenant the period of that name. By span: what was closed within it, so that of
-    spans which follow each other each statement is in exactly one, however late it was closed.
+    A window by name selects each tenant's period of that name. A window by span selects the
+    statements closed within it, so that each is in exactly one of several adjacent spans.
     """
 
-    def __init__(
-        self,
-        statements: StatementStore,
-        tenancy: Tenancy,
-        window: Window,
-        tenant: str | None = None,
-    ) -> None:
-        self.window = window
-        self.tenant = tenant
-        self._statements = statements
-        self._tenancy = tenancy
-        self._not_closed: list[str] = []
+    statements: StatementStore
+    tenancy: Tenancy
+    window: Window
+    tenant: str | None = None
+    _not_closed: list[str] = field(init=False, default_factory=list)
 
     async def closed(self) -> AsyncIterator[Closed]:
-        """Yield the statements by tenant and period; ConfigurationError for a name of no period."""
-        await self._tenancy.refresh()
+        """Yield the statements by tenant and period. Raises ConfigurationError for a wrong name."""
+        await self.tenancy.refresh()
         self._not_closed.clear()
         found = False
-        for tenant in self._tenancy.directory.tenants() if self.tenant is None else [self.tenant]:
+        for tenant in self.tenancy.directory.tenants() if self.tenant is None else [self.tenant]:
             is_closed = False
             async for one in self._of(tenant):
                 found = is_closed = True
@@ -58,7 +53,7 @@ class ClosedPeriods:
 
     async def _of(self, tenant: str) -> AsyncIterator[Closed]:
         before: Statement | None = None
-        async for statement in self._statements.statements(tenant):
+        async for statement in self.statements.statements(tenant):
             if self._is_meant(statement):
                 yield Closed(statement, before)
             before = statement

@@ -1,23 +1,23 @@
-"""Deliver a report: its files, and last of all the manifest that says what they are.
+"""Deliver a report: its files, and last the manifest that lists them.
 
-A delivery without `manifest.json` is not complete. Names stay the same from run to run, so that the
-same data gives the same bytes under the same names. In between nothing half done is taken for
-whole:
+A delivery without `manifest.json` is incomplete. Names stay the same from run to run, and the same
+data gives the same bytes. A delivery never looks complete before it is:
 
-1. Every file is staged, out of sight. Whatever fails until here, the delivery before it stays.
-2. A manifest that would be wrong from now on is removed; one that says the same stays.
-3. The files are published, one at once each; those that an earlier delivery of the same period had
-   and this one has not are removed.
+1. Every file is staged, invisible to readers. On a failure the previous delivery stays.
+2. The previous manifest is removed if it changes; an identical one stays.
+3. Each file is published atomically; files of an earlier delivery of the same period that this one
+   does not have are removed.
 4. The manifest is published.
 
-A crash from 2 to 4 leaves a delivery without a manifest; the next run makes it whole. Two runs of
-one delivery at the same time are not told apart: the later run of the same data repairs it.
+A crash between 2 and 4 leaves a delivery without a manifest; the next run completes it. Concurrent
+runs of one delivery are not coordinated: the next run repairs a mixed result.
 """
 
 import hashlib
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from metering.core.basics.csv_text import Cell, csv_line
@@ -36,56 +36,56 @@ from metering.core.exports.delivery_manifest import (
 from metering.ports import ExportStore, Staged
 
 type Progress = Callable[[int], None]
-"""Told by a report how many pages (or whatever it reads) it has read since it last told."""
+"""Called by a report with the number of pages (or statements) read since the last call."""
 
 
-def untold(_: int) -> None:
-    """Tell nobody."""
+def no_progress(_: int) -> None:
+    """Ignore progress."""
 
 
-#: Lines that are joined before they go on: a store is not asked for each.
+#: Lines joined into one chunk, to save calls to the store.
 _LINES: Final = 1_000
-#: gzip with no name and no time in it, so that the same content gives the same bytes.
+#: gzip without name and time, so that the same content gives the same bytes.
 _GZIP: Final = 31
 
 
 class Chunk(NamedTuple):
-    """A piece of a file, and how many rows of data are in it."""
+    """A piece of a file, and the number of data rows in it."""
 
     content: bytes
     rows: int = 0
 
 
 class ReportFile(NamedTuple):
-    """A file of a report; its content is made while it is read, once."""
+    """A file of a report; its content can be read once."""
 
     name: str
     chunks: AsyncIterable[Chunk]
 
 
 class Report(Protocol):
-    """Something to deliver, of one tenant or of all. Made anew for every delivery.
+    """A report of one tenant or of all tenants. Create a new one for every delivery.
 
-    `totals`, `as_of` and `notes` are asked for after all files have been read to their ends.
+    Read `totals`, `as_of` and `notes` after all files have been read to their ends.
     """
 
     @property
     def kind(self) -> str:
-        """What it is; the first folder of where it goes."""
+        """The kind of report; also the first folder of its path."""
         ...
 
     @property
     def window(self) -> Window:
-        """What it is about."""
+        """The window that it covers."""
         ...
 
     @property
     def tenant(self) -> str | None:
-        """Whose it is; None: of all."""
+        """The tenant; None for all tenants."""
         ...
 
     def files(self) -> AsyncIterator[ReportFile]:
-        """Yield the files; each is read to its end before the next is asked for."""
+        """Yield the files; read each to its end before the next."""
         ...
 
     def totals(self) -> Mapping[str, Amount]:
@@ -93,18 +93,18 @@ class Report(Protocol):
         ...
 
     def as_of(self) -> Instant | None:
-        """Return when the last of what is in it was committed."""
+        """Return the commit time of the last usage in it."""
         ...
 
     def notes(self) -> Mapping[str, str]:
-        """Return what a reader must know of the figures."""
+        """Return notes on the figures."""
         ...
 
 
 async def csv_chunks(
     header: Sequence[str], rows: AsyncIterable[Sequence[Cell]]
 ) -> AsyncIterator[Chunk]:
-    """Yield a CSV file of rows; every file has its header, with or without rows."""
+    """Yield a CSV file of rows; it has a header even without rows."""
     yield Chunk(csv_line(header).encode())
     lines: list[str] = []
     async for row in rows:
@@ -117,7 +117,7 @@ async def csv_chunks(
 
 
 class _Writing:
-    """A file on its way into the store: what has gone by of it."""
+    """A file being staged: counts and hashes the content that passes."""
 
     def __init__(self, name: str, *, compressed: bool) -> None:
         self.name = checked_name(f"{name}.gz" if compressed else name)
@@ -127,7 +127,7 @@ class _Writing:
         self._pack = zlib.compressobj(wbits=_GZIP) if compressed else None
 
     async def content(self, chunks: AsyncIterable[Chunk]) -> AsyncIterator[bytes]:
-        """Yield what is to be stored of a file's chunks."""
+        """Yield the bytes to store for a file's chunks."""
         async for content, rows in chunks:
             self.rows += rows
             yield self._passed(self._pack.compress(content) if self._pack else content)
@@ -140,25 +140,24 @@ class _Writing:
         return piece
 
     def delivered(self) -> DeliveredFile:
-        """Return what the manifest says of it, once all of it has gone by."""
+        """Return the file's entry in the manifest, after all content has passed."""
         return DeliveredFile(self.name, self.rows, self._bytes, self._digest.hexdigest())
 
 
+@dataclass(slots=True)
 class DeliverExports:
-    """The use case behind `metering export` and the timer `deliver_exports`."""
+    """The use case behind `metering export` and the timer `deliver_exports`.
 
-    def __init__(self, store: ExportStore, *, flat: bool = False) -> None:
-        """Put files under KIND/TENANT/PERIOD/; `flat`: under no folder of their own.
+    Files go to KIND/TENANT/PERIOD/, where TENANT is `tenant-ID` or `all`. That folder belongs to
+    the delivery: other files in it are removed. With `flat` they go to the root of the store.
+    """
 
-        The tenant's folder is `tenant-ID`, or `all`. A folder of its own is the delivery's: what
-        else is in it is removed.
-        """
-        self._store = store
-        self._flat = flat
+    store: ExportStore
+    flat: bool = field(default=False, kw_only=True)
 
     async def deliver(self, report: Report, *, gzip: bool = False) -> Manifest:
         """Deliver a report, its CSV files compressed with `gzip`. Safe to repeat."""
-        prefix = "" if self._flat else folder_of(report.kind, report.tenant, report.window)
+        prefix = "" if self.flat else folder_of(report.kind, report.tenant, report.window)
         staged: list[Staged] = []
         try:
             files = await self._stage(report, prefix, staged, gzip=gzip)
@@ -174,14 +173,14 @@ class DeliverExports:
             await self._publish(prefix, manifest, staged)
         except BaseException:
             for one in staged:
-                # What stopped us is what to tell; what is left is forgotten by the store.
+                # Report the first error; the store discards staged files by itself in time.
                 with suppress(MeteringError):
-                    await self._store.discard(one)
+                    await self.store.discard(one)
             raise
         return manifest
 
     async def manifest_of(self, kind: str, tenant: str | None, window: Window) -> Manifest | None:
-        """Return the manifest of a delivery that is whole; None where there is none."""
+        """Return the manifest of a complete delivery; None if it is not complete."""
         return await self._manifest(folder_of(kind, tenant, window))
 
     async def _stage(
@@ -191,46 +190,46 @@ class DeliverExports:
         async for name, chunks in report.files():
             writing = _Writing(name, compressed=gzip and name.endswith(".csv"))
             name_there = prefix + writing.name
-            staged.append(await self._store.stage(name_there, writing.content(chunks)))
+            staged.append(await self.store.stage(name_there, writing.content(chunks)))
             files.append(writing.delivered())
         return files
 
     async def _publish(self, prefix: str, manifest: Manifest, staged: list[Staged]) -> None:
         content = manifest_bytes(manifest)
-        before = await self._store.read(prefix + MANIFEST)
+        before = await self.store.read(prefix + MANIFEST)
         stale = await self._stale(prefix, manifest, before)
         if before is not None and before != content:
-            await self._store.remove(prefix + MANIFEST)
+            await self.store.remove(prefix + MANIFEST)
         while staged:
-            await self._store.publish(staged[0])
+            await self.store.publish(staged[0])
             del staged[0]
         for name in stale:
-            await self._store.remove(name)
-        staged.append(await self._store.stage(prefix + MANIFEST, _once(content)))
-        await self._store.publish(staged[0])
+            await self.store.remove(name)
+        staged.append(await self.store.stage(prefix + MANIFEST, _once(content)))
+        await self.store.publish(staged[0])
 
     async def _stale(self, prefix: str, manifest: Manifest, before: bytes | None) -> list[str]:
-        """Return what an earlier delivery left that is not part of this one."""
+        """Return the files of an earlier delivery that are not part of this one."""
         kept = {prefix + name for name in (*(one.name for one in manifest.files), MANIFEST)}
         if prefix:
-            return [name for name in await self._store.names(prefix) if name not in kept]
-        # A folder that somebody named may hold anything: only what our own manifest lists is ours.
+            return [name for name in await self.store.names(prefix) if name not in kept]
+        # A folder chosen by a user may hold other files: only those in our own manifest are ours.
         old = _read_or_none(before)
         if old is None or old.identity != manifest.identity:
             return []
         return [name for one in old.files if (name := checked_name(one.name)) not in kept]
 
     async def _manifest(self, prefix: str) -> Manifest | None:
-        return _read_or_none(await self._store.read(prefix + MANIFEST))
+        return _read_or_none(await self.store.read(prefix + MANIFEST))
 
 
 def folder_of(kind: str, tenant: str | None, window: Window) -> str:
-    """Return the folder of a delivery, with a slash last."""
+    """Return the folder of a delivery, with a trailing slash."""
     return f"{kind}/{'all' if tenant is None else f'tenant-{tenant}'}/{window.name}/"
 
 
 def _read_or_none(content: bytes | None) -> Manifest | None:
-    """Return a manifest; one that is not ours is none, and the delivery is made anew."""
+    """Parse a manifest; return None if it is not one of ours, so that the delivery is rebuilt."""
     if content is None:
         return None
     try:

@@ -1,15 +1,13 @@
-"""Which ledgers an export is about, and their pages: all of them, or none of the export."""
+"""Selects the ledgers that an export covers."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Final
 
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
+from metering.core.basics.errors import ConfigurationError
 from metering.core.calendars.calendars import Calendars
 from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Window
-from metering.core.ledger.page import GENESIS, Page
 from metering.ports import LedgerStore
 
 _NAME: Final = re.compile(r"[0-9]{4}-[0-9A-Za-z.-]{1,20}")
@@ -18,10 +16,11 @@ _NAME: Final = re.compile(r"[0-9]{4}-[0-9A-Za-z.-]{1,20}")
 async def ledgers_in(
     store: LedgerStore, tenancy: Tenancy, window: Window, tenant: str | None
 ) -> list[LedgerId]:
-    """Return the ledgers that a window is about, by tenant and start.
+    """Return the ledgers in a window, by tenant and start.
 
-    By name: of each tenant the period of that name in its own calendar. By span: all that have a
-    part of it. ConfigurationError for a name that is no month and no tenant's period.
+    A window by name selects each tenant's period of that name in its own calendar; a window by span
+    selects all ledgers that overlap it. Raises ConfigurationError for a name that is neither a
+    month nor any tenant's period.
     """
     await tenancy.refresh()
     periods = [
@@ -36,38 +35,15 @@ async def ledgers_in(
     return found
 
 
-async def whole_ledger(store: LedgerStore, ledger: LedgerId) -> AsyncIterator[Page]:
-    """Yield the pages of a ledger up to its head, in order and chained.
-
-    What is committed meanwhile is left to the next export. RetryableError where the query is behind
-    the head, LedgerBroken where the chain does not hold: what was yielded before is no export then.
-    """
-    stored = await store.read_head(ledger)
-    if stored is None:
-        return
-    number, digest = 0, GENESIS
-    async for page in store.pages(ledger):
-        if page.number != number + 1 or number == stored.head.pages:
-            break
-        if page.previous != digest:
-            raise LedgerBroken(str(ledger), f"page {page.number} breaks the chain")
-        number, digest = page.number, page.hash
-        yield page
-    if number < stored.head.pages:
-        raise RetryableError(f"ledger {ledger}: page {number + 1} is not there, or not yet")
-    if digest != stored.head.last_hash:
-        raise LedgerBroken(str(ledger), f"page {number} is not the last that its head names")
-
-
 def named_window(name: str) -> Window:
-    """Return the window of the period of that name; ConfigurationError for what is no name."""
+    """Return the window of a period by name. Raises ConfigurationError for a malformed name."""
     if not _NAME.fullmatch(name):
         raise ConfigurationError(f"period {name!r}: write it like 2026-11")
     return Window(name)
 
 
 def must_be_a_name(name: str, reason: str) -> None:
-    """Raise ConfigurationError, with a reason, for a name that no calendar gives a period."""
+    """Raise ConfigurationError, with a reason, for a name that no calendar gives to a period."""
     try:
         Calendars().find(name)
     except ValueError:

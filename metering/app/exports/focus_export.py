@@ -3,22 +3,23 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
 
 from metering.app.exports.closed_periods import ClosedPeriods
-from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, untold
+from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
-from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
-from metering.core.billing.recomputation import NO_PAGES, Mark
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Window
 from metering.core.focus.columns import COLUMNS, cells
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, ListPrices, UsageSums
+from metering.core.ledger.chain import START, Position
 from metering.ports import LedgerStore
 
 FOCUS: Final = "focus"
@@ -28,31 +29,31 @@ _NOTES: Final = {
 }
 
 
+@dataclass(slots=True)
 class FocusExport:
-    """Implements Report. Holds the sums of one tenant's period at a time, not its entries."""
+    """Implements Report. Holds the sums of one tenant's period at a time."""
 
-    kind = FOCUS
+    closed: ClosedPeriods
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    issuer: str
+    progress: Progress = no_progress
+    kind: ClassVar[str] = FOCUS
+    _totals: Counter[str] = field(init=False, default_factory=Counter)
+    _as_of: Instant | None = field(init=False, default=None)
 
-    def __init__(
-        self,
-        closed: ClosedPeriods,
-        ledgers: LedgerStore,
-        tenancy: Tenancy,
-        issuer: str,
-        progress: Progress = untold,
-    ) -> None:
-        self.window: Window = closed.window
-        self.tenant = closed.tenant
-        self._closed = closed
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._issuer = issuer
-        self._progress = progress
-        self._totals: Counter[str] = Counter()
-        self._as_of: Instant | None = None
+    @property
+    def window(self) -> Window:
+        """The window of the periods."""
+        return self.closed.window
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant; None for all tenants."""
+        return self.closed.tenant
 
     async def files(self) -> AsyncIterator[ReportFile]:
-        """Yield the one file."""
+        """Yield the file."""
         yield ReportFile(f"{FOCUS}-{self.window.name}.csv", csv_chunks(COLUMNS, self._rows()))
 
     def totals(self) -> Mapping[str, Amount]:
@@ -60,19 +61,19 @@ class FocusExport:
         return self._totals
 
     def as_of(self) -> Instant | None:
-        """Return when the last of the statements was closed."""
+        """Return the time at which the last of the statements was closed."""
         return self._as_of
 
     def notes(self) -> Mapping[str, str]:
-        """Say what the amounts are, and whose period is not closed."""
-        return {**_NOTES, **self._closed.notes()}
+        """Explain the amounts, and name the tenants whose period is not closed."""
+        return {**_NOTES, **self.closed.notes()}
 
     async def _rows(self) -> AsyncIterator[list[Cell]]:
-        await self._tenancy.refresh()
-        prices = ListPrices(self._tenancy.prices)
-        async for statement, before in self._closed.closed():
+        await self.tenancy.refresh()
+        prices = ListPrices(self.tenancy.prices)
+        async for statement, before in self.closed.closed():
             for row in focus_rows(await self._billed(statement, before, prices), prices):
-                yield cells(statement, self._issuer, row)
+                yield cells(statement, self.issuer, row)
             self._totals[statement.currency] += statement.total
             self._as_of = max(statement.closed, self._as_of or 0)
 
@@ -81,38 +82,36 @@ class FocusExport:
     ) -> Billed:
         own, *late = [
             await self._changed(statement, ledger, since, prices)
-            for ledger, since in _marks(statement, before)
+            for ledger, since in _positions(statement, before)
         ]
-        periods = (self._tenancy.directory.period_of(ledger) for ledger in statement.billed)
+        periods = (self.tenancy.directory.period_of(ledger) for ledger in statement.billed)
         return Billed(statement, own, late, {period.name: period for period in periods})
 
     async def _changed(
-        self, statement: Statement, ledger: LedgerId, since: Mark, prices: ListPrices
+        self, statement: Statement, ledger: LedgerId, since: Position, prices: ListPrices
     ) -> Changed:
-        """Read the pages of a ledger that a statement bills, from where it was billed before."""
+        """Sum the pages of a ledger that a statement bills, from the position billed before."""
         through = statement.billed[ledger]
-        sums = UsageSums(ledger, since, through, prices)
-        if sums.next_page is not None:
-            async for page in self._ledgers.pages(ledger, after=since.page):
-                if page.number != sums.next_page:
-                    break
-                sums.add(page)
-                self._progress(1)
-                # Whoever ingests in this process takes turns with it.
-                await asyncio.sleep(0)
-        if sums.next_page is not None:
-            raise RetryableError(f"ledger {ledger}: page {sums.next_page} is not there, or not yet")
-        directory = self._tenancy.directory
+        sums = UsageSums(prices)
+        async for page in pages(self.ledgers, ledger, since=since, through=through):
+            sums.add(page)
+            self.progress(1)
+            # Let ingestion in this process take its turn.
+            await asyncio.sleep(0)
+        directory = self.tenancy.directory
         period = statement.period if ledger == statement.ledger else directory.period_of(ledger)
         return Changed(ledger, period, directory.plan_for(ledger), sums.counts())
 
 
-def _marks(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Mark]]:
-    """Return the ledgers that a statement bills and since which page, its own first."""
-    earlier: Mapping[LedgerId, Mark] = before.billed if before else {}
-    marks = [
-        (ledger, earlier.get(ledger, NO_PAGES))
-        for ledger, mark in sorted(statement.billed.items())
-        if ledger != statement.ledger and mark != earlier.get(ledger, NO_PAGES)
+def _positions(statement: Statement, before: Statement | None) -> list[tuple[LedgerId, Position]]:
+    """Return the ledgers that a statement bills, each with the position billed before.
+
+    The statement's own ledger comes first.
+    """
+    earlier: Mapping[LedgerId, Position] = before.billed if before else {}
+    late = [
+        (ledger, earlier.get(ledger, START))
+        for ledger, position in sorted(statement.billed.items())
+        if ledger != statement.ledger and position != earlier.get(ledger, START)
     ]
-    return [(statement.ledger, NO_PAGES), *marks]
+    return [(statement.ledger, START), *late]

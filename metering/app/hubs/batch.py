@@ -60,12 +60,12 @@ class Tally:
         return self.plus(Tally(rejected=dict(codes), letters=ids))
 
 
+@dataclass(slots=True, kw_only=True)
 class StopRule:
     """Holds up batches that are mostly unreadable, each for a bounded time."""
 
-    def __init__(self, alerts: Alerts) -> None:
-        self._alerts = alerts
-        self._stopped_since: dict[str, Instant] = {}
+    alerts: Alerts
+    _stopped_since: dict[str, Instant] = field(init=False, default_factory=dict)
 
     def apply(
         self,
@@ -81,7 +81,7 @@ class StopRule:
             return
         since = self._stopped_since.setdefault(place, now)
         if now - since >= stop_for:
-            self._alerts.alert(f"{place}: {len(refused)} unreadable events go to dead letters")
+            self.alerts.alert(f"{place}: {len(refused)} unreadable events go to dead letters")
             del self._stopped_since[place]
             return
         raise StopRuleError(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import Code, RejectedEvent, RetryableError
@@ -44,24 +45,17 @@ class Rejected(NamedTuple):
     reason: str
 
 
+@dataclass(slots=True, kw_only=True)
 class Publishing:
     """One run of events to one hub. `sent` is true at any time, after an error too."""
 
-    def __init__(
-        self,
-        publisher: UsagePublisher,
-        *,
-        per_second: float | None = None,
-        pauses_s: Sequence[float] = PAUSES_S,
-        on_progress: Callable[[Sent], None] = lambda _: None,
-    ) -> None:
-        self.sent = Sent()
-        self.rejected: list[Rejected] = []
-        self._publisher = publisher
-        self._per_second = per_second
-        self._pauses_s = pauses_s
-        self._on_progress = on_progress
-        self._next_at = 0.0
+    publisher: UsagePublisher
+    per_second: float | None = None
+    pauses_s: Sequence[float] = PAUSES_S
+    on_progress: Callable[[Sent], None] = lambda _: None
+    sent: Sent = field(init=False, default_factory=Sent)
+    rejected: list[Rejected] = field(init=False, default_factory=list)
+    _next_at: float = field(init=False, default=0.0)
 
     async def run(self, events: Iterable[Outgoing]) -> Sent:
         """Publish events in their order and return how it went.
@@ -78,8 +72,8 @@ class Publishing:
     def _next(self, source: Iterator[Outgoing]) -> list[Outgoing]:
         """Return the next events of one call, fewer at the end and none after it."""
         most = MAX_TOGETHER
-        if self._per_second is not None:
-            most = max(1, min(most, int(self._per_second * _TICK_S)))
+        if self.per_second is not None:
+            most = max(1, min(most, int(self.per_second * _TICK_S)))
         together: list[Outgoing] = []
         size = 0
         while len(together) < most and size < MAX_TOGETHER_BYTES:
@@ -92,11 +86,11 @@ class Publishing:
 
     async def _keep_pace(self, events: int) -> None:
         """Wait for this call's turn; time that was lost is not caught up in a burst."""
-        if self._per_second is None:
+        if self.per_second is None:
             return
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self._next_at - now))
-        self._next_at = max(now, self._next_at) + events / self._per_second
+        self._next_at = max(now, self._next_at) + events / self.per_second
 
     async def _publish(self, together: Sequence[Outgoing]) -> None:
         try:
@@ -115,18 +109,18 @@ class Publishing:
     async def _attempt(self, together: Sequence[Outgoing]) -> None:
         if any(len(body) > MAX_BODY_BYTES for body, _ in together):
             raise RejectedEvent(Code.TOO_LARGE, f"a body over {MAX_BODY_BYTES} bytes")
-        for pause_s in self._pauses_s:
+        for pause_s in self.pauses_s:
             try:
-                return await self._publisher.publish(together)
+                return await self.publisher.publish(together)
             except RetryableError:
                 self._note(Sent(failures=1))
                 await asyncio.sleep(pause_s)
         try:
-            return await self._publisher.publish(together)
+            return await self.publisher.publish(together)
         except RetryableError:
             self._note(Sent(failures=1))
             raise
 
     def _note(self, more: Sent) -> None:
         self.sent = Sent(*(have + new for have, new in zip(self.sent, more, strict=True)))
-        self._on_progress(self.sent)
+        self.on_progress(self.sent)

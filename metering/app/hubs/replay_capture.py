@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from metering.app.hubs.batch import Message, Tally
@@ -43,35 +44,27 @@ class Gap(NamedTuple):
     before: int
 
 
+@dataclass(slots=True, kw_only=True)
 class ReplayCapture:
     """The use case behind `metering replay --from`; one run of it.
 
     What it has done so far can be read while it runs and after an error.
     """
 
-    def __init__(
-        self,
-        source: CaptureSource,
-        hubs: Mapping[str, TakesBatches],
-        *,
-        hub: str | None = None,
-        on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-    ) -> None:
-        """Take what is behind each hub, by its name in the names of files.
-
-        `hub`: the one that files are of whose names do not say a known one. `on_progress` is told
-        how many bytes have been read, and of how many.
-        """
-        self._source = source
-        self._hubs = hubs
-        self._hub = hub
-        self._on_progress = on_progress
-        self.tally = Tally()
-        self.files = 0
-        self.events = 0
-        self.damaged: list[Damaged] = []
-        self.gaps: list[Gap] = []
-        self._bytes = self._all_bytes = 0
+    source: CaptureSource
+    hubs: Mapping[str, TakesBatches]
+    """The use case of each hub, by the hub name in file names."""
+    hub: str | None = None
+    """The hub of files whose names do not contain a known one."""
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None
+    """Called with the bytes read so far, and with all bytes to read."""
+    tally: Tally = field(init=False, default_factory=Tally)
+    files: int = field(init=False, default=0)
+    events: int = field(init=False, default=0)
+    damaged: list[Damaged] = field(init=False, default_factory=list)
+    gaps: list[Gap] = field(init=False, default_factory=list)
+    _bytes: int = field(init=False, default=0)
+    _all_bytes: int = field(init=False, default=0)
 
     async def run(self, *, dry: bool = False) -> None:
         """Ingest all files, by hub, partition and sequence; `dry` only reads and counts them.
@@ -81,7 +74,7 @@ class ReplayCapture:
         when the source or the store is out of reach, ConfigurationError, with nothing done, for
         files of no hub that is known. Safe to repeat at any point.
         """
-        parts = parts_in_order(await self._source.list_files())
+        parts = parts_in_order(await self.source.list_files())
         self._all_bytes = sum(part.file.size for part in parts)
         by_hub: defaultdict[str, list[CapturePart]] = defaultdict(list)
         for part in parts:
@@ -98,25 +91,25 @@ class ReplayCapture:
             await self._take_in(hub, batch, dry=dry)
 
     def _hub_of(self, part: CapturePart) -> str:
-        if self._hub in {None, part.hub} and part.hub in self._hubs:
+        if self.hub in {None, part.hub} and part.hub in self.hubs:
             return part.hub
-        if self._hub is None or part.hub in self._hubs or self._hub not in self._hubs:
+        if self.hub is None or part.hub in self.hubs or self.hub not in self.hubs:
             what = f"is of hub {part.hub!r}" if part.hub else "does not say of which hub it is"
-            known = " or ".join(f"--hub {name}" for name in self._hubs)
+            known = " or ".join(f"--hub {name}" for name in self.hubs)
             raise ConfigurationError(f"{part.file.name}: {what}: say {known}")
-        return self._hub
+        return self.hub
 
     async def _take_in(self, hub: str, batch: Sequence[Message], *, dry: bool) -> None:
         self.events += len(batch)
         if batch and not dry:
-            self.tally = self.tally.plus(await self._hubs[hub].batch(batch, stop_for=0))
+            self.tally = self.tally.plus(await self.hubs[hub].batch(batch, stop_for=0))
 
     async def _messages(self, parts: Sequence[CapturePart]) -> AsyncIterator[Message]:
         last: dict[str, int] = {}
         for part in parts:
             read = 0
             try:
-                async for event in self._source.events(part.file):
+                async for event in self.source.events(part.file):
                     read += 1
                     before = last.get(part.partition, event.sequence)
                     if event.sequence > before + 1 and len(self.gaps) < MAX_GAPS:
@@ -127,4 +120,4 @@ class ReplayCapture:
                 self.damaged.append(Damaged(part.file.name, str(why), read))
             self.files += 1
             self._bytes += part.file.size
-            self._on_progress(self._bytes, self._all_bytes)
+            self.on_progress(self._bytes, self._all_bytes)

@@ -1,6 +1,7 @@
 """Look at what was set aside, send it again, or drop it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import batched
 from typing import Final
 
@@ -16,28 +17,28 @@ _TOGETHER: Final = 500
 MAX_LETTERS: Final = 10_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
     """The use cases behind `metering dead-letters`."""
 
-    def __init__(self, store: DeadLetterStore, ingest: Ingest, join: JoinUsage) -> None:
-        self._store = store
-        self._ingest = ingest
-        self._join = join
+    store: DeadLetterStore
+    ingest: Ingest
+    join: JoinUsage
 
     async def latest(self, limit: int, code: str | None = None) -> list[DeadLetter]:
         """Return the latest, newest first; of one code if it is given."""
         if code is None:
-            return await self._store.list_dead_letters(limit)
-        letters = await self._store.list_dead_letters(MAX_LETTERS)
+            return await self.store.list_dead_letters(limit)
+        letters = await self.store.list_dead_letters(MAX_LETTERS)
         return [letter for letter in letters if letter.code == code][:limit]
 
     async def counts(self) -> dict[str, int]:
         """Return how many there are by code."""
-        return await self._store.count_dead_letters()
+        return await self.store.count_dead_letters()
 
     async def one(self, prefix: str) -> DeadLetter:
         """Return the letter whose id begins so; ConfigurationError if it is none or not one."""
-        found = await self._store.find_dead_letters(prefix)
+        found = await self.store.find_dead_letters(prefix)
         if len(found) != 1:
             raise ConfigurationError(f"dead letter {prefix!r}: {len(found)} ids begin so")
         return found[0]
@@ -56,12 +57,12 @@ class DeadLetters:
 
     async def _again(self, hub: str, letters: Sequence[DeadLetter]) -> Tally:
         messages = [Message(letter.body, letter.partition, letter.sequence) for letter in letters]
-        again = self._join if hub == LOGS_HUB else self._ingest
+        again = self.join if hub == LOGS_HUB else self.ingest
         tally = await again.batch(messages, hub=hub, stop_for=0)
         counted = [letter.id for letter in letters if letter.id not in tally.letters]
-        await self._store.remove_dead_letters(counted)
+        await self.store.remove_dead_letters(counted)
         return tally
 
     async def drop(self, letters: Sequence[DeadLetter]) -> None:
         """Forget letters without counting them."""
-        await self._store.remove_dead_letters([letter.id for letter in letters])
+        await self.store.remove_dead_letters([letter.id for letter in letters])

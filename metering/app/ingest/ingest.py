@@ -39,29 +39,23 @@ class _Sorted:
     halves: list[PendingHalf] = field(default_factory=list)
 
 
+@dataclass(slots=True, kw_only=True)
 class Ingest:
     """The use case behind `ingest_usage` and `metering ingest`."""
 
-    def __init__(
-        self,
-        *,
-        tenancy: Tenancy,
-        committer: Committer,
-        dead_letters: DeadLetterStore,
-        pending: PendingStore,
-        streams: CompleteStreams,
-        clock: Clock,
-        alerts: Alerts,
-    ) -> None:
-        self._tenancy = tenancy
-        self._committer = committer
-        self._dead_letters = dead_letters
-        self._pending = pending
-        self._streams = streams
-        self._clock = clock
-        self._alerts = alerts
-        self._reader = UsageReader()
-        self._stop_rule = StopRule(alerts)
+    tenancy: Tenancy
+    committer: Committer
+    dead_letters: DeadLetterStore
+    pending: PendingStore
+    streams: CompleteStreams
+    clock: Clock
+    alerts: Alerts
+    _reader: UsageReader = field(init=False, default_factory=UsageReader)
+    _stop_rule: StopRule = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with no batch held up."""
+        self._stop_rule = StopRule(alerts=self.alerts)
 
     async def batch(
         self,
@@ -76,20 +70,20 @@ class Ingest:
         `stop_for` microseconds from its first arrival, then it goes to dead letters. Raises
         RetryableError when the store is out of reach. Safe to repeat after either.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         read, refused = self._read(messages, now)
         self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         batch = await self._sort(read, hub, now)
         batch.letters.extend(letter_of(hub, message, now, why) for message, why in refused)
         # The halves first: an event that the ledger knows is answered as a duplicate at once.
-        await self._pending.put_identities(batch.halves)
+        await self.pending.put_identities(batch.halves)
         answer = Committed()
         for ledger, rows in batch.by_ledger.items():
             committed, letters = await self._commit(ledger, rows, hub, now)
             answer = answer.plus(committed)
             batch.letters.extend(letters)
-        await self._dead_letters.put(batch.letters)
+        await self.dead_letters.put(batch.letters)
         await self._complete(batch.halves)
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
         return tally.with_letters(batch.letters)
@@ -100,10 +94,10 @@ class Ingest:
         Only after their halves were put: of two writers the later sees both.
         """
         identities = {half.request_id: half.body for half in halves}
-        tokens = await self._pending.read_halves("tokens", identities.keys())
+        tokens = await self.pending.read_halves("tokens", identities.keys())
         if tokens:
-            done = await self._streams.complete(identities, tokens)
-            await self._dead_letters.put(done.letters)
+            done = await self.streams.complete(identities, tokens)
+            await self.dead_letters.put(done.letters)
 
     def _read(
         self, messages: Sequence[Message], now: Instant
@@ -122,9 +116,9 @@ class Ingest:
         for usage, message in read:
             subject = usage.dimensions.subject
             try:
-                terms = self._tenancy.terms_book.known(subject, usage.time)
+                terms = self.tenancy.terms_book.known(subject, usage.time)
                 if terms is None:
-                    terms = await self._tenancy.terms(subject, usage.time)
+                    terms = await self.tenancy.terms(subject, usage.time)
             except RejectedEvent as why:
                 batch.letters.append(letter_of(hub, message, now, why))
                 continue
@@ -143,9 +137,9 @@ class Ingest:
         """Commit one ledger's events; a ledger that cannot be trusted parks its own alone."""
         usages = [usage for usage, _ in rows]
         try:
-            answer = await self._committer.commit(ledger, usages, self._tenancy.terms_book.rate)
+            answer = await self.committer.commit(ledger, usages, self.tenancy.terms_book.rate)
         except LedgerBroken as fault:
-            self._alerts.alert(str(fault))
+            self.alerts.alert(str(fault))
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
             return Committed(), [letter_of(hub, message, now, why) for _, message in rows]
         letters: list[DeadLetter] = []
@@ -162,17 +156,17 @@ class Ingest:
         return answer, letters
 
 
+@dataclass(slots=True, kw_only=True)
 class DirectPublisher:
     """Implements UsagePublisher for one process over a store of its own."""
 
-    def __init__(self, ingest: Callable[[], Ingest]) -> None:
-        """Take what returns the use case: it publishes too, so it cannot be there first."""
-        self._ingest = ingest
+    ingest: Callable[[], Ingest]
+    """Returns the use case. It publishes too, so it cannot be made first."""
 
     async def publish(self, events: Sequence[Outgoing]) -> None:
         """Count the events; what cannot be counted becomes a dead letter of the hub `usage`."""
         messages = [Message(body, "joined", number) for number, (body, _) in enumerate(events)]
-        await self._ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
+        await self.ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
 
     async def close(self) -> None:
         """Nothing was opened."""

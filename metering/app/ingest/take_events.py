@@ -1,6 +1,7 @@
 """Take events from producers other than the gateway: each is checked, then published."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.app.hubs.publish import publish
@@ -24,13 +25,13 @@ class Answer(NamedTuple):
 ACCEPTED: Final = Answer()
 
 
+@dataclass(slots=True, kw_only=True)
 class TakeEvents:
     """The use case behind `POST /api/events`."""
 
-    def __init__(self, publisher: UsagePublisher, clock: Clock) -> None:
-        self._publisher = publisher
-        self._clock = clock
-        self._reader = UsageReader()
+    publisher: UsagePublisher
+    clock: Clock
+    _reader: UsageReader = field(init=False, default_factory=UsageReader)
 
     async def batch(self, bodies: Sequence[bytes]) -> list[Answer]:
         """Publish what is an event, and answer for each body in order.
@@ -39,10 +40,10 @@ class TakeEvents:
         since an event is known by its id. Whose subject nobody pays for is accepted: it waits
         among the dead letters for somebody to.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         answers = [self._read(body, now) for body in bodies]
         taken = [n for n, answer in enumerate(answers) if answer.code is None]
-        refused = await publish(self._publisher, (bodies[n] for n in taken), now)
+        refused = await publish(self.publisher, (bodies[n] for n in taken), now)
         too_large = {letter.body: Answer(letter.code, letter.reason) for letter in refused}
         for n in taken:
             answers[n] = too_large.get(bodies[n], ACCEPTED)

@@ -1,5 +1,6 @@
 """Check what an installation needs beyond its services: prices, plans and tenants."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from metering.app.tenancy.tenancy import Tenancy
@@ -12,27 +13,27 @@ from metering.ports import Clock
 OLD_PRICES: Final[Instant] = 120 * DAY
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
     """The use case behind `metering doctor`, where the store can be read."""
 
-    def __init__(self, tenancy: Tenancy, clock: Clock, *, automatic: bool) -> None:
-        """`automatic`: whether an unknown subscription gets a tenant of its own."""
-        self._tenancy = tenancy
-        self._clock = clock
-        self._automatic = automatic
+    tenancy: Tenancy
+    clock: Clock
+    automatic: bool
+    """Whether an unknown subscription gets a tenant of its own."""
 
     async def run(self) -> list[Finding]:
         """Look, and return what was found. Reads only."""
         try:
-            await self._tenancy.refresh()
+            await self.tenancy.refresh()
         except MeteringError as error:
             remedy = "see what is said of the store; a wrong file or version is named here"
             return [fail("registry and prices", str(error), remedy)]
         return [self._prices(), *self._currencies(), self._tenants()]
 
     def _prices(self) -> Finding:
-        now = self._clock.now()
-        book = self._tenancy.prices
+        now = self.clock.now()
+        book = self.tenancy.prices
         starts = [row.effective_from for row in book.rows.values() if row.effective_from <= now]
         if not starts:
             return fail("prices", "none is in force", "run `metering prices import`")
@@ -43,8 +44,8 @@ class Checkup:
         return ok("prices", detail)
 
     def _currencies(self) -> list[Finding]:
-        known = self._tenancy.prices.currencies
-        plans = self._tenancy.directory.plans(self._clock.now())
+        known = self.tenancy.prices.currencies
+        plans = self.tenancy.directory.plans(self.clock.now())
         wrong = [plan for plan in plans if plan.currency not in known]
         if not wrong:
             return [ok("currencies", f"{len(plans)} plans, all in {', '.join(sorted(known))}")]
@@ -58,8 +59,8 @@ class Checkup:
         ]
 
     def _tenants(self) -> Finding:
-        tenants = len(self._tenancy.directory.tenants())
-        if tenants or self._automatic:
+        tenants = len(self.tenancy.directory.tenants())
+        if tenants or self.automatic:
             return ok("tenants", f"{tenants} known")
         return warn(
             "tenants",

@@ -1,5 +1,6 @@
 """Whether this process can serve: its store answers, and what should happen by itself does."""
 
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.app.hubs.hub_lag import HubLag, HubLags
@@ -29,26 +30,24 @@ class Ready(NamedTuple):
         return max(self.effects_lag, hub_lag) > LATE or not self.hub.is_reachable
 
 
+@dataclass(slots=True, kw_only=True)
 class Readiness:
     """The use case behind `/api/health/ready`."""
 
-    def __init__(
-        self, *, tenancy: Tenancy, effects: EffectStore, hub_lags: HubLags, clock: Clock
-    ) -> None:
-        self._tenancy = tenancy
-        self._effects = effects
-        self._hub_lags = hub_lags
-        self._clock = clock
-        self._known: tuple[Instant, Ready] | None = None
+    tenancy: Tenancy
+    effects: EffectStore
+    hub_lags: HubLags
+    clock: Clock
+    _known: tuple[Instant, Ready] | None = field(init=False, default=None)
 
     async def check(self) -> Ready:
         """Return how late things are; RetryableError or ConfigurationError without a store."""
-        now = self._clock.now()
+        now = self.clock.now()
         if self._known is not None and 0 <= now - self._known[0] < MEMORY:
             return self._known[1]
-        await self._tenancy.refresh()
-        due = await self._effects.due(now, 1)
+        await self.tenancy.refresh()
+        due = await self.effects.due(now, 1)
         oldest = due[0].due if due else None
-        ready = Ready(0 if oldest is None else now - oldest, await self._hub_lags.known())
+        ready = Ready(0 if oldest is None else now - oldest, await self.hub_lags.known())
         self._known = now, ready
         return ready

@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -15,6 +16,7 @@ from metering.app.ledger.ledger_view import LedgerView, Views
 from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, LedgerId, Period, Slot, slot_of, slot_start
+from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.commit import (
     MAX_SLOTS,
     Commit,
@@ -26,7 +28,7 @@ from metering.core.ledger.commit import (
 )
 from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head, follow
-from metering.core.ledger.page import GENESIS, MAX_ENTRIES, Page
+from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
 from metering.ports import Clock, LedgerStore
@@ -90,32 +92,22 @@ class _Work(NamedTuple):
     planner: Planner
 
 
+@dataclass(slots=True, kw_only=True)
 class Committer:
     """Commits usage to ledgers, one commit at a time for each ledger of this process."""
 
-    def __init__(
-        self,
-        store: LedgerStore,
-        clock: Clock,
-        *,
-        periods: PeriodAt,
-        limits: LimitsInForce = no_limits,
-        checked_pages: int = 1,
-        max_gaps: int = 1,
-    ) -> None:
-        """Take periods and limits of tenants, how many last pages are verified, how long gaps are.
-
-        `max_gaps`: after so many looks for a page that the head names and a point read does not
-        find, it has gone, and the ledger is broken.
-        """
-        self._store = store
-        self._clock = clock
-        self._periods = periods
-        self._limits = limits
-        self._checked_pages = checked_pages
-        self._max_gaps = max_gaps
-        self._views = Views()
-        self._locks: WeakValueDictionary[LedgerId, asyncio.Lock] = WeakValueDictionary()
+    store: LedgerStore
+    clock: Clock
+    periods: PeriodAt
+    limits: LimitsInForce = no_limits
+    checked_pages: int = 1
+    """How many of a ledger's last pages to verify when this process first reads it."""
+    max_gaps: int = 1
+    """After so many failed point reads of a page that the head names, the ledger is broken."""
+    _views: Views = field(init=False, default_factory=Views)
+    _locks: WeakValueDictionary[LedgerId, asyncio.Lock] = field(
+        init=False, default_factory=WeakValueDictionary
+    )
 
     async def commit(
         self,
@@ -183,7 +175,7 @@ class Committer:
             except _PageMissingError as gap:
                 self._views.forget(ledger)
                 gaps += 1
-                if gaps == self._max_gaps:
+                if gaps == self.max_gaps:
                     raise LedgerBroken(str(ledger), f"{gap} is not there") from gap
             except RetryableError:
                 self._views.forget(ledger)
@@ -202,13 +194,13 @@ class Committer:
         slots = _with_neighbours(usages)
         await self._learn(view, slots)
         known = await self._with_adjacent(view, slots)
-        now = self._clock.now()
+        now = self.clock.now()
         change = self._limit_change(view.head, now)
         commit = work.planner(view.head, known, usages, work.rate, now, change=change)
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
-            await self._store.commit(commit)
+            await self.store.commit(commit)
             view.advance(commit.head, commit.pages)
         return commit
 
@@ -217,7 +209,7 @@ class Committer:
 
         Where it does not, the timer `enforce_quotas` reads the pages; no commit waits for that.
         """
-        wanted = self._limits(head.ledger, now)
+        wanted = self.limits(head.ledger, now)
         if wanted is None or wanted == head.counts.limits:
             return None
         return change_from_head(head, wanted, now)
@@ -227,10 +219,10 @@ class Committer:
         view = self._views.get(ledger)
         if view is not None and view.entries <= _MAX_VIEW_ENTRIES:
             return view
-        stored = await self._store.read_head(ledger)
-        if stored is None and await self._store.read_page(ledger, 1) is not None:
+        stored = await self.store.read_head(ledger)
+        if stored is None and await self.store.read_page(ledger, 1) is not None:
             # Somebody's first commit may have come between the two looks: then the head is there.
-            stored = await self._store.read_head(ledger)
+            stored = await self.store.read_head(ledger)
             if stored is None:
                 raise _PageMissingError("its head")
         if stored is None:
@@ -253,7 +245,7 @@ class Committer:
         self._views.forget(ledger)
         pages: list[Page] = []
         for number in range(view.head.pages + 1, view.head.pages + MAX_CATCH_UP + 1):
-            page = await self._store.read_page(ledger, number)
+            page = await self.store.read_page(ledger, number)
             if page is None:
                 break
             pages.append(page)
@@ -268,18 +260,18 @@ class Committer:
 
         They are read one by one: a query may lag, and what it leaves out is not missing.
         """
-        first = max(1, head.pages - self._checked_pages + 1)
-        previous = GENESIS if first == 1 else None
+        chain = Chain(head.ledger)
+        first = max(1, head.pages - self.checked_pages + 1)
         for number in range(first, head.pages + 1):
             page = await self._page(head.ledger, number)
-            if previous is not None and page.previous != previous:
-                raise LedgerBroken(str(head.ledger), f"page {number} breaks the chain")
-            previous = page.hash
-        if previous != head.last_hash:
-            raise LedgerBroken(str(head.ledger), "its last page is not the one its head names")
+            if number == first > 1:
+                # The page before the first one checked is not read: take its hash as given.
+                chain.position = Position(number - 1, page.previous)
+            chain.follow(page)
+        chain.require(head.position)
 
     async def _page(self, ledger: LedgerId, number: int) -> Page:
-        page = await self._store.read_page(ledger, number)
+        page = await self.store.read_page(ledger, number)
         if page is None:
             raise _PageMissingError(f"page {number}")
         return page
@@ -287,7 +279,7 @@ class Committer:
     async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:
         wanted = view.missing(slots)
         if wanted:
-            pages = await self._store.read_slots(view.ledger, wanted)
+            pages = await self.store.read_slots(view.ledger, wanted)
             await self._must_be_latest(view.head, pages)
             pages += await self._left_out(view.head, wanted, pages)
             view.learn(wanted, sorted(pages, key=lambda page: page.number))
@@ -313,7 +305,7 @@ class Committer:
         """
         known = dict(view.known(slots))
         for neighbour, shared in self._over_the_edge(view.ledger, slots):
-            stored = await self._store.read_head(neighbour)
+            stored = await self.store.read_head(neighbour)
             if stored is not None:
                 adjacent = LedgerView(stored.head)
                 await self._learn(adjacent, shared)
@@ -326,10 +318,10 @@ class Committer:
     ) -> list[tuple[LedgerId, list[Slot]]]:
         """Return the adjacent ledgers that may know ids of these slots, and which slots."""
         tenant, start = ledger
-        end = self._periods(tenant, start).end
+        end = self.periods(tenant, start).end
         early = [slot for slot in slots if slot_start(slot) < start]
         late = [slot for slot in slots if slot_start(slot) + SLOT > end]
-        before = self._periods(tenant, start - 1).start
+        before = self.periods(tenant, start - 1).start
         edges = [(LedgerId(tenant, before), early), (LedgerId(tenant, end), late)]
         return [(name, shared) for name, shared in edges if shared]
 

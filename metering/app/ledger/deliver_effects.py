@@ -2,11 +2,12 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from metering.core.basics.errors import RetryableError
+from metering.core.calendars.dated import FOREVER
 from metering.core.ledger.effect import describe, pause_after
-from metering.core.tenancy.directory import FOREVER
 from metering.ports import (
     SILENT,
     Alerts,
@@ -24,23 +25,15 @@ MAX_EFFECTS: Final = 500
 AT_ONCE_S: Final = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverEffects:
     """The use case behind the timer `deliver_effects` and `metering effects`."""
 
-    def __init__(
-        self,
-        *,
-        effects: EffectStore,
-        notifier: Notifier,
-        clock: Clock,
-        alerts: Alerts,
-        telemetry: Telemetry = SILENT,
-    ) -> None:
-        self._effects = effects
-        self._notifier = notifier
-        self._clock = clock
-        self._alerts = alerts
-        self._telemetry = telemetry
+    effects: EffectStore
+    notifier: Notifier
+    clock: Clock
+    alerts: Alerts
+    telemetry: Telemetry = SILENT
 
     async def run(self) -> int:
         """Deliver what is due, oldest due first, and return how many were delivered.
@@ -50,7 +43,7 @@ class DeliverEffects:
         other. Safe to repeat at any point and in several processes.
         """
         delivered = 0
-        for stored in await self._effects.due(self._clock.now(), MAX_EFFECTS):
+        for stored in await self.effects.due(self.clock.now(), MAX_EFFECTS):
             delivered += await self._deliver(stored)
         return delivered
 
@@ -72,40 +65,40 @@ class DeliverEffects:
             "page": effect.page,
         }
         try:
-            with self._telemetry.span("deliver_effect", about):
-                await self._notifier.notify(effect)
+            with self.telemetry.span("deliver_effect", about):
+                await self.notifier.notify(effect)
         except RetryableError as error:
             await self._put_off(stored, str(error))
             return False
-        await self._effects.settle(effect, self._clock.now())
-        self._telemetry.add("metering.effects.delivered", 1)
+        await self.effects.settle(effect, self.clock.now())
+        self.telemetry.add("metering.effects.delivered", 1)
         return True
 
     async def _put_off(self, stored: StoredEffect, reason: str) -> None:
         effect, attempts = stored.effect, stored.attempts + 1
         pause = pause_after(attempts)
         if pause is not None:
-            await self._effects.postpone(effect, self._clock.now() + pause, reason)
-            self._telemetry.add("metering.effects.postponed", 1)
+            await self.effects.postpone(effect, self.clock.now() + pause, reason)
+            self.telemetry.add("metering.effects.postponed", 1)
             return
-        await self._effects.park(effect, reason)
-        self._telemetry.add("metering.effects.parked", 1)
-        self._alerts.alert(
+        await self.effects.park(effect, reason)
+        self.telemetry.add("metering.effects.parked", 1)
+        self.alerts.alert(
             f"effect {effect.key} was given up after {attempts} attempts ({reason}):"
             f" {describe(effect)}"
         )
 
     async def waiting(self, limit: int) -> list[StoredEffect]:
         """Return those that are still to be delivered, the next one first."""
-        return await self._effects.due(FOREVER, limit)
+        return await self.effects.due(FOREVER, limit)
 
     async def parked(self, limit: int) -> list[StoredEffect]:
         """Return those that were given up, oldest first."""
-        return await self._effects.parked(limit)
+        return await self.effects.parked(limit)
 
     async def retry_parked(self) -> int:
         """Make those that were given up due now, for one more attempt each; return how many."""
-        parked = await self._effects.parked(MAX_EFFECTS)
+        parked = await self.effects.parked(MAX_EFFECTS)
         for stored in parked:
-            await self._effects.postpone(stored.effect, self._clock.now(), stored.failure)
+            await self.effects.postpone(stored.effect, self.clock.now(), stored.failure)
         return len(parked)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Final
 
@@ -17,14 +18,18 @@ MAX_ENTRIES: Final = 100_000
 _VIEW_WEIGHT: Final = 20
 
 
+@dataclass(slots=True)
 class LedgerView:
     """One ledger as last seen. Forgotten as a whole whenever its store says otherwise."""
 
-    def __init__(self, head: Head) -> None:
-        self.ledger = head.ledger
-        self.head = head
-        self.entries = 0
-        self._slots: dict[Slot, dict[EventKey, Known]] = {}
+    head: Head
+    entries: int = field(init=False, default=0)
+    _slots: dict[Slot, dict[EventKey, Known]] = field(init=False, default_factory=dict)
+
+    @property
+    def ledger(self) -> LedgerId:
+        """The ledger that this is a view of."""
+        return self.head.ledger
 
     def missing(self, slots: Iterable[Slot]) -> list[Slot]:
         """Return those slots whose entries are not remembered."""

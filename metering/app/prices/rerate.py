@@ -1,10 +1,12 @@
-"""Rate a ledger's entries again: what was unpriced or has been superseded gets corrections."""
+"""Rate a ledger's entries again: corrections for unpriced entries and superseded prices."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.app.ledger.committer import Committer
+from metering.app.ledger.reading import head_of, pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.money import Amount
@@ -15,53 +17,51 @@ from metering.ports import Alerts, Clock, LedgerStore
 
 #: Corrections of one commit: half a page.
 _CORRECTIONS_A_COMMIT: Final = 1_000
-#: Corrections found before they are written and the search goes on, so that memory stays bounded.
+#: Corrections collected before they are written, to bound memory.
 MAX_CANDIDATES: Final = 50_000
-#: Looks after a change of prices, for usage that was rated just before it and committed after.
+#: Runs after a change of prices, to catch usage rated before the change and committed after.
 _LOOKS: Final = 3
 
 
 class Repricing(NamedTuple):
-    """What re-rating changes for the entries of one model that change from one rate to another."""
+    """The change for the entries of one model from one rate to another."""
 
     model: str | None
     before: str | None
-    """The price row that they were rated by, with its version; None: they were unpriced."""
+    """The price row that rated them, with its version; None if they were unpriced."""
     after: str
     requests: int
     difference: Amount
-    """By how much their amount changes; an unknown amount counts as nothing here."""
+    """The change of their amount; an unknown amount counts as zero."""
 
 
 class Rerated(NamedTuple):
-    """What re-rating one ledger found, and how many corrections were written."""
+    """The changes found in one ledger, and the number of corrections written."""
 
     ledger: LedgerId
     repricings: tuple[Repricing, ...]
     corrected: int
 
 
+@dataclass(slots=True, kw_only=True)
 class Rerate:
-    """The use case behind `metering prices rerate`, and behind the timer for the unpriced."""
+    """The use case behind `metering prices rerate` and the timer `price_unpriced`."""
 
-    def __init__(
-        self, *, ledgers: LedgerStore, tenancy: Tenancy, committer: Committer, clock: Clock
-    ) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._committer = committer
-        self._clock = clock
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    committer: Committer
+    clock: Clock
 
     async def ledger(self, ledger: LedgerId, scope: Scope, *, dry_run: bool) -> Rerated:
-        """Append the corrections that a ledger's entries need; with `dry_run` only say which.
+        """Append the corrections that a ledger's entries need; with `dry_run` only return them.
 
-        Safe to repeat, and to cut off at any point: what is corrected already needs nothing more.
+        Safe to repeat and to cut off at any point: a corrected entry needs no correction.
         """
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         changes: defaultdict[tuple[str | None, str | None, str], list[Amount]] = defaultdict(list)
         written = 0
-        candidates = Candidates(self._tenancy.terms_book.rate, scope, self._clock.now())
-        async for page in self._ledgers.pages(ledger):
+        candidates = Candidates(self.tenancy.terms_book.rate, scope, self.clock.now())
+        async for page in pages(self.ledgers, ledger):
             candidates.add(page)
             if len(candidates.found) >= MAX_CANDIDATES and not dry_run:
                 written += await self._settle(ledger, candidates, changes)
@@ -81,7 +81,7 @@ class Rerate:
         *,
         dry_run: bool = False,
     ) -> int:
-        """Note what changes, and write the corrections found so far."""
+        """Record the changes, and write the corrections found so far."""
         found, candidates.found = list(candidates.found.values()), {}
         for old, new in found:
             difference = (new.state.amount or 0) - (old.state.amount or 0)
@@ -91,10 +91,10 @@ class Rerate:
         return await self._write(ledger, [old for old, _ in found])
 
     async def _write(self, ledger: LedgerId, entries: Sequence[Entry]) -> int:
-        now, rate, written = self._clock.now(), self._tenancy.terms_book.rate, 0
+        now, rate, written = self.clock.now(), self.tenancy.terms_book.rate, 0
         for part in _parts(entries):
             usages = [as_usage(entry, now) for entry in part]
-            answer = await self._committer.commit(ledger, usages, rate, plan_rerating)
+            answer = await self.committer.commit(ledger, usages, rate, plan_rerating)
             written += answer.accepted
         return written
 
@@ -109,43 +109,41 @@ def _parts(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
         yield entries[first : first + _CORRECTIONS_A_COMMIT]
 
 
+@dataclass(slots=True, kw_only=True)
 class PriceUnpriced:
-    """The use case behind the timer `price_unpriced`: a price that has come prices what waited."""
+    """The use case behind the timer `price_unpriced`: prices entries once a price exists."""
 
-    def __init__(
-        self, *, ledgers: LedgerStore, tenancy: Tenancy, rerate: Rerate, alerts: Alerts
-    ) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._rerate = rerate
-        self._alerts = alerts
-        self._looked_at = -1
-        self._looks = 0
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    rerate: Rerate
+    alerts: Alerts
+    _looked_at: int = field(init=False, default=-1)
+    _looks: int = field(init=False, default=0)
 
     async def run(self) -> int:
-        """Price the entries that can be priced now, and return how many.
+        """Price the entries that can be priced now, and return their number.
 
-        Ledgers are looked through only when something that decides a price has changed since this
-        process last did, and twice more for what was on its way at that moment.
+        It scans ledgers only after a change to prices, plans or deployments, and twice more for
+        usage that was in flight at that moment.
         """
-        await self._tenancy.refresh()
-        version = self._tenancy.directory.pricing_version
+        await self.tenancy.refresh()
+        version = self.tenancy.directory.pricing_version
         if version != self._looked_at:
             self._looked_at, self._looks = version, _LOOKS
         if not self._looks:
             return 0
         priced = 0
-        for ledger in await self._ledgers.ledgers():
+        for ledger in await self.ledgers.ledgers():
             try:
                 priced += await self._one(ledger)
             except LedgerBroken as fault:
-                # It waits until it is mended; the others do not wait with it.
-                self._alerts.alert(str(fault))
+                # Skip it until it is repaired; the other ledgers continue.
+                self.alerts.alert(str(fault))
         self._looks -= 1
         return priced
 
     async def _one(self, ledger: LedgerId) -> int:
-        stored = await self._ledgers.read_head(ledger)
-        if stored is None or not any(line.unpriced for line in stored.head.lines.values()):
+        head = await head_of(self.ledgers, ledger)
+        if head is None or not any(line.unpriced for line in head.lines.values()):
             return 0
-        return (await self._rerate.ledger(ledger, Scope.UNPRICED, dry_run=False)).corrected
+        return (await self.rerate.ledger(ledger, Scope.UNPRICED, dry_run=False)).corrected

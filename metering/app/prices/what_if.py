@@ -1,8 +1,10 @@
 """Price a tenant's real usage under another model, plan or price list, without writing anything."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.billing.charge import Charge, charge
@@ -15,7 +17,7 @@ from metering.ports import Clock, LedgerStore
 
 
 class Answer(NamedTuple):
-    """Both sides: by model, and what the period comes to under each plan."""
+    """Both sides by model, and the charge of the period under each plan."""
 
     currency: str
     other_currency: str
@@ -24,13 +26,13 @@ class Answer(NamedTuple):
     other: Charge
 
 
+@dataclass(slots=True)
 class AskWhatIf:
     """The use case behind `metering whatif`."""
 
-    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._clock = clock
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    clock: Clock
 
     async def ask(
         self,
@@ -41,14 +43,14 @@ class AskWhatIf:
         plan_id: str | None,
         rows: Sequence[NamedRow],
     ) -> Answer:
-        """Return a period's usage as it is and under other terms.
+        """Return a period's usage as priced and under other terms.
 
-        `models` says by which model each is replaced, `rows` are prices above all published ones.
-        ConfigurationError names a model or plan that is not known.
+        `models` maps each model to its replacement; `rows` are prices that override all published
+        ones. Raises ConfigurationError for an unknown model or plan.
         """
-        await self._tenancy.refresh()
-        directory = self._tenancy.directory
-        prices = self._tenancy.prices.with_version(rows) if rows else self._tenancy.prices
+        await self.tenancy.refresh()
+        directory = self.tenancy.directory
+        prices = self.tenancy.prices.with_version(rows) if rows else self.tenancy.prices
         swapped: dict[str, str] = {}
         for model, instead in models.items():
             for name in (model, instead):
@@ -59,8 +61,8 @@ class AskWhatIf:
         plan = own if plan_id is None else self._plan(plan_id)
         alternative = Alternative(None if plan_id is None else plan, swapped)
         terms = TermsBook(directory, prices, alternative)
-        what_if = WhatIf(terms.rate, self._clock.now())
-        async for page in self._ledgers.pages(LedgerId(tenant, period.start)):
+        what_if = WhatIf(terms.rate, self.clock.now())
+        async for page in pages(self.ledgers, LedgerId(tenant, period.start)):
             what_if.add(page)
         actual, other = what_if.totals()
         return Answer(
@@ -72,7 +74,7 @@ class AskWhatIf:
         )
 
     def _plan(self, plan_id: str) -> Plan:
-        found = self._tenancy.directory.plan(plan_id, self._clock.now())
+        found = self.tenancy.directory.plan(plan_id, self.clock.now())
         if found is None:
-            raise ConfigurationError(f"plan {plan_id!r}: there is none: see `metering plans list`")
+            raise ConfigurationError(f"unknown plan {plan_id!r}: see `metering plans list`")
         return found

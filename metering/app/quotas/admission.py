@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -15,7 +16,7 @@ from metering.core.prices.price_book import PriceBook
 from metering.core.quotas.admission import ALL_PAID, NOTHING, Admitted, Facts, Unpaid, admit
 from metering.core.quotas.decision import Asked
 from metering.core.quotas.limit_change import counts_in_force
-from metering.core.tenancy.directory import Assignment
+from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
 
 #: How long this process answers from memory: what others committed is seen that much later.
@@ -29,17 +30,17 @@ class _Remembered(NamedTuple):
     since: Instant
 
 
+@dataclass(slots=True, kw_only=True)
 class Admission:
     """The use case behind `GET /api/admission/{subscription}` and `metering admission`."""
 
-    def __init__(
-        self, ledgers: LedgerStore, tenancy: Tenancy, credit: Credits, clock: Clock
-    ) -> None:
-        self._ledgers = ledgers
-        self._credit = credit
-        self._tenancy = tenancy
-        self._clock = clock
-        self._remembered: OrderedDict[tuple[str, Asked], _Remembered] = OrderedDict()
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    credit: Credits
+    clock: Clock
+    _remembered: OrderedDict[tuple[str, Asked], _Remembered] = field(
+        init=False, default_factory=OrderedDict
+    )
 
     async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
         """Return the verdicts for a subscription as of now, from memory for a second at most.
@@ -49,7 +50,7 @@ class Admission:
         Raises RejectedEvent `unknown_subscription` where nobody pays for it, RetryableError when
         the store is out of reach: then nobody knows, and the gateway's own setting decides.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         key = subscription, about._replace(model=None)
         known = self._remembered.get(key)
         # Not of the future either: a clock that was set back must not keep an answer for long.
@@ -63,17 +64,17 @@ class Admission:
         return answer
 
     async def _look(self, subscription: str, about: Asked, now: Instant) -> Admitted:
-        await self._tenancy.refresh()
-        found = self._tenancy.directory.assignment(subscription, now)
+        await self.tenancy.refresh()
+        found = self.tenancy.directory.assignment(subscription, now)
         if found is None:
             raise RejectedEvent(
                 Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
             )
-        period = self._tenancy.directory.period_at(found.tenant, now)
+        period = self.tenancy.directory.period_at(found.tenant, now)
         ledger = LedgerId(found.tenant, period.start)
-        stored = await self._ledgers.read_head(ledger)
+        stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = counts_in_force(head, self._tenancy.limits(found.tenant, now), now)
+        counts = counts_in_force(head, self.tenancy.limits(found.tenant, now), now)
         return admit(
             subscription,
             found,
@@ -81,9 +82,9 @@ class Admission:
             now=now,
             period=period,
             facts=Facts(
-                frozenset(_known(self._tenancy.prices, found)),
+                frozenset(_known(self.tenancy.prices, found)),
                 self._deployments(now),
-                self._tenancy.prices.providers,
+                self.tenancy.prices.providers,
                 await self._unpaid(found),
             ),
             about=about,
@@ -96,20 +97,20 @@ class Admission:
         """
         if found.plan.billing != "prepaid":
             return ALL_PAID
-        left = (await self._credit.of(found.tenant)).by_channel
+        left = (await self.credit.of(found.tenant)).by_channel
         models = frozenset(
             row.model
-            for row in self._tenancy.prices.rows.values()
+            for row in self.tenancy.prices.rows.values()
             if left.get(row.channel, left.get(None, 0)) <= 0
         )
         return Unpaid(max(left.values(), default=0) <= 0, models)
 
     def _deployments(self, now: Instant) -> dict[str, str]:
         """Return the model behind every deployment that is registered, as entries name it."""
-        prices = self._tenancy.prices
+        prices = self.tenancy.prices
         return {
             one.name: prices.canonical(one.model) or one.model
-            for one in self._tenancy.directory.deployments(now)
+            for one in self.tenancy.directory.deployments(now)
         }
 
 
@@ -120,19 +121,19 @@ def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:
         yield from (override.model for override in found.plan.overrides if override.model)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedAdmission:
     """The use case `Admission`, watched."""
 
-    def __init__(self, admission: Admission, telemetry: Telemetry) -> None:
-        self._admission = admission
-        self._telemetry = telemetry
+    admission: Admission
+    telemetry: Telemetry
 
     async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
         """Return the verdicts for a subscription, with the errors of `Admission.of`."""
         began = perf_counter()
         verdict = "unavailable"
         try:
-            found = await self._admission.of(subscription, about)
+            found = await self.admission.of(subscription, about)
             verdict = found.of(about.model).verdict
         except RejectedEvent:
             verdict = "unknown"
@@ -140,6 +141,6 @@ class ObservedAdmission:
         else:
             return found
         finally:
-            self._telemetry.add("metering.admission.verdicts", 1, {"verdict": str(verdict)})
+            self.telemetry.add("metering.admission.verdicts", 1, {"verdict": str(verdict)})
             taken = (perf_counter() - began) * 1_000
-            self._telemetry.record("metering.admission.latency_ms", taken)
+            self.telemetry.record("metering.admission.latency_ms", taken)

@@ -1,5 +1,6 @@
 """What a tenant was told: thresholds that were reached, unusual hours, models without a price."""
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from metering.app.tenancy.tenancy import Tenancy
@@ -24,28 +25,26 @@ class Told(NamedTuple):
     """Quotas of the present windows that are past one of their thresholds."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TenantAlerts:
     """The use case behind `/api/me/alerts`."""
 
-    def __init__(
-        self, *, ledgers: LedgerStore, effects: EffectStore, tenancy: Tenancy, clock: Clock
-    ) -> None:
-        self._ledgers = ledgers
-        self._effects = effects
-        self._tenancy = tenancy
-        self._clock = clock
+    ledgers: LedgerStore
+    effects: EffectStore
+    tenancy: Tenancy
+    clock: Clock
 
     async def of(self, ledger: LedgerId) -> Told:
         """Return what one ledger has told of."""
-        await self._tenancy.refresh()
-        now = self._clock.now()
-        period = self._tenancy.directory.period_of(ledger)
-        stored = await self._ledgers.read_head(ledger)
+        await self.tenancy.refresh()
+        now = self.clock.now()
+        period = self.tenancy.directory.period_of(ledger)
+        stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
         is_present = period.start <= now < period.end
         states = quota_states(head.counts, now, period) if is_present else []
         return Told(
             now,
-            await self._effects.effects_of(ledger, MAX_ALERTS),
+            await self.effects.effects_of(ledger, MAX_ALERTS),
             [one for one in states if one.percent >= min(one.quota.thresholds)],
         )

@@ -1,6 +1,7 @@
 """Which subscriptions quotas want suspended, as of now."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
@@ -15,33 +16,26 @@ from metering.ports import Alerts, LedgerStore, SuspensionStore
 _CLIENT = "app:"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuotasWantSuspended:
     """Implements DesiredStates: tenants whose plan asks for it, at a block on everything.
 
     Computed from present heads and the clock, so a late run never suspends a new window.
     """
 
-    def __init__(
-        self,
-        *,
-        ledgers: LedgerStore,
-        suspensions: SuspensionStore,
-        tenancy: Tenancy,
-        alerts: Alerts,
-    ) -> None:
-        self._ledgers = ledgers
-        self._suspensions = suspensions
-        self._tenancy = tenancy
-        self._alerts = alerts
+    ledgers: LedgerStore
+    suspensions: SuspensionStore
+    tenancy: Tenancy
+    alerts: Alerts
 
     async def desired_states(self, now: Instant) -> Mapping[str, Desired]:
         """Return the subscriptions to be suspended; all others are to be active.
 
         Of a tenant whose ledger is broken nobody can tell: what is suspended stays so.
         """
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         wanted: dict[str, Desired] = {}
-        directory = self._tenancy.directory
+        directory = self.tenancy.directory
         for tenant in directory.tenants():
             plan, _, _ = directory.plan_of(tenant, now)
             if not plan.suspend:
@@ -52,7 +46,7 @@ class QuotasWantSuspended:
             try:
                 reason = await self._reason(tenant, now)
             except LedgerBroken as fault:
-                self._alerts.alert(str(fault))
+                self.alerts.alert(str(fault))
                 wanted |= await self._as_they_are(subjects)
                 continue
             if reason is not None:
@@ -61,8 +55,8 @@ class QuotasWantSuspended:
 
     async def _reason(self, tenant: str, now: Instant) -> str | None:
         """Return the quota that blocks everything; None where none does."""
-        period = self._tenancy.directory.period_at(tenant, now)
-        stored = await self._ledgers.read_head(LedgerId(tenant, period.start))
+        period = self.tenancy.directory.period_at(tenant, now)
+        stored = await self.ledgers.read_head(LedgerId(tenant, period.start))
         if stored is None:
             return None
         for state in quota_states(stored.head.counts, now, period):
@@ -73,7 +67,7 @@ class QuotasWantSuspended:
         return None
 
     async def _as_they_are(self, subjects: list[str]) -> dict[str, Desired]:
-        stored = await self._suspensions.list_suspensions()
+        stored = await self.suspensions.list_suspensions()
         held = {one.suspension.subscription: one.suspension.reason for one in stored}
         return {
             name: Desired(is_suspended=True, reason=held[name]) for name in subjects if name in held

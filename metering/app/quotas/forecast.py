@@ -1,5 +1,6 @@
 """What a tenant's period and its quotas come to if they go on as they began."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.tenancy.tenancy import Tenancy
@@ -31,27 +32,27 @@ class Forecast(NamedTuple):
     quotas: tuple[QuotaForecast, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecasts:
     """The use case behind `metering forecast`."""
 
-    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy, clock: Clock) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._clock = clock
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    clock: Clock
 
     async def of(self, tenant: str) -> Forecast:
         """Return the forecast for a tenant's present period."""
-        await self._tenancy.refresh()
-        now = self._clock.now()
-        period = self._tenancy.directory.period_at(tenant, now)
+        await self.tenancy.refresh()
+        now = self.clock.now()
+        period = self.tenancy.directory.period_at(tenant, now)
         ledger = LedgerId(tenant, period.start)
-        stored = await self._ledgers.read_head(ledger)
+        stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = counts_in_force(head, self._tenancy.limits(tenant, now), now)
+        counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
         states = quota_states(counts, now, period)
         return Forecast(
             now,
-            self._tenancy.directory.plan_for(ledger).currency,
+            self.tenancy.directory.plan_for(ledger).currency,
             trend(head.amount, Window(period.start, period.end), now),
             tuple(
                 QuotaForecast(one, trend(one.used, one.window, now), exhausted_at(one, now))

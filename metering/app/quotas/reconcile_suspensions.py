@@ -1,6 +1,7 @@
 """Bring the gateway's subscriptions to where quotas want them: suspended, or given back."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import RetryableError
@@ -51,23 +52,15 @@ class Reconciliation(NamedTuple):
     """Subscriptions that there was no time for: the next run's."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSuspensions:
     """The use case that suspends and reactivates; when it runs is somebody else's."""
 
-    def __init__(
-        self,
-        *,
-        gate: SubscriptionGate,
-        suspensions: SuspensionStore,
-        desired: DesiredStates,
-        clock: Clock,
-        alerts: Alerts,
-    ) -> None:
-        self._gate = gate
-        self._suspensions = suspensions
-        self._desired = desired
-        self._clock = clock
-        self._alerts = alerts
+    gate: SubscriptionGate
+    suspensions: SuspensionStore
+    desired: DesiredStates
+    clock: Clock
+    alerts: Alerts
 
     async def run(self) -> Reconciliation:
         """Compare what is wanted now with what is, and change what differs.
@@ -75,14 +68,14 @@ class ReconcileSuspensions:
         Safe to repeat at any point and in several processes. A fault of one subscription is in its
         outcome and holds up no other; what can never work (a permission that lacks) raises.
         """
-        known = await self._suspensions.list_suspensions()
-        now = self._clock.now()
-        wanted = await self._desired.desired_states(now)
+        known = await self.suspensions.list_suspensions()
+        now = self.clock.now()
+        wanted = await self.desired.desired_states(now)
         held = {stored.suspension.subscription: stored for stored in known}
         names = _in_order(wanted, held)
         outcomes: list[Outcome] = []
         for place, name in enumerate(names):
-            if self._clock.now() - now >= MAX_AGE:
+            if self.clock.now() - now >= MAX_AGE:
                 return Reconciliation(tuple(outcomes), len(names) - place)
             outcome = await self._one(name, wanted.get(name, FREE), held.get(name))
             if outcome.action is not Action.LEAVE or outcome.failure:
@@ -91,14 +84,14 @@ class ReconcileSuspensions:
 
     async def _one(self, name: str, desired: Desired, stored: StoredSuspension | None) -> Outcome:
         held = None if stored is None else stored.suspension
-        now = self._clock.now()
+        now = self.clock.now()
         if held is not None and is_in_hand(held, now):
             return Outcome(name, Action.LEAVE, "somebody is at it")
         if held is not None and is_stuck(held, now):
-            self._alerts.alert(f"subscription {name}: {held.phase} for long, and not done")
+            self.alerts.alert(f"subscription {name}: {held.phase} for long, and not done")
         decision = Decision(Action.LEAVE, desired.reason)
         try:
-            observed = await self._gate.read_state(name)
+            observed = await self.gate.read_state(name)
             decision = decide_suspension(desired, observed, held, now)
             failure = await self._carry_out(name, decision, stored)
         except RetryableError as error:
@@ -119,7 +112,7 @@ class ReconcileSuspensions:
             case Action.REACTIVATE:
                 return await self._reactivate(stored, decision.why)
             case Action.FORGET:
-                return _lost(unless=await self._suspensions.remove_suspension(name, stored.etag))
+                return _lost(unless=await self.suspensions.remove_suspension(name, stored.etag))
             case Action.REPORT:
                 return await self._report(stored, decision.why)
             case _:
@@ -130,11 +123,11 @@ class ReconcileSuspensions:
         marked = await self._mark(name, Phase.SUSPENDING, why, stored)
         if marked is None:
             return _lost(unless=False)
-        await self._gate.set_state(name, SubscriptionState.SUSPENDED)
+        await self.gate.set_state(name, SubscriptionState.SUSPENDED)
         if not await self._move(marked, Phase.SUSPENDED, why):
             # Somebody took us for dead and settled it otherwise; it is suspended now, and by us.
-            mine = begin(name, Phase.SUSPENDING, why, self._clock.now())
-            await self._suspensions.put_suspension(mine, None)
+            mine = begin(name, Phase.SUSPENDING, why, self.clock.now())
+            await self.suspensions.put_suspension(mine, None)
             return _lost(unless=False)
         return ""
 
@@ -143,33 +136,33 @@ class ReconcileSuspensions:
         marked = await self._mark(name, Phase.REACTIVATING, why, stored)
         if marked is None:
             return _lost(unless=False)
-        await self._gate.set_state(name, SubscriptionState.ACTIVE)
-        return _lost(unless=await self._suspensions.remove_suspension(name, marked.etag))
+        await self.gate.set_state(name, SubscriptionState.ACTIVE)
+        return _lost(unless=await self.suspensions.remove_suspension(name, marked.etag))
 
     async def _report(self, stored: StoredSuspension, why: str) -> str:
         """Tell it, then note it: a crash in between tells it twice, not never."""
         # If the record is still as it was before the state was read, none of us made that state.
-        if stored not in await self._suspensions.list_suspensions():
+        if stored not in await self.suspensions.list_suspensions():
             return _lost(unless=False)
         name = stored.suspension.subscription
-        self._alerts.alert(f"subscription {name}: {why}: left as it is")
+        self.alerts.alert(f"subscription {name}: {why}: left as it is")
         return _lost(unless=await self._move(stored, Phase.OVERRIDDEN, why))
 
     async def _mark(
         self, name: str, phase: Phase, why: str, stored: StoredSuspension | None
     ) -> StoredSuspension | None:
         """Take it in hand; None if somebody else was first."""
-        now = self._clock.now()
+        now = self.clock.now()
         if stored is None:
             return await self._put(begin(name, phase, why, now), None)
         return await self._put(move(stored.suspension, phase, why, now), stored.etag)
 
     async def _move(self, stored: StoredSuspension, phase: Phase, why: str) -> bool:
-        moved = move(stored.suspension, phase, why, self._clock.now())
+        moved = move(stored.suspension, phase, why, self.clock.now())
         return await self._put(moved, stored.etag) is not None
 
     async def _put(self, suspension: Suspension, etag: str | None) -> StoredSuspension | None:
-        new = await self._suspensions.put_suspension(suspension, etag)
+        new = await self.suspensions.put_suspension(suspension, etag)
         return None if new is None else StoredSuspension(suspension, new)
 
 

@@ -1,14 +1,16 @@
-"""Compare what was billed with what the ledgers have."""
+"""Compare the cloud provider's bill with the ledgers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_datetime
-from metering.core.basics.money import AMOUNT_DECIMALS, PRICE_DECIMALS, Amount
+from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.deployments.deployment import Deployment
 from metering.core.deployments.resource_names import account_name
 from metering.core.prices.price_book import Place, PriceRow
@@ -19,35 +21,33 @@ from metering.core.reconciliation.report import Report, report
 from metering.core.usage.usage import Dimensions
 from metering.ports import LedgerStore
 
-_TO_AMOUNT = 10 ** (AMOUNT_DECIMALS - PRICE_DECIMALS)
-
 
 class Asked(NamedTuple):
-    """What to compare."""
+    """The selection to compare."""
 
     first: str | None = None
-    """A day like 2026-11-20; None: the first of the export."""
+    """A day like 2026-11-20; None for the first day of the export."""
     last: str | None = None
     currency: str = "USD"
     together: bool = False
-    """All accounts as one: for gateways whose backends are pools."""
+    """Compare all accounts as one, for gateways whose backends are pools."""
 
 
+@dataclass(slots=True)
 class Reconcile:
     """The use case behind `metering reconcile --actual`."""
 
-    def __init__(self, ledgers: LedgerStore, tenancy: Tenancy) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
+    ledgers: LedgerStore
+    tenancy: Tenancy
 
     async def costs(self, source: str, rows: Iterable[CostRow], asked: Asked) -> Report:
         """Return the rows of an export beside the ledgers of its days, with every difference.
 
-        The rows are read once and not kept. ConfigurationError where the export says nothing of
-        the days, or where there is more to compare than fits.
+        The rows are read once and not kept. Raises ConfigurationError if the export has no rows on
+        these days, or if there is more to compare than fits into memory.
         """
-        await self._tenancy.refresh()
-        prices = ListPrices(self._tenancy.prices, asked.currency)
+        await self.tenancy.refresh()
+        prices = ListPrices(self.tenancy.prices, asked.currency)
         billed, days = BilledUsage(), set[str]()
         for row in rows:
             if (asked.first or row.day) <= row.day <= (asked.last or row.day):
@@ -71,14 +71,14 @@ class Reconcile:
     def _span(source: str, asked: Asked, days: set[str]) -> tuple[str, str]:
         first, last = asked.first or min(days, default=""), asked.last or max(days, default="")
         if not first or not last:
-            raise ConfigurationError(f"{source}: has no row of an AI service on these days")
+            raise ConfigurationError(f"{source}: no row of an AI service on these days")
         if first > last:
-            raise ConfigurationError(f"{source}: nothing is between {first} and {last}")
+            raise ConfigurationError(f"{source}: no day between {first} and {last}")
         return first, last
 
     @staticmethod
     def _listed(prices: ListPrices, row: CostRow) -> tuple[str, PriceRow | None]:
-        """Return the name that a row's model is compared under, and its price row."""
+        """Return the name under which a row's model is compared, and its price row."""
         meter = row.meter
         if meter is None:
             return "", None
@@ -91,37 +91,37 @@ class Reconcile:
 
     async def _own(self, prices: ListPrices, start: Instant, end: Instant) -> OwnUsage:
         own = OwnUsage(prices, self._account_of, start=start, end=end)
-        directory = self._tenancy.directory
-        for ledger in await self._ledgers.ledgers():
+        directory = self.tenancy.directory
+        for ledger in await self.ledgers.ledgers():
             period = directory.period_of(ledger)
             if period.start < end and start - EDGE < period.end:
-                async for page in self._ledgers.pages(ledger):
+                async for page in pages(self.ledgers, ledger):
                     own.add(page)
         return own
 
     def _account_of(self, of: Dimensions, at: Instant) -> str | None:
-        """Return the account that served a request: what it names, or else what the registry has.
+        """Return the account that served a request: as named in it, or else in the registry.
 
-        None where neither knows it.
+        None if neither has it.
         """
         if of.backend is not None:
             return account_name(of.backend)
         if of.deployment is None:
             return None
-        known, _, _ = self._tenancy.directory.deployment(of.deployment, None, at)
+        known, _, _ = self.tenancy.directory.deployment(of.deployment, None, at)
         return _account(known)
 
     def _provisioned(
         self, start: Instant, end: Instant, currency: str
     ) -> dict[tuple[str, str | None], Amount]:
-        """Return what provisioned units cost by day and account, hour by hour."""
+        """Return the cost of provisioned units by day and account, summed over hours."""
         costs: defaultdict[tuple[str, str | None], Amount] = defaultdict(int)
         for hour in range(start, end, HOUR):
             day = to_datetime(hour).date().isoformat()
-            for one in self._tenancy.directory.deployments(hour):
+            for one in self.tenancy.directory.deployments(hour):
                 units = one.provisioned
                 if units is not None and units.currency == currency:
-                    cost = units.units * units.hourly_units * _TO_AMOUNT
+                    cost = units.units * units.hourly_units * AMOUNTS_PER_PRICE
                     costs[day, _account(one)] += cost
         return costs
 
@@ -131,7 +131,7 @@ def _account(deployment: Deployment | None) -> str | None:
 
 
 def day_start(day: str) -> Instant:
-    """Return the first instant of a day like 2026-11-20 in UTC; ValueError for what is none."""
+    """Return the first instant of a day like 2026-11-20 in UTC. Raises ValueError otherwise."""
     if date.fromisoformat(day).isoformat() != day:
-        raise ValueError(f"{day!r} is not written like 2026-11-20")
+        raise ValueError(f"{day!r} is not a day like 2026-11-20")
     return parse_instant(f"{day}T00:00:00Z")

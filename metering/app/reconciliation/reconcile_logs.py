@@ -1,39 +1,39 @@
-"""Compare the gateway's own logs with what the ledgers have."""
+"""Compare the gateway's logs with the ledgers."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import batched
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, Instant
 from metering.core.reconciliation.log_comparison import Absent, LogComparison, LogReport
 from metering.core.streams.gateway_log import read_log
-from metering.core.streams.joining import RECOVERY_DELAY
+from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.core.streams.log_rows import LlmRow
 from metering.ports import Clock, LedgerStore, PendingStore
 
-#: Ids that are looked up at a time.
+#: Ids looked up at a time.
 _LOOKED_UP: Final = 500
 
 
 class Span(NamedTuple):
-    """Times `[start, end)` whose requests are compared; both are midnights in UTC."""
+    """The times `[start, end)` of the requests to compare; both are midnights in UTC."""
 
     start: Instant
     end: Instant
 
 
+@dataclass(slots=True, kw_only=True)
 class ReconcileLogs:
     """The use case behind `metering reconcile --gateway-logs`."""
 
-    def __init__(
-        self, *, ledgers: LedgerStore, pending: PendingStore, tenancy: Tenancy, clock: Clock
-    ) -> None:
-        self._ledgers = ledgers
-        self._pending = pending
-        self._tenancy = tenancy
-        self._clock = clock
+    ledgers: LedgerStore
+    pending: PendingStore
+    tenancy: Tenancy
+    clock: Clock
 
     async def compare(
         self,
@@ -43,13 +43,12 @@ class ReconcileLogs:
         start: Instant | None = None,
         end: Instant | None = None,
     ) -> LogReport:
-        """Return the requests of logs beside those of the ledgers, by day and deployment.
+        """Return the requests in logs beside those in the ledgers, by day and deployment.
 
-        Without `start` and `end` the days are those of the logs. ConfigurationError where there
-        are no counts in the logs, or those of too many requests; a record that cannot be used is
-        counted as refused.
+        Without `start` and `end` the days of the logs are compared. Unusable records are counted as
+        refused. Raises ConfigurationError if the logs have no counts, or too many requests.
         """
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         comparison, refused = LogComparison(), 0
         for body in bodies:
             log = read_log(body)
@@ -61,7 +60,7 @@ class ReconcileLogs:
             )
         found = comparison.span()
         if found is None:
-            raise ConfigurationError(f"{source}: has no counts of a request on these days")
+            raise ConfigurationError(f"{source}: no request with counts on these days")
         first, last = found
         await self._read_ledgers(
             comparison,
@@ -75,10 +74,10 @@ class ReconcileLogs:
         return report._replace(refused=report.refused + refused)
 
     async def _read_ledgers(self, comparison: LogComparison, span: Span) -> None:
-        for ledger in await self._ledgers.ledgers():
-            period = self._tenancy.directory.period_of(ledger)
+        for ledger in await self.ledgers.ledgers():
+            period = self.tenancy.directory.period_of(ledger)
             if period.start < span.end and span.start < period.end:
-                async for page in self._ledgers.pages(ledger):
+                async for page in pages(self.ledgers, ledger):
                     comparison.add_page(page, span.start, span.end)
 
     async def _reasons(self, comparison: LogComparison) -> AsyncIterator[tuple[LlmRow, Absent]]:
@@ -90,10 +89,10 @@ class ReconcileLogs:
         self, comparison: LogComparison, rows: Sequence[LlmRow]
     ) -> list[tuple[LlmRow, Absent]]:
         ids = [row.request_id for row in rows]
-        waiting = (await self._pending.read_halves("identity", ids)).keys()
-        recovering = (await self._pending.read_halves("recovery", ids)).keys()
-        unclaimed = (await self._pending.read_halves("tokens", ids)).keys()
-        young = self._clock.now() - RECOVERY_DELAY
+        waiting = (await self.pending.read_halves("identity", ids)).keys()
+        recovering = (await self.pending.read_halves("recovery", ids)).keys()
+        unclaimed = (await self.pending.read_halves("tokens", ids)).keys()
+        young = self.clock.now() - RECOVERY_DELAY
 
         def why(row: LlmRow) -> Absent:
             if comparison.is_missing(row.request_id):

@@ -1,7 +1,8 @@
-"""All tenants at a glance: what each has used, and which of its quotas is the nearest."""
+"""All tenants at a glance: the usage of each, and its most used quota."""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -18,25 +19,25 @@ from metering.core.quotas.forecast import Trend, trend
 from metering.core.quotas.limit_change import counts_in_force
 from metering.ports import Clock, LedgerStore
 
-#: From this share of a limit on, a tenant is near it.
+#: A tenant is near a limit from this percentage on.
 NEAR_PERCENT: Final = 80
 #: Heads read at the same time: enough to hide their latency, too few to crowd out commits.
 _AT_ONCE: Final = 16
 
 
 class Standing(StrEnum):
-    """How a tenant stands towards what limits it, the worst first."""
+    """The standing of a tenant against its limits, the worst first."""
 
     OVER = "over"
     """A quota is reached, or prepaid credit is used up."""
     NEAR = "near"
     WITHIN = "within"
     UNLIMITED = "unlimited"
-    """It has neither quotas nor a prepaid plan."""
+    """The tenant has neither quotas nor a prepaid plan."""
 
 
 class TenantNow(NamedTuple):
-    """One tenant in its present period."""
+    """One tenant in its current period."""
 
     tenant: str
     period: Period
@@ -48,12 +49,12 @@ class TenantNow(NamedTuple):
 
     @property
     def nearest(self) -> QuotaState | None:
-        """The quota of which the greatest share is used."""
+        """The quota with the highest percentage used."""
         return max(self.quotas, key=lambda state: state.percent, default=None)
 
     @property
     def standing(self) -> Standing:
-        """How it stands now."""
+        """The standing now."""
         nearest, is_prepaid = self.nearest, self.balance.plan.billing == "prepaid"
         has_none = self.credit is not None and self.credit.remaining.at_most <= 0
         if (is_prepaid and has_none) or (nearest is not None and nearest.is_reached):
@@ -63,25 +64,23 @@ class TenantNow(NamedTuple):
         return Standing.NEAR if nearest.percent >= NEAR_PERCENT else Standing.WITHIN
 
 
+@dataclass(slots=True, kw_only=True)
 class Overview:
-    """The use case behind an operator's first look."""
+    """The use case behind the operator's overview."""
 
-    def __init__(
-        self, *, ledgers: LedgerStore, tenancy: Tenancy, credit: Credits, clock: Clock
-    ) -> None:
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._credits = credit
-        self._clock = clock
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    credit: Credits
+    clock: Clock
 
     async def of(self, tenants: Sequence[str]) -> list[TenantNow]:
-        """Return these tenants as committed up to now, in their order.
+        """Return these tenants as committed up to now, in the given order.
 
-        It costs one head a tenant, whatever it has used; of one with grants or a prepaid plan also
-        what Credits.of costs.
+        It reads one head for each tenant, and calls Credits.of for those with grants or a prepaid
+        plan.
         """
-        await self._tenancy.refresh()
-        now, room = self._clock.now(), asyncio.Semaphore(_AT_ONCE)
+        await self.tenancy.refresh()
+        now, room = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
 
         async def one(tenant: str) -> TenantNow:
             async with room:
@@ -90,12 +89,12 @@ class Overview:
         return await asyncio.gather(*map(one, tenants))
 
     async def _one(self, tenant: str, now: Instant) -> TenantNow:
-        directory = self._tenancy.directory
+        directory = self.tenancy.directory
         period = directory.period_at(tenant, now)
         ledger = LedgerId(tenant, period.start)
-        stored = await self._ledgers.read_head(ledger)
+        stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = counts_in_force(head, self._tenancy.limits(tenant, now), now)
+        counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
         balance = balance_of(head, directory.plan_for(ledger))
         has_credit = directory.grants(tenant) or balance.plan.billing == "prepaid"
         return TenantNow(
@@ -104,5 +103,5 @@ class Overview:
             balance,
             trend(balance.amount, Window(period.start, period.end), now),
             quota_states(counts, now, period),
-            await self._credits.of(tenant) if has_credit else None,
+            await self.credit.of(tenant) if has_credit else None,
         )

@@ -1,88 +1,88 @@
-"""Read what is in the ledgers: balances and breakdowns."""
+"""Read balances and breakdowns from the ledgers."""
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import head_of, pages
 from metering.app.reports.rollup_reading import must_belong, read_listed
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import RollupBroken
 from metering.core.basics.instants import Instant
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import ALL_DAYS, Days, LedgerId, Period
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
 from metering.core.reports.breakdown import Breakdown, Row, day_of
 from metering.ports import Clock, LedgerStore, RollupStore
 
-#: Looks at a rollup that somebody writes to meanwhile; then all pages are read.
+#: Attempts to read a rollup while it is being written; after that all pages are read.
 _LOOKS: Final = 2
 
 
 class LedgerRead(NamedTuple):
-    """A ledger that an answer was taken from, and as of what."""
+    """A ledger behind an answer, and the position of the answer."""
 
     ledger: LedgerId
     page: int
-    """The last page that is in it."""
+    """The last page that is included."""
     rolled_up: int
-    """Up to which page it was taken from the rollup, and not page by page."""
+    """The last page that was read from the rollup."""
     committed: Instant | None
-    """When the last page was written."""
+    """The commit time of the last page."""
     rolled_up_to: Instant | None = None
-    """When the last page that was taken from the rollup was written."""
+    """The commit time of the last page read from the rollup."""
 
 
 class _RolledUp(NamedTuple):
-    """What a rollup holds, and the page that it goes up to."""
+    """The usage in a rollup, and its position."""
 
     breakdown: Breakdown
-    page: int = 0
+    through: Position = START
     committed: Instant | None = None
 
 
+@dataclass(slots=True)
 class Read:
     """The use cases behind `metering balance` and `metering usage`."""
 
-    def __init__(
-        self, store: LedgerStore, rollups: RollupStore, tenancy: Tenancy, clock: Clock
-    ) -> None:
-        self._store = store
-        self._rollups = rollups
-        self._tenancy = tenancy
-        self._clock = clock
+    store: LedgerStore
+    rollups: RollupStore
+    tenancy: Tenancy
+    clock: Clock
 
     async def tenants(self) -> list[str]:
         """Return every tenant's id."""
-        await self._tenancy.refresh()
-        return self._tenancy.directory.tenants()
+        await self.tenancy.refresh()
+        return self.tenancy.directory.tenants()
 
     async def knows(self, tenant: str) -> bool:
-        """Say whether there is such a tenant."""
-        known = tenant in await self.tenants() or self._tenancy.directory.grants(tenant)
-        return bool(known or await self._store.ledgers(tenant))
+        """Say whether a tenant exists."""
+        known = tenant in await self.tenants() or self.tenancy.directory.grants(tenant)
+        return bool(known or await self.store.ledgers(tenant))
 
     async def latest_period(self, tenant: str) -> Period:
-        """Return the last period that a tenant used anything in; the present one if none."""
-        ledgers = await self._store.ledgers(tenant)
-        at = ledgers[-1].start if ledgers else self._clock.now()
-        await self._tenancy.refresh()
-        return self._tenancy.directory.period_at(tenant, at)
+        """Return the last period in which a tenant used anything; the current one without usage."""
+        ledgers = await self.store.ledgers(tenant)
+        at = ledgers[-1].start if ledgers else self.clock.now()
+        await self.tenancy.refresh()
+        return self.tenancy.directory.period_at(tenant, at)
 
     async def present_period(self, tenant: str) -> Period:
-        """Return the period of a tenant that now is in."""
-        await self._tenancy.refresh()
-        return self._tenancy.directory.period_at(tenant, self._clock.now())
+        """Return a tenant's current period."""
+        await self.tenancy.refresh()
+        return self.tenancy.directory.period_at(tenant, self.clock.now())
 
     async def balance(self, tenant: str, period: Period) -> Balance:
-        """Return a tenant's balance as committed up to now; without usage it is all zero."""
-        await self._tenancy.refresh()
+        """Return a tenant's balance as committed up to now; all zero without usage."""
+        await self.tenancy.refresh()
         ledger = LedgerId(tenant, period.start)
-        stored = await self._store.read_head(ledger)
-        plan = self._tenancy.directory.plan_for(ledger)
-        return balance_of(stored.head if stored else Head(ledger), plan)
+        head = await head_of(self.store, ledger) or Head(ledger)
+        return balance_of(head, self.tenancy.directory.plan_for(ledger))
 
     async def usage(self, tenant: str, period: Period, group_by: tuple[str, ...]) -> list[Row]:
         """Return a tenant's usage in a period by group (names of breakdown.GROUPS).
 
-        It is what its pages give, up to the last: what is not rolled up yet is read from them.
+        It includes every committed page: those beyond the rollup are read one by one.
         """
         breakdown, _ = await self.breakdown_of(LedgerId(tenant, period.start), group_by)
         return breakdown.rows()
@@ -90,9 +90,9 @@ class Read:
     async def usage_of_days(
         self, tenant: str, days: Days, group_by: tuple[str, ...]
     ) -> tuple[list[Row], list[LedgerRead]]:
-        """Return a tenant's usage on some days by group, over all its periods, and what was read.
+        """Return a tenant's usage on some days by group, over all periods, and the ledgers read.
 
-        It is what their pages give, up to the last.
+        It includes every committed page.
         """
         total, read = await self.breakdown_of_days(tenant, days, group_by)
         return total.rows(), read
@@ -100,11 +100,11 @@ class Read:
     async def breakdown_of_days(
         self, tenant: str, days: Days, group_by: tuple[str, ...]
     ) -> tuple[Breakdown, list[LedgerRead]]:
-        """Return what `usage_of_days` does, with outcomes beside usage."""
-        await self._tenancy.refresh()
+        """Return the same as `usage_of_days`, with outcomes beside usage."""
+        await self.tenancy.refresh()
         total, read = Breakdown(group_by), list[LedgerRead]()
-        for ledger in await self._store.ledgers(tenant):
-            if days.overlap(self._tenancy.directory.period_of(ledger)):
+        for ledger in await self.store.ledgers(tenant):
+            if days.overlap(self.tenancy.directory.period_of(ledger)):
                 breakdown, of = await self.breakdown_of(ledger, group_by, days)
                 total.add_breakdown(breakdown)
                 read.append(of)
@@ -113,31 +113,31 @@ class Read:
     async def breakdown_of(
         self, ledger: LedgerId, group_by: tuple[str, ...], days: Days = ALL_DAYS
     ) -> tuple[Breakdown, LedgerRead]:
-        """Return usage and outcomes of a ledger on some days by group, and as of what."""
-        breakdown, after, rolled_up_to = await self._rolled_up(ledger, group_by, days)
-        last, committed = after, rolled_up_to
-        async for page in self._store.pages(ledger, after=after):
+        """Return usage and outcomes of a ledger on some days by group, and the position read."""
+        breakdown, since, rolled_up_to = await self._rolled_up(ledger, group_by, days)
+        last, committed = since.page, rolled_up_to
+        async for page in pages(self.store, ledger, since=since):
             if day_of(page.slot) in days:
                 breakdown.add(page)
             last, committed = page.number, page.committed
-        return breakdown, LedgerRead(ledger, last, after, committed, rolled_up_to)
+        return breakdown, LedgerRead(ledger, last, since.page, committed, rolled_up_to)
 
     async def _rolled_up(
         self, ledger: LedgerId, group_by: tuple[str, ...], days: Days
     ) -> _RolledUp:
-        """Return what the rollup holds and the page it goes up to; nothing if it does not fit."""
+        """Return the usage in the rollup and its position; empty if it cannot be used."""
         for _ in range(_LOOKS):
             breakdown = Breakdown(group_by)
             try:
-                stored = await self._rollups.read_cursor(ledger)
+                stored = await self.rollups.read_cursor(ledger)
                 if stored is None:
                     break
                 cursor = stored.cursor
-                committed = await must_belong(self._store, cursor)
+                committed = await must_belong(self.store, cursor)
                 names = [name for name in cursor.parts if name.day in days]
-                async for part in read_listed(self._rollups, cursor, names):
+                async for part in read_listed(self.rollups, cursor, names):
                     breakdown.add_counts(part.counts)
             except RollupBroken:
                 continue
-            return _RolledUp(breakdown, cursor.page, committed)
+            return _RolledUp(breakdown, cursor.position, committed)
         return _RolledUp(Breakdown(group_by))

@@ -1,148 +1,153 @@
-"""Roll up ledgers: take the pages committed since into the usage by day and dimension."""
+"""Roll up ledgers: add new pages to the usage by day and dimension."""
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
+from metering.app.ledger.reading import pages, stored_head
 from metering.app.reports.rollup_reading import must_belong, read_listed
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, RollupBroken
+from metering.core.basics.errors import HeadMovedError, LedgerBroken, LedgerLagError, RollupBroken
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import Position
+from metering.core.ledger.head import Head
 from metering.core.reports.rollup import Cursor, Intake
 from metering.core.reports.rollup_document import MAX_STEP_BYTES, Step, step_of
 from metering.ports import Alerts, LedgerStore, RollupStore, StoredCursor
 
-#: Pages of one ledger taken in by one run of the timer; the next run takes the rest.
+#: Pages of one ledger added by one run of the timer; the next run continues.
 MAX_PAGES_A_RUN: Final = 2_000
-#: Runs for which a ledger that stands still is left alone, at most: an hour of them. Nobody reads
-#: anything old because of it, for readers take what is not rolled up from the pages.
+#: Most runs for which a ledger without new pages is skipped: an hour. Readers are never out of date
+#: because of it, since they read the pages beyond the rollup.
 MAX_REST: Final = 60
 
 
 @dataclass(slots=True)
 class _Watched:
-    """What a process remembers of one ledger's rollup."""
+    """The state of one ledger's rollup, as cached by a process."""
 
     page: int = 0
-    """The last page that needs no look any more."""
+    """The last page that is known to be rolled up."""
     stored: StoredCursor | None = None
-    """The cursor, while every run finds new pages: it lists all parts, so it is not small."""
+    """The cursor, kept while every run finds new pages; it lists all parts, so it is large."""
     still: int = 0
-    """Looks in a row that found nothing new."""
+    """Checks in a row without new pages."""
     rest: int = 0
-    """Runs until the next look."""
+    """Runs until the next check."""
 
 
+@dataclass(slots=True)
 class RollUp:
     """The use case behind the timer `roll_up`."""
 
-    def __init__(self, ledgers: LedgerStore, rollups: RollupStore, alerts: Alerts) -> None:
-        self._ledgers = ledgers
-        self._rollups = rollups
-        self._alerts = alerts
-        self._watched: dict[LedgerId, _Watched] = {}
+    ledgers: LedgerStore
+    rollups: RollupStore
+    alerts: Alerts
+    _watched: dict[LedgerId, _Watched] = field(init=False, default_factory=dict)
 
     async def run(self) -> int:
-        """Take new pages into the rollups, and return how many were taken in.
+        """Add new pages to the rollups, and return the number of pages added.
 
-        Safe to repeat and to run twice at once: whoever writes second writes nothing. A ledger that
-        cannot be trusted is alerted and left out; a rollup that cannot is made anew.
+        Safe to repeat and to run twice at once: the second writer writes nothing. A ledger that
+        cannot be trusted raises an alert and is skipped; a damaged rollup is rebuilt.
         """
         taken = 0
-        for ledger in await self._ledgers.ledgers():
+        for ledger in await self.ledgers.ledgers():
             watched = self._watched.setdefault(ledger, _Watched())
             if watched.rest:
                 watched.rest -= 1
                 continue
-            pages = await self._look(ledger, watched)
-            watched.still = 0 if pages else watched.still + 1
+            added = await self._look(ledger, watched)
+            watched.still = 0 if added else watched.still + 1
             watched.rest = min(2**watched.still, MAX_REST) - 1
-            taken += pages
+            taken += added
         return taken
 
     async def _look(self, ledger: LedgerId, watched: _Watched) -> int:
         taken = 0
         try:
-            stored = await self._ledgers.read_head(ledger)
-            pages = stored.head.pages if stored else 0
-            if pages != watched.page:
-                taken = await self._follow(ledger, watched, pages)
-            elif stored and stored.checkpoint < pages:
-                # Nothing was committed since the last run: its commits write no checkpoint now.
-                await self._ledgers.write_checkpoint(stored.head)
+            stored = await stored_head(self.ledgers, ledger)
+            head = stored.head if stored else Head(ledger)
+            if head.pages != watched.page:
+                taken = await self._follow(watched, head)
+            elif stored and stored.checkpoint < head.pages:
+                # Nothing was committed since the last run, so no commit will write one soon.
+                await self.ledgers.write_checkpoint(head)
+        except LedgerLagError:
+            # The next run finds the pages.
+            watched.page = 0
         except HeadMovedError:
-            # Somebody else rolls this ledger up: theirs is as good.
+            # Another process rolls this ledger up: its result is as good.
             watched.page = 0
         except (LedgerBroken, RollupBroken) as fault:
             watched.page = 0
-            self._alerts.alert(str(fault))
+            self.alerts.alert(str(fault))
         if not taken:
             watched.stored = None
         return taken
 
-    async def _follow(self, ledger: LedgerId, watched: _Watched, pages: int) -> int:
+    async def _follow(self, watched: _Watched, head: Head) -> int:
         with suppress(RollupBroken):
-            return await self._take_in(ledger, watched, pages)
-        # Somebody writes to it, or a replica is behind, or it is damaged: a second look tells.
+            return await self._take_in(watched, head)
+        # Another process writes to it, a replica lags, or it is damaged: a second read decides.
         watched.stored = None
         try:
-            return await self._take_in(ledger, watched, pages)
+            return await self._take_in(watched, head)
         except RollupBroken as fault:
-            await self._begin_again(ledger, watched, fault)
-        return await self._take_in(ledger, watched, pages)
+            await self._begin_again(head.ledger, watched, fault)
+        return await self._take_in(watched, head)
 
-    async def _take_in(self, ledger: LedgerId, watched: _Watched, pages: int) -> int:
+    async def _take_in(self, watched: _Watched, head: Head) -> int:
         stored = watched.stored
         if stored is None:
-            stored = watched.stored = await self._rollups.read_cursor(ledger)
-            if stored is not None and stored.cursor.page <= pages:
-                await must_belong(self._ledgers, stored.cursor)
-        # Beyond the head: it is behind, or somebody put the ledger back. A later look tells.
-        cursor, etag = stored or (Cursor(ledger), None)
+            stored = watched.stored = await self.rollups.read_cursor(head.ledger)
+            if stored is not None and stored.cursor.page <= head.pages:
+                await must_belong(self.ledgers, stored.cursor)
+        # A cursor beyond the head: the head lags, or the ledger was restored. A later run decides.
+        cursor, etag = stored or (Cursor(head.ledger), None)
         before = cursor.page
-        while cursor.page < pages and cursor.page - before < MAX_PAGES_A_RUN:
-            step = await self._step(cursor)
-            if step.cursor.page == cursor.page:
-                # The query is behind the head.
-                break
-            etag = await self._rollups.write_rollup(step, etag)
+        while cursor.page < head.pages and cursor.page - before < MAX_PAGES_A_RUN:
+            step = await self._step(cursor, head.position)
+            etag = await self.rollups.write_rollup(step, etag)
             cursor = step.cursor
             watched.stored = StoredCursor(cursor, etag)
-        watched.page = min(cursor.page, pages)
+        watched.page = min(cursor.page, head.pages)
         return cursor.page - before
 
     async def _begin_again(self, ledger: LedgerId, watched: _Watched, fault: RollupBroken) -> None:
         with suppress(RollupBroken):
-            stored = await self._rollups.read_cursor(ledger)
+            stored = await self.rollups.read_cursor(ledger)
             if watched.stored and stored and stored.etag != watched.stored.etag:
-                raise HeadMovedError(f"ledger {ledger}: somebody else rolls it up") from fault
-        self._alerts.alert(f"{fault}: it is made anew")
-        etag = await self._rollups.reset_rollup(ledger)
+                raise HeadMovedError(f"ledger {ledger}: another process rolls it up") from fault
+        self.alerts.alert(f"{fault}; the rollup is rebuilt")
+        etag = await self.rollups.reset_rollup(ledger)
         watched.stored = StoredCursor(Cursor(ledger), etag)
 
-    async def _step(self, cursor: Cursor) -> Step:
-        """Return the next step, of as many pages as one batch can hold."""
+    async def _step(self, cursor: Cursor, through: Position) -> Step:
+        """Return the next step, with as many pages as one batch can hold."""
         limit = MAX_PAGES_A_RUN
         while True:
-            intake = await self._intake(cursor, limit)
+            intake = await self._intake(cursor, through, limit)
             parts = [
-                part async for part in read_listed(self._rollups, cursor, intake.changes.keys())
+                part async for part in read_listed(self.rollups, cursor, intake.changes.keys())
             ]
             step = step_of(intake, parts)
             if not step.is_too_large:
                 return step
             if intake.pages == 1:
-                # Its usage is read from the pages from here on: slower, and as exact.
+                # From here on its usage is read from the pages: slower, but as exact.
                 reason = f"a day's rollup takes more than {MAX_STEP_BYTES} bytes"
                 raise LedgerBroken(str(cursor.ledger), f"{reason}, after page {cursor.page}")
             limit = intake.pages // 2
 
-    async def _intake(self, cursor: Cursor, limit: int) -> Intake:
+    async def _intake(self, cursor: Cursor, through: Position, limit: int) -> Intake:
         intake = Intake(cursor)
-        async for page in self._ledgers.pages(cursor.ledger, after=cursor.page):
-            intake.add(page)
-            # Milliseconds each: whoever ingests in this process takes turns with it.
-            await asyncio.sleep(0)
-            if intake.is_full or intake.pages >= limit:
-                break
+        found = pages(self.ledgers, cursor.ledger, since=cursor.position, through=through)
+        async with aclosing(found):
+            async for page in found:
+                intake.add(page)
+                # Let ingestion in this process take its turn: a page takes milliseconds.
+                await asyncio.sleep(0)
+                if intake.is_full or intake.pages >= limit:
+                    break
         return intake

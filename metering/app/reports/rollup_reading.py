@@ -1,4 +1,4 @@
-"""Reading a rollup so that what is read belongs together, and to its ledger."""
+"""Reads a rollup so that its parts belong together and to their ledger."""
 
 from collections.abc import AsyncIterator, Collection
 
@@ -9,9 +9,9 @@ from metering.ports import LedgerStore, RollupStore
 
 
 async def must_belong(ledgers: LedgerStore, cursor: Cursor) -> Instant | None:
-    """Return when the last page of a rollup was committed; None of one that has no page.
+    """Return the commit time of the last page of a rollup; None for a rollup without pages.
 
-    Raises RollupBroken if it goes up to a page that its ledger does not have.
+    Raises RollupBroken if the ledger does not have that page.
     """
     if cursor.page == 0:
         return None
@@ -27,8 +27,8 @@ async def read_listed(
 ) -> AsyncIterator[Part]:
     """Yield those of the named parts that the cursor lists, each as of the page listed.
 
-    Raises RollupBroken for one that is missing, older or newer: somebody may have written since the
-    cursor was read, or a replica may be behind. What was yielded before does not count then.
+    Raises RollupBroken for a part that is missing, older or newer: another process may have written
+    since the cursor was read, or a replica may lag. Discard the parts yielded before.
     """
     wanted = {name: cursor.parts[name] for name in names if name in cursor.parts}
     async for part in rollups.parts(cursor.ledger, list(wanted)):
@@ -37,4 +37,4 @@ async def read_listed(
         yield part
     if wanted:
         missing = ", ".join(map(str, sorted(wanted)))
-        raise RollupBroken(str(cursor.ledger), f"{missing} is not there")
+        raise RollupBroken(str(cursor.ledger), f"{missing} is missing")

@@ -1,5 +1,6 @@
-"""What outcomes cost a tenant: by use case, beside the targets of its plan."""
+"""The cost of a tenant's outcomes by use case, beside the targets of its plan."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.reports.read import LedgerRead, Read
@@ -13,50 +14,51 @@ from metering.ports import Clock
 
 
 class UnitCosts(NamedTuple):
-    """The use cases of a tenant, and as of what."""
+    """The use cases of a tenant, and the ledgers read."""
 
     currency: str
     use_cases: tuple[UseCase, ...]
     read: tuple[LedgerRead, ...]
 
 
+@dataclass(slots=True)
 class UnitEconomics:
     """The use case behind `metering unit-cost`."""
 
-    def __init__(self, read: Read, tenancy: Tenancy, clock: Clock) -> None:
-        self._read = read
-        self._tenancy = tenancy
-        self._clock = clock
+    read: Read
+    tenancy: Tenancy
+    clock: Clock
 
     async def of(self, tenant: str, days: Days) -> UnitCosts:
-        """Return what outcomes of some days cost, under the targets at their end, or now.
+        """Return the cost of outcomes on some days, with the targets at their end, or now.
 
-        ConfigurationError where the tenant's currency changes among them: nothing is converted.
+        Raises ConfigurationError if the tenant's currency changes among them: amounts are never
+        converted.
         """
-        found, read = await self._read.breakdown_of_days(tenant, days, GROUPED_BY)
-        now = self._clock.now()
+        found, read = await self.read.breakdown_of_days(tenant, days, GROUPED_BY)
+        now = self.clock.now()
         is_over = days.end <= day_at(now)
         end = parse_instant(f"{days.end}T00:00:00Z") if is_over else now + 1
         return self._costs(tenant, end - 1, found, read)
 
     async def of_period(self, tenant: str, period: Period) -> UnitCosts:
-        """Return what outcomes of a period cost, under the targets at its end, or now."""
-        await self._tenancy.refresh()
+        """Return the cost of outcomes in a period, with the targets at its end, or now."""
+        await self.tenancy.refresh()
         ledger = LedgerId(tenant, period.start)
-        found, read = await self._read.breakdown_of(ledger, GROUPED_BY)
-        at = max(period.start, min(period.end - 1, self._clock.now()))
+        found, read = await self.read.breakdown_of(ledger, GROUPED_BY)
+        at = max(period.start, min(period.end - 1, self.clock.now()))
         return self._costs(tenant, at, found, [read])
 
     def _costs(
         self, tenant: str, at: Instant, found: Breakdown, read: list[LedgerRead]
     ) -> UnitCosts:
         """Return the costs beside the targets of the plan at an instant."""
-        directory = self._tenancy.directory
+        directory = self.tenancy.directory
         plan, _, _ = directory.plan_of(tenant, at)
         for of in read:
             currency = directory.plan_for(of.ledger).currency
             if currency != plan.currency:
                 both = f"{currency} and {plan.currency}"
-                raise ConfigurationError(f"tenant {tenant!r}: these days are in {both}: take fewer")
+                raise ConfigurationError(f"tenant {tenant!r}: days in {both}: choose fewer days")
         rows = use_cases(found.rows(), found.outcomes(), plan.targets)
         return UnitCosts(plan.currency, tuple(rows), tuple(read))

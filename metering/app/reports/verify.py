@@ -1,8 +1,9 @@
-"""Prove a ledger: fold its pages anew and compare with its head and its rollup; no id twice."""
+"""Prove a ledger: fold its pages again and compare its head and rollup; no id counts twice."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
+from metering.app.ledger.reading import head_of, stored_pages
 from metering.app.reports.rollup_reading import read_listed
 from metering.core.basics.errors import LedgerBroken, RollupBroken
 from metering.core.basics.money import Amount
@@ -12,13 +13,13 @@ from metering.core.ledger.proof import Proof
 from metering.core.reports.rollup import Cursor, RollupProof
 from metering.ports import LedgerStore, RollupStore
 
-#: Looks at a rollup that somebody writes to meanwhile, before it is called wrong.
+#: Attempts to read a rollup while it is being written, before it is reported as wrong.
 _LOOKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verifying one ledger found; without faults it is proven."""
+    """The result of verifying one ledger; it is proven if there are no faults."""
 
     ledger: LedgerId
     pages: int
@@ -28,54 +29,48 @@ class Verdict:
     faults: tuple[str, ...] = field(default=())
 
 
+@dataclass(slots=True)
 class Verify:
     """The use case behind `metering verify`."""
 
-    def __init__(self, store: LedgerStore, rollups: RollupStore) -> None:
-        self._store = store
-        self._rollups = rollups
+    store: LedgerStore
+    rollups: RollupStore
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
-        """Return the ledgers there are to verify."""
-        return await self._store.ledgers(tenant)
+        """Return the ledgers to verify."""
+        return await self.store.ledgers(tenant)
 
     async def one(self, ledger: LedgerId) -> Verdict:
-        """Verify one ledger; what is wrong with it is in the verdict, not raised."""
-        # Before the head: it goes no further than a head that is read after it.
+        """Verify one ledger. The verdict lists its faults; damage raises nothing."""
+        # Read before the head, so that the rollup is never ahead of it.
         rolled_up, rollup_faults = await self._rollup(ledger)
         try:
-            stored = await self._store.read_head(ledger)
+            head = await head_of(self.store, ledger) or Head(ledger)
         except LedgerBroken as fault:
             return Verdict(ledger, 0, 0, 0, "", (fault.reason, *rollup_faults))
-        head = stored.head if stored else Head(ledger)
         proof = Proof(ledger)
         try:
-            async for page in self._store.pages(ledger):
-                if stored is not None and page.number > head.pages:
-                    # Committed since the head was read; the next run proves it.
-                    break
+            async for page in stored_pages(self.store, ledger, through=head.position):
                 proof.add(page)
                 rolled_up.add(page)
             rollup_faults.extend(rolled_up.faults())
         except LedgerBroken as fault:
             proof.faults.append(fault.reason)
-        if stored is None and proof.pages_seen:
-            proof.faults.append("it has pages and no head")
         proof.compare(head)
         faults = (*proof.faults, *rollup_faults)
         return Verdict(ledger, head.pages, head.entries, head.amount, head.last_hash, faults)
 
     async def _rollup(self, ledger: LedgerId) -> tuple[RollupProof, list[str]]:
-        """Return the proof that the pages must settle, and what is wrong with the rollup itself."""
+        """Return a proof to compare with the pages, and the faults of the rollup itself."""
         faults: list[str] = []
         for _ in range(_LOOKS):
             try:
-                stored = await self._rollups.read_cursor(ledger)
+                stored = await self.rollups.read_cursor(ledger)
                 if stored is None:
                     break
                 cursor = stored.cursor
                 proof = RollupProof(cursor)
-                async for part in read_listed(self._rollups, cursor, cursor.parts.keys()):
+                async for part in read_listed(self.rollups, cursor, cursor.parts.keys()):
                     proof.add_part(part)
             except RollupBroken as fault:
                 faults = [f"its rollup's {fault.reason}"]

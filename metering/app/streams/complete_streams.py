@@ -1,6 +1,7 @@
 """Publish the complete events of streams of which both halves are here."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.hubs.batch import LOGS_HUB, Message, letter_of
@@ -21,13 +22,13 @@ class Completed(NamedTuple):
     """What could not be counted or published; it is still to be put aside."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteStreams:
     """The step that `ingest_usage`, `join_usage` and `expire_pending` share."""
 
-    def __init__(self, pending: PendingStore, publisher: UsagePublisher, clock: Clock) -> None:
-        self._pending = pending
-        self._publisher = publisher
-        self._clock = clock
+    pending: PendingStore
+    publisher: UsagePublisher
+    clock: Clock
 
     async def complete(
         self, identities: Mapping[str, bytes], tokens: Mapping[str, bytes], *, kept: bool = True
@@ -39,7 +40,7 @@ class CompleteStreams:
         RetryableError when not all of them are known to be published: then the halves stay. Safe
         to repeat, and for several processes at once.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         events: dict[str, bytes] = {}
         letters: list[DeadLetter] = []
         for request_id in identities.keys() & tokens.keys():
@@ -50,11 +51,11 @@ class CompleteStreams:
                 message = Message(body, "", 0)
                 letters.append(letter_of(LOGS_HUB, message, now, why))
         if events:
-            letters += await publish(self._publisher, events.values(), now)
+            letters += await publish(self.publisher, events.values(), now)
             # The identity first: alone it would wait for a day, alone its counts just lapse.
-            await self._pending.remove_halves("identity", events.keys())
+            await self.pending.remove_halves("identity", events.keys())
             if kept:
-                await self._pending.remove_halves("tokens", events.keys())
+                await self.pending.remove_halves("tokens", events.keys())
         return Completed(frozenset(events), letters)
 
 

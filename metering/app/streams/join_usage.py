@@ -4,6 +4,7 @@ docs/adr/0007-streams.md has the protocol: write your own half, then read the ot
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from metering.app.hubs.batch import LOGS_HUB, Message, StopRule, Tally, letter_of
@@ -46,31 +47,24 @@ class _Joined(NamedTuple):
     letters: list[DeadLetter]
 
 
+@dataclass(slots=True, kw_only=True)
 class JoinUsage:
     """The use case behind `join_usage` and `metering ingest --hub gateway-logs`."""
 
-    def __init__(
-        self,
-        *,
-        pending: PendingStore,
-        streams: CompleteStreams,
-        publisher: UsagePublisher,
-        dead_letters: DeadLetterStore,
-        clock: Clock,
-        alerts: Alerts,
-        recovery_delay: Instant | None,
-    ) -> None:
-        """Take after how many microseconds usage that no policy reported is recovered.
+    pending: PendingStore
+    streams: CompleteStreams
+    publisher: UsagePublisher
+    dead_letters: DeadLetterStore
+    clock: Clock
+    alerts: Alerts
+    recovery_delay: Instant | None
+    """How long to wait for a policy to report a request before its usage is recovered from logs. 0:
+    at once, for installations with logs only. None: never."""
+    _stop_rule: StopRule = field(init=False)
 
-        0: at once, for installations with logs only. None: never.
-        """
-        self._pending = pending
-        self._streams = streams
-        self._publisher = publisher
-        self._dead_letters = dead_letters
-        self._clock = clock
-        self._recovery_delay = recovery_delay
-        self._stop_rule = StopRule(alerts)
+    def __post_init__(self) -> None:
+        """Start with no batch held up."""
+        self._stop_rule = StopRule(alerts=self.alerts)
 
     async def batch(
         self,
@@ -85,7 +79,7 @@ class JoinUsage:
         `stop_for` microseconds. Raises RetryableError when the store is out of reach or the hub
         refuses what is published. Safe to repeat after either.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         logs = [read_log(message.body) for message in messages]
         whys = [bad.why for log in logs for bad in log.refused if bad.why.code in UNREADABLE]
         self._stop_rule.apply(messages, whys, now, stop_for)
@@ -100,7 +94,7 @@ class JoinUsage:
         gateway = await self._keep("gateway", {s.request_id: s.body() for s in senders}, now)
         letters += joined.letters
         letters += await self._recover(joined, gateway.halves, now)
-        await self._dead_letters.put(letters)
+        await self.dead_letters.put(letters)
         known = len(joined.known) + len(gateway.known)
         taken = len(rows) + len(gateway.halves)
         found = sum(len(log.llm_rows) + len(log.gateway_rows) + log.ignored for log in logs)
@@ -112,14 +106,14 @@ class JoinUsage:
         """Complete the streams that wait for these counts; keep the others for who comes later."""
         bodies = {request_id: row.body() for request_id, row in rows.items()}
         # The identity is nearly always here first: then the counts need not be kept at all.
-        waiting = await self._pending.read_halves("identity", rows.keys())
-        letters = (await self._streams.complete(waiting, bodies, kept=False)).letters
+        waiting = await self.pending.read_halves("identity", rows.keys())
+        letters = (await self.streams.complete(waiting, bodies, kept=False)).letters
         early = {name: body for name, body in bodies.items() if name not in waiting}
         tokens = await self._keep("tokens", early, now)
         letters += _contradictions(rows, tokens, hub, now)
         # It may have come since: only a look after the own half was written misses nothing.
-        late = await self._pending.read_halves("identity", early.keys())
-        letters += (await self._streams.complete(late, tokens.halves)).letters
+        late = await self.pending.read_halves("identity", early.keys())
+        letters += (await self.streams.complete(late, tokens.halves)).letters
         alone = {name: body for name, body in tokens.halves.items() if name not in late}
         claimed = frozenset(bodies.keys() - alone.keys())
         return _Joined(alone, claimed, tokens.known, letters)
@@ -127,8 +121,8 @@ class JoinUsage:
     async def _keep(self, kind: LogHalf, bodies: _Bodies, now: Instant) -> _Kept:
         """Keep halves, and return for each what the store has: the first one that came."""
         halves = [PendingHalf(request_id, body, now) for request_id, body in bodies.items()]
-        known = await self._pending.put_logs(kind, halves)
-        there = await self._pending.read_halves(kind, known)
+        known = await self.pending.put_logs(kind, halves)
+        there = await self.pending.read_halves(kind, known)
         return _Kept({**bodies, **there}, known)
 
     def _senders(self, logs: Sequence[Log]) -> list[GatewayRow]:
@@ -137,16 +131,16 @@ class JoinUsage:
         A call without a subscription may be known under the client's name, which the log lacks:
         where there are policies, recovering it could count it twice.
         """
-        if self._recovery_delay is None:
+        if self.recovery_delay is None:
             return []
         rows = [row for log in logs for row in log.gateway_rows]
-        return [row for row in rows if row.subscription or not self._recovery_delay]
+        return [row for row in rows if row.subscription or not self.recovery_delay]
 
     async def _recover(self, joined: _Joined, gateway: _Bodies, now: Instant) -> list[DeadLetter]:
         """Publish, or put on the list for later, what both logs know and no policy reported."""
-        if self._recovery_delay is None:
+        if self.recovery_delay is None:
             return []
-        halves = self._pending
+        halves = self.pending
         tokens = joined.alone
         gateway = {**gateway, **await halves.read_halves("gateway", tokens.keys() - gateway.keys())}
         earlier = gateway.keys() - tokens.keys() - joined.claimed
@@ -163,11 +157,11 @@ class JoinUsage:
                 letters.append(letter_of(LOGS_HUB, Message(tokens[request_id], "", 0), now, why))
         if not events:
             return letters
-        if self._recovery_delay:
+        if self.recovery_delay:
             listed = [PendingHalf(name, body, now) for name, body in events.items()]
             await halves.put_logs("recovery", listed)
         else:
-            letters += await publish(self._publisher, events.values(), now)
+            letters += await publish(self.publisher, events.values(), now)
         return letters
 
 

@@ -1,6 +1,7 @@
 """Publish from logs the usage that no policy has reported by the end of the recovery delay."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Final
 
 from metering.app.hubs.publish import publish
@@ -26,27 +27,17 @@ TOGETHER: Final = 1_000
 MAX_ROUNDS: Final = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverUsage:
     """The second use case behind the timer `expire_pending`."""
 
-    def __init__(
-        self,
-        *,
-        pending: PendingStore,
-        ledgers: LedgerStore,
-        tenancy: Tenancy,
-        publisher: UsagePublisher,
-        dead_letters: DeadLetterStore,
-        clock: Clock,
-        recovery_delay: Instant | None,
-    ) -> None:
-        self._pending = pending
-        self._ledgers = ledgers
-        self._tenancy = tenancy
-        self._publisher = publisher
-        self._dead_letters = dead_letters
-        self._clock = clock
-        self._recovery_delay = recovery_delay
+    pending: PendingStore
+    ledgers: LedgerStore
+    tenancy: Tenancy
+    publisher: UsagePublisher
+    dead_letters: DeadLetterStore
+    clock: Clock
+    recovery_delay: Instant | None
 
     async def run(self) -> int:
         """Publish what is due and return how many requests that were.
@@ -55,24 +46,24 @@ class RecoverUsage:
         at any point: what is published twice is a duplicate.
         """
         published = 0
-        if self._recovery_delay is None:
+        if self.recovery_delay is None:
             return published
         for _ in range(MAX_ROUNDS):
-            before = self._clock.now() - self._recovery_delay
-            due = await self._pending.recoveries_before(before, TOGETHER)
+            before = self.clock.now() - self.recovery_delay
+            due = await self.pending.recoveries_before(before, TOGETHER)
             if not due:
                 break
             published += await self._settle(due)
         return published
 
     async def _settle(self, due: list[PendingHalf]) -> int:
-        await self._tenancy.refresh()
+        await self.tenancy.refresh()
         known = await self._known(due)
         ids = [half.request_id for half in due]
         bodies = [half.body for half in due if half.request_id not in known]
-        letters = await publish(self._publisher, bodies, self._clock.now())
-        await self._dead_letters.put(letters)
-        await self._pending.remove_halves("recovery", ids)
+        letters = await publish(self.publisher, bodies, self.clock.now())
+        await self.dead_letters.put(letters)
+        await self.pending.remove_halves("recovery", ids)
         return len(bodies)
 
     async def _known(self, due: list[PendingHalf]) -> set[str]:
@@ -86,7 +77,7 @@ class RecoverUsage:
             try:
                 # Read as of its arrival: however long this timer was away, it is not too old.
                 usage = reader.read(half.body, half.since)
-                terms = await self._tenancy.terms(usage.dimensions.subject, usage.time)
+                terms = await self.tenancy.terms(usage.dimensions.subject, usage.time)
             except RejectedEvent:
                 # Published, it becomes a dead letter that says so and can be replayed.
                 continue
@@ -95,7 +86,7 @@ class RecoverUsage:
         ids: set[str] = set()
         for ledger, wanted in slots.items():
             try:
-                pages = await self._ledgers.read_slots(ledger, sorted(wanted))
+                pages = await self.ledgers.read_slots(ledger, sorted(wanted))
             except LedgerBroken:
                 # Published, its events are parked with the others of that ledger.
                 continue

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError, MeteringError, StaleRevisionError
@@ -29,12 +30,12 @@ class Act(NamedTuple):
     """What is asked for, as JSON values."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
     """The use case around every change that an operator makes."""
 
-    def __init__(self, log: AuditLog, clock: Clock) -> None:
-        self._log = log
-        self._clock = clock
+    log: AuditLog
+    clock: Clock
 
     async def do[T](self, act: Act, look: Look, work: Callable[[], Awaitable[T]]) -> T:
         """Do what `work` does, with an entry before it and one after; return what it returns.
@@ -56,13 +57,13 @@ class Audited:
 
     async def entries(self, day: str, before: str | None, limit: int) -> list[AuditEntry]:
         """Return a day's entries, newest first."""
-        return await self._log.read_audit(day, before=before, limit=limit)
+        return await self.log.read_audit(day, before=before, limit=limit)
 
     async def _write(
         self, act: Act, outcome: Outcome, before: str | None, after: str | None
     ) -> None:
-        now = self._clock.now()
-        await self._log.append_audit(
+        now = self.clock.now()
+        await self.log.append_audit(
             AuditEntry(
                 entry_id(now, act.id, outcome),
                 act.id,

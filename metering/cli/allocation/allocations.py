@@ -1,16 +1,17 @@
-"""`metering deployments shares`: how the cost of provisioned capacity was divided."""
+"""`metering deployments shares`: allocated cost of provisioned capacity."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from metering import bootstrap
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stdout
-from metering.core.allocation.allocation import Share, Sharing
+from metering.cli.output import AsJson, count, print_table, show, stdout
+from metering.core.allocation.allocation import Allocation, Share
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
 from metering.core.calendars.periods import Period, month_of, parse_month
+from metering.documents.allocation import AllocationDocument
 
 _COLUMNS: Final = ["tenant", "billed", "weighted tokens", "hours", "used", "idle", "share"]
 
@@ -18,37 +19,41 @@ _COLUMNS: Final = ["tenant", "billed", "weighted tokens", "hours", "used", "idle
 def list_shares(
     month: Annotated[
         str | None,
-        typer.Option(help="A month of UTC like 2026-11. Default: the last; of a preview, this."),
+        typer.Option(
+            help="A UTC month such as 2026-11. Default: the last; with --preview, the current one."
+        ),
     ] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="What it would be as of now; writes nothing.")
+        bool, typer.Option("--preview", help="Preview the allocation as of now. Writes nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the hourly cost of provisioned deployments was divided among tenants.
+    """Show how the hourly cost of provisioned deployments was allocated to tenants.
 
-    That is done once, when a month of UTC is closed. Shares and what is unallocated add up to the
-    cost, exactly.
+    Costs are allocated once, when a UTC month is closed. The shares and the unallocated rest add up
+    to the cost exactly.
 
     Example:  metering deployments shares --month 2026-11
     """
 
-    async def read(app: bootstrap.App) -> tuple[Period, list[Sharing]]:
+    async def read(app: bootstrap.App) -> tuple[Period, list[Allocation]]:
         now = app.clock.now()
         chosen = _month(month, month_of(now), preview=preview)
         if preview:
-            return chosen, await app.billing.share_out.preview(chosen, now)
-        return chosen, await app.billing.share_out.sharings(chosen)
+            return chosen, await app.billing.allocate.preview(chosen, now)
+        return chosen, await app.billing.allocate.allocations(chosen)
 
     chosen, found = with_app(read)
-    if as_json:
-        print_json([_sharing_json(sharing) for sharing in found])
-        return
-    if not found:
-        nothing = "nothing would be shared out" if preview else "nothing is shared out"
-        stdout().print(f"{format_instant(chosen.start)[:7]}: {nothing}")
-    for sharing in found:
-        _print(sharing)
+    documents = [AllocationDocument.model_validate(allocation) for allocation in found]
+
+    def tables() -> None:
+        if not found:
+            nothing = "no cost to allocate" if preview else "no cost was allocated"
+            stdout().print(f"{format_instant(chosen.start)[:7]}: {nothing}")
+        for allocation in found:
+            _print(allocation)
+
+    show(documents, tables, as_json=as_json)
 
 
 def _month(name: str | None, present: Period, *, preview: bool) -> Period:
@@ -60,17 +65,17 @@ def _month(name: str | None, present: Period, *, preview: bool) -> Period:
         raise typer.BadParameter(str(error), param_hint="--month") from None
 
 
-def _print(sharing: Sharing) -> None:
-    rows = [_row(share) for share in sharing.shares]
+def _print(allocation: Allocation) -> None:
+    rows = [_row(share) for share in allocation.shares]
     blank = ["", ""]
-    idle = count(sharing.idle_hours)
-    rows.append(["unallocated", *blank, idle, "0", *[format_amount(sharing.unallocated)] * 2])
-    used = sum(share.used for share in sharing.shares)
-    amounts = (used, sharing.cost - used, sharing.cost)
-    rows.append(["cost", *blank, count(sharing.hours), *map(format_amount, amounts)])
+    idle = count(allocation.idle_hours)
+    rows.append(["unallocated", *blank, idle, "0", *[format_amount(allocation.unallocated)] * 2])
+    used = sum(share.used for share in allocation.shares)
+    amounts = (used, allocation.cost - used, allocation.cost)
+    rows.append(["cost", *blank, count(allocation.hours), *map(format_amount, amounts)])
     title = (
-        f"{sharing.deployment}, {format_instant(sharing.month.start)[:7]}, {sharing.currency},"
-        f" idle hours: {', '.join(sharing.policies)}"
+        f"{allocation.deployment}, {format_instant(allocation.month.start)[:7]},"
+        f" {allocation.currency}, idle hours: {', '.join(allocation.policies)}"
     )
     print_table(title, _COLUMNS, rows, left=2)
 
@@ -87,41 +92,3 @@ def _row(share: Share) -> list[str]:
 
 def _tokens(share: Share) -> str:
     return format_fixed(share.tokens, MULTIPLIER_DECIMALS)
-
-
-def _sharing_json(sharing: Sharing) -> dict[str, Any]:
-    return {
-        "deployment": sharing.deployment,
-        "month": format_instant(sharing.month.start)[:7],
-        "currency": sharing.currency,
-        "cost": format_amount(sharing.cost),
-        "hours": sharing.hours,
-        "idle_hours": sharing.idle_hours,
-        "spans": [
-            {
-                "start": format_instant(span.start),
-                "end": format_instant(span.end),
-                "units": span.units,
-                "hourly_price": format_amount(span.hourly_price),
-                "idle": span.idle,
-            }
-            for span in sharing.spans
-        ],
-        "shares": [
-            {
-                "tenant": share.tenant,
-                "used": format_amount(share.used),
-                "idle": format_amount(share.idle),
-                "amount": format_amount(share.amount),
-                "weighted_tokens": _tokens(share),
-                "hours": share.hours,
-                "billable": share.is_billable,
-            }
-            for share in sharing.shares
-        ],
-        "unallocated": format_amount(sharing.unallocated),
-        "counted": [
-            {"ledger": str(one.ledger), "page": one.page, "hash": one.hash}
-            for one in sharing.counted
-        ],
-    }

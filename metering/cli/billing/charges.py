@@ -1,4 +1,4 @@
-"""How a charge is printed: line by line, as a table or as JSON."""
+"""A charge as a table."""
 
 from metering.cli.output import count, print_table
 from metering.core.basics.money import format_amount, format_fixed
@@ -7,28 +7,12 @@ from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 
 
-def charge_json(charge: Charge) -> dict[str, object]:
-    """Return a charge as JSON values; money is strings."""
-    return {
-        "lines": [
-            {
-                **line._asdict(),
-                "quantity": line.quantity if _is_whole(line) else _quantity(line),
-                "unit_price": _unit_price(line),
-                "amount": format_amount(line.amount),
-            }
-            for line in charge.lines
-        ],
-        "total": format_amount(charge.total),
-    }
-
-
 def print_charge(charge: Charge) -> None:
-    """Print a charge for a person."""
+    """Print a charge line by line."""
     rows = [
         (
             line.kind.replace("_", " "),
-            _what(line),
+            _item(line),
             f"{_quantity(line)} {line.unit}{'' if abs(line.quantity) == 1 else 's'}",
             _unit_price(line),
             f"{format_amount(line.amount)} {charge.currency}",
@@ -36,12 +20,12 @@ def print_charge(charge: Charge) -> None:
         for line in charge.lines
     ]
     rows.append(("total", "", "", "", f"{format_amount(charge.total)} {charge.currency}"))
-    columns = ["charge", "what", "quantity", "unit price", "amount"]
+    columns = ["charge", "item", "quantity", "unit price", "amount"]
     print_table("Charges", columns, rows, left=2)
 
 
 def _is_whole(line: ChargeLine) -> bool:
-    """Say whether a line counts whole units: other meters are counted in millionths."""
+    """Return whether the unit is counted whole. Other meters are counted in millionths."""
     return line.unit in {TOKEN, "package", "request", "period"}
 
 
@@ -57,6 +41,6 @@ def _unit_price(line: ChargeLine) -> str:
     return format_amount(line.unit_price * scale)
 
 
-def _what(line: ChargeLine) -> str:
+def _item(line: ChargeLine) -> str:
     named = " ".join(name for name in (line.model, line.bucket) if name is not None)
     return named or line.term or "(not named)"

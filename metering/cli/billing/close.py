@@ -1,32 +1,31 @@
-"""`metering close`: close the billing periods that are over."""
+"""`metering close`: close billing periods that have ended."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from metering import bootstrap
 from metering.app.billing.close_periods import Closed, Waiting
 from metering.cli.options import instant, must_know, with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stderr, stdout
+from metering.cli.output import AsJson, count, plural, print_table, show, stderr, stdout
 from metering.core.basics.instants import Instant, format_instant
-from metering.core.basics.money import format_amount, format_paid
+from metering.core.basics.money import format_paid
+from metering.documents.billing.closing import CloseDocument
 
 
 def close(
     at: Annotated[
         str | None, typer.Option(help="Close what is due at this time. Default: now.")
     ] = None,
-    tenant: Annotated[
-        list[str] | None, typer.Option(help="Only this tenant; may be repeated.")
-    ] = None,
+    tenant: Annotated[list[str] | None, typer.Option(help="Only this tenant. Repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Close every period that is over, in order, and write its statement. Safe to repeat.
+    """Close every period that has ended, in order, and write its statement. Safe to repeat.
 
-    A period is closed a day after its end, and waits up to three days more for counts and prices
-    that are still to come. What arrives later is on the next statement as a correction. A time
-    ahead of the clock closes as it would then: what is used until then goes on the next statement.
-    Where hubs are set, a period whose grace is still to come waits for them all the same.
+    A period is closed one day after its end. It waits up to three more days for missing counts and
+    prices. Later usage appears on the next statement as a correction. With a future --at, periods
+    close as they would at that time; usage until then goes on the next statement. If event hubs
+    are configured, a period still waits until they have been counted through its end.
 
     Example:  metering close --at 2026-12-10T00:00:00Z --json
     """
@@ -44,36 +43,7 @@ def close(
         return moment
 
     moment = with_app(run)
-    if as_json:
-        print_json(_json(found))
-    else:
-        _print(found, moment)
-
-
-def _json(found: list[Closed | Waiting]) -> dict[str, list[dict[str, Any]]]:
-    return {
-        "closed": [
-            {
-                "tenant": one.tenant,
-                "period": one.period,
-                "currency": one.currency,
-                "total": format_amount(one.total),
-                "unsettled": one.unsettled,
-            }
-            for one in found
-            if isinstance(one, Closed)
-        ],
-        "waiting": [
-            {
-                "tenant": one.tenant,
-                "period": one.period,
-                "reason": one.reason,
-                "until": None if one.until is None else format_instant(one.until),
-            }
-            for one in found
-            if isinstance(one, Waiting)
-        ],
-    }
+    show(CloseDocument.of(found), lambda: _print(found, moment), as_json=as_json)
 
 
 def _print(found: list[Closed | Waiting], at: Instant) -> None:
@@ -86,13 +56,13 @@ def _print(found: list[Closed | Waiting], at: Instant) -> None:
         ]
         print_table("Closed", ["tenant", "period", "total"], rows, left=2)
     if waiting:
-        columns = ["tenant", "period", "for", "at the latest until"]
+        columns = ["tenant", "period", "reason", "closes by"]
         print_table("Waiting", columns, map(_waiting, waiting), left=4)
     if not found:
         stdout().print(f"nothing is due at {format_instant(at)}")
     for one in closed:
         if one.unsettled:
-            what = f"{one.tenant} {one.period}: {count(one.unsettled)} requests were unsettled"
+            what = f"{one.tenant} {one.period}: {plural(one.unsettled, 'unsettled request')}"
             stdout().print(f"{what}: see `metering statement {one.tenant} --period {one.period}`")
 
 

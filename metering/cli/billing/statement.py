@@ -1,4 +1,4 @@
-"""`metering statement`: what a tenant owes for a closed period."""
+"""`metering statement`: the amount that a tenant owes for a closed period."""
 
 import json
 import sys
@@ -9,27 +9,29 @@ import typer
 
 from metering import bootstrap
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
-from metering.cli.output import AsJson, count, print_table, stdout
+from metering.cli.output import AsJson, count, plural, print_table, stdout
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_paid
 from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
-from metering.core.billing.statement_json import quantity_of, statement_json, unit_price_of
+from metering.core.billing.statement_json import quantity_of, unit_price_of
+from metering.documents.billing.statements import StatementDocument
 
 
 def statement(
     tenant: Tenant,
     period: PeriodName = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="What an open period would come to now.")
+        bool, typer.Option("--preview", help="Draft for an open period, with its usage so far.")
     ] = False,
     as_format: Annotated[
-        Literal["table", "json", "csv", "html"], typer.Option("--format", help="What to print.")
+        Literal["table", "json", "csv", "html"], typer.Option("--format", help="The output format.")
     ] = "table",
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write to this file instead.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Write to this file instead of standard output."),
     ] = None,
 ) -> None:
     """Show the statement of TENANT for a closed period.
@@ -38,7 +40,7 @@ def statement(
     """
     chosen = "json" if as_json else as_format
     if out is not None and chosen == "table":
-        raise typer.BadParameter("give --format json, csv or html too", param_hint="--out")
+        raise typer.BadParameter("needs --format json, csv or html", param_hint="--out")
     read = _preview if preview else _closed
     found = with_app(lambda app: read(app, tenant, period))
     if chosen == "table":
@@ -57,7 +59,7 @@ async def _preview(app: bootstrap.App, tenant: str, period: str | None) -> State
 
 
 async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
-    """Return the statement of a period, or the last one; ConfigurationError without one."""
+    """Return the statement of a period, by default the last one."""
     of = await period_for(app, tenant, period)
     found = await (
         app.billing.statements.latest(tenant)
@@ -66,30 +68,31 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
     )
     if found is None:
         raise ConfigurationError(
-            f"tenant {tenant!r}: period {of.name} is not closed: it ends at"
-            f" {format_instant(of.end)}; see `metering close` and --preview"
+            f"tenant {tenant!r}: period {of.name} is not closed; it ends at"
+            f" {format_instant(of.end)}: run `metering close`, or use --preview"
         )
     return found
 
 
 def _content(found: Statement, chosen: str, *, is_draft: bool) -> str:
     if chosen == "json":
-        return json.dumps({**statement_json(found), "draft": is_draft}, ensure_ascii=False) + "\n"
+        document = StatementDocument.of(found, is_draft=is_draft).model_dump()
+        return json.dumps(document, ensure_ascii=False) + "\n"
     if chosen == "csv":
         return statement_csv(found)
-    # The template engine takes a while to import: only those who use it wait for it.
+    # The template engine is slow to import.
     from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
     return statement_page(found, is_draft=is_draft)
 
 
 def print_statement(found: Statement, *, is_draft: bool) -> None:
-    """Print a statement for a person."""
+    """Print a statement as a table."""
     kind = "draft statement" if is_draft else f"statement {found.number}"
     rows = [
         (
             line.kind.replace("_", " "),
-            _what(line),
+            _item(line),
             _quantity(line),
             unit_price_of(line) or "",
             format_paid(line.rounded, found.currency),
@@ -97,21 +100,21 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
         for line in found.lines
     ]
     rows.append(("total", "", "", "", format_paid(found.total, found.currency)))
-    columns = ["line", "of", "quantity", "unit price", found.currency]
+    columns = ["line", "item", "quantity", "unit price", found.currency]
     print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
     notes = (
-        (found.open.pending, "whose counts are still awaited"),
-        (found.open.unpriced, "without a price: counted, not in the total"),
-        (found.open.missing, "whose counts never came: not in the total"),
+        (found.open.pending, "whose token counts had not arrived"),
+        (found.open.unpriced, "without a price, not in the total"),
+        (found.open.missing, "whose token counts never arrived, not in the total"),
     )
     for number, meaning in notes:
         if number:
-            stdout().print(f"{count(number)} {meaning}")
+            stdout().print(f"{plural(number, 'request')} {meaning}")
 
 
-def _what(line: StatementLine) -> str:
-    told = (line.model, line.bucket, line.charge_period, line.reference, line.reason, line.author)
-    return ", ".join(one for one in told if one) or line.term or ""
+def _item(line: StatementLine) -> str:
+    parts = (line.model, line.bucket, line.charge_period, line.reference, line.reason, line.author)
+    return ", ".join(one for one in parts if one) or line.term or ""
 
 
 def _quantity(line: StatementLine) -> str:

@@ -1,4 +1,4 @@
-"""`metering adjustments`: what an operator puts on a tenant's statement."""
+"""`metering adjustments`: amounts that an operator adds to a statement."""
 
 from typing import Annotated
 
@@ -6,14 +6,13 @@ import typer
 
 from metering import bootstrap
 from metering.cli.options import Tenant, must_know, period_for, with_app
-from metering.cli.output import AsJson, print_json, print_table, stdout
-from metering.core.basics.instants import format_instant
-from metering.core.credit.adjustment import Adjustment, MadeAdjustment
+from metering.cli.output import AsJson, print_table, show, stdout
 from metering.core.tenancy.adjustment_records import AdjustmentOffer
+from metering.documents.credit import AdjustmentDocument
 
 adjustments = typer.Typer(
     no_args_is_help=True,
-    help="Amounts that an operator adds to a statement, or takes off it, with a reason.",
+    help="Amounts that an operator adds to a statement, with a reason.",
 )
 
 
@@ -21,71 +20,61 @@ adjustments = typer.Typer(
 def add_adjustment(
     tenant: Tenant,
     amount: Annotated[
-        str, typer.Option(help="In the currency of the plan; below zero takes off: --amount=-5.00.")
+        str, typer.Option(help="In the plan's currency. Use --amount=-5.00 for a credit.")
     ],
-    reason: Annotated[str, typer.Option(help="Why; it is on the statement.")],
-    author: Annotated[str, typer.Option(help="Who decided it; it is on the statement.")],
+    reason: Annotated[str, typer.Option(help="The reason, printed on the statement.")],
+    author: Annotated[str, typer.Option(help="Who decided it, printed on the statement.")],
     about: Annotated[
-        str | None, typer.Option(help="The period that it is about. Default: the present one.")
+        str | None, typer.Option(help="The period that it refers to. Default: the current one.")
     ] = None,
     adjustment_id: Annotated[
         str | None,
-        typer.Option("--id", help="Its name: then it is safe to say again."),
+        typer.Option(
+            "--id", help="The id of the adjustment. With an id the command is safe to repeat."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put an amount on the statement of TENANT's present period. It is never edited afterwards.
+    """Add an amount to the statement of TENANT's current period. It cannot be edited afterwards.
 
     Example:  metering adjustments add acme --amount=-5.00 --reason "outage of 3 Nov" --author ada
     """
 
-    async def apply(app: bootstrap.App) -> tuple[Adjustment, bool]:
+    async def apply(app: bootstrap.App) -> tuple[AdjustmentDocument, bool]:
         of = None if about is None else (await period_for(app, tenant, about)).name
-        return await app.tenancy.adjust(
+        added, is_news = await app.tenancy.adjust(
             AdjustmentOffer(tenant, amount, reason, author, of, adjustment_id)
         )
+        every = app.tenancy.directory.adjustments(tenant)
+        made = next(one for one in every if one.adjustment.id == added.id)
+        return AdjustmentDocument.of(made), is_news
 
     made, is_news = with_app(apply)
-    if as_json:
-        print_json(made.model_dump(mode="json"))
-        return
-    stdout().print(
-        f"adjustment {made.id} of {tenant}: {made.amount} {made.currency}:"
-        f" {'recorded' if is_news else 'holds already'}"
-    )
+    done = "recorded" if is_news else "unchanged"
+    text = f"adjustment {made.id} for {tenant}: {made.amount} {made.currency}: {done}"
+    show(made, lambda: stdout().print(text), as_json=as_json)
 
 
 @adjustments.command("list")
 def list_adjustments(tenant: Tenant, as_json: AsJson = False) -> None:
-    """List the adjustments of TENANT with their reasons and authors.
+    """List the adjustments for TENANT with reasons and authors.
 
     Example:  metering adjustments list acme --json
     """
 
-    async def read(app: bootstrap.App) -> list[MadeAdjustment]:
+    async def read(app: bootstrap.App) -> list[AdjustmentDocument]:
         await must_know(app, tenant)
         await app.tenancy.refresh()
-        return app.tenancy.directory.adjustments(tenant)
+        return [AdjustmentDocument.of(one) for one in app.tenancy.directory.adjustments(tenant)]
 
     found = with_app(read)
-    if as_json:
-        print_json(
-            [
-                {**one.adjustment.model_dump(mode="json"), "made": format_instant(one.at)}
-                for one in found
-            ]
-        )
-        return
     rows = [
         (
-            one.adjustment.id,
-            format_instant(one.at),
-            one.adjustment.reason,
-            one.adjustment.author,
-            one.adjustment.charge_period or "",
-            f"{one.adjustment.amount} {one.adjustment.currency}",
+            *(one.id, one.made, one.reason, one.author, one.charge_period or ""),
+            f"{one.amount} {one.currency}",
         )
         for one in found
     ]
     columns = ["id", "made", "reason", "author", "about", "amount"]
-    print_table(f"Adjustments of {tenant}", columns, rows, left=5)
+    title = f"Adjustments for {tenant}"
+    show(found, lambda: print_table(title, columns, rows, left=5), as_json=as_json)

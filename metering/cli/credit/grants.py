@@ -1,4 +1,4 @@
-"""`metering grants`: credit that pays before anything is owed."""
+"""`metering grants`: prepaid credit."""
 
 import re
 from typing import Annotated, Final
@@ -6,22 +6,23 @@ from typing import Annotated, Final
 import typer
 
 from metering import bootstrap
-from metering.cli.credit.grant_tables import grant_json, print_grants
+from metering.cli.credit.grant_tables import print_grants
 from metering.cli.options import Tenant, instant, must_know, with_app
-from metering.cli.output import AsJson, print_json, stdout
+from metering.cli.output import AsJson, show, stdout
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.credit.credit import CreditBalance
 from metering.core.credit.grant import MAX_PRIORITY, Channel, Grant, Revocation
 from metering.core.tenancy.grant_records import GrantOffer
+from metering.documents.credit import GrantDocument
 
 grants = typer.Typer(
     no_args_is_help=True,
-    help="Credit of tenants. A date alone means its start in UTC.",
+    help="Prepaid credit of tenants. A date means its start in UTC.",
 )
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Reason = Annotated[str, typer.Option(help="Why, for whoever looks later.")]
+Reason = Annotated[str, typer.Option(help="The reason, for the record.")]
 Author = Annotated[str, typer.Option(help="Who decided it.")]
 
 
@@ -31,30 +32,36 @@ def add_grant(  # noqa: PLR0913, PLR0917, each is an option of the command
     amount: Annotated[str, typer.Option(help="In the currency of the plan, such as 10.00.")],
     expires: Annotated[
         str | None,
-        typer.Option(help="The first instant at which it pays no more. Default: never."),
+        typer.Option(help="The grant pays for usage before this time. Default: no expiry."),
     ] = None,
     starts: Annotated[
         str | None,
-        typer.Option(help="Default and earliest: the start of the present period."),
+        typer.Option(help="Default and earliest: the start of the current period."),
     ] = None,
     priority: Annotated[
-        int, typer.Option(min=-MAX_PRIORITY, max=MAX_PRIORITY, help="The lower one burns first.")
+        int,
+        typer.Option(
+            min=-MAX_PRIORITY, max=MAX_PRIORITY, help="Grants with a lower number are used first."
+        ),
     ] = 0,
     channel: Annotated[
-        Channel | None, typer.Option(help="Pays only for usage billed there. Default: everything.")
+        Channel | None,
+        typer.Option(help="Pay only for usage of this billing channel. Default: any."),
     ] = None,
-    currency: Annotated[str | None, typer.Option(help="To be sure of it.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Fail unless the plan is in this currency.")
+    ] = None,
     grant_id: Annotated[
         str | None,
-        typer.Option("--id", help="Its name: then it is safe to say again. Default: grant-001, …"),
+        typer.Option("--id", help="The id of the grant. With an id the command is safe to repeat."),
     ] = None,
     reason: Reason = "",
     author: Author = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give TENANT credit. A date alone, such as 2027-01-31, means its start in UTC.
+    """Add a grant for TENANT. A date, such as 2027-01-31, means its start in UTC.
 
-    Unless --starts says otherwise it pays for all usage of the present period, too.
+    Without --starts the grant also pays for earlier usage of the current period.
 
     Example:  metering grants add acme --amount 10.00 --expires 2027-01-31
     """
@@ -71,18 +78,16 @@ def add_grant(  # noqa: PLR0913, PLR0917, each is an option of the command
         author=author,
     )
     grant, is_news = with_app(lambda app: app.tenancy.add_grant(offer))
-    if as_json:
-        print_json(grant_json(grant))
-        return
     until = "" if grant.expiry is None else f" until {format_instant(grant.expiry)}"
-    stdout().print(
-        f"grant {grant.id} of {tenant}: {grant.amount} {grant.currency} from"
-        f" {format_instant(grant.start)}{until}: {'recorded' if is_news else 'holds already'}"
+    text = (
+        f"grant {grant.id} for {tenant}: {grant.amount} {grant.currency} from"
+        f" {format_instant(grant.start)}{until}: {'recorded' if is_news else 'unchanged'}"
     )
+    show(GrantDocument.of(grant), lambda: stdout().print(text), as_json=as_json)
 
 
 def _instant(text: str | None, hint: str) -> Instant | None:
-    """Return an optional time; a date alone is its start in UTC."""
+    """Return an optional time; a date means its start in UTC."""
     if text is not None and _DATE.fullmatch(text):
         text += "T00:00:00Z"
     return instant(text, hint)
@@ -90,10 +95,10 @@ def _instant(text: str | None, hint: str) -> Instant | None:
 
 @grants.command("list")
 def list_grants(tenant: Tenant, as_json: AsJson = False) -> None:
-    """List the grants of TENANT in the order in which they burn, with what is left of each.
+    """List the grants of TENANT in the order in which they are used, with the remaining credit.
 
-    What is left is what is left at least: which of several grants pays for usage of a period that
-    is still open is sometimes known only when it closes.
+    The remaining credit is a lower bound: which of several grants pays for usage of an open period
+    is sometimes decided only when the period closes.
 
     Example:  metering grants list acme --json
     """
@@ -105,11 +110,9 @@ def list_grants(tenant: Tenant, as_json: AsJson = False) -> None:
         return found, [grant for grant in every if grant.currency != found.currency]
 
     found, others = with_app(read)
-    if as_json:
-        told = [grant_json(one.grant, one) for one in found.grants]
-        print_json(told + [grant_json(grant) for grant in others])
-    else:
-        print_grants(found, others)
+    documents = [GrantDocument.of(one.grant, one) for one in found.grants]
+    documents += [GrantDocument.of(grant) for grant in others]
+    show(documents, lambda: print_grants(found, others), as_json=as_json)
 
 
 @grants.command("revoke")
@@ -121,18 +124,18 @@ def revoke_grant(
     reason: Reason = "",
     author: Author = "",
 ) -> None:
-    """Take a grant back, from five minutes from now on. What it paid for before stays paid.
+    """Revoke a grant, effective in five minutes. Usage that it paid for stays paid.
 
     Example:  metering grants revoke acme grant-001 --reason "given twice"
     """
     try:
         revocation = Revocation(id=grant_id, reason=reason, author=author)
     except ValueError:
-        raise typer.BadParameter("a reason or author is too long") from None
+        raise typer.BadParameter("the reason or the author is too long") from None
 
     async def apply(app: bootstrap.App) -> Grant:
         return await app.tenancy.revoke_grant(tenant, revocation)
 
     revoked = with_app(apply).revoked
     assert revoked is not None
-    stdout().print(f"grant {grant_id} of {tenant}: revoked from {format_instant(revoked)} on")
+    stdout().print(f"grant {grant_id} for {tenant}: revoked from {format_instant(revoked)}")

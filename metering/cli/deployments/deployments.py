@@ -1,4 +1,4 @@
-"""`metering deployments`: what the gateway cannot know of where requests are served."""
+"""`metering deployments`: facts about where requests are served."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments.deployments import Proposal
+from metering.cli.allocation.allocations import list_shares
 from metering.cli.deployments.deployment_tables import (
     print_deployments,
     print_proposals,
@@ -31,29 +32,36 @@ from metering.core.reports.unknown_deployments import UnknownDeployment
 
 deployments = typer.Typer(
     no_args_is_help=True,
-    help="Deployments: type, region, model version and units, which a gateway cannot know.",
+    help="Deployments: type, region, model version and units, unknown to the gateway.",
 )
+deployments.command("shares")(list_shares)
 
 From = Annotated[
     str | None,
-    typer.Option("--from", help="When it takes effect. Default: at once; new ones from the start."),
+    typer.Option(
+        "--from",
+        help="When it takes effect. Default: now; a new record applies from the beginning.",
+    ),
 ]
 Account = Annotated[
     str | None,
-    typer.Option(help="The Azure resource it is in, as events name it in data.backend."),
+    typer.Option(help="The Azure resource, as named in data.backend of events."),
 ]
-Currency = Annotated[str, typer.Option(help="Of the hourly price.")]
-Name = Annotated[str, typer.Argument(help="Its name, as in the URL.", show_default=False)]
+Currency = Annotated[str, typer.Option(help="The currency of the hourly price.")]
+Name = Annotated[
+    str, typer.Argument(help="The name of the deployment, as in the URL.", show_default=False)
+]
 SpilloverScope = Annotated[
-    Scope | None, typer.Option(help="What spillover from provisioned units is sold as.")
+    Scope | None,
+    typer.Option(help="The scope at which spillover from provisioned units is priced."),
 ]
 Weights = Annotated[
     list[str] | None,
-    typer.Option(help="How a token takes provisioned units: output=4; default 1; repeatable."),
+    typer.Option(help="Weight of a token by bucket, such as output=4. Default: 1. Repeatable."),
 ]
 Idle = Annotated[
     IdlePolicy | None,
-    typer.Option(help="Who pays for hours in which nobody used the units. Default: unallocated."),
+    typer.Option(help="How idle hours are allocated. Default: unallocated."),
 ]
 File = Annotated[
     Path | None,
@@ -61,28 +69,30 @@ File = Annotated[
 ]
 HourlyPrices = Annotated[
     list[str] | None,
-    typer.Option(help="Of a provisioned unit, by scope: data_zone=1.10; may be repeated."),
+    typer.Option(help="Price of a provisioned unit by scope: data_zone=1.10. Repeatable."),
 ]
 
 
 @deployments.command("list")
 def list_deployments(
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="Those that usage names and nobody recorded.")
+        bool, typer.Option("--unknown", help="List deployments in usage that have no record.")
     ] = False,
     tenant: Annotated[
-        str | None, typer.Option(help="With --unknown: only in this tenant's usage.")
+        str | None, typer.Option(help="With --unknown: only usage of this tenant.")
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="With --unknown: one like 2026-11. Default: the last with usage."),
+        typer.Option(
+            help="With --unknown: a period such as 2026-11. Default: the last with usage."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the deployments recorded as of now, or with --unknown those that lack a record.
+    """List deployments recorded as of now, or with --unknown those without a record.
 
-    What is unknown is priced by the model that the response named, as a global deployment unless
-    the event says otherwise.
+    Usage of an unknown deployment is priced by the model in the response, as a global deployment
+    unless the event names another type.
 
     Example:  metering deployments list --unknown --period 2026-11
     """
@@ -90,7 +100,7 @@ def list_deployments(
         print_unknown(with_app(lambda app: _unknown(app, tenant, period)), as_json=as_json)
         return
     if tenant is not None or period is not None:
-        raise typer.BadParameter("--tenant and --period go with --unknown")
+        raise typer.BadParameter("--tenant and --period require --unknown")
     found = with_app(lambda app: app.deployments.in_force())
     print_deployments(found, as_json=as_json)
 
@@ -108,24 +118,26 @@ async def _unknown(
 @deployments.command("set")
 def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     name: Name,
-    model: Annotated[str, typer.Option(help="The model behind it, as the price book names it.")],
+    model: Annotated[str, typer.Option(help="The model, as named in the price book.")],
     deployment_type: Annotated[DeploymentType, typer.Option("--type")],
     account: Account = None,
     model_version: Annotated[str | None, typer.Option(help="Such as 2024-11-20.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Who made the model.")] = None,
+    provider: Annotated[str | None, typer.Option(help="The publisher of the model.")] = None,
     region: Annotated[str | None, typer.Option(help="Such as eastus2.")] = None,
     tier: Tier | None = None,
     units: Annotated[int | None, typer.Option(help="Provisioned units.")] = None,
-    hourly_price: Annotated[str | None, typer.Option(help="Of one unit, such as 1.00.")] = None,
+    hourly_price: Annotated[
+        str | None, typer.Option(help="The price of one unit, such as 1.00.")
+    ] = None,
     currency: Currency = "USD",
     scope: SpilloverScope = None,
     weight: Weights = None,
     idle: Idle = None,
     effective: From = None,
 ) -> None:
-    """Say what deployment NAME is, from now on; a new one from the beginning.
+    """Record deployment NAME, from now on. A new record applies from the beginning.
 
-    It answers for what events leave out. What is given replaces all that was recorded of it.
+    The record fills in what events omit. It replaces the previous record as a whole.
 
     Example:  metering deployments set gpt-4o --model gpt-4o --type data_zone --region eastus2
     """
@@ -152,7 +164,7 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     }
     deployment = _read(name, content)
     is_news = with_app(lambda app: app.tenancy.define_deployment(deployment, start))
-    stdout().print(f"deployment {deployment.key}: {'recorded' if is_news else 'holds already'}")
+    stdout().print(f"deployment {deployment.key}: {'recorded' if is_news else 'unchanged'}")
 
 
 def _read(name: str, content: Mapping[str, object]) -> Deployment:
@@ -166,27 +178,32 @@ def _read(name: str, content: Mapping[str, object]) -> Deployment:
 def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the command
     file: File = None,
     subscription_id: Annotated[
-        str | None, typer.Option(help="Ask Azure instead: the deployments of this subscription.")
+        str | None, typer.Option(help="Import from Azure: the deployments of this subscription.")
     ] = None,
-    resource_group: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
-    account: Annotated[str | None, typer.Option(help="Only of this Azure resource.")] = None,
+    resource_group: Annotated[str | None, typer.Option(help="Only this resource group.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only this Azure resource.")] = None,
     hourly_price: HourlyPrices = None,
     currency: Currency = "USD",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, record nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the result, record nothing.")
+    ] = False,
     effective: From = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record the deployments in FILE, or those that Azure lists. Doing it again changes nothing.
+    """Record the deployments in FILE, or those that Azure lists. Safe to repeat.
 
-    Azure says neither what a provisioned unit costs nor how tokens weigh: prices come from
-    --hourly-price, weights from FILE or set; both stay. What cannot be recorded is listed.
+    Azure reports neither the price of a provisioned unit nor the weights of tokens. Prices come
+    from --hourly-price, weights from FILE or `metering deployments set`. Recorded values are kept.
+    Deployments that cannot be recorded are listed with the reason.
 
     Example:  metering deployments import --subscription-id $SUBSCRIPTION --dry-run
     """
     if (file is None) == (subscription_id is None):
-        raise typer.BadParameter("give FILE or --subscription-id")
+        raise typer.BadParameter("give either FILE or --subscription-id")
     if file is not None and (resource_group or account or hourly_price):
-        raise typer.BadParameter("these options go with --subscription-id")
+        raise typer.BadParameter(
+            "--resource-group, --account and --hourly-price require --subscription-id"
+        )
     start = instant(effective, "--from")
 
     async def work(app: bootstrap.App) -> list[Proposal]:

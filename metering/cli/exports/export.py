@@ -1,4 +1,4 @@
-"""`metering export`: reports as files, with a manifest that says what they are."""
+"""`metering export`: reports as files with a manifest."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +9,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from metering import bootstrap
 from metering.app.exports.chargeback import Scope
-from metering.app.exports.deliver_exports import Progress as Told
+from metering.app.exports.deliver_exports import Progress as OnProgress
 from metering.app.exports.deliver_exports import Report, folder_of
 from metering.app.exports.export_selection import named_window
 from metering.cli.options import instant, must_know, with_app
 from metering.cli.output import (
     AsJson,
     count,
-    print_json,
     print_table,
+    show,
     stderr,
     stdout,
 )
@@ -30,12 +30,13 @@ export = typer.Typer(no_args_is_help=True, help="Deliver reports as files with a
 
 Period = Annotated[
     str | None,
-    typer.Option("--period", help="A period like 2026-11: each tenant's own one of that name."),
+    typer.Option("--period", help="A period such as 2026-11, in each tenant's calendar."),
 ]
 Start = Annotated[
-    str | None, typer.Option("--from", help="Instead of a period: from this time on (RFC 3339).")
+    str | None,
+    typer.Option("--from", help="Instead of a period: the start of a time range (RFC 3339)."),
 ]
-End = Annotated[str | None, typer.Option("--to", help="And before this one.")]
+End = Annotated[str | None, typer.Option("--to", help="The end of the time range, exclusive.")]
 Out = Annotated[
     Path | None,
     typer.Option(file_okay=False, help="A folder for the files. Default: METERING_EXPORTS."),
@@ -43,7 +44,7 @@ Out = Annotated[
 Only = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
 Gzip = Annotated[bool, typer.Option("--gzip", help="Compress the CSV files.")]
 
-type MakeReport = Callable[[bootstrap.App, Told], Report]
+type MakeReport = Callable[[bootstrap.App, OnProgress], Report]
 
 
 @export.command("chargeback")
@@ -51,22 +52,24 @@ def chargeback(  # noqa: PLR0913, PLR0917, the options of a command
     period: Period = None,
     start: Start = None,
     end: End = None,
-    by: Annotated[By, typer.Option(help="What the rows are by, beside the model.")] = "product",
+    by: Annotated[
+        By, typer.Option(help="The dimension of the rows, besides the model.")
+    ] = "product",
     tenant: Only = None,
     out: Out = None,
     gzip: Gzip = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver tokens, calls, callers and amounts by product (or tenant, or use case) and model.
+    """Deliver tokens, calls, callers and amounts by product, tenant or use case, and model.
 
-    Amounts are the calls' own, before allowances, tiers and fees. A run over the same usage gives
+    Amounts are those of the calls, before allowances, tiers and fees. The same usage always gives
     the same files.
 
     Example:  metering export chargeback --period 2026-11 --out reports
     """
     scope = Scope(window_for(period, start, end), tenant, by)
 
-    def make(app: bootstrap.App, progress: Told) -> Report:
+    def make(app: bootstrap.App, progress: OnProgress) -> Report:
         return app.billing.reports.chargeback(scope, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
@@ -82,16 +85,16 @@ def focus(
     gzip: Gzip = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver what closed periods were charged as FOCUS 1.2: one CSV file, all tenants in it.
+    """Deliver the charges of closed periods as FOCUS 1.2, in one CSV file for all tenants.
 
-    Its BilledCost adds up to the statements. By --from and --to: what was closed in that time. By
-    --period the manifest names the tenants whose period is not closed yet.
+    BilledCost adds up to the statements. --from and --to select periods by the time at which they
+    were closed. With --period the manifest names tenants whose period is not closed yet.
 
     Example:  metering export focus --period 2026-11 --out reports
     """
     window = window_for(period, start, end)
 
-    def make(app: bootstrap.App, progress: Told) -> Report:
+    def make(app: bootstrap.App, progress: OnProgress) -> Report:
         return app.billing.reports.focus(window, tenant, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
@@ -107,27 +110,27 @@ def statement(
     gzip: Gzip = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver the statements of closed periods: JSON, CSV and a page to print for each tenant.
+    """Deliver the statements of closed periods as JSON, CSV and printable HTML, by tenant.
 
-    By --from and --to: those that were closed in that time.
+    --from and --to select statements by the time at which they were closed.
 
     Example:  metering export statement --period 2026-11 --out reports
     """
     window = window_for(period, start, end)
 
-    def make(app: bootstrap.App, progress: Told) -> Report:
+    def make(app: bootstrap.App, progress: OnProgress) -> Report:
         return app.billing.reports.statement(window, tenant, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
 
 
 def window_for(period: str | None, start: str | None, end: str | None) -> Window:
-    """Return what an export is about; a usage error if it is said in no way or in two."""
+    """Return the window of an export; a usage error unless it is given in exactly one way."""
     if period is not None and start is None and end is None:
         return named_window(period)
     since, until = instant(start, "--from"), instant(end, "--to")
     if period is not None or since is None or until is None:
-        raise typer.BadParameter("say --period, or --from and --to")
+        raise typer.BadParameter("give either --period, or --from and --to")
     return span_window(since, until)
 
 
@@ -155,10 +158,7 @@ def deliver(
             return await exports.deliver(report, gzip=gzip)
 
     manifest = with_app(work)
-    if as_json:
-        print_json(manifest_json(manifest))
-    else:
-        _print(manifest, out)
+    show(manifest_json(manifest), lambda: _print(manifest, out), as_json=as_json)
 
 
 def _print(manifest: Manifest, out: Path | None) -> None:

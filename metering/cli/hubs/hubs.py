@@ -23,7 +23,7 @@ HubName = Annotated[
 
 @contextmanager
 def hub_to_publish_to(app: bootstrap.App, hub: str | None) -> Iterator[UsagePublisher]:
-    """Give the hub that the settings name, or else that of `metering run` on this machine."""
+    """Yield a publisher to the configured hub, or to that of `metering run` on this machine."""
     name = hub or app.settings.usage_hub
     if app.settings.hubs is not None:
         yield app.publisher(name)
@@ -31,8 +31,8 @@ def hub_to_publish_to(app: bootstrap.App, hub: str | None) -> Iterator[UsagePubl
     path = hub_path(app.settings, "run")
     if not path.exists():
         raise ConfigurationError(
-            "UsageHub__fullyQualifiedNamespace: is not set, and `metering run` has left no hub at"
-            f" {path}"
+            f"UsageHub__fullyQualifiedNamespace is not set, and there is no local hub at {path}:"
+            " set it, or start `metering run`"
         )
     embedded = EmbeddedHub(path, SystemClock().now)
     try:

@@ -1,7 +1,6 @@
-"""`metering replay`: files of events to a hub, once more."""
+"""`metering replay`: publish files of events to a hub again."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,14 +14,15 @@ from metering.cli.hubs.capture_replay import replay_capture
 from metering.cli.hubs.hubs import HubName, hub_to_publish_to
 from metering.cli.ingest.event_lines import must_be_files, opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, escape, print_json, print_table, stderr
+from metering.cli.output import AsJson, count, escape, print_counts, show, stderr
 from metering.core.basics.errors import MeteringError
 from metering.core.hubs.partition_key import partition_key
 from metering.core.usage.event import MAX_BODY_BYTES
+from metering.documents.hubs import PublishedDocument, PublishingPlan
 from metering.ports import Outgoing
 
-#: Events whose refusal is told one by one.
-_MOST_TOLD: Final = 10
+#: Skipped events that are named one by one.
+_MAX_MESSAGES: Final = 10
 
 
 def replay(
@@ -32,30 +32,27 @@ def replay(
     ] = None,
     capture: Annotated[
         str | None,
-        typer.Option(
-            "--from", help="Event Hubs Capture's files: a folder, or the URL of a container."
-        ),
+        typer.Option("--from", help="Event Hubs Capture files: a folder or a container URL."),
     ] = None,
     hub: HubName = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="At most so many events a second.")
+        float | None, typer.Option(min=0.1, help="The maximum number of events per second.")
     ] = None,
-    skip: Annotated[int, typer.Option(min=0, help="Leave out so many events.")] = 0,
+    skip: Annotated[int, typer.Option(min=0, help="Skip the first N events.")] = 0,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be published.")
+        bool, typer.Option("--dry-run", help="Show what would be published.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish the events in FILE to a hub again, each line the body of one event, untouched.
+    """Publish the events in FILE to a hub again. Each line is the unchanged body of one event.
 
-    The partition key is the subject of the event, or for a line without one the hash of the line.
-    What is counted already is answered as a duplicate, so a replay never counts twice. If it
-    fails it says with which --skip to go on; the exit status is then 1, as it is when an event is
-    too large for a hub.
+    The partition key is the subject of the event, or the hash of a line without one. Events that
+    were counted before are duplicates, so a replay never counts twice. A failed run reports the
+    value of --skip that resumes it. Exit status 1 if it fails or an event is too large for a hub.
 
-    With --from, ingest the files of Event Hubs Capture straight into the ledgers, without a hub, by
-    partition and sequence number. The names of the files say of which hub they are, or --hub does
-    (usage or gateway-logs). A file that cannot be read is named, and the others are read.
+    With --from, ingest Event Hubs Capture files directly into the ledgers, in order of partition
+    and sequence number. The hub is taken from the file names, or from --hub (usage or
+    gateway-logs). A file that cannot be read is reported, and the others are ingested.
 
     Example:  metering replay events.jsonl --hub usage --rate 500
 
@@ -66,7 +63,7 @@ def replay(
         replay_capture(capture, hub, dry_run=dry_run, as_json=as_json)
         return
     if not files:
-        raise typer.BadParameter("name a FILE, or --from", param_hint="FILE")
+        raise typer.BadParameter("give a FILE or --from", param_hint="FILE")
     must_be_files(files)
     if dry_run:
         _plan(files, skip, as_json=as_json)
@@ -95,16 +92,16 @@ async def _replay(
     with hub_to_publish_to(app, hub) as publisher, progress_bar(files[0].name) as bar:
         task = bar.add_task("publishing", total=size_of(files))
 
-        def show(sent: Sent) -> None:
+        def progressed(sent: Sent) -> None:
             # A line is its body and the newline.
             bar.update(task, completed=sent.bytes + sent.handled)
 
-        publishing = Publishing(publisher, per_second=rate, on_progress=show)
+        publishing = Publishing(publisher=publisher, per_second=rate, on_progress=progressed)
         try:
             await publishing.run(islice(_events(files), skip, None))
         except (MeteringError, asyncio.CancelledError):
             bar.stop()
-            # What was published before the fault stands; say so before the error does.
+            # What was published before the fault stands, so report it first.
             _report(publishing, skip, as_json=as_json, complete=False)
             raise
     _report(publishing, skip, as_json=as_json, complete=True)
@@ -119,30 +116,18 @@ def _events(files: Sequence[Path]) -> Iterator[Outgoing]:
 
 
 def _report(publishing: Publishing, skip: int, *, as_json: bool, complete: bool) -> None:
-    sent = publishing.sent
-    rejected = Counter(str(one.code) for one in publishing.rejected)
-    if as_json:
-        print_json(
-            {
-                "published": sent.events,
-                "bytes": sent.bytes,
-                "failed_attempts": sent.failures,
-                "rejected": dict(sorted(rejected.items())),
-                "complete": complete,
-                "skip": skip + sent.handled,
-            }
-        )
-    else:
-        rows = [("published", sent.events), ("bytes", sent.bytes)]
-        rows.append(("failed attempts", sent.failures))
-        rows += [(f"rejected: {code}", number) for code, number in sorted(rejected.items())]
-        _print_figures("Replayed" if complete else "Replayed so far", rows)
+    found = PublishedDocument.of(publishing, skip, complete=complete)
+    rows = [("published", found.published), ("bytes", found.bytes)]
+    rows.append(("failed attempts", found.failed_attempts))
+    rows += [(f"rejected: {code}", number) for code, number in found.rejected.items()]
+    title = "Replayed" if complete else "Replayed so far"
+    show(found, lambda: print_counts(title, rows), as_json=as_json)
     console = stderr()
-    for one in publishing.rejected[:_MOST_TOLD]:
+    for one in publishing.rejected[:_MAX_MESSAGES]:
         number = skip + one.position + 1
-        console.print(f"event {count(number)} was left out: {escape(one.reason)}")
+        console.print(f"event {count(number)} was skipped: {escape(one.reason)}")
     if not complete:
-        console.print(f"Not all was published. Go on with --skip {skip + sent.handled}")
+        console.print(f"Publishing did not finish. Continue with --skip {found.skip}")
 
 
 def _plan(files: Sequence[Path], skip: int, *, as_json: bool) -> None:
@@ -155,14 +140,9 @@ def _plan(files: Sequence[Path], skip: int, *, as_json: bool) -> None:
         events += 1
         size += len(body)
         keys.add(key)
-    if as_json:
-        print_json({"events": events, "bytes": size, "keys": len(keys), "too_large": rejected})
-    else:
-        rows = [("events", events), ("bytes", size), ("partition keys", len(keys))]
-        _print_figures("Would be published", [*rows, ("too large", rejected)])
+    found = PublishingPlan(events=events, bytes=size, keys=len(keys), too_large=rejected)
+    rows = [("events", events), ("bytes", size), ("partition keys", len(keys))]
+    rows.append(("too large", rejected))
+    show(found, lambda: print_counts("Would be published", rows), as_json=as_json)
     if rejected:
         raise typer.Exit(1)
-
-
-def _print_figures(title: str, rows: Sequence[tuple[str, int]]) -> None:
-    print_table(title, ["what", "how many"], [(name, count(number)) for name, number in rows])

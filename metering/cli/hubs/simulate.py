@@ -1,4 +1,4 @@
-"""`metering simulate`: load on a hub, from the rows of a real trace."""
+"""`metering simulate`: generate load on a hub from a real trace."""
 
 import asyncio
 import signal
@@ -13,7 +13,8 @@ from metering import bootstrap
 from metering.app.hubs.publishing import Publishing, Sent
 from metering.cli.hubs.hubs import HubName, hub_to_publish_to
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stderr
+from metering.cli.output import AsJson, count, print_table, show, stderr
+from metering.documents.hubs import SimulationDocument
 from metering.local.demo.live import live_events
 from metering.local.demo.trace import read_trace
 from metering.ports import Outgoing
@@ -23,19 +24,19 @@ _MAX_TENANTS: Final = 100_000
 
 def simulate(
     hub: HubName = None,
-    rate: Annotated[float, typer.Option(min=1, max=50_000, help="Events a second, at most.")] = 100,
-    duration: Annotated[
-        float | None, typer.Option(min=0.1, help="Stop after so many seconds.")
-    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=1, max=50_000, help="The maximum number of events per second.")
+    ] = 100,
+    duration: Annotated[float | None, typer.Option(min=0.1, help="Stop after N seconds.")] = None,
     events: Annotated[
-        int | None, typer.Option("--count", min=1, help="Stop after so many events.")
+        int | None, typer.Option("--count", min=1, help="Stop after N events.")
     ] = None,
     tenants: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=_MAX_TENANTS,
-            help="Subjects sim-000001 and on, unevenly busy. Default: the five of the demo.",
+            help="Number of subjects, sim-000001 and up. Default: the five of the demo.",
         ),
     ] = None,
     trace: Annotated[
@@ -44,10 +45,10 @@ def simulate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish made-up traffic to a hub: the requests of a real trace, as if they were made now.
+    """Publish simulated traffic to a hub: the requests of a real trace, with current timestamps.
 
-    One event in ten comes twice, and none in order, as they do in practice. Without --duration or
-    --count it goes on until it is interrupted. Exit status 1 if the hub refuses for good.
+    One event in ten is sent twice, and events are out of order, as in practice. Without --duration
+    or --count it runs until interrupted. Exit status 1 if the hub rejects events permanently.
 
     Example:  metering simulate --hub usage --rate 1000 --duration 60 --tenants 200
     """
@@ -56,7 +57,7 @@ def simulate(
 
 
 class _Load(NamedTuple):
-    """What was asked for."""
+    """The options of the command."""
 
     hub: str | None
     rate: float
@@ -71,7 +72,7 @@ async def _run(app: bootstrap.App, load: _Load, *, as_json: bool) -> None:
     stop = asyncio.Event()
 
     def interrupted() -> None:
-        """Finish the call under way; a second interrupt ends it at once."""
+        """Finish the current call; a second interrupt stops at once."""
         stop.set()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(name)
@@ -82,10 +83,10 @@ async def _run(app: bootstrap.App, load: _Load, *, as_json: bool) -> None:
     with hub_to_publish_to(app, load.hub) as publisher, _progress() as bar:
         task = bar.add_task("publishing", total=_expected(load))
 
-        def show(sent: Sent) -> None:
+        def progressed(sent: Sent) -> None:
             bar.update(task, completed=sent.events)
 
-        publishing = Publishing(publisher, per_second=load.rate, on_progress=show)
+        publishing = Publishing(publisher=publisher, per_second=load.rate, on_progress=progressed)
         source = live_events(rows, app.clock.now(), load.rate, load.tenants)
         start = loop.time()
         try:
@@ -97,7 +98,7 @@ async def _run(app: bootstrap.App, load: _Load, *, as_json: bool) -> None:
 
 
 def _until(source: Iterator[Outgoing], load: _Load, stop: asyncio.Event) -> Iterator[Outgoing]:
-    """Yield events until there are enough, the time is over or somebody stops it."""
+    """Yield events until the count, the duration or an interrupt ends the run."""
     loop = asyncio.get_running_loop()
     end = None if load.duration_s is None else loop.time() + load.duration_s
     for number, event in enumerate(source):
@@ -127,26 +128,13 @@ def _progress() -> Progress:
 
 
 def _report(publishing: Publishing, seconds: float, *, as_json: bool) -> None:
-    sent = publishing.sent
-    per_second = round(sent.events / seconds, 1) if seconds else 0.0
-    if as_json:
-        print_json(
-            {
-                "published": sent.events,
-                "seconds": round(seconds, 3),
-                "events_per_second": per_second,
-                "bytes": sent.bytes,
-                "failed_attempts": sent.failures,
-                "rejected": sent.rejected,
-            }
-        )
-        return
+    found = SimulationDocument.of(publishing, seconds)
     rows = [
-        ("events", count(sent.events)),
-        ("seconds", f"{seconds:,.1f}"),
-        ("events a second", f"{per_second:,.1f}"),
-        ("bytes", count(sent.bytes)),
-        ("failed attempts", count(sent.failures)),
-        ("rejected", count(sent.rejected)),
+        ("events", count(found.published)),
+        ("seconds", f"{found.seconds:,.1f}"),
+        ("events per second", f"{found.events_per_second:,.1f}"),
+        ("bytes", count(found.bytes)),
+        ("failed attempts", count(found.failed_attempts)),
+        ("rejected", count(found.rejected)),
     ]
-    print_table("Simulated", ["what", "how many"], rows)
+    show(found, lambda: print_table("Simulated", ["item", "count"], rows), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`metering dead-letters`: what was not counted, why, and what becomes of it."""
+"""`metering dead-letters`: events that were not counted, and why."""
 
 from typing import Annotated, Final
 
@@ -6,23 +6,21 @@ import typer
 
 from metering import bootstrap
 from metering.app.ingest.dead_letters import MAX_LETTERS
-from metering.app.ingest.ingest import Tally
 from metering.cli.ingest.ingest import report
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_json, print_table, stdout
-from metering.core.basics.instants import format_instant
+from metering.cli.output import AsJson, count, print_table, show, stdout
+from metering.documents.ingest import DeadLetterDocument, DeadLetterReplay
 from metering.ports import DeadLetter
 
-dead_letters = typer.Typer(no_args_is_help=True, help="Events that were set aside with a code.")
+dead_letters = typer.Typer(
+    no_args_is_help=True, help="Events that could not be counted, each with a code."
+)
 
-_SHOWN_ID: Final = 12
-_SHOWN_BODY: Final = 2_000
+_ID_WIDTH: Final = 12
 
 Code = Annotated[str | None, typer.Option("--code", help="Only letters with this code.")]
-Ids = Annotated[
-    list[str] | None, typer.Argument(help="The beginning of an id; several may be given.")
-]
-All = Annotated[bool, typer.Option("--all", help="All of them (of --code, if that is given).")]
+Ids = Annotated[list[str] | None, typer.Argument(help="An id or the start of one. Repeatable.")]
+All = Annotated[bool, typer.Option("--all", help="All letters, or all with --code.")]
 
 
 @dead_letters.command("list")
@@ -31,72 +29,60 @@ def list_dead_letters(
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what was set aside, newest first.
+    """List dead letters, newest first.
 
     Example:  metering dead-letters list --code id_conflict
     """
     letters = with_app(lambda app: app.dead_letters.latest(limit, code))
-    if as_json:
-        print_json([_letter_json(letter) for letter in letters])
-        return
-    print_table(
-        "Dead letters",
-        ["id", "code", "reason", "from", "received"],
-        [
-            [
-                letter.id[:_SHOWN_ID],
-                letter.code,
-                letter.reason,
-                f"{letter.partition}/{letter.sequence}",
-                format_instant(letter.received),
-            ]
-            for letter in letters
-        ],
-        left=5,
-    )
+    found = [DeadLetterDocument.of(letter) for letter in letters]
+    rows = [
+        [one.id[:_ID_WIDTH], one.code, one.reason, f"{one.partition}/{one.sequence}", one.received]
+        for one in found
+    ]
+    columns = ["id", "code", "reason", "from", "received"]
+    show(found, lambda: print_table("Dead letters", columns, rows, left=5), as_json=as_json)
 
 
 @dead_letters.command("show")
 def show_dead_letter(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id.")],
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id or the start of it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one letter with its body.
+    """Show a letter with its body.
 
     Example:  metering dead-letters show 6f0c1a
     """
     letter = with_app(lambda app: app.dead_letters.one(letter_id))
-    shown = _letter_json(letter)
-    if as_json:
-        print_json(shown)
-        return
-    rows = [[name, str(value)] for name, value in shown.items()]
-    print_table(f"Dead letter {letter.id[:_SHOWN_ID]}", ["field", "value"], rows, left=2)
+    found = DeadLetterDocument.of(letter, with_body=True)
+    rows = [[name, str(value)] for name, value in found]
+    title = f"Dead letter {letter.id[:_ID_WIDTH]}"
+    show(found, lambda: print_table(title, ["field", "value"], rows, left=2), as_json=as_json)
 
 
 @dead_letters.command("replay")
 def replay_dead_letters(
     ids: Ids = None, every: All = False, code: Code = None, as_json: AsJson = False
 ) -> None:
-    """Send letters again: what can be counted now is, and its letter goes.
+    """Replay letters. Events that can be counted now are counted, and their letters deleted.
 
-    Doing it twice changes nothing. Exit status 1 if any is refused again.
+    Safe to repeat. Exit status 1 if any event is rejected again.
 
     Example:  metering dead-letters replay --code unknown_subscription --all
     """
 
-    async def replay(app: bootstrap.App) -> Tally:
-        return await app.dead_letters.replay(await _chosen(app, ids, code, every=every))
+    async def replay(app: bootstrap.App) -> DeadLetterReplay:
+        letters = await _chosen(app, ids, code, every=every)
+        return DeadLetterReplay.of_letters(len(letters), await app.dead_letters.replay(letters))
 
-    tally = with_app(replay)
-    report(tally, as_json=as_json)
-    if tally.rejected:
+    found = with_app(replay)
+    report(found, as_json=as_json)
+    if found.rejected:
         raise typer.Exit(1)
 
 
 @dead_letters.command("drop")
 def drop_dead_letters(ids: Ids = None, every: All = False, code: Code = None) -> None:
-    """Forget letters without counting them.
+    """Delete letters without counting them.
 
     Example:  metering dead-letters drop 6f0c1a
     """
@@ -113,21 +99,7 @@ async def _chosen(
     app: bootstrap.App, ids: list[str] | None, code: str | None, *, every: bool
 ) -> list[DeadLetter]:
     if bool(ids) == every:
-        raise typer.BadParameter("give ids, or --all (with --code or without)")
+        raise typer.BadParameter("give either ids or --all, with or without --code")
     if ids:
         return [await app.dead_letters.one(prefix) for prefix in ids]
     return await app.dead_letters.latest(MAX_LETTERS, code)
-
-
-def _letter_json(letter: DeadLetter) -> dict[str, object]:
-    return {
-        "id": letter.id,
-        "code": letter.code,
-        "reason": letter.reason,
-        "hub": letter.hub,
-        "partition": letter.partition,
-        "sequence": letter.sequence,
-        "received": format_instant(letter.received),
-        "body": letter.body[:_SHOWN_BODY].decode(errors="replace"),
-        "body_bytes": len(letter.body),
-    }

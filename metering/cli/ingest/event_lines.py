@@ -16,15 +16,15 @@ STDIN: Final = Path("-")
 
 
 def must_be_files(files: Sequence[Path]) -> None:
-    """Raise BadParameter for what is neither a file nor standard input."""
+    """Raise BadParameter unless every path is a file or standard input."""
     for file in files:
         if file != STDIN and (file.is_dir() or not file.exists()):
-            raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")
+            raise typer.BadParameter(f"file not found: {str(file)!r}", param_hint="FILE")
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[BinaryIO]:
-    """Give the bytes of a file or of standard input."""
+    """Open a file, or standard input, for reading bytes."""
     if file == STDIN:
         yield sys.stdin.buffer
         return
@@ -33,9 +33,9 @@ def opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank with their numbers, without the newline.
+    """Yield non-blank lines with their numbers, without the newline.
 
-    Of a line longer than any event can be, its beginning: longer than MAX_BODY_BYTES still.
+    A line longer than MAX_BODY_BYTES is truncated to a length that is still too long for an event.
     """
     number = 0
     while line := stream.readline(MAX_BODY_BYTES + 2):
@@ -48,12 +48,12 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def size_of(files: Sequence[Path]) -> int | None:
-    """Return how many bytes there are; None where standard input is among the files."""
+    """Return the total size in bytes; None if standard input is among the files."""
     return None if STDIN in files else sum(file.stat().st_size for file in files)
 
 
 def progress_bar(name: str) -> Progress:
-    """Return a bar on standard error that is gone at the end; none where that is no terminal."""
+    """Return a transient progress bar on standard error, disabled without a terminal."""
     console = stderr()
     return Progress(
         TextColumn("{task.description} " + escape(name)),

@@ -1,4 +1,4 @@
-"""`metering ingest`: a file of events into the ledgers."""
+"""`metering ingest`: count a file of events."""
 
 from collections.abc import Iterator
 from itertools import batched
@@ -11,37 +11,39 @@ from metering import bootstrap
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB, Message, Tally
 from metering.cli.ingest.event_lines import must_be_files, opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_json, print_table
+from metering.cli.output import AsJson, count, print_table, show
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import Instant
-from metering.core.tenancy.directory import FOREVER
+from metering.core.calendars.dated import FOREVER
+from metering.documents.ingest import IngestDocument, LogIngestDocument, ingest_document
 
 BATCH_LINES: Final = 1_000
 
 
 def ingest(
     file: Annotated[Path, typer.Argument(help="JSON Lines, or - for standard input.")],
-    hub: Annotated[str, typer.Option(help="Which hub the bodies are from.")] = USAGE_HUB,
+    hub: Annotated[str, typer.Option(help="The hub that the events are from.")] = USAGE_HUB,
     stop_rule: Annotated[
-        bool, typer.Option(help="Stop, with nothing of it committed, at a mostly unreadable batch.")
+        bool,
+        typer.Option(help="Stop at a batch that is mostly unreadable, and commit nothing of it."),
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Count the usage in FILE, each line the body of one event of a hub.
+    """Count the usage in FILE. Each line is the body of one event.
 
-    Sending the same events again, in any order, changes nothing: they are answered as duplicates.
-    What cannot be counted is set aside with a code; the exit status is then 1. Of `gateway-logs`,
-    accepted are the requests of which something new was learnt, ignored the records without usage.
+    Events that were counted before are reported as duplicates. Events that cannot be counted become
+    dead letters, and the exit status is 1. With --hub gateway-logs, "accepted" counts requests with
+    new information and "ignored" counts records without usage.
 
     Example:  metering ingest events.jsonl
     """
     must_be_files([file])
     if hub not in {USAGE_HUB, LOGS_HUB}:
         known = f"{USAGE_HUB} or {LOGS_HUB}"
-        raise typer.BadParameter(f"{hub!r} is not a hub: use {known}", param_hint="--hub")
+        raise typer.BadParameter(f"unknown hub {hub!r}: use {known}", param_hint="--hub")
     stop_for = FOREVER if stop_rule else 0
     tally = with_app(lambda app: _ingest(app, file, hub, as_json=as_json, stop_for=stop_for))
-    report(tally, as_json=as_json)
+    report(ingest_document(tally), as_json=as_json)
     if tally.rejected:
         raise typer.Exit(1)
 
@@ -60,8 +62,8 @@ async def _ingest(
                 tally = tally.plus(done)
                 progress.advance(task, sum(len(message.body) + 1 for message in batch))
         except MeteringError:
-            # What was committed before the fault stands; say so before the error does.
-            report(tally, as_json=as_json)
+            # What was committed before the fault stands, so report it first.
+            report(ingest_document(tally), as_json=as_json)
             raise
     return tally
 
@@ -71,31 +73,15 @@ def _messages(stream: BinaryIO, name: str) -> Iterator[Message]:
         yield Message(body.strip(), name, number)
 
 
-def report(tally: Tally, *, as_json: bool) -> None:
-    """Print how events were answered."""
-    if as_json:
-        print_json(figures(tally))
-        return
-    print_table(
-        "Ingested", ["answer", "events"], [(name, count(number)) for name, number in rows(tally)]
-    )
+def report(found: IngestDocument, *, as_json: bool) -> None:
+    """Print the number of events by result."""
+    cells = [(name, count(number)) for name, number in rows(found)]
+    show(found, lambda: print_table("Ingested", ["result", "events"], cells), as_json=as_json)
 
 
-def figures(tally: Tally) -> dict[str, object]:
-    """Return how events were answered as JSON values."""
-    rejected = {str(code): number for code, number in sorted(tally.rejected.items())}
-    answer: dict[str, object] = {
-        "accepted": tally.accepted,
-        "duplicates": tally.duplicates,
-        "rejected": rejected,
-    }
-    return answer | ({"ignored": tally.ignored} if tally.ignored else {})
-
-
-def rows(tally: Tally) -> list[tuple[str, int]]:
-    """Return how events were answered, for people."""
-    found = [("accepted", tally.accepted), ("duplicates", tally.duplicates)]
-    found += [("ignored", tally.ignored)] if tally.ignored else []
-    return found + [
-        (f"rejected: {code}", number) for code, number in sorted(tally.rejected.items())
-    ]
+def rows(found: IngestDocument) -> list[tuple[str, int]]:
+    """Return the number of events by result."""
+    counts = [("accepted", found.accepted), ("duplicates", found.duplicates)]
+    if isinstance(found, LogIngestDocument):
+        counts.append(("ignored", found.ignored))
+    return counts + [(f"rejected: {code}", number) for code, number in found.rejected.items()]

@@ -1,4 +1,4 @@
-"""`metering normalize`: providers' usage objects into disjoint buckets."""
+"""`metering normalize`: convert providers' usage objects to disjoint buckets."""
 
 import json
 import sys
@@ -11,15 +11,14 @@ from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.usage.buckets import by_name
 from metering.core.usage.provider_usage import ProviderUsage, disjoint_buckets
 
-#: Where a whole response, or the last event of a stream, keeps its usage.
+#: The fields in which a response, or the last event of a stream, wraps its usage.
 _WRAPPERS: Final = ("response", "message")
 
 
 def normalize() -> None:
-    """Read one usage object, or one whole response, a line; write its non-zero buckets.
+    """Read one usage object or whole response per line; print its non-zero buckets.
 
-    A line that cannot be read is answered by {"error": code}, in its place; the exit status
-    stays 0.
+    For a line that cannot be read, print {"error": code} in its place. The exit status is still 0.
 
     Example:  echo '{"prompt_tokens": 10, "completion_tokens": 2}' | metering normalize
     """
@@ -45,7 +44,7 @@ def _usage(line: bytes) -> ProviderUsage:
 
 
 def provider_usage(given: object) -> ProviderUsage:
-    """Return the usage in a usage object or a whole response; RejectedEvent says why not."""
+    """Return the usage in a usage object or a whole response. Raises RejectedEvent."""
     found = given
     if isinstance(found, dict):
         for wrapper in _WRAPPERS:

@@ -1,4 +1,4 @@
-"""`metering doctor`: whether everything is there that the installation needs."""
+"""`metering doctor`: check the installation."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from metering.bootstrap.doctor import examine
-from metering.cli.output import AsJson, escape, print_json, stdout
+from metering.cli.output import AsJson, escape, show, stdout
 from metering.core.installation.finding import Finding
 
 _STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -16,15 +16,13 @@ _STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 def doctor(as_json: AsJson = False) -> None:
     """Check settings, identity, permissions, containers, hub, clock and prices.
 
-    Changes nothing. A line each; what is wrong says what to do, and the exit status is 1.
+    Changes nothing. Each failed check says what to do. Exit status 1 if any check fails.
 
     Example:  metering doctor
     """
     findings = asyncio.run(examine())
-    if as_json:
-        print_json([finding._asdict() for finding in findings])
-    else:
-        _print(findings)
+    documents = [finding._asdict() for finding in findings]
+    show(documents, lambda: _print(findings), as_json=as_json)
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
 

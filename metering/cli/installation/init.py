@@ -1,19 +1,15 @@
-"""`metering init`: make what the store needs."""
+"""`metering init`: prepare the store."""
 
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, print_json, stdout
+from metering.cli.output import AsJson, show, stdout
 
 
 def init(as_json: AsJson = False) -> None:
-    """Make the store ready: tables, or database and containers on an account or emulator.
+    """Prepare the store: tables, or a database and containers on an account or emulator.
 
-    Doing it again changes nothing. In Azure the deployment makes the containers.
+    Safe to repeat. In Azure the deployment creates the containers.
 
     Example:  metering init
     """
     done = with_app(lambda app: app.stores.prepare())
-    if as_json:
-        print_json(done)
-        return
-    for line in done:
-        stdout().print(line)
+    show(done, lambda: stdout().print("\n".join(done)), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`metering run --live`: what arrives, as it arrives."""
+"""`metering run --live`: a live view of committed entries."""
 
 import asyncio
 from collections import deque
@@ -19,16 +19,16 @@ from metering.core.ledger.entry import State
 from metering.local.demo.watch import Arrival, Watch
 
 _LOOK_S: Final = 0.25
-#: Lines of a terminal that the tables' frames and titles take.
+#: Terminal lines taken by the frames and titles of the tables.
 _FRAMES: Final = 10
 _FEWEST_ROWS: Final = 5
 _MOST_ROWS: Final = 200
 
 _COLUMNS: Final = ["time", "subscription", "model", "status", "tokens", "amount", "balance"]
 _NAMES: Final = {"subscription", "model"}
-#: From this width on there is room for everything, in characters.
+#: The width, in characters, from which all columns fit.
 _WIDE: Final = 120
-#: What the columns that are no names take, with the space between all of them.
+#: The width of the columns with figures, and of the space between all columns.
 _FIGURES: Final = 50
 _FIGURES_WIDE: Final = 82
 _SHORTEST_NAME: Final = 8
@@ -37,9 +37,9 @@ _SHORTEST_NAME: Final = 8
 async def show_live(
     app: App, balances: Callable[[], Awaitable[Table]], ended: asyncio.Event
 ) -> None:
-    """Show every entry as it is committed until `ended`, and what was committed by then.
+    """Show every entry as it is committed, until `ended`, then the last ones.
 
-    A terminal shows the latest above the balances; a pipe gets one line an entry.
+    A terminal shows the latest entries above the balances. A pipe gets one line per entry.
     """
     console = stdout()
     watch = Watch(app)
@@ -79,8 +79,8 @@ async def _pause(ended: asyncio.Event) -> None:
 
 
 def _table(arrivals: list[Arrival], width: int) -> Table:
-    """Return the latest arrivals on one line each; names give way to figures."""
-    # A narrow terminal does without the running balance: the balances stand below.
+    """Return a table of the latest entries. Names are shortened before figures are."""
+    # A narrow terminal omits the running balance, which is in the table below.
     columns = _COLUMNS if width >= _WIDE else _COLUMNS[:-1]
     names = max(_SHORTEST_NAME, (width - (_FIGURES_WIDE if width >= _WIDE else _FIGURES)) // 2)
     table = Table(title="Arrivals", title_justify="left", title_style="bold", box=SIMPLE_HEAD)

@@ -1,4 +1,4 @@
-"""`metering run`: the whole system on this machine, and a gateway to call."""
+"""`metering run`: the whole system on this machine, with a simulated gateway."""
 
 import asyncio
 import signal
@@ -35,33 +35,36 @@ _KEYS_SHOWN: Final = 12
 
 def run(
     rate: Annotated[
-        float, typer.Option(min=0.1, max=5_000, help="Events a second of the built-in traffic.")
+        float, typer.Option(min=0.1, max=5_000, help="Events per second of the built-in traffic.")
     ] = 20,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Stop after this long. Default: stay up.")
+        float | None,
+        typer.Option(min=0.1, help="Stop after N seconds. Default: run until interrupted."),
     ] = None,
     trace: Trace = None,
     traffic: Annotated[
-        bool, typer.Option(help="Send the built-in traffic, or wait for clients alone.")
+        bool, typer.Option(help="Send the built-in traffic, or only wait for clients.")
     ] = True,
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65_535, help="Of the gateway; 0: any. Default: 8484 if it is free."
+            min=0, max=65_535, help="Gateway port; 0 picks a free one. Default: 8484 if it is free."
         ),
     ] = None,
     api_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65_535, help="Of the API and dashboard; 0: any. Default: 7071 if it is free."
+            min=0,
+            max=65_535,
+            help="API and dashboard port; 0 picks a free one. Default: 7071 if it is free.",
         ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show each request as it arrives.")] = False,
 ) -> None:
-    """Run the whole system on this machine, with live traffic, until it is interrupted.
+    """Run the whole system on this machine, with live traffic, until interrupted.
 
-    A simulated gateway takes requests of your own: it prints where, and with which keys. The API
-    and the dashboard are served beside it, with links to sign in that work once.
+    A simulated gateway accepts your own requests; its address and keys are printed. The API and the
+    dashboard are served as well, with sign-in links that can be used once.
 
     Example:  metering run --no-traffic --live
     """
@@ -70,11 +73,11 @@ def run(
     rows = read_trace(trace) if traffic else []
     show = _show_live if live else _show
     with listener_on(port) as listener, api.listener_on(api_port) as api_listener:
-        asyncio.run(_run(app, (listener, api_listener), _Wishes(rate, seconds, rows, show)))
+        asyncio.run(_run(app, (listener, api_listener), _Options(rate, seconds, rows, show)))
 
 
-class _Wishes(NamedTuple):
-    """What the options ask for; without rows there is no traffic of our own."""
+class _Options(NamedTuple):
+    """The options of the command. Without rows there is no built-in traffic."""
 
     rate: float
     seconds: float | None
@@ -82,7 +85,7 @@ class _Wishes(NamedTuple):
     show: Callable[[LocalSystem, asyncio.Event], Coroutine[Any, Any, None]]
 
 
-async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wishes) -> None:
+async def _run(app: bootstrap.App, listeners: tuple[socket, socket], options: _Options) -> None:
     stop, ended = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -102,10 +105,10 @@ async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wi
             ):
                 _say_where(system, gateway.url, api_url)
                 say_where_to_sign_in(app, api_url)
-                if wishes.seconds is not None:
-                    loop.call_later(wishes.seconds, stop.set)
-                tasks.create_task(wishes.show(system, ended))
-                sending = tasks.create_task(_send(system, wishes))
+                if options.seconds is not None:
+                    loop.call_later(options.seconds, stop.set)
+                tasks.create_task(options.show(system, ended))
+                sending = tasks.create_task(_send(system, options))
                 await stop.wait()
                 sending.cancel()
             await system.host.drain()
@@ -113,13 +116,13 @@ async def _run(app: bootstrap.App, listeners: tuple[socket, socket], wishes: _Wi
         stdout().print(await _table(system))
 
 
-async def _send(system: LocalSystem, wishes: _Wishes) -> None:
-    if wishes.rows:
-        await send_live(system, wishes.rows, wishes.rate)
+async def _send(system: LocalSystem, options: _Options) -> None:
+    if options.rows:
+        await send_live(system, options.rows, options.rate)
 
 
 def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
-    """Print what a client needs to call the gateway, and the HTTP API."""
+    """Print the addresses and keys of the gateway and the API."""
     app = system.app
     console = stdout()
     store = app.settings.store
@@ -135,7 +138,7 @@ def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
         "Anthropic": f"base_url={url}/anthropic",
         "keys": ", ".join(keys[:_KEYS_SHOWN]) + (" ..." if len(keys) > _KEYS_SHOWN else ""),
         "models": ", ".join(DEPLOYMENTS),
-        "API": f"{api_url}/api, with a token of `metering token --operator`",
+        "API": f"{api_url}/api, with a token from `metering token --operator`",
     }
     console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
     for what, value in lines.items():

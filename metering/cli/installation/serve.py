@@ -1,4 +1,4 @@
-"""`metering serve` and `metering token`: the HTTP part on this machine, and a way into it."""
+"""`metering serve` and `metering token`: the HTTP API on this machine."""
 
 import asyncio
 import signal
@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
-from metering.cli.output import AsJson, escape, print_error, print_json, stdout
+from metering.cli.output import AsJson, escape, print_error, show, stdout
 from metering.core.tenancy.access import Role
-from metering.core.tenancy.directory import TENANT_ID
+from metering.core.tenancy.record import TENANT_ID
 from metering.local.api import listener_on, local_api, sign_in_links
 from metering.settings.settings import read_settings
 
@@ -18,10 +18,12 @@ from metering.settings.settings import read_settings
 def serve(
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65_535, help="0: any. Default: 7071 if it is free."),
+        typer.Option(
+            min=0, max=65_535, help="The port; 0 picks a free one. Default: 7071 if it is free."
+        ),
     ] = None,
 ) -> None:
-    """Serve the HTTP API on this machine, on the store of METERING_STORE, until interrupted.
+    """Serve the HTTP API on this machine until interrupted, over the store in METERING_STORE.
 
     Only this machine can reach it. `metering token` prints a token for it.
 
@@ -48,7 +50,7 @@ async def _serve(app: bootstrap.App, listener: socket) -> None:
 
 
 def say_where_to_sign_in(app: bootstrap.App, url: str) -> None:
-    """Print where the dashboard is, and links that sign a browser in."""
+    """Print the address of the dashboard and sign-in links."""
     console = stdout()
     console.print(f"  {'dashboard':<13}{url}/dashboard", soft_wrap=True)
     for who, link in sign_in_links(app, url).items():
@@ -56,17 +58,15 @@ def say_where_to_sign_in(app: bootstrap.App, url: str) -> None:
 
 
 def token(
-    tenant: Annotated[str | None, typer.Option(help="For a tenant: it may read itself.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="For a tenant, which can read itself.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="For an operator.")] = False,
     gateway: Annotated[bool, typer.Option("--gateway", help="For the gateway.")] = False,
-    producer: Annotated[
-        bool, typer.Option("--producer", help="For whoever reports events.")
-    ] = False,
+    producer: Annotated[bool, typer.Option("--producer", help="For a producer of events.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a bearer token for an hour, which `metering serve` and `metering run` take.
+    """Print a bearer token for `metering serve` and `metering run`, valid for an hour.
 
-    It is signed by the development issuer of this machine; nobody else takes it.
+    It is signed by this machine's development issuer and valid nowhere else.
 
     Example:  metering token --tenant acme
     """
@@ -78,10 +78,9 @@ def token(
         raise typer.BadParameter("use 1 to 64 of A-Z a-z 0-9 . _ -", param_hint="--tenant")
     settings = read_settings()
     if settings.http.auth is not None:
-        print_error("METERING_AUTH_ISSUER is set: with it, only that issuer's tokens are taken")
+        print_error("METERING_AUTH_ISSUER is set: only tokens of that issuer are accepted")
         raise typer.Exit(1)
     made = bootstrap.App(settings).sign_in.development_issuer.token(tenant=tenant, roles=roles)
-    if as_json:
-        print_json({"token": made})
-    else:
-        stdout().print(made, soft_wrap=True, markup=False)
+    show(
+        {"token": made}, lambda: stdout().print(made, soft_wrap=True, markup=False), as_json=as_json
+    )

@@ -1,4 +1,4 @@
-"""`metering demo`: the whole system on this machine, checked to the last digit."""
+"""`metering demo`: run the whole system on this machine and check the result."""
 
 import asyncio
 from pathlib import Path
@@ -7,12 +7,11 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from metering.cli import output
 from metering.cli.output import (
     AsJson,
     count,
-    line_json,
     print_error,
-    print_json,
     print_table,
     stderr,
     stdout,
@@ -20,6 +19,8 @@ from metering.cli.output import (
 )
 from metering.core.basics.money import format_amount
 from metering.core.billing.balance import Balance
+from metering.documents.installation import DemoDocument
+from metering.documents.ledger.figures import figures
 from metering.local.demo.demo import TenantResult, run_demo
 from metering.settings.settings import read_settings
 
@@ -27,15 +28,15 @@ COLUMNS: Final = ["tenant", "requests", "tokens", "amount", "unpriced", "duplica
 
 Trace = Annotated[
     Path | None,
-    typer.Option(exists=True, dir_okay=False, help="A trace file. Default: the sample that ships."),
+    typer.Option(exists=True, dir_okay=False, help="A trace file. Default: the bundled sample."),
 ]
 
 
 def demo(trace: Trace = None, as_json: AsJson = False) -> None:
-    """Send a real trace through the whole system and check the result against an independent sum.
+    """Send a real trace through the whole system and compare the result with an independent sum.
 
-    The events come twice and out of order, as they do in practice. Exit status 1 if a token or a
-    cent is not where it should be.
+    Events arrive twice and out of order, as in practice. Exit status 1 if a token or an amount
+    differs.
 
     Example:  metering demo
     """
@@ -55,26 +56,26 @@ def demo(trace: Trace = None, as_json: AsJson = False) -> None:
             bar.update(task, completed=done, total=total)
 
         results = asyncio.run(run_demo(settings, trace, show))
-    if as_json:
-        print_json([_result_json(result) for result in results])
-    else:
-        _print_results(results)
+    documents = [_document(result) for result in results]
+    output.show(documents, lambda: _print_results(results), as_json=as_json)
     if not all(result.holds for result in results):
         raise typer.Exit(1)
 
 
-def _result_json(result: TenantResult) -> dict[str, object]:
+def _document(result: TenantResult) -> DemoDocument:
     balance = result.balance
-    return {
-        "tenant": result.tenant,
-        "currency": balance.currency,
-        **line_json(balance.total, balance.amount),
-        "duplicates": balance.head.diagnostics.duplicates,
-        "expected_amount": f"{result.expected.amount.normalize():f}",
-        "differences": result.differences,
-        "faults": list(result.verdict.faults),
-        "last_hash": result.verdict.last_hash,
-    }
+    return DemoDocument.model_validate(
+        figures(balance.total, balance.amount)
+        | {
+            "tenant": result.tenant,
+            "currency": balance.currency,
+            "duplicates": balance.head.diagnostics.duplicates,
+            "expected_amount": f"{result.expected.amount.normalize():f}",
+            "differences": result.differences,
+            "faults": list(result.verdict.faults),
+            "last_hash": result.verdict.last_hash,
+        }
+    )
 
 
 def _print_results(results: list[TenantResult]) -> None:
@@ -85,9 +86,9 @@ def _print_results(results: list[TenantResult]) -> None:
         for fault in (*result.differences, *result.verdict.faults):
             print_error(f"{result.tenant}: {fault}")
     if all(result.holds for result in results):
-        console.print("Tokens and money equal the independent sum, to the last digit.")
-        console.print("Every ledger folds to its head, and its hash chain is whole.")
-        console.print(f"Look closer: metering balance {results[0].tenant}")
+        console.print("Tokens and amounts equal the independent sum to the last digit.")
+        console.print("Every ledger matches its head, and every hash chain is intact.")
+        console.print(f"For details: metering balance {results[0].tenant}")
 
 
 def balance_cells(tenant: str, balance: Balance) -> list[str]:

@@ -1,4 +1,4 @@
-"""`metering prices diff` and `import`: what published prices would change, and taking them over."""
+"""`metering prices diff` and `metering prices import`."""
 
 from typing import Annotated, NamedTuple
 
@@ -20,17 +20,21 @@ from metering.core.prices.price_file import read_price_file
 Source = Annotated[
     str,
     typer.Argument(
-        help="azure (the snapshot that is installed), azure-live, genai-prices, or a file.",
+        help="azure (the installed snapshot), azure-live, genai-prices, or a file.",
         show_default=False,
     ),
 ]
-Provider = Annotated[str, typer.Option(help="Whose list prices genai-prices is asked for.")]
-Currency = Annotated[str, typer.Option(help="The currency that a file must be in.")]
-Limit = Annotated[int, typer.Option(min=1, help="How many changes and reasons to show.")]
+Provider = Annotated[
+    str, typer.Option(help="The provider whose list prices genai-prices is asked for.")
+]
+Currency = Annotated[str, typer.Option(help="The currency of the file.")]
+Limit = Annotated[
+    int, typer.Option(min=1, help="The maximum number of changes and reasons to show.")
+]
 
 
 class _Wanted(NamedTuple):
-    """What was asked for on the command line."""
+    """The options of the command."""
 
     source: str
     provider: str
@@ -44,7 +48,7 @@ def diff_prices(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what importing a source would change, and what it lists but cannot be taken over.
+    """Show the changes that an import would make, and the rows that would be skipped.
 
     Nothing is written.
 
@@ -60,18 +64,18 @@ def import_prices(
     provider: Provider = DEFAULT_PROVIDER,
     currency: Currency = "USD",
     supersede: Annotated[
-        bool, typer.Option("--supersede", help="Replace prices that already hold from then on.")
+        bool, typer.Option("--supersede", help="Replace prices that already apply.")
     ] = False,
     accept_jumps: Annotated[
-        bool, typer.Option("--accept-jumps", help="Believe prices that moved a hundredfold.")
+        bool, typer.Option("--accept-jumps", help="Accept prices that changed a hundredfold.")
     ] = False,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Publish what a source has and the price book has not, as a new version.
+    """Publish the new and changed rows of a source as a new version.
 
-    Rows that are known already are left out. Prices that would rewrite history are refused without
-    --supersede, and those that moved a hundredfold without --accept-jumps: mostly a misread unit.
+    Known rows are skipped. Prices that change past usage need --supersede. Prices that changed a
+    hundredfold need --accept-jumps, because the cause is usually a misread unit.
 
     Example:  metering prices import genai-prices
     """
@@ -82,8 +86,8 @@ def import_prices(
         if preview.implausible() and not accept_jumps:
             first = preview.implausible()[0].row
             raise ConfigurationError(
-                f"{source}: {first.id}: the price moved a hundredfold: is its unit right?"
-                " If it is, import with --accept-jumps"
+                f"{source}: {first.id}: the price changed a hundredfold: check its unit,"
+                " or import with --accept-jumps"
             )
         if preview.differing():
             keep = [change.kind != "same" for change in preview.changes]
@@ -119,9 +123,9 @@ def _read(wanted: Wanted) -> PriceImport:
         transient=True,
     )
     with bar:
-        task = bar.add_task("asking for prices", total=None)
+        task = bar.add_task("reading prices", total=None)
 
-        def tell(pages: int, items: int) -> None:
+        def progressed(pages: int, items: int) -> None:
             bar.update(task, description=f"{count(pages)} pages, {count(items)} prices")
 
-        return read_source(wanted, tell)
+        return read_source(wanted, progressed)

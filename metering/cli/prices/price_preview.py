@@ -1,38 +1,35 @@
-"""What importing prices would change, as it is printed."""
+"""The changes that a price import would make."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from decimal import Decimal
-from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from metering.adapters.prices.price_import import PriceImport, Skipped
-from metering.cli.output import count, escape, print_json, print_table, stderr, stdout
-from metering.core.basics.instants import format_instant
-from metering.core.basics.money import PRICE_DECIMALS, format_fixed
-from metering.core.prices.price_changes import BucketChange, Change
-
-_MILLION: Final = 1_000_000
-_EXAMPLES: Final = 3
+from metering.adapters.prices.price_import import PriceImport
+from metering.cli import output
+from metering.cli.output import count, escape, print_table, stderr, stdout
+from metering.core.prices.price_changes import Change
+from metering.documents.prices.changes import (
+    PriceChangeDocument,
+    PriceImportDocument,
+    skipped_by_reason,
+)
 
 
 class Preview(NamedTuple):
-    """What a source has, against what is known."""
+    """A price source compared with the price book."""
 
     found: PriceImport
     changes: list[Change]
 
     def counts(self) -> dict[str, int]:
-        """Return how many rows there are of each kind."""
+        """Return the number of rows of each kind."""
         kinds = ("new", "changed_later", "conflict", "same")
         return {kind: sum(change.kind == kind for change in self.changes) for kind in kinds}
 
     def differing(self) -> list[Change]:
-        """Return what is not known yet."""
+        """Return the rows that are new or changed."""
         return [change for change in self.changes if change.kind != "same"]
 
     def implausible(self) -> list[Change]:
-        """Return the rows with a price that moved too far to be believed."""
+        """Return the rows whose price changed implausibly."""
         return [
             change
             for change in self.changes
@@ -41,105 +38,56 @@ class Preview(NamedTuple):
 
 
 def show(preview: Preview, limit: int, *, as_json: bool) -> None:
-    """Print a preview: changes, implausible jumps, and what was left out."""
+    """Print a preview: changes, implausible prices and skipped rows."""
     differing = preview.differing()
-    groups = _by_reason(preview.found.skipped)
-    if as_json:
-        print_json(
-            {
-                "version": preview.found.version,
-                "counts": preview.counts(),
-                "implausible": [change.row.id for change in preview.implausible()[:limit]],
-                "changes": [_change_json(change) for change in differing[:limit]],
-                "skipped": len(preview.found.skipped),
-                "skipped_by_reason": [
-                    {"reason": reason, "count": len(names), "examples": names[:_EXAMPLES]}
-                    for reason, names in groups[:limit]
-                ],
-            }
-        )
-        return
-    _print_changes(preview, differing, limit)
-    _print_skipped(len(preview.found.skipped), groups, limit)
+    groups = skipped_by_reason(preview.found.skipped)
+    found = PriceImportDocument(
+        version=preview.found.version,
+        counts=preview.counts(),
+        implausible=[change.row.id for change in preview.implausible()[:limit]],
+        changes=[PriceChangeDocument.model_validate(change) for change in differing[:limit]],
+        skipped=len(preview.found.skipped),
+        skipped_by_reason=groups[:limit],
+    )
+
+    def table() -> None:
+        _print_changes(found, len(differing))
+        _print_skipped(found, len(groups))
+
+    output.show(found, table, as_json=as_json)
 
 
-def _print_changes(preview: Preview, differing: Sequence[Change], limit: int) -> None:
-    summary = ", ".join(f"{count(number)} {kind}" for kind, number in preview.counts().items())
-    stdout().print(escape(f"{preview.found.version}: {summary}"))
+def _print_changes(found: PriceImportDocument, differing: int) -> None:
+    summary = ", ".join(f"{count(number)} {kind}" for kind, number in found.counts.items())
+    stdout().print(escape(f"{found.version}: {summary}"))
     if differing:
         print_table(
-            f"Changes per million tokens ({count(min(limit, len(differing)))} of"
-            f" {count(len(differing))} rows)",
+            f"Changes per million tokens ({count(len(found.changes))} of {count(differing)} rows)",
             ["kind", "row", "from", "bucket", "old", "new", "ratio"],
             [
                 [
-                    change.kind,
-                    change.row.id,
-                    format_instant(change.row.effective_from)[:10],
-                    bucket.bucket,
-                    _per_million(bucket.old) or "-",
-                    _per_million(bucket.new) or "-",
-                    _ratio(bucket) or "-",
+                    *(change.kind, change.row, change.effective_from[:10], bucket),
+                    *(prices.old or "-", prices.new or "-", prices.ratio or "-"),
                 ]
-                for change in islice(differing, limit)
-                for bucket in change.buckets
+                for change in found.changes
+                for bucket, prices in change.buckets.items()
             ],
             left=4,
         )
-    for change in preview.implausible()[:limit]:
+    for row in found.implausible:
         stderr().print(
-            f"[yellow]warning:[/yellow] {escape(change.row.id)}: the price moved a hundredfold:"
-            " is its unit right?"
+            f"[yellow]warning:[/yellow] {escape(row)}: the price changed a hundredfold:"
+            " check its unit"
         )
 
 
-def _print_skipped(total: int, groups: Sequence[tuple[str, list[str]]], limit: int) -> None:
-    if not groups:
+def _print_skipped(found: PriceImportDocument, reasons: int) -> None:
+    if not reasons:
         return
+    groups = found.skipped_by_reason
     print_table(
-        f"Left out: {count(total)}, by reason ({count(min(limit, len(groups)))} of"
-        f" {count(len(groups))} reasons)",
-        ["reason", "for example", "count"],
-        [
-            [reason, "; ".join(names[:_EXAMPLES]), count(len(names))]
-            for reason, names in groups[:limit]
-        ],
+        f"Skipped: {count(found.skipped)}, by reason ({count(len(groups))} of {count(reasons)})",
+        ["reason", "examples", "count"],
+        [[one.reason, "; ".join(one.examples), count(one.count)] for one in groups],
         left=2,
     )
-
-
-def _by_reason(skipped: Sequence[Skipped]) -> list[tuple[str, list[str]]]:
-    """Return what was left out by reason, the most frequent first."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for what, reason in skipped:
-        groups[reason].append(what)
-    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-
-
-def _change_json(change: Change) -> dict[str, object]:
-    return {
-        "kind": change.kind,
-        "row": change.row.id,
-        "effective_from": format_instant(change.row.effective_from),
-        "old_version": None if change.old is None else change.old.version,
-        "buckets": {
-            bucket.bucket: {
-                "old": _per_million(bucket.old),
-                "new": _per_million(bucket.new),
-                "ratio": _ratio(bucket),
-            }
-            for bucket in change.buckets
-        },
-    }
-
-
-def _per_million(price: int | None) -> str | None:
-    return None if price is None else format_fixed(price * _MILLION, PRICE_DECIMALS)
-
-
-def _ratio(bucket: BucketChange) -> str | None:
-    """Return new over old to four digits, for people; the exact prices stand beside it."""
-    ratio = bucket.ratio
-    if ratio is None:
-        return None
-    return f"{Decimal(ratio.numerator) / Decimal(ratio.denominator):.4g}"

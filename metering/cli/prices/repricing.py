@@ -1,7 +1,7 @@
-"""`metering prices rerate` and `metering whatif`: real usage under other prices."""
+"""`metering prices rerate` and `metering whatif`: usage under other prices."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,30 +17,31 @@ from metering.cli.options import (
     period_for,
     with_app,
 )
-from metering.cli.output import AsJson, count, print_json, print_table, stdout, tokens
+from metering.cli.output import AsJson, count, plural, print_table, show, stdout, tokens
 from metering.core.basics.money import Amount, format_amount
 from metering.core.billing.what_if import Comparison
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.rerating import Scope
 from metering.core.prices.price_book import NamedRow
 from metering.core.prices.price_file import read_price_file
+from metering.documents.prices.repricing import RerateDocument, WhatIfDocument
 
 
 def rerate(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
     period: Annotated[str | None, typer.Option(help="Only this period, like 2026-11.")] = None,
     scope: Annotated[
-        Scope, typer.Option(help="Only what has no price, or all that has another one now.")
+        Scope,
+        typer.Option(help="Only usage without a price, or all usage whose price has changed."),
     ] = Scope.ALL,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Append the corrections; without it, only say which.")
+        bool, typer.Option("--apply", help="Append the corrections. Default: only list them.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rate usage again whose price was missing or has been superseded for its time.
+    """Re-rate usage whose price was missing or has been superseded.
 
-    Nothing is edited: every change is a correction beside the entry that it corrects. Doing it
-    twice changes nothing.
+    Entries are never edited. Each change is appended as a correction. Safe to repeat.
 
     Example:  metering prices rerate --tenant acme --period 2026-11 --apply
     """
@@ -52,10 +53,8 @@ def rerate(
         return [await app.rerate.ledger(ledger, scope, dry_run=not apply) for ledger in chosen]
 
     found = with_app(work)
-    if as_json:
-        print_json([_rerated_json(one) for one in found])
-        return
-    _print_rerated(found, applied=apply)
+    documents = [RerateDocument.model_validate(one) for one in found]
+    show(documents, lambda: _print_rerated(documents, applied=apply), as_json=as_json)
 
 
 async def _chosen(app: bootstrap.App, tenant: str | None, period: str | None) -> list[LedgerId]:
@@ -66,45 +65,28 @@ async def _chosen(app: bootstrap.App, tenant: str | None, period: str | None) ->
     return [ledger for ledger in ledgers if ledger in wanted]
 
 
-def _rerated_json(one: Rerated) -> dict[str, Any]:
-    return {
-        "ledger": str(one.ledger),
-        "corrected": one.corrected,
-        "changes": [
-            {
-                "model": change.model,
-                "before": change.before,
-                "after": change.after,
-                "requests": change.requests,
-                "difference": format_amount(change.difference),
-            }
-            for change in one.repricings
-        ],
-    }
-
-
-def _print_rerated(found: list[Rerated], *, applied: bool) -> None:
+def _print_rerated(found: list[RerateDocument], *, applied: bool) -> None:
     rows = [
         [
-            str(one.ledger),
+            one.ledger,
             change.model or "(not named)",
             change.before or "no price",
             change.after,
             count(change.requests),
-            format_amount(change.difference),
+            change.difference,
         ]
         for one in found
-        for change in one.repricings
+        for change in one.changes
     ]
     if not rows:
-        stdout().print("every entry has the price of its time: nothing to correct")
+        stdout().print("nothing to correct: every entry has the price of its time")
         return
-    columns = ["ledger", "model", "was rated by", "now", "requests", "difference"]
-    print_table("Corrections" if applied else "What would be corrected", columns, rows, left=4)
+    columns = ["ledger", "model", "old price", "new price", "requests", "difference"]
+    print_table("Corrections" if applied else "Corrections to append", columns, rows, left=4)
     if applied:
-        stdout().print(f"{count(sum(one.corrected for one in found))} corrections appended")
+        stdout().print(f"{plural(sum(one.corrected for one in found), 'correction')} appended")
     else:
-        stdout().print("nothing was written: add --apply to append the corrections")
+        stdout().print("Nothing was written. Run with --apply to append the corrections.")
 
 
 def whatif(
@@ -112,17 +94,21 @@ def whatif(
     period: PeriodName = None,
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", help="MODEL=OTHER: price one model as another; may be repeated."),
+        typer.Option("--map", help="MODEL=OTHER: price a model as another. Repeatable."),
     ] = None,
-    plan: Annotated[str | None, typer.Option(help="Charge by this plan.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Charge under this plan.")] = None,
     prices: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Prices above all that are published."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A price file that takes precedence over published prices.",
+        ),
     ] = None,
-    currency: Annotated[str, typer.Option(help="The currency that those must be in.")] = "USD",
+    currency: Annotated[str, typer.Option(help="The currency of the price file.")] = "USD",
     as_json: AsJson = False,
 ) -> None:
-    """Price TENANT's real usage under other models, another plan or other prices, side by side.
+    """Price TENANT's usage under other models, another plan or other prices, side by side.
 
     Nothing is written.
 
@@ -136,10 +122,8 @@ def whatif(
         return await app.billing.what_if.ask(tenant, of, models=models, plan_id=plan, rows=rows)
 
     answer = with_app(ask)
-    if as_json:
-        print_json(_answer_json(answer))
-    else:
-        _print_answer(tenant, answer)
+    document = WhatIfDocument.of(answer)
+    show(document, lambda: _print_answer(tenant, answer), as_json=as_json)
 
 
 def _rows(app: bootstrap.App, path: Path, currency: str) -> list[NamedRow]:
@@ -152,7 +136,7 @@ def _models(mapping: list[str]) -> dict[str, str]:
     for text in mapping:
         model, equals, instead = text.partition("=")
         if not (model and equals and instead):
-            raise typer.BadParameter(f"{text!r} is not MODEL=OTHER", param_hint="--map")
+            raise typer.BadParameter(f"{text!r} must have the form MODEL=OTHER", param_hint="--map")
         models[model] = instead
     return models
 
@@ -161,45 +145,21 @@ def _text(amount: Amount | None) -> str:
     return "unknown" if amount is None else format_amount(amount)
 
 
-def _answer_json(answer: Answer) -> dict[str, Any]:
-    return {
-        "models": [
-            {
-                "model": one.model,
-                "priced_as": one.instead,
-                "requests": one.line.requests,
-                "amount": None if one.amount is None else format_amount(one.amount),
-                "other_amount": (
-                    None if one.other_amount is None else format_amount(one.other_amount)
-                ),
-                "other_unpriced": one.other.unpriced,
-            }
-            for one in answer.comparisons
-        ],
-        "total": {"currency": answer.currency, "amount": format_amount(answer.actual.total)},
-        "other_total": {
-            "currency": answer.other_currency,
-            "amount": format_amount(answer.other.total),
-            "unpriced_requests": answer.other.unpriced_requests,
-        },
-    }
-
-
 def _print_answer(tenant: str, answer: Answer) -> None:
     rows = [_row(one) for one in answer.comparisons]
     totals = format_amount(answer.actual.total), format_amount(answer.other.total)
-    rows.append(["what the period comes to", "", "", "", *totals, ""])
-    columns = ["model", "priced as", "requests", "tokens", "amount", "instead", "difference"]
+    rows.append(["charge of the period", "", "", "", *totals, ""])
+    columns = ["model", "priced as", "requests", "tokens", "amount", "other amount", "difference"]
     print_table(
-        f"{tenant}: {answer.currency} as it is, {answer.other_currency} instead",
+        f"{tenant}: {answer.currency} as charged, {answer.other_currency} under the other terms",
         columns,
         rows,
         left=2,
     )
     if answer.other.unpriced_requests:
         stdout().print(
-            f"{count(answer.other.unpriced_requests)} requests would have no price:"
-            " not in the amount"
+            f"{plural(answer.other.unpriced_requests, 'request')} without a price, not in"
+            " the other amount"
         )
 
 

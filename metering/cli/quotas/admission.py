@@ -1,4 +1,4 @@
-"""`metering admission`: what the gateway is told about a subscription."""
+"""`metering admission`: the decision that the gateway receives for a subscription."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, escape, print_json, print_table, stdout
+from metering.cli.output import AsJson, escape, print_table, show, stdout
 from metering.core.basics.errors import ConfigurationError, RejectedEvent
 from metering.core.basics.instants import format_instant
 from metering.core.quotas.admission import Admitted, ModelVerdict
@@ -14,14 +14,16 @@ from metering.core.quotas.decision import Asked
 
 
 def admission(
-    subscription: Annotated[str, typer.Argument(help="As events name it.", show_default=False)],
-    model: Annotated[str | None, typer.Option(help="Put its verdict on top.")] = None,
+    subscription: Annotated[
+        str, typer.Argument(help="The subscription, as events name it.", show_default=False)
+    ],
+    model: Annotated[str | None, typer.Option(help="Show the decision for this model.")] = None,
     product: Annotated[str | None, typer.Option(help="For quotas by product.")] = None,
     use_case: Annotated[str | None, typer.Option(help="For quotas by use case.")] = None,
     end_user: Annotated[str | None, typer.Option(help="For quotas by end user.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether requests of SUBSCRIPTION may go on: allow, downgrade or block, and why.
+    """Show whether requests of SUBSCRIPTION are admitted: allow, downgrade or block, and why.
 
     Example:  metering admission sub-3 --model gpt-4o
     """
@@ -34,10 +36,7 @@ def admission(
             raise ConfigurationError(f"subscription {subscription!r}: {unknown.reason}") from None
 
     found = with_app(ask)
-    if as_json:
-        print_json(found.document(model))
-        return
-    _print(found, model)
+    show(found.document(model), lambda: _print(found, model), as_json=as_json)
 
 
 def _print(found: Admitted, model: str | None) -> None:
@@ -46,13 +45,13 @@ def _print(found: Admitted, model: str | None) -> None:
     stdout().print(escape(f"{about}: {verdict.verdict} ({verdict.reason}{_detail(verdict)})"))
     if found.models:
         print_table(
-            "By model, where it differs",
+            "Models with a different decision",
             ["model", "verdict", "to", "reason", "remaining", "resets"],
             [[name, *_cells(one)] for name, one in sorted(found.models.items())],
             left=4,
         )
     for text in found.shadowed:
-        stdout().print(escape(f"in shadow: {text}"))
+        stdout().print(escape(f"shadow mode: {text}"))
 
 
 def _detail(one: ModelVerdict) -> str:

@@ -1,4 +1,4 @@
-"""`metering reconcile`: what was billed, and what the gateway logged, beside the ledgers."""
+"""`metering reconcile`: compare the ledgers with Azure's bill and the gateway's log."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +11,18 @@ from metering.adapters.reconciliation.cost_export import cost_rows
 from metering.app.reconciliation.reconcile import Asked, day_start
 from metering.cli.ingest.event_lines import opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, print_json
-from metering.cli.reconciliation.reconcile_tables import (
-    logs_json,
-    print_logs,
-    print_report,
-    remaining,
-    report_json,
-)
+from metering.cli.output import AsJson, show
+from metering.cli.reconciliation.reconcile_tables import print_logs, print_report
 from metering.core.basics.instants import DAY, Instant
 from metering.core.reconciliation.cost_row import Exact, parse_exact
 from metering.core.reconciliation.log_comparison import LogReport
 from metering.core.reconciliation.report import Report
+from metering.documents.reconciliation import (
+    LogComparison,
+    LogReconciliation,
+    Reconciliation,
+    remaining_lines,
+)
 
 
 def reconcile(  # noqa: PLR0913, PLR0917, one for each option
@@ -31,7 +31,7 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="A Cost Management export, actual cost or FOCUS: .csv or .csv.gz.",
+            help="A Cost Management export (actual cost or FOCUS), .csv or .csv.gz.",
         ),
     ] = None,
     gateway_logs: Annotated[
@@ -43,32 +43,35 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
         ),
     ] = None,
     first: Annotated[
-        str | None, typer.Option("--from", help="First day (UTC). Default: the file's.")
+        str | None, typer.Option("--from", help="The first day (UTC). Default: that of the file.")
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", help="Last day (UTC), included. Default: the file's.")
+        str | None,
+        typer.Option("--to", help="The last day (UTC), inclusive. Default: that of the file."),
     ] = None,
     tolerance: Annotated[
-        str, typer.Option(help="Percent of a line that may be left without explanation.")
+        str, typer.Option(help="Unexplained difference to accept, in percent of a line.")
     ] = "0",
     currency: Annotated[str, typer.Option(help="The currency to compare in.")] = "USD",
     together: Annotated[
-        bool, typer.Option("--together", help="Compare all accounts as one: for pools of backends.")
+        bool, typer.Option("--together", help="Compare all accounts as one, for pools of backends.")
     ] = False,
     all_lines: Annotated[
-        bool, typer.Option("--all", help="Show lines without a difference too.")
+        bool, typer.Option("--all", help="Also show lines without a difference.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the ledgers with the bill (--actual), the gateway's logs (--gateway-logs), or both.
 
-    Every difference is explained, line by line, and the explanations add up to it. Exit status 1
-    if anything but rounding and lateness is left. Nothing is written.
+    Every difference is broken down by cause, line by line. Exit status 1 if more than rounding and
+    late data remains. Writes nothing.
 
     Example:  metering reconcile --actual part_0_0001.csv.gz --from 2026-11-01 --to 2026-11-18
     """
     if actual is None and gateway_logs is None:
-        raise typer.BadParameter("give one of them, or both", param_hint="--actual, --gateway-logs")
+        raise typer.BadParameter(
+            "give one of these options, or both", param_hint="--actual, --gateway-logs"
+        )
     allowed = _percent(tolerance)
     for day, hint in ((first, "--from"), (last, "--to")):
         _instant(day, hint)
@@ -79,15 +82,27 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
         return costs, None if gateway_logs is None else await _logs(app, gateway_logs, asked)
 
     costs, logs = with_app(work)
-    if as_json:
-        shown = {} if costs is None else report_json(costs, allowed, all_lines=all_lines)
-        print_json(shown | ({} if logs is None else {"gateway_logs": logs_json(logs)}))
-    if costs is not None and not as_json:
-        print_report(costs, allowed, all_lines=all_lines)
-    if logs is not None and not as_json:
-        print_logs(logs, all_lines=all_lines)
-    if (costs is not None and remaining(costs, allowed)) or (logs is not None and logs.remains):
+
+    def tables() -> None:
+        if costs is not None:
+            print_report(costs, allowed, all_lines=all_lines)
+        if logs is not None:
+            print_logs(logs, all_lines=all_lines)
+
+    show(_document(costs, logs, allowed, all_lines=all_lines), tables, as_json=as_json)
+    is_left = costs is not None and remaining_lines(costs, allowed)
+    if is_left or (logs is not None and logs.remains):
         raise typer.Exit(1)
+
+
+def _document(
+    costs: Report | None, logs: LogReport | None, tolerance: Exact, *, all_lines: bool
+) -> Reconciliation | LogReconciliation:
+    compared = None if logs is None else LogComparison.model_validate(logs)
+    if costs is not None:
+        return Reconciliation.of(costs, tolerance, all_lines=all_lines, logs=compared)
+    assert compared is not None
+    return LogReconciliation(gateway_logs=compared)
 
 
 async def _costs(app: bootstrap.App, path: Path, asked: Asked) -> Report:
@@ -130,5 +145,5 @@ def _instant(day: str | None, hint: str) -> Instant | None:
         return None if day is None else day_start(day)
     except ValueError:
         raise typer.BadParameter(
-            f"{day!r} is not a day: write it like 2026-11-20", param_hint=hint
+            f"{day!r} is not a day such as 2026-11-20", param_hint=hint
         ) from None

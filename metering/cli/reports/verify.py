@@ -1,4 +1,4 @@
-"""`metering verify`: prove ledgers and statements."""
+"""`metering verify`: verify ledgers and statements."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -9,21 +9,22 @@ from metering import bootstrap
 from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
 from metering.cli.options import must_know, with_app
-from metering.cli.output import AsJson, count, print_error, print_json, print_table
-from metering.core.allocation.allocation import Sharing
+from metering.cli.output import AsJson, count, print_error, print_table, show
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.money import format_amount
+from metering.documents.reports.proofs import AllocationProof, LedgerProof, StatementProof
 
 
 def verify(
     tenant: Annotated[str | None, typer.Argument(help="Only this tenant's ledgers.")] = None,
     statement: Annotated[
-        bool, typer.Option("--statement", help="Derive every statement again from the pages, too.")
+        bool, typer.Option("--statement", help="Also derive every statement again from the pages.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove every ledger: pages, hashes, totals, and that no id counts twice.
+    """Verify every ledger: pages, hashes, totals, and that no id counts twice.
 
-    Exit status 1 if any ledger, or with --statement any statement, does not hold.
+    Exit status 1 if a ledger, or with --statement a statement, does not hold.
 
     Example:  metering verify acme --statement
     """
@@ -38,82 +39,64 @@ def verify(
         names = await app.read.tenants() if tenant is None else [tenant]
         statements = [one for name in names async for one in app.billing.statements.verify(name)]
         shared = {
-            (sharing.deployment, sharing.month): sharing
+            (allocation.deployment, allocation.month): allocation
             for one in statements
-            for sharing in one.sharings
+            for allocation in one.allocations
         }
-        proofs = [(one, await app.billing.share_out.proof(one)) for one in shared.values()]
+        proofs = [(one, await app.billing.allocate.proof(one)) for one in shared.values()]
         return Proven(verdicts, statements, proofs)
 
     found = with_app(prove)
-    if as_json:
-        print_json(
-            [_verdict_json(one) for one in found.ledgers]
-            + [_proof_json(one) for one in found.statements]
-            + [_shared_json(sharing, faults) for sharing, faults in found.sharings]
-        )
-    else:
+    documents = [
+        *(LedgerProof.of(one) for one in found.ledgers),
+        *(StatementProof.of(one) for one in found.statements),
+        *(AllocationProof.of(allocation, faults) for allocation, faults in found.allocations),
+    ]
+
+    def tables() -> None:
         _print_verdicts(found.ledgers)
         _print_proofs(found.statements)
-        _print_shared(found.sharings)
+        _print_allocations(found.allocations)
+
+    show(documents, tables, as_json=as_json)
     if not found.holds:
         raise typer.Exit(1)
 
 
 class Proven(NamedTuple):
-    """What was proven, and what was wrong with it."""
+    """The proofs of a run."""
 
     ledgers: list[Verdict]
     statements: Sequence[StatementVerdict] = ()
-    sharings: Sequence[tuple[Sharing, list[str]]] = ()
+    allocations: Sequence[tuple[Allocation, list[str]]] = ()
 
     @property
     def holds(self) -> bool:
-        """Say whether all of it holds."""
+        """Whether every proof holds."""
         return not (
             any(one.faults for one in self.ledgers)
             or any(one.faults for one in self.statements)
-            or any(faults for _, faults in self.sharings)
+            or any(faults for _, faults in self.allocations)
         )
 
 
-def _shared_json(sharing: Sharing, faults: list[str]) -> dict[str, object]:
-    return {
-        "sharing": sharing.deployment,
-        "period": sharing.month.name,
-        "holds": not faults,
-        "total": format_amount(sharing.cost),
-        "faults": faults,
-    }
-
-
-def _print_shared(proofs: Sequence[tuple[Sharing, list[str]]]) -> None:
+def _print_allocations(proofs: Sequence[tuple[Allocation, list[str]]]) -> None:
     if not proofs:
         return
     rows = [
         (
-            sharing.deployment,
-            sharing.month.name,
+            allocation.deployment,
+            allocation.month.name,
             "BROKEN" if faults else "holds",
-            format_amount(sharing.cost),
+            format_amount(allocation.cost),
         )
-        for sharing, faults in proofs
+        for allocation, faults in proofs
     ]
     columns = ["deployment", "month", "proof", "cost"]
-    print_table("Provisioned capacity, shared out", columns, rows, left=3)
-    for sharing, faults in proofs:
+    print_table("Allocated cost of provisioned capacity", columns, rows, left=3)
+    for allocation, faults in proofs:
         for fault in faults:
-            print_error(f"sharing {sharing.deployment} {sharing.month.name}: {fault}")
-
-
-def _proof_json(verdict: StatementVerdict) -> dict[str, object]:
-    return {
-        "statement": str(verdict.ledger),
-        "period": verdict.period,
-        "holds": not verdict.faults,
-        "total": format_amount(verdict.total),
-        "faults": list(verdict.faults),
-    }
+            print_error(f"allocation {allocation.deployment} {allocation.month.name}: {fault}")
 
 
 def _print_proofs(verdicts: Sequence[StatementVerdict]) -> None:
@@ -132,18 +115,6 @@ def _print_proofs(verdicts: Sequence[StatementVerdict]) -> None:
     for one in verdicts:
         for fault in one.faults:
             print_error(f"statement {one.ledger}: {fault}")
-
-
-def _verdict_json(verdict: Verdict) -> dict[str, object]:
-    return {
-        "ledger": str(verdict.ledger),
-        "holds": not verdict.faults,
-        "pages": verdict.pages,
-        "entries": verdict.entries,
-        "amount": format_amount(verdict.amount),
-        "last_hash": verdict.last_hash,
-        "faults": list(verdict.faults),
-    }
 
 
 def _print_verdicts(verdicts: list[Verdict]) -> None:

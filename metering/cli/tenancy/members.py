@@ -1,4 +1,4 @@
-"""`metering tenants allow` and `disallow`: which people and apps may read a tenant."""
+"""`metering tenants allow` and `disallow`: access of people and apps to a tenant."""
 
 from typing import Annotated
 
@@ -7,30 +7,30 @@ import typer
 from metering.cli.options import Tenant, with_app
 from metering.cli.output import stdout
 
-User = Annotated[str | None, typer.Option(help="A person, by the object id in Entra.")]
-App = Annotated[str | None, typer.Option(help="An app, by its client id.")]
+User = Annotated[str | None, typer.Option(help="The object id of a person in Microsoft Entra.")]
+App = Annotated[str | None, typer.Option(help="The client id of an app.")]
 
 
 def allow(tenant: Tenant, user: User = None, app: App = None) -> None:
-    """Let a person or an app read TENANT from now on, and no other tenant any more.
+    """Let a person or an app read TENANT, and no other tenant, from now on.
 
-    An app whose requests a tenant pays for may read it anyway.
+    An app whose requests a tenant pays for can always read that tenant.
 
     Example:  metering tenants allow acme --user 6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11
     """
     member = _member(user, app)
     with_app(lambda made: made.tenancy.set_member(member, tenant))
-    stdout().print(f"{member} may read {tenant}: recorded")
+    stdout().print(f"{member} can read {tenant}: recorded")
 
 
 def disallow(user: User = None, app: App = None) -> None:
-    """Let a person or an app read no tenant from now on.
+    """Remove the access of a person or an app to its tenant.
 
     Example:  metering tenants disallow --user 6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11
     """
     member = _member(user, app)
     with_app(lambda made: made.tenancy.set_member(member, None))
-    stdout().print(f"{member} may read no tenant: recorded")
+    stdout().print(f"{member} can read no tenant: recorded")
 
 
 def _member(user: str | None, app: str | None) -> str:

@@ -1,28 +1,35 @@
-"""`metering tenants` and `metering plans`: who pays, and under which terms."""
+"""`metering tenants` and `metering plans`."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.cli.options import Tenant, instant, plan_at, with_app
-from metering.cli.output import AsJson, print_json, print_table, stdout
-from metering.core.basics.instants import Instant, format_instant
+from metering.cli.output import AsJson, print_table, show, stdout
+from metering.cli.tenancy.members import allow, disallow
+from metering.core.basics.instants import format_instant
 from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
+from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
-from metering.core.tenancy.directory import BEGINNING, FOREVER, Directory
 from metering.core.tenancy.tenants_file import read_tenants_file
+from metering.documents.tenancy import TenantDocument
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and the subscriptions they pay for.")
+tenants.command()(allow)
+tenants.command()(disallow)
 plans = typer.Typer(no_args_is_help=True, help="Plans: the terms under which tenants pay.")
 
 From = Annotated[
     str | None,
-    typer.Option("--from", help="When it takes effect. Default: at once; new ones from the start."),
+    typer.Option(
+        "--from",
+        help="When it takes effect. Default: now; a new record applies from the beginning.",
+    ),
 ]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="YAML or JSON.")]
 
@@ -34,61 +41,39 @@ def list_tenants(as_json: AsJson = False) -> None:
     Example:  metering tenants list --json
     """
 
-    async def read(app: bootstrap.App) -> list[dict[str, Any]]:
+    async def read(app: bootstrap.App) -> list[TenantDocument]:
         await app.tenancy.refresh()
         directory, now = app.tenancy.directory, app.clock.now()
-        return [
-            {
-                "tenant": tenant,
-                "plan": directory.plan_of(tenant, now)[0].id,
-                **_calendars(directory, tenant, now),
-                "subscriptions": directory.subjects(tenant, now),
-            }
-            for tenant in directory.tenants()
-        ]
+        return [TenantDocument.of(directory, tenant, now) for tenant in directory.tenants()]
 
     found = with_app(read)
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [row["tenant"], row["plan"], _told(row), " ".join(row["subscriptions"])] for row in found
-    ]
-    print_table("Tenants", ["tenant", "plan", "calendar", "subscriptions"], rows, left=4)
+    rows = [[one.tenant, one.plan, _calendars(one), " ".join(one.subscriptions)] for one in found]
+    columns = ["tenant", "plan", "calendar", "subscriptions"]
+    show(found, lambda: print_table("Tenants", columns, rows, left=4), as_json=as_json)
 
 
-def _calendars(directory: Directory, tenant: str, now: Instant) -> dict[str, Any]:
-    """Return a tenant's calendar, with the one that follows if that is decided, as JSON values."""
-    calendar, _, end = directory.calendar_of(tenant, now)
-    following = None
-    if end != FOREVER:
-        after, _, _ = directory.calendar_of(tenant, end)
-        following = {**after.model_dump(), "from": format_instant(end)}
-    return {"calendar": calendar.model_dump(), "next_calendar": following}
-
-
-def _told(row: dict[str, Any]) -> str:
-    told = Calendar(**row["calendar"]).label
-    following = dict(row["next_calendar"] or {})
-    if following:
-        start = following.pop("from")
-        told += f"; from {start} {Calendar(**following).label}"
-    return told
+def _calendars(tenant: TenantDocument) -> str:
+    label = Calendar(**tenant.calendar.model_dump()).label
+    following = tenant.next_calendar
+    if following is None:
+        return label
+    after = Calendar(**following.model_dump(exclude={"start"}))
+    return f"{label}; from {following.start} {after.label}"
 
 
 @tenants.command("set")
 def set_tenant(
     tenant: Tenant,
-    plan: Annotated[str | None, typer.Option(help="Put the tenant on this plan.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Assign this plan.")] = None,
     subscription: Annotated[
-        list[str] | None, typer.Option(help="Make it pay for this one; may be repeated.")
+        list[str] | None, typer.Option(help="Map this subscription to the tenant. Repeatable.")
     ] = None,
     effective: From = None,
 ) -> None:
-    """Put TENANT on a plan and make it pay for subscriptions, from now on.
+    """Assign a plan and subscriptions to TENANT, from now on.
 
-    What a request costs never changes afterwards: a change takes effect no earlier than now. Only
-    the first mapping of a subscription may reach back.
+    Changes never affect the price of earlier requests. Only the first mapping of a subscription can
+    apply to the past.
 
     Example:  metering tenants set acme --plan default --subscription sub-3
     """
@@ -112,22 +97,24 @@ def set_tenant(
 def set_calendar(
     tenant: Tenant,
     cycle: Annotated[
-        Literal["monthly", "weekly", "daily"], typer.Option(help="How long a period is.")
+        Literal["monthly", "weekly", "daily"], typer.Option(help="The length of a period.")
     ] = "monthly",
     anchor: Annotated[
-        int, typer.Option(help="The day it begins on: of the month, or of the week from Monday.")
+        int,
+        typer.Option(help="The first day of a period: of the month, or of the week from Monday."),
     ] = 1,
     time_zone: Annotated[str, typer.Option(help="An IANA name, such as Europe/Berlin.")] = "UTC",
     effective: Annotated[
         str | None,
         typer.Option(
-            "--from", help="The start of a period. Default: the next one; new ones from the start."
+            "--from",
+            help="The start of a period. Default: the next one; a new tenant from the beginning.",
         ),
     ] = None,
 ) -> None:
-    """Give TENANT billing periods of its own calendar, from one of its next period starts on.
+    """Set the billing calendar of TENANT, starting with one of its next periods.
 
-    What has been counted stays in its period. A new tenant has it from the beginning.
+    Counted usage stays in its period. For a new tenant the calendar applies from the beginning.
 
     Example:  metering tenants calendar acme --cycle weekly --anchor 1 --time-zone Europe/Berlin
     """
@@ -141,7 +128,7 @@ def set_calendar(
 
 @tenants.command("import")
 def import_tenants(file: File) -> None:
-    """Take over plans, tenants and subscriptions from FILE. Doing it again changes nothing.
+    """Import plans, tenants and subscriptions from FILE. Safe to repeat.
 
     Example:  metering tenants import tenants.yaml
     """
@@ -162,9 +149,6 @@ def list_plans(as_json: AsJson = False) -> None:
         return app.tenancy.directory.plans(app.clock.now())
 
     found = with_app(read)
-    if as_json:
-        print_json([plan.model_dump() for plan in found])
-        return
     rows = [
         [
             *(plan.id, plan.currency, plan.billing, plan.unpriced),
@@ -173,41 +157,41 @@ def list_plans(as_json: AsJson = False) -> None:
         for plan in found
     ]
     columns = ["plan", "currency", "billing", "unpriced", "by period", "markup"]
-    print_table("Plans", columns, rows, left=5)
+    show(found, lambda: print_table("Plans", columns, rows, left=5), as_json=as_json)
 
 
 @plans.command("show")
 def show_plan(
     plan: Annotated[str, typer.Argument(metavar="ID", help="The plan's id.", show_default=False)],
-    at: Annotated[str | None, typer.Option(help="As it is at a time. Default: now.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Show the plan as of this time. Default: now.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one plan in full, each term by its place in the file.
+    """Show all terms of a plan, each with its place in the file.
 
     Example:  metering plans show reseller --json
     """
     moment = instant(at, "--at")
     found = with_app(lambda app: plan_at(app, plan, app.clock.now() if moment is None else moment))
     content = found.model_dump(mode="json")
-    if as_json:
-        print_json(content)
-    else:
-        print_table(f"Plan {found.id}", ["term", "value"], list(_places("", content)), left=2)
+    title, rows = f"Plan {found.id}", list(_terms("", content))
+    show(content, lambda: print_table(title, ["term", "value"], rows, left=2), as_json=as_json)
 
 
-def _places(place: str, value: object) -> Iterator[tuple[str, str]]:
-    """Yield what stands at each place, named as in error messages."""
+def _terms(place: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield each term with its place, named as in error messages."""
     if isinstance(value, dict | list):
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         for name, part in parts:
-            yield from _places(f"{place}.{name}" if place else str(name), part)
+            yield from _terms(f"{place}.{name}" if place else str(name), part)
     else:
         yield place, "null" if value is None else str(value)
 
 
 @plans.command("set")
 def set_plan(file: File, effective: From = None) -> None:
-    """Put the plan in FILE in force, from now on; a new plan from the beginning.
+    """Set the plan in FILE, from now on. A new plan applies from the beginning.
 
     Example:  metering plans set reseller.yaml
     """

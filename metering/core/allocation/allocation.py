@@ -1,7 +1,7 @@
-"""Sharing out: what the provisioned units of a deployment cost in a month, divided among tenants.
+"""Allocation: the monthly cost of a deployment's provisioned units, divided among its tenants.
 
-The cost of an hour is divided by the weighted tokens of that hour; the hours that nobody used are
-paid by a stated policy. Every division is exact, so shares and the rest add up to the cost.
+The cost of an hour is divided in proportion to the weighted tokens of that hour; a policy decides
+who pays for idle hours. Every division is exact, so the shares and the rest add up to the cost.
 """
 
 from bisect import bisect_left
@@ -23,71 +23,66 @@ type HourlyTokens = Mapping[Instant, Mapping[str, int]]
 
 
 class Share(NamedTuple):
-    """The part of one tenant."""
+    """The allocated share of one tenant."""
 
     tenant: str
     used: Amount
-    """Of the hours in which it used the deployment."""
+    """Its part of the hours in which it used the deployment."""
     idle: Amount
-    """Of the hours in which nobody did."""
+    """Its part of the idle hours."""
     tokens: int
     """Weighted, in 10^-6."""
     hours: int
-    """In which it used the deployment."""
+    """Hours in which it used the deployment."""
     is_billable: bool
-    """False: its plan is in another currency, and nothing is converted: nobody is billed."""
+    """False if its plan is in another currency: amounts are never converted."""
 
     @property
     def amount(self) -> Amount:
-        """All of its part."""
+        """The whole share."""
         return self.used + self.idle
 
 
 class Counted(NamedTuple):
-    """A ledger whose usage was counted, up to a page."""
+    """A ledger whose usage was counted, and the position it was counted through."""
 
     ledger: LedgerId
     page: int
     hash: str
-    """Of that page."""
+    """The hash of that page."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
-    """The cost of one deployment's provisioned units in one month of UTC, divided for good."""
+class Allocation:
+    """The cost of one deployment's provisioned units in one UTC month, allocated once."""
 
     deployment: str
     month: Period
     currency: str
     spans: tuple[Span, ...]
-    """What the hours cost."""
+    """The hours that cost, with their prices."""
     shares: tuple[Share, ...]
     """By tenant."""
     unallocated: Amount
-    """Of idle hours, what no tenant pays."""
+    """The cost of idle hours that no tenant pays."""
     idle_hours: int
     counted: tuple[Counted, ...]
-    """By ledger: the usage of later pages moved nothing."""
+    """By ledger. Usage on later pages does not change the allocation."""
 
     @property
     def cost(self) -> Amount:
-        """What all hours cost: the shares and what is unallocated, exactly."""
+        """The cost of all hours: exactly the shares and the unallocated amount."""
         return sum(span.hours * span.hour_cost for span in self.spans)
 
     @property
     def hours(self) -> int:
-        """How many hours cost."""
+        """The number of hours that cost."""
         return sum(span.hours for span in self.spans)
 
     @property
     def policies(self) -> list[IdlePolicy]:
-        """Who pays for idle hours; more than one where that changed within the month."""
+        """The policies for idle hours; several if the policy changed within the month."""
         return list(dict.fromkeys(span.idle for span in self.spans))
-
-    @property
-    def unbilled(self) -> Amount:
-        """The shares of tenants that cannot be billed in this currency."""
-        return sum(share.amount for share in self.shares if not share.is_billable)
 
     def share_of(self, tenant: str) -> Share | None:
         """Return a tenant's share; None if it has none."""
@@ -99,17 +94,17 @@ class Sharing:
         """Raise InvariantBroken unless the parts add up to the cost, in one currency."""
         parts = [self.unallocated, *(share.amount for share in self.shares)]
         if sum(parts) != self.cost or min(parts) < 0:
-            raise InvariantBroken(f"sharing of {self.deployment}: does not add up to its cost")
+            raise InvariantBroken(f"allocation of {self.deployment}: does not add up to its cost")
         if any(span.currency != self.currency for span in self.spans):
-            raise InvariantBroken(f"sharing of {self.deployment}: is in several currencies")
+            raise InvariantBroken(f"allocation of {self.deployment}: is in several currencies")
 
 
 def divide(amount: Amount, weights: Mapping[str, int]) -> dict[str, Amount]:
-    """Return the parts of an amount by weight: they add up to it, exactly.
+    """Return the parts of an amount by weight; they add up to it exactly.
 
-    Each gets the whole part of its share; what is left, less than one each, goes to the largest
-    remainders (Hamilton's method), of equal ones to the first by name. Without any weight nothing
-    is divided.
+    Each name gets the integer part of its share. The units left over, fewer than names, go to the
+    largest remainders (Hamilton's method), and among equal ones to the first by name. Without any
+    weight the result is empty.
     """
     total = sum(weights.values())
     if not total:
@@ -124,7 +119,7 @@ def divide(amount: Amount, weights: Mapping[str, int]) -> dict[str, Amount]:
 
 @dataclass(slots=True)
 class _Parts:
-    """What has been divided so far."""
+    """The parts divided so far."""
 
     used: defaultdict[str, Amount] = field(default_factory=lambda: defaultdict(int))
     tokens: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -146,7 +141,7 @@ class _Parts:
             self.hours[tenant] += 1
 
     def divide_idle(self) -> None:
-        """Divide the cost of the idle hours once it is known who used the others."""
+        """Divide the cost of the idle hours, after all used hours."""
         for policy, cost in self.idle_costs.items():
             weights = {
                 "unallocated": {},
@@ -159,7 +154,7 @@ class _Parts:
             self.unallocated += cost - sum(parts.values())
 
 
-def share_out(
+def allocate(
     deployment: str,
     month: Period,
     spans: Sequence[Span],
@@ -167,10 +162,10 @@ def share_out(
     *,
     counted: Sequence[Counted],
     is_billable: Callable[[str], bool],
-) -> Sharing:
-    """Return how the cost of these hours is divided; `spans` are all in one currency.
+) -> Allocation:
+    """Return the allocation of the cost of these hours; `spans` are all in one currency.
 
-    Usage outside of them pays nothing. Nobody used anything: all of it is unallocated.
+    Usage outside the spans does not count. Without usage the whole cost is unallocated.
     """
     parts = _Parts()
     for span in spans:
@@ -188,7 +183,7 @@ def share_out(
         )
         for tenant in sorted(parts.tokens)
     )
-    sharing = Sharing(
+    allocation = Allocation(
         deployment,
         month,
         spans[0].currency,
@@ -198,12 +193,12 @@ def share_out(
         parts.idle_hours,
         tuple(sorted(counted)),
     )
-    sharing.check()
-    return sharing
+    allocation.check()
+    return allocation
 
 
-def differences(recorded: Sharing, derived: Sharing) -> list[str]:
-    """Return in what a recorded sharing differs from one derived anew; nothing: it is proven."""
+def differences(recorded: Allocation, derived: Allocation) -> list[str]:
+    """Return the differences between a recorded and a derived allocation; none if it is proven."""
     found = [
         f"its {name} is not what the registry and the pages give"
         for name in ("currency", "spans", "idle_hours", "unallocated")
@@ -213,15 +208,15 @@ def differences(recorded: Sharing, derived: Sharing) -> list[str]:
     return found[:MAX_FAULTS]
 
 
-def _of_shares(recorded: Sharing, derived: Sharing) -> Iterator[str]:
+def _of_shares(recorded: Allocation, derived: Allocation) -> Iterator[str]:
     tenants = {share.tenant for share in (*recorded.shares, *derived.shares)}
     for tenant in sorted(tenants):
         ours, theirs = recorded.share_of(tenant), derived.share_of(tenant)
         if ours != theirs:
-            yield f"the share of {tenant} is {_told(ours)}, its pages give {_told(theirs)}"
+            yield f"the share of {tenant} is {_text(ours)}, its pages give {_text(theirs)}"
 
 
-def _told(share: Share | None) -> str:
+def _text(share: Share | None) -> str:
     if share is None:
         return "nothing"
     billed = "" if share.is_billable else ", not billed"

@@ -1,8 +1,8 @@
-"""A sharing as a store keeps it: JSON, money as integer strings of 10^-18."""
+"""An allocation as a store keeps it: JSON, money as integer strings of 10^-18."""
 
 from typing import Final
 
-from metering.core.allocation.allocation import Counted, Share, Sharing
+from metering.core.allocation.allocation import Allocation, Counted, Share
 from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.calendars.periods import LedgerId, month_of
@@ -11,14 +11,14 @@ from metering.core.deployments.capacity import Span
 SCHEMA: Final = 1
 
 
-def write_sharing(sharing: Sharing) -> Document:
-    """Return a sharing as the document to store. Shares and ledgers are rows: there may be many."""
+def write_allocation(allocation: Allocation) -> Document:
+    """Return an allocation as the document to store; shares and ledgers are rows, to save space."""
     return {
         "schema": SCHEMA,
-        "deployment": sharing.deployment,
-        "month": sharing.month.start,
-        "currency": sharing.currency,
-        "spans": [[*span[:3], str(span.hourly_price), *span[4:]] for span in sharing.spans],
+        "deployment": allocation.deployment,
+        "month": allocation.month.start,
+        "currency": allocation.currency,
+        "spans": [[*span[:3], str(span.hourly_price), *span[4:]] for span in allocation.spans],
         "shares": [
             [
                 share.tenant,
@@ -28,28 +28,31 @@ def write_sharing(sharing: Sharing) -> Document:
                 share.hours,
                 share.is_billable,
             ]
-            for share in sharing.shares
+            for share in allocation.shares
         ],
-        "unallocated": str(sharing.unallocated),
-        "idle_hours": sharing.idle_hours,
-        "counted": [[str(one.ledger), one.page, one.hash] for one in sharing.counted],
+        "unallocated": str(allocation.unallocated),
+        "idle_hours": allocation.idle_hours,
+        "counted": [[str(one.ledger), one.page, one.hash] for one in allocation.counted],
     }
 
 
-def read_sharing(document: Document) -> Sharing:
-    """Return the sharing in a document; InvariantBroken for what cannot be one or adds up wrong."""
+def read_allocation(document: Document) -> Allocation:
+    """Return the allocation in a document.
+
+    Raises InvariantBroken for one that cannot be read, does not add up, or has another schema.
+    """
     if document.get("schema") != SCHEMA:
-        raise InvariantBroken(f"a sharing has schema {document.get('schema')}, not {SCHEMA}")
+        raise InvariantBroken(f"an allocation has schema {document.get('schema')}, not {SCHEMA}")
     try:
-        sharing = _sharing(document)
+        allocation = _allocation(document)
     except UNREADABLE_DOCUMENT as error:
-        raise InvariantBroken(f"a sharing cannot be read: {error!r}") from None
-    sharing.check()
-    return sharing
+        raise InvariantBroken(f"an allocation cannot be read: {error!r}") from None
+    allocation.check()
+    return allocation
 
 
-def _sharing(document: Document) -> Sharing:
-    return Sharing(
+def _allocation(document: Document) -> Allocation:
+    return Allocation(
         document["deployment"],
         month_of(document["month"]),
         document["currency"],

@@ -8,9 +8,10 @@ from metering.core.allocation.allocation import Counted, HourlyTokens
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import HOUR, Instant
 from metering.core.calendars.periods import LedgerId, Period, slot_start
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.entry import State
 from metering.core.ledger.head import Head
-from metering.core.ledger.page import GENESIS, Page
+from metering.core.ledger.page import Page
 
 
 def capacities_in(head: Head) -> set[str]:
@@ -19,33 +20,29 @@ def capacities_in(head: Head) -> set[str]:
 
 
 class LedgerUsage:
-    """Adds up the pages of one ledger, first to last, corrections included."""
+    """Sums the pages of one ledger, from the first on, corrections included."""
 
     def __init__(self, ledger: LedgerId, month: Period, places: Collection[str]) -> None:
-        """Take `places`: the deployments that matter, in lower case."""
+        """Count the usage of `places`, the keys of deployments in lower case."""
         self.ledger = ledger
-        self.page = 0
-        self.hash = GENESIS
+        self.through = START
+        """The position of the last page that was added."""
         self.tokens: defaultdict[tuple[str, Instant], int] = defaultdict(int)
         """Weighted, in 10^-6, by deployment and hour."""
         self._month = month
         self._places = places
 
     def add(self, page: Page) -> None:
-        """Take one page into account; LedgerBroken unless it follows the one before."""
-        if (page.number, page.previous) != (self.page + 1, self.hash):
-            reason = f"page {page.number} does not follow page {self.page}"
-            raise LedgerBroken(str(self.ledger), reason)
-        self.page, self.hash = page.number, page.hash
-        # A slot lies in one hour, and so do the times of a page's entries.
+        """Add the usage of one page."""
+        self.through = Position(page.number, page.hash)
+        # A slot lies within one hour, and so do the times of a page's entries.
         start = slot_start(page.slot)
         if not self._month.start <= start < self._month.end:
             return
         hour = start // HOUR * HOUR
         for entry in page.entries:
-            self._count(hour, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(hour, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(hour, state, sign)
 
     def _count(self, hour: Instant, state: State, sign: int) -> None:
         weights, capacity = state.rate.weights, state.rate.capacity
@@ -53,12 +50,12 @@ class LedgerUsage:
             return
         place = capacity.casefold()
         if place in self._places:
-            # Of integers sumprod gives an exact integer of any size; its stub says float.
+            # sumprod of integers is an exact integer; its stub says float.
             tokens: int = sumprod(state.buckets, weights)  # type: ignore[assignment]
             self.tokens[place, hour] += sign * tokens
 
     def check(self) -> None:
-        """Raise LedgerBroken where corrections took away more than was used."""
+        """Raise LedgerBroken if corrections took away more than was used."""
         if any(tokens < 0 for tokens in self.tokens.values()):
             raise LedgerBroken(str(self.ledger), "its usage of capacity is less than nothing")
 
@@ -73,10 +70,10 @@ class CapacityUsage:
         self._counted: defaultdict[str, list[Counted]] = defaultdict(list)
 
     def add(self, usage: LedgerUsage, places: Collection[str]) -> None:
-        """Take a ledger into account, as counted for these deployments."""
+        """Add a ledger, as counted for these deployments."""
         usage.check()
         for place in places:
-            self._counted[place].append(Counted(usage.ledger, usage.page, usage.hash))
+            self._counted[place].append(Counted(usage.ledger, *usage.through))
         for (place, hour), tokens in usage.tokens.items():
             self._tokens[place][hour][usage.ledger.tenant] += tokens
 

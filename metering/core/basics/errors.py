@@ -60,6 +60,10 @@ class RetryableError(MeteringError):
     """The world misbehaved (throttled, locked, timed out): the same call may succeed later."""
 
 
+class LedgerLagError(RetryableError):
+    """A replica is behind: a page that the ledger's head counts cannot be read yet."""
+
+
 class HeadMovedError(RetryableError):
     """Somebody else committed to this ledger first: look again from the head."""
 

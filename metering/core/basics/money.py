@@ -11,6 +11,8 @@ from typing import Final
 AMOUNT_DECIMALS = 18
 PRICE_DECIMALS = 12
 MULTIPLIER_DECIMALS = AMOUNT_DECIMALS - PRICE_DECIMALS
+#: An amount is an integer of 10^-18, a list price one of 10^-12: price times this is an amount.
+AMOUNTS_PER_PRICE: Final = 10**MULTIPLIER_DECIMALS
 #: Prices are published per million tokens, so six decimals there are twelve a token. Of another
 #: meter the quantity is counted in millionths, so its price has as many.
 PER_MILLION_DECIMALS = PRICE_DECIMALS - 6

@@ -39,7 +39,9 @@ def misplaced(place: tuple[int | str, ...], reason: str) -> ValidationError:
 class Strict(BaseModel):
     """What operators write: no unknown field, no silent conversion, no change afterwards."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, strict=True, extra="forbid", serialize_by_alias=True
+    )
 
 
 def _zone(name: str) -> str:

@@ -1,11 +1,11 @@
-"""The balance: what a head says to a person."""
+"""The balance: a ledger's head, summed up for people."""
 
 from collections import defaultdict
 from typing import NamedTuple
 
 from metering.core.basics.money import Amount
 from metering.core.billing.charge import Charge, charge
-from metering.core.ledger.head import NOTHING, Head, Line
+from metering.core.ledger.head import NOTHING, Head, RateTotals
 from metering.core.plans.plan import Plan
 from metering.core.prices.rating import amount_of
 from metering.core.usage.buckets import Buckets
@@ -15,29 +15,29 @@ type _Counted = tuple[str | None, str]
 
 
 class ModelBalance(NamedTuple):
-    """What was used of one model or meter, and money where there is a price."""
+    """The usage of one model or meter, and its amount if it has a price."""
 
     model: str | None
     """The model, or the name of another meter."""
     unit: str
-    line: Line
+    line: RateTotals
     amount: Amount | None
-    """None where no request of the model has a known amount: unknown is not zero."""
+    """None if no request of the model has a known amount: unknown is not zero."""
 
 
 class Balance(NamedTuple):
-    """The state of one ledger. `amount` is exact and covers all that has a price."""
+    """The state of one ledger. `amount` is exact and covers all priced usage."""
 
     head: Head
     plan: Plan
     """The plan that the ledger is charged under."""
-    total: Line
+    total: RateTotals
     amount: Amount
     held_requests: int
     held_amount: Amount
     models: tuple[ModelBalance, ...]
     charge: Charge
-    """What it comes to with all that is computed over the period; `amount` where nothing is."""
+    """The charge under the plan; its total is `amount` if the plan has no period terms."""
 
     @property
     def currency(self) -> str:
@@ -51,8 +51,8 @@ class Balance(NamedTuple):
 
 
 def balance_of(head: Head, plan: Plan) -> Balance:
-    """Return the balance that a head gives under the plan in force at its ledger's start."""
-    lines: defaultdict[_Counted, Line] = defaultdict(lambda: NOTHING)
+    """Return the balance of a head under the plan in force at its ledger's start."""
+    lines: defaultdict[_Counted, RateTotals] = defaultdict(lambda: NOTHING)
     amounts: defaultdict[_Counted, Amount] = defaultdict(int)
     for rate, line in head.lines.items():
         counted = rate.model, rate.unit

@@ -1,28 +1,28 @@
-"""The charge: what a period comes to, from its totals and the plan in force at its start.
+"""The charge of a period: its totals priced under the plan in force at its start.
 
-A pure function of sums: no order of requests, no way of adding them up, changes it.
+It is a pure function of sums: the order of requests and the way they are added do not matter.
 
-1. **usage** is tokens times their unit price.
-2. An **allowance** of tokens takes them off in the order its meters are written; within a meter by
-   model, then bucket (in the order of BUCKETS), then the dearest first. Several allowances follow
-   each other; what one has taken the next does not see.
-3. **Tiers** and **packages** take the place of the usage amount of what they cover, and see only
-   what the allowances left. A step reaches up to its count inclusive.
-4. An allowance of money covers usage as charged, tiers and packages included, and no fee.
-5. Then the request fee (each billable request to a model, priced or not), the base fee, and what
-   is missing to the minimum.
+1. **Usage** is tokens times their unit price.
+2. An **allowance** of tokens deducts free tokens in the order in which its meters are written;
+   within a meter by model, then bucket (in the order of BUCKETS), then the highest price first.
+   Allowances apply one after another; each sees only the tokens that the earlier ones left.
+3. **Tiers** and **packages** replace the usage amount of the meters they cover, and see only the
+   tokens that the allowances left. A step includes its upper bound.
+4. An allowance of money covers usage as charged, tiers and packages included, but no fee.
+5. Then come the request fee (for each billable request to a model, priced or not), the base fee,
+   and the amount missing to the minimum.
 
-What has no price is charged nothing and is counted: a tier prices only what has a price. Usage of
-provisioned capacity is listed at nothing, and no allowance, tier or package counts it. Steps and
-sizes are in tokens, or in the units of another meter: the two are never added up. An allowance of
-tokens is for tokens alone.
+Unpriced usage is counted but not charged: a tier prices only usage that has a price. Usage of
+provisioned capacity has a price of zero, and no allowance, tier or package counts it. Steps and
+sizes are in tokens or in the units of another meter; the two are never added. An allowance of
+tokens covers tokens only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from metering.core.basics.money import Amount, parse_amount
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import Plan
 from metering.core.plans.terms import Allowance, Meter, Package, Tier, price_of
 from metering.core.prices.price_book import TOKEN
@@ -36,7 +36,7 @@ type Quantities = Mapping["Metered", int]
 
 
 class Metered(NamedTuple):
-    """What one count is of: a bucket of a model at one unit price (10^-18)."""
+    """A bucket of a model at one unit price (10^-18)."""
 
     model: str | None
     bucket: str
@@ -44,35 +44,34 @@ class Metered(NamedTuple):
     unit: str = TOKEN
     channel: str | None = None
     is_provisioned: bool = False
-    """Whether it was taken from capacity that is paid by the hour: no term of a plan counts it."""
+    """Whether provisioned capacity served it, which is paid by the hour: no plan term counts it."""
 
 
 class ChargeLine(NamedTuple):
-    """One line: its amount is always quantity times unit price, exactly."""
+    """One line of a charge; its amount is exactly quantity times unit price."""
 
     kind: ChargeKind
     term: str | None
-    """Where the plan says so, e.g. `tiers.0.steps.1`; None for plain usage."""
+    """The plan term behind the line, e.g. `tiers.0.steps.1`; None for plain usage."""
     model: str | None
     bucket: str | None
     quantity: int
-    """In `unit`, of other meters than tokens in 10^-6 of it; below zero where an allowance takes
-    something off."""
+    """In `unit`, for meters other than tokens in 10^-6 of it; negative for a deduction."""
     unit: str
-    """token, package, request, period, or what another meter counts."""
+    """token, package, request, period, or the unit of another meter."""
     unit_price: Amount
-    """Integer of 10^-18 currency units for each of `quantity`."""
+    """Price of one of `quantity`, integer of 10^-18 currency units."""
     channel: str | None = None
-    """Who bills the company for it, of plain usage and of tokens that are free."""
+    """The channel that bills the operator, for plain usage and free tokens."""
 
     @property
     def amount(self) -> Amount:
-        """What the line adds to the total."""
+        """The amount that the line adds to the total."""
         return self.quantity * self.unit_price
 
 
 class Charge(NamedTuple):
-    """What a period comes to, exact and not rounded."""
+    """The charge of a period, exact and not rounded."""
 
     currency: str
     lines: tuple[ChargeLine, ...]
@@ -85,8 +84,8 @@ class Charge(NamedTuple):
         return _sum(self.lines)
 
 
-def charge(totals: Mapping[Rate, Line], plan: Plan) -> Charge:
-    """Return what a ledger's totals come to under the plan in force at its start."""
+def charge(totals: Mapping[Rate, RateTotals], plan: Plan) -> Charge:
+    """Return the charge of a ledger's totals under the plan in force at its start."""
     used = _quantities(totals)
     left = {metered: count for metered, count in used.items() if not metered.is_provisioned}
     usage = [
@@ -119,8 +118,8 @@ def _sum(lines: Iterable[ChargeLine]) -> Amount:
     return sum(line.amount for line in lines)
 
 
-def _quantities(totals: Mapping[Rate, Line]) -> dict[Metered, int]:
-    """Add up what has a price, in the order in which allowances and statements go through it."""
+def _quantities(totals: Mapping[Rate, RateTotals]) -> dict[Metered, int]:
+    """Sum the priced usage, in the order in which allowances and statements go through it."""
     found: dict[Metered, int] = {}
     for rate, line in totals.items():
         if amount_of(rate, line.tokens) is None:
@@ -134,7 +133,7 @@ def _quantities(totals: Mapping[Rate, Line]) -> dict[Metered, int]:
 
 
 def _place(metered: Metered) -> tuple[bool, str, int, int, str, str, bool]:
-    """Without a name first; then by model, bucket, and the dearest before the cheaper."""
+    """Sort by model, unnamed first, then bucket, then the highest price first."""
     model, bucket, unit_price, unit, channel, provisioned = metered
     place = model is not None, model or "", INDEX[bucket], -unit_price
     return (*place, unit, channel or "", provisioned)
@@ -143,9 +142,9 @@ def _place(metered: Metered) -> tuple[bool, str, int, int, str, str, bool]:
 def _free_tokens(
     term: str, allowance: Allowance, left: dict[Metered, int], plan: Plan
 ) -> Iterator[ChargeLine]:
-    """Take an allowance off what is left, and yield what that is worth.
+    """Deduct an allowance from the quantities left, and yield the value of the deduction.
 
-    Of what a tier or package prices that is nothing here: they see fewer tokens.
+    Tokens that a tier or package prices have no value here: the term sees fewer tokens instead.
     """
     free = allowance.tokens or 0
     for metered in _in_order(left, allowance.meters):
@@ -181,12 +180,12 @@ def _tiers(plan: Plan, left: Quantities) -> Iterator[ChargeLine]:
 
 
 def _scale(unit: str) -> int:
-    """Return in how many parts a unit is counted."""
+    """Return the number of parts in which a unit is counted."""
     return 1 if unit == TOKEN else 10**QUANTITY_DECIMALS
 
 
 def _graduated(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int]]:
-    """Yield each step that is reached with what is in it."""
+    """Yield each step that is reached, with the quantity in it."""
     below = 0
     for number, step in enumerate(tier.steps):
         end = quantity if step.up_to is None else min(quantity, step.up_to * scale)
@@ -196,7 +195,7 @@ def _graduated(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int
 
 
 def _volume(tier: Tier, quantity: int, scale: int) -> Iterator[tuple[int, int]]:
-    """Yield the step that the whole quantity reaches, with all of it."""
+    """Yield the step that the whole quantity reaches, with the whole quantity."""
     reached = (
         number
         for number, step in enumerate(tier.steps)
@@ -214,7 +213,7 @@ def _packages(plan: Plan, left: Quantities) -> Iterator[ChargeLine]:
 
 
 def _covered(term: Tier | Package, left: Quantities) -> dict[str, int]:
-    """Return what a term prices, by unit: tokens and searches are never added up."""
+    """Return the quantities that a term prices, by unit, since units are never added."""
     found: dict[str, int] = {}
     for metered, count in left.items():
         if count and term.covers(metered.model, metered.bucket):
@@ -223,7 +222,7 @@ def _covered(term: Tier | Package, left: Quantities) -> dict[str, int]:
 
 
 def _named(term: Tier | Package) -> tuple[str | None, str | None]:
-    """Return the model and bucket of a term that is about one meter."""
+    """Return the model and bucket of a term that covers a single meter."""
     (first, *others) = term.meters
     return (None, None) if others else (first.model, first.bucket)
 
@@ -236,7 +235,7 @@ def _free_money(plan: Plan, usage: Amount) -> Iterator[ChargeLine]:
             yield _once("allowance", f"allowance.{number}", -taken)
 
 
-def _fees(plan: Plan, totals: Mapping[Rate, Line]) -> Iterator[ChargeLine]:
+def _fees(plan: Plan, totals: Mapping[Rate, RateTotals]) -> Iterator[ChargeLine]:
     billable = sum(
         line.requests - line.not_billable for rate, line in totals.items() if rate.unit == TOKEN
     )

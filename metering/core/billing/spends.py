@@ -1,8 +1,8 @@
-"""Spends: what a ledger asks of credit, by channel, and when it was used.
+"""Spends: the amounts of a ledger that credit has to pay, by channel and time.
 
-How much is what the ledger comes to: its charge. When is what its entries say. Usage counts in
-order of its time as far as it is charged; what a charge holds less (an allowance, a tier) was used
-last and is free; what it holds more (a fee, a tier) is spent in the last instant of the period.
+The charge of the ledger gives the amounts, its entries give the times. Usage is spent in order of
+time up to the amount charged: if the charge is lower (an allowance, a tier), the last usage is
+free; if it is higher (a fee, a tier), the difference is spent in the last instant of the period.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,7 @@ from metering.core.billing.charge import Charge
 from metering.core.calendars.periods import Period
 from metering.core.credit.credit import CHANNELS, OpenSpend
 from metering.core.credit.grant import Grant, Spend
-from metering.core.ledger.entry import Entry
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.core.prices.rating import amount_of
@@ -26,23 +26,23 @@ type Amounts = dict[str | None, Amount]
 
 
 def channel_of(channel: str | None) -> str | None:
-    """Return a channel as credit knows it: what it does not know only a grant for all pays."""
+    """Return a channel of CHANNELS; None for any other, which only grants for all channels pay."""
     return channel if channel in CHANNELS else None
 
 
 def charged_by_channel(charge: Charge) -> Amounts:
-    """Return what a charge comes to by channel; together its total.
+    """Return a charge by channel; the amounts add up to its total.
 
-    What tiers, packages and fees price has no channel.
+    Tiers, packages and fees have no channel.
     """
     return due_by_channel((line.channel, line.amount) for line in charge.lines)
 
 
 def due_by_channel(lines: Iterable[tuple[str | None, Amount]]) -> Amounts:
-    """Return what lines come to by channel: together their sum, or nothing where that is below.
+    """Return the sum of lines by channel, at least zero in total.
 
-    A channel that comes to less than nothing (money that is free, a correction) comes to nothing,
-    and the rest of it is taken off the others in their order.
+    A channel with a negative sum (free money, a correction) becomes zero, and the excess is
+    deducted from the other channels in their order.
     """
     found: dict[str | None, Amount] = dict.fromkeys(CHANNELS, 0)
     for channel, amount in lines:
@@ -59,9 +59,9 @@ def due_by_channel(lines: Iterable[tuple[str | None, Amount]]) -> Amounts:
 def as_charged(
     used: Iterable[Spend], charged: Mapping[str | None, Amount], last: Instant
 ) -> Iterator[Spend]:
-    """Yield what was used, in order of time, as far as it is charged.
+    """Yield usage in order of time, up to the amount charged.
 
-    `charged` is by channel, of all of CHANNELS; `last` is the last instant of the period.
+    `charged` has every channel of CHANNELS; `last` is the last instant of the period.
     """
     left = dict(charged)
     yield from taken_from(left, used)
@@ -69,7 +69,7 @@ def as_charged(
 
 
 def taken_from(left: dict[str | None, Amount], used: Iterable[Spend]) -> Iterator[Spend]:
-    """Yield what was used as far as anything is `left` of its channel, and take it from there."""
+    """Yield usage up to the amount `left` in its channel, and deduct it there."""
     for spend in used:
         taken = min(spend.amount, left[spend.channel])
         if taken:
@@ -78,16 +78,16 @@ def taken_from(left: dict[str | None, Amount], used: Iterable[Spend]) -> Iterato
 
 
 def at_last(left: Mapping[str | None, Amount], last: Instant) -> Iterator[Spend]:
-    """Yield what is charged beyond what was used."""
+    """Yield the amounts charged beyond usage."""
     for channel, amount in left.items():
         if amount:
             yield Spend(last, channel, amount)
 
 
 def spends_in(pages: Iterable[Page]) -> list[Spend]:
-    """Return what the entries of whole slots came to in the end, in order of their time.
+    """Return the final amounts of the entries of whole slots, in order of their time.
 
-    `pages` are all pages of some slots, by number: what corrects an entry is in its slot.
+    `pages` are all pages of some slots, by number; a correction is in the slot of its entry.
     """
     latest = {entry.key: entry for page in pages for entry in page.entries}
     found = (
@@ -104,7 +104,7 @@ def spends_in(pages: Iterable[Page]) -> list[Spend]:
 def open_spends(
     used: Sequence[OpenSpend], charged: Mapping[str | None, Amount], period: Period
 ) -> list[OpenSpend]:
-    """Return spans of usage, in order of time, as far as they are charged, and what is beyond."""
+    """Return spans of usage in order of time, up to the amount charged, and the amounts beyond."""
     last = period.end - 1
     ends = {last: period.end} | {span.start: span.end for span in used}
     spends = (
@@ -119,7 +119,7 @@ def open_spends(
 
 
 def used_at_some_time(head: Head, period: Period, until: Instant) -> OpenSpend:
-    """Return what a head says was used, before `until` at the latest."""
+    """Return the usage in a head as one span that ends at `until` at the latest."""
     amounts: Amounts = dict.fromkeys(CHANNELS, 0)
     for rate, line in head.lines.items():
         amounts[channel_of(rate.channel)] += amount_of(rate, line.tokens) or 0
@@ -133,34 +133,25 @@ def cuts_in(period: Period, grants: Iterable[Grant]) -> tuple[Instant, ...]:
 
 
 class UsedBySpan:
-    """What the pages of a ledger hold, by the spans between some instants of its period."""
+    """Sums the pages of a ledger by the spans between some instants of its period."""
 
     def __init__(self, period: Period, cuts: tuple[Instant, ...]) -> None:
         self.cuts = cuts
-        self.page = 0
-        """The last page that was added."""
+        self.through = START
+        """The position of the last page that was added."""
         self._spans = list(pairwise((period.start, *cuts, period.end)))
         self._amounts: list[Amounts] = [dict.fromkeys(CHANNELS, 0) for _ in self._spans]
 
     def add(self, page: Page) -> None:
-        """Take one page into account; the pages of a ledger come in their order."""
-        self.page = page.number
+        """Add the amounts of the next page."""
+        self.through = Position(page.number, page.hash)
         for entry in page.entries:
             amounts = self._amounts[bisect_right(self.cuts, entry.time)]
-            for channel, amount in _changes(entry):
-                amounts[channel] += amount
+            for state, _, sign in entry.changes():
+                if not state.is_hold:
+                    amounts[channel_of(state.rate.channel)] += sign * (state.amount or 0)
 
     def spans(self) -> list[OpenSpend]:
-        """Return what was used in each span, the earliest first."""
+        """Return the usage in each span, the earliest first."""
         spans = zip(self._spans, self._amounts, strict=True)
         return [OpenSpend(start, end, dict(amounts)) for (start, end), amounts in spans]
-
-
-def _changes(entry: Entry) -> Iterator[tuple[str | None, Amount]]:
-    """Yield what an entry adds, and what the entry had added that it takes the place of."""
-    state = entry.state
-    if not state.is_hold:
-        yield channel_of(state.rate.channel), state.amount or 0
-    if entry.supersedes is not None and not entry.supersedes.state.is_hold:
-        replaced = entry.supersedes.state
-        yield channel_of(replaced.rate.channel), -(replaced.amount or 0)

@@ -1,28 +1,29 @@
-"""The statement: what a tenant owes for a period. Written once, never changed.
+"""The statement: the amount that a tenant owes for a period. It is written once and never changed.
 
-Its lines stand in this order: usage, allowance, tiers, packages, fees, the minimum (together the
+Its lines come in this order: usage, allowance, tiers, packages, fees and the minimum (together the
 charge of the period's own ledger); shares of provisioned capacity; corrections of earlier periods,
-which are what their charges have changed by since they were billed; adjustments; what an earlier
-statement carried over; credits; what is carried forward; rounding.
+that is the change of their charges since they were billed; adjustments; the amount that the
+statement before carried forward; credits; the amount carried forward; rounding.
 
-Every amount is exact. `rounded` is the same to the minor unit of the currency, half to even, for
-display. The total is the exact sum, rounded once; the rounding line is what makes the lines add up
-to it, exact ones and rounded ones alike.
+Every amount is exact. `rounded` is the amount to the minor unit of the currency, half to even, for
+display. The total is the exact sum, rounded once; the rounding line makes both the exact and the
+rounded lines add up to it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount, rounded
 from metering.core.billing.charge import ChargeKind, ChargeLine, charge
-from metering.core.billing.recomputation import Mark, Provenance, Reckoned, difference
+from metering.core.billing.recomputation import Provenance, Recomputed, difference
 from metering.core.billing.spends import Amounts, due_by_channel
 from metering.core.calendars.periods import LedgerId, Period, month_of
 from metering.core.credit.adjustment import MadeAdjustment
 from metering.core.credit.grant import Burnt
+from metering.core.ledger.chain import Position
 from metering.core.ledger.counts import lapse_of
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import GENESIS
@@ -44,29 +45,29 @@ _CAPACITY_CHANNEL: Final = "microsoft"
 
 
 type Shared = tuple[str, str]
-"""The key of a deployment and the name of a month: a sharing that has been billed."""
+"""An allocation that has been billed: the key of its deployment and the name of its month."""
 
 
 class StatementLine(NamedTuple):
-    """One line. Where it has a quantity, its amount is quantity times unit price, exactly."""
+    """One line. If it has a quantity, its amount is exactly quantity times unit price."""
 
     kind: LineKind
     amount: Amount
     rounded: Amount = 0
     """To the minor unit, for display."""
     term: str | None = None
-    """Where the plan says so, e.g. `tiers.0.steps.1`; of a correction and of a share, what of."""
+    """The plan term, e.g. `tiers.0.steps.1`; for a correction or share, the part it covers."""
     model: str | None = None
     bucket: str | None = None
     quantity: int | None = None
-    """In `unit`, of other meters than tokens in 10^-6 of it."""
+    """In `unit`; for meters other than tokens in 10^-6 of it."""
     unit: str | None = None
     unit_price: Amount | None = None
     channel: str | None = None
     charge_period: str | None = None
-    """The period that it is about, where that is another one."""
+    """The period that the line is for, if it is another one."""
     corrects: ChargeKind | None = None
-    """What kind of line a correction corrects."""
+    """The kind of line that a correction corrects."""
     reference: str | None = None
     """The grant, adjustment or deployment behind it."""
     reason: str | None = None
@@ -74,48 +75,48 @@ class StatementLine(NamedTuple):
 
 
 class Open(NamedTuple):
-    """What was not settled when the period closed; what comes of it is on a later statement."""
+    """Requests unsettled when the period closed; a later statement bills their outcome."""
 
     pending: int = 0
-    """Streams whose counts are awaited."""
+    """Streams that still wait for their counts."""
     unpriced: int = 0
     missing: int = 0
     totals_only: int = 0
-    """Requests counted from a log, where cached tokens may not be told from others."""
+    """Requests counted from a log, which may not distinguish cached tokens from others."""
     uncollected: tuple[str, ...] = ()
-    """Earlier periods in another currency that have changed: nothing is converted."""
+    """Earlier periods in another currency that have changed; amounts are never converted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a tenant owes for one period, and all that it follows from."""
+    """The amount that a tenant owes for one period, and everything it is derived from."""
 
     ledger: LedgerId
     period: Period
     number: int
-    """The tenant's statements are numbered from 1 on."""
+    """The sequence number among the tenant's statements, from 1."""
     plan: str
     currency: str
     lines: tuple[StatementLine, ...]
-    billed: Mapping[LedgerId, Mark]
-    """For each ledger of the tenant up to this one, the last page that has been billed."""
+    billed: Mapping[LedgerId, Position]
+    """The billed-through position of each ledger of the tenant up to this one."""
     shared: tuple[Shared, ...]
-    """The sharings of capacity that have been billed, of the months that may still bring any."""
+    """The allocations billed so far, for the months in which more may still come."""
     burnt: Mapping[str, Amount]
-    """What each grant paid."""
+    """The amount that each grant paid."""
     carried: Mapping[str, Amount]
-    """What the next statement takes off, by currency."""
+    """The amount that the next statement deducts, by currency."""
     price_versions: tuple[str, ...]
     provenance: Provenance
     open: Open
     closed: Instant
     previous: str = GENESIS
-    """The hash of the tenant's statement before."""
+    """The hash of the tenant's previous statement."""
     hash: str = ""
 
     @property
     def total(self) -> Amount:
-        """What is owed: the sum of the lines, a whole number of minor units."""
+        """The amount owed: the sum of the lines, a whole number of minor units."""
         return sum(line.amount for line in self.lines)
 
 
@@ -124,15 +125,15 @@ class Late(NamedTuple):
 
     period: Period
     plan: Plan
-    reckoned: Reckoned
+    recomputed: Recomputed
 
 
-#: How long a sharing may come after its month and still be billed: as long as usage may.
+#: An allocation is billed up to this long after its month, as late usage is.
 LOOK_BACK: Final = 400 * DAY
 
 
 def unsettled(head: Head, at: Instant) -> Open:
-    """Return what of a ledger is not settled at an instant; holds that have lapsed are over."""
+    """Count the unsettled requests of a ledger at an instant; lapsed holds do not count."""
     lines = head.lines.values()
     return Open(
         sum(held.requests for slot, held in head.holds.items() if lapse_of(slot) > at),
@@ -142,27 +143,27 @@ def unsettled(head: Head, at: Instant) -> Open:
     )
 
 
-def shareable(period: Period, previous: Statement | None, sharing: Sharing) -> bool:
-    """Say whether a statement bills a sharing: the first whose period ends no earlier than it."""
-    is_in_reach = period.end - LOOK_BACK < sharing.month.end <= period.end
-    return is_in_reach and (previous is None or shared_of(sharing) not in previous.shared)
+def shareable(period: Period, previous: Statement | None, allocation: Allocation) -> bool:
+    """Say whether a statement bills an allocation: the first to end at or after its month does."""
+    is_in_reach = period.end - LOOK_BACK < allocation.month.end <= period.end
+    return is_in_reach and (previous is None or shared_of(allocation) not in previous.shared)
 
 
-def shared_of(sharing: Sharing) -> Shared:
-    """Return how statements name a sharing."""
-    return sharing.deployment, sharing.month.name
+def shared_of(allocation: Allocation) -> Shared:
+    """Return the name of an allocation on statements."""
+    return allocation.deployment, allocation.month.name
 
 
 class Bill(NamedTuple):
-    """What a statement is made of."""
+    """The parts of a statement before it is drafted."""
 
     ledger: LedgerId
     period: Period
     plan: Plan
-    own: Reckoned
+    own: Recomputed
     late: Sequence[Late]
-    sharings: Sequence[Sharing]
-    """Those of provisioned capacity that this statement bills."""
+    allocations: Sequence[Allocation]
+    """The allocations of provisioned capacity that this statement bills."""
     adjustments: Sequence[MadeAdjustment]
     previous: Statement | None
 
@@ -188,14 +189,14 @@ def lines_due(bill: Bill) -> list[StatementLine]:
 
 
 def due(lines: Iterable[StatementLine]) -> Amounts:
-    """Return what there is to be paid by channel: nothing where it is less."""
+    """Return the amount due by channel, at least zero."""
     return due_by_channel((line.channel, line.amount) for line in lines)
 
 
 def statement_of(
     bill: Bill, lines: Sequence[StatementLine], burnt: Burnt, closed: Instant
 ) -> Statement:
-    """Return the statement of a bill whose lines the grants have paid as far as they could."""
+    """Return the statement of a bill after its grants have paid what they could."""
     lines = [*lines, *(_credited(name, amount) for name, amount in sorted(burnt.spent.items()))]
     carried = dict(bill.previous.carried) if bill.previous else {}
     carried.pop(bill.currency, None)
@@ -205,7 +206,7 @@ def statement_of(
         lines.append(StatementLine("carried_forward", over))
     collected = list(_collected(bill))
     before = bill.previous.billed if bill.previous else {}
-    marks = {late.reckoned.head.ledger: late.reckoned.through for late in collected}
+    marks = {late.recomputed.head.ledger: late.recomputed.through for late in collected}
     return Statement(
         ledger=bill.ledger,
         period=bill.period,
@@ -217,7 +218,7 @@ def statement_of(
         shared=_shared(bill),
         burnt=dict(burnt.spent),
         carried=carried,
-        price_versions=_versions([bill.own, *(late.reckoned for late in collected)]),
+        price_versions=_versions([bill.own, *(late.recomputed for late in collected)]),
         provenance=bill.own.provenance,
         open=_open(bill, closed),
         closed=closed,
@@ -244,8 +245,8 @@ def _charged(line: ChargeLine) -> StatementLine:
 
 
 def _corrections(late: Late) -> Iterator[StatementLine]:
-    before = charge(late.reckoned.before, late.plan)
-    after = charge(late.reckoned.head.lines, late.plan)
+    before = charge(late.recomputed.before, late.plan)
+    after = charge(late.recomputed.head.lines, late.plan)
     for line in difference(before.lines, after.lines):
         charged = _charged(line)
         yield charged._replace(
@@ -254,9 +255,9 @@ def _corrections(late: Late) -> Iterator[StatementLine]:
 
 
 def _shares(bill: Bill) -> Iterator[StatementLine]:
-    for sharing in bill.sharings:
-        share = sharing.share_of(bill.ledger.tenant)
-        if share is None or not share.is_billable or sharing.currency != bill.currency:
+    for allocation in bill.allocations:
+        share = allocation.share_of(bill.ledger.tenant)
+        if share is None or not share.is_billable or allocation.currency != bill.currency:
             continue
         for term, amount in (("used", share.used), ("idle", share.idle)):
             if amount:
@@ -265,8 +266,8 @@ def _shares(bill: Bill) -> Iterator[StatementLine]:
                     amount,
                     term=term,
                     channel=_CAPACITY_CHANNEL,
-                    charge_period=sharing.month.name,
-                    reference=sharing.deployment,
+                    charge_period=allocation.month.name,
+                    reference=allocation.deployment,
                 )
 
 
@@ -274,7 +275,7 @@ def _shared(bill: Bill) -> tuple[Shared, ...]:
     before = bill.previous.shared if bill.previous else ()
     oldest = month_of(max(0, bill.period.end - LOOK_BACK)).name
     kept = (one for one in before if one[1] >= oldest)
-    return tuple(sorted({*kept, *map(shared_of, bill.sharings)}))
+    return tuple(sorted({*kept, *map(shared_of, bill.allocations)}))
 
 
 def _adjusted(made: MadeAdjustment) -> StatementLine:
@@ -304,8 +305,8 @@ def _with_rounding(lines: Iterable[StatementLine], currency: str) -> list[Statem
     return shown
 
 
-def _versions(reckoned: Iterable[Reckoned]) -> tuple[str, ...]:
-    rates = (rate for one in reckoned for rate in one.head.lines)
+def _versions(recomputed: Iterable[Recomputed]) -> tuple[str, ...]:
+    rates = (rate for one in recomputed for rate in one.head.lines)
     return tuple(sorted({rate.version for rate in rates if rate.version is not None}))
 
 

@@ -1,4 +1,4 @@
-"""Statements as CSV: one row a line, for spreadsheets and chargeback systems."""
+"""Statements as CSV: one row per line, for spreadsheets and chargeback systems."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -17,7 +17,7 @@ COLUMNS: Final = (
 
 
 def statement_csv(statement: Statement) -> str:
-    """Return a statement with its heading; a last row of kind `total` says what is owed."""
+    """Return a statement with its header; the last row, of kind `total`, is the amount owed."""
     return "".join(csv_line(row) for row in (COLUMNS, *rows_of(statement)))
 
 

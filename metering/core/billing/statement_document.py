@@ -1,7 +1,7 @@
 """Statements as stores keep them: JSON with integer strings for money, sealed by a hash.
 
 The hash is SHA-256 over the document without it, as UTF-8 JSON with sorted keys and no white space;
-a statement names the hash of the tenant's statement before, so that none can be left out.
+a statement names the hash of the tenant's previous one, so that a missing one is noticed.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from typing import Any, Final
 from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
-from metering.core.billing.recomputation import Mark
 from metering.core.billing.statement import Open, Statement, StatementLine
 from metering.core.calendars.periods import LedgerId, Period
+from metering.core.ledger.chain import Position
 from metering.core.usage.evidence import Evidence
 
 SCHEMA: Final = 1
-#: Of a line: money, which JSON numbers cannot hold.
+#: Fields of a line that are money, which JSON numbers cannot hold exactly.
 _MONEY: Final = ("amount", "rounded", "unit_price")
 
 
@@ -57,7 +57,7 @@ def _unsealed(statement: Statement) -> Document:
 
 
 def _line(line: StatementLine) -> Document:
-    """Return a line without what it has not."""
+    """Return a line without its empty fields."""
     kept = {name: value for name, value in line._asdict().items() if value is not None}
     return {name: str(value) if name in _MONEY else value for name, value in kept.items()}
 
@@ -67,7 +67,10 @@ def _texts(amounts: Mapping[str, Amount]) -> dict[str, str]:
 
 
 def read_statement(document: Document, tenant: str) -> Statement:
-    """Return the statement of `tenant` in a document; InvariantBroken for what cannot be it."""
+    """Return the statement of `tenant` in a document.
+
+    Raises InvariantBroken for a document that is damaged, another tenant's, or of another schema.
+    """
     what = f"statement {document.get('ledger')} of {tenant}"
     if document.get("schema") != SCHEMA:
         raise InvariantBroken(f"{what}: has schema {document.get('schema')}, not {SCHEMA}")
@@ -85,7 +88,9 @@ def read_statement(document: Document, tenant: str) -> Statement:
 
 def _statement(document: Document) -> Statement:
     period = document["period"]
-    marks = {LedgerId.parse(name): Mark(*mark) for name, mark in document["billed"].items()}
+    billed = {
+        LedgerId.parse(name): Position(*position) for name, position in document["billed"].items()
+    }
     unsettled = document["open"]
     return Statement(
         ledger=LedgerId.parse(document["ledger"]),
@@ -94,7 +99,7 @@ def _statement(document: Document) -> Statement:
         plan=document["plan"],
         currency=document["currency"],
         lines=tuple(map(_read_line, document["lines"])),
-        billed=marks,
+        billed=billed,
         shared=tuple((deployment, month) for deployment, month in document["shared"]),
         burnt=_amounts(document["burnt"]),
         carried=_amounts(document["carried"]),

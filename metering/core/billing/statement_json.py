@@ -8,12 +8,12 @@ from metering.core.billing.statement import Statement, StatementLine
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 
-#: Units that are counted one by one; every other one in millionths.
+#: Units that are counted in whole numbers; all others are counted in millionths.
 _WHOLE: Final = frozenset({TOKEN, "request", "period", "package"})
 
 
 def statement_json(statement: Statement) -> dict[str, Any]:
-    """Return a statement as a JSON object. `total` is to the minor unit, amounts are exact."""
+    """Return a statement as JSON. `total` is rounded to the minor unit; amounts are exact."""
     period = statement.period
     return {
         "tenant": statement.ledger.tenant,
@@ -40,7 +40,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
 
 
 def line_json(line: StatementLine, currency: str) -> dict[str, Any]:
-    """Return one line; what it has not is null. `unit_price` is of one `unit`."""
+    """Return one line; empty fields are null. `unit_price` is the price of one `unit`."""
     return {
         "kind": line.kind,
         "model": line.model,
@@ -61,19 +61,19 @@ def line_json(line: StatementLine, currency: str) -> dict[str, Any]:
 
 
 def is_whole(line: StatementLine) -> bool:
-    """Say whether a line's quantity is counted one by one."""
+    """Say whether a line's quantity is a whole number of units."""
     return line.unit in _WHOLE
 
 
 def quantity_of(line: StatementLine) -> int | str | None:
-    """Return a quantity in its unit: a number where it is whole, a decimal string otherwise."""
+    """Return a quantity in its unit: a number if it is whole, otherwise a decimal string."""
     if line.quantity is None or is_whole(line):
         return line.quantity
     return format_fixed(line.quantity, QUANTITY_DECIMALS)
 
 
 def unit_price_of(line: StatementLine) -> str | None:
-    """Return what one unit costs, a decimal string in currency units."""
+    """Return the price of one unit, a decimal string in currency units."""
     if line.unit_price is None:
         return None
     scale = 1 if is_whole(line) else 10**QUANTITY_DECIMALS

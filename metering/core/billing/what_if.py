@@ -1,4 +1,4 @@
-"""What-if: a ledger's usage priced as it was and under other terms, side by side."""
+"""What-if: a ledger's usage as priced and under other terms, side by side."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -7,46 +7,45 @@ from typing import NamedTuple
 from metering.core.basics.instants import Instant
 from metering.core.ledger.commit import Rating
 from metering.core.ledger.entry import Entry, State, expected_amount
-from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
 from metering.core.ledger.rerating import as_usage
 from metering.core.prices.rating import Rate, amount_of
 
-type Totals = dict[Rate, Line]
+type Totals = dict[Rate, RateTotals]
 
 
 class Comparison(NamedTuple):
-    """The usage of one model, and what it costs both ways; None where nothing has a price."""
+    """The usage of one model and its cost both ways; an amount is None if nothing has a price."""
 
     model: str | None
     instead: str | None
-    """The model that the other terms price it as."""
-    line: Line
+    """The model under which the other terms price it."""
+    line: RateTotals
     amount: int | None
-    other: Line
+    other: RateTotals
     other_amount: int | None
 
 
 class WhatIf:
-    """Adds pages up under the rates that they carry, and under others.
+    """Sums pages under the rates that they carry, and under others.
 
-    Holds are estimates and stay out, as outcomes do. What a correction replaces is taken away again
-    both ways.
+    Holds are estimates and do not count; neither do outcomes. A correction removes the state that
+    it supersedes from both sums.
     """
 
     def __init__(self, rate: Rating, now: Instant) -> None:
         self._rate = rate
         self._now = now
-        self._lines: defaultdict[tuple[Rate, Rate], tuple[Line, Line]] = defaultdict(
+        self._lines: defaultdict[tuple[Rate, Rate], tuple[RateTotals, RateTotals]] = defaultdict(
             lambda: (NOTHING, NOTHING)
         )
 
     def add(self, page: Page) -> None:
-        """Take one page into account."""
+        """Add the usage of one page."""
         for entry in page.entries:
-            self._count(entry, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(entry, state, sign)
 
     def _count(self, entry: Entry, state: State, sign: int) -> None:
         if not state.is_usage:
@@ -57,13 +56,13 @@ class WhatIf:
         other = other._replace(amount=expected_amount(other))
         key = (state.rate, rate)
         before = self._lines[key]
-        changes = line_of(state), line_of(other)
-        if sign < 0:
-            changes = minus(changes[0]), minus(changes[1])
-        self._lines[key] = before[0].plus(changes[0]), before[1].plus(changes[1])
+        self._lines[key] = (
+            before[0].plus(totals_of(state, sign)),
+            before[1].plus(totals_of(other, sign)),
+        )
 
     def totals(self) -> tuple[Totals, Totals]:
-        """Return the totals by rate as they are, and as they would be."""
+        """Return the totals by rate: actual, and under the other terms."""
         actual: Totals = {}
         other: Totals = {}
         for (rate, instead), (line, alternative) in self._lines.items():
@@ -72,7 +71,7 @@ class WhatIf:
         return actual, other
 
     def comparisons(self) -> list[Comparison]:
-        """Return both sides by model, the dearest first."""
+        """Return both sides by model, the highest cost first."""
         pairs: defaultdict[tuple[str | None, str | None], tuple[Totals, Totals]] = defaultdict(
             lambda: ({}, {})
         )
@@ -90,11 +89,11 @@ class WhatIf:
         )
 
 
-def _add(totals: Totals, rate: Rate, line: Line) -> None:
+def _add(totals: Totals, rate: Rate, line: RateTotals) -> None:
     totals[rate] = totals.get(rate, NOTHING).plus(line)
 
 
-def _sum(totals: Mapping[Rate, Line]) -> tuple[Line, int | None]:
+def _sum(totals: Mapping[Rate, RateTotals]) -> tuple[RateTotals, int | None]:
     total, amount = NOTHING, 0
     for rate, line in totals.items():
         total = total.plus(line)

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount, format_amount, parse_amount
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict
 from metering.core.credit.grant import MAX_NOTE_LENGTH
 
@@ -25,7 +26,7 @@ type _Note = Annotated[
 class Adjustment(Strict):
     """So much more (or, below zero, less) on the statement of the period that it is made in."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    id: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     """Its name among the tenant's adjustments."""
     tenant: str
     amount: Annotated[str, BeforeValidator(_not_zero)]

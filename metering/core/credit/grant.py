@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, 
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount, format_amount, parse_amount
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict
 from metering.core.calendars.dated import FOREVER
 
@@ -24,7 +25,6 @@ type Channel = Literal["microsoft", "marketplace"]
 MAX_PRIORITY: Final = 1_000
 #: Of a reason and an author: notes, not documents.
 MAX_NOTE_LENGTH: Final = 256
-_ID: Final = r"^[A-Za-z0-9._-]{1,64}$"
 
 
 def _positive(text: object) -> str:
@@ -40,9 +40,9 @@ type _Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
 class Grant(Strict):
     """So much credit for a tenant, within `[start, end)`."""
 
-    id: Annotated[str, StringConstraints(pattern=_ID)]
+    id: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     """Its name among the tenant's grants."""
-    tenant: Annotated[str, StringConstraints(pattern=_ID)]
+    tenant: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     amount: Annotated[str, BeforeValidator(_positive)]
     """A decimal string in currency units."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -163,17 +163,6 @@ class Burning:
     def burnt(self) -> Burnt:
         """What has been paid so far."""
         return Burnt(dict(self._spent), self._uncovered)
-
-
-def burn(
-    grants: Iterable[Grant],
-    spends: Iterable[Spend],
-    settled: Mapping[str, Amount] = NOTHING_SETTLED,
-) -> Burnt:
-    """Pay `spends`, given in order of their time; `settled`: what earlier periods took."""
-    burning = Burning(grants, settled)
-    burning.pay(spends)
-    return burning.burnt
 
 
 def amounts_left(grants: Iterable[Grant], settled: Mapping[str, Amount]) -> dict[str, Amount]:

@@ -54,7 +54,7 @@ def _weight(text: object) -> str:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
 
 class Provisioned(_Strict):

@@ -1,8 +1,8 @@
-"""Chargeback: what was used of each model, by product, tenant or use case, and what it cost.
+"""Chargeback: usage and cost of each model by product, tenant or use case.
 
-From entries as they stand: what a correction replaces leaves its row again. First and last are kept
-by day, so that memory is bounded: where a correction moves a request to another row, the first or
-last time of that one day stays in the old row as long as the day has others there.
+A correction removes the state that it supersedes from its row. First and last times are kept by day
+to bound memory: if a correction moves a request to another row, the old row keeps that day's first
+or last time as long as the day has other requests there.
 """
 
 from collections import Counter, defaultdict
@@ -14,14 +14,14 @@ from metering.core.basics.csv_text import Cell, Figure, figure
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.basics.money import Amount, format_fixed
 from metering.core.ledger.entry import State
-from metering.core.ledger.head import NOTHING, Line, line_of, minus
+from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, QUANTITY, QUANTITY_DECIMALS, TOKENS
 
 By = Literal["product", "tenant", "use_case"]
 
-#: Names listed in one cell; how many more there are is said.
+#: Names listed in one cell; the cell says how many more there are.
 MAX_LISTED: Final = 100
 _SHARE_DECIMALS: Final = 4
 _LISTS: Final = ("regions", "callers", "backends", "tenants")
@@ -35,7 +35,7 @@ COLUMNS: Final = (
     *("first_seen", "last_seen", *_LISTS),
     *("unpriced_calls", "missing_calls", "not_billable_calls", "amount"),
 )
-"""After the first column, which is called as what the rows are by."""
+"""The columns after the first, which is named after the grouping."""
 
 
 class _Key(NamedTuple):
@@ -53,7 +53,7 @@ class _Day(NamedTuple):
 
 @dataclass(slots=True)
 class _Sum:
-    line: Line = NOTHING
+    line: RateTotals = NOTHING
     amount: Amount = 0
     lists: tuple[Counter[str], ...] = field(
         default_factory=lambda: tuple(Counter() for _ in _LISTS)
@@ -62,40 +62,36 @@ class _Sum:
 
 
 class Chargeback:
-    """Adds up pages of any ledgers; holds sums only."""
+    """Sums pages of any ledgers; holds sums only."""
 
     def __init__(self, by: By, span: tuple[Instant, Instant] | None) -> None:
-        """Count what was requested in `[start, end)`; without a span, all of every page."""
+        """Count requests in `[start, end)`; without a span, all requests."""
         self._by = by
         self._span = span
         self._sums: defaultdict[_Key, _Sum] = defaultdict(_Sum)
         self.as_of: Instant | None = None
-        """When the last page that counted was committed."""
+        """The commit time of the last page that counted."""
 
     def add(self, page: Page, currency: str) -> None:
-        """Take one page of a ledger in this currency into account."""
+        """Add one page of a ledger in this currency."""
         counted = False
         for entry in page.entries:
             if self._span and not self._span[0] <= entry.time < self._span[1]:
                 continue
             counted = True
-            tenant, replaced = page.ledger.tenant, entry.supersedes
-            if entry.state.is_usage:
-                self._count(entry.state, entry.time, tenant, currency, sign=1)
-            if replaced is not None and replaced.state.is_usage:
-                self._count(replaced.state, entry.time, tenant, currency, sign=-1)
+            for state, _, sign in entry.changes():
+                if state.is_usage:
+                    self._count(state, entry.time, page.ledger.tenant, currency, sign)
         if counted:
             self.as_of = max(self.as_of or 0, page.committed)
 
-    def _count(
-        self, state: State, time: Instant, tenant: str, currency: str, *, sign: Literal[1, -1]
-    ) -> None:
-        of, line = state.dimensions, line_of(state)
+    def _count(self, state: State, time: Instant, tenant: str, currency: str, sign: int) -> None:
+        of = state.dimensions
         name = tenant if self._by == "tenant" else of.product
         if self._by == "use_case":
             name = of.use_case
         total = self._sums[_Key(name, state.rate.model, state.rate.unit, currency)]
-        total.line = total.line.plus(line if sign == 1 else minus(line))
+        total.line = total.line.plus(totals_of(state, sign))
         total.amount += sign * (state.amount or 0)
         values = (of.region, of.subject, of.backend, tenant)
         for names, value in zip(total.lists, values, strict=True):
@@ -112,7 +108,7 @@ class Chargeback:
         return (self._by, *COLUMNS)
 
     def rows(self) -> Iterator[tuple[Cell, ...]]:
-        """Yield the rows by name, model, unit and currency; what has no name comes first."""
+        """Yield the rows by name, model, unit and currency; unnamed rows come first."""
         for key in sorted(self._sums, key=_in_order):
             total = self._sums[key]
             if total.line.requests:
@@ -156,7 +152,7 @@ def _figures(unit: str, total: _Sum) -> tuple[Cell, ...]:
 
 
 def _share(part: int, whole: int) -> Cell:
-    """Return a share between 0 and 1, cut off after four decimals; nothing of nothing."""
+    """Return a share between 0 and 1, truncated to four decimals; None of zero."""
     if not whole:
         return None
     return Figure(format_fixed(part * 10**_SHARE_DECIMALS // whole, _SHARE_DECIMALS))

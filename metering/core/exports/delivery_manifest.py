@@ -1,4 +1,4 @@
-"""Manifests: what a delivery is made of, so that whoever takes it can tell that it is whole."""
+"""Manifests: the files of a delivery, so that a receiver can tell that it is complete."""
 
 import json
 import re
@@ -15,16 +15,16 @@ MANIFEST: Final = "manifest.json"
 
 
 class Window(NamedTuple):
-    """What a delivery is about: a period by name, or the span `[start, end)`, or both."""
+    """The window of a delivery: a period by name, the span `[start, end)`, or both."""
 
     name: str
-    """As it stands in names of files: `2026-11`, `2026-11-20`, `2026-11-20T13`."""
+    """The name used in file names: `2026-11`, `2026-11-20`, `2026-11-20T13`."""
     span: tuple[Instant, Instant] | None = None
-    """None: each tenant's own period of that name."""
+    """None for each tenant's own period of that name."""
 
 
 class DeliveredFile(NamedTuple):
-    """A file of a delivery. `rows` are those of data, without the header."""
+    """A file of a delivery. `rows` counts data rows, without the header."""
 
     name: str
     rows: int
@@ -39,22 +39,22 @@ class Manifest:
     kind: str
     window: Window
     tenant: str | None
-    """None: all of them."""
+    """None for all tenants."""
     as_of: Instant | None
-    """When the last usage that is in it was committed; None where there is none."""
+    """The commit time of the last usage in it; None without usage."""
     files: Sequence[DeliveredFile]
     totals: Mapping[str, Amount]
     notes: Mapping[str, str] = field(default_factory=dict)
-    """What a reader must know of the figures, by subject."""
+    """Notes on the figures, by subject."""
 
     @property
     def identity(self) -> tuple[str, str | None, Window]:
-        """What a delivery takes the place of an earlier one by."""
+        """The identity by which a delivery replaces an earlier one."""
         return self.kind, self.tenant, self.window
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """Return a manifest as JSON: from the data alone, so the same data gives the same bytes."""
+    """Return a manifest as JSON; the same data gives the same bytes."""
     return (json.dumps(_document(manifest), indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -64,7 +64,7 @@ def manifest_json(manifest: Manifest) -> dict[str, Any]:
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """Return the manifest that `manifest_bytes` wrote; InvariantBroken for anything else."""
+    """Return the manifest in bytes. Raises InvariantBroken for anything that is not one."""
     try:
         document = json.loads(content)
         if document["schema"] != SCHEMA:
@@ -110,13 +110,13 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     )
 
 
-#: No dot first: neither `..` nor a hidden file.
+#: No leading dot, so neither `..` nor a hidden file.
 _PART: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _MAX_NAME: Final = 512
 
 
 def checked_name(name: str) -> str:
-    """Return a file's name; ConfigurationError for what no store may keep under it."""
+    """Return a file's name. Raises ConfigurationError for a name that stores must not use."""
     if len(name) > _MAX_NAME or not all(_PART.fullmatch(part) for part in name.split("/")):
         raise ConfigurationError(
             f"export {name!r}: a file's name has parts of A-Z a-z 0-9 . _ - between slashes, and no"
@@ -126,7 +126,7 @@ def checked_name(name: str) -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """Return what names begin with: nothing, or whole folders and a slash."""
+    """Return a name prefix: empty, or whole folders and a slash."""
     if prefix:
         checked_name(prefix.removesuffix("/"))
     return prefix

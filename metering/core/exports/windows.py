@@ -1,4 +1,4 @@
-"""Schedules of exports: which report is due for which hour, day or month (all UTC)."""
+"""Schedules of exports: the reports due for each hour, day or month (UTC)."""
 
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, cast, get_args
@@ -11,25 +11,25 @@ from metering.core.exports.delivery_manifest import Window
 Every = Literal["hourly", "daily", "monthly"]
 
 SETTING: Final = "METERING_EXPORT_SCHEDULE"
-#: After the end of a window, before it is delivered: events are late by a minute or two, and what
-#: is later still is in when the window is delivered again.
+#: Delay between the end of a window and its delivery. Events are a minute or two late; later ones
+#: are included when the window is delivered again.
 DELAY: Final = 30 * MINUTE
-#: Windows that are looked at: what an outage left out is caught up with this far back.
+#: Windows checked on each run: deliveries missed in an outage are caught up this far back.
 LOOK_BACK: Final[dict[Every, int]] = {"hourly": 48, "daily": 35, "monthly": 13}
 
 
 class Scheduled(NamedTuple):
-    """A report, and for what windows it is delivered."""
+    """A report and the kind of windows for which it is delivered."""
 
     kind: str
     every: Every
 
 
 def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
-    """Return a schedule like `chargeback=daily,focus=monthly`; ConfigurationError names the part.
+    """Return the schedule in a setting like `chargeback=daily,focus=monthly`.
 
-    `kinds` are the reports that there are; a report may be there hourly and daily, but not twice
-    the same.
+    `kinds` are the known reports. A report may be both hourly and daily, but not twice the same.
+    Raises ConfigurationError naming the part that is wrong.
     """
     found: list[Scheduled] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -40,10 +40,10 @@ def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
             )
         if kind not in kinds:
             known = ", ".join(sorted(kinds))
-            raise ConfigurationError(f"{SETTING}: {part!r}: there is no report {kind!r}: {known}")
+            raise ConfigurationError(f"{SETTING}: {part!r}: unknown report {kind!r}: {known}")
         scheduled = Scheduled(kind, cast("Every", every))
         if scheduled in found:
-            raise ConfigurationError(f"{SETTING}: {part!r} is there twice")
+            raise ConfigurationError(f"{SETTING}: {part!r} is listed twice")
         found.append(scheduled)
     return tuple(found)
 
@@ -60,7 +60,7 @@ def windows_ended(every: Every, at: Instant, count: int) -> list[Window]:
 
 
 def span_window(start: Instant, end: Instant) -> Window:
-    """Return the window `[start, end)`; ConfigurationError for one that has no length."""
+    """Return the window `[start, end)`. Raises ConfigurationError if it is empty."""
     if start >= end:
         raise ConfigurationError(
             f"from {format_instant(start)} to {format_instant(end)}: ends before it begins"
@@ -76,6 +76,6 @@ def _start(every: Every, at: Instant) -> Instant:
 
 
 def _name(every: Every, start: Instant) -> str:
-    """Return a name with a Z, so that it is not taken for that of a tenant's own period."""
+    """Return a name with a Z, so that it differs from the name of a tenant's own period."""
     form = {"hourly": "%Y-%m-%dT%HZ", "daily": "%Y-%m-%dZ", "monthly": "%Y-%mZ"}[every]
     return to_datetime(start).strftime(form)

@@ -1,8 +1,8 @@
 """The columns of FOCUS 1.2, dataset Cost and Usage, and how one charge fills them.
 
-Source: FOCUS Specification 1.2 (FinOps Foundation), as the rules of focus-validator 2.2.1 have it.
-Every column of the dataset is there; what we never have is empty. Columns of our own begin with
-`x_` and come last.
+Source: FOCUS Specification 1.2 (FinOps Foundation), as checked by focus-validator 2.2.1. Every
+column of the dataset is present; columns without data are empty. Custom columns begin with `x_` and
+come last.
 """
 
 import hashlib
@@ -37,13 +37,13 @@ COLUMNS: Final = (
 
 
 def row_id(statement: Statement, row: FocusRow) -> str:
-    """Return the name of a row among all rows of all deliveries: the same each time it is made."""
+    """Return an id that is unique over all deliveries and the same each time the row is made."""
     named = [str(statement.ledger), statement.number, *row.key]
     return hashlib.sha256(json.dumps(named, ensure_ascii=False).encode()).hexdigest()
 
 
 def cells(statement: Statement, issuer: str, row: FocusRow) -> list[Cell]:
-    """Return a row in the order of COLUMNS; `issuer` is who sends the invoice."""
+    """Return the cells of a row in the order of COLUMNS; `issuer` sends the invoice."""
     filled = {
         **_bill(statement, issuer),
         **_charge(row),
@@ -138,7 +138,7 @@ def _place(place: Place) -> dict[str, Cell]:
 
 
 def _own(row: FocusRow) -> dict[str, Cell]:
-    of = row.evidence
+    of = row.provenance
     return {
         "x_LineKind": of.kind,
         "x_PlanTerm": of.term,

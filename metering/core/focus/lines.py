@@ -1,4 +1,4 @@
-"""FOCUS rows of what is no usage: one for each such line of a statement."""
+"""FOCUS rows of statement lines other than usage: one row for each line."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -10,11 +10,11 @@ from metering.core.focus.row import (
     MILLIONTHS,
     Category,
     Consumed,
-    Evidence,
     FocusRow,
     Frequency,
     Place,
     Priced,
+    Provenance,
     Sku,
     decimal,
     unit_name,
@@ -24,20 +24,20 @@ from metering.core.prices.price_book import TOKEN
 
 
 class _Shape(NamedTuple):
-    """How lines of one kind appear."""
+    """The FOCUS form of lines of one kind."""
 
     category: Category
     frequency: Frequency
     unit: str
-    """Where the line has none."""
+    """The description if the line has none."""
     says: str
     meter: str | None = None
-    """None: it is nothing that has a price in a list."""
+    """None if lines of this kind have no list price."""
     is_listed: bool = True
-    """Whether what it costs is its list price; else rows of usage have that, and it is zero."""
+    """Whether the cost is the list price; if not, the usage rows carry it and it is zero here."""
 
 
-#: In one place, so that a kind of line that is new stops the export here.
+#: All kinds of lines: an unknown kind stops the export here.
 _SHAPES: Final[Mapping[LineKind, _Shape]] = {
     "allowance": _Shape("Credit", "Recurring", "Allowances", "usage that the plan includes"),
     "package": _Shape("Purchase", "One-Time", "Packages", "packages", "Packages", is_listed=False),
@@ -57,7 +57,7 @@ _SHAPES: Final[Mapping[LineKind, _Shape]] = {
     "credit": _Shape("Credit", "One-Time", "Credits", "paid from a grant"),
     "rounding": _Shape("Adjustment", "One-Time", "Adjustments", "rounding"),
 }
-#: Corrections of what is spread over rows of usage where it is charged first.
+#: Corrections of line kinds that are spread over usage rows when they are first charged.
 _TOKENS: Final[Mapping[LineKind, _Shape]] = {
     "tier": _Shape("Usage", "Usage-Based", "Units", "priced by a tier", is_listed=False),
     "allowance": _Shape("Usage", "Usage-Based", "Units", "included tokens", is_listed=False),
@@ -78,7 +78,7 @@ def line_row(billed: Billed, number: int, line: StatementLine) -> FocusRow:
         _description(line, shape),
         _period(billed, line),
         _priced(line, shape),
-        Evidence(
+        Provenance(
             line.kind,
             str(ledger),
             *statement.billed[ledger],
@@ -104,7 +104,7 @@ def _shape(line: StatementLine) -> _Shape:
 
 
 def _period(billed: Billed, line: StatementLine) -> Period:
-    """Return what a line is about: a period of the tenant, or the month in UTC of a share."""
+    """Return the period that a line is for: one of the tenant's, or the UTC month of a share."""
     name = line.charge_period
     if name is None:
         return billed.statement.period
@@ -125,9 +125,9 @@ def _description(line: StatementLine, shape: _Shape) -> str:
 
 
 def _priced(line: StatementLine, shape: _Shape) -> Priced:
-    """Return quantity and price: what has none is one, below zero where it is taken off.
+    """Return quantity and price; a line without a quantity has one, or minus one for a deduction.
 
-    No price is below zero in FOCUS: there the quantity is.
+    FOCUS has no negative prices, so the quantity is negative instead.
     """
     quantity, price = line.quantity, line.unit_price
     if quantity is None or price is None:
@@ -143,7 +143,7 @@ def _priced(line: StatementLine, shape: _Shape) -> Priced:
 
 
 def _consumed(line: StatementLine) -> Consumed | None:
-    """Return what was used: of what rows of usage have, nothing once more."""
+    """Return the consumed quantity; none if the usage rows carry it already."""
     if line.unit != "request" or line.quantity is None:
         return None
     return Consumed(decimal(line.quantity, 0), unit_name(line.unit))

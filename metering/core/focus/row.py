@@ -11,13 +11,13 @@ from metering.core.calendars.periods import Period
 type Category = Literal["Usage", "Purchase", "Credit", "Adjustment"]
 type Frequency = Literal["One-Time", "Recurring", "Usage-Based"]
 
-#: Quantities in 10^-6 of the unit of pricing: of tokens, which are priced by the million, and of
-#: other meters, which are counted in millionths.
+#: Decimals of quantities in the pricing unit: tokens are priced per million, and other meters are
+#: counted in millionths.
 MILLIONTHS: Final = 6
 
 
 class Sku(NamedTuple):
-    """What has the price."""
+    """The priced item."""
 
     id: str
     meter: str
@@ -27,51 +27,51 @@ class Sku(NamedTuple):
 
 
 class Priced(NamedTuple):
-    """A quantity at two prices: every cost is one of them times the quantity, exactly."""
+    """A quantity at two prices: each cost is exactly one of the prices times the quantity."""
 
     quantity: int
-    """In 10^-`decimals` of the unit of pricing."""
+    """In 10^-`decimals` of the pricing unit."""
     unit: str
     contracted: Amount
-    """What one of `quantity` costs, integer of 10^-18."""
+    """Price of one of `quantity`, integer of 10^-18."""
     listed: Amount
     decimals: int = 0
 
     @property
     def cost(self) -> Amount:
-        """What is billed."""
+        """The billed cost."""
         return self.quantity * self.contracted
 
     @property
     def list_cost(self) -> Amount:
-        """What it would have been at list prices."""
+        """The cost at list prices."""
         return self.quantity * self.listed
 
     def price(self, amount: Amount) -> Figure:
-        """Return a price as a decimal for each unit of pricing."""
+        """Return a price per pricing unit as a decimal."""
         return decimal(amount, AMOUNT_DECIMALS - self.decimals)
 
 
 class Consumed(NamedTuple):
-    """What was used, in the unit that meters count."""
+    """The consumed quantity, in the unit that meters count."""
 
     quantity: Figure
     unit: str
 
 
 class Place(NamedTuple):
-    """What served the usage, and what it was for."""
+    """The resource that served the usage, and the purpose of the usage."""
 
     resource: str | None = None
     region: str | None = None
     capacity: str | None = None
-    """The provisioned deployment, and whether its capacity was used."""
+    """The provisioned deployment that served it."""
     is_idle: bool = False
     tags: Mapping[str, str] = {}
 
 
-class Evidence(NamedTuple):
-    """Where the row comes from, for those who check it."""
+class Provenance(NamedTuple):
+    """The origin of a row in the ledger and statement, for audits."""
 
     kind: str
     ledger: str
@@ -89,32 +89,31 @@ class FocusRow(NamedTuple):
     """One charge."""
 
     key: tuple[object, ...]
-    """What tells it from every other row of its statement."""
+    """The key of the row, unique within its statement."""
     category: Category
     frequency: Frequency
     description: str
     period: Period
-    """When it was used, or what it is for."""
+    """The charge period."""
     priced: Priced
-    evidence: Evidence
+    provenance: Provenance
     sku: Sku | None = None
     consumed: Consumed | None = None
     place: Place = Place()
     is_correction: bool = False
-    """Of a period that was billed before."""
+    """Whether it corrects a period that was billed before."""
 
 
 def decimal(value: int, decimals: int) -> Figure:
-    """Return an integer of 10^-`decimals` as a decimal that has a point.
+    """Return an integer of 10^-`decimals` as a decimal with a decimal point.
 
-    Readers that guess types take a column of whole numbers for integers, and then refuse the first
-    one that is none.
+    Readers that infer types see whole numbers and pick integer, then fail on the first fraction.
     """
     text = format_fixed(value, decimals) if decimals else str(value)
     return Figure(text if "." in text else f"{text}.0")
 
 
-#: Lists of prices are by the million.
+#: Price lists are per million.
 MILLION_TOKENS: Final = "1000000 Tokens"
 TOKENS: Final = "Tokens"
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
@@ -122,9 +121,9 @@ _PLURALS: Final = {"request": "Requests", "period": "Periods", "package": "Packa
 
 
 def unit_name(unit: str) -> str:
-    """Return what a line counts in the form of units: `vector-query` is `Vector Query`.
+    """Return a unit in the format of FOCUS: `vector-query` becomes `Vector Query`.
 
-    Source: FOCUS 1.2, unit format. A name that begins with no letter gets `Unit` before it.
+    Source: FOCUS 1.2, unit format. `Unit` is put before a name that does not begin with a letter.
     """
     if unit in _PLURALS:
         return _PLURALS[unit]

@@ -1,9 +1,8 @@
-"""FOCUS 1.2 rows of a statement: together they come to its total, exactly.
+"""FOCUS 1.2 rows of a statement: they add up to its total exactly.
 
-Usage is one row for each UTC day, model, bucket, price and who used it, cut where a term of the
-plan begins or ends (focus_terms.py). Everything else is one row for each line of the statement.
-What changed in periods that were billed before has ChargeClass Correction and the days or the
-period that it is about.
+Usage has one row for each UTC day, model, bucket, price and consumer, split where a term of the
+plan begins or ends (terms.py). Every other line of the statement has one row. Changes to periods
+that were billed before have ChargeClass Correction and the days or the period that they correct.
 """
 
 from collections.abc import Iterator
@@ -18,17 +17,19 @@ from metering.core.focus.usage_rows import usage_row
 
 
 def focus_rows(billed: Billed, prices: ListPrices) -> Iterator[FocusRow]:
-    """Yield the rows of a statement; InvariantBroken, at the end, if they do not come to its total.
+    """Yield the rows of a statement. Publish nothing before the last row was yielded.
 
-    Nothing may be published before the last row was taken.
+    Raises InvariantBroken, at the end, if the rows do not add up to the statement's total.
     """
     statement, total = billed.statement, 0
     for row in _rows(billed, prices):
         total += row.priced.cost
         yield row
     if total != statement.total:
-        found, told = format_amount(total), format_amount(statement.total)
-        raise InvariantBroken(f"statement {statement.ledger}: rows come to {found}, not {told}")
+        found, wanted = format_amount(total), format_amount(statement.total)
+        raise InvariantBroken(
+            f"statement {statement.ledger}: its rows add up to {found}, not to its total {wanted}"
+        )
 
 
 def _rows(billed: Billed, prices: ListPrices) -> Iterator[FocusRow]:
@@ -40,7 +41,7 @@ def _rows(billed: Billed, prices: ListPrices) -> Iterator[FocusRow]:
         for part in corrected(changed.counts, lines, changed.plan):
             yield usage_row(statement, changed, part, prices)
     for number, line in enumerate(statement.lines):
-        # A rounding line of nothing is for display: rounded lines add up by it, exact ones without.
+        # A rounding line of zero is for display only: the exact lines add up without it.
         is_shown_only = line.kind == "rounding" and not line.amount
         if not (is_spread(line) or line.corrects == "usage" or is_shown_only):
             yield line_row(billed, number, line)

@@ -1,16 +1,15 @@
-"""The terms of a plan, put on the usage that they are about, as a statement says.
+"""The terms of a plan, applied to the usage that they cover, as on the statement.
 
 A statement has one line for each step of a tier and each model that an allowance covers; FOCUS
-wants what applies to a part of a charge on a row of its own. So a count is cut where a term begins
-or ends, the earliest day first, and every part has its own price:
+wants a separate row for each part of a charge that a term covers. So a count is split where a term
+begins or ends, the earliest day first, and every part has its own price:
 
-- allowance: a token that is free costs nothing;
-- tier: what a step covers has the price of the step;
-- package: what packages cover costs nothing here, for a package is bought whole;
-- usage: everything else, at the price of the plan.
+- allowance: free tokens have the price zero;
+- tier: tokens in a step have the price of the step;
+- package: tokens in packages have the price zero here, since packages are bought whole;
+- usage: everything else has the price of the plan.
 
-Together the parts come to what the statement's lines come to; where they do not, nothing is
-exported.
+The parts add up to the lines of the statement; if they do not, nothing is exported.
 """
 
 from collections import Counter
@@ -34,22 +33,22 @@ class Part(NamedTuple):
     counted: Count
     term: Term
     name: str | None
-    """Where the plan says so, e.g. `tiers.0.steps.1`."""
+    """The plan term, e.g. `tiers.0.steps.1`."""
     quantity: int
     unit_price: Amount
     """Integer of 10^-18."""
 
 
 def is_spread(line: StatementLine) -> bool:
-    """Say whether a line's amount is on rows of usage, not on one of its own."""
+    """Say whether a line's amount is spread over usage rows instead of a row of its own."""
     is_tokens = line.kind == "allowance" and line.bucket is not None
     return is_tokens or line.kind in {"usage", "tier"}
 
 
 def parts_of(counts: Sequence[Count], lines: Iterable[StatementLine], plan: Plan) -> list[Part]:
-    """Return all counts of a period's own ledger, cut by the terms on its statement.
+    """Return the counts of a period's own ledger, split by the terms on its statement.
 
-    InvariantBroken where they do not come to what the statement says.
+    Raises InvariantBroken if they do not add up to the statement's lines.
     """
     spread = [line for line in lines if is_spread(line)]
     _must_match(counts, (line for line in spread if line.kind == "usage"), plan)
@@ -67,10 +66,10 @@ def parts_of(counts: Sequence[Count], lines: Iterable[StatementLine], plan: Plan
 
 
 def corrected(counts: Sequence[Count], lines: Iterable[StatementLine], plan: Plan) -> list[Part]:
-    """Return what changed in a ledger that was billed before; its terms have lines of their own.
+    """Return the changes of a ledger that was billed before; its terms have their own lines.
 
-    What tiers and packages price has no price here. InvariantBroken where the rest is not what the
-    statement's corrections of usage say.
+    Usage priced by tiers and packages has no price here. Raises InvariantBroken if the rest does
+    not add up to the statement's usage corrections.
     """
     _must_match(counts, (line for line in lines if line.corrects == "usage"), plan)
     return [
@@ -91,7 +90,7 @@ def _is_replaced(count: Count, plan: Plan) -> bool:
 
 
 def _rest_of(count: Count, plan: Plan) -> tuple[Count, Term, str | None, Amount]:
-    """Return what is left of a count once allowances and tiers have taken their parts."""
+    """Return the rest of a count after allowances and tiers have taken their parts."""
     if not _is_replaced(count, plan):
         return count, "usage", None, count.unit_price
     model, bucket = count.used.rate.model, count.bucket
@@ -102,7 +101,7 @@ def _rest_of(count: Count, plan: Plan) -> tuple[Count, Term, str | None, Amount]
 
 
 def _taken(left: dict[Count, int], line: StatementLine, plan: Plan) -> Iterable[tuple[Count, int]]:
-    """Yield what a line covers of each count, the earliest first, and take it away."""
+    """Yield the part of each count that a line covers, the earliest first, and deduct it."""
     wanted = abs(line.quantity or 0)
     covers = _tier_cover(line, plan) if line.kind == "tier" else _allowance_cover(line, plan)
     for count, there in left.items():
@@ -123,7 +122,7 @@ def _tier_cover(line: StatementLine, plan: Plan) -> Callable[[Count], bool]:
 
 
 def _allowance_cover(line: StatementLine, plan: Plan) -> Callable[[Count], bool]:
-    """Of what a tier prices an allowance says no price: tokens of all prices are meant."""
+    """Match tokens of any price if a tier prices them: the allowance's line names no price."""
     place = line.model, line.bucket, TOKEN, line.channel
     any_price = plan.replaces(line.model, line.bucket or "")
 
@@ -137,7 +136,7 @@ def _allowance_cover(line: StatementLine, plan: Plan) -> Callable[[Count], bool]
 
 
 def _must_match(counts: Iterable[Count], lines: Iterable[StatementLine], plan: Plan) -> None:
-    """Compare what pages and statement have of usage at each price."""
+    """Require that pages and statement agree on the usage at each price."""
     found: Counter[_Kind] = Counter()
     for count in counts:
         if not _is_replaced(count, plan):

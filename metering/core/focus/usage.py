@@ -1,13 +1,11 @@
-"""What FOCUS rows of usage are added up from: pages, by day, rate, list price and who used it."""
+"""Sums of pages for FOCUS usage rows, by day, rate, list price and consumer."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, Instant
-from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount
-from metering.core.billing.recomputation import Mark
+from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.ledger.entry import Entry, State
@@ -17,12 +15,9 @@ from metering.core.prices.price_book import PriceBook, PriceRow
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
 
-#: A list price is an integer of 10^-12, an amount one of 10^-18.
-_TO_AMOUNT: Final = 10**MULTIPLIER_DECIMALS
-
 
 class Where(NamedTuple):
-    """What requests share that are in one row."""
+    """The dimensions shared by the requests in one row."""
 
     subject: str
     product: str | None
@@ -39,12 +34,12 @@ class Used(NamedTuple):
     """The start of the day."""
     rate: Rate
     listed: str | None
-    """The key of the price row; None where no list has the price."""
+    """The key of the price row; None if no list has the price."""
     where: Where
 
 
 class Count(NamedTuple):
-    """So many of one bucket; below zero where a correction takes something away."""
+    """The quantity of one bucket; negative if corrections removed more than was added."""
 
     used: Used
     bucket: str
@@ -52,7 +47,7 @@ class Count(NamedTuple):
 
     @property
     def unit_price(self) -> Amount:
-        """What one of it costs under the plan, integer of 10^-18."""
+        """The price of one under the plan, integer of 10^-18."""
         return self.used.rate.units[BUCKETS.index(self.bucket)] or 0
 
 
@@ -66,7 +61,7 @@ class Changed(NamedTuple):
 
 
 class Billed(NamedTuple):
-    """A statement, and what it bills."""
+    """A statement and the ledgers that it bills."""
 
     statement: Statement
     own: Changed
@@ -75,12 +70,12 @@ class Billed(NamedTuple):
     """The tenant's periods up to this one that had usage, by name."""
 
     def about(self, name: str | None) -> Changed | None:
-        """Return the ledger that was billed for a period of some name."""
+        """Return the ledger billed for the period of this name."""
         return next((one for one in (self.own, *self.late) if one.period.name == name), None)
 
 
 class ListPrices:
-    """The rows of a price book, found by what an entry recorded of them."""
+    """Finds the row of a price book behind a rate that an entry recorded."""
 
     def __init__(self, book: PriceBook) -> None:
         self.rows = book.rows
@@ -89,9 +84,9 @@ class ListPrices:
             self._named[row.version, row.id].append(row)
 
     def key_of(self, rate: Rate, provider: str | None, at: Instant) -> str | None:
-        """Return the key of the row behind a rate at an instant; None where there is none.
+        """Return the key of the row behind a rate at an instant; None if no row matches.
 
-        Rows of one name are told apart by when they begin, by channel and by provider.
+        Rows of the same name differ in start, channel and provider.
         """
         found = [
             row
@@ -102,47 +97,29 @@ class ListPrices:
         return (named or found)[-1].key if found else None
 
     def unit_price(self, count: Count) -> Amount:
-        """Return the list price of one, integer of 10^-18; what no list has is listed as it is."""
+        """Return the list price of one, integer of 10^-18; without it, the plan's price."""
         listed = count.used.listed
         price = None
         if listed is not None:
             price = self.rows[listed].prices[BUCKETS.index(count.bucket)]
-        return count.unit_price if price is None else price * _TO_AMOUNT
+        return count.unit_price if price is None else price * AMOUNTS_PER_PRICE
 
 
 class UsageSums:
-    """Adds up the pages of one ledger after one mark, through another."""
+    """Sums the usage of a ledger's pages."""
 
-    def __init__(self, ledger: LedgerId, since: Mark, through: Mark, prices: ListPrices) -> None:
-        self.ledger = ledger
-        self.since = since
-        self._through = through
+    def __init__(self, prices: ListPrices) -> None:
         self._prices = prices
-        self._page, self._hash = since
         self._sums: defaultdict[Used, list[int]] = defaultdict(lambda: [0] * len(BUCKETS))
 
-    @property
-    def next_page(self) -> int | None:
-        """The number of the page to take in next; None after the last."""
-        return None if self._page == self._through.page else self._page + 1
-
     def add(self, page: Page) -> None:
-        """Take in the next page; LedgerBroken for one that does not follow the page before it."""
-        if page.previous != self._hash:
-            raise self._broken(f"page {page.number} does not follow page {self._page}")
-        self._page, self._hash = page.number, page.hash
+        """Add the usage of one page."""
         for entry in page.entries:
-            self._count(entry, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(entry, state, sign)
 
     def counts(self) -> list[Count]:
-        """Return what there is of each bucket, the earliest first.
-
-        LedgerBroken if the last page is not the one that was billed.
-        """
-        if (self._page, self._hash) != self._through:
-            raise self._broken(f"page {self._through.page} is not the one that was billed")
+        """Return the sums by bucket, the earliest day first."""
         return sorted(self._counts(), key=_place)
 
     def _counts(self) -> Iterator[Count]:
@@ -161,12 +138,9 @@ class UsageSums:
         for place, count in enumerate(state.buckets):
             sums[place] += sign * count
 
-    def _broken(self, reason: str) -> LedgerBroken:
-        return LedgerBroken(str(self.ledger), reason)
-
 
 def _place(count: Count) -> tuple[str, ...]:
-    """Sort by day, then by everything else: the same rows always come in the same order."""
+    """Sort by day, then by all other fields, so that rows always come in the same order."""
     used, bucket, _ = count
     return f"{used.day:020}", *(
         _text(one) for one in (*used.rate, used.listed, *used.where, bucket)

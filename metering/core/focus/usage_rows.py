@@ -1,4 +1,4 @@
-"""FOCUS rows of usage: one part of one count."""
+"""FOCUS rows of usage: one row for each part of a count."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,10 +11,10 @@ from metering.core.focus.row import (
     MILLIONTHS,
     TOKENS,
     Consumed,
-    Evidence,
     FocusRow,
     Place,
     Priced,
+    Provenance,
     Sku,
     decimal,
     unit_name,
@@ -65,7 +65,7 @@ def usage_row(statement: Statement, changed: Changed, part: Part, prices: ListPr
             prices.unit_price(count),
             MILLIONTHS,
         ),
-        Evidence(
+        Provenance(
             part.term,
             str(changed.ledger),
             *mark,
@@ -82,7 +82,7 @@ def usage_row(statement: Statement, changed: Changed, part: Part, prices: ListPr
 
 
 def _day(start: Instant, period: Period) -> Period:
-    """Return a UTC day as far as it is in a period: one of another time zone begins within."""
+    """Return the part of a UTC day inside a period; periods in other time zones begin mid-day."""
     return Period(max(start, period.start), min(start + DAY, period.end), period.name)
 
 

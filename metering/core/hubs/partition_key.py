@@ -12,7 +12,7 @@ MAX_KEY_CHARACTERS: Final = 128
 
 
 class _Envelope(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
     subject: Annotated[str, StringConstraints(min_length=1)]
 
 

@@ -1,7 +1,7 @@
-"""What one commit to one ledger does: classify every event, rate what is new, cut pages, fold.
+"""Plans one commit to one ledger: classify events, rate new ones, cut pages, fold.
 
-Pure: it is given the head, the entries already known and the events, and returns the pages and the
-head to write. The protocol around it (read, write, look again) is metering/app/ledger/committer.py.
+It is pure: from the head, the known entries and the events it derives the pages and the head to
+write. metering/app/ledger/committer.py has the protocol around it (read, write, retry).
 """
 
 from collections import defaultdict
@@ -42,11 +42,11 @@ MAX_COMMIT_BYTES: Final = 1_900_000
 
 
 class CommitTooLargeError(MeteringError):
-    """These events make more than one transactional batch may hold: commit them in halves."""
+    """These events exceed one transactional batch: commit them in halves."""
 
 
 type Known = tuple[Page, int]
-"""Where the latest entry of an event stands: its page, and the row in it."""
+"""The latest entry of an event: its page, and its row in the page."""
 
 type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
 """The latest entry by event, for the slots of the events and both neighbours of each."""
@@ -68,14 +68,14 @@ _NOWHERE: Final[Mapping[EventKey, Known]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The outcome for a batch: what to write, and the answer to every event of it."""
+    """The documents to write for a batch, and the answer to each of its events."""
 
     head: Head
     pages: tuple[Page, ...]
     contents: tuple[bytes, ...]
     """The pages as bytes to store, in the same order."""
     effects: tuple[Effect, ...]
-    """Notifications that follow from this commit: written with the pages or not at all."""
+    """Outbox messages that follow from the commit: written with the pages or not at all."""
     seen: Diagnostics = NOTHING_ELSE
     """Events of this commit that made no entry; the head includes them."""
     checkpoint: bool = False
@@ -132,9 +132,9 @@ def plan_commit(
     *,
     change: LimitChange | None = None,
 ) -> Commit:
-    """Return what committing `usages` to the ledger of `head` writes, and what each is answered.
+    """Return the commit of `usages` to the ledger of `head`, with the answer to each.
 
-    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
     batch = _classified(head.ledger, known, usages, rate)
     seen = Diagnostics(batch.duplicates, len(batch.conflicts))
@@ -151,7 +151,7 @@ def plan_commit(
 def _classified(
     ledger: LedgerId, known: KnownBySlot, usages: Sequence[Usage], rate: Rating
 ) -> _Batch:
-    """Return the answer to every event, by what was known and what came before it here."""
+    """Return the answer to every event, given the known entries and the earlier events."""
     batch = _Batch()
     nearest: dict[Slot, _Near] = {}
     for usage in usages:
@@ -184,7 +184,7 @@ def commit_of(
     The first page carries a change of limits (one without entries, if need be) and the events
     that made no entry. Duplicates alone make no page: they are noted in the checkpoint.
 
-    Raises CommitTooLargeError when it exceeds the bounds of one transactional batch.
+    Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
     if change is not None and not entries:
         entries = {slot_of(now): ()}
@@ -225,7 +225,7 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
     if not _is_better(batch, entry, usage):
         return
     if entry.supersedes is None:
-        # Nobody has read the weaker state: record the better one at once, at the first time given.
+        # The weaker state was never written: record the better one, at the time given first.
         batch.entries[slot][row] = _new_entry(usage._replace(time=entry.time), rate)
     else:
         replaced = entry.supersedes
@@ -234,7 +234,7 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
 
 
 def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
-    """Say whether `usage` replaces `entry`; otherwise note what it is instead."""
+    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict."""
     evidence = entry.state.evidence
     if usage.evidence > evidence:
         return True
@@ -264,7 +264,7 @@ def _new_entry(usage: Usage, rate: Rating) -> Entry:
 
 
 def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
-    """Return the entry that puts better counts in the place of `earlier`, at its time."""
+    """Return the entry that supersedes `earlier` with better counts, at its time."""
     kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
     return Entry(
         usage.key,
@@ -304,7 +304,7 @@ def _cut_pages(
 
 
 def _check_size(contents: Sequence[bytes], effects: Sequence[Effect]) -> None:
-    """Raise CommitTooLargeError where pages, head and effects exceed one batch."""
+    """Raise CommitTooLargeError if pages, head and effects exceed one batch."""
     size = sum(map(len, contents)) + MAX_EFFECT_BYTES * len(effects)
     if len(contents) + 1 + len(effects) > MAX_OPERATIONS or size > MAX_COMMIT_BYTES:
         parts = f"{len(contents)} pages, {len(effects)} effects"

@@ -1,7 +1,7 @@
-"""Limits: the quotas in force for a ledger, and how much of each is used.
+"""Limits: the quotas in force for a ledger, and the usage counted towards each.
 
-Counting is part of the fold: pages say from where on which quotas are counted, so folding them
-gives the counts again. A new quota starts with what its windows had used before.
+Counting is part of the fold: pages record changes of the quotas, so folding them gives the same
+counts again. A new quota starts with the earlier usage of its windows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, Slot, slot_start
 from metering.core.calendars.windows import LATE, Window, window_of
-from metering.core.ledger.entry import Entry, State
+from metering.core.ledger.entry import Change, Entry, State
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, TOKENS
 
-#: A hold whose counts never came stops counting towards quotas.
+#: A hold whose counts never arrive stops counting towards quotas after this time.
 HOLD_LIFE: Final = DAY
 
 
@@ -28,9 +28,9 @@ class Limits(NamedTuple):
     zone: str = "UTC"
     quotas: tuple[Quota, ...] = ()
     spike: Spike | None = None
-    """When an unusual hour is told; None: never."""
+    """The rule for unusual hours; None for no alert."""
     end: Instant = 0
-    """Of the ledger's period: windows end with it. Zero where there are no quotas."""
+    """The end of the ledger's period, at which windows end; zero without quotas."""
 
 
 NO_LIMITS: Final = Limits()
@@ -40,18 +40,18 @@ type CounterKey = tuple[str, Instant]
 
 
 class Counter(NamedTuple):
-    """What counts towards one quota in one window, in the metric's unit."""
+    """The usage of one quota in one window, in the metric's unit."""
 
     end: Instant
     used: int = 0
-    """By entries; open holds come on top."""
+    """The usage of entries, without open holds."""
     crossed: int = 0
-    """The highest threshold that was reached, whatever was corrected since."""
+    """The highest threshold reached so far, regardless of later corrections."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitChange:
-    """Other quotas from a page on, with what those that are new had used before it."""
+    """A change of quotas from a page on, with the earlier usage of the new ones."""
 
     limits: Limits
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
@@ -65,37 +65,28 @@ class Counts:
     limits: Limits = NO_LIMITS
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
-    """Open holds by the slot with which they lapse."""
+    """Open holds by the slot with which they expire."""
     hours: Hours = NO_HOURS
-    """What the last hours came to, where unusual ones are told."""
+    """The spend of the last hours, if unusual hours are watched."""
 
     def held_by(self, key: CounterKey) -> int:
-        """Return what open holds count in a window."""
+        """Return the usage of open holds in a window."""
         return sum(held.get(key, 0) for held in self.held.values())
 
 
 NO_COUNTS: Final = Counts()
 
 
-class Change(NamedTuple):
-    """What one entry changes: a state begins or ends to count at a time."""
-
-    time: Instant
-    state: State
-    end_user: str | None
-    sign: int
-
-
 def lapse_of(slot: Slot) -> Instant:
-    """Return when the holds of a slot lapse, all together."""
+    """Return the time at which all holds of a slot expire."""
     return slot_start(slot) + SLOT + HOLD_LIFE
 
 
 def measure(quota: Quota, state: State, end_user: str | None) -> int:
-    """Return what a state counts towards a quota, in its unit; a hold counts its estimate.
+    """Return the usage of a state towards a quota, in its unit; a hold counts its estimate.
 
-    What is not billable counts nothing, what has no price counts nothing towards an amount. Other
-    meters count towards amounts only.
+    A request that is not billable counts zero, and one without a price counts zero towards an
+    amount. Other meters count towards amounts only.
     """
     of = state.dimensions
     covered = quota.covers(state.rate.model, of.product, of.use_case, end_user)
@@ -113,7 +104,7 @@ def _count(metric: str, state: State) -> int:
 
 
 def changed(counts: Counts, change: LimitChange) -> Counts:
-    """Return the counts under other limits: quotas that stay keep theirs."""
+    """Return the counts under changed limits; quotas that stay keep their counts."""
     kept = {quota.key for quota in change.limits.quotas}
     if change.limits.zone != counts.limits.zone:
         kept = set()
@@ -131,12 +122,10 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
 def counted(
     counts: Counts, slot: Slot, entries: Sequence[Entry], committed: Instant, start: Instant
 ) -> Counts:
-    """Return the counts after the entries of a page, of one slot, were committed.
+    """Return the counts after the entries of a page, all of one slot, were committed.
 
-    `start` is that of the ledger's period.
-
-    A window that ended a day before is counted no more, and open holds lapse a day after their
-    slot.
+    `start` is the start of the ledger's period. Windows are dropped a day after their end, and open
+    holds expire a day after their slot.
     """
     if counts.limits.spike is not None:
         counts = replace(counts, hours=with_spend(counts.hours, _spend(entries)))
@@ -146,40 +135,38 @@ def counted(
     held = {of: dict(one) for of, one in counts.held.items() if lapse_of(of) > committed}
     lapsed = lapse_of(slot) <= committed
     period = Window(start, counts.limits.end)
-    for change in _changes(entries):
+    for time, (state, end_user, sign) in _changes(entries):
         for quota in counts.limits.quotas:
-            value = measure(quota, change.state, change.end_user) * change.sign
+            value = measure(quota, state, end_user) * sign
             if not value:
                 continue
-            window = window_of(quota.window, change.time, counts.limits.zone, period)
+            window = window_of(quota.window, time, counts.limits.zone, period)
             if window.end + LATE <= committed:
                 continue
             key = quota.key, window.start
             counter = used.setdefault(key, Counter(window.end))
-            if not change.state.is_hold:
+            if not state.is_hold:
                 used[key] = counter._replace(used=counter.used + value)
-            elif not lapsed and (change.sign > 0 or slot in held):
+            elif not lapsed and (sign > 0 or slot in held):
                 of = held.setdefault(slot, {})
                 of[key] = of.get(key, 0) + value
     return replace(counts, used=used, held=_filled(held))
 
 
-def _changes(entries: Iterable[Entry]) -> Iterator[Change]:
+def _changes(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Change]]:
     for entry in entries:
-        yield Change(entry.time, entry.state, entry.end_user, 1)
-        replaced = entry.supersedes
-        if replaced is not None:
-            yield Change(entry.time, replaced.state, replaced.end_user, -1)
+        for change in entry.changes():
+            yield entry.time, change
 
 
 def _spend(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Amount]]:
-    for change in _changes(entries):
-        if change.state.is_usage:
-            yield change.time, change.sign * (change.state.amount or 0)
+    for time, (state, _, sign) in _changes(entries):
+        if state.is_usage:
+            yield time, sign * (state.amount or 0)
 
 
 def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[CounterKey, int]]:
-    """Return what is held without what is nothing."""
+    """Return the holds without zeros."""
     filled = {
         slot: {key: value for key, value in by_key.items() if value}
         for slot, by_key in held.items()
@@ -188,7 +175,7 @@ def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[Co
 
 
 def crossed(counts: Counts) -> Counts:
-    """Return the counts with every threshold noted that has been reached by now, and any spike."""
+    """Return the counts with the thresholds reached so far and any spike recorded."""
     if counts.limits.spike is not None:
         counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike))
     if not counts.limits.quotas:
@@ -205,17 +192,16 @@ def crossed(counts: Counts) -> Counts:
 
 
 def percent(quota: Quota, value: int) -> int:
-    """Return what share of its limit is used, rounded down; FULL where nothing may be."""
+    """Return the percentage of the limit that is used, rounded down; FULL for a limit of zero."""
     limit = quota.limit_units
     return max(0, value) * FULL // limit if limit else FULL
 
 
 def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
-    """Return the change to other limits in a ledger where nothing was used: all begin at zero.
+    """Return the change to other limits in a ledger without usage: all counts begin at zero.
 
-    `start` is that of the ledger's period.
-
-    A window of now has a counter from the beginning, so that a limit of zero is noted at once.
+    `start` is the start of the ledger's period. Current windows get a counter at once, so that a
+    limit of zero takes effect immediately.
     """
     period = Window(start, limits.end)
     used = {
@@ -227,7 +213,7 @@ def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
 
 
 def new_quotas(counts: Counts, limits: Limits) -> Limits:
-    """Return those limits that are not counted yet."""
+    """Return the limits reduced to the quotas that are not counted yet."""
     known = {quota.key for quota in counts.limits.quotas}
     if limits.zone != counts.limits.zone:
         known = set()

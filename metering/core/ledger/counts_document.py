@@ -1,4 +1,4 @@
-"""Limits and their counts as pages and heads keep them: readable JSON, counts as strings."""
+"""Limits and counts as stored in pages and heads: readable JSON, counts as strings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ def read_counts(document: Document) -> Counts:
 
 
 def change_document(change: LimitChange) -> Document:
-    """Return a change of limits as stored; keys are sorted, for it is hashed as it stands."""
+    """Return a change of limits as stored; keys are sorted, since the document is hashed."""
     document = {**_limits(change.limits), "used": _used(change.used), "held": _held(change.held)}
     return dict(sorted(document.items()))
 

@@ -1,7 +1,7 @@
-"""Effects: what should happen outside because of a commit, kept until it has happened.
+"""Effects: the outbox messages of commits, kept until they are delivered.
 
-They are written in the transaction of the commit (a transactional outbox), so that none is lost
-and none is made up. Telling the outside is at least once: a receiver goes by the key.
+They are written in the transaction of their commit (a transactional outbox), so that none is lost
+and none is sent without its commit. Delivery is at least once: receivers deduplicate by the key.
 """
 
 import json
@@ -17,37 +17,37 @@ from metering.core.ledger.head import Head
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import usual_before
 
-#: Failures after which an effect is given up: with the pauses between them about six hours.
+#: Failed attempts after which an effect is given up: about six hours with the pauses between them.
 MAX_ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = MINUTE
 _LONGEST_PAUSE: Final = HOUR
-#: An effect as stored, at most: its detail is a name of 256 characters, escaped, and the rest.
+#: The size of a stored effect at most: its detail is a name of 256 characters, escaped.
 MAX_EFFECT_BYTES: Final = 4_000
 
 
 class EffectKind(StrEnum):
-    """What is to be told. Stable: stores and receivers rely on the text."""
+    """The kind of notification. Stable: stores and receivers rely on the text."""
 
     UNPRICED = "unpriced"
-    """A model was used that has no price, for the first time in this ledger; detail: the model."""
+    """A model without a price was used for the first time in this ledger; detail: the model."""
     QUOTA = "quota"
-    """A threshold of a quota was reached, once a window; detail: a JSON object, see `_crossing`."""
+    """A threshold of a quota was reached; once per window; detail: JSON, see `_crossing`."""
     SPIKE = "spike"
-    """An hour came to more than is usual; detail: a JSON object with hour, amount and usual."""
+    """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
 
 
 class Effect(NamedTuple):
-    """One thing that should happen outside because of one commit."""
+    """One outbox message of a commit."""
 
     ledger: LedgerId
     page: int
-    """Number of the commit's last page."""
+    """The number of the commit's last page."""
     position: int
     """0 for the first effect of the commit."""
     kind: EffectKind
     detail: str
     created: Instant
-    """When the commit was made."""
+    """The time of the commit."""
 
     @property
     def id(self) -> str:
@@ -56,12 +56,12 @@ class Effect(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The idempotency key: a receiver that has seen it need do nothing."""
+        """The idempotency key: receivers ignore a key that they have seen."""
         return f"{self.ledger}/{self.id}"
 
 
 def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
-    """Return the effects of the commit that turned one head into the other, always the same."""
+    """Return the effects of the commit between two heads; the result is deterministic."""
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
     told = [(EffectKind.UNPRICED, model) for model in models]
     told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
@@ -73,7 +73,7 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
 
 
 def _crossings(before: Head, after: Head) -> list[str]:
-    """Return the thresholds that were reached, each once for its window."""
+    """Return the thresholds newly reached, each once per window."""
     found: list[str] = []
     quotas = {quota.key: quota for quota in after.counts.limits.quotas}
     for key, counter in sorted(after.counts.used.items()):
@@ -89,7 +89,7 @@ def _crossings(before: Head, after: Head) -> list[str]:
 
 
 def _spikes(before: Head, after: Head) -> list[str]:
-    """Return the hour that turned out to be unusual, if one did."""
+    """Return the hour newly found to be unusual, if any."""
     hours = after.counts.hours
     if hours.told <= before.counts.hours.told:
         return []
@@ -121,17 +121,17 @@ def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) ->
 
 
 def _unpriced_models(head: Head) -> set[str]:
-    """Return the models with requests that have no price; "" where none was named."""
+    """Return the models of unpriced requests; "" for an unnamed model."""
     return {rate.model or "" for rate, line in head.lines.items() if line.unpriced}
 
 
 def describe(effect: Effect) -> str:
-    """Return what an effect says to a person, in one line."""
+    """Return the text of an effect in one line."""
     return f"{effect.ledger}: {_TEXTS[effect.kind](effect.detail)}"
 
 
 def _unpriced(model: str) -> str:
-    # As a literal: a producer chose the name, and a line break in it must not make a second line.
+    # As a literal: the name comes from a producer, and a line break in it must not start a line.
     return f"usage of {f'model {model!r}' if model else 'an unnamed model'} has no price"
 
 
@@ -157,10 +157,10 @@ _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
 
 
 def pause_after(attempts: int) -> Instant | None:
-    """Return how long to wait after so many failed attempts, in microseconds.
+    """Return the pause after so many failed attempts, in microseconds.
 
-    One minute after the first, twice as long after each other one, at most an hour; None after
-    MAX_ATTEMPTS: then it is given up.
+    One minute after the first, then twice as long each time, at most an hour. None after
+    MAX_ATTEMPTS, when the effect is given up.
     """
     if attempts >= MAX_ATTEMPTS:
         return None

@@ -15,23 +15,23 @@ _FROM_LOGS: Final = frozenset({Evidence.RECOVERED, Evidence.TOTALS})
 
 
 class Kind(IntEnum):
-    """What an entry is; entries store the number."""
+    """The kind of an entry; entries store the number."""
 
     USAGE = 1
-    """A request, counted for the first time (it also takes the place of its hold)."""
+    """A request counted for the first time; it may supersede its hold."""
     HOLD = 2
-    """An estimate for a stream whose counts are still to come."""
+    """An estimate for a stream whose counts have not arrived yet."""
     CORRECTION = 3
-    """A request whose recorded state is replaced by a better known one."""
+    """A request whose recorded state is superseded by better counts."""
     OUTCOME = 4
-    """What usage was good for came about: a count of its own, in no total of usage."""
+    """A business outcome; totals of usage do not include it."""
 
 
 _NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME})
 
 
 class State(NamedTuple):
-    """What the ledger holds of one request at one moment."""
+    """The state of one request in the ledger."""
 
     kind: Kind
     evidence: Evidence
@@ -42,12 +42,12 @@ class State(NamedTuple):
 
     @property
     def is_hold(self) -> bool:
-        """Say whether this is an estimate that only quotas see."""
+        """Say whether this is an estimate, which only quotas count."""
         return self.kind is Kind.HOLD
 
     @property
     def is_usage(self) -> bool:
-        """Say whether totals count it: it is no estimate and no outcome."""
+        """Say whether totals count it: it is neither an estimate nor an outcome."""
         return self.kind not in _NO_USAGE
 
     @property
@@ -57,24 +57,24 @@ class State(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Say whether the request was processed and its counts are not known."""
+        """Say whether the request was processed but its counts are unknown."""
         return not counts_known(self.evidence) and self.is_billable
 
     @property
     def is_totals_only(self) -> bool:
-        """Say whether the counts are a log's: cached tokens among them may not be told apart."""
+        """Say whether the counts come from a log, which may not distinguish cached tokens."""
         return self.evidence in _FROM_LOGS and self.is_billable
 
     @property
     def is_unpriced(self) -> bool:
-        """Say whether the counts are known and the price is not."""
+        """Say whether the counts are known but the price is not."""
         return not self.rate.is_priced and counts_known(self.evidence) and self.is_billable
 
 
 def expected_amount(state: State) -> Amount | None:
-    """Return the amount that a state must carry; None while counts or price are unknown.
+    """Return the amount that a state must have; None while counts or price are unknown.
 
-    What the service did not process costs nothing, whatever its price.
+    A request that the service did not process costs nothing under any price.
     """
     if not state.is_billable:
         return 0
@@ -84,7 +84,7 @@ def expected_amount(state: State) -> Amount | None:
 
 
 class Reference(NamedTuple):
-    """Where an entry stands: page number and row."""
+    """The position of an entry: page number and row."""
 
     page: int
     row: int
@@ -98,8 +98,16 @@ class Superseded(NamedTuple):
     end_user: str | None = None
 
 
+class Change(NamedTuple):
+    """A state that starts to count (`sign` 1) or stops counting (-1), and its end user."""
+
+    state: State
+    end_user: str | None
+    sign: int
+
+
 class Entry(NamedTuple):
-    """One line of a ledger. The delta it makes is its state less the one it supersedes."""
+    """One line of a ledger. It adds its state and takes away the state that it supersedes."""
 
     key: EventKey
     digest: str
@@ -113,6 +121,14 @@ class Entry(NamedTuple):
     def id(self) -> str:
         """The event's id within its source."""
         return self.key[2]
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return what the entry changes: its state is added, a superseded one taken away."""
+        added = Change(self.state, self.end_user, 1)
+        replaced = self.supersedes
+        if replaced is None:
+            return (added,)
+        return added, Change(replaced.state, replaced.end_user, -1)
 
     @property
     def slot(self) -> Slot:

@@ -1,15 +1,16 @@
-"""The head of a ledger: running totals that folding its pages gives again, exactly."""
+"""The head of a ledger: running totals, which folding its pages reproduces exactly."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from operator import add
 from typing import Final, NamedTuple
 
-from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.ledger.entry import Entry, Kind, State
 from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
@@ -23,16 +24,16 @@ RECENT_PAGES = 256
 
 
 type Flags = tuple[bool, bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing, known by totals only."""
+"""Whether a request is not billable, unpriced, missing, and counted from a log."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
-#: Of a request that was charged in full detail: nearly all are.
+#: The flags of a request charged in full detail: nearly all are.
 _PLAIN: Final[Flags] = (False, False, False, False)
 
 
-class Line(NamedTuple):
-    """What was used of one model at one rate. Money is tokens times the rate's units."""
+class RateTotals(NamedTuple):
+    """The totals of one rate. Its amount is tokens times the rate's unit prices."""
 
     requests: int = 0
     not_billable: int = 0
@@ -40,17 +41,17 @@ class Line(NamedTuple):
     missing: int = 0
     tokens: Buckets = NO_TOKENS
     totals_only: int = 0
-    """Requests counted from a log, where cached tokens may not be told from others."""
+    """Requests counted from a log, which may not distinguish cached tokens from others."""
 
     @property
     def is_unknown(self) -> bool:
-        """Say whether no request of this line has a known amount, though some must have one."""
+        """Say whether no request has a known amount although some must have one."""
         unknown = self.unpriced + self.missing
         return unknown > 0 and unknown + self.not_billable == self.requests
 
-    def plus(self, other: "Line") -> "Line":
-        """Return the sum of two lines."""
-        return Line(
+    def plus(self, other: "RateTotals") -> "RateTotals":
+        """Return the sum of both."""
+        return RateTotals(
             self.requests + other.requests,
             self.not_billable + other.not_billable,
             self.unpriced + other.unpriced,
@@ -59,8 +60,19 @@ class Line(NamedTuple):
             self.totals_only + other.totals_only,
         )
 
+    def negated(self) -> "RateTotals":
+        """Return the totals that cancel these."""
+        return RateTotals(
+            -self.requests,
+            -self.not_billable,
+            -self.unpriced,
+            -self.missing,
+            tuple(-count for count in self.tokens),
+            -self.totals_only,
+        )
 
-NOTHING = Line()
+
+NOTHING = RateTotals()
 
 
 class Holds(NamedTuple):
@@ -88,17 +100,22 @@ class Head:
     entries: int = 0
     last_hash: str = GENESIS
     committed: Instant = 0
-    """When the last page was written; 0 before the first."""
+    """The time at which the last page was written; 0 before the first."""
     recent: tuple[tuple[int, Slot], ...] = ()
-    lines: Mapping[Rate, Line] = field(default_factory=dict)
+    lines: Mapping[Rate, RateTotals] = field(default_factory=dict)
     holds: Mapping[Slot, Holds] = field(default_factory=dict)
     counts: Counts = NO_COUNTS
     """The quotas of the ledger, and how much of each is used."""
     diagnostics: Diagnostics = NOTHING_ELSE
 
     @property
+    def position(self) -> Position:
+        """The position of the last page."""
+        return Position(self.pages, self.last_hash)
+
+    @property
     def next_at(self) -> Instant | None:
-        """When time alone will change this head: the first lapse of a hold."""
+        """The time at which the first holds expire, which changes the head without a commit."""
         return lapse_of(min(self.holds)) if self.holds else None
 
     @property
@@ -117,16 +134,13 @@ def fold(head: Head, pages: Iterable[Page]) -> Head:
 def follow(head: Head, pages: Iterable[Page]) -> Head:
     """Return the head after the pages that come next; raises LedgerBroken where the chain breaks.
 
-    Pages up to the head's own are passed over, so that a checkpoint may be newer than it was when
-    the pages were asked for.
+    Pages that the head includes are passed over.
     """
+    links = Chain(head.ledger, head.position)
     for page in pages:
-        if page.number <= head.pages:
-            continue
-        if page.number != head.pages + 1 or page.previous != head.last_hash:
-            reason = f"page {page.number} does not follow page {head.pages}"
-            raise LedgerBroken(str(head.ledger), reason)
-        head = _fold_page(head, page)
+        if page.number > head.pages:
+            links.follow(page)
+            head = _fold_page(head, page)
     return head
 
 
@@ -154,12 +168,14 @@ def _fold_counts(head: Head, page: Page) -> Counts:
     return crossed(counted(counts, page.slot, page.entries, page.committed, start))
 
 
-def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[Rate, Line]:
-    """Add the entries' lines: sums by rate first, so that a page costs little per entry."""
+def _fold_lines(
+    before: Mapping[Rate, RateTotals], entries: Iterable[Entry]
+) -> dict[Rate, RateTotals]:
+    """Add the entries' totals; summing by rate first makes an entry cheap."""
     counted: defaultdict[tuple[int, Flags], list[Buckets]] = defaultdict(list)
     charged: defaultdict[int, list[Buckets]] = defaultdict(list)
     rates: dict[int, Rate] = {}
-    changes: list[tuple[Rate, Line]] = []
+    changes: list[tuple[Rate, RateTotals]] = []
     for entry in entries:
         state = entry.state
         kind, evidence, _, rate, buckets, amount = state
@@ -170,10 +186,9 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
                 counted[id(rate), _flags(state)].append(buckets)
             rates[id(rate)] = rate
             continue
-        changes.append((state.rate, line_of(state)))
-        if entry.supersedes is not None:
-            replaced = entry.supersedes.state
-            changes.append((replaced.rate, minus(line_of(replaced))))
+        changes.extend(
+            (changed.rate, totals_of(changed, sign)) for changed, _, sign in entry.changes()
+        )
     changes.extend((rates[key], _sum(_PLAIN, rows)) for key, rows in charged.items())
     changes.extend((rates[key], _sum(flags, rows)) for (key, flags), rows in counted.items())
     lines = dict(before)
@@ -186,48 +201,38 @@ def _fold_lines(before: Mapping[Rate, Line], entries: Iterable[Entry]) -> dict[R
     return lines
 
 
-def _sum(flags: Flags, rows: list[Buckets]) -> Line:
-    """Return the line of several requests that are alike in all but their tokens."""
+def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
+    """Return the totals of several requests that differ only in their tokens."""
     tokens = tuple(map(sum, zip(*rows, strict=True)))
     not_billable, unpriced, missing, totals_only = (len(rows) * flag for flag in flags)
-    return Line(len(rows), not_billable, unpriced, missing, tokens, totals_only)
+    return RateTotals(len(rows), not_billable, unpriced, missing, tokens, totals_only)
 
 
 def _flags(state: State) -> Flags:
     return (not state.is_billable, state.is_unpriced, state.is_missing, state.is_totals_only)
 
 
-def line_of(state: State) -> Line:
-    """Return what a state counts; a hold and an outcome count nothing here."""
-    return _sum(_flags(state), [state.buckets]) if state.is_usage else NOTHING
+def totals_of(state: State, sign: int = 1) -> RateTotals:
+    """Return the totals that a state adds, or takes away if `sign` is -1.
 
-
-def minus(line: Line) -> Line:
-    """Return the line that takes `line` away again."""
-    return Line(
-        -line.requests,
-        -line.not_billable,
-        -line.unpriced,
-        -line.missing,
-        tuple(-count for count in line.tokens),
-        -line.totals_only,
-    )
+    Holds and outcomes are not usage: they add nothing.
+    """
+    if not state.is_usage:
+        return NOTHING
+    line = _sum(_flags(state), [state.buckets])
+    return line if sign > 0 else line.negated()
 
 
 def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
-    """Open and settle the page's holds; those of a slot lapse whole, a day after its end."""
+    """Open and settle the page's holds; all holds of a slot expire a day after its end."""
     holds = {slot: open_ for slot, open_ in before.items() if lapse_of(slot) > page.committed}
     concerned = [
         entry
         for entry in page.entries
         if entry.supersedes is not None or entry.state.kind is Kind.HOLD
     ]
-    for entry in concerned:
-        if entry.state.is_hold:
-            if lapse_of(page.slot) > page.committed:
-                holds[page.slot] = holds.get(page.slot, Holds()).plus(entry.state, 1)
-        elif entry.supersedes is not None and entry.supersedes.state.is_hold:
-            settled = entry.supersedes.state
-            if page.slot in holds:
-                holds[page.slot] = holds[page.slot].plus(settled, -1)
+    lapsed = lapse_of(page.slot) <= page.committed
+    for state, _, sign in chain.from_iterable(entry.changes() for entry in concerned):
+        if state.is_hold and not lapsed and (sign > 0 or page.slot in holds):
+            holds[page.slot] = holds.get(page.slot, Holds()).plus(state, sign)
     return {slot: open_ for slot, open_ in holds.items() if open_.requests}

@@ -8,7 +8,7 @@ from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.counts_document import counts_document, read_counts
-from metering.core.ledger.head import Head, Holds, Line
+from metering.core.ledger.head import Head, Holds, RateTotals
 from metering.core.ledger.page import Diagnostics, rate_document, read_rate
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import by_name, from_names
@@ -48,7 +48,7 @@ def write_head(head: Head) -> bytes:
     )
 
 
-def _line_document(rate: Rate, line: Line) -> Document:
+def _line_document(rate: Rate, line: RateTotals) -> Document:
     amount = amount_of(rate, line.tokens)
     return {
         **rate_document(rate),
@@ -106,8 +106,8 @@ def _whole(value: object) -> int:
     return value
 
 
-def _line(document: Document) -> Line:
-    return Line(
+def _line(document: Document) -> RateTotals:
+    return RateTotals(
         _whole(document["requests"]),
         _whole(document["not_billable"]),
         _whole(document["unpriced"]),

@@ -2,7 +2,7 @@
 
 A page is written in columns and its repeated parts once, so that an entry takes about 120 bytes.
 Its hash is SHA-256 over its document without the hash, as UTF-8 JSON with sorted keys and no white
-space (RFC 8785 gives the same bytes), so anybody can check the chain with a few lines of code.
+space (RFC 8785 gives the same bytes), so the chain can be checked with a few lines of code.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from metering.core.usage.usage import Dimensions
 
 SCHEMA: Final = 2
 GENESIS: Final = "0" * 64
-"""What the first page of a ledger names as the hash before it."""
+"""The hash that the first page of a ledger names as its predecessor's."""
 
 MAX_ENTRIES: Final = 2_000
 """Of one page; keeps it far below the 2 MB a Cosmos item may have."""

@@ -4,15 +4,16 @@ from dataclasses import replace
 from typing import Final
 
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import Chain
 from metering.core.ledger.entry import Entry, Reference, Superseded, expected_amount
 from metering.core.ledger.head import Head, fold
 from metering.core.ledger.page import Page
 from metering.core.usage.usage import EventKey
 
-#: Faults listed; more of the same say nothing new.
+#: Faults listed at most; more of the same add nothing.
 MAX_FAULTS: Final = 20
 
-#: What of a head is the fold of its pages.
+#: The fields of a head that are folded from its pages.
 FOLDED: Final = (
     *("pages", "entries", "last_hash", "committed"),
     *("recent", "lines", "holds", "counts"),
@@ -20,24 +21,19 @@ FOLDED: Final = (
 
 
 class Proof:
-    """Collects what is wrong while the pages of one ledger go by, first to last."""
+    """Collects the faults of one ledger from its pages, first to last."""
 
     def __init__(self, ledger: LedgerId) -> None:
         self.faults: list[str] = []
+        self._chain = Chain(ledger)
         self._folded = Head(ledger)
         self._latest: dict[EventKey, Superseded] = {}
 
-    @property
-    def pages_seen(self) -> bool:
-        """Say whether any page has gone by."""
-        return self._folded.pages > 0
-
     def add(self, page: Page) -> None:
         """Check one page against those before it, and fold it."""
-        if page.number != self._folded.pages + 1:
-            self._fault(f"page {self._folded.pages + 1} is missing: page {page.number} follows")
-        elif page.previous != self._folded.last_hash:
-            self._fault(f"page {page.number} does not follow the page before it")
+        broken = self._chain.fault(page)
+        if broken is not None:
+            self._fault(broken)
         for row, entry in enumerate(page.entries):
             self._check(entry, page, Reference(page.number, row))
         self._folded = fold(self._folded, [page])
@@ -56,7 +52,9 @@ class Proof:
         self._latest[entry.key] = Superseded(here, entry.state, entry.end_user)
 
     def compare(self, head: Head) -> None:
-        """Check that the pages give the head, but for the diagnostics beside it."""
+        """Compare the pages with the head; diagnostics are not part of the fold."""
+        if self._folded.pages < head.pages:
+            self._fault(f"page {self._folded.pages + 1} is missing: the head counts {head.pages}")
         folded = replace(self._folded, diagnostics=head.diagnostics)
         for name in FOLDED:
             if getattr(folded, name) != getattr(head, name):

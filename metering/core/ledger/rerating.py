@@ -1,7 +1,7 @@
-"""Re-rating: entries whose price was missing, or has been superseded, get corrections.
+"""Re-rating: corrections for entries whose price was missing or has been superseded.
 
-Nothing is edited: a correction holds the same counts under the rate that today's prices, plans and
-registry give for the entry's own time.
+Entries are never edited: a correction holds the same counts under the rate that today's prices,
+plans and registry give for the time of the entry.
 """
 
 from collections import defaultdict
@@ -21,16 +21,16 @@ from metering.core.usage.usage import EventKey, Usage
 
 
 class Scope(StrEnum):
-    """Which entries are rated again."""
+    """The entries to rate again."""
 
     UNPRICED = "unpriced"
-    """Those without a price."""
+    """Entries without a price."""
     ALL = "all"
-    """Those, and every one whose price is no longer what the books say for its time."""
+    """Also entries whose price differs from today's price for their time."""
 
 
 def as_usage(entry: Entry, now: Instant) -> Usage:
-    """Return what an entry recorded, as it would arrive now."""
+    """Return the usage of an entry as if it arrived now."""
     state = entry.state
     return Usage(
         entry.key,
@@ -45,10 +45,10 @@ def as_usage(entry: Entry, now: Instant) -> Usage:
 
 
 def corrected(entry: Entry, at: Reference, rate: Rating, now: Instant) -> Entry | None:
-    """Return the correction that an entry needs under today's rates; None if it needs none.
+    """Return the correction that an entry needs under today's rates, if any.
 
-    Holds and requests without counts have no price to correct; what was not billable costs nothing
-    under any price.
+    Holds and requests without counts have no price to correct, and a request that is not billable
+    costs nothing under any price.
     """
     state = entry.state
     if state.is_hold or not counts_known(state.evidence) or not state.is_billable:
@@ -56,7 +56,7 @@ def corrected(entry: Entry, at: Reference, rate: Rating, now: Instant) -> Entry 
     new = replacement(entry, at, as_usage(entry, now), rate)
     if new.state.rate == state.rate:
         return None
-    # A price that has gone is no reason to take an amount back: unknown never replaces known.
+    # A price that is gone does not revoke an amount: unknown never replaces known.
     return new if new.state.rate.is_priced else None
 
 
@@ -69,10 +69,9 @@ def plan_rerating(
     *,
     change: LimitChange | None = None,
 ) -> Commit:
-    """Return the corrections that the latest entries of `usages` need, as a commit.
+    """Return a commit of the corrections that the latest entries of `usages` need.
 
-    An entry that was corrected in between is judged as it is now, so doing it twice changes
-    nothing.
+    It uses the current state of each entry, so planning twice changes nothing.
     """
     entries: defaultdict[Slot, list[Entry]] = defaultdict(list)
     for usage in usages:
@@ -93,17 +92,17 @@ def _latest(known: KnownBySlot, usage: Usage) -> tuple[Page, int] | None:
 
 
 class Candidates:
-    """Collects, page by page, the latest entries of one ledger that need a correction."""
+    """Collects the latest entries of one ledger that need a correction."""
 
     def __init__(self, rate: Rating, scope: Scope, now: Instant) -> None:
         self._rate = rate
         self._scope = scope
         self._now = now
         self.found: dict[EventKey, tuple[Entry, Entry]] = {}
-        """By event: the entry as it stands, and the correction it needs."""
+        """By event: the entry and the correction that it needs."""
 
     def add(self, page: Page) -> None:
-        """Take one page into account: a later entry of an event takes the place of earlier ones."""
+        """Add one page; a later entry of an event replaces earlier ones."""
         for row, entry in enumerate(page.entries):
             if entry.supersedes is not None:
                 self.found.pop(entry.key, None)

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict, TimeZone, misplaced, validated
 from metering.core.plans.off_peak import OffPeak
 from metering.core.plans.quota import Downgrade, Quota
@@ -66,7 +67,7 @@ class Plan(Strict):
     over the totals of a period, so it changes only from the start of one.
     """
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    id: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     markup: Markup = "0"
     billing: Billing = "postpaid"

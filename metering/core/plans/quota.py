@@ -81,7 +81,7 @@ type Threshold = Annotated[int, Field(ge=1, le=FULL)]
 
 
 class Quota(Strict):
-    """One quota. Without a threshold of 100 its action still applies there, untold."""
+    """One quota. Without a threshold of 100 its action still applies there, no_progress."""
 
     metric: Annotated[str, AfterValidator(_metric)]
     """amount (before what is computed over the period), tokens, requests, or one bucket."""

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
@@ -82,20 +83,14 @@ class PriceRow(NamedTuple):
             self.currency,
         )
 
-    def shares_place(self, other: "PriceRow") -> bool:
-        """Say whether both price the same requests from the same instant on."""
-        return (
-            self.effective_from == other.effective_from
-            and self.region == other.region
-            and self.provider == other.provider
-            and (self.above_tokens is None) == (other.above_tokens is None)
-        )
-
 
 type NamedRow = tuple[str, PriceRow]
 """A row under one of the names that it goes by."""
 
 type _Key = tuple[str, str, str, str, str]
+type _Claim = tuple[_Key, Instant, str | None, str, bool]
+
+_EFFECTIVE_FROM: Final = attrgetter("effective_from")
 
 
 def _key(name: str, place: Place | PriceRow) -> _Key:
@@ -113,6 +108,8 @@ class PriceBook:
         """
         self._versions = (tuple(named_rows), *map(tuple, published))
         self._rows: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
+        self._claims: defaultdict[_Claim, list[str]] = defaultdict(list)
+        """The versions that price the same requests from the same instant on."""
         self._models: dict[str, str] = {}
         self._resolved: dict[str, str | None] = {}
         self.rows: dict[str, PriceRow] = {}
@@ -126,6 +123,7 @@ class PriceBook:
         return PriceBook(*self._versions, named_rows)
 
     def _take(self, named_rows: Iterable[NamedRow], *, supersede: bool) -> None:
+        added: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
         for name, row in named_rows:
             known = self._models.setdefault(name, row.model)
             if known != row.model:
@@ -134,20 +132,26 @@ class PriceBook:
                 )
             self._models.setdefault(name.lower(), row.model)
             if name == row.model:
-                self._place(row, supersede=supersede)
+                key = _key(name, row)
+                self._claim(key, row, supersede=supersede)
+                added[key].append(row)
+                self.rows[row.key] = row
+        for key, rows in added.items():
+            # The latest start first; of those that start together, the latest published.
+            both = [*reversed(rows), *self._rows[key]]
+            self._rows[key] = sorted(both, key=_EFFECTIVE_FROM, reverse=True)
 
-    def _place(self, row: PriceRow, *, supersede: bool) -> None:
-        rows = self._rows[_key(row.model, row)]
-        for other in rows:
-            if row.shares_place(other) and (not supersede or row.version == other.version):
+    def _claim(self, key: _Key, row: PriceRow, *, supersede: bool) -> None:
+        """Note the requests that a row prices; ConfigurationError where another row does."""
+        size = row.above_tokens is None
+        place = (key, row.effective_from, row.region, row.provider, size)
+        for version in self._claims[place]:
+            if not supersede or row.version == version:
                 raise ConfigurationError(
                     f"price book: two prices for {row.id} from the same instant"
-                    f" ({other.version}, {row.version})"
+                    f" ({version}, {row.version})"
                 )
-        # The latest start first; of those that start together, the latest published.
-        rows.insert(0, row)
-        rows.sort(key=lambda priced: priced.effective_from, reverse=True)
-        self.rows[row.key] = row
+        self._claims[place].append(row.version)
 
     def canonical(self, name: str) -> str | None:
         """Return the name under which entries of a model are kept; None if it is not known.

@@ -1,5 +1,6 @@
 """Price files: one dated version of a price list, as committed or imported."""
 
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import (
@@ -14,15 +15,25 @@ from pydantic import (
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant, parse_instant
 from metering.core.basics.money import PER_MILLION_DECIMALS, parse_not_negative
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import validated
 from metering.core.prices.price_book import NO_DEPLOYMENT, TOKEN, NamedRow, PriceRow
 from metering.core.usage.buckets import BUCKETS, INDEX, QUANTITY, TOKEN_BUCKETS, TokenBucket
 
+#: Prices whose text is parsed once: a list repeats a few hundred of them thousands of times.
+_KEPT: Final = 1024
 #: Tokens without a price of their own that the providers bill as another bucket.
 BILLED_AS: Final = {"reasoning": "output", "input_image": "input"}
 
 
 def _price(text: object) -> int:
+    return (
+        _decimal(text) if isinstance(text, str) else parse_not_negative(text, PER_MILLION_DECIMALS)
+    )
+
+
+@lru_cache(_KEPT)
+def _decimal(text: str) -> int:
     return parse_not_negative(text, PER_MILLION_DECIMALS)
 
 
@@ -34,7 +45,7 @@ type _From = Annotated[Instant, BeforeValidator(parse_instant)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
 
 class _Origin(_Strict):
@@ -76,7 +87,7 @@ class _FileMeter(_Strict):
 
 
 class _File(_Strict):
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    version: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     origin: _Origin
     prices: list[_FileRow] = []
@@ -109,7 +120,8 @@ def version_of(name: str, content: bytes) -> str:
 
 
 def _row(file: _File, line: _FileRow) -> PriceRow:
-    prices = [*(line.per_million_tokens.get(bucket) for bucket in TOKEN_BUCKETS), None]
+    listed = line.per_million_tokens
+    prices = [*[listed.get(bucket) for bucket in TOKEN_BUCKETS], None]
     for bucket, other in BILLED_AS.items():
         if prices[INDEX[bucket]] is None:
             prices[INDEX[bucket]] = prices[INDEX[other]]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import SECOND, Instant, format_instant
 from metering.core.calendars.periods import Period
 from metering.core.ledger.counts import Counts
@@ -19,7 +18,7 @@ from metering.core.quotas.decision import (
     decide_quota,
     quota_states,
 )
-from metering.core.tenancy.directory import Assignment
+from metering.core.tenancy.record import Assignment
 
 #: How long the gateway may go by a verdict, in seconds, by how much of the nearest limit is used.
 #: The closer it is the more one answer may let through.
@@ -170,27 +169,15 @@ def _possible(
     if one.to is None:
         return one
     is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
-    if is_open and not _of_others(model, one.to, providers):
+    if is_open and not is_of_another_provider(model, one.to, providers):
         return one
     return one._replace(verdict=Verdict.BLOCK, to=None)
 
 
-def _of_others(model: str | None, to: str, providers: Mapping[str, str]) -> bool:
+def is_of_another_provider(model: str | None, to: str, providers: Mapping[str, str]) -> bool:
     """Say whether two models are known to be of two providers, whose requests differ."""
     ours, theirs = providers.get(model or ""), providers.get(to)
     return ours is not None and theirs is not None and ours != theirs
-
-
-def refuse_impossible(plan: Plan, providers: Mapping[str, str]) -> None:
-    """Raise ConfigurationError where a quota lets a model go down to one of another provider."""
-    for number, quota in enumerate(plan.quotas):
-        model, action = quota.scope.model, quota.action
-        if isinstance(action, Downgrade) and _of_others(model, action.downgrade, providers):
-            raise ConfigurationError(
-                f"plan {plan.id!r}: quotas.{number}.action.downgrade: {action.downgrade!r} is of"
-                f" {providers[action.downgrade]}, {model!r} of {providers[model or '']}:"
-                " a request cannot go down to another provider"
-            )
 
 
 def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
@@ -212,7 +199,9 @@ def _named(plan: Plan, facts: Facts, to: str | None) -> set[str]:
         if isinstance(quota.action, Downgrade):
             named.add(quota.action.downgrade)
     if to is not None:
-        named |= {one for one in facts.providers if _of_others(one, to, facts.providers)}
+        named |= {
+            one for one in facts.providers if is_of_another_provider(one, to, facts.providers)
+        }
     return named
 
 

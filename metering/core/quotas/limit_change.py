@@ -17,7 +17,7 @@ from metering.core.ledger.counts import (
     counted,
     new_quotas,
 )
-from metering.core.ledger.head import Head, Holds, Line
+from metering.core.ledger.head import Head, Holds, RateTotals
 from metering.core.ledger.page import Page
 from metering.core.plans.quota import EVERYTHING, Quota
 from metering.core.prices.price_book import TOKEN
@@ -75,7 +75,7 @@ def _used(head: Head, quota: Quota) -> int:
     )
 
 
-def _of_line(quota: Quota, rate: Rate, line: Line) -> int:
+def _of_line(quota: Quota, rate: Rate, line: RateTotals) -> int:
     match quota.metric:
         case "amount":
             return amount_of(rate, line.tokens) or 0

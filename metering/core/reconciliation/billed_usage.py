@@ -1,4 +1,4 @@
-"""Billed usage: the rows of an export, added up by day, account, deployment, model and meter."""
+"""Billed usage: the rows of an export, summed by day, account, deployment, model and meter."""
 
 from collections import defaultdict
 from typing import Final
@@ -6,10 +6,10 @@ from typing import Final
 from metering.core.basics.errors import ConfigurationError
 from metering.core.prices.price_book import PriceRow
 from metering.core.reconciliation.cost_row import CostRow, Exact, Sort, Written, tokens_of
-from metering.core.reconciliation.explain import Precision, Theirs
+from metering.core.reconciliation.explain import BilledSide, Precision
 from metering.core.reconciliation.own_usage import MAX_CELLS, Place
 
-#: Names of meters that a cell remembers, to say which they were.
+#: Meter names that a cell remembers for display.
 _MAX_METERS: Final = 8
 
 type OtherKey = tuple[Sort, str, str | None, str]
@@ -17,23 +17,23 @@ type OtherKey = tuple[Sort, str, str | None, str]
 
 
 class BilledUsage:
-    """Adds up the rows of an export; no row is left out."""
+    """Sums the rows of an export; no row is left out."""
 
     def __init__(self) -> None:
-        self.cells: defaultdict[Place, dict[str, Theirs]] = defaultdict(dict)
-        """By place and what is metered: a bucket, or several with a plus between them."""
-        self.others: dict[OtherKey, Theirs] = {}
-        """What is not counted in tokens that we know."""
-        self.other_services = Theirs()
+        self.cells: defaultdict[Place, dict[str, BilledSide]] = defaultdict(dict)
+        """By place and meter: a bucket, or several joined by a plus."""
+        self.others: dict[OtherKey, BilledSide] = {}
+        """Usage that is not counted in known token meters."""
+        self.other_services = BilledSide()
         self.precision = Precision()
         self.metered: defaultdict[str, set[str]] = defaultdict(set)
-        """What meters each model has."""
+        """The meters of each model."""
         self.accounts: set[str] = set()
         self._named: dict[str | None, bool] = {}
         self._count = 0
 
     def add(self, row: CostRow, model: str, listed: PriceRow | None) -> None:
-        """Take a row into account; `model` is the name that ours is compared under."""
+        """Add a row; `model` is the name under which the ledgers' usage is compared."""
         if row.sort == "other":
             _add(self.other_services, row, 0)
             return
@@ -60,17 +60,17 @@ class BilledUsage:
         last = finest.quantity if quantity is None else min(finest.quantity, quantity.last)
         self.precision = Precision(last, min(finest.cost, cost.last))
 
-    def _cell(self, place: Place, metered: str) -> Theirs:
+    def _cell(self, place: Place, metered: str) -> BilledSide:
         cells = self.cells[place]
         if metered not in cells:
             self._take_room()
-            cells[metered] = Theirs()
+            cells[metered] = BilledSide()
         return cells[metered]
 
-    def _other(self, key: OtherKey) -> Theirs:
+    def _other(self, key: OtherKey) -> BilledSide:
         if key not in self.others:
             self._take_room()
-            self.others[key] = Theirs()
+            self.others[key] = BilledSide()
         return self.others[key]
 
     def _take_room(self) -> None:
@@ -81,7 +81,7 @@ class BilledUsage:
             )
 
 
-def _add(cell: Theirs, row: CostRow, tokens: Exact) -> None:
+def _add(cell: BilledSide, row: CostRow, tokens: Exact) -> None:
     cell.rows += 1
     cell.blocks += row.block
     if len(cell.meters) < _MAX_METERS:

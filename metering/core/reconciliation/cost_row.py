@@ -1,4 +1,4 @@
-"""Cost rows: lines of the bill that the provider of the cloud sends the company."""
+"""Cost rows: the lines of the cloud provider's bill."""
 
 import re
 from typing import Final, Literal, NamedTuple
@@ -12,26 +12,26 @@ EXACT_DECIMALS: Final = 36
 ONE: Final = 10**EXACT_DECIMALS
 
 type Exact = int
-"""Integer of 10^-36 tokens, or of 10^-36 currency units: what an export says, and not rounded."""
+"""Integer of 10^-36 tokens or currency units: the number in an export, not rounded."""
 
-#: Longer than any number in an export, and short enough to be read in no time.
+#: Longer than any number in an export, and short enough to parse quickly.
 _MAX_LENGTH: Final = 60
 _MAX_DIGITS: Final = 25
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?")
 
 
 class Written(NamedTuple):
-    """A number of an export, and how finely it was written."""
+    """A number in an export, and the precision it is written with."""
 
     value: Exact
     last: Exact
-    """What one in its last digit is worth."""
+    """The value of one in its last digit."""
 
 
 def parse_exact(text: str) -> Written:
-    """Return a decimal number, with or without an exponent (`1.2E-05`), exactly as it is written.
+    """Return a decimal number, with or without an exponent (`1.2E-05`), exactly as written.
 
-    ValueError for anything else, for more than 36 decimals, and for more digits than money has.
+    Raises ValueError for anything else, for more than 36 decimals, and for too many digits.
     """
     found = _NUMBER.fullmatch(text.strip()) if len(text) <= _MAX_LENGTH else None
     if found is None or not (found[2] or found[3]):
@@ -40,7 +40,7 @@ def parse_exact(text: str) -> Written:
     digits = (whole + fraction).lstrip("0")
     decimals = len(fraction) - int(exponent or 0)
     if decimals > EXACT_DECIMALS:
-        # Zeros beyond the last decimal say nothing.
+        # Trailing zeros carry no precision.
         kept = digits.rstrip("0")
         decimals -= len(digits) - len(kept)
         digits = kept
@@ -57,19 +57,19 @@ def format_exact(value: Exact) -> str:
 
 
 class TokenMeter(NamedTuple):
-    """What a meter of tokens counts."""
+    """The usage that a token meter counts."""
 
     model: str
     deployment_type: str
     service_tier: str
     long_context: bool
     buckets: tuple[str, ...]
-    """Mostly one; both input and output where a model has one price for every token."""
+    """Usually one; input and output if the model has one price for every token."""
 
 
 Sort = Literal["tokens", "provisioned", "marketplace", "unmapped", "other"]
-"""What a row is of: tokens, provisioned units, models that the marketplace bills, a meter of an AI
-service that is not understood, or any other service."""
+"""The subject of a row: tokens, provisioned units, models billed by the marketplace, an unknown
+meter of an AI service, or any other service."""
 
 
 class CostRow(NamedTuple):
@@ -81,32 +81,32 @@ class CostRow(NamedTuple):
     account: str | None
     """The Azure OpenAI or Foundry resource, in lower case."""
     deployment: str | None
-    """Where the export names one, in lower case."""
+    """In lower case, if the export names one."""
     name: str
-    """Of the meter, as Azure writes it."""
+    """The meter's name as Azure writes it."""
     quantity: Written
     cost: Written
     meter: TokenMeter | None = None
     region: str | None = None
     block: int = 1
-    """How many tokens the unit of the price is: 1,000 or 1,000,000."""
+    """Tokens in one pricing unit: 1,000 or 1,000,000."""
     counts_blocks: bool = True
-    """Whether the quantity is in those units, unless its cost says otherwise."""
+    """Whether the quantity is in those units, unless its cost shows otherwise."""
     is_credit: bool = False
 
 
 def tokens_of(row: CostRow, listed: PriceRow | None) -> Exact:
-    """Return how many tokens a row is for.
+    """Return the tokens that a row bills.
 
-    Azure's exports count tokens in some agreements and thousands (or millions) of them in others,
-    under the same unit. They are a factor of 1,000 apart, so the cost tells which: the one whose
-    price is nearer to the list price. Without cost or list price the shape of the export decides.
+    Under the same unit, Azure's exports count tokens in some agreements and thousands (or millions)
+    in others. The two are a factor of 1,000 apart, so the reading whose price is nearer to the
+    list price is right. Without a cost or list price the shape of the export decides.
     """
     blocks = row.quantity.value * row.block
     price = _list_price(row, listed)
     if row.block > 1 and row.cost.value and row.quantity.value and price:
         as_tokens = abs(row.quantity.value) * price
-        # Between the two, in the ratio: below it the quantity itself is nearer.
+        # The geometric mean of the two: below it the quantity itself is nearer.
         is_tokens = (row.cost.value * 10**12) ** 2 < as_tokens * as_tokens * row.block
         return row.quantity.value if is_tokens else blocks
     return blocks if row.counts_blocks else row.quantity.value

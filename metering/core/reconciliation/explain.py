@@ -1,7 +1,7 @@
-"""Reconciliation: what our ledgers counted beside what was billed, and why they differ.
+"""Reconciliation: the ledgers beside the bill, with every difference explained.
 
-A difference is always what was billed less what is ours, in tokens and in money at list price.
-Every difference is divided among explanations (`Why`), in one order, and nothing is left over.
+A difference is the billed amount less the ledgers' amount, in tokens and in money at list price.
+Every difference is divided among explanations (`Why`) in a fixed order, without a remainder.
 """
 
 from dataclasses import dataclass, field
@@ -11,49 +11,49 @@ from typing import Final, NamedTuple
 from metering.core.basics.money import AMOUNT_DECIMALS, Amount
 from metering.core.reconciliation.cost_row import ONE, Exact, Sort
 
-#: From 10^-18 to 10^-36. A part that follows from a division is rounded to 10^-18; the last one of
-#: a cell takes what that leaves.
+#: From 10^-18 to 10^-36. Parts that result from a division are rounded to 10^-18; the last part of
+#: a cell takes the remainder.
 AMOUNT_SCALE: Final = ONE // 10**AMOUNT_DECIMALS
 
-#: The longest prompt that any model takes: no request whose counts are missing had more tokens.
+#: The longest prompt of any model: a request with missing counts had at most so many tokens.
 MOST_TOKENS_A_REQUEST: Final = 1_048_576
 
-#: Tokens are whole: less than half a token is how somebody wrote a number.
+#: Tokens are whole numbers: less than half a token is a matter of notation.
 _HALF_TOKEN: Final[Exact] = ONE // 2
 #: A hundred-millionth of a currency unit a row: the noise of binary fractions in exports.
 _NOISE: Final[Exact] = ONE // 10**8
 
 
 class Why(StrEnum):
-    """Why what was billed differs from what is ours, in the order in which it is looked for."""
+    """Explanations of a difference, in the order in which they are tried."""
 
     CREDIT = "credit"
-    """Given back: a row that is a refund or a credit."""
+    """Refunds and credits on the bill."""
     UNPRICED = "unpriced"
-    """Our tokens have no list price; the amount is theirs at what was paid for a token."""
+    """The ledgers' tokens have no list price; valued at the billed price of a token."""
     ROUNDING = "rounding"
-    """Within half of the last digit that the export writes."""
+    """Within half of the last digit written in the export."""
     TOTALS_ONLY = "totals_only"
-    """Counted from a log, which does not tell cached input from other input."""
+    """Counted from a log, which does not distinguish cached input."""
     LATE = "late"
-    """Billed on the day after, or just beyond an edge of the span."""
+    """Billed on the next day, or just outside the span."""
     MISSING = "missing"
-    """Requests were processed whose counts never came."""
+    """Requests were processed, but their counts never arrived."""
     UNMETERED = "unmetered"
-    """Billed, and not in our ledgers."""
+    """Billed, but not in the ledgers."""
     UNBILLED = "unbilled"
-    """In our ledgers, and not billed."""
+    """In the ledgers, but not billed."""
     PRICE = "price"
     """The same tokens at another price."""
     PROVISIONED = "provisioned"
     """Provisioned units: the registry against the bill, by the hour."""
     MARKETPLACE = "marketplace"
-    """Models that the marketplace bills in a measure of its own: amounts alone."""
+    """Models that the marketplace bills in its own measure: only amounts are compared."""
     UNMAPPED = "unmapped"
-    """A meter that is not understood."""
+    """An unknown meter."""
 
 
-#: What passes by itself, or is nothing but the writing of numbers.
+#: Explanations that resolve by themselves or are a matter of notation.
 HARMLESS: Final = frozenset({Why.ROUNDING, Why.LATE})
 _BY_SORT: Final[dict[Sort, Why]] = {
     "provisioned": Why.PROVISIONED,
@@ -71,19 +71,19 @@ class Part(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ours:
-    """What the ledgers have in one cell; `amount` is at list price and covers the priced tokens."""
+class LedgerSide:
+    """The ledgers' usage in one cell; `amount` is at list price and covers the priced tokens."""
 
     tokens: int = 0
     unpriced: int = 0
     totals_only: int = 0
-    """Tokens of requests that a log counted."""
+    """Tokens of requests counted from a log."""
     edge: int = 0
     """Tokens of the last hours of the day."""
     amount: Amount = 0
 
-    def add(self, other: "Ours") -> None:
-        """Take another cell in."""
+    def add(self, other: "LedgerSide") -> None:
+        """Add another cell."""
         self.tokens += other.tokens
         self.unpriced += other.unpriced
         self.totals_only += other.totals_only
@@ -92,8 +92,8 @@ class Ours:
 
 
 @dataclass(slots=True)
-class Theirs:
-    """What was billed in one cell; credits stand apart."""
+class BilledSide:
+    """The billed usage in one cell; credits are separate."""
 
     tokens: Exact = 0
     cost: Exact = 0
@@ -101,11 +101,11 @@ class Theirs:
     credit: Exact = 0
     rows: int = 0
     blocks: int = 0
-    """Tokens in the units of all rows: what their last digits are counted in."""
+    """The pricing units of all rows, in tokens: their last digits count these."""
     meters: set[str] = field(default_factory=set)
 
-    def add(self, other: "Theirs") -> None:
-        """Take another cell in."""
+    def add(self, other: "BilledSide") -> None:
+        """Add another cell."""
         self.tokens += other.tokens
         self.cost += other.cost
         self.credit_tokens += other.credit_tokens
@@ -116,42 +116,42 @@ class Theirs:
 
 
 class Precision(NamedTuple):
-    """What one in the last digit of the finest quantity and cost of an export is worth."""
+    """The value of one in the last digit of an export's finest quantity and cost."""
 
     quantity: Exact = ONE
     cost: Exact = ONE
 
-    def tokens(self, theirs: Theirs) -> Exact:
-        """Return how many tokens the rounding of a cell's quantities may make."""
+    def tokens(self, theirs: BilledSide) -> Exact:
+        """Return the largest difference in tokens that rounding a cell's quantities can cause."""
         return max(_HALF_TOKEN, self.quantity * theirs.blocks // 2)
 
-    def amount(self, theirs: Theirs) -> Exact:
-        """Return what the rounding of a cell's costs may make."""
+    def amount(self, theirs: BilledSide) -> Exact:
+        """Return the largest difference that rounding a cell's costs can cause."""
         return self.cost * theirs.rows // 2 + _NOISE * theirs.rows
 
 
 @dataclass(slots=True)
-class Moved:
+class Shift:
     """Tokens of a cell's difference that other cells or missing requests explain."""
 
     totals_only: Exact = 0
     late: Exact = 0
     missing: Exact = 0
-    """At most so many; the other two are what they are, with their sign."""
+    """An upper bound; the other two are exact and signed."""
 
 
-def token_difference(ours: Ours, theirs: Theirs) -> Exact:
-    """Return what was billed less what is ours, without credits."""
+def token_difference(ours: LedgerSide, theirs: BilledSide) -> Exact:
+    """Return the billed tokens less the ledgers' tokens, without credits."""
     return theirs.tokens - ours.tokens * ONE
 
 
 def explain_tokens(
-    ours: Ours, theirs: Theirs, precision: Precision, moved: Moved
+    ours: LedgerSide, theirs: BilledSide, precision: Precision, moved: Shift
 ) -> tuple[Part, ...]:
-    """Return the parts of a cell's difference; they add up to it exactly, tokens and amount.
+    """Return the parts of a cell's difference; tokens and amounts add up to it exactly.
 
-    A difference in tokens is valued at what was paid for a token of the cell or, where nothing was
-    paid, at our list price. What is left of the amount then is another price for the same tokens.
+    A difference in tokens is valued at the billed price of the cell's tokens or, if nothing was
+    billed, at list price. The remaining amount is a difference in price for the same tokens.
     """
     value = _Value.of(ours, theirs)
     parts = [Part(Why.CREDIT, theirs.credit_tokens, theirs.credit)]
@@ -162,12 +162,12 @@ def explain_tokens(
     difference = token_difference(ours, theirs)
     told = 0
     for why, tokens in _divided(difference, bound, moved):
-        # By their sum, so that what one division leaves is in the next part.
+        # By running sums, so that the remainder of one division goes to the next part.
         before, told = told, told + tokens
         parts.append(Part(why, tokens, value.of_tokens(told) - value.of_tokens(before)))
     whole = theirs.cost + theirs.credit - ours.amount * AMOUNT_SCALE
     rest = whole - sum(part.amount for part in parts)
-    # Costs are made from quantities before these are rounded.
+    # Costs are computed from quantities before those are rounded.
     rounded = abs(value.of_tokens(difference)) if abs(difference) <= bound else 0
     is_small = abs(rest) <= precision.amount(theirs) + rounded
     parts.append(Part(Why.ROUNDING if is_small else Why.PRICE, 0, rest))
@@ -175,13 +175,13 @@ def explain_tokens(
 
 
 class _Value(NamedTuple):
-    """What a token of a cell is worth: a fraction."""
+    """The value of one token of a cell, as a fraction."""
 
     amount: Exact
     tokens: Exact
 
     @classmethod
-    def of(cls, ours: Ours, theirs: Theirs) -> "_Value":
+    def of(cls, ours: LedgerSide, theirs: BilledSide) -> "_Value":
         if theirs.tokens > 0 and theirs.cost > 0:
             return cls(theirs.cost, theirs.tokens)
         if ours.tokens > 0:
@@ -191,12 +191,12 @@ class _Value(NamedTuple):
         return cls(0, ONE)
 
     def of_tokens(self, tokens: Exact) -> Exact:
-        """Return what so many tokens are worth: exactly, or else to 10^-18."""
+        """Return the value of these tokens: exact if possible, otherwise to 10^-18."""
         amount, left = divmod(tokens * self.amount, self.tokens)
         return amount if not left else amount // AMOUNT_SCALE * AMOUNT_SCALE
 
 
-def _divided(difference: Exact, bound: Exact, moved: Moved) -> list[tuple[Why, Exact]]:
+def _divided(difference: Exact, bound: Exact, moved: Shift) -> list[tuple[Why, Exact]]:
     """Divide a difference in tokens among its explanations, in their order."""
     if abs(difference) <= bound:
         return [(Why.ROUNDING, difference)]
@@ -206,7 +206,7 @@ def _divided(difference: Exact, bound: Exact, moved: Moved) -> list[tuple[Why, E
         (Why.LATE, moved.late),
         (Why.MISSING, moved.missing),
     ):
-        # No explanation turns a difference round.
+        # No explanation reverses the sign of a difference.
         low, high = min(0, difference), max(0, difference)
         taken = min(max(most, low), high)
         found.append((why, taken))
@@ -216,9 +216,9 @@ def _divided(difference: Exact, bound: Exact, moved: Moved) -> list[tuple[Why, E
 
 
 def explain_amount(
-    sort: Sort, ours: Ours, theirs: Theirs, precision: Precision
+    sort: Sort, ours: LedgerSide, theirs: BilledSide, precision: Precision
 ) -> tuple[Part, ...]:
-    """Return the parts of a difference in a cell whose tokens cannot be compared."""
+    """Return the parts of a cell's difference if its tokens cannot be compared."""
     rest = theirs.cost - ours.amount * AMOUNT_SCALE
     is_small = theirs.rows > 0 and sort != "unmapped" and abs(rest) <= precision.amount(theirs)
     parts = [
@@ -229,7 +229,7 @@ def explain_amount(
 
 
 def _merged(parts: list[Part]) -> tuple[Part, ...]:
-    """Return one part for each explanation, in their order, without those that explain nothing."""
+    """Return one part for each explanation, in order, without empty ones."""
     found = (
         Part(
             why,

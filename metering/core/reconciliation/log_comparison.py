@@ -1,4 +1,4 @@
-"""Log comparison: the requests in the gateway's own logs beside those in the ledgers."""
+"""Log comparison: the requests in the gateway's logs beside those in the ledgers."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -18,30 +18,30 @@ from metering.core.streams.log_rows import LlmRow, merge_rows
 from metering.core.usage.buckets import INDEX, TOKENS, Buckets
 from metering.core.usage.evidence import counts_known
 
-#: Requests of one file of logs, all of which are remembered by their id: about 500 MB.
+#: Requests in the logs of one comparison, all held in memory: about 500 MB.
 MAX_REQUESTS: Final = 1_000_000
-#: Requests that are named in an answer.
+#: Requests listed by id in a report.
 MAX_NAMED: Final = 100
 
 _WRITES: Final = (INDEX["cache_write"], INDEX["cache_write_long"])
 
 
 class Absent(StrEnum):
-    """Why a request with counts in the logs has none in the ledgers."""
+    """The reason why a request with counts in the logs has none in the ledgers."""
 
     LATE = "late"
-    """It is on its way: its log is young, or it is to be recovered after the delay."""
+    """Its log is recent, or it will be recovered after the recovery delay."""
     PENDING = "pending"
-    """A stream that waits for its counts: these."""
+    """A stream that waits for these counts."""
     MISSING = "missing"
-    """Its entry says that counts never came; these would correct it."""
+    """Its entry has no counts; these would correct it."""
     UNCLAIMED = "unclaimed"
-    """Its counts arrived, and nobody reported the request."""
+    """Its counts arrived, but the request was never reported."""
     UNKNOWN = "unknown"
-    """Neither the ledgers nor what waits has ever heard of it."""
+    """Neither the ledgers nor the pending store has the request."""
 
 
-#: What passes by itself.
+#: Reasons that resolve by themselves.
 PASSING: Final = frozenset({Absent.LATE, Absent.PENDING})
 
 type Where = tuple[str, str | None]
@@ -49,7 +49,7 @@ type Where = tuple[str, str | None]
 
 
 class LogLine(NamedTuple):
-    """One day and deployment of both sides."""
+    """One day and deployment on both sides."""
 
     day: str
     deployment: str | None
@@ -58,11 +58,11 @@ class LogLine(NamedTuple):
     logged_requests: int
     logged_tokens: int
     differing: int
-    """Requests in both whose tokens differ."""
+    """Requests on both sides whose tokens differ."""
 
 
 class AbsentRequest(NamedTuple):
-    """One request that the ledgers do not have."""
+    """One request whose counts the ledgers do not have."""
 
     id: str
     day: str
@@ -72,32 +72,32 @@ class AbsentRequest(NamedTuple):
 
 
 class LogReport(NamedTuple):
-    """What comparing gateway logs with the ledgers found."""
+    """The result of comparing gateway logs with the ledgers."""
 
     lines: tuple[LogLine, ...]
     absent: Counter[Absent]
     named: tuple[AbsentRequest, ...]
-    """Some of them; never more than MAX_NAMED."""
+    """The first MAX_NAMED of them."""
     refused: int
     """Log records whose counts cannot be used."""
 
     @property
     def remains(self) -> bool:
-        """Say whether there is a difference that will not pass by itself."""
+        """Say whether there is a difference that will not resolve by itself."""
         lasting = sum(count for why, count in self.absent.items() if why not in PASSING)
         return bool(lasting or self.refused or any(line.differing for line in self.lines))
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the ledgers have of a logged request."""
+    """The ledgers' state of a logged request."""
 
     where: Where
     state: State
 
 
 class LogComparison:
-    """Takes in the rows of logs, then the pages of ledgers."""
+    """Compares the rows of logs with the pages of ledgers; add the logs first."""
 
     def __init__(self) -> None:
         self._rows: dict[str, LlmRow] = {}
@@ -105,7 +105,7 @@ class LogComparison:
         self._ledger: defaultdict[Where, list[int]] = defaultdict(lambda: [0, 0])
 
     def add_rows(self, rows: Iterable[LlmRow]) -> None:
-        """Take rows into account; ConfigurationError where they are of too many requests."""
+        """Add rows. Raises ConfigurationError if they are of too many requests."""
         for row in rows:
             known = self._rows.get(row.request_id)
             self._rows[row.request_id] = row if known is None else _merged(known, row)
@@ -115,23 +115,22 @@ class LogComparison:
             )
 
     def span(self) -> tuple[Instant, Instant] | None:
-        """Return the times of the first and the last request; None where no row has one."""
+        """Return the times of the first and last request; None if no row has a time."""
         times = [row.time for row in self._rows.values() if row.time is not None]
         return (min(times), max(times)) if times else None
 
     def add_page(self, page: Page, start: Instant, end: Instant) -> None:
-        """Take a page of a ledger into account; pages of one ledger come in order.
+        """Add the next page of a ledger.
 
-        Of `[start, end)` all requests count, of other times those that the logs have.
+        All requests in `[start, end)` count, and those outside it that the logs have.
         """
         day = day_of(page.slot)
         for entry in page.entries:
             if entry.state.rate.unit != TOKEN:
                 continue
             if start <= entry.time < end or entry.id in self._rows:
-                self._count(day, entry.state, 1)
-                if entry.supersedes is not None:
-                    self._count(day, entry.supersedes.state, -1)
+                for state, _, sign in entry.changes():
+                    self._count(day, state, sign)
             if entry.id in self._rows:
                 self._found[entry.id] = _Found((day, _deployment(entry)), entry.state)
 
@@ -143,16 +142,16 @@ class LogComparison:
             cell[1] += sign * sum(state.buckets[TOKENS])
 
     def absent(self) -> list[LlmRow]:
-        """Return the requests in the logs whose counts the ledgers do not have."""
+        """Return the logged requests whose counts the ledgers do not have."""
         return [row for id_, row in self._rows.items() if not self._has(id_)]
 
     def is_missing(self, request_id: str) -> bool:
-        """Say whether a request's entry says that its counts never came."""
+        """Say whether a request's entry has no counts."""
         found = self._found.get(request_id)
         return found is not None and found.state.is_missing and not found.state.is_hold
 
     def is_held(self, request_id: str) -> bool:
-        """Say whether the ledgers have no more than a hold of a request."""
+        """Say whether the ledgers have only a hold of a request."""
         found = self._found.get(request_id)
         return found is not None and found.state.is_hold
 
@@ -161,7 +160,7 @@ class LogComparison:
         return found is not None and not found.state.is_missing and not found.state.is_hold
 
     def report(self, absent: Iterable[tuple[LlmRow, Absent]]) -> LogReport:
-        """Return both sides; `absent` are those of `absent()` with the reason of each."""
+        """Return the report; `absent` has each request of `absent()` with its reason."""
         logged: defaultdict[Where, list[int]] = defaultdict(lambda: [0, 0, 0])
         refused = 0
         for request_id, row in self._rows.items():
@@ -204,7 +203,7 @@ def _merged(known: LlmRow, row: LlmRow) -> LlmRow:
 
 
 def _comparable(buckets: Buckets, said: Counted) -> int:
-    """Return the tokens of an entry that a log would have counted."""
+    """Return the tokens of an entry that the log also counts."""
     tokens = sum(buckets[TOKENS])
     return tokens if said.has_cache_writes else tokens - sum(buckets[at] for at in _WRITES)
 

@@ -1,4 +1,4 @@
-"""Moves: tokens that are missing in one cell of a reconciliation because they are in another."""
+"""Shifts: tokens missing in one cell of a reconciliation because they are in another."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -6,17 +6,17 @@ from datetime import date, timedelta
 from metering.core.reconciliation.cost_row import ONE, Exact
 from metering.core.reconciliation.explain import (
     MOST_TOKENS_A_REQUEST,
-    Moved,
-    Ours,
+    BilledSide,
+    LedgerSide,
     Precision,
-    Theirs,
+    Shift,
     token_difference,
 )
 from metering.core.reconciliation.own_usage import Place
 
 type Cell = tuple[Place, str]
-"""A place and what is metered there."""
-type Cells = dict[Cell, tuple[Ours, Theirs]]
+"""A place and its meter."""
+type Cells = dict[Cell, tuple[LedgerSide, BilledSide]]
 
 
 def moved_tokens(
@@ -26,9 +26,9 @@ def moved_tokens(
     *,
     first: str,
     last: str,
-) -> dict[Cell, Moved]:
-    """Return what other cells and missing requests explain of each cell's difference."""
-    moved = {cell: Moved() for cell in cells}
+) -> dict[Cell, Shift]:
+    """Return the part of each cell's difference that other cells and missing requests explain."""
+    moved = {cell: Shift() for cell in cells}
     left = {
         cell: 0 if abs(difference) <= precision.tokens(theirs) else difference
         for cell, (ours, theirs) in cells.items()
@@ -47,9 +47,9 @@ def moved_tokens(
 
 
 def _tell_cached(
-    cell: Cell, cells: Cells, left: dict[Cell, Exact], moved: dict[Cell, Moved]
+    cell: Cell, cells: Cells, left: dict[Cell, Exact], moved: dict[Cell, Shift]
 ) -> None:
-    """Find input that a log counted and that was billed as cached."""
+    """Find input counted from a log that was billed as cached."""
     place, metered = cell
     cached = place, "cached_read"
     if metered != "input" or cached not in left:
@@ -65,12 +65,12 @@ def _tell_late(
     cell: Cell,
     cells: Cells,
     left: dict[Cell, Exact],
-    moved: dict[Cell, Moved],
+    moved: dict[Cell, Shift],
     *,
     first: str,
     last: str,
 ) -> None:
-    """Find what was used on the day before and billed on this one, or goes beyond an edge."""
+    """Find usage of the day before that was billed on this day, or beyond an edge of the span."""
     place, metered = cell
     before = place._replace(day=_day_before(place.day)), metered
     if left[cell] > 0 and place.day == first:
@@ -88,7 +88,7 @@ def _tell_late(
 def _move(
     cell: Cell,
     left: dict[Cell, Exact],
-    moved: dict[Cell, Moved],
+    moved: dict[Cell, Shift],
     *,
     totals_only: Exact = 0,
     late: Exact = 0,

@@ -1,7 +1,7 @@
-"""Own usage: what ledgers have by day, account, deployment, model and meter, at list price.
+"""Own usage: the ledgers' usage by day, account, deployment, model and meter, at list price.
 
-The provider of the cloud bills list prices, not what a plan makes of them; so tokens are priced
-again by the price row that their rate names.
+The cloud provider bills list prices, without the terms of a plan; so tokens are priced again by the
+price row that their rate names.
 """
 
 from collections import defaultdict
@@ -10,30 +10,28 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, Instant
-from metering.core.basics.money import AMOUNT_DECIMALS, PRICE_DECIMALS, Amount
+from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.ledger.entry import Entry, State
 from metering.core.ledger.page import Page
 from metering.core.prices.price_book import TOKEN, PriceBook, PriceRow
 from metering.core.prices.priced import PROVISIONED
 from metering.core.prices.rating import Rate
-from metering.core.reconciliation.explain import Ours
+from metering.core.reconciliation.explain import LedgerSide
 from metering.core.reports.breakdown import day_of
 from metering.core.usage.buckets import TOKEN_BUCKETS
 from metering.core.usage.usage import Dimensions
 
-#: How far Azure's meters may be behind: what is used in a day's last hours may be billed on the
-#: next.
+#: Lag of Azure's meters: usage in the last hours of a day may be billed on the next day.
 EDGE: Final[Instant] = 6 * HOUR
 
 #: Cells of days, accounts, deployments, models and meters: about 100 MB.
 MAX_CELLS: Final = 200_000
 
 _MARKETPLACE: Final = "marketplace"
-_TO_AMOUNT: Final = 10 ** (AMOUNT_DECIMALS - PRICE_DECIMALS)
 
 
 class Place(NamedTuple):
-    """What a cell is of, apart from its meter."""
+    """The key of a cell without its meter."""
 
     day: str
     account: str | None
@@ -45,7 +43,7 @@ type AccountOf = Callable[[Dimensions, Instant], str | None]
 
 
 class ListPrices:
-    """The price rows that rates name, in one currency."""
+    """Finds the price rows that rates name, in one currency."""
 
     def __init__(self, book: PriceBook, currency: str) -> None:
         self.book = book
@@ -57,7 +55,7 @@ class ListPrices:
     def row(self, rate: Rate, at: Instant) -> PriceRow | None:
         """Return the row that a rate names; None for a rate without one.
 
-        A row of another currency gives way to the one that stands in its place in this currency.
+        A row in another currency is replaced by the matching row in this currency.
         """
         rows = self._named.get((rate.version or "", rate.row or ""), ())
         row = next((one for one in rows if one.effective_from <= at), None)
@@ -72,7 +70,7 @@ class ListPrices:
 
 
 class OwnUsage:
-    """Adds up the pages of ledgers in a span; what corrections replace is taken away again."""
+    """Sums the pages of ledgers in a span, corrections included."""
 
     def __init__(
         self, prices: ListPrices, account_of: AccountOf, *, start: Instant, end: Instant
@@ -82,23 +80,22 @@ class OwnUsage:
         self._account_of = account_of
         self._start = start
         self._end = end
-        self.cells: defaultdict[Place, dict[str, Ours]] = defaultdict(dict)
-        """By place and bucket; those of the day before the span have their last hours alone."""
+        self.cells: defaultdict[Place, dict[str, LedgerSide]] = defaultdict(dict)
+        """By place and bucket; the day before the span has its last hours only."""
         self.missing: defaultdict[Place, int] = defaultdict(int)
-        """Requests whose counts never came; the model is empty where nobody named it."""
+        """Requests whose counts never arrived; the model is empty if it is unknown."""
         self.marketplace: defaultdict[tuple[str, str | None], Amount] = defaultdict(int)
-        """What the marketplace bills, by day and account."""
+        """Usage billed by the marketplace, by day and account."""
         self._count = 0
 
     def add(self, page: Page) -> None:
-        """Take one page into account."""
+        """Add the usage of one page."""
         for entry in page.entries:
             if not self._start - EDGE <= entry.time < self._end:
                 continue
             day = day_of(page.slot)
-            self._count_state(entry, entry.state, day, 1)
-            if entry.supersedes is not None:
-                self._count_state(entry, entry.supersedes.state, day, -1)
+            for state, _, sign in entry.changes():
+                self._count_state(entry, state, day, sign)
 
     def _count_state(self, entry: Entry, state: State, day: str, sign: int) -> None:
         of = state.dimensions
@@ -123,7 +120,7 @@ class OwnUsage:
                 self._add(cell, entry.time, sign * state.buckets[index], price)
                 cell.totals_only += sign * state.buckets[index] * state.is_totals_only
 
-    def _add(self, cell: Ours, at: Instant, tokens: int, price: int | None) -> None:
+    def _add(self, cell: LedgerSide, at: Instant, tokens: int, price: int | None) -> None:
         if at % DAY >= DAY - EDGE:
             cell.edge += tokens
         if at < self._start:
@@ -132,9 +129,9 @@ class OwnUsage:
         if price is None:
             cell.unpriced += tokens
         else:
-            cell.amount += tokens * price * _TO_AMOUNT
+            cell.amount += tokens * price * AMOUNTS_PER_PRICE
 
-    def _cell(self, place: Place, bucket: str) -> Ours:
+    def _cell(self, place: Place, bucket: str) -> LedgerSide:
         cells = self.cells[place]
         if bucket not in cells:
             self._count += 1
@@ -142,11 +139,12 @@ class OwnUsage:
                 raise ConfigurationError(
                     f"more than {MAX_CELLS:,} lines to compare: take fewer days (--from, --to)"
                 )
-            cells[bucket] = Ours()
+            cells[bucket] = LedgerSide()
         return cells[bucket]
 
 
 def _amount(row: PriceRow, buckets: tuple[int, ...]) -> Amount:
     return sum(
-        count * (price or 0) * _TO_AMOUNT for count, price in zip(buckets, row.prices, strict=True)
+        count * (price or 0) * AMOUNTS_PER_PRICE
+        for count, price in zip(buckets, row.prices, strict=True)
     )

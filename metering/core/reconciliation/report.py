@@ -11,18 +11,18 @@ from metering.core.reconciliation.cost_row import ONE, Exact, Sort
 from metering.core.reconciliation.explain import (
     AMOUNT_SCALE,
     HARMLESS,
-    Moved,
-    Ours,
+    BilledSide,
+    LedgerSide,
     Part,
     Precision,
-    Theirs,
+    Shift,
     explain_amount,
     explain_tokens,
 )
 from metering.core.reconciliation.moves import Cell, Cells, moved_tokens
 from metering.core.reconciliation.own_usage import OwnUsage, Place
 
-#: What is billed as something else where a model has no meter for it.
+#: Buckets billed under another meter if a model has no meter of its own for them.
 _BILLED_AS: Final = {**BILLED_AS, "cache_write_long": "cache_write"}
 _PERCENT: Final = 100
 
@@ -36,17 +36,17 @@ class Line(NamedTuple):
     deployment: str | None
     model: str | None
     metered: str
-    """The bucket; of what is not counted in tokens the meter's name."""
+    """The bucket, or the meter's name for usage not counted in tokens."""
     meters: tuple[str, ...]
     our_tokens: int
     tokens: Exact
-    """What was billed, credits included."""
+    """The billed amount, credits included."""
     our_amount: Exact
     cost: Exact
     parts: tuple[Part, ...]
 
     def remains(self, tolerance: Exact = 0) -> bool:
-        """Say whether a difference is left beyond rounding, lateness and the tolerance.
+        """Say whether a difference remains beyond rounding, lateness and the tolerance.
 
         `tolerance` is a share of the larger side, integer of 10^-36 percent.
         """
@@ -64,13 +64,13 @@ class Line(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What comparing an export with the ledgers found."""
+    """The result of comparing an export with the ledgers."""
 
     currency: str
     first: str
     last: str
     lines: tuple[Line, ...]
-    other_services: Theirs
+    other_services: BilledSide
 
 
 def report(
@@ -85,8 +85,8 @@ def report(
 ) -> Report:
     """Return both sides cell by cell, in order.
 
-    `provisioned` is what the registry says that provisioned units cost, by day and account.
-    `together`: all accounts are compared as one.
+    `provisioned` is the cost of provisioned units in the registry, by day and account. With
+    `together` all accounts are compared as one.
     """
     places = _Places(billed, together=together)
     cells = _cells(places, billed, own)
@@ -103,7 +103,7 @@ def report(
 
 
 class _Places:
-    """Brings the places of both sides to what the export can tell apart."""
+    """Maps the places of both sides to the detail that the export has."""
 
     def __init__(self, billed: BilledUsage, *, together: bool) -> None:
         self._billed = billed
@@ -111,17 +111,17 @@ class _Places:
         self._only = min(billed.accounts) if len(billed.accounts) == 1 else None
 
     def account(self, account: str | None) -> str | None:
-        """Return the account to compare; what names none is of the only one in the export."""
+        """Return the account to compare; without one, the only account in the export."""
         return None if self._together else account or self._only
 
     def of(self, place: Place) -> Place:
-        """Return the place to compare; by deployment where every row of its account names one."""
+        """Return the place to compare; by deployment if every row of its account names one."""
         account = self.account(place.account)
         named = not self._together and self._billed.names_deployments(account)
         return place._replace(account=account, deployment=place.deployment if named else None)
 
     def metered(self, model: str, bucket: str) -> str:
-        """Return what meter a bucket of a model is billed by."""
+        """Return the meter that bills a bucket of a model."""
         for name in self._billed.metered.get(model, ()):
             if bucket in name.split("+"):
                 return name
@@ -130,7 +130,9 @@ class _Places:
 
 
 def _cells(places: _Places, billed: BilledUsage, own: OwnUsage) -> Cells:
-    cells: defaultdict[Cell, tuple[Ours, Theirs]] = defaultdict(lambda: (Ours(), Theirs()))
+    cells: defaultdict[Cell, tuple[LedgerSide, BilledSide]] = defaultdict(
+        lambda: (LedgerSide(), BilledSide())
+    )
     for place, ours in own.cells.items():
         for bucket, cell in ours.items():
             cells[places.of(place), places.metered(place.model, bucket)][0].add(cell)
@@ -147,7 +149,9 @@ def _missing(places: _Places, own: OwnUsage) -> dict[Place, int]:
     return missing
 
 
-def _token_line(cell: Cell, sides: tuple[Ours, Theirs], precision: Precision, moved: Moved) -> Line:
+def _token_line(
+    cell: Cell, sides: tuple[LedgerSide, BilledSide], precision: Precision, moved: Shift
+) -> Line:
     (place, metered), (ours, theirs) = cell, sides
     return Line(
         "tokens",
@@ -171,9 +175,9 @@ def _other_lines(
     own: OwnUsage,
     provisioned: Mapping[tuple[str, str | None], Amount],
 ) -> Iterator[Line]:
-    """Yield what is compared by its amount alone."""
-    cells: defaultdict[tuple[Sort, str, str | None, str], tuple[Ours, Theirs]] = defaultdict(
-        lambda: (Ours(), Theirs())
+    """Yield the lines that are compared by amount only."""
+    cells: defaultdict[tuple[Sort, str, str | None, str], tuple[LedgerSide, BilledSide]] = (
+        defaultdict(lambda: (LedgerSide(), BilledSide()))
     )
     for (sort, day, account, name), theirs in billed.others.items():
         shown = name if sort == "unmapped" else sort
@@ -185,7 +189,7 @@ def _other_lines(
     )
     for sort, amounts in sides:
         for (day, account), amount in amounts.items():
-            # The marketplace does not say on whose account a model was used.
+            # The marketplace does not name the account that used a model.
             of = None if sort == "marketplace" else places.account(account)
             cells[sort, day, of, sort][0].amount += amount
     for (sort, day, account, name), (ours, theirs) in cells.items():

@@ -1,8 +1,8 @@
 """Rollups: a ledger's usage by day and all dimensions, as of one of its pages.
 
-A rollup is a projection that may be thrown away and made again. Its groups are spread over parts by
-day and hash, so that a page changes few of them; its cursor says which page it goes up to and which
-page last changed each part, so that a reader can tell whether what it read belongs together.
+A rollup is a projection that can be deleted and rebuilt at any time. Its groups are spread over
+parts by day and hash, so that a page changes few of them. Its cursor records the position it goes
+up to and the page that last changed each part, so that a reader can detect a mixed read.
 """
 
 import hashlib
@@ -12,16 +12,16 @@ from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
-from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.page import GENESIS, Page
 from metering.core.reports.breakdown import Count, Counts, Group, add_to, changes_of
 
-#: Parts of a day. A page is of one day, so it changes no more than these.
+#: Parts of a day. A page belongs to one day, so it changes at most so many parts.
 PARTS: Final = 8
-#: A batch of Cosmos takes 100 operations; one is the cursor.
+#: A Cosmos DB batch takes 100 operations; one is the cursor.
 MAX_PARTS: Final = 99
-#: Pages taken in at once: their changes are in memory together.
+#: Pages added in one step: their changes are in memory together.
 MAX_PAGES: Final = 100
 
 
@@ -47,51 +47,48 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a rollup goes: the last page taken in, its hash, and the page of each part."""
+    """The progress of a rollup: its last page with hash, and the page of each part."""
 
     ledger: LedgerId
     page: int = 0
     hash: str = GENESIS
     parts: Mapping[PartName, int] = field(default_factory=dict)
 
+    @property
+    def position(self) -> Position:
+        """The position of the last page that is in the rollup."""
+        return Position(self.page, self.hash)
+
 
 def part_of(group: Group) -> PartName:
-    """Return the part that a full group is in: the same in every process and for ever."""
+    """Return the part that holds a full group; the result never changes."""
     digest = hashlib.blake2b(to_json(group), digest_size=8).digest()
     return PartName(str(group[0]), int.from_bytes(digest) % PARTS)
 
 
 class Intake:
-    """What the pages after a cursor change, by part."""
+    """The changes of the pages after a cursor, by part."""
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.pages = 0
         self.changes: dict[PartName, dict[Group, Count]] = {}
         self._changed: dict[PartName, int] = {}
-        self._page, self._hash = cursor.page, cursor.hash
+        self.through = cursor.position
+        """The position of the last page that was added."""
 
     @property
     def is_full(self) -> bool:
-        """Say whether one more page might be too much."""
+        """Say whether another page might exceed the bounds of a step."""
         return self.pages >= MAX_PAGES or len(self.changes) > MAX_PARTS - PARTS
 
     def add(self, page: Page) -> None:
-        """Take one page in; one that was taken in before changes nothing.
-
-        Raises LedgerBroken for a page that does not follow the one before it.
-        """
-        if page.number <= self._page:
-            return
-        if page.number != self._page + 1:
-            raise LedgerBroken(str(page.ledger), f"page {self._page + 1} is not there")
-        if page.previous != self._hash:
-            raise LedgerBroken(str(page.ledger), f"page {page.number} breaks the chain")
+        """Add the changes of the next page."""
         for group, change in changes_of(page).items():
             name = part_of(group)
             add_to(self.changes.setdefault(name, {}), group, change)
             self._changed[name] = page.number
-        self._page, self._hash = page.number, page.hash
+        self.through = Position(page.number, page.hash)
         self.pages += 1
 
     def onto(self, parts: Iterable[Part]) -> tuple[Cursor, list[Part]]:
@@ -107,34 +104,33 @@ class Intake:
                 add_to(counts, group, change)
             after.append(Part(name, self._changed[name], counts))
         listed = {**self.cursor.parts, **self._changed}
-        return Cursor(self.cursor.ledger, self._page, self._hash, listed), after
+        return Cursor(self.cursor.ledger, *self.through, listed), after
 
 
 class RollupProof:
-    """Compares a rollup with the pages that it goes up to, holding one breakdown of them."""
+    """Compares a rollup with its pages; holds one breakdown in memory."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self._counts: dict[Group, Count] = {}
-        self._last = GENESIS
-        self._pages = 0
+        self._through = START
 
     def add_part(self, part: Part) -> None:
-        """Take in one part: what pages must give."""
+        """Add one part."""
         for group, count in part.counts.items():
             add_to(self._counts, group, count)
 
     def add(self, page: Page) -> None:
-        """Take away what a page gives, up to the cursor."""
+        """Subtract the changes of a page, up to the cursor."""
         if page.number > self._cursor.page:
             return
         for group, count in changes_of(page).items():
             add_to(self._counts, group, count.negated())
-        self._last, self._pages = page.hash, page.number
+        self._through = Position(page.number, page.hash)
 
     def faults(self) -> list[str]:
-        """Say what is wrong with the rollup once all pages have gone by."""
-        if (self._pages, self._last) != (self._cursor.page, self._cursor.hash):
+        """Return the faults of the rollup, after all pages were added."""
+        if self._through != self._cursor.position:
             return [f"its rollup names a page {self._cursor.page} that is not in the chain"]
         wrong = sorted({part_of(group) for group in self._counts})
         return [f"its rollup's {name} is not what its pages give" for name in wrong]

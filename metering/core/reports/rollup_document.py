@@ -1,7 +1,7 @@
 """The documents of a rollup: columns in JSON, names once, money as integer strings of 10^-18.
 
-A row takes 60 to 100 bytes, most of it its end user's name and its amount; a batch of Cosmos DB has
-2 MB and may change all parts of a day. So a day has room for about 20,000 groups.
+A row takes 60 to 100 bytes, mostly for the end user's name and the amount. A Cosmos DB batch takes
+2 MB and may change all parts of a day, so a day has room for about 20,000 groups.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
 from metering.core.basics.errors import RollupBroken
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.reports.breakdown import GROUPS, Count, Group, in_order
 from metering.core.reports.rollup import PARTS, Cursor, Intake, Part, PartName
 from metering.core.usage.buckets import BUCKETS
@@ -20,16 +20,16 @@ from metering.core.usage.buckets import BUCKETS
 SCHEMA: Final = 1
 CURSOR_ID: Final = "cursor"
 
-#: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
+#: Cosmos DB takes 2 MB a batch; the difference is for the envelope of the request.
 MAX_STEP_BYTES: Final = 1_900_000
 
 _COUNTS: Final = ("requests", "not_billable", "unpriced", "missing", "totals_only")
-#: All but the day, which the part is of.
+#: The dimensions of a group without the day, which the part names.
 _NAMED: Final = GROUPS[1:]
 
 
 class Step(NamedTuple):
-    """What is written together: the cursor, and the parts that changed with their documents."""
+    """The cursor and the changed parts, with their documents, to write in one transaction."""
 
     cursor: Cursor
     parts: tuple[Part, ...]
@@ -37,12 +37,12 @@ class Step(NamedTuple):
 
     @property
     def is_too_large(self) -> bool:
-        """Say whether a batch cannot hold it."""
+        """Say whether it exceeds one batch."""
         return sum(map(len, self.contents)) > MAX_STEP_BYTES
 
 
 def step_of(intake: Intake, parts: Iterable[Part]) -> Step:
-    """Return what to write after pages were taken in on top of `parts`."""
+    """Return the step that writes an intake on top of `parts`."""
     cursor, changed = intake.onto(parts)
     contents = [write_part(cursor.ledger, part) for part in changed]
     return Step(cursor, tuple(changed), tuple(contents))
@@ -66,7 +66,7 @@ def write_cursor(cursor: Cursor) -> bytes:
 
 
 def read_cursor(document: Document, ledger: LedgerId) -> Cursor:
-    """Return the cursor of `ledger` in a document; RollupBroken for what cannot be it."""
+    """Return the cursor of `ledger` in a document. Raises RollupBroken if it is damaged."""
     _check(document, ledger, CURSOR_ID)
     try:
         listed = {
@@ -111,7 +111,7 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
 
 
 def read_part(document: Document, ledger: LedgerId) -> Part:
-    """Return the part of `ledger` in a document; RollupBroken for what cannot be one."""
+    """Return the part of `ledger` in a document. Raises RollupBroken if it is damaged."""
     try:
         name = PartName(document["day"], document["part"])
         _check(document, ledger, str(name))
@@ -144,7 +144,7 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
     for amount, places, counts, tokens, came_about in zip(amounts, *figures, outcomes, strict=True):
         group = (day, *(names[place] for place in places))
         requests, not_billable, unpriced, missing, totals_only = counts
-        line = Line(requests, not_billable, unpriced, missing, tokens, totals_only)
+        line = RateTotals(requests, not_billable, unpriced, missing, tokens, totals_only)
         yield group, Count(line, _amount(amount), came_about)
 
 

@@ -1,8 +1,8 @@
-"""Unit economics: what an outcome costs, and which use cases ask for more than they need to.
+"""Unit economics: the cost of an outcome, and the use cases that exceed their targets.
 
-The cost of a use case is what its entries come to: with markup and off-peak hours, before what is
-computed over a period (allowance, tiers, fees) and without shares of capacity. It is set against
-each of its outcomes whole: nobody knows which of two outcomes a request was for.
+The cost of a use case is the sum of its entries: with markup and off-peak hours, but without terms
+that apply to a whole period (allowance, tiers, fees) and without shares of capacity. Each kind of
+outcome is set against the whole cost, since the purpose of a single request is not known.
 
 Costs and ratios are exact fractions. `shown` rounds them, half to even, and nothing else does.
 """
@@ -14,86 +14,86 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import AMOUNT_DECIMALS, Amount, format_fixed
-from metering.core.ledger.head import NOTHING, Line
+from metering.core.ledger.head import NOTHING, RateTotals
 from metering.core.plans.targets import Target
 from metering.core.reports.breakdown import Outcomes, Row
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, TOKENS
 
-#: How usage is to be grouped for this: outcomes have their name where usage has its model.
+#: The grouping of usage for this report; an outcome's name takes the place of the model.
 GROUPED_BY: Final = ("use_case", "model")
-#: Above this share of its target a cost is near it, in per cent.
+#: A cost above this percentage of its target is near it.
 NEAR: Final = 80
-#: Decimals of a cost as shown, in currency units: a request may cost less than a millionth.
+#: Decimals of a displayed cost, in currency units: a request may cost less than a millionth.
 COST_DECIMALS: Final = 9
-#: Decimals of a ratio as shown.
+#: Decimals of a displayed ratio.
 RATIO_DECIMALS: Final = 4
 
 _CACHED: Final = (INDEX["cached_read"], INDEX["cached_audio"])
 
 
 class Status(StrEnum):
-    """How a cost stands to its target. Stable: JSON has it."""
+    """A cost compared with its target. Stable: the text is in JSON."""
 
     ON_TARGET = "on_target"
     NEAR = "near"
-    """Above 80 % of the target, and no more than it."""
+    """Above 80 % of the target and at most 100 %."""
     OVER = "over"
     NO_OUTCOMES = "no_outcomes"
     NO_TARGET = "no_target"
     UNKNOWN = "unknown"
-    """What is known is within the target, and there is usage whose cost is not known."""
+    """The known cost is within the target, but some usage has no known cost."""
 
 
 class OutcomeCost(NamedTuple):
     """One kind of outcome of a use case."""
 
     outcome: str | None
-    """None where a use case has neither outcomes nor targets."""
+    """None if the use case has neither outcomes nor targets."""
     number: int
     cost: Fraction | None
-    """Of one, in 10^-18 currency units; None without outcomes, or where no cost is known."""
+    """The cost of one, in 10^-18 currency units; None without outcomes or a known cost."""
     target: Target | None
     status: Status
 
 
 class UseCase(NamedTuple):
-    """What one use case used, what that cost, and what came of it."""
+    """The usage, cost and outcomes of one use case."""
 
     name: str | None
-    line: Line
+    line: RateTotals
     amount: Amount
-    """What is known of the cost."""
+    """The known cost."""
     outcomes: tuple[OutcomeCost, ...]
 
     @property
     def is_at_least(self) -> bool:
-        """Say whether more was used than its cost covers: without a price, or without counts."""
+        """Say whether some usage has no known cost, for lack of a price or counts."""
         return self.line.unpriced + self.line.missing > 0
 
     @property
     def input_tokens(self) -> int:
-        """The tokens of all prompts."""
+        """The input tokens of all requests."""
         return sum(self.line.tokens[INPUT_BUCKETS])
 
     @property
     def output_tokens(self) -> int:
-        """The tokens of all answers, reasoning included."""
+        """The output tokens of all requests, reasoning included."""
         return sum(self.line.tokens[TOKENS]) - self.input_tokens
 
     @property
     def cache_hit_ratio(self) -> Fraction | None:
-        """What share of the tokens of prompts was read from a cache; None without any."""
+        """The share of input tokens read from a cache; None without input tokens."""
         cached = sum(self.line.tokens[place] for place in _CACHED)
         return _ratio(cached, self.input_tokens)
 
     @property
     def output_ratio(self) -> Fraction | None:
-        """Tokens of answers for each of a prompt; None without prompts."""
+        """Output tokens per input token; None without input tokens."""
         return _ratio(self.output_tokens, self.input_tokens)
 
     @property
     def cost_per_request(self) -> Fraction | None:
-        """What a billable request costs on average, in 10^-18; None where nothing is known."""
+        """The average cost of a billable request, in 10^-18; None if no cost is known."""
         if self.line.is_unknown:
             return None
         return _ratio(self.amount, self.line.requests - self.line.not_billable)
@@ -106,11 +106,11 @@ def _ratio(part: int, whole: int) -> Fraction | None:
 def use_cases(
     usage: Iterable[Row], outcomes: Iterable[Outcomes], targets: Sequence[Target]
 ) -> list[UseCase]:
-    """Return each use case that has usage, outcomes or a target; what has no name comes first.
+    """Return each use case that has usage, outcomes or a target; the unnamed one comes first.
 
     Usage and outcomes are grouped by GROUPED_BY.
     """
-    lines: defaultdict[str | None, Line] = defaultdict(lambda: NOTHING)
+    lines: defaultdict[str | None, RateTotals] = defaultdict(lambda: NOTHING)
     amounts: defaultdict[str | None, Amount] = defaultdict(int)
     for row in usage:
         name = row.group[0]
@@ -137,7 +137,7 @@ def use_cases(
 
 
 def _costs(
-    line: Line, amount: Amount, numbers: Mapping[str, int], targets: Mapping[str, Target]
+    line: RateTotals, amount: Amount, numbers: Mapping[str, int], targets: Mapping[str, Target]
 ) -> tuple[OutcomeCost, ...]:
     names: list[str] = sorted(numbers.keys() | targets.keys())
     if not names:
@@ -154,14 +154,14 @@ def _costs(
     )
 
 
-def _status(line: Line, amount: Amount, number: int, target: Target | None) -> Status:
+def _status(line: RateTotals, amount: Amount, number: int, target: Target | None) -> Status:
     if target is None:
         return Status.NO_TARGET
     if not number:
         return Status.NO_OUTCOMES
     allowed = target.cost_units * number
     if amount > allowed:
-        # Whatever the rest costs, it takes nothing off.
+        # Usage of unknown cost can only add to it.
         return Status.OVER
     if line.unpriced or line.missing:
         return Status.UNKNOWN
@@ -169,7 +169,7 @@ def _status(line: Line, amount: Amount, number: int, target: Target | None) -> S
 
 
 def shown(value: Fraction, decimals: int) -> str:
-    """Return a fraction as a decimal string of at most so many decimals, rounded half to even."""
+    """Return a fraction as a decimal string with at most so many decimals, rounded half to even."""
     return format_fixed(round(value * 10**decimals), decimals)
 
 

@@ -1,4 +1,4 @@
-"""Deployments that usage names and no record knows: priced by the model that answered."""
+"""Deployments that usage names but the registry does not have; the reported model prices them."""
 
 from collections import Counter, defaultdict
 from typing import NamedTuple
@@ -12,28 +12,27 @@ type _Place = tuple[str, str | None]
 
 
 class UnknownDeployment(NamedTuple):
-    """One deployment of which nothing was known when its requests were made."""
+    """One deployment that was not registered when its requests were made."""
 
     name: str
     backend: str | None
     requests: int
     models: tuple[str, ...]
-    """Those that responses named, sorted."""
+    """The models that responses named, sorted."""
 
 
 class UnknownDeployments:
-    """Adds up pages, corrections included, of any number of ledgers."""
+    """Sums the pages of any ledgers, corrections included."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._requests: defaultdict[_Place, Counter[str | None]] = defaultdict(Counter)
 
     def add(self, page: Page) -> None:
-        """Take one page into account."""
+        """Add the usage of one page."""
         for entry in page.entries:
-            self._count(entry.time, entry.state, 1)
-            if entry.supersedes is not None:
-                self._count(entry.time, entry.supersedes.state, -1)
+            for state, _, sign in entry.changes():
+                self._count(entry.time, state, sign)
 
     def _count(self, at: Instant, state: State, sign: int) -> None:
         name, backend = state.dimensions.deployment, state.dimensions.backend
@@ -43,7 +42,7 @@ class UnknownDeployments:
             self._requests[name, backend][state.dimensions.model] += sign
 
     def found(self) -> list[UnknownDeployment]:
-        """Return them, those with the most requests first."""
+        """Return the deployments, those with the most requests first."""
         rows = (
             UnknownDeployment(
                 name,

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json, to_json
 
 from metering.core.basics.errors import Code, RejectedEvent
-from metering.core.basics.instants import DAY, MINUTE, SECOND, Instant, format_instant
+from metering.core.basics.instants import format_instant
 from metering.core.streams.log_rows import GatewayRow, LlmRow
 from metering.core.usage.event import LLM_USAGE
 from metering.core.usage.provider_usage import ProviderUsage, disjoint_buckets
@@ -129,20 +129,3 @@ def _openai(row: LlmRow) -> dict[str, object]:
     if row.cached_tokens is not None:
         usage["prompt_tokens_details"] = {"cached_tokens": row.cached_tokens}
     return usage
-
-
-PATIENCE: Final[Instant] = DAY
-"""Then an entry says that the counts are missing; later counts still correct it."""
-
-SETTLED_TTL_S: Final = 7 * DAY // SECOND
-"""A settled half is kept for a week, so that a late log row still finds it. Never an open one."""
-
-LOG_TTL_S: Final = SETTLED_TTL_S
-"""What logs say of a request is kept for a week from its arrival: nobody need ever come for it.
-
-Nearly every final request leaves such a half, so letting go of it must cost nothing. A hub keeps an
-event for a week at most (Event Hubs Standard), so an identity still to come comes within that time.
-"""
-
-RECOVERY_DELAY: Final[Instant] = 15 * MINUTE
-"""Unless the settings say otherwise: policies' events take seconds, the log 3 to 10 minutes."""

@@ -3,15 +3,14 @@
 Claims are believed here; that a token is genuine is established before (docs/adr/0016).
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import MeteringError
+from metering.core.basics.patterns import GUID
 
 #: Of Microsoft Entra: client ids and object ids are GUIDs.
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 type Claims = Mapping[str, object]
 
@@ -104,7 +103,7 @@ def identity_of(claims: Claims) -> Identity:
 
 def _guid(claims: Claims, name: str) -> str:
     value = claims.get(name)
-    if isinstance(value, str) and _GUID.fullmatch(value.lower()):
+    if isinstance(value, str) and GUID.fullmatch(value.lower()):
         return value.lower()
     raise NotSignedIn(f"the token has no {name}")
 

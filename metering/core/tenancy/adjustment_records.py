@@ -1,4 +1,4 @@
-"""Records of adjustments: made once, never edited; what was wrong is put right by another one."""
+"""Decisions on adjustments: made once and never edited; another adjustment corrects a wrong one."""
 
 from itertools import count
 from typing import NamedTuple
@@ -7,11 +7,13 @@ from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
 from metering.core.basics.validation import validated
 from metering.core.credit.adjustment import Adjustment
-from metering.core.tenancy.directory import Directory, Record
+from metering.core.tenancy.decisions import check_exists
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Decision, Record
 
 
 class AdjustmentOffer(NamedTuple):
-    """An adjustment that is asked for. What is left out follows from what there is."""
+    """A request for an adjustment. Omitted fields take defaults from the tenant's plan."""
 
     tenant: str
     amount: str
@@ -20,19 +22,16 @@ class AdjustmentOffer(NamedTuple):
     charge_period: str | None = None
     """The name of one of the tenant's periods."""
     id: str | None = None
-    """None: `adjustment-001`, … With an id it is safe to ask again."""
+    """None: `adjustment-001`, … With an id the request is safe to repeat."""
     currency: str | None = None
-    """None: that of the tenant's plan."""
+    """None: the currency of the tenant's plan."""
 
 
-def adjustment_record(
+def make_adjustment(
     directory: Directory, offer: AdjustmentOffer, now: Instant
-) -> tuple[Adjustment, Record | None]:
-    """Return the adjustment that an offer makes and its record; None where it is there already.
-
-    It goes on the statement of the present period, so its currency is that of the plan in force at
-    the period's start. ConfigurationError says what is refused.
-    """
+) -> Decision[Adjustment]:
+    """Make an adjustment, in the currency of the plan in force at the present period's start."""
+    check_exists(directory, offer.tenant)
     known = {made.adjustment.id: made.adjustment for made in directory.adjustments(offer.tenant)}
     name = offer.id or _free_name(known)
     what = f"adjustment {name!r} of {offer.tenant}"
@@ -43,15 +42,15 @@ def adjustment_record(
     if same is not None:
         if same != found:
             raise ConfigurationError(
-                f"{what}: is there with other content: an adjustment is never edited; make another"
+                f"{what}: exists with other content: an adjustment is never edited; make another"
             )
-        return same, None
+        return Decision(same, None)
     if found.currency != plan.currency:
         raise ConfigurationError(
             f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {found.currency}"
         )
     value = found.model_dump_json(exclude_none=True)
-    return found, Record("adjustment", found.tenant, value, now, now)
+    return Decision(found, Record("adjustment", found.tenant, value, now, now))
 
 
 def _free_name(known: dict[str, Adjustment]) -> str:

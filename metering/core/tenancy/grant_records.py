@@ -1,4 +1,4 @@
-"""Records of grants: given once, taken back at most once, never edited."""
+"""Decisions on grants: a grant is given once, revoked at most once, and never edited."""
 
 from itertools import count
 from typing import NamedTuple
@@ -8,11 +8,12 @@ from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.validation import validated
 from metering.core.calendars.dated import soonest
 from metering.core.credit.grant import Channel, Grant, Revocation
-from metering.core.tenancy.directory import TENANT_ID, Directory, Record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Decision, Record, check_tenant_id
 
 
 class GrantOffer(NamedTuple):
-    """A grant that is asked for. What is left out follows from what there is."""
+    """A request for a grant. Omitted fields take defaults from the tenant's plan and period."""
 
     tenant: str
     amount: str
@@ -20,27 +21,20 @@ class GrantOffer(NamedTuple):
     expiry: Instant | None = None
     """None: never."""
     id: str | None = None
-    """None: `grant-001`, `grant-002` … With an id it is safe to ask again."""
+    """None: `grant-001`, `grant-002` … With an id the request is safe to repeat."""
     start: Instant | None = None
-    """None: that of the present period, or as it is if the id is there already."""
+    """None: the start of the present period, or unchanged if the id exists already."""
     currency: str | None = None
-    """None: that of the tenant's plan at the start."""
+    """None: the currency of the tenant's plan at the start."""
     priority: int = 0
     channel: Channel | None = None
     reason: str = ""
     author: str = ""
 
 
-def grant_record(
-    directory: Directory, offer: GrantOffer, now: Instant
-) -> tuple[Grant, Record | None]:
-    """Return the grant that an offer makes and its record; None where it is there already.
-
-    A grant pays for usage of the past only as far as the start of the present period: what an
-    earlier one owes has been asked for. ConfigurationError says what is refused.
-    """
-    if not TENANT_ID.fullmatch(offer.tenant):
-        raise ConfigurationError(f"tenant {offer.tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")
+def give_grant(directory: Directory, offer: GrantOffer, now: Instant) -> Decision[Grant]:
+    """Give a grant. It may start no earlier than the present period: earlier ones are billed."""
+    check_tenant_id(offer.tenant)
     known = {grant.id: grant for grant in directory.grants(offer.tenant)}
     same = known.get(offer.id or "")
     present = directory.period_at(offer.tenant, now).start
@@ -57,33 +51,33 @@ def grant_record(
     grant = validated(Grant, what, content)
     if same is not None:
         _refuse_an_edit(what, same.model_copy(update={"revoked": None}), grant)
-        return same, None
+        return Decision(same, None)
     if grant.currency != plan.currency:
         raise ConfigurationError(
             f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {grant.currency}"
         )
     _refuse_the_past(what, grant, present, now)
     value = grant.model_dump_json(exclude_defaults=True)
-    return grant, Record("grant", grant.tenant, value, grant.start, now)
+    return Decision(grant, Record("grant", grant.tenant, value, grant.start, now))
 
 
 def _free_name(known: dict[str, Grant]) -> str:
-    """Return a name that sorts after those that were made before it: the older one burns first."""
+    """Return a name that sorts after all earlier ones: older grants are used up first."""
     names = (f"grant-{number:03d}" for number in count(len(known) + 1))
     return next(name for name in names if name not in known)
 
 
 def _refuse_an_edit(what: str, before: Grant, after: Grant) -> None:
     for name in Grant.model_fields:
-        old, new = (_told(name, getattr(grant, name)) for grant in (before, after))
+        old, new = (_format(name, getattr(grant, name)) for grant in (before, after))
         if old != new:
             raise ConfigurationError(
-                f"{what}: is there with {name} {old}, not {new}: a grant is never edited;"
+                f"{what}: exists with {name} {old}, not {new}: a grant is never edited;"
                 " revoke it and give another one"
             )
 
 
-def _told(name: str, value: object) -> str:
+def _format(name: str, value: object) -> str:
     if isinstance(value, int) and name != "priority":
         return format_instant(value)
     return "none" if value is None else str(value)
@@ -101,21 +95,18 @@ def _refuse_the_past(what: str, grant: Grant, earliest: Instant, now: Instant) -
         )
 
 
-def revocation_record(
+def revoke_grant(
     directory: Directory, tenant: str, revocation: Revocation, now: Instant
-) -> Record | None:
-    """Return the record that ends a grant as soon as may be; None if it was revoked before.
-
-    What it paid for until then stays paid. ConfigurationError for a grant that there is not, or
-    that has expired by then.
-    """
+) -> Decision[Grant]:
+    """End a grant at the soonest instant; usage it has paid for until then stays paid."""
     what = f"grant {revocation.id!r} of {tenant}"
     found = next((one for one in directory.grants(tenant) if one.id == revocation.id), None)
     if found is None:
-        raise ConfigurationError(f"{what}: there is none: see `metering grants list {tenant}`")
+        raise ConfigurationError(f"{what}: does not exist: see `metering grants list {tenant}`")
     if found.revoked is not None:
-        return None
+        return Decision(found, None)
     at = soonest(now)
     if found.end <= at:
         raise ConfigurationError(f"{what}: has expired by {format_instant(at)} anyway")
-    return Record("revocation", tenant, revocation.model_dump_json(), at, now)
+    record = Record("revocation", tenant, revocation.model_dump_json(), at, now)
+    return Decision(found.model_copy(update={"revoked": at}), record)

@@ -5,16 +5,17 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
 from metering.core.deployments.deployment import Deployment, refuse_twice
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 
-type _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+type _Id = Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
 
 class TenantEntry(_Strict):

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
@@ -20,7 +21,7 @@ from metering.core.prices.rating import (
     rate_card,
     rate_usage,
 )
-from metering.core.tenancy.directory import BEGINNING, FOREVER, Directory
+from metering.core.tenancy.directory import Directory
 from metering.core.usage.event import BUSINESS_OUTCOME
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Dimensions, Usage

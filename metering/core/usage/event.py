@@ -41,7 +41,7 @@ type Label = Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)]
 
 
 class _Inbound(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
 
 
 class Hold(_Inbound):

@@ -26,7 +26,7 @@ type Count = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 class _Reported(BaseModel):
     """What a provider wrote: fields we do not know are its own business."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
 
 
 class CachedDetails(_Reported):

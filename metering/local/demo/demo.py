@@ -32,11 +32,11 @@ _LONGEST_S: Final = 300.0
 _POLL_S: Final = 0.05
 
 type Progress = Callable[[int, int], None]
-"""Told how many events have been counted so far, and of how many."""
+"""Called with the number of events counted so far, and the total."""
 
 
 class TenantResult(NamedTuple):
-    """One tenant after the demo: what the ledger says, what it should say, and its proof."""
+    """A tenant after the demo: its balance, the expected totals, and the proof of its ledger."""
 
     tenant: str
     balance: Balance
@@ -45,7 +45,7 @@ class TenantResult(NamedTuple):
 
     @property
     def differences(self) -> list[str]:
-        """What the ledger and the independent sum disagree on."""
+        """Differences between the ledger and the independent sum."""
         total, tokens = self.balance.total, self.balance.tokens
         prompt = sum(tokens[INPUT_BUCKETS])
         pairs = [
@@ -59,12 +59,12 @@ class TenantResult(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Say whether everything is as it should be."""
+        """Whether there are no differences and no faults."""
         return not self.differences and not self.verdict.faults
 
 
 def demo_app(settings: Settings) -> bootstrap.App:
-    """Return the app on the demo's tenants and standing clock, over the store of the settings."""
+    """Return an app with the demo's tenants and fixed clock, over the configured store."""
     return bootstrap.App(
         settings._replace(tenants_file=tenants_file(), automatic_tenants=False, fixed_now=DEMO_NOW)
     )
@@ -78,7 +78,7 @@ def tenants_file() -> Path:
 async def run_demo(
     settings: Settings, trace: Path | None, progress: Progress
 ) -> list[TenantResult]:
-    """Send the trace through the local system and return what every tenant came to.
+    """Send the trace through the local system and return the result for every tenant.
 
     Raises RetryableError when the events are not counted in five minutes. Safe to repeat, and after
     a kill at any moment: every event has the same id in every run.

@@ -1,4 +1,4 @@
-"""A second opinion: the demo's tokens and money summed without any of the code that it checks.
+"""An independent sum of the demo's tokens and amounts, without the code that it checks.
 
 Plain Decimal arithmetic straight from the trace, the rule and the price file as JSON. It must not
 import anything of metering.core but instants.
@@ -17,7 +17,7 @@ _MILLION: Final = Decimal(1_000_000)
 
 
 class TenantSum(NamedTuple):
-    """What one tenant must come to."""
+    """The expected totals of one tenant."""
 
     requests: int
     prompt_tokens: int
@@ -27,7 +27,7 @@ class TenantSum(NamedTuple):
 
 
 def sum_by_tenant(requests: Iterable[Request]) -> dict[str, TenantSum]:
-    """Return what every tenant of the demo must come to."""
+    """Return the expected totals of every tenant of the demo."""
     file = json.loads((files("metering") / _PRICE_FILE).read_text())
     tenants = json.loads((files("metering") / "local/demo/sample/tenants.json").read_text())
     markups = {plan["id"]: Decimal(plan["markup"]) for plan in tenants["plans"]}

@@ -1,4 +1,4 @@
-"""Live traffic: the trace's requests at a steady rate, as if they were being made now."""
+"""Live traffic: the requests of the trace at a steady rate, with current timestamps."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ _TICK_S: Final = 0.1
 
 
 async def send_live(system: LocalSystem, rows: Sequence[TraceRow], per_second: float) -> None:
-    """Send events until cancelled: about `per_second` of them, repeats and disorder included."""
+    """Send about `per_second` events until cancelled, with duplicates and out of order."""
     source = live_events(rows, system.app.clock.now(), per_second)
     due = 0.0
     while True:
@@ -34,7 +34,7 @@ async def send_live(system: LocalSystem, rows: Sequence[TraceRow], per_second: f
 def live_events(
     rows: Sequence[TraceRow], start: Instant, per_second: float, tenants: int | None = None
 ) -> Iterator[Outgoing]:
-    """Yield the trace's requests over and over with their subjects, made evenly from `start` on.
+    """Yield the requests of the trace repeatedly with their subjects, evenly spaced from `start`.
 
     With `tenants` the subjects are sim-000001 and on, the first ones the busiest.
     """

@@ -1,4 +1,4 @@
-"""The real input: rows of Microsoft's public Azure LLM inference trace 2023."""
+"""Rows of Microsoft's public Azure LLM inference trace 2023."""
 
 import csv
 from importlib.resources import files
@@ -21,7 +21,7 @@ class TraceRow(NamedTuple):
 
 
 def read_trace(path: Path | None = None) -> list[TraceRow]:
-    """Return the rows of a trace file, by default of the sample that ships with the package."""
+    """Return the rows of a trace file, by default of the bundled sample."""
     source = files("metering") / SAMPLE if path is None else path
     try:
         lines = source.read_text(encoding="ascii").splitlines()

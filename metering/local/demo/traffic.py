@@ -1,4 +1,4 @@
-"""Traffic: what a gateway would have sent for the rows of the trace, repeats and disorder included.
+"""Traffic: the events of a gateway for the rows of the trace, with duplicates and out of order.
 
 The rule, from a hash of the row number and nothing else: five subscriptions, unevenly busy; seven
 models in three usage shapes; half of the prompts of 1,024 tokens and more have their first half
@@ -23,7 +23,7 @@ _CACHED_STEP: Final = 128
 
 
 class Model(NamedTuple):
-    """A deployment that the simulated company offers."""
+    """A deployment of the simulated company."""
 
     name: str
     served: str
@@ -54,7 +54,7 @@ SUBSCRIPTIONS: Final = (
 
 
 class Request(NamedTuple):
-    """One row with what the rule assigns to it."""
+    """A row of the trace with the attributes assigned to it."""
 
     row: TraceRow
     subscription: str
@@ -66,7 +66,7 @@ class Request(NamedTuple):
 
 
 def assign(row: TraceRow) -> Request:
-    """Return what the rule makes of a row."""
+    """Return the request for a row."""
     digest = hashlib.sha256(f"row {row.number}".encode()).digest()
     cached = 0
     if row.prompt_tokens >= _CACHED_FROM and digest[2] % 2:
@@ -92,7 +92,7 @@ def _subscription(share: int) -> str:
 
 
 def body(request: Request, time: Instant, prefix: str) -> bytes:
-    """Return the event that the gateway sends for a request at a time; ids begin with `prefix`."""
+    """Return the event of a request at a time. Ids start with `prefix`."""
     model = request.model
     event = {
         "specversion": "1.0",
@@ -160,7 +160,7 @@ _SHAPES: Final[dict[str, Callable[[Request], Usage]]] = {
 
 
 def disorder(requests: Sequence[Request]) -> Iterator[Request]:
-    """Yield the requests as an unkind network delivers them: some twice, none in order."""
+    """Yield the requests out of order, and some of them twice."""
     sent = [copy for request in requests for copy in [request] * (2 if request.repeated else 1)]
     for block in batched(sent, _BLOCK, strict=False):
         yield from sorted(block, key=_shuffled)

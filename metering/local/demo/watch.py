@@ -1,19 +1,21 @@
-"""Watches the ledgers: every entry as it is committed, whoever committed it."""
+"""Watches the ledgers for new entries from any process."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.ledger.reading import pages
 from metering.bootstrap import App
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import START, Position
 from metering.core.ledger.entry import Entry, State
 from metering.core.usage.buckets import TOKENS
 
 
 class Arrival(NamedTuple):
-    """An entry that was committed. `balance` is the tenant's amount with it."""
+    """A committed entry. `balance` is the tenant's amount including it."""
 
     tenant: str
     entry: Entry
@@ -22,20 +24,20 @@ class Arrival(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """The tokens it states; those of a hold are an estimate."""
+        """The tokens of the entry; those of a hold are an estimate."""
         return sum(self.entry.state.buckets[TOKENS])
 
 
 @dataclass(slots=True)
 class _Place:
-    """How far a ledger was read, and what it came to there."""
+    """The position in a ledger, and the amount up to there."""
 
-    pages: int
-    amount: Amount
+    through: Position = START
+    amount: Amount = 0
 
 
 class Watch:
-    """Reads what is new in the ledgers of now and of yesterday.
+    """Reads new entries of the ledgers of now and of a day ago.
 
     Memory is bounded by the tenants and one page, however much arrives.
     """
@@ -45,24 +47,25 @@ class Watch:
         self._places: dict[LedgerId, _Place] = {}
 
     async def begin(self) -> None:
-        """Take what is there by now as seen."""
+        """Start after the entries committed so far."""
         for ledger in await self._ledgers():
             stored = await self._app.ledgers.read_head(ledger)
             if stored is not None:
-                self._places[ledger] = _Place(stored.head.pages, stored.head.amount)
+                self._places[ledger] = _Place(stored.head.position, stored.head.amount)
 
     async def arrivals(self) -> AsyncIterator[Arrival]:
-        """Yield what was committed since the last call; by ledger, in the order of its pages."""
+        """Yield entries committed since the last call, by ledger, in the order of pages."""
         ledgers = await self._ledgers()
         self._places = {one: place for one, place in self._places.items() if one in ledgers}
         for ledger in ledgers:
             stored = await self._app.ledgers.read_head(ledger)
-            place = self._places.setdefault(ledger, _Place(0, 0))
-            if stored is None or stored.head.pages == place.pages:
+            place = self._places.setdefault(ledger, _Place())
+            if stored is None:
                 continue
             currency = self._app.tenancy.directory.plan_for(ledger).currency
-            async for page in self._app.ledgers.pages(ledger, after=place.pages):
-                place.pages = page.number
+            last = stored.head.position
+            async for page in pages(self._app.ledgers, ledger, since=place.through, through=last):
+                place.through = Position(page.number, page.hash)
                 for entry in page.entries:
                     place.amount += _change(entry)
                     yield Arrival(ledger.tenant, entry, place.amount, currency)
@@ -80,9 +83,8 @@ class Watch:
 
 
 def _change(entry: Entry) -> Amount:
-    """Return what an entry changes the amount of its ledger by."""
-    before = 0 if entry.supersedes is None else _amount(entry.supersedes.state)
-    return _amount(entry.state) - before
+    """Return the change that an entry makes to the amount of its ledger."""
+    return sum(sign * _amount(state) for state, _, sign in entry.changes())
 
 
 def _amount(state: State) -> Amount:

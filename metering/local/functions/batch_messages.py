@@ -19,7 +19,7 @@ def bodies_of(events: Sequence[HubEvent]) -> TypedData:
 
 
 def trigger_metadata(partition: str, events: Sequence[HubEvent]) -> dict[str, TypedData]:
-    """Return what the host says of a batch: one array for each property, in the batch's order.
+    """Return the metadata of a batch: one array per property, in the order of the batch.
 
     Enqueued times carry no zone, as on Azure (the extension drops it), so functions see naive
     times that mean UTC. Events without a key leave no gap in PartitionKeyArray; the values of one

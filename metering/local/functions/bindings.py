@@ -1,4 +1,4 @@
-"""What the host must do for each function: its bindings, with the app's settings filled in."""
+"""The bindings of each function, with the app's settings filled in."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SETTING = re.compile(r"%([^%]+)%")
 
 
 class BindingInvalid(ConfigurationError):
-    """A binding, or host.json, asks for what is not there or not supported here."""
+    """A binding or host.json refers to something missing or unsupported."""
 
 
 @dataclass(frozen=True, slots=True)

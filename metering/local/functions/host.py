@@ -21,7 +21,7 @@ _LEASE_CHECKS_PER_LIFE = 6
 
 
 class HostStopped(MeteringError):
-    """The host no longer runs, so what is left in its hubs will not be read."""
+    """The host has stopped, so the events left in its hubs will not be read."""
 
 
 class FunctionsHost:
@@ -77,7 +77,7 @@ class FunctionsHost:
             self._leases.release()
 
     async def drain(self) -> None:
-        """Return once every event of this host's hubs is read and nothing is under way.
+        """Return once every event of this host's hubs is read and no invocation is in progress.
 
         Needs `run` to be under way, and raises HostStopped when it has ended before that. A batch
         that failed for good counts as read.

@@ -24,7 +24,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What an HTTP function answered."""
+    """The response of an HTTP function."""
 
     status: int
     headers: Mapping[str, str]

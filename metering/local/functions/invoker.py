@@ -10,12 +10,12 @@ from metering.local.functions.worker import InvocationFailed
 from metering.local.hubs.leases import HostLeases, LeaseKey
 
 type FailureReport = Callable[[str, InvocationFailed], None]
-"""Called with the function's name and the error at every failed attempt."""
+"""Called with the function's name and the error after every failed attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostPace:
-    """How fast a host works: the pause between looks at an idle partition, and a lease's life.
+    """The timing of a host: the pause on an idle partition, and the duration of a lease.
 
     `sleep` takes seconds; tests pass a shorter one.
     """
@@ -26,7 +26,7 @@ class HostPace:
 
 
 class Invoker:
-    """Runs invocations for the holder of a lease, and counts those under way."""
+    """Runs invocations for the holder of a lease, and counts those in progress."""
 
     def __init__(self, leases: HostLeases, pace: HostPace, on_failure: FailureReport) -> None:
         self.in_flight = 0
@@ -40,7 +40,7 @@ class Invoker:
         key: LeaseKey,
         attempt: Callable[[int], Awaitable[None]],
     ) -> bool:
-        """Attempt an invocation until it succeeds or its retries end; say whether it is over.
+        """Attempt an invocation until it succeeds or its retries end. Return whether it has ended.
 
         `attempt` gets the number of retries so far. It is not over when the lease was lost
         between attempts: then another host has to do it.

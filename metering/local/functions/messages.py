@@ -36,13 +36,13 @@ class ParameterBinding:
     data: TypedData
 
     def WhichOneof(self, _union: str) -> str:  # noqa: N802 - the library calls it so
-        """Say that the value travels in the message, never through shared memory."""
+        """Return that the value is in the message, not in shared memory."""
         return "data"
 
 
 @dataclass(frozen=True, slots=True)
 class RpcException:
-    """What a function, or the indexing of an app, raised."""
+    """The exception of a function or of indexing."""
 
     message: str
     stack_trace: str
@@ -51,7 +51,7 @@ class RpcException:
 
 @dataclass(frozen=True, slots=True)
 class StatusResult:
-    """Whether a request succeeded, and what it raised if it did not."""
+    """The status of a request, with its exception if it failed."""
 
     Failure: ClassVar[int] = 0
     Success: ClassVar[int] = 1

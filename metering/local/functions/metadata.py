@@ -1,4 +1,4 @@
-"""What the worker library says of an indexed function: its bindings and its retry policy."""
+"""The metadata of an indexed function: its bindings and its retry policy."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class RetryPolicy:
     maximum_interval_s: int | None = None
 
     def allows(self, retries_done: int) -> bool:
-        """Say whether another retry may follow; a `max_retry_count` of -1 never ends."""
+        """Return whether another retry is allowed. -1 allows any number."""
         return self.max_retry_count == ENDLESS or retries_done < self.max_retry_count
 
     def delay_s(self, retries_done: int) -> int:
@@ -52,7 +52,7 @@ class FunctionMetadata:
 
     @property
     def trigger(self) -> Mapping[str, object]:
-        """Return the binding that starts the function; indexing lets none pass without one."""
+        """Return the trigger binding. Indexing rejects a function without one."""
         return next(b for b in self.bindings if str(b["type"]).endswith("Trigger"))
 
 

@@ -17,7 +17,7 @@ _SEARCH_DAYS = 41 * 366
 
 
 class ScheduleInvalid(ConfigurationError):
-    """The text is no schedule this host knows, or none that ever comes due."""
+    """The text is not a supported schedule, or never comes due."""
 
 
 @dataclass(frozen=True, slots=True)

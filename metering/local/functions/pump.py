@@ -12,7 +12,7 @@ from metering.local.hubs.leases import HostLeases, LeaseKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionPump:
-    """One function, one partition, and what the pump needs of the host."""
+    """Pumps one partition into one function."""
 
     trigger: HubTrigger
     partition: int

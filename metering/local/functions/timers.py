@@ -15,7 +15,7 @@ _LONGEST_SLEEP_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerRunner:
-    """One timer function, and what it needs of the host."""
+    """Runs one timer function."""
 
     trigger: TimerTrigger
     hub: EmbeddedHub
@@ -44,7 +44,7 @@ class TimerRunner:
                 due = await self._fire(key, past_due=False)
 
     async def _start(self, key: LeaseKey) -> Instant:
-        """Make up for a missed run, or run at once where the function asks for it."""
+        """Run a missed schedule, or at startup if the function asks for it."""
         now = self.hub.clock()
         planned = self._planned()
         past_due = planned is not None and planned <= now
@@ -53,7 +53,7 @@ class TimerRunner:
         return self._plan(now)
 
     async def _fire(self, key: LeaseKey, *, past_due: bool) -> Instant:
-        """Run the function to its end and return when it is due next."""
+        """Run the function and return its next due time."""
         started = self.hub.clock()
         function = self.trigger.function
 

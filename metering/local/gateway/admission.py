@@ -1,22 +1,21 @@
-"""Admission as the gateway's policies see it: a document about a subscription.
+"""Admission as the gateway's policies see it: a decision for a subscription.
 
 The document is what `GET /api/admission/{subscription}` answers: a `verdict` (allow, downgrade,
 block), and in `models` those of single models, which come first. With a verdict may stand `to`,
 `reason`, `retry_after_s`, `remaining` and `resets_at`.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
+from metering.core.basics.patterns import IDENTIFIER
 from metering.local.gateway.refusals import Json, Refusal
 
 type Document = Mapping[str, Any]
 type Admission = Callable[[str, str], Awaitable[Document]]
-"""Asked with the subscription and the model that a request is for."""
+"""Called with the subscription and the model of a request."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _TITLES: Final = {
     402: "No credit is left",
@@ -26,12 +25,12 @@ _TITLES: Final = {
 
 
 async def admit_all(_subscription: str, _model: str) -> Document:
-    """Let every request through: there are no quotas."""
+    """Admit every request: there are no quotas."""
     return {"verdict": "allow"}
 
 
 class Decision(NamedTuple):
-    """What a document means for one request. `to` is the deployment to use instead."""
+    """The decision for one request. `to` is the deployment to use instead."""
 
     verdict: Literal["allow", "downgrade", "block"]
     to: str = ""
@@ -50,7 +49,7 @@ def decide(document: Document, model: str, *, downgradable: bool) -> Decision:
     if verdict == "downgrade":
         possible = (
             downgradable
-            and _NAME.fullmatch(to) is not None
+            and IDENTIFIER.fullmatch(to) is not None
             and to.lower() != model.lower()
             and models.get(to.lower(), {}).get("verdict", "allow") == "allow"
         )
@@ -59,7 +58,7 @@ def decide(document: Document, model: str, *, downgradable: bool) -> Decision:
 
 
 def blocked(decision: Decision, request_id: str, model: str) -> Refusal:
-    """Return the answer to a request that is not let through (RFC 9457)."""
+    """Return the response to a blocked request (RFC 9457)."""
     reason = str(decision.rule.get("reason", "blocked"))
     status = _status(reason)
     problem: Json = {
@@ -82,7 +81,7 @@ def blocked(decision: Decision, request_id: str, model: str) -> Refusal:
 
 
 def _status(reason: str) -> int:
-    """402: money has run out; 429: wait for the window to turn; 403: not allowed."""
+    """402: credit is used up; 429: wait for the window to reset; 403: not allowed."""
     if "credit" in reason or "prepaid" in reason:
         return 402
     return 429 if "quota" in reason or "limit" in reason else 403

@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: the paths of the providers, each served by its shape."""
+"""The gateway as an ASGI application, with the paths of all provider APIs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
 
 
 class Endpoint:
-    """One interface at one path."""
+    """One API at one path."""
 
     def __init__(self, shape: Shape, *, gate: Gate, journal: Journal, clock: Clock) -> None:
         self._shape = shape
@@ -61,7 +61,7 @@ class Endpoint:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, and log it whatever becomes of it."""
+        """Answer one request and log it, whatever its outcome."""
         request, watch = Request(scope, receive), Stopwatch()
         call = self._begin(request)
 
@@ -126,7 +126,7 @@ class Endpoint:
     async def _pieces(
         self, call: Call, exchange: Exchange, simulated: Simulation
     ) -> AsyncIterator[bytes]:
-        """Yield a stream's events at the model's pace, and keep count of what was made."""
+        """Yield the events of a stream at the model's pace, and count its output."""
         assert call.shape.stream is not None
         pause_s = self._gate.pace.chunk_ms / 1_000
         call.counts, call.aborted = exchange.counts.up_to(0), True

@@ -1,4 +1,4 @@
-"""Asks the HTTP part whether a request may go on, as the policy of API Management asks it."""
+"""Admission requests to the HTTP API, as the policy of API Management sends them."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ _OK: Final = 200
 
 @asynccontextmanager
 async def admission_from(api: str, issue: Callable[[], str]) -> AsyncIterator[Admission]:
-    """Ask an API as its gateway; where nobody can know, requests go on (fail-open)."""
+    """Ask an API as its gateway. Requests are admitted if the API does not answer (fail open)."""
     # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
     import aiohttp  # noqa: PLC0415
 
@@ -39,7 +39,7 @@ async def admission_from(api: str, issue: Callable[[], str]) -> AsyncIterator[Ad
 
 
 class _Token:
-    """The gateway's token, asked for anew long before it expires."""
+    """The gateway's token, renewed well before it expires."""
 
     def __init__(self, issue: Callable[[], str]) -> None:
         self._issue = issue

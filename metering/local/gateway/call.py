@@ -1,4 +1,4 @@
-"""One request on its way through the gateway: what becomes known of it, step by step."""
+"""One request on its way through the gateway, filled in step by step."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -21,14 +21,14 @@ type Tier = Literal["standard", "priority", "flex"]
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """What is known so far. `time` is the request's start; lengths are in bytes."""
+    """The facts known so far. `time` is the start of the request; lengths are in bytes."""
 
     shape: Shape
     time: Instant
     method: str
     url: str
     deployment: str | None = None
-    """As named in the path; None where the model travels in the body."""
+    """The deployment in the path; None if the body names the model."""
     api_version: str = ""
     request_id: str = field(default_factory=lambda: str(uuid4()))
     caller: Caller | None = None
@@ -44,7 +44,7 @@ class Call:
     status: int = 0
     prompt: Prompt | None = None
     counts: Counts | None = None
-    """What the model has made so far."""
+    """The output of the model so far."""
     reached_model: bool = False
     aborted: bool = False
     request_length: int = 0
@@ -59,5 +59,5 @@ class Call:
 
     @property
     def model_request_id(self) -> str:
-        """The id that the model gave to the request."""
+        """The model's id of the request."""
         return model_request_id(self.shape, self.id)

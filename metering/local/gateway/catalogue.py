@@ -1,4 +1,4 @@
-"""What the simulated company deploys, and which operation each deployment serves."""
+"""The deployments of the simulated company, and the operation that each one serves."""
 
 from typing import Final
 
@@ -23,10 +23,10 @@ _SERVES: Final = {
 
 
 def serves(model: Model, shape: str) -> bool:
-    """Say whether a deployment answers requests of a shape."""
+    """Return whether a deployment supports an API."""
     return shape in _SERVES[model.shape]
 
 
 def provider_of(model: Model) -> str:
-    """Return who made a model."""
+    """Return the publisher of a model."""
     return "anthropic" if model.shape == "anthropic" else "openai"

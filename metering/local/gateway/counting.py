@@ -1,4 +1,4 @@
-"""What a request and its answer count: a stated rule, from the request's text and nothing else.
+"""The token counts of a request and its response, from the text of the request alone.
 
 A token is four characters, the last one begun or not. A prompt is its texts, four tokens more for
 each message and three for the reply; what is no text (an image, a sound) is 85 tokens. The answer
@@ -30,7 +30,7 @@ _WORDS: Final = (
 
 
 class Mark(NamedTuple):
-    """What stands up to the last `cache_control`; `kept_long`: an hour is asked for."""
+    """The text up to the last `cache_control`. `kept_long`: cached for an hour."""
 
     tokens: int
     in_cache: bool
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """A request as the rule sees it."""
+    """The input of the counting rule."""
 
     digest: bytes
     tokens: int
@@ -47,7 +47,7 @@ class Prompt(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What a request used. `prompt` is all of it, the cached and written parts included."""
+    """The usage of a request. `prompt` includes cached and cache-written tokens."""
 
     prompt: int
     cached: int = 0
@@ -56,20 +56,20 @@ class Counts(NamedTuple):
     reasoning: int = 0
     words: tuple[str, ...] = ()
     cut_off: bool = False
-    """Whether the request's limit ended the answer."""
+    """Whether the output limit ended the response."""
 
     @property
     def completion(self) -> int:
-        """Every token of the output, reasoning included."""
+        """All output tokens, including reasoning."""
         return self.reasoning + len(self.words)
 
     @property
     def uncached(self) -> int:
-        """The prompt without what the cache had or took, as Anthropic counts it."""
+        """The prompt without cached and cache-written tokens, as Anthropic counts it."""
         return self.prompt - self.cached - self.written - self.written_long
 
     def up_to(self, words: int) -> "Counts":
-        """Return what was used when so many words of the answer had been made."""
+        """Return the usage after a number of words of the response."""
         return self._replace(words=self.words[:words])
 
 
@@ -81,30 +81,30 @@ def tokens_of(text: str) -> int:
 def prompt_of(
     texts: Sequence[str], messages: int, *, max_output_tokens: int | None = None
 ) -> Prompt:
-    """Return the prompt that texts in so many messages make."""
+    """Return the prompt of texts in a number of messages."""
     tokens = sum(map(tokens_of, texts)) + messages * _PER_MESSAGE + _PER_REPLY
     return Prompt(_digest(texts), tokens, max_output_tokens)
 
 
 def mark_after(texts: Sequence[str], *, kept_long: bool) -> Mark:
-    """Return the mark that stands after these texts."""
+    """Return the cache mark after these texts."""
     return Mark(sum(map(tokens_of, texts)), bool(_digest(texts)[0] % 2), kept_long)
 
 
 def inputs_of(texts: Sequence[str]) -> Prompt:
-    """Return the prompt that bare inputs make, without messages and reply: embeddings."""
+    """Return the prompt of plain inputs without messages, for embeddings."""
     return Prompt(_digest(texts), sum(map(tokens_of, texts)))
 
 
 def answer_to(prompt: Prompt, *, reasons: bool) -> Counts:
-    """Return what an answer of OpenAI's models to a prompt uses."""
+    """Return the usage of an OpenAI model's response to a prompt."""
     half = prompt.tokens // 2 // _CACHED_STEP * _CACHED_STEP
     cached = half if prompt.tokens >= _CACHED_FROM else 0
     return _answered(Counts(prompt.tokens, cached=cached), prompt, reasons=reasons)
 
 
 def answer_beside_cache(prompt: Prompt) -> Counts:
-    """Return what an answer of Anthropic's models to a prompt uses."""
+    """Return the usage of an Anthropic model's response to a prompt."""
     counts, mark = Counts(prompt.tokens), prompt.mark
     if mark is not None and mark.in_cache:
         counts = counts._replace(cached=mark.tokens)

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings, as Azure serves them: vectors by a hash of the text, as long as asked."""
+"""OpenAI's embeddings, as Azure serves them. Vectors are derived from a hash of the text."""
 
 import base64
 import hashlib

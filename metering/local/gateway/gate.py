@@ -1,4 +1,4 @@
-"""From a request to what a model is asked: key, body, admission, deployment, in this order."""
+"""The steps before a model is called: key, body, admission, deployment, in this order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,17 +24,17 @@ _MAX_BODY_BYTES: Final = 4 * 1_048_576
 
 
 class Pace(NamedTuple):
-    """How fast the gateway and its models are."""
+    """The latencies of the gateway and its models."""
 
     latency_ms: int = 20
     chunk_ms: int = 5
     log_delay_s: float = 2.0
-    """What Azure Monitor takes a minute or two for."""
+    """The delay of log records, one to two minutes in Azure Monitor."""
     retry_after_ms: int = 1_000
 
 
 class Gate(NamedTuple):
-    """What decides on a request. `knows` says whether a subject is one that somebody pays for."""
+    """The inputs of a decision on a request. `knows`: whether a tenant pays for a subject."""
 
     knows: Callable[[str], Awaitable[bool]]
     admission: Admission = admit_all
@@ -42,7 +42,7 @@ class Gate(NamedTuple):
 
 
 async def identify(gate: Gate, call: Call, request: Request) -> None:
-    """Find out who calls. Raises Refusal, as API Management does before any policy runs."""
+    """Identify the caller. Raises Refusal, as API Management does before any policy runs."""
     key = given_key(request.headers)
     call.caller = await caller_of(key, gate.knows)
     if call.caller is None:
@@ -52,7 +52,7 @@ async def identify(gate: Gate, call: Call, request: Request) -> None:
 
 
 async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchange, Simulation]:
-    """Return what the model is asked, and what shall happen to it. Raises Refusal."""
+    """Return the request to the model and its simulation. Raises Refusal."""
     try:
         body = json_object(await _body(call, request))
         call.requested_model = call.deployment or model_in(body)
@@ -69,7 +69,7 @@ async def _body(call: Call, request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BODY_BYTES:
-            raise call.shape.refuse(413, f"A body has at most {_MAX_BODY_BYTES} bytes.")
+            raise call.shape.refuse(413, f"The body is larger than {_MAX_BODY_BYTES} bytes.")
     call.request_length = len(body)
     return bytes(body)
 
@@ -89,10 +89,10 @@ async def _admitted(gate: Gate, call: Call, name: str) -> str:
 def _deployed(call: Call, name: str) -> Model:
     model = DEPLOYMENTS.get(name)
     if model is None:
-        message = f"There is no deployment {name!r} here: there are {', '.join(DEPLOYMENTS)}."
+        message = f"Unknown deployment {name!r}. Available: {', '.join(DEPLOYMENTS)}."
         raise call.shape.refuse(404, message, code="DeploymentNotFound")
     if not serves(model, call.shape.name):
-        message = f"{call.shape.operation} does not work with the model {model.served}."
+        message = f"The model {model.served} does not support {call.shape.operation}."
         raise call.shape.refuse(400, message, code="OperationNotSupported")
     return model
 
@@ -117,7 +117,7 @@ def _exchange(call: Call, model: Model, body: Json) -> Exchange:
 
 
 async def undergo(gate: Gate, call: Call, simulated: Simulation) -> None:
-    """Wait as long as the model takes, and fail if that is what the client asked for."""
+    """Wait for the latency of the model, and fail if the client asked for that."""
     latency = gate.pace.latency_ms if simulated.latency_ms is None else simulated.latency_ms
     await asyncio.sleep(latency / 1_000)
     if not simulated.fails:

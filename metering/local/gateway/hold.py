@@ -1,4 +1,4 @@
-"""What a policy can say of a request's cost beforehand: its text by length, and its limit."""
+"""The estimate of a request's cost before the response: the length of its text, and its limit."""
 
 from typing import Any, Final
 

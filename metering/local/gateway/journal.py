@@ -1,4 +1,4 @@
-"""Where a request leaves its traces: its usage event at once, its log records later."""
+"""Records of a request: its usage event at once, its log records later."""
 
 import asyncio
 
@@ -27,17 +27,17 @@ class Journal:
         self._hub.send(USAGE_HUB, [(usage_event(call, tokens, answer), call.caller.subject)])
 
     def log(self, call: Call) -> None:
-        """Log a call that is over."""
+        """Log a finished call."""
         self._pipe.put([*llm_records(call), gateway_record(call)])
 
 
 class Stopwatch:
-    """Milliseconds since it was made."""
+    """A stopwatch in milliseconds."""
 
     def __init__(self) -> None:
         self._clock = asyncio.get_running_loop().time
         self._start = self._clock()
 
     def ms(self) -> int:
-        """Return the milliseconds so far."""
+        """Return the elapsed milliseconds."""
         return round((self._clock() - self._start) * 1_000)

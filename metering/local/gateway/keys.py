@@ -1,4 +1,4 @@
-"""Subscription keys: who calls. Every subject that a tenant pays for has one."""
+"""Subscription keys, which identify callers. Every subject that a tenant pays for has one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ _HEADERS: Final = ("api-key", "ocp-apim-subscription-key", "x-api-key")
 
 
 class Caller(NamedTuple):
-    """Who a key belongs to. `subject` is a subscription, or `app:<client id>`."""
+    """The owner of a key. `subject` is a subscription, or `app:<client id>`."""
 
     subject: str
 
@@ -23,7 +23,7 @@ class Caller(NamedTuple):
 
 
 def key_of(subject: str) -> str:
-    """Return the key of a subject. It protects nothing: it only tells who is who on loopback."""
+    """Return the key of a subject. It is not a secret: it only identifies callers on loopback."""
     return f"{_PREFIX}{subject}"
 
 
@@ -37,7 +37,7 @@ def given_key(headers: Mapping[str, str]) -> str | None:
 
 
 async def caller_of(key: str | None, knows: Callable[[str], Awaitable[bool]]) -> Caller | None:
-    """Return whose key it is, None if it is nobody's; `knows` says whether a subject is one."""
+    """Return the owner of a key, or None. `knows` returns whether a subject exists."""
     if key is None or not key.startswith(_PREFIX):
         return None
     subject = key.removeprefix(_PREFIX)

@@ -1,4 +1,4 @@
-"""Carries log records to the hub as Azure Monitor does: late, several an event, without a key."""
+"""Sends log records to the hub as Azure Monitor does: late, batched, without a partition key."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ class LogPipe:
         self._waiting: deque[tuple[float, Json]] = deque()
 
     def put(self, records: list[Json]) -> None:
-        """Take records of one request."""
+        """Queue the records of one request."""
         due = asyncio.get_running_loop().time() + self._delay_s
         self._waiting.extend((due, record) for record in records)
         if len(self._waiting) > _MAX_WAITING:
             self._send(len(self._waiting) - _MAX_WAITING)
 
     async def run(self) -> None:
-        """Send what is due until cancelled."""
+        """Send due records until cancelled."""
         while True:
             await asyncio.sleep(_TICK_S)
             now = asyncio.get_running_loop().time()
@@ -47,7 +47,7 @@ class LogPipe:
         self._send(len(self._waiting))
 
     def _send(self, count: int) -> None:
-        """Send the oldest records; each category has events of its own, so halves part ways."""
+        """Send the oldest records. Each category has its own events, so halves separate."""
         records = [self._waiting.popleft()[1] for _ in range(count)]
         if not records or not self._hub.is_declared(LOGS_HUB):
             return

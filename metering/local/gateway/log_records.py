@@ -1,4 +1,4 @@
-"""What API Management's diagnostic setting logs of a request: GatewayLogs and GatewayLlmLogs.
+"""The rows that API Management's diagnostic setting logs: GatewayLogs and GatewayLlmLogs.
 
 Field names are those seen on Event Hubs: camelCase inside `properties`. The LLM log has one row
 with the tokens (sequence number 0); a prompt too large for a row is logged in pieces too, all under
@@ -25,7 +25,7 @@ _RESOURCE: Final = (
 
 
 def gateway_record(call: Call) -> Json:
-    """Return the row of GatewayLogs: every request has one, whatever became of it."""
+    """Return the row of GatewayLogs. Every request has one, whatever its outcome."""
     succeeded = call.status in range(200, 400)
     caller = call.caller
     properties = {

@@ -1,4 +1,4 @@
-"""How the gateway and the providers behind it say no: each in its own shape."""
+"""Error responses of the gateway and of the providers, each in its own format."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,7 +32,7 @@ _ANTHROPIC_TYPES: Final = {
 
 
 class Refusal(MeteringError):
-    """A request that gets no answer: the status, body and headers that the client sees instead."""
+    """An error response: status, body and headers."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Refusal(MeteringError):
 
 
 def no_key(url: str, *, given: bool) -> Refusal:
-    """Return what API Management says without a key, or to one that it does not know."""
+    """Return API Management's response to a missing or unknown key."""
     why = (
         "invalid subscription key. Give a key of an active subscription."
         if given
@@ -65,14 +65,14 @@ def no_key(url: str, *, given: bool) -> Refusal:
 
 
 def not_found() -> Json:
-    """Return what API Management says to a path that no API has."""
+    """Return API Management's response to an unknown path."""
     return {"statusCode": 404, "message": "Resource not found"}
 
 
 def openai_refusal(
     status: int, message: str, *, code: str | None = None, param: str | None = None
 ) -> Refusal:
-    """Return an error as Azure OpenAI words it."""
+    """Return an error of Azure OpenAI."""
     kind = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004, HTTP's own
     error = {
         "message": message,
@@ -90,14 +90,14 @@ def anthropic_refusal(
     code: str | None = None,  # noqa: ARG001, Anthropic's errors have a type and no code
     param: str | None = None,
 ) -> Refusal:
-    """Return an error as Anthropic words it."""
+    """Return an error of Anthropic."""
     text = f"{param}: {message}" if param else message
     error = {"type": _ANTHROPIC_TYPES.get(status, "api_error"), "message": text}
     return Refusal(status, {"type": "error", "error": error})
 
 
 def retry_headers(status: int, wait_ms: int) -> dict[str, str]:
-    """Return what tells a client when to come again, if it should."""
+    """Return the Retry-After headers of a status, if it has any."""
     if status not in _RETRYABLE:
         return {}
     return {"retry-after": str(-(-wait_ms // 1_000)), "retry-after-ms": str(wait_ms)}

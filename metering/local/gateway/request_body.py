@@ -1,4 +1,4 @@
-"""Reads what a client sent, as far as the rule of counting needs it."""
+"""Reads the parts of a request body that the counting rule needs."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from metering.local.gateway.refusals import Json
 
 
 class FieldInvalid(MeteringError):
-    """A field of the body is missing or of the wrong type; `param` is its name, None: the body."""
+    """A field of the body is missing or invalid. `param` is its name; None means the body."""
 
     def __init__(self, param: str | None, message: str) -> None:
         super().__init__(message)

@@ -19,7 +19,7 @@ USUAL_PORT: Final = 8_484
 
 
 class RunningGateway(NamedTuple):
-    """A gateway that listens at `url`; `pipe.flush()` sends its log records before their time."""
+    """A gateway that listens at `url`. `pipe.flush()` sends its log records at once."""
 
     url: str
     pipe: LogPipe

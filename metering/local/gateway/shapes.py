@@ -1,4 +1,4 @@
-"""What the interfaces of the providers have in common, so that one gateway serves them all."""
+"""The common interface of all provider APIs, so that one gateway serves them all."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ from metering.local.gateway.refusals import Json, Refusal
 
 
 class Exchange(NamedTuple):
-    """A request that is being answered. `created` is in seconds since the epoch, UTC."""
+    """A request in progress. `created` is in seconds since the epoch, UTC."""
 
     id: str
-    """Without dashes; the provider's ids are made of it."""
+    """The request id without dashes, from which the provider's ids are derived."""
     created: int
     model: Model
     prompt: Prompt
@@ -26,14 +26,14 @@ class Exchange(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a streamed answer, and how many words of the answer there are with it."""
+    """A chunk of a streamed response, and the number of words sent with it."""
 
     data: bytes
     words: int
 
 
 class Refuse(Protocol):
-    """Makes a provider's error."""
+    """Builds a provider's errors."""
 
     def __call__(
         self, status: int, message: str, *, code: str | None = None, param: str | None = None
@@ -43,7 +43,7 @@ class Refuse(Protocol):
 
 
 class Shape(NamedTuple):
-    """One interface: how its requests are read, counted and answered."""
+    """One API: reads, counts and answers its requests."""
 
     name: str
     api: str
@@ -56,11 +56,11 @@ class Shape(NamedTuple):
     usage: Callable[[Counts], Json]
     refuse: Refuse
     id_header: str = "x-request-id"
-    """Where the provider's clients look for the id of a request."""
+    """The header in which the provider's clients expect the request id."""
 
 
 def model_request_id(shape: Shape, request_id: str) -> str:
-    """Return the id under which the model knows a request; the answer carries it as `id`."""
+    """Return the model's id of a request, which the response carries as `id`."""
     return f"{_ID_PREFIXES[shape.name]}{request_id}"
 
 
@@ -84,5 +84,5 @@ def text_up_to(words: tuple[str, ...], count: int) -> str:
 
 
 def delta(words: tuple[str, ...], position: int) -> str:
-    """Return what a word adds to the text before it."""
+    """Return the text that a word adds."""
     return f" {words[position]}" if position else words[position]

@@ -1,4 +1,4 @@
-"""What a client may ask this gateway to go through, by headers of its request.
+"""Faults and delays that a client requests by headers.
 
 `x-simulate-status: 429` fails the request; a list (`429,500,200`) is gone through by the attempts
 of an SDK, which counts them in `x-stainless-retry-count`. `x-simulate-counted: true` lets the error
@@ -23,22 +23,22 @@ _MOST_CHUNKS: Final = 1_000_000
 
 
 class Simulation(NamedTuple):
-    """What shall happen to one request."""
+    """The simulated behaviour of one request."""
 
     status: int = _OK
     counted: bool = False
     latency_ms: int | None = None
-    """None: the gateway's own."""
+    """None: the gateway's default."""
     abort_after: int | None = None
 
     @property
     def fails(self) -> bool:
-        """Say whether the request shall fail."""
+        """Return whether the request is to fail."""
         return self.status != _OK
 
 
 def simulation(headers: Mapping[str, str]) -> Simulation:
-    """Return what a request's headers ask for. Raises FieldInvalid."""
+    """Return the simulation that a request's headers ask for. Raises FieldInvalid."""
     attempt = _number(headers, _ATTEMPT, 100) or 0
     statuses = headers.get(_STATUS, str(_OK)).split(",")
     status = statuses[min(attempt, len(statuses) - 1)].strip()

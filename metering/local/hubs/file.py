@@ -40,7 +40,7 @@ _TABLES = (
 
 
 class HubFile:
-    """One connection to the file. Any thread may use it; they take turns."""
+    """One connection to the file. Threads share it under a lock."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
@@ -56,18 +56,18 @@ class HubFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Run the block as one transaction: all of it is on disk at the end, or none of it."""
+        """Run the block as one durable transaction."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[Row]:
-        """Return the answer to one query, a consistent view of what is committed."""
+        """Return the rows of one query."""
         with self._lock:
             return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Close the connection; what was committed stays."""
+        """Close the connection."""
         with self._lock:
             self._db.close()
 

@@ -34,15 +34,15 @@ type Outgoing = tuple[bytes, str | None]
 
 
 class HubRefused(MeteringError):
-    """Event Hubs would not take this event; nothing of the call was sent."""
+    """Event Hubs would reject this event. Nothing of the call was sent."""
 
 
 class WrongPartitions(ConfigurationError):
-    """The number of partitions is out of range, or is not the one a hub was created with."""
+    """The number of partitions is out of range, or differs from that of the hub."""
 
 
 class UnknownHub(ConfigurationError):
-    """Nobody declared a hub of this name in this file."""
+    """The file has no hub of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class EmbeddedHub:
     def declare(self, hub: str, partitions: int = DEFAULT_PARTITIONS) -> None:
         """Create a hub unless it is there. Raises WrongPartitions if it has another number."""
         if not 1 <= partitions <= MAX_PARTITIONS:
-            raise WrongPartitions(f"{hub}: {partitions} partitions, not 1 to {MAX_PARTITIONS}")
+            raise WrongPartitions(f"{hub}: {partitions} partitions, must be 1 to {MAX_PARTITIONS}")
         with self.file.writing() as db:
             found = db.execute("SELECT COUNT(*) FROM partitions WHERE hub = ?", (hub,)).fetchone()[
                 0
@@ -83,7 +83,7 @@ class EmbeddedHub:
             raise WrongPartitions(f"{hub} has {found} partitions for good, not {partitions}")
 
     def is_declared(self, hub: str) -> bool:
-        """Say whether the file has a hub of this name."""
+        """Return whether the file has a hub of this name."""
         return bool(self.file.rows("SELECT 1 FROM partitions WHERE hub = ? LIMIT 1", (hub,)))
 
     def partition_count(self, hub: str) -> int:
@@ -96,7 +96,7 @@ class EmbeddedHub:
         return self._partitions[hub]
 
     def partition_of(self, hub: str, body: bytes, partition_key: str | None) -> int:
-        """Return the partition an event goes to: by its key, or by its body when it has none."""
+        """Return the partition of an event, by its key or, without one, by its body."""
         source = body if partition_key is None else partition_key.encode()
         digest = hashlib.sha256(source).digest()
         return int.from_bytes(digest[:8]) % self.partition_count(hub)
@@ -119,7 +119,7 @@ class EmbeddedHub:
     def receive(
         self, hub: str, partition: int, after_sequence: int | None, max_events: int
     ) -> list[HubEvent]:
-        """Return the next events of a partition in order, none if there are none yet.
+        """Return the next events of a partition in order.
 
         `after_sequence` is the last one already read, None to start from the oldest kept.
         """
@@ -135,7 +135,7 @@ class EmbeddedHub:
         ]
 
     def checkpoint(self, hub: str, group: str, partition: int) -> int | None:
-        """Return the sequence number a group has read up to, None if it has read nothing."""
+        """Return the checkpoint of a group, or None."""
         rows = self.file.rows(
             "SELECT sequence_number FROM checkpoints"
             " WHERE hub = ? AND consumer_group = ? AND partition = ?",
@@ -152,7 +152,7 @@ class EmbeddedHub:
         *,
         owner: str | None = None,
     ) -> bool:
-        """Move a checkpoint forward and say whether it moved; it never moves backwards.
+        """Move a checkpoint forward and return whether it moved. It never moves backwards.
 
         With an owner it moves only while the partition's lease is that owner's.
         """
@@ -168,7 +168,7 @@ class EmbeddedHub:
             return moved.rowcount == 1
 
     def backlog(self, hub: str, group: str) -> int:
-        """Return how many events of a hub a group has not read yet."""
+        """Return the number of events of a hub that a group has not read."""
         rows = self.file.rows(
             "SELECT SUM(next_sequence - 1 - COALESCE(c.sequence_number,"
             " (SELECT MIN(e.sequence_number) - 1 FROM events AS e"
@@ -180,7 +180,7 @@ class EmbeddedHub:
         return rows[0][0] or 0
 
     def prune(self, retention_us: int = DAY) -> int:
-        """Delete what every group has read and is older than the retention, in microseconds.
+        """Delete events that every group has read and that are older than the retention (µs).
 
         A group counts from its first checkpoint or lease. Returns the number of events deleted.
         """
@@ -201,7 +201,7 @@ class EmbeddedHub:
             return max(deleted.rowcount, 0)
 
     def close(self) -> None:
-        """Close the file; nothing that was sent or saved is lost."""
+        """Close the file."""
         self.file.close()
 
 

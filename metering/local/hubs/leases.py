@@ -1,4 +1,4 @@
-"""Leases: of several hosts on one hub file, the one that reads a partition or runs a timer."""
+"""Leases: only one of the hosts on a hub file reads a partition or runs a timer."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _TIMERS = "@timers"
 
 @dataclass(frozen=True, slots=True)
 class LeaseKey:
-    """What is leased: a partition of a hub for one consumer group."""
+    """A leased partition of a hub for one consumer group."""
 
     hub: str
     group: str
@@ -21,12 +21,12 @@ class LeaseKey:
 
 
 def timer_lease(name: str) -> LeaseKey:
-    """Return what a host leases to run a timer; `@` cannot be in the name of a hub."""
+    """Return the lease of a timer. `@` cannot be part of a hub's name."""
     return LeaseKey(_TIMERS, name, 0)
 
 
 class HostLeases:
-    """The leases of one host. `life_us` is how long one lasts without renewal, in microseconds."""
+    """The leases of one host. `life_us` is their duration without renewal, in microseconds."""
 
     def __init__(self, hub: EmbeddedHub, owner: str, life_us: int) -> None:
         self.owner = owner
@@ -50,16 +50,16 @@ class HostLeases:
         return False
 
     def forget(self, key: LeaseKey) -> None:
-        """Look at the file the next time: the lease may be lost."""
+        """Read the lease from the file next time: it may be lost."""
         self._renewed.pop(key, None)
 
     def renew(self) -> None:
-        """Renew every lease held; one that somebody else has taken is forgotten."""
+        """Renew every lease held, and drop those taken by another host."""
         for key in list(self._renewed):
             self.hold(key)
 
     def release(self) -> None:
-        """Give up every lease at once, so that the next host need not wait for the expiry."""
+        """Release every lease, so that another host does not wait for the expiry."""
         self._renewed.clear()
         with self._hub.file.writing() as db:
             db.execute("DELETE FROM leases WHERE owner = ?", (self.owner,))

@@ -1,4 +1,4 @@
-"""How far the embedded hub has been counted: the oldest event that nobody has read through."""
+"""The progress of the embedded hub: its oldest event that has not been counted."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ _OLDEST: Final = """
 
 
 class LocalHubProgress:
-    """Implements HubProgress over a hub file, for the hubs and consumer groups that are read."""
+    """HubProgress over a hub file, for the hubs and consumer groups in use."""
 
     def __init__(self, file: EmbeddedHub, clock: Clock, hubs: Sequence[tuple[str, str]]) -> None:
         self._file = file
@@ -30,7 +30,7 @@ class LocalHubProgress:
         self._hubs = hubs
 
     async def counted_until(self) -> Instant:
-        """Return when the oldest event that is not counted came; now where there is none."""
+        """Return the arrival of the oldest uncounted event; now if all are counted."""
         return await asyncio.to_thread(self._counted_until)
 
     def _counted_until(self) -> Instant:

@@ -1,4 +1,4 @@
-"""Publishes to the embedded hub: what Event Hubs is to the function app in Azure."""
+"""Publishes to the embedded hub, which stands in for Event Hubs."""
 
 import asyncio
 import sqlite3
@@ -11,14 +11,14 @@ from metering.ports import Outgoing
 
 
 class EmbeddedPublisher:
-    """One hub of a file. Closing the file is for whoever opened it."""
+    """One hub of a file. The caller closes the file."""
 
     def __init__(self, hubs: EmbeddedHub, hub: str) -> None:
         self._hubs = hubs
         self._hub = hub
 
     async def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish as the port says; here all of them or none. A disk takes milliseconds."""
+        """Publish all events or none."""
         for _, key in events:
             check_key(key)
         try:
@@ -29,4 +29,4 @@ class EmbeddedPublisher:
             raise RetryableError(f"hub {self._hub}: {error}") from error
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing."""

@@ -131,7 +131,7 @@ async def test_a_service_that_is_not_there_is_no_gateway_of_deleted_subscription
     peer: ArmPeer,
 ) -> None:
     gate = gate_at(peer.url, "elsewhere")
-    complaint = r"elsewhere \(METERING_APIM_SERVICE\): is not there"
+    complaint = r"elsewhere \(METERING_APIM_SERVICE\): does not exist"
     with pytest.raises(ConfigurationError, match=complaint):
         await gate.read_state("sub-1")
     with pytest.raises(ConfigurationError, match=complaint):

@@ -110,7 +110,9 @@ async def test_one_resource_group_or_one_account_can_be_asked(peer: ArmPeer) -> 
 
 
 async def test_an_account_that_is_not_there_is_named(peer: ArmPeer) -> None:
-    with pytest.raises(ConfigurationError, match=f"{SUBSCRIPTION}: has no account 'nowhere'"):
+    with pytest.raises(
+        ConfigurationError, match=f"{SUBSCRIPTION}: account 'nowhere' does not exist"
+    ):
         await azure(peer, account="nowhere").list_deployments()
 
 
@@ -150,7 +152,7 @@ async def test_a_fault_of_azure_that_stays_may_be_tried_again_later(
         (400, "refused with status 400"),
         (401, "signing in failed"),
         (403, "needs the Reader role"),
-        (404, "is not there"),
+        (404, "does not exist"),
     ],
 )
 async def test_what_can_never_work_says_what_to_change(
@@ -164,7 +166,7 @@ async def test_what_can_never_work_says_what_to_change(
 
 
 async def test_a_resource_group_that_is_not_there_is_named(peer: ArmPeer) -> None:
-    with pytest.raises(ConfigurationError, match="resource group nowhere: is not there"):
+    with pytest.raises(ConfigurationError, match="resource group nowhere: does not exist"):
         await azure(peer, resource_group="nowhere").list_deployments()
 
 

@@ -7,11 +7,11 @@ import pytest
 from metering.bootstrap import Stores
 from metering.core.basics.errors import HeadMovedError
 from metering.core.basics.instants import MINUTE
+from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
 from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.effect import Effect
 from metering.core.ledger.head import Head
-from metering.core.tenancy.directory import FOREVER
 from metering.ports import StoredEffect
 from tests.builders import AT, NOW, rating, usage
 

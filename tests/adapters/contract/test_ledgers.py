@@ -153,7 +153,7 @@ async def test_a_page_that_does_not_follow_the_checkpoint_breaks_the_ledger(
     await stores.ledgers.commit(first)
     foreign = planned(planned(Head(LEDGER), usage("b")).head, usage("c"))
     await stores.ledgers.commit(foreign)
-    with pytest.raises(LedgerBroken, match="page 2 does not follow page 1"):
+    with pytest.raises(LedgerBroken, match="page 2 does not follow the page before it"):
         await make_stores().ledgers.read_head(LEDGER)
 
 

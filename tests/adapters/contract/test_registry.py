@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from metering.bootstrap import Stores
-from metering.core.tenancy.directory import Record
+from metering.core.tenancy.record import Record
 from tests.builders import NOW
 
 

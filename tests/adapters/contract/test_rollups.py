@@ -125,7 +125,7 @@ async def test_a_month_of_full_days_is_written_in_steps_and_read_at_once(stores:
     pages = pages_of(*days)
     while cursor.page < len(pages):
         # Eleven days of eight parts and the cursor are 89 operations.
-        made = step(cursor, pages[: cursor.page + 11])
+        made = step(cursor, pages[cursor.page : cursor.page + 11])
         etag = await stores.rollups.write_rollup(made, etag)
         cursor = made.cursor
     found = await parts(stores, cursor.parts.keys())

@@ -12,6 +12,7 @@ from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.adapters.cosmos.ledger import CosmosLedgers, refusal
 from metering.adapters.cosmos.prepare import prepare
+from metering.adapters.cosmos.registry import CosmosRegistry
 from metering.core.basics.errors import (
     ConfigurationError,
     HeadMovedError,
@@ -22,6 +23,7 @@ from metering.core.basics.errors import (
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.head import Head
+from metering.core.tenancy.record import Record
 from tests.builders import AT, NOW, rating, usage
 from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
 
@@ -68,8 +70,8 @@ async def test_init_makes_what_is_missing_and_says_what_it_did(connect: Connect)
     assert first[0] == "database metering: created"
     assert "container ledgers: created, partition key /ledger" in first
     assert await prepare(account) == [
-        "database metering: was there",
-        *(f"container {container.name}: was there" for container in CONTAINERS),
+        "database metering: already exists",
+        *(f"container {container.name}: already exists" for container in CONTAINERS),
     ]
 
 
@@ -86,7 +88,7 @@ async def test_who_may_use_data_and_create_nothing_is_told_that_all_is_there(
 
     peer.faults.schedule(refuse)
     done = await prepare(account)
-    assert done[0] == "database metering: was there"
+    assert done[0] == "database metering: already exists"
     assert len(done) == 1 + len(CONTAINERS)
 
 
@@ -110,7 +112,7 @@ async def test_a_wrong_key_is_named(connect: Connect, monkeypatch: pytest.Monkey
 
 
 async def test_a_key_that_is_no_key_is_named(connect: Connect) -> None:
-    with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY: is not base64"):
+    with pytest.raises(ConfigurationError, match="METERING_COSMOS_KEY is not valid base64"):
         await CosmosLedgers(connect(key="abc")).read_head(LEDGER)
 
 
@@ -120,7 +122,7 @@ async def test_an_endpoint_where_nobody_listens_is_named(connect: Connect) -> No
 
 
 async def test_a_database_that_is_not_there_is_named(connect: Connect) -> None:
-    with pytest.raises(ConfigurationError, match="metering/ledgers: is not there.*metering init"):
+    with pytest.raises(ConfigurationError, match="metering/ledgers: does not exist.*metering init"):
         await CosmosLedgers(connect()).read_head(LEDGER)
 
 
@@ -129,7 +131,7 @@ async def test_a_container_that_is_not_there_is_not_an_empty_one(
 ) -> None:
     async with CosmosClient(peer.url, peer.key) as client:
         await client.create_database("metering")
-    with pytest.raises(ConfigurationError, match="metering/ledgers: is not there"):
+    with pytest.raises(ConfigurationError, match="metering/ledgers: does not exist"):
         await CosmosLedgers(connect()).ledgers()
 
 
@@ -211,6 +213,23 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
         await container.patch_item("head", str(LEDGER), patch)
         with pytest.raises(LedgerBroken, match="its head has schema 3"):
             await CosmosLedgers(account).read_head(LEDGER)
+
+
+async def test_records_end_before_one_that_a_lagging_query_lacks(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    registry = CosmosRegistry(account)
+    records = [Record("subject", f"sub-{number}", "acme", 0, NOW) for number in range(3)]
+    for number, record in enumerate(records):
+        assert await registry.append_record(record, number)
+    peer.faults.add(Fault(what="lagging_query", container="registry", item="record-00000002"))
+    # A caller goes on from the number of records that it has: behind a hole it would miss one.
+    assert await registry.read_records(0) == records[:1]
+    assert await registry.read_records(1) == records[1:]
+    peer.faults.add(Fault(what="lagging_query", container="registry", lag=2))
+    assert await registry.read_records(0) == records[:1]
 
 
 def test_a_refusal_of_an_effect_is_a_bug_and_no_lost_race() -> None:

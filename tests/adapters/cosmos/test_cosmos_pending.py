@@ -8,7 +8,7 @@ from metering.bootstrap import stores_for
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, SECOND
 from metering.core.calendars.periods import month_of
-from metering.core.streams.joining import LOG_TTL_S
+from metering.core.streams.lifetimes import LOG_TTL_S
 from metering.settings.settings import CosmosStore
 from tests.builders import AT, body
 from tests.doubles.cosmos import CosmosPeer, Fault
@@ -121,5 +121,5 @@ async def test_a_container_that_is_not_there_is_named_and_no_missing_half(
     peer.faults.add(
         Fault(what="fail_before", container="pending", kind="read", status=404, substatus=1003)
     )
-    with pytest.raises(ConfigurationError, match="pending: is not there"):
+    with pytest.raises(ConfigurationError, match="pending: does not exist"):
         await system.pending.read_halves("tokens", ["r-1"])

@@ -86,9 +86,11 @@ async def test_a_container_that_is_not_there_names_the_setting(azurite: Azurite)
     url = f"http://127.0.0.1:{azurite.port}/devstoreaccount1/not-there"
     blobs = blob_exports(url)
     for attempt in (blobs.read("a.csv"), blobs.remove("a.csv"), put(blobs, "a.csv", b"-")):
-        with pytest.raises(ConfigurationError, match="METERING_EXPORTS: is not there"):
+        with pytest.raises(
+            ConfigurationError, match="METERING_EXPORTS: the container does not exist"
+        ):
             await attempt
-    with pytest.raises(ConfigurationError, match="METERING_EXPORTS: is not there"):
+    with pytest.raises(ConfigurationError, match="METERING_EXPORTS: the container does not exist"):
         await blobs.names("")
     await blobs.close()
 

@@ -68,7 +68,7 @@ def test_an_avro_file_of_something_else_is_told_as_such() -> None:
     fastavro.writer(stream, schema, [{"a": 1}])
     assert read(stream.getvalue()) == (
         [],
-        "is no file of Capture: it has no SequenceNumber and Body",
+        "is not a Capture file: its schema lacks SequenceNumber or Body",
     )
 
 

@@ -278,7 +278,7 @@ async def test_a_hub_that_is_not_there_is_named_with_its_setting(
     assert checkpoints
     hubs = ("usage", "nowhere")
     wrong = make(event_hubs_peer.connection_string, account(azurite), clock, hubs=hubs)
-    with pytest.raises(ConfigurationError, match="GatewayLogsHub: hub .*/nowhere: is not there"):
+    with pytest.raises(ConfigurationError, match="GatewayLogsHub: hub .*/nowhere: does not exist"):
         await wrong.counted_until()
     await wrong.close()
 

@@ -74,7 +74,7 @@ def test_a_price_is_written_without_exponent_and_trailing_zeros(price: str, text
 
 
 def test_the_command_line_does_not_load_the_packages_of_the_sources() -> None:
-    loaded = "import sys, metering.cli.main; print(*sys.modules)"
+    loaded = "import sys, metering.cli.prices.price_import; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True
     )

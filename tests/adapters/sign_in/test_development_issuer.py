@@ -80,14 +80,14 @@ async def test_a_tenant_is_a_tenants_id(key_file: Path, tenant: object) -> None:
     issuer = DevelopmentIssuer(key_file, SystemClock())
     issuer.token(tenant="acme")
     token = forged(key_file, tenant)
-    with pytest.raises(NotSignedIn, match="names no tenant"):
+    with pytest.raises(NotSignedIn, match="does not name a tenant"):
         await issuer.verifier().verify(token)
 
 
 def test_a_file_that_is_no_key_is_named_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text("precious")
-    with pytest.raises(ConfigurationError, match=r"key\.pem: is no key of ours"):
+    with pytest.raises(ConfigurationError, match=r"key\.pem: is not a key of this program"):
         DevelopmentIssuer(path, SystemClock()).token(tenant="acme")
     assert path.read_text() == "precious"
 

@@ -148,11 +148,11 @@ def test_a_connection_string_switches_it_on_and_a_choice_off() -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"METERING_TELEMETRY": "yes"}, "METERING_TELEMETRY: 'yes' is none of azure, console"),
+        ({"METERING_TELEMETRY": "yes"}, "METERING_TELEMETRY: 'yes' is not one of azure, console"),
         ({"METERING_TELEMETRY": "azure"}, "APPLICATIONINSIGHTS_CONNECTION_STRING: is not set"),
         (
             {"APPLICATIONINSIGHTS_CONNECTION_STRING": "hidden"},
-            "APPLICATIONINSIGHTS_CONNECTION_STRING: is not like InstrumentationKey=",
+            "APPLICATIONINSIGHTS_CONNECTION_STRING: the value is not the conn",
         ),
     ],
 )

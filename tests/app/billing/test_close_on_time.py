@@ -42,7 +42,7 @@ async def test_hubs_that_hold_a_period_back_for_a_day_are_told_in_one_message(
     await on_time(system).run()
     reason = "events up to 2026-12-02T00:00:00Z are still being counted"
     assert system.alerts.messages == [
-        f"not closed though it is time: acme 2026-11: {reason}; beta 2026-11: {reason}"
+        f"close overdue: acme 2026-11: {reason}; beta 2026-11: {reason}"
     ]
     system.progress.until = DUE
     await on_time(system).run()
@@ -93,7 +93,7 @@ async def test_a_period_past_its_latest_time_is_told_and_one_for_somebody_to_act
 ) -> None:
     found = (Waiting("a", "2026-11", "x", DUE), Waiting("b", "2026-11", "y", DUE + 1))
     broken = Waiting("c", "", "told where it was found")
-    assert await told(*found, broken) == ["not closed though it is time: a 2026-11: x"]
+    assert await told(*found, broken) == ["close overdue: a 2026-11: x"]
 
 
 async def test_of_many_the_first_are_told_by_name(told: Any) -> None:
@@ -106,4 +106,4 @@ async def test_of_many_the_first_are_told_by_name(told: Any) -> None:
 async def test_a_run_that_is_cut_short_has_told_what_it_saw(system: System, told: Any) -> None:
     with pytest.raises(RetryableError):
         await told(Waiting("a", "2026-11", "x", DUE), fault=RetryableError("busy"))
-    assert system.alerts.messages == ["not closed though it is time: a 2026-11: x"]
+    assert system.alerts.messages == ["close overdue: a 2026-11: x"]

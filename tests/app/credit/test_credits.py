@@ -7,6 +7,7 @@ import pytest
 
 from metering.app.credit import credits as credits_module
 from metering.app.ingest.ingest import Message
+from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError, HeadMovedError, LedgerBroken
 from metering.core.basics.instants import DAY, HOUR, MINUTE, format_instant, parse_instant
 from metering.core.basics.money import parse_amount
@@ -15,8 +16,9 @@ from metering.core.credit.account import Account, settle
 from metering.core.credit.credit import Bounds
 from metering.core.credit.grant import Burnt, Revocation
 from metering.core.plans.plan import Plan
+from metering.core.tenancy.decisions import assign_plan, define_plan
 from metering.core.tenancy.grant_records import GrantOffer
-from tests.builders import AT, NOW, body
+from tests.builders import AT, NOW, body, recorded
 
 type System = Any
 
@@ -200,22 +202,24 @@ async def test_grants_for_a_channel_are_told_apart_from_others(system: System) -
     assert found.by_channel == {"microsoft": 0, "marketplace": parse_amount("1"), None: 0}
 
 
-async def test_usage_in_another_currency_than_the_grants_is_left_out(system: System) -> None:
+async def test_usage_in_another_currency_than_the_grants_is_left_out(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await give(system, "1", start=NOVEMBER)
     await use(system, "a")
     eur = Plan(id="eur", currency="EUR")
     directory = system.tenancy.directory
-    directory.apply([directory.define_plan(eur, NOW, 0)])
+    directory.apply([recorded(define_plan(directory, eur, NOW, 0))])
     december = parse_instant("2026-12-01T00:00:00Z")
-    directory.apply([directory.assign_plan("acme", "eur", NOW, december)])
-    system.tenancy.refresh = _nothing
+    directory.apply([recorded(assign_plan(directory, "acme", "eur", NOW, december))])
+    monkeypatch.setattr(Tenancy, "refresh", _nothing)
     system.clock.set(december)
     found = await system.credits.of("acme")
     assert (found.currency, found.grants, found.remaining) == ("EUR", (), (0, 0))
 
 
-async def _nothing() -> None:
-    """Stand in for a look at the store: these records are in this process only."""
+async def _nothing(_: Tenancy) -> None:
+    """Replace the refresh: these records are in this process only."""
 
 
 async def test_a_revoked_grant_pays_for_nothing_more(system: System) -> None:
@@ -244,7 +248,7 @@ async def test_a_tenant_that_no_event_can_make_gets_no_grant(
     make_system: Callable[..., System],
 ) -> None:
     system = make_system(automatic=False)
-    with pytest.raises(ConfigurationError, match="tenant 'acme': there is none"):
+    with pytest.raises(ConfigurationError, match="unknown tenant 'acme'"):
         await give(system, "1")
     await system.tenancy.assign_plan("acme", "default", None)
     assert await give(system, "1") == "grant-001"

@@ -8,10 +8,10 @@ from metering.app.deployments.deployments import Deployments
 from metering.app.ingest.ingest import Message
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.deployments.deployment import Deployment, Provisioned, read_deployment
 from metering.core.deployments.deployment_import import FoundDeployment, HourlyPrices
-from metering.core.tenancy.directory import BEGINNING
 from metering.core.tenancy.tenants_file import TenantsFile, read_tenants_file
 from tests.builders import AT, NOW, body
 

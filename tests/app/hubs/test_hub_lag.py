@@ -12,8 +12,7 @@ from metering.core.basics.errors import (
     RetryableError,
 )
 from metering.core.basics.instants import MINUTE, SECOND, Instant
-from metering.core.calendars.dated import FOREVER
-from metering.core.tenancy.directory import BEGINNING
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.ports import HubProgress
 from tests.builders import NOW
 from tests.systems import MovableClock
@@ -38,7 +37,7 @@ class Hubs:
 
 async def test_an_answer_is_kept_for_half_a_minute() -> None:
     hubs, clock = Hubs(NOW - 5 * SECOND), MovableClock(NOW)
-    lags = HubLags(lambda: hubs, clock)
+    lags = HubLags(progress=lambda: hubs, clock=clock)
     assert await lags.known() == HubLag(5 * SECOND, is_reachable=True)
     clock.set(NOW + MEMORY - 1)
     assert await lags.known() == HubLag(5 * SECOND + MEMORY - 1, is_reachable=True)
@@ -49,14 +48,30 @@ async def test_an_answer_is_kept_for_half_a_minute() -> None:
     assert hubs.looks == 2
 
 
+async def test_a_clock_that_was_set_back_does_not_keep_an_answer_and_no_lag_is_negative() -> None:
+    hubs, clock = Hubs(NOW + SECOND), MovableClock(NOW)
+    lags = HubLags(progress=lambda: hubs, clock=clock)
+    assert await lags.known() == HubLag(0, is_reachable=True)
+    clock.set(NOW - 1)
+    assert await lags.known() == HubLag(0, is_reachable=True)
+    assert hubs.looks == 2
+
+
+async def test_before_anything_is_counted_the_lag_is_unknown() -> None:
+    lags = HubLags(progress=lambda: Hubs(BEGINNING), clock=MovableClock(NOW))
+    assert await lags.known() == HubLag(None, is_reachable=True)
+
+
 async def test_without_hubs_nothing_is_late() -> None:
-    assert await HubLags(lambda: Hubs(FOREVER), MovableClock(NOW)).known() == HubLag(0, True)
+    assert await HubLags(progress=lambda: Hubs(FOREVER), clock=MovableClock(NOW)).known() == HubLag(
+        0, True
+    )
 
 
 async def test_many_who_ask_share_one_look_and_wait_briefly() -> None:
     hubs = Hubs(NOW)
     hubs.answers.clear()
-    lags = HubLags(lambda: hubs, MovableClock(NOW), wait_s=0.01)
+    lags = HubLags(progress=lambda: hubs, clock=MovableClock(NOW), wait_s=0.01)
     asked = await asyncio.gather(*(lags.known() for _ in range(50)))
     assert set(asked) == {HubLag(None, is_reachable=True)}
     # The look goes on, and the next one who asks has what it found.
@@ -71,7 +86,7 @@ async def test_what_was_counted_is_remembered_while_hubs_are_out_of_reach(
     fault: MeteringError,
 ) -> None:
     hubs, clock = Hubs(fault), MovableClock(NOW)
-    lags = HubLags(lambda: hubs, clock)
+    lags = HubLags(progress=lambda: hubs, clock=clock)
     assert await lags.known() == HubLag(None, is_reachable=False)
     hubs.until = NOW
     clock.set(NOW + MINUTE)
@@ -85,11 +100,13 @@ async def test_settings_that_name_half_of_the_hubs_are_no_error_here() -> None:
     def unset() -> HubProgress:
         raise ConfigurationError("GatewayLogsHub__fullyQualifiedNamespace: is not set")
 
-    assert await HubLags(unset, MovableClock(NOW)).known() == HubLag(None, is_reachable=False)
+    assert await HubLags(progress=unset, clock=MovableClock(NOW)).known() == HubLag(
+        None, is_reachable=False
+    )
 
 
 async def test_a_bug_is_not_taken_for_a_hub_out_of_reach() -> None:
-    lags = HubLags(lambda: Hubs(InvariantBroken("a bug")), MovableClock(NOW))
+    lags = HubLags(progress=lambda: Hubs(InvariantBroken("a bug")), clock=MovableClock(NOW))
     with pytest.raises(InvariantBroken):
         await lags.known()
 
@@ -97,7 +114,7 @@ async def test_a_bug_is_not_taken_for_a_hub_out_of_reach() -> None:
 async def test_closing_breaks_a_look_off() -> None:
     hubs = Hubs(BEGINNING)
     hubs.answers.clear()
-    lags = HubLags(lambda: hubs, MovableClock(NOW), wait_s=0.01)
+    lags = HubLags(progress=lambda: hubs, clock=MovableClock(NOW), wait_s=0.01)
     await lags.known()
     await lags.close()
     assert len(asyncio.all_tasks()) == 1

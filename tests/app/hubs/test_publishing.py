@@ -62,7 +62,7 @@ async def test_events_go_out_in_order_in_calls_of_bounded_size(
     hub: EmbeddedHub, publisher: FaultyPublisher
 ) -> None:
     seen: list[Sent] = []
-    sent = await Publishing(publisher, on_progress=seen.append).run(iter(numbered(1_100)))
+    sent = await Publishing(publisher=publisher, on_progress=seen.append).run(iter(numbered(1_100)))
     assert publisher.calls == [500, 500, 100]
     assert bodies(hub) == [body for body, _ in numbered(1_100)]
     # 10 bodies of one digit, 90 of two, 900 of three and 100 of four: 10 + 180 + 2,700 + 400.
@@ -71,13 +71,13 @@ async def test_events_go_out_in_order_in_calls_of_bounded_size(
 
 
 async def test_large_bodies_make_small_calls(publisher: FaultyPublisher) -> None:
-    await Publishing(publisher).run([(b"x" * 1_000_000, "acme")] * 7)
+    await Publishing(publisher=publisher).run([(b"x" * 1_000_000, "acme")] * 7)
     # A call is full once it has 4 MB: with the fifth body of a million bytes it is beyond that.
     assert publisher.calls == [5, 2]
 
 
 async def test_nothing_to_publish_is_no_call(publisher: FaultyPublisher) -> None:
-    assert await Publishing(publisher).run([]) == Sent()
+    assert await Publishing(publisher=publisher).run([]) == Sent()
     assert publisher.calls == []
 
 
@@ -85,7 +85,7 @@ async def test_what_is_refused_for_now_is_tried_again_and_nothing_is_lost_or_reo
     hub: EmbeddedHub, publisher: FaultyPublisher
 ) -> None:
     publisher.before = [BUSY, BUSY]
-    sent = await Publishing(publisher, pauses_s=(0, 0)).run(numbered(600))
+    sent = await Publishing(publisher=publisher, pauses_s=(0, 0)).run(numbered(600))
     assert bodies(hub) == [body for body, _ in numbered(600)]
     assert (sent.events, sent.failures) == (600, 2)
 
@@ -94,7 +94,7 @@ async def test_what_was_published_without_an_answer_is_published_again(
     hub: EmbeddedHub, publisher: FaultyPublisher
 ) -> None:
     publisher.after = [BUSY]
-    await Publishing(publisher, pauses_s=(0,)).run(numbered(2))
+    await Publishing(publisher=publisher, pauses_s=(0,)).run(numbered(2))
     assert bodies(hub) == [b"0", b"1", b"0", b"1"]
 
 
@@ -102,18 +102,18 @@ async def test_after_the_last_attempt_it_says_how_far_it_came(
     hub: EmbeddedHub, publisher: FaultyPublisher
 ) -> None:
     publisher.before = [None, BUSY, BUSY, BUSY]
-    publishing = Publishing(publisher, pauses_s=(0, 0))
+    publishing = Publishing(publisher=publisher, pauses_s=(0, 0))
     with pytest.raises(RetryableError, match="busy"):
         await publishing.run(numbered(600))
     assert publishing.sent == Sent(events=500, bytes=10 + 180 + 1_200, failures=3)
-    await Publishing(publisher).run(numbered(600)[publishing.sent.handled :])
+    await Publishing(publisher=publisher).run(numbered(600)[publishing.sent.handled :])
     assert bodies(hub) == [body for body, _ in numbered(600)]
 
 
 async def test_what_no_attempt_can_cure_is_not_tried_again(publisher: FaultyPublisher) -> None:
     publisher.before = [ConfigurationError("hub usage: is not there")]
     with pytest.raises(ConfigurationError):
-        await Publishing(publisher).run(numbered(1))
+        await Publishing(publisher=publisher).run(numbered(1))
     assert publisher.calls == [1]
 
 
@@ -121,7 +121,7 @@ async def test_an_event_that_no_hub_takes_is_left_out_and_named_by_its_place(
     hub: EmbeddedHub, publisher: FaultyPublisher
 ) -> None:
     events = [(b"0", "acme"), (b"x" * 1_048_577, "acme"), (b"2", "k" * 129), (b"3", "acme")]
-    publishing = Publishing(publisher)
+    publishing = Publishing(publisher=publisher)
     sent = await publishing.run(events)
     assert bodies(hub) == [b"0", b"3"]
     assert sent == Sent(events=2, bytes=2, rejected=2)
@@ -135,15 +135,15 @@ async def test_an_event_that_no_hub_takes_is_left_out_and_named_by_its_place(
 async def test_a_pace_is_kept_and_lost_time_is_not_caught_up(publisher: FaultyPublisher) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
-    await Publishing(publisher, per_second=200).run(numbered(60))
+    await Publishing(publisher=publisher, per_second=200).run(numbered(60))
     # 20 a call, each a tenth of a second after the one before: at 0, 0.1 and 0.2.
     assert publisher.calls == [20, 20, 20]
     assert 0.19 <= loop.time() - start < 2
 
 
 async def test_a_slow_pace_sends_one_at_a_time(publisher: FaultyPublisher) -> None:
-    await Publishing(publisher, per_second=20).run(numbered(3))
+    await Publishing(publisher=publisher, per_second=20).run(numbered(3))
     assert publisher.calls == [2, 1]
     publisher.calls.clear()
-    await Publishing(publisher, per_second=9).run(numbered(2))
+    await Publishing(publisher=publisher, per_second=9).run(numbered(2))
     assert publisher.calls == [1, 1]

@@ -23,7 +23,7 @@ type System = Any
 
 def replaying(system: System, folder: Path, **changes: Any) -> ReplayCapture:
     hubs = {"usage": system.ingest, "gateway-logs": system.join}
-    return ReplayCapture(CaptureFolder(folder), hubs, **changes)
+    return ReplayCapture(source=CaptureFolder(folder), hubs=hubs, **changes)
 
 
 async def head_of(system: System) -> Any:

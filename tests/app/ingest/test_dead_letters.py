@@ -13,7 +13,7 @@ type System = Any
 
 
 async def set_aside(system: System, *bodies: bytes) -> None:
-    system.tenancy._automatic = False  # noqa: SLF001
+    system.tenancy.automatic = False
     messages = [Message(content, "2", number) for number, content in enumerate(bodies)]
     await system.ingest.batch(messages, stop_for=0)
 

@@ -14,7 +14,7 @@ type System = Any
 
 
 async def findings(system: System, *, automatic: bool = True) -> dict[str, Finding]:
-    found = await Checkup(system.tenancy, system.clock, automatic=automatic).run()
+    found = await Checkup(tenancy=system.tenancy, clock=system.clock, automatic=automatic).run()
     return {finding.check: finding for finding in found}
 
 
@@ -35,8 +35,16 @@ async def test_all_is_well(system: System) -> None:
 
 async def test_without_prices_it_fails(make_system: Any) -> None:
     system = make_system()
-    tenancy = Tenancy(system.registry, system.prices, system.clock, committed=[], automatic=True)
-    (prices, currencies, _) = await Checkup(tenancy, system.clock, automatic=True).run()
+    tenancy = Tenancy(
+        registry=system.registry,
+        price_store=system.prices,
+        clock=system.clock,
+        committed=[],
+        automatic=True,
+    )
+    (prices, currencies, _) = await Checkup(
+        tenancy=tenancy, clock=system.clock, automatic=True
+    ).run()
     assert (prices.state, prices.detail) == ("fail", "none is in force")
     assert "metering prices import" in prices.remedy
     # The default plan is in USD.

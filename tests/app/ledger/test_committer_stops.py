@@ -73,14 +73,14 @@ async def test_a_ledger_beyond_its_bound_stops(
         ("UPDATE pages SET document = replace(document, 'r-1', 'r-9')", "does not match its hash"),
         ("DELETE FROM heads", "its head is not there"),
         ("DELETE FROM pages WHERE number = 1", "page 1 is not there"),
-        ("DELETE FROM pages WHERE number = 2", "page 3 does not follow page 1"),
+        ("DELETE FROM pages WHERE number = 2", "page 2 is missing: page 3 follows"),
         (
             "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')",
-            "page 2 does not follow page 1",
+            "page 2 does not follow the page before it",
         ),
         (
             "UPDATE pages SET document = x.document FROM pages AS x WHERE x.number = 3",
-            "page 3 does not follow page 1",
+            "page 2 is missing: page 3 follows",
         ),
         ("UPDATE pages SET document = '{'", "is not JSON"),
         ("UPDATE pages SET document = '[]'", "is not a JSON object"),
@@ -158,7 +158,7 @@ async def test_a_checkpoint_that_its_last_page_contradicts_is_not_built_upon(
             "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')"
         )
     )
-    with pytest.raises(LedgerBroken, match="not the one its head names"):
+    with pytest.raises(LedgerBroken, match="page 1 does not have the hash that was recorded"):
         await commit(make_system(), usage("c"))
 
 
@@ -180,7 +180,7 @@ async def test_a_first_commit_of_another_process_between_two_looks_is_no_damage(
     fresh = make_system()
     # As on one machine, where a gap is not waited for.
     fresh.committer = committer.Committer(
-        fresh.store, fresh.clock, periods=fresh.tenancy.directory.period_at, max_gaps=1
+        store=fresh.store, clock=fresh.clock, periods=fresh.tenancy.directory.period_at, max_gaps=1
     )
     read_head = fresh.store.read_head
 

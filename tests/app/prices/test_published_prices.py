@@ -117,7 +117,7 @@ async def test_announced_prices_that_are_not_there_yet_are_waited_for(make_syste
     content = price_file({"model": "a"}, version="v2")
     await publishing(one).publish("f", content, supersede=False)
     await stored(one, "DELETE FROM price_versions")
-    with pytest.raises(RetryableError, match="prices v2: are announced and not there yet"):
+    with pytest.raises(RetryableError, match="prices v2: announced, but not readable yet"):
         await other.tenancy.refresh()
     # Nothing was half taken over: with the content back it goes on.
     assert await one.prices.put_version("v2", content)
@@ -131,7 +131,7 @@ async def test_prices_that_were_changed_in_the_store_stop_whoever_reads_them(
     await publishing(one).publish("f", price_file({"model": "a"}, version="v2"), supersede=False)
     forged = price_file({"model": "a", "per_million_tokens": {"input": "0"}}, version="v2")
     await stored(one, "UPDATE price_versions SET content = ?", forged)
-    with pytest.raises(InvariantBroken, match="prices v2: are not as they were published"):
+    with pytest.raises(InvariantBroken, match="prices v2: the content has changed since"):
         await other.tenancy.refresh()
 
 

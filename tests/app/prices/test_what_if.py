@@ -140,5 +140,5 @@ async def test_a_model_that_is_not_known_is_named(system: System, models: dict[s
 
 async def test_a_plan_that_is_not_known_is_named(system: System) -> None:
     await ingest(system, body())
-    with pytest.raises(ConfigurationError, match="plan 'nope': there is none"):
+    with pytest.raises(ConfigurationError, match="unknown plan 'nope'"):
         await ask(system, plan="nope")

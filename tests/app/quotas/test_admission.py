@@ -282,6 +282,15 @@ async def test_a_process_answers_from_memory_for_a_second(system: System) -> Non
     assert (await asked.of("sub-1")).overall.verdict is Verdict.BLOCK
 
 
+async def test_a_clock_that_was_set_back_does_not_keep_an_answer(system: System) -> None:
+    await on_plan(system, quotas=[CAP])
+    asked = system.admission()
+    assert (await asked.of("sub-1")).overall.verdict is Verdict.ALLOW
+    await ingest(system, body())
+    system.clock.set(NOW - 1)
+    assert (await asked.of("sub-1")).overall.verdict is Verdict.BLOCK
+
+
 async def test_memory_is_bounded(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metering.app.quotas.admission._MAX_REMEMBERED", 1)
     await on_plan(system)

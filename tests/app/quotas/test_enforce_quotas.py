@@ -119,7 +119,7 @@ async def test_a_page_that_is_not_there_yet_is_waited_for(system: System) -> Non
         for page in list[Any]():
             yield page
 
-    system.store.pages = pages
+    system.store.pages, system.store.absent = pages, {1}
     with pytest.raises(RetryableError, match="page 1 is not there yet"):
         await system.enforce.run()
 

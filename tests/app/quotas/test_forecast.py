@@ -17,7 +17,7 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
     await system.tenancy.assign_plan("acme", "capped", None)
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.ingest.batch([Message(body(), "0", 0), Message(body(id="r-2"), "0", 1)])
-    forecasts = Forecasts(system.store, system.tenancy, system.clock)
+    forecasts = Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock)
     found = await forecasts.of("acme")
     # 0.007 in 19.5 of 30 days
     assert format_amount(found.amount.used) == "0.007"
@@ -30,5 +30,7 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
 
 async def test_a_tenant_without_usage_goes_nowhere(system: System) -> None:
     await system.tenancy.map_subject("sub-1", "acme", None)
-    found = await Forecasts(system.store, system.tenancy, system.clock).of("acme")
+    found = await Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock).of(
+        "acme"
+    )
     assert (found.amount.projected, found.quotas) == (0, ())

@@ -140,11 +140,11 @@ async def test_only_the_days_asked_for_are_compared(system: System) -> None:
 
 
 async def test_days_that_nothing_says_anything_of_are_refused(system: System) -> None:
-    with pytest.raises(ConfigurationError, match=r"f.csv: has no row of an AI service"):
+    with pytest.raises(ConfigurationError, match=r"f.csv: no row of an AI service"):
         await compare(system, bill(sort="other", meter=None))
-    with pytest.raises(ConfigurationError, match=r"nothing is between 2026-11-21 and 2026-11-20"):
+    with pytest.raises(ConfigurationError, match=r"no day between 2026-11-21 and 2026-11-20"):
         await compare(system, bill(), first="2026-11-21", last="2026-11-20")
-    with pytest.raises(ValueError, match="is not written like"):
+    with pytest.raises(ValueError, match="is not a day like"):
         day_start("20261120")
 
 

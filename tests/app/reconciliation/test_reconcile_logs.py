@@ -152,7 +152,7 @@ async def test_days_can_be_chosen(system: System) -> None:
     early = llm_record("r-2") | {"time": "2026-10-20T11:45:00Z"}
     found = await compare(system, log(early, llm_record()), start=START, end=START + DAY)
     assert [line.day for line in found.lines] == ["2026-11-20"]
-    with pytest.raises(ConfigurationError, match="logs.jsonl: has no counts"):
+    with pytest.raises(ConfigurationError, match="logs.jsonl: no request with counts"):
         await compare(system, log(llm_record()), start=START - DAY, end=START)
 
 

@@ -1,4 +1,4 @@
-"""A rollup that cannot be trusted: pages serve, it is made anew, and `verify` names it."""
+"""A rollup that cannot be trusted: pages serve, the rollup is rebuilt, and `verify` names it."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ async def rewrite(system: System, statement: str, harm: Callable[[Document], obj
         (CURSOR, lambda d: d.update(page=9), "names a page 9 that is not"),
         (CURSOR, lambda d: d.update(schema=2), "cursor has schema 2, not 1"),
         (CURSOR, lambda d: d["parts"].clear(), None),
-        (CURSOR, lambda d: d["parts"].update({"2026-11-02": [1]}), "day-2026-11-02-0 is not there"),
+        (CURSOR, lambda d: d["parts"].update({"2026-11-02": [1]}), "day-2026-11-02-0 is missing"),
         (PART, lambda d: d.update(schema=2), "has schema 2, not 1"),
         (PART, lambda d: d.update(page=1), "is of page 1"),
         (PART, lambda d: d["columns"].update(requests=[3]), "is not what its pages give"),
@@ -91,7 +91,7 @@ async def test_a_rollup_that_cannot_be_trusted_is_thrown_away_and_made_anew(
     (message,) = fresh.alerts.messages
     assert message.startswith(f"ledger {LEDGER}: ")
     assert told in message
-    assert message.endswith("it is made anew")
+    assert message.endswith("the rollup is rebuilt")
     assert await faults(fresh) == ()
     assert await usage_is_exact(fresh)
 
@@ -183,7 +183,10 @@ async def test_a_rollup_that_breaks_again_while_it_is_made_anew_waits_for_the_ne
 
     fresh.rollups.between.extend([unreadable] * 3)
     assert await fresh.roll_up.run() == 0
-    assert [message.endswith("made anew") for message in fresh.alerts.messages] == [True, False]
+    assert [message.endswith("the rollup is rebuilt") for message in fresh.alerts.messages] == [
+        True,
+        False,
+    ]
     assert await usage_is_exact(rolled_up)
     assert await faults(rolled_up) == ()
     assert [await fresh.roll_up.run() for _ in range(2)] == [0, 3]

@@ -208,7 +208,7 @@ async def test_currencies_are_never_added_up(system: System) -> None:
     await system.tenancy.publish_prices("eur", price_file({}, version="eur", currency="EUR"))
     await system.tenancy.define_plan(Plan(id="team", currency="EUR"), december)
     system.clock.set(december + MINUTE)
-    with pytest.raises(ConfigurationError, match="'acme': these days are in USD and EUR"):
+    with pytest.raises(ConfigurationError, match="'acme': days in USD and EUR"):
         await economics(system).of("acme", ALL_DAYS)
     assert (await costs(system)).currency == "USD"
 

@@ -90,7 +90,7 @@ async def test_a_half_without_a_tenant_waits_and_holds_up_no_other(system: Syste
             (body(subject="nobody", data__tokens="pending", data__usage=None),),
         )
     )
-    system.tenancy._automatic = False  # noqa: SLF001
+    system.tenancy.automatic = False
     system.clock.set(AT + 2 * DAY)
     await system.expire.run()
     assert (await counts(system))[1] == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -221,6 +221,27 @@ async def test_a_log_that_comes_after_a_day_still_corrects_the_entry(system: Sys
     await system.expire.run()
     assert (await counts(system), await pending(system)) == ((1, 1, 0), (0, 1, 0, 0))
     await take_in(system.join, LOG)
+    assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
+    assert await pending(system) == (0, 0, 0, 0)
+
+
+async def test_an_identity_that_comes_between_the_two_looks_at_it_is_joined_by_the_second(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_halves = system.pending.read_halves
+    looks: list[str] = []
+
+    async def then_the_stream_comes(kind: str, names: Collection[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = await read_halves(kind, names)
+        if kind == "identity":
+            looks.append(kind)
+            if len(looks) == 1:
+                # Its own look finds no counts: they are not written yet.
+                await take_in(system.ingest, PENDING)
+        return found
+
+    monkeypatch.setattr(system.pending, "read_halves", then_the_stream_comes)
+    assert await take_in(system.join, LOG) == Tally(accepted=1)
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
     assert await pending(system) == (0, 0, 0, 0)
 

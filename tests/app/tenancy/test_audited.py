@@ -22,7 +22,7 @@ def stores(system: LocalSystem) -> Stores:
 async def test_a_state_that_is_too_long_is_told_by_its_beginning(
     system: LocalSystem, stores: Stores
 ) -> None:
-    audited = Audited(stores.audit, system.clock)
+    audited = Audited(log=stores.audit, clock=system.clock)
     large = {"text": "x" * MAX_STATE_CHARACTERS}
 
     async def work() -> int:
@@ -39,7 +39,7 @@ async def test_a_state_that_is_too_long_is_told_by_its_beginning(
 
 
 async def test_what_is_refused_says_why_and_raises(system: LocalSystem, stores: Stores) -> None:
-    audited = Audited(stores.audit, system.clock)
+    audited = Audited(log=stores.audit, clock=system.clock)
 
     async def work() -> None:
         raise ConfigurationError("no")
@@ -51,6 +51,6 @@ async def test_what_is_refused_says_why_and_raises(system: LocalSystem, stores: 
 
 
 async def test_a_tenant_that_the_issuer_names_is_taken_at_its_word(system: LocalSystem) -> None:
-    callers = Callers(system.tenancy, system.clock)
+    callers = Callers(tenancy=system.tenancy, clock=system.clock)
     made = await callers.caller(Identity("development:acme", tenant="acme"))
     assert made == Caller("development:acme", frozenset(), "acme")

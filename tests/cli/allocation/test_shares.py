@@ -26,19 +26,19 @@ def used(metering: "Metering", event: "EventBuilder") -> "Metering":
 
 
 def test_a_preview_divides_the_hours_begun_so_far(used: "Metering") -> None:
-    (sharing,) = used.run("deployments", "shares", "--preview", "--json").json
+    (allocation,) = used.run("deployments", "shares", "--preview", "--json").json
     # By noon of the 20th 19 x 24 + 12 = 468 hours of 55 have begun: 25,740. One is used, 467 are
     # idle: 25,685, half each.
-    assert sharing["cost"] == "25740"
-    assert (sharing["hours"], sharing["idle_hours"]) == (468, 467)
+    assert allocation["cost"] == "25740"
+    assert (allocation["hours"], allocation["idle_hours"]) == (468, 467)
     assert [
-        (one["tenant"], one["used"], one["idle"], one["amount"]) for one in sharing["shares"]
+        (one["tenant"], one["used"], one["idle"], one["amount"]) for one in allocation["shares"]
     ] == [
         ("acme", "36.666666666666666667", "12842.5", "12879.166666666666666667"),
         ("beta", "18.333333333333333333", "12842.5", "12860.833333333333333333"),
     ]
-    assert sharing["shares"][0]["weighted_tokens"] == "2200"
-    assert sharing["spans"] == [
+    assert allocation["shares"][0]["weighted_tokens"] == "2200"
+    assert allocation["spans"] == [
         {
             "start": "2026-11-01T00:00:00Z",
             "end": "2026-11-20T12:00:00Z",
@@ -47,8 +47,8 @@ def test_a_preview_divides_the_hours_begun_so_far(used: "Metering") -> None:
             "idle": "equal",
         }
     ]
-    assert (sharing["currency"], sharing["unallocated"]) == ("USD", "0")
-    assert [one["page"] for one in sharing["counted"]] == [1, 1]
+    assert (allocation["currency"], allocation["unallocated"]) == ("USD", "0")
+    assert [one["page"] for one in allocation["counted"]] == [1, 1]
 
 
 def test_the_table_has_the_cost_as_its_last_row(used: "Metering") -> None:
@@ -60,9 +60,9 @@ def test_the_table_has_the_cost_as_its_last_row(used: "Metering") -> None:
 
 
 def test_what_was_not_shared_out_yet_is_said(used: "Metering") -> None:
-    assert used.run("deployments", "shares").stdout == "2026-10: nothing is shared out\n"
+    assert used.run("deployments", "shares").stdout == "2026-10: no cost was allocated\n"
     ran = used.run("deployments", "shares", "--month", "2026-10", "--preview")
-    assert ran.stdout == "2026-10: nothing would be shared out\n"
+    assert ran.stdout == "2026-10: no cost to allocate\n"
     assert used.run("deployments", "shares", "--month", "2026-11", "--json").json == []
 
 

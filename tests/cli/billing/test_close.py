@@ -97,7 +97,7 @@ def test_an_adjustment_is_on_the_statement_with_reason_and_author(
     metering.ingest(event("r-1", data={"usage": USAGE}))
     add = ("adjustments", "add", "acme", "--reason", "outage", "--author", "ada", "--id", "x")
     assert "recorded" in metering.run(*add, "--amount=-5.00").stdout
-    assert "holds already" in metering.run(*add, "--amount=-5.00").stdout
+    assert "unchanged" in metering.run(*add, "--amount=-5.00").stdout
     ran = metering.run(*add, "--amount=-6.00")
     assert (ran.code, "never edited" in ran.stderr) == (1, True)
     (listed,) = metering.run("adjustments", "list", "acme", "--json").json
@@ -156,7 +156,11 @@ def test_capacity_that_was_shared_out_is_proven_with_the_statements(
     # One hour of ten units at 1.00.
     assert closed["total"] == "10"
     ran = metering.run("verify", "--statement", "--json")
-    (sharing,) = (one for one in ran.json if "sharing" in one)
+    (proof,) = (one for one in ran.json if "allocation" in one)
     # From the 20th on: 11 days of 24 hours at 10.
-    assert (sharing["sharing"], sharing["holds"], sharing["total"]) == ("chat", True, "2640")
-    assert "shared out" in metering.run("verify", "--statement").stdout
+    assert (proof["allocation"], proof["holds"], proof["total"]) == (
+        "chat",
+        True,
+        "2640",
+    )
+    assert "Allocated cost" in metering.run("verify", "--statement").stdout

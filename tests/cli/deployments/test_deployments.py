@@ -34,7 +34,7 @@ def _listed(metering: "Metering", *options: str, **settings: str) -> list[dict[s
 def test_a_deployment_is_recorded_once_and_changes_from_now_on(metering: "Metering") -> None:
     chat = ("chat", "--model", "gpt-4o", "--region", "eastus2", "--type")
     assert _set(metering, *chat, "global").stdout == "deployment chat: recorded\n"
-    assert _set(metering, *chat, "global").stdout == "deployment chat: holds already\n"
+    assert _set(metering, *chat, "global").stdout == "deployment chat: unchanged\n"
     assert _set(metering, *chat, "data_zone").code == 0
 
     (before,) = _listed(metering, METERING_NOW="2026-11-20T12:04:59Z")
@@ -164,7 +164,7 @@ def test_a_file_is_imported_once(metering: "Metering") -> None:
         [row["result"] for row in metering.run("deployments", "import", file, *more).json]
         for more in (["--json", "--dry-run"], ["--json"], ["--json"])
     ]
-    assert results == [["would be recorded"] * 2, ["recorded"] * 2, ["holds already"] * 2]
+    assert results == [["would be recorded"] * 2, ["recorded"] * 2, ["unchanged"] * 2]
     assert len(_listed(metering)) == 2
 
 
@@ -207,8 +207,8 @@ def _results(ran: "Ran") -> dict[str, str]:
 def test_what_azure_lists_is_shown_recorded_and_not_recorded_again(
     metering: "Metering", azure: ArmPeer
 ) -> None:
-    unknown = "left out: it is sold as DeveloperTier, which is not known here"
-    unpriced = "left out: no price: give --hourly-price global=PRICE"
+    unknown = "skipped: it is sold as DeveloperTier, which is not known here"
+    unpriced = "skipped: no price: give --hourly-price global=PRICE"
     assert _results(_import(metering, azure, "--json", "--dry-run")) == {
         "contoso/chat": "would be recorded",
         "contoso/night": "would be recorded",
@@ -218,16 +218,16 @@ def test_what_azure_lists_is_shown_recorded_and_not_recorded_again(
     assert _listed(metering) == []
 
     shown = _import(metering, azure).stdout
-    assert "left out: no price" in shown
+    assert "skipped: no price" in shown
     priced = _results(_import(metering, azure, "--json", "--hourly-price", "global=1.00"))
     assert priced == {
-        "contoso/chat": "holds already",
-        "contoso/night": "holds already",
+        "contoso/chat": "unchanged",
+        "contoso/night": "unchanged",
         "contoso/ptu": "recorded",
         "contoso/tuned": unknown,
     }
     # The price that was recorded stays, though this import gives none.
-    assert _results(_import(metering, azure, "--json"))["contoso/ptu"] == "holds already"
+    assert _results(_import(metering, azure, "--json"))["contoso/ptu"] == "unchanged"
     described = {row["name"]: row for row in _listed(metering)}
     assert {name: row["deployment_type"] for name, row in described.items()} == {
         "chat": "data_zone",

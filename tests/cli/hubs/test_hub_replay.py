@@ -39,7 +39,7 @@ def test_each_line_is_published_untouched_under_its_subject(
 ) -> None:
     bodies = lines(event, 30)
     file = metering.write([*bodies, b"", b'  {"no": "subject"} '])
-    ran = metering.run("replay", file, "--json", settings=settings)
+    ran = metering.run_process("replay", file, "--json", settings=settings)
     assert ran.code == 0, ran.stderr
     loose = b'  {"no": "subject"} '
     expected = {(f"tenant-{number % 3}", body) for number, body in enumerate(bodies)}
@@ -60,7 +60,9 @@ def test_several_files_standard_input_and_another_hub(
     bodies = lines(event, 6)
     one, other = metering.write(bodies[:2]), metering.write(bodies[2:4])
     stdin = b"\n".join(bodies[4:])
-    ran = metering.run("replay", one, other, "-", "--hub", "other", settings=settings, stdin=stdin)
+    ran = metering.run_process(
+        "replay", one, other, "-", "--hub", "other", settings=settings, stdin=stdin
+    )
     assert ran.code == 0, ran.stderr
     assert "published" in ran.stdout
     assert {body for _, body in kept(event_hubs_peer, "other")} == set(bodies)
@@ -80,10 +82,10 @@ def test_a_line_that_no_hub_takes_is_left_out_and_named(
 ) -> None:
     bodies = lines(event, 3)
     file = metering.write([bodies[0], BIG, *bodies[1:]])
-    ran = metering.run("replay", file, "--json", settings=settings)
+    ran = metering.run_process("replay", file, "--json", settings=settings)
     assert ran.code == 1
     assert (ran.json["published"], ran.json["rejected"]) == (3, {"too_large": 1})
-    assert "event 2 was left out: a body over 1048576 bytes" in ran.stderr
+    assert "event 2 was skipped: a body over 1048576 bytes" in ran.stderr
     assert {body for _, body in kept(event_hubs_peer)} == set(bodies)
 
 
@@ -94,7 +96,7 @@ def test_a_hub_that_is_busy_is_asked_again_until_it_takes_everything(
     event_hubs_peer.add(Fault("drop_before"))
     event_hubs_peer.add(Fault("drop_after"))
     bodies = lines(event, 30)
-    ran = metering.run("replay", metering.write(bodies), "--json", settings=settings)
+    ran = metering.run_process("replay", metering.write(bodies), "--json", settings=settings)
     assert ran.code == 0, ran.stderr
     assert ran.json["published"] == 30
     assert ran.json["failed_attempts"] >= 1
@@ -106,10 +108,10 @@ def test_when_it_fails_it_says_where_to_go_on(
 ) -> None:
     event_hubs_peer.add(Fault("unauthorised", times=99))
     file = metering.write(lines(event, 3))
-    ran = metering.run("replay", file, "--skip", "2", "--json", settings=settings)
+    ran = metering.run_process("replay", file, "--skip", "2", "--json", settings=settings)
     assert ran.code == 1
     assert "Azure Event Hubs Data Sender" in ran.stderr
-    assert "Go on with --skip 2" in ran.stderr
+    assert "Continue with --skip 2" in ran.stderr
     assert (ran.json["published"], ran.json["complete"], ran.json["skip"]) == (0, False, 2)
 
 
@@ -128,7 +130,7 @@ def test_one_that_was_interrupted_goes_on_where_it_stopped(
     so_far = json.loads(stdout)
     assert 0 < so_far["skip"] < 400
     assert f"--skip {so_far['skip']}" in stderr.decode()
-    ran = metering.run("replay", file, "--skip", str(so_far["skip"]), settings=settings)
+    ran = metering.run_process("replay", file, "--skip", str(so_far["skip"]), settings=settings)
     assert ran.code == 0, ran.stderr
     assert {body for _, body in kept(event_hubs_peer)} == set(bodies)
 
@@ -139,7 +141,7 @@ def test_without_event_hubs_it_goes_to_the_hub_of_the_local_system_which_counts_
     file = metering.write([event("r-1"), event("r-2"), event("r-1")])
     ran = metering.run("replay", file)
     assert ran.code == 1
-    assert "UsageHub__fullyQualifiedNamespace: is not set" in ran.stderr
+    assert "UsageHub__fullyQualifiedNamespace is not set" in ran.stderr
     _declare(metering.folder / "metering.run-hub.db")
     for _ in range(2):
         assert metering.run("replay", file).code == 0

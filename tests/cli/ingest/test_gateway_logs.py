@@ -37,7 +37,7 @@ def test_a_stream_and_its_log_in_either_order_are_one_counted_request(
     assert (balance["requests"], balance["amount"]) == (2, "0.007")
     assert balance["pending"]["requests"] == 0
     assert balance["totals_only"] == 2
-    assert "2 counted from logs" in metering.run("balance", "acme").stdout
+    assert "2 requests counted from logs" in metering.run("balance", "acme").stdout
     assert metering.verify()[0] == 0
 
 
@@ -65,7 +65,7 @@ def test_a_record_that_cannot_be_used_is_set_aside_without_messages_and_can_be_r
 
 def test_pending_is_a_table_for_people(metering: "Metering", event: "EventBuilder") -> None:
     metering.ingest(event(data={"tokens": "pending", "usage": None}))
-    assert "streams waiting for their counts" in metering.run("pending").stdout
+    assert "streams waiting for their token counts" in metering.run("pending").stdout
 
 
 def test_another_hub_is_a_usage_error(metering: "Metering") -> None:

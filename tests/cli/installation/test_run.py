@@ -72,7 +72,7 @@ def test_a_taken_port_is_told_by_name(metering: Any) -> None:
         port = str(taken.getsockname()[1])
         ran = metering.run("run", "--port", port, "--seconds", "1")
     assert ran.code == 1
-    assert ran.stderr.startswith(f"error: --port {port}: cannot be listened on")
+    assert ran.stderr.startswith(f"error: --port {port}: cannot listen on it")
 
 
 @pytest.fixture

@@ -67,13 +67,13 @@ def test_what_is_no_object_id_is_a_usage_error(metering: Any) -> None:
     ):
         ran = metering.run("azure", "setup-identity", *wrong)
         assert ran.code == 2
-        assert "is no" in ran.stderr
+        assert "is not" in ran.stderr
 
 
 def test_an_address_is_no_host_and_a_usage_error(metering: Any) -> None:
     ran = metering.run("azure", "setup-identity", "--host", "https://x.azurewebsites.net")
     assert ran.code == 2
-    assert "is no host" in " ".join(ran.stderr.replace("│", "").split())
+    assert "is not a host name" in " ".join(ran.stderr.replace("│", "").split())
 
 
 @pytest.mark.parametrize(

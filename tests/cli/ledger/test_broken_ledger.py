@@ -5,7 +5,6 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -137,8 +136,7 @@ def outcomes(
         file = metering.write([event("a-4"), event("o-2", subject="other")])
         return _Outcome(metering.run("ingest", file, "--json"), metering.run("verify", "--json"))
 
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(_HARMS, pool.map(outcome, _HARMS.values()), strict=True))
+    return {name: outcome(harm) for name, harm in _HARMS.items()}
 
 
 @pytest.mark.parametrize("harm", _HARMS)

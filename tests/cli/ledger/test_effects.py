@@ -57,11 +57,11 @@ def test_what_was_given_up_is_listed_and_can_be_tried_once_more(
     assert _effects(metering) == [parked]
     assert "given up" in metering.run("effects", "list", "--parked").stdout
 
-    assert metering.run("effects", "retry").stdout == "1 due again\n"
+    assert metering.run("effects", "retry").stdout == "1 effect scheduled again\n"
     assert _effects(metering, "--parked") == []
     assert [waiting["due"] for waiting in _effects(metering)] == ["2026-11-20T12:00:00Z"]
 
 
 def test_without_effects_there_is_an_empty_list(metering: "Metering") -> None:
     assert _effects(metering) == []
-    assert metering.run("effects", "retry").stdout == "0 due again\n"
+    assert metering.run("effects", "retry").stdout == "0 effects scheduled again\n"

@@ -85,7 +85,7 @@ def test_for_people_it_is_two_tables(metering: "Metering") -> None:
     assert changes.code == 0
     assert "contract-2026: 1 new, 0 changed_later, 0 conflict, 0 same" in changes.stdout
     assert "house-7b/global/any/standard" in changes.stdout
-    assert "Left out: 373, by reason" in left_out.stdout
+    assert "Skipped: 373, by reason" in left_out.stdout
     assert changes.stderr == left_out.stderr == ""
 
 
@@ -97,7 +97,7 @@ def test_a_price_a_thousand_times_too_high_is_pointed_at(metering: "Metering") -
     refused = metering.run("prices", "import", path)
 
     assert diff(metering, path)["implausible"] == ["gpt-4o/global/any/standard"]
-    assert "moved a hundredfold: is its unit right?" in shown.stderr
+    assert "changed a hundredfold: check its unit" in shown.stderr
     assert refused.code == 1
     assert "import with --accept-jumps" in refused.stderr
 

@@ -42,7 +42,7 @@ def test_usage_without_a_price_is_priced_once_there_is_one(
     assert metering.balance("acme")["unpriced"] == 1
     done = metering.run("prices", "rerate", "--tenant", "acme", "--period", "2026-11", "--apply")
 
-    assert "1 corrections appended" in done.stdout
+    assert "1 correction appended" in done.stdout
     found = metering.balance("acme")
     # 0.0012 + (1,000 x 2.50 + 100 x 10) per million.
     assert (found["amount"], found["unpriced"]) == ("0.0047", 0)
@@ -144,7 +144,7 @@ def test_other_meters_stand_on_the_balance_beside_tokens(
     assert found["tokens"] == {"input": 1000, "output": 100}
     assert "2.5 query" in metering.run("balance", "acme").stdout
     rows = metering.run("usage", "acme", "--group-by", "model,use_case", "--json").json
-    assert {(row["model"], row["use_case"], row["amount"]) for row in rows} == {
+    assert {(row["group"]["model"], row["group"]["use_case"], row["amount"]) for row in rows} == {
         ("gpt-4o", None, "0.0035"),
         ("search", "faq", "0.01"),
     }

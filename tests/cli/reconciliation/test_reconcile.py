@@ -20,7 +20,7 @@ def test_a_bill_that_agrees_ends_with_zero(metering: "Metering", event: "EventBu
         path = write_export(metering.folder / name, *lines, header=header)
         ran = metering.run("reconcile", "--actual", path)
         assert (ran.code, ran.stderr) == (0, "")
-        assert "nothing is left" in ran.stdout
+        assert "no difference remains" in ran.stdout
     days = [line("1000", "0.0025", day="2026-11-20T00:00Z")]
     days.append(line("100", "0.001", OUT, day="2026-11-20T00:00Z"))
     focus = write_export(metering.folder / "focus.csv", *days, header=FOCUS)
@@ -79,8 +79,8 @@ def test_every_difference_is_explained_line_by_line(
         parts = (Decimal(part["amount"]) for part in one["explained"])
         assert sum(parts) == Decimal(one["difference"])
     shown = metering.run("reconcile", "--actual", path)
-    assert "1 rows of other services (5) are not compared" in shown.stdout
-    assert "a difference is left on" in shown.stdout
+    assert "not compared: 1 row of other services (5)" in shown.stdout
+    assert "a difference remains on" in shown.stdout
 
 
 def test_a_tolerance_lets_small_differences_pass(
@@ -137,16 +137,16 @@ def test_logs_alone_or_beside_a_bill(metering: "Metering", event: "EventBuilder"
     shown = metering.run(
         "reconcile", "--gateway-logs", more, "--from", "2026-11-20", "--to", "2026-11-20"
     )
-    assert "1 logged requests are not in the ledgers: unknown" in shown.stdout
+    assert "missing from the ledgers: 1 logged request: unknown" in shown.stdout
     refused = metering.run(
         "reconcile", "--gateway-logs", metering.write([b"no", log(llm_record())])
     )
-    assert "1 log records cannot be used" in refused.stdout
+    assert "1 log record with unusable counts" in refused.stdout
 
 
 def test_wrong_usage_is_named(metering: "Metering") -> None:
     neither = metering.run("reconcile")
-    assert (neither.code, "give one of them" in neither.stderr) == (2, True)
+    assert (neither.code, "give one of these options" in neither.stderr) == (2, True)
     path = write_export(metering.folder / "bill.csv", line("1,5"))
     bad = metering.run("reconcile", "--actual", path)
     assert (bad.code, "bill.csv: line 2: quantity: '1,5'" in bad.stderr) == (1, True)
@@ -155,4 +155,4 @@ def test_wrong_usage_is_named(metering: "Metering") -> None:
         assert (ran.code, options[0] in ran.stderr) == (2, True)
     other = metering.folder / "other.csv"
     other.write_text("a,b\n1,2\n")
-    assert "is no cost export" in metering.run("reconcile", "--actual", other).stderr
+    assert "is not a known cost export" in metering.run("reconcile", "--actual", other).stderr

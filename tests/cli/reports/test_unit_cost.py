@@ -60,13 +60,13 @@ def test_costs_stand_beside_their_targets(metering: "Metering", event: "EventBui
     assert [search[name] for name in named] == [None, True, 1, None, "0"]
     assert search["outcomes"][0]["status"] == "no_target"
     (ledger,) = found["ledgers"]
-    assert (ledger["pages"], ledger["as_of"]) == (2, "2026-11-20T12:00:00Z")
+    assert (ledger["page"], ledger["last_commit"]) == (2, "2026-11-20T12:00:00Z")
 
     table = metering.run("unit-cost", "acme").stdout
     rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]
     cells = ["support", "ticket_resolved", "over", "3", "0.007", "0.002333333", "0.002"]
     assert ["", *cells, "2", "0.0035", "0", "0.1", ""] in rows
-    assert "1 requests without a price or counts" in table
+    assert "1 request without a price or counts" in table
     code, verdicts = metering.verify()
     assert (code, len(verdicts)) == (0, 1)
 
@@ -112,4 +112,4 @@ def test_an_unknown_tenant_is_one_line(metering: "Metering") -> None:
     ran = metering.run("unit-cost", "nobody")
 
     assert (ran.code, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("error: tenant 'nobody': there is none")
+    assert ran.stderr.startswith("error: unknown tenant 'nobody'")

@@ -121,7 +121,7 @@ def test_a_plan_that_is_not_there_is_one_line(metering: "Metering") -> None:
     ran = metering.run("plans", "show", "gold")
 
     assert (ran.code, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("error: plan 'gold': there is none")
+    assert ran.stderr.startswith("error: unknown plan 'gold'")
 
 
 def test_a_plan_is_shown_as_it_is_at_a_time(metering: "Metering") -> None:
@@ -151,7 +151,7 @@ def test_a_faulty_plan_is_one_line_with_its_file_its_place_and_why(metering: "Me
     for content, complaint in (
         (PLAN.replace('"10.00"', "10.00"), "team.yaml: base_fee: "),
         (PLAN.replace("up_to: null", "up_to: 200"), "team.yaml: tiers.0.steps.1.up_to: the last"),
-        (PLAN.replace("gpt-4o", "gpt-4-o"), "allowance.0.meters.0.model: the price book knows no"),
+        (PLAN.replace("gpt-4o", "gpt-4-o"), "allowance.0.meters.0.model: the price book has no"),
     ):
         ran = metering.run("plans", "set", _file(metering, content))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metering.core.basics.money import format_amount
 from metering.core.billing.charge import Charge, charge
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import Plan, read_plan
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import BUCKETS
@@ -40,7 +40,7 @@ def lines(found: Charge) -> list[tuple[Any, ...]]:
     ]
 
 
-def total(totals: Mapping[Rate, Line], **terms: Any) -> str:
+def total(totals: Mapping[Rate, RateTotals], **terms: Any) -> str:
     return format_amount(charge(totals, plan(**terms)).total)
 
 
@@ -310,17 +310,17 @@ requests = st.lists(
 )
 
 
-def line_for(rate: Rate, counts: list[int]) -> Line:
+def line_for(rate: Rate, counts: list[int]) -> RateTotals:
     fits = [unit is not None for unit in rate.units]
     places = dict(zip([place for place, fit in enumerate(fits) if fit], counts, strict=False))
-    return Line(1, tokens=tuple(places.get(place, 0) for place in range(len(BUCKETS))))
+    return RateTotals(1, tokens=tuple(places.get(place, 0) for place in range(len(BUCKETS))))
 
 
-def added(*parts: Mapping[Rate, Line]) -> dict[Rate, Line]:
-    totals: dict[Rate, Line] = {}
+def added(*parts: Mapping[Rate, RateTotals]) -> dict[Rate, RateTotals]:
+    totals: dict[Rate, RateTotals] = {}
     for part in parts:
         for rate, line in part.items():
-            totals[rate] = totals.get(rate, Line()).plus(line)
+            totals[rate] = totals.get(rate, RateTotals()).plus(line)
     return totals
 
 

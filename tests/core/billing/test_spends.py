@@ -115,7 +115,7 @@ def test_pages_say_when_usage_was_and_corrections_take_the_place_of_what_they_co
     used = UsedBySpan(NOVEMBER, (AT,))
     for page in pages:
         used.add(page)
-    assert used.page == len(pages)
+    assert used.through == (len(pages), pages[-1].hash)
     # Before: a and h, 0.0035 each. From then on: b, now 2,000 x 2.50 per million = 0.005, what
     # came of the hold, and u2, priced by its correction.
     assert used.spans() == [

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.core.allocation.allocation import Sharing
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount, parse_amount, rounded
-from metering.core.billing.recomputation import Mark
 from metering.core.billing.statement import Late, Statement, due, lines_due, shareable, statement_of
 from metering.core.billing.statement_document import read_statement, sealed, write_statement
 from metering.core.calendars.periods import LedgerId, parse_month, slot_of
 from metering.core.credit.grant import Burnt
+from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Holds
 from metering.core.plans.plan import Plan
 from tests.builders import a_line, a_rate
@@ -26,11 +26,11 @@ from tests.statements import (
     NOVEMBER,
     OCTOBER,
     a_bill,
-    a_sharing,
     a_statement,
     adjusted,
+    an_allocation,
     closed,
-    reckoned,
+    recomputed,
 )
 
 
@@ -45,7 +45,7 @@ def late(before: int, after: int, **terms: Any) -> Late:
     """Return October, which went from so many input tokens to so many."""
     ledger = LedgerId("acme", OCTOBER.start)
     totals = {GPT: a_line(input=after)}
-    found = reckoned(ledger, totals, before={GPT: a_line(input=before)}, pages=2)
+    found = recomputed(ledger, totals, before={GPT: a_line(input=before)}, pages=2)
     return Late(OCTOBER, Plan(id="then", **terms), found)
 
 
@@ -61,12 +61,12 @@ def test_usage_is_a_line_for_each_model_bucket_and_price() -> None:
 
 
 def test_the_lines_stand_in_the_order_of_a_statement() -> None:
-    share = a_sharing(parse_amount("7"), parse_amount("3"))
+    share = an_allocation(parse_amount("7"), parse_amount("3"))
     before = replace(a_statement(month=OCTOBER), carried={"USD": parse_amount("1")})
     found = closed(
         a_bill(
             late=[late(MILLION, 3 * MILLION)],
-            sharings=[share],
+            allocations=[share],
             adjustments=[adjusted("-2.00")],
             previous=before,
             base_fee="10",
@@ -96,7 +96,7 @@ def test_a_correction_is_what_the_charge_changed_by_with_its_own_period() -> Non
         ("tiers.0.steps.0", MILLION, "2", "2026-10", "tier"),
         ("tiers.0.steps.1", MILLION, "1", "2026-10", "tier"),
     ]
-    assert found.billed[LedgerId("acme", OCTOBER.start)] == Mark(2, "hash-2")
+    assert found.billed[LedgerId("acme", OCTOBER.start)] == Position(2, "hash-2")
 
 
 STEPS = (
@@ -113,34 +113,34 @@ def test_an_earlier_period_in_another_currency_waits_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "sharing",
+    "allocation",
     [
-        a_sharing(7, 3, currency="EUR"),
-        a_sharing(7, 3, is_billable=False),
-        replace(a_sharing(7, 3), shares=()),
-        a_sharing(0, 0),
+        an_allocation(7, 3, currency="EUR"),
+        an_allocation(7, 3, is_billable=False),
+        replace(an_allocation(7, 3), shares=()),
+        an_allocation(0, 0),
     ],
 )
 def test_a_share_that_is_nothing_or_in_another_currency_is_no_line_and_is_done(
-    sharing: Sharing,
+    allocation: Allocation,
 ) -> None:
-    found = a_statement(sharings=[sharing])
+    found = a_statement(allocations=[allocation])
     assert format_amount(found.total) == "3.5"
     assert found.shared == (("eu/ptu", "2026-11"),)
 
 
 def test_a_sharing_is_billed_by_the_first_statement_that_ends_no_earlier() -> None:
-    october, november = a_sharing(7, 3, month=OCTOBER), a_sharing(7, 3)
+    october, november = an_allocation(7, 3, month=OCTOBER), an_allocation(7, 3)
     assert shareable(NOVEMBER, None, october)
     assert not shareable(OCTOBER, None, november)
-    first = a_statement(sharings=[october])
+    first = a_statement(allocations=[october])
     assert not shareable(DECEMBER, first, october)
     assert shareable(DECEMBER, first, november)
     assert not shareable(parse_month("2027-12"), None, october)
 
 
 def test_a_statement_forgets_sharings_that_cannot_come_again() -> None:
-    first = a_statement(sharings=[a_sharing(7, 3)])
+    first = a_statement(allocations=[an_allocation(7, 3)])
     assert a_statement(month=DECEMBER, previous=first).shared == first.shared
     assert a_statement(month=parse_month("2028-02"), previous=first).shared == ()
 
@@ -224,8 +224,8 @@ def test_what_is_unsettled_at_the_close_is_told() -> None:
 
 
 def test_a_statement_reads_back_as_it_was_written() -> None:
-    share = a_sharing(7, 3)
-    found = a_statement(late=[late(1, 3)], sharings=[share], adjustments=[adjusted("-2")])
+    share = an_allocation(7, 3)
+    found = a_statement(late=[late(1, 3)], allocations=[share], adjustments=[adjusted("-2")])
     assert read_statement(write_statement(found), "acme") == found
 
 

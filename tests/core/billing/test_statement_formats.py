@@ -10,26 +10,26 @@ from metering.core.billing.statement import Late, Open, Statement
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import statement_json
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.usage.buckets import from_names
 from tests.builders import a_line, a_rate, plan
-from tests.statements import GPT, MILLION, OCTOBER, a_sharing, a_statement, adjusted, reckoned
+from tests.statements import GPT, MILLION, OCTOBER, a_statement, adjusted, an_allocation, recomputed
 
 
 def everything() -> Statement:
     """Return a statement with a line of nearly every kind."""
     price = parse_amount("4") // MILLION
     search = a_rate("search")._replace(unit="query", units=(*GPT.units[:-1], price))
-    searches = Line(3, tokens=from_names({"quantity": 2_500_000}))
+    searches = RateTotals(3, tokens=from_names({"quantity": 2_500_000}))
     ledger = LedgerId("acme", OCTOBER.start)
-    late = reckoned(ledger, {GPT: a_line(input=MILLION)}, before={}, pages=2)
+    late = recomputed(ledger, {GPT: a_line(input=MILLION)}, before={}, pages=2)
     found = a_statement(
         {
             GPT: a_line(2, input=MILLION, output=1),
             search: searches,
         },
         late=[Late(OCTOBER, plan(), late)],
-        sharings=[a_sharing(parse_amount("7"), 0)],
+        allocations=[an_allocation(parse_amount("7"), 0)],
         adjustments=[adjusted("-20.125", reason="=cmd|' /C calc'!A0", author="<b>ada</b>")],
         base_fee="5",
     )
@@ -69,7 +69,7 @@ def test_the_page_escapes_what_comes_from_outside_and_names_what_is_open() -> No
     assert "<b>ada</b>" not in page
     assert "&lt;b&gt;ada&lt;/b&gt;" in page
     assert "6.88 USD" in page
-    assert "1 requests whose counts are still awaited" in page
+    assert "1 requests with token counts still outstanding" in page
     assert "4 / query" in page
     assert "2.5 / 1M tokens" in page
     assert "<script" not in page

@@ -10,8 +10,8 @@ from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import parse_instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.credit.account import Account, read_account, settle, write_account
-from metering.core.credit.grant import Burnt, Spend, burn
-from tests.core.credits import grant
+from metering.core.credit.grant import Burnt, Spend
+from tests.core.credits import burn, grant
 
 OCTOBER = LedgerId("acme", parse_instant("2026-10-01T00:00:00Z"))
 NOVEMBER = LedgerId("acme", parse_instant("2026-11-01T00:00:00Z"))

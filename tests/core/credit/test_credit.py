@@ -15,8 +15,8 @@ from metering.core.credit.credit import (
     remaining,
     state_of,
 )
-from metering.core.credit.grant import Grant, Spend, burn
-from tests.core.credits import CHANNELS, GRANTS, LAST, SPENDS, grant
+from metering.core.credit.grant import Grant, Spend
+from tests.core.credits import CHANNELS, GRANTS, LAST, SPENDS, burn, grant
 
 ANY = {"microsoft": 0, "marketplace": 0, None: 0}
 

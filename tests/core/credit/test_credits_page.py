@@ -7,7 +7,8 @@ import pytest
 from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import format_amount, parse_amount
 from metering.core.credit.credit import Bounds, OpenSpend, remaining
-from metering.core.credit.grant import Grant, Spend, burn
+from metering.core.credit.grant import Grant, Spend
+from tests.core.credits import burn
 
 PAGE = Path(__file__).parents[3] / "docs" / "credits.md"
 

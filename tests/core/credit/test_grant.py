@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from metering.core.basics.errors import InvariantBroken
 from metering.core.calendars.dated import FOREVER
-from metering.core.credit.grant import Burnt, Grant, Spend, burn
-from tests.core.credits import GRANTS, SPENDS, grant
+from metering.core.credit.grant import Burnt, Grant, Spend
+from tests.core.credits import GRANTS, SPENDS, burn, grant
 
 type Grants = list[Grant]
 type Spends = list[Spend]

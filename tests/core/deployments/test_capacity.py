@@ -6,10 +6,14 @@ import pytest
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import HOUR, Instant, parse_instant
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import parse_month
 from metering.core.deployments.capacity import Capacity, Span
 from metering.core.deployments.deployment import Deployment, Provisioned
-from metering.core.tenancy.directory import BEGINNING, Directory, Record
+from metering.core.tenancy.decisions import define_deployment
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
+from tests.builders import recorded
 
 OCTOBER, NOVEMBER, DECEMBER = (parse_month(f"2026-{month}") for month in (10, 11, 12))
 ONE = 10**18
@@ -156,9 +160,11 @@ def test_capacities_are_those_that_ever_had_units_by_their_first_key() -> None:
 )
 def test_a_month_in_two_currencies_is_refused(effective: Instant, known: list[Record]) -> None:
     with pytest.raises(ConfigurationError, match="'Contoso/chat': costs EUR and USD in the month"):
-        directory(*known).define_deployment(ptu(currency="EUR"), at(1, "09:00:00"), effective)
+        define_deployment(directory(*known), ptu(currency="EUR"), at(1, "09:00:00"), effective)
 
 
 def test_another_currency_from_the_start_of_a_month_is_taken() -> None:
-    made = directory(record(ptu())).define_deployment(ptu(currency="EUR"), at(1), DECEMBER.start)
+    made = recorded(
+        define_deployment(directory(record(ptu())), ptu(currency="EUR"), at(1), DECEMBER.start)
+    )
     assert made.effective == DECEMBER.start

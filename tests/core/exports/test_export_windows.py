@@ -37,8 +37,8 @@ def test_a_schedule_names_reports_and_how_often() -> None:
     [
         ("chargeback", "'chargeback' is not REPORT=hourly"),
         ("chargeback=daily,focus=yearly", "'focus=yearly' is not REPORT=hourly"),
-        ("invoices=daily", "'invoices=daily': there is no report 'invoices': chargeback, focus"),
-        ("focus=daily,focus=daily", "'focus=daily' is there twice"),
+        ("invoices=daily", "'invoices=daily': unknown report 'invoices': chargeback, focus"),
+        ("focus=daily,focus=daily", "'focus=daily' is listed twice"),
     ],
 )
 def test_what_is_no_schedule_names_the_setting_and_the_part(text: str, about: str) -> None:

@@ -31,7 +31,7 @@ from tests.core.focusing import (
     with_late,
     written,
 )
-from tests.statements import NOVEMBER, OCTOBER, a_bill, a_sharing, adjusted, closed
+from tests.statements import NOVEMBER, OCTOBER, a_bill, adjusted, an_allocation, closed
 
 ALLOWANCE = {"tokens": 150, "meters": [{"bucket": "input"}, {"bucket": "output"}]}
 TIER = {
@@ -50,7 +50,7 @@ def told(rows: list[FocusRow]) -> list[tuple[Any, ...]]:
     """Return what rows say of money: kind, quantity, price and cost."""
     return [
         (
-            row.evidence.kind,
+            row.provenance.kind,
             row.priced.quantity,
             row.priced.price(row.priced.contracted).text,
             format_amount(row.priced.cost),
@@ -226,7 +226,7 @@ def test_usage_of_provisioned_capacity_is_at_nothing_and_names_the_capacity() ->
 
 
 def test_shares_of_capacity_say_what_was_used_and_what_was_idle() -> None:
-    billed = a_billed([], sharings=[a_sharing(parse_amount("7"), parse_amount("3"))])
+    billed = a_billed([], allocations=[an_allocation(parse_amount("7"), parse_amount("3"))])
     used, idle = (written(billed.statement, row) for row in must_add_up(billed))
     assert (used["BilledCost"], used["CapacityReservationStatus"]) == ("7.0", "Used")
     assert (idle["BilledCost"], idle["CapacityReservationStatus"]) == ("3.0", "Unused")
@@ -244,7 +244,9 @@ def test_fees_credits_and_what_is_taken_off_are_rows_of_their_own() -> None:
     billed = a_billed([a_count("input", 1_000_000)], **terms)
     rows = must_add_up(billed)
     # 2.75 used, 1 of it free, one request at 0.50, 5 a month: 7.25, above the minimum.
-    assert [(row.category, row.evidence.kind, format_amount(row.priced.cost)) for row in rows] == [
+    assert [
+        (row.category, row.provenance.kind, format_amount(row.priced.cost)) for row in rows
+    ] == [
         ("Usage", "usage", "2.75"),
         ("Credit", "allowance", "-1"),
         ("Usage", "request_fee", "0.5"),
@@ -255,7 +257,7 @@ def test_fees_credits_and_what_is_taken_off_are_rows_of_their_own() -> None:
 def test_what_a_grant_pays_is_a_credit() -> None:
     paid = closed(a_bill({}, base_fee="5"), Burnt({"gift": parse_amount("2")}, 0))
     (_, row) = must_add_up(a_billed([], base_fee="5")._replace(statement=paid))
-    assert (row.category, row.evidence.reference) == ("Credit", "gift")
+    assert (row.category, row.provenance.reference) == ("Credit", "gift")
     assert told([row]) == [("credit", -1, "2.0", "-2")]
 
 
@@ -292,11 +294,11 @@ def test_corrections_of_terms_are_rows_beside_the_usage_that_they_price() -> Non
         "minimum": "0.1",
     }
     rows = must_add_up(with_late(before, after, **terms))
-    kinds = {(row.evidence.kind, row.category, row.priced.listed > 0) for row in rows}
+    kinds = {(row.provenance.kind, row.category, row.priced.listed > 0) for row in rows}
     assert ("replaced", "Usage", True) in kinds
     assert ("correction", "Usage", False) in kinds
     assert ("correction", "Purchase", False) in kinds
-    assert all(row.is_correction for row in rows if row.evidence.kind != "carried_forward")
+    assert all(row.is_correction for row in rows if row.provenance.kind != "carried_forward")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ def test_an_adjustment_of_an_earlier_period_is_a_correction(
     assert written(billed.statement, row).get("ChargeClass") == charge_class
     assert row.period == period
     assert told([row]) == [("adjustment", -1, "1.5", "-1.5")]
-    assert (carried.evidence.kind, row.evidence.author) == ("carried_forward", "ada")
+    assert (carried.provenance.kind, row.provenance.author) == ("carried_forward", "ada")
     assert "outage" in row.description
 
 
@@ -331,7 +333,7 @@ def test_rows_that_do_not_come_to_the_total_are_refused() -> None:
 
 def test_a_correction_of_usage_that_no_page_has_is_refused() -> None:
     billed = with_late([a_count("input", 7, month=OCTOBER)], [a_count("input", 10, month=OCTOBER)])
-    with pytest.raises(InvariantBroken, match=r"rows come to .*, not 0"):
+    with pytest.raises(InvariantBroken, match=r"its rows add up to .*, not to its total 0"):
         rows_of(billed._replace(late=()))
 
 
@@ -419,7 +421,7 @@ def test_rows_of_any_usage_under_any_terms_come_to_the_statement(
 ) -> None:
     rows = must_add_up(a_billed(counts, **terms))
     used = sum(count.quantity for count in counts)
-    parts = [row for row in rows if row.consumed and row.evidence.bucket]
+    parts = [row for row in rows if row.consumed and row.provenance.bucket]
     assert sum(row.priced.quantity for row in parts) == used
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from metering.core.basics.money import format_amount, parse_fixed
 from metering.core.billing.charge import charge
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import ONE, Plan, read_plan
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
@@ -39,7 +39,7 @@ def rated(plan: Plan, model: str, off_peak: int) -> Rate:
     return a_rate(model)._replace(units=units, multiplier=off_peak)
 
 
-def totals(plan: Plan) -> dict[Rate, Line]:
+def totals(plan: Plan) -> dict[Rate, RateTotals]:
     """Return the month of the page; with off-peak hours half of it is by night."""
     month = {"gpt-4o": GPT, "gpt-4o-mini": MINI}
     if plan.off_peak is None:
@@ -52,9 +52,9 @@ def totals(plan: Plan) -> dict[Rate, Line]:
     }
 
 
-def half(line: Line) -> Line:
+def half(line: RateTotals) -> RateTotals:
     tokens = tuple(count // 2 for count in line.tokens)
-    return Line(line.requests // 2, line.not_billable // 2, tokens=tokens)
+    return RateTotals(line.requests // 2, line.not_billable // 2, tokens=tokens)
 
 
 def test_the_page_has_an_example_of_every_term() -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount
+from metering.core.calendars.dated import BEGINNING
 from metering.core.deployments.deployment import Deployment, Provisioned
 from metering.core.prices.rating import Rate
-from metering.core.tenancy.directory import BEGINNING, Directory, Record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence

@@ -10,7 +10,8 @@ from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
 from metering.core.prices.priced import Priced
 from metering.core.prices.rating import Rate, rate_card, rate_usage
-from metering.core.tenancy.directory import Directory, Record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.buckets import from_names
 from tests.builders import AT, NOW, price_book, usage

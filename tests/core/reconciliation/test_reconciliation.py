@@ -8,10 +8,10 @@ from metering.core.basics.money import parse_amount
 from metering.core.reconciliation.cost_row import ONE, format_exact, parse_exact
 from metering.core.reconciliation.explain import (
     AMOUNT_SCALE,
-    Moved,
-    Ours,
+    BilledSide,
+    LedgerSide,
     Precision,
-    Theirs,
+    Shift,
     explain_amount,
     explain_tokens,
     token_difference,
@@ -22,20 +22,20 @@ FINE = Precision(parse_exact("0.000001").value, parse_exact("0.000001").value)
 type Parts = list[tuple[str, str, str]]
 
 
-def ours(tokens: int = 0, amount: str = "0", **more: int) -> Ours:
-    return Ours(tokens=tokens, amount=parse_amount(amount), **more)
+def ours(tokens: int = 0, amount: str = "0", **more: int) -> LedgerSide:
+    return LedgerSide(tokens=tokens, amount=parse_amount(amount), **more)
 
 
-def theirs(tokens: str = "0", cost: str = "0", *, rows: int = 1) -> Theirs:
+def theirs(tokens: str = "0", cost: str = "0", *, rows: int = 1) -> BilledSide:
     """Return what was billed in thousands of tokens."""
     blocks = rows * 1000
-    return Theirs(parse_exact(tokens).value, parse_exact(cost).value, rows=rows, blocks=blocks)
+    return BilledSide(parse_exact(tokens).value, parse_exact(cost).value, rows=rows, blocks=blocks)
 
 
 def why(
-    mine: Ours, billed: Theirs, moved: Moved | None = None, precision: Precision = FINE
+    mine: LedgerSide, billed: BilledSide, moved: Shift | None = None, precision: Precision = FINE
 ) -> Parts:
-    parts = explain_tokens(mine, billed, precision, moved or Moved())
+    parts = explain_tokens(mine, billed, precision, moved or Shift())
     return [(part.why, format_exact(part.tokens), format_exact(part.amount)) for part in parts]
 
 
@@ -79,13 +79,13 @@ def test_the_same_tokens_at_another_price_are_a_difference_in_price() -> None:
 
 def test_tokens_that_are_only_billed_are_unmetered_and_only_ours_unbilled() -> None:
     assert why(ours(), theirs("1000", "0.0025")) == [("unmetered", "1000", "0.0025")]
-    assert why(ours(1000, "0.0025"), Theirs()) == [("unbilled", "-1000", "-0.0025")]
+    assert why(ours(1000, "0.0025"), BilledSide()) == [("unbilled", "-1000", "-0.0025")]
     # 200 tokens less at 0.002 / 800 a token.
     assert why(ours(1000, "0.0025"), theirs("800", "0.002")) == [("unbilled", "-200", "-0.0005")]
 
 
 def test_explanations_are_taken_in_their_order_and_never_beyond_the_difference() -> None:
-    moved = Moved(totals_only=100 * ONE, late=200 * ONE, missing=1000 * ONE)
+    moved = Shift(totals_only=100 * ONE, late=200 * ONE, missing=1000 * ONE)
     # 2,000 billed, 500 ours: 1,500 more, each at 0.0000025.
     assert why(ours(500, "0.00125"), theirs("2000", "0.005"), moved) == [
         ("totals_only", "100", "0.00025"),
@@ -103,7 +103,7 @@ def test_explanations_are_taken_in_their_order_and_never_beyond_the_difference()
 
 
 def test_a_lack_of_tokens_is_late_as_far_as_the_next_day_has_more() -> None:
-    assert why(ours(1000, "0.0025"), theirs("600", "0.0015"), Moved(late=-300 * ONE)) == [
+    assert why(ours(1000, "0.0025"), theirs("600", "0.0015"), Shift(late=-300 * ONE)) == [
         ("late", "-300", "-0.00075"),
         ("unbilled", "-100", "-0.00025"),
     ]
@@ -135,25 +135,25 @@ def test_what_is_not_counted_in_tokens_is_compared_by_its_amount(sort: str) -> N
 
 
 def test_a_meter_that_is_not_understood_is_never_called_rounding() -> None:
-    parts = explain_amount("unmapped", Ours(), theirs("0", "0.0000001"), FINE)
+    parts = explain_amount("unmapped", LedgerSide(), theirs("0", "0.0000001"), FINE)
     assert [part.why for part in parts] == ["unmapped"]
 
 
 numbers = st.integers(-(10**9), 10**9)
 counts = st.integers(0, 10**9)
 exact = st.integers(-(10**45), 10**45)
-ours_of = st.builds(Ours, numbers, numbers, numbers, numbers, st.integers(-(10**24), 10**24))
-theirs_of = st.builds(Theirs, exact, exact, exact, exact, counts, counts)
+ours_of = st.builds(LedgerSide, numbers, numbers, numbers, numbers, st.integers(-(10**24), 10**24))
+theirs_of = st.builds(BilledSide, exact, exact, exact, exact, counts, counts)
 
 
 @given(
     ours_of,
     theirs_of,
     st.builds(Precision, st.integers(1, 10**36), st.integers(1, 10**36)),
-    st.builds(Moved, exact, exact, exact),
+    st.builds(Shift, exact, exact, exact),
 )
 def test_the_parts_of_a_line_add_up_to_its_difference_whatever_it_is(
-    mine: Ours, billed: Theirs, precision: Precision, moved: Moved
+    mine: LedgerSide, billed: BilledSide, precision: Precision, moved: Shift
 ) -> None:
     parts = explain_tokens(mine, billed, precision, moved)
     tokens = token_difference(mine, billed) + billed.credit_tokens

@@ -16,7 +16,7 @@ from metering.core.reconciliation.cost_row import (
     format_exact,
     parse_exact,
 )
-from metering.core.reconciliation.explain import Ours
+from metering.core.reconciliation.explain import LedgerSide
 from metering.core.reconciliation.own_usage import ListPrices, OwnUsage, Place
 from metering.core.reconciliation.report import Line, Report, report
 from tests.builders import price_book
@@ -58,7 +58,7 @@ def own(*cells: tuple[Place, str, int], **changes: int) -> OwnUsage:
     for place, bucket, tokens in cells:
         instead = {"reasoning": "output", "input_image": "input"}.get(bucket, bucket)
         amount = tokens * PRICE[instead] * 10**6
-        found.cells[place][bucket] = Ours(tokens=tokens, amount=amount, **changes)
+        found.cells[place][bucket] = LedgerSide(tokens=tokens, amount=amount, **changes)
     return found
 
 
@@ -164,7 +164,7 @@ def test_at_the_edges_only_the_last_hours_may_be_late() -> None:
         ("20", "input", [("late", "-200"), ("unbilled", "-100")])
     ]
     before = own((place("2026-11-19"), "input", 0), edge=200)
-    before.cells[place()]["input"] = Ours(1000, amount=parse_amount("0.0025"))
+    before.cells[place()]["input"] = LedgerSide(1000, amount=parse_amount("0.0025"))
     assert whys(compared(billed(row("1300")), before)) == [
         ("20", "input", [("late", "200"), ("unmetered", "100")])
     ]

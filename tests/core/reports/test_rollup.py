@@ -3,11 +3,9 @@
 from dataclasses import replace
 from itertools import takewhile
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY
 from metering.core.calendars.periods import SLOT
 from metering.core.ledger.page import Page
@@ -143,16 +141,6 @@ def test_a_request_that_moves_leaves_no_row_behind() -> None:
     ((group, count),) = [row for part in rollup.parts.values() for row in part.counts.items()]
     # 1,000 x 2.5 + 100 x 10 per million = 0.0035
     assert (group[5], count.line.requests, count.amount) == ("new", 1, 3_500_000_000_000_000)
-
-
-def test_a_page_that_does_not_follow_is_not_taken_in() -> None:
-    first, second, third = pages_of([usage("a")], [usage("b")], [usage("c")])
-    intake = Intake(Cursor(LEDGER))
-    intake.add(first)
-    with pytest.raises(LedgerBroken, match="page 2 is not there"):
-        intake.add(third)
-    with pytest.raises(LedgerBroken, match="page 2 breaks the chain"):
-        intake.add(replace(second, previous="0" * 64))
 
 
 def test_an_intake_is_full_before_a_batch_would_be() -> None:

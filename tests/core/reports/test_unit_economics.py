@@ -6,7 +6,7 @@ import pytest
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.money import parse_amount
-from metering.core.ledger.head import Line
+from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import read_plan
 from metering.core.plans.targets import Target
 from metering.core.reports.breakdown import Outcomes, Row
@@ -18,7 +18,7 @@ RESOLVED = "ticket_resolved"
 
 
 def row(
-    line: Line, amount: str | None, model: str = "gpt-4o", use_case: str | None = SUPPORT
+    line: RateTotals, amount: str | None, model: str = "gpt-4o", use_case: str | None = SUPPORT
 ) -> Row:
     return Row((use_case, model), line, None if amount is None else parse_amount(amount))
 

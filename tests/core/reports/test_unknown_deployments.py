@@ -1,16 +1,18 @@
 """Unknown deployments: what usage names and no record knew at the time."""
 
 from metering.core.basics.instants import DAY
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.deployments.deployment import Deployment
 from metering.core.ledger.commit import KnownBySlot, plan_commit
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.core.reports.unknown_deployments import UnknownDeployment, UnknownDeployments
-from metering.core.tenancy.directory import BEGINNING, Directory
+from metering.core.tenancy.decisions import define_deployment
+from metering.core.tenancy.directory import Directory
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
-from tests.builders import AT, NOW, rating, usage
+from tests.builders import AT, NOW, rating, recorded, usage
 
 LEDGER = LedgerId("acme", month_of(AT).start)
 CHAT = Deployment(name="chat", account="contoso", model="gpt-4o", deployment_type="global")
@@ -24,7 +26,7 @@ def unknown(made: list[Page], effective: int | None = None) -> list[UnknownDeplo
     """Return what is unknown where the only record is that of contoso/chat, if it is effective."""
     directory = Directory()
     if effective is not None:
-        directory.apply([directory.define_deployment(CHAT, NOW, effective)])
+        directory.apply([recorded(define_deployment(directory, CHAT, NOW, effective))])
     found = UnknownDeployments(directory)
     for page in made:
         found.add(page)

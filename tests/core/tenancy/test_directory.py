@@ -4,10 +4,13 @@ import pytest
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE, parse_instant
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.plans.plan import DEFAULT_PLAN, Plan, read_plan
-from metering.core.tenancy.directory import BEGINNING, Directory, Record
-from tests.builders import NOW
+from metering.core.tenancy.decisions import assign_plan, automatic_tenant, define_plan, map_subject
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
+from tests.builders import NOW, recorded
 
 LATER = NOW + DAY
 #: An event may be 5 minutes ahead: until then all must stay as it was when it was counted.
@@ -77,34 +80,34 @@ def test_of_two_records_for_one_instant_the_later_one_holds() -> None:
 
 
 def test_a_first_mapping_may_reach_back_and_a_further_one_may_not() -> None:
-    assert directory().map_subject("sub-1", "acme", NOW, BEGINNING).effective == BEGINNING
+    assert map_subject(directory(), "sub-1", "acme", NOW, BEGINNING).outcome == BEGINNING
     known = directory(subject("sub-1", "acme"))
-    assert known.map_subject("sub-1", "globex", NOW, SOON).effective == SOON
+    assert map_subject(known, "sub-1", "globex", NOW, SOON).outcome == SOON
     with pytest.raises(ConfigurationError, match="no earlier than 2026-11-20T12:05:00Z"):
-        known.map_subject("sub-1", "globex", NOW, SOON - 1)
+        map_subject(known, "sub-1", "globex", NOW, SOON - 1)
 
 
 def test_the_plan_of_a_known_tenant_never_changes_in_the_past() -> None:
     known = directory(subject("sub-1", "acme"), plan_record(PLUS))
-    assert known.assign_plan("acme", "plus", NOW, SOON).value == "plus"
-    assert known.assign_plan("new", "plus", NOW, BEGINNING).effective == BEGINNING
+    assert recorded(assign_plan(known, "acme", "plus", NOW, SOON)).value == "plus"
+    assert assign_plan(known, "new", "plus", NOW, BEGINNING).outcome == BEGINNING
     with pytest.raises(ConfigurationError, match="the plan of tenant 'acme'.*no earlier"):
-        known.assign_plan("acme", "plus", NOW, SOON - 1)
+        assign_plan(known, "acme", "plus", NOW, SOON - 1)
 
 
 def test_a_known_plan_never_changes_in_the_past() -> None:
-    assert directory().define_plan(PLUS, NOW, BEGINNING).key == "plus"
+    assert recorded(define_plan(directory(), PLUS, NOW, BEGINNING)).key == "plus"
     with pytest.raises(ConfigurationError, match="plan 'plus'.*no earlier"):
-        directory(plan_record(PLUS)).define_plan(PLUS, NOW, SOON - 1)
+        define_plan(directory(plan_record(PLUS)), Plan(id="plus"), NOW, SOON - 1)
 
 
 def test_a_currency_changes_only_at_the_start_of_a_period() -> None:
     known = directory(subject("sub-1", "acme"), plan_record(EURO))
     with pytest.raises(ConfigurationError, match="currency changes from USD to EUR"):
-        known.assign_plan("acme", "euro", NOW, LATER)
-    assert known.assign_plan("acme", "euro", NOW, MONTH).effective == MONTH
+        assign_plan(known, "acme", "euro", NOW, LATER)
+    assert assign_plan(known, "acme", "euro", NOW, MONTH).outcome == MONTH
     with pytest.raises(ConfigurationError, match="plan 'euro': the currency changes"):
-        known.define_plan(Plan(id="euro"), NOW, LATER)
+        define_plan(known, Plan(id="euro"), NOW, LATER)
 
 
 MID_DECEMBER = MONTH + 14 * DAY
@@ -141,11 +144,11 @@ def test_what_holds_for_a_period_changes_only_at_the_start_of_one(
     known = directory(subject("sub-1", "acme"), plan_record(PLUS), plan_record(other))
     when = "only at the start of a period, not at 2026-11-21.*; the next is 2026-12-01T00:00:00Z"
     with pytest.raises(ConfigurationError, match=f"plan 'plus': {complaint}.*{when}"):
-        known.define_plan(new, NOW, LATER)
+        define_plan(known, new, NOW, LATER)
     with pytest.raises(ConfigurationError, match=f"tenant 'acme': {complaint}.*{when}"):
-        known.assign_plan("acme", "other", NOW, LATER)
-    assert known.define_plan(new, NOW, MONTH).effective == MONTH
-    assert known.assign_plan("acme", "other", NOW, MONTH).effective == MONTH
+        assign_plan(known, "acme", "other", NOW, LATER)
+    assert define_plan(known, new, NOW, MONTH).outcome == MONTH
+    assert assign_plan(known, "acme", "other", NOW, MONTH).outcome == MONTH
 
 
 def test_what_prices_a_request_by_itself_changes_at_any_later_instant() -> None:
@@ -163,13 +166,13 @@ def test_what_prices_a_request_by_itself_changes_at_any_later_instant() -> None:
             },
         },
     )
-    assert directory(plan_record(PLUS)).define_plan(new, NOW, LATER).effective == LATER
+    assert define_plan(directory(plan_record(PLUS)), new, NOW, LATER).outcome == LATER
 
 
 def test_a_first_version_with_period_terms_reaches_back() -> None:
-    assert directory().define_plan(FEE, NOW, BEGINNING).effective == BEGINNING
+    assert define_plan(directory(), FEE, NOW, BEGINNING).outcome == BEGINNING
     known = directory(plan_record(FEE))
-    assert known.assign_plan("new", "plus", NOW, BEGINNING).effective == BEGINNING
+    assert assign_plan(known, "new", "plus", NOW, BEGINNING).outcome == BEGINNING
 
 
 def test_a_change_that_would_make_a_later_one_uneven_is_refused() -> None:
@@ -177,9 +180,9 @@ def test_a_change_that_would_make_a_later_one_uneven_is_refused() -> None:
     known = directory(plan_record(PLUS), plan_record(dearer, MID_DECEMBER))
     complaint = "plan 'plus', then: the base_fee changes from 10 to 0.*next is 2027-01-01"
     with pytest.raises(ConfigurationError, match=complaint):
-        known.define_plan(FEE, NOW, MONTH)
+        define_plan(known, FEE, NOW, MONTH)
     later = directory(plan_record(PLUS), plan_record(FEE, MONTH))
-    assert later.define_plan(dearer, NOW, LATER).effective == LATER
+    assert define_plan(later, dearer, NOW, LATER).outcome == LATER
 
 
 def test_a_plan_with_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> None:
@@ -192,10 +195,10 @@ def test_a_plan_with_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> 
     )
     complaint = "tenant 'acme', then: the base_fee changes from 10 to 0.*not at 2026-12-15"
     with pytest.raises(ConfigurationError, match=complaint):
-        known.assign_plan("acme", "fee", NOW, MONTH)
+        assign_plan(known, "acme", "fee", NOW, MONTH)
     with pytest.raises(ConfigurationError, match=complaint):
-        known.define_plan(FEE, NOW, MONTH)
-    assert known.define_plan(FEE, NOW, month_of(MID_DECEMBER).end).value
+        define_plan(known, FEE, NOW, MONTH)
+    assert recorded(define_plan(known, FEE, NOW, month_of(MID_DECEMBER).end)).value
 
 
 def test_a_plan_that_will_have_a_fee_is_refused_before_a_move_off_it_inside_a_period() -> None:
@@ -207,7 +210,7 @@ def test_a_plan_that_will_have_a_fee_is_refused_before_a_move_off_it_inside_a_pe
         Record("tenant_plan", "acme", "default", january + DAY, NOW),
     )
     with pytest.raises(ConfigurationError, match="then: the base_fee changes from 10 to 0"):
-        known.assign_plan("acme", "plus", NOW, MONTH)
+        assign_plan(known, "acme", "plus", NOW, MONTH)
 
 
 def test_a_ledger_is_charged_under_the_plan_in_force_at_its_start() -> None:
@@ -223,19 +226,19 @@ def test_a_ledger_is_charged_under_the_plan_in_force_at_its_start() -> None:
 @pytest.mark.parametrize("name", ["", "a|b", "a b", "x" * 65, "ä"])
 def test_a_tenant_id_that_could_not_name_a_ledger_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="use 1 to 64"):
-        directory().map_subject("sub-1", name, NOW, NOW)
+        map_subject(directory(), "sub-1", name, NOW, NOW)
     with pytest.raises(ConfigurationError, match="use 1 to 64"):
-        directory().assign_plan(name, "default", NOW, NOW)
+        assign_plan(directory(), name, "default", NOW, NOW)
 
 
 def test_an_empty_subscription_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="subscription: is empty"):
-        directory().map_subject("", "acme", NOW, NOW)
+        map_subject(directory(), "", "acme", NOW, NOW)
 
 
 def test_a_plan_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="plan 'gold' does not exist"):
-        directory().assign_plan("acme", "gold", NOW, NOW)
+        assign_plan(directory(), "acme", "gold", NOW, NOW)
 
 
 def test_the_first_version_of_a_plan_reaches_back_so_that_every_event_has_terms() -> None:
@@ -246,21 +249,21 @@ def test_the_first_version_of_a_plan_reaches_back_so_that_every_event_has_terms(
 
 
 def test_an_unknown_subject_becomes_a_tenant_of_its_own_name() -> None:
-    assert directory().automatic_tenant("sub-1") == "sub-1"
+    assert automatic_tenant(directory(), "sub-1") == "sub-1"
 
 
 def test_a_name_that_is_taken_or_no_tenant_id_gets_a_hash() -> None:
     taken = directory(subject("sub-9", "sub-1"))
-    assert taken.automatic_tenant("sub-1").startswith("sub-1-")
-    colon, dash = taken.automatic_tenant("app:x"), taken.automatic_tenant("app-x")
+    assert automatic_tenant(taken, "sub-1").startswith("sub-1-")
+    colon, dash = automatic_tenant(taken, "app:x"), automatic_tenant(taken, "app-x")
     assert colon.startswith("app-x-")
     assert dash == "app-x"
-    assert len(taken.automatic_tenant("y" * 200)) == 64
+    assert len(automatic_tenant(taken, "y" * 200)) == 64
 
 
 def test_a_name_with_a_hash_that_is_taken_gets_another_one() -> None:
-    name = directory().automatic_tenant("app:x")
-    assert directory(subject(name, name)).automatic_tenant("app:x") not in {name, "app-x"}
+    name = automatic_tenant(directory(), "app:x")
+    assert automatic_tenant(directory(subject(name, name)), "app:x") not in {name, "app-x"}
 
 
 def test_subjects_and_tenants_are_listed_as_of_an_instant() -> None:
@@ -297,4 +300,4 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
 
 def test_a_plan_of_a_later_start_may_be_redefined_before_it() -> None:
     known = directory(plan_record(EURO, MONTH))
-    assert known.define_plan(Plan(id="euro"), NOW, LATER).effective == LATER
+    assert define_plan(known, Plan(id="euro"), NOW, LATER).outcome == LATER

@@ -6,9 +6,12 @@ from hypothesis import strategies as st
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.deployments.deployment import Deployment, DeploymentType
-from metering.core.tenancy.directory import BEGINNING, FOREVER, Directory, Record
-from tests.builders import NOW
+from metering.core.tenancy.decisions import define_deployment
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
+from tests.builders import NOW, recorded
 
 SOON = NOW + 5 * MINUTE
 LATER = NOW + DAY
@@ -21,7 +24,7 @@ def deployment(
 
 
 def record(made: Deployment, effective: int = BEGINNING) -> Record:
-    return Directory().define_deployment(made, NOW, effective)
+    return recorded(define_deployment(Directory(), made, NOW, effective))
 
 
 def directory(*records: Record) -> Directory:
@@ -74,18 +77,18 @@ def test_until_an_account_has_its_own_the_answer_of_any_account_holds() -> None:
 
 
 def test_the_first_record_may_reach_back_and_a_further_one_may_not() -> None:
-    assert directory().define_deployment(CONTOSO, NOW, BEGINNING).key == "contoso/chat"
+    assert recorded(define_deployment(directory(), CONTOSO, NOW, BEGINNING)).key == "contoso/chat"
     known = directory(record(CONTOSO))
-    assert known.define_deployment(CONTOSO, NOW, SOON).effective == SOON
+    assert define_deployment(known, CONTOSO, NOW, SOON).outcome == SOON
     with pytest.raises(ConfigurationError, match="deployment 'contoso/chat': .*12:05:00Z.*history"):
-        known.define_deployment(CONTOSO, NOW, SOON - 1)
+        define_deployment(known, deployment(account="contoso"), NOW, SOON - 1)
 
 
 def test_the_first_record_of_an_account_never_replaces_what_any_account_was_told() -> None:
     known = directory(record(ANYWHERE))
     with pytest.raises(ConfigurationError, match="history is never edited"):
-        known.define_deployment(CONTOSO, NOW, BEGINNING)
-    assert known.define_deployment(CONTOSO, NOW, SOON).effective == SOON
+        define_deployment(known, CONTOSO, NOW, BEGINNING)
+    assert define_deployment(known, CONTOSO, NOW, SOON).outcome == SOON
 
 
 def test_deployments_are_listed_by_key() -> None:

@@ -7,8 +7,9 @@ import pytest
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE, parse_instant
 from metering.core.credit.grant import Grant, Revocation
-from metering.core.tenancy.directory import Directory, Record
-from metering.core.tenancy.grant_records import GrantOffer, grant_record, revocation_record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
+from metering.core.tenancy.record import Record
 from tests.builders import NOW
 
 LATER = parse_instant("2027-01-31T00:00:00Z")
@@ -18,7 +19,7 @@ OFFER = GrantOffer("acme", "10.00", LATER, "g-1")
 
 
 def given(directory: Directory, offer: GrantOffer, now: int = NOW) -> Grant:
-    grant, record = grant_record(directory, offer, now)
+    grant, record = give_grant(directory, offer, now)
     assert record is not None
     directory.apply([record])
     return grant
@@ -26,12 +27,12 @@ def given(directory: Directory, offer: GrantOffer, now: int = NOW) -> Grant:
 
 def refused(directory: Directory, **changes: Any) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        grant_record(directory, OFFER._replace(**changes), NOW)
+        give_grant(directory, OFFER._replace(**changes), NOW)
     return str(caught.value)
 
 
 def revoked(directory: Directory, name: str = "g-1", now: int = NOW) -> Record | None:
-    return revocation_record(directory, "acme", Revocation(id=name), now)
+    return revoke_grant(directory, "acme", Revocation(id=name), now).record
 
 
 def test_a_grant_is_for_the_present_period_and_in_the_currency_of_the_plan_unless_it_says() -> None:
@@ -53,8 +54,8 @@ def test_a_grant_changes_no_price_and_makes_no_tenant() -> None:
 def test_the_same_grant_again_records_nothing_even_later() -> None:
     directory = Directory()
     grant = given(directory, OFFER)
-    assert grant_record(directory, OFFER, NOW + DAY) == (grant, None)
-    assert grant_record(directory, OFFER._replace(start=NOVEMBER), LATER + DAY) == (grant, None)
+    assert give_grant(directory, OFFER, NOW + DAY) == (grant, None)
+    assert give_grant(directory, OFFER._replace(start=NOVEMBER), LATER + DAY) == (grant, None)
 
 
 def test_the_same_grant_again_stays_revoked() -> None:
@@ -63,7 +64,7 @@ def test_the_same_grant_again_stays_revoked() -> None:
     record = revoked(directory)
     assert record is not None
     directory.apply([record])
-    again, record = grant_record(directory, OFFER, NOW)
+    again, record = give_grant(directory, OFFER, NOW)
     assert (again.revoked, record) == (SOON, None)
 
 
@@ -82,7 +83,7 @@ def test_a_grant_that_is_edited_is_refused(changes: dict[str, Any], told: str) -
     directory = Directory()
     given(directory, OFFER)
     why = refused(directory, **changes)
-    assert why.startswith(f"grant 'g-1' of acme: is there {told}")
+    assert why.startswith(f"grant 'g-1' of acme: exists {told}")
     assert why.endswith("a grant is never edited; revoke it and give another one")
 
 
@@ -128,7 +129,7 @@ def test_a_revocation_ends_a_grant_once_as_soon_as_may_be() -> None:
 def test_a_grant_that_is_not_there_or_has_expired_cannot_be_revoked() -> None:
     directory = Directory()
     given(directory, OFFER)
-    with pytest.raises(ConfigurationError, match="'g-2' of acme: there is none: see .*list acme"):
+    with pytest.raises(ConfigurationError, match="'g-2' of acme: does not exist: see .*list acme"):
         revoked(directory, "g-2")
     with pytest.raises(ConfigurationError, match="'g-1' of acme: has expired by 2027-01-31T00:00"):
         revoked(directory, now=LATER - 5 * MINUTE)

@@ -3,8 +3,9 @@
 import pytest
 
 from metering.core.basics.errors import ConfigurationError, StaleRevisionError
-from metering.core.tenancy.directory import Directory, Record
+from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.members import NOBODY, Members, check_member
+from metering.core.tenancy.record import Record
 
 MEMBER = "user:00000000-0000-0000-0000-0000000000aa"
 

@@ -7,9 +7,11 @@ import pytest
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import HOUR, parse_instant
 from metering.core.basics.money import format_amount
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.plans.plan import Plan
-from metering.core.tenancy.directory import BEGINNING, Directory, Record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, usage

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.core.basics.errors import Code, RejectedEvent
-from metering.core.billing.recomputation import Reckoning
+from metering.core.billing.recomputation import Recomputation
 from metering.core.billing.what_if import WhatIf
 from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, month_of
@@ -28,7 +28,8 @@ from metering.core.prices.price_file import read_price_file
 from metering.core.reports.breakdown import Breakdown, Outcomes, changes_of
 from metering.core.reports.rollup import Cursor, Intake, RollupProof
 from metering.core.reports.rollup_document import read_part, write_part
-from metering.core.tenancy.directory import Directory, Record
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.buckets import QUANTITY, from_names
 from metering.core.usage.event import MAX_OUTCOMES, OUTCOME
@@ -135,14 +136,14 @@ def test_pages_with_outcomes_read_back_and_are_proven() -> None:
     done = committed(read(), request(), read(id="o-2", data__count=3))
     (page,) = done.pages
     assert read_page(json.loads(done.contents[0]), LEDGER) == page
-    proof, reckoning = Proof(LEDGER), Reckoning(LEDGER)
+    proof, recomputation = Proof(LEDGER), Recomputation(LEDGER)
     proof.add(page)
     proof.compare(done.head)
-    reckoning.add(page)
-    reckoning.must_give(done.head)
+    recomputation.add(page)
+    recomputation.require(done.head)
     assert proof.faults == []
     # What statements say of how well requests are known is about requests.
-    assert reckoning.result().provenance == {Evidence.FULL: 1}
+    assert recomputation.result().provenance == {Evidence.FULL: 1}
 
 
 def test_no_quota_and_no_spike_sees_an_outcome() -> None:

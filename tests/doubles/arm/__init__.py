@@ -1,4 +1,4 @@
-"""A wire-level peer of Azure Resource Manager, for tests only: in memory, on loopback."""
+"""A wire-level double of Azure Resource Manager, for tests only: in memory, on loopback."""
 
 from tests.doubles.arm.peer import ArmPeer
 from tests.doubles.arm.resources import Fault, Seen

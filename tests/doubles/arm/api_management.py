@@ -1,4 +1,4 @@
-"""Subscriptions of Microsoft.ApiManagement, put into the peer."""
+"""Subscriptions of Microsoft.ApiManagement in the double."""
 
 from typing import Final
 
@@ -14,12 +14,12 @@ SERVICE_ID: Final = (
 
 
 def put_service(peer: ArmPeer) -> None:
-    """Make a gateway without subscriptions."""
+    """Create a gateway without subscriptions."""
     peer.put(SERVICE_ID, {"location": "eastus2", "sku": {"name": "BasicV2", "capacity": 1}})
 
 
 def put_subscription(peer: ArmPeer, name: str, state: str = "active") -> None:
-    """Make a subscription, or let somebody change its state in the portal."""
+    """Create a subscription, or change its state as in the portal."""
     peer.put(
         f"{SERVICE_ID}/subscriptions/{name}",
         {"properties": {"scope": f"{SERVICE_ID}/apis", "displayName": name, "state": state}},
@@ -27,6 +27,6 @@ def put_subscription(peer: ArmPeer, name: str, state: str = "active") -> None:
 
 
 def state_of(peer: ArmPeer, name: str) -> str | None:
-    """Return the state of a subscription; None where there is none."""
+    """Return the state of a subscription, or None if it does not exist."""
     held = peer.get(f"{SERVICE_ID}/subscriptions/{name}")
     return None if held is None else str(held["properties"]["state"])

@@ -1,4 +1,4 @@
-"""Accounts and deployments of Microsoft.CognitiveServices, put into the peer."""
+"""Accounts and deployments of Microsoft.CognitiveServices in the double."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ _PROVIDER: Final = "providers/Microsoft.CognitiveServices/accounts"
 
 
 def ready(peer: ArmPeer) -> None:
-    """Make the empty subscription: its list of accounts is there, with none in it."""
+    """Create a subscription with an empty list of accounts."""
     place = f"/subscriptions/{SUBSCRIPTION}"
     peer.list_at(f"{place}/{_PROVIDER}", f"{place}/resourceGroups/")
 
@@ -22,7 +22,7 @@ def put_account(
     kind: str = "OpenAI",
     location: str = "eastus2",
 ) -> str:
-    """Put an account, and return the path of its deployments."""
+    """Create an account; return the path of its deployments."""
     place = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}"
     peer.list_at(f"{place}/{_PROVIDER}", f"{place}/{_PROVIDER}/")
     peer.put(
@@ -42,7 +42,7 @@ def put_deployment(
     model: str = "gpt-4o",
     version: str = "2024-11-20",
 ) -> None:
-    """Put a deployment of an OpenAI model at the path that `put_account` returned."""
+    """Create a deployment of an OpenAI model at a path from `put_account`."""
     described: dict[str, Any] = {"name": sku, "capacity": capacity}
     peer.put(
         f"{deployments}/{name}",

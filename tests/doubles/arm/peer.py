@@ -1,13 +1,11 @@
-"""The peer as tests use it: started on a free port of loopback, in a thread of its own."""
+"""The double as tests use it: a server on a free port of loopback, in its own thread."""
 
 import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import uvicorn
 
@@ -20,16 +18,18 @@ from tests.doubles.arm.resources import (
     read_query,
     write_body,
 )
+from tests.doubles.serving import ServerThread
 
 type _Message = MutableMapping[str, Any]
 type _Receive = Callable[[], Awaitable[Any]]
 type _Send = Callable[[Any], Awaitable[None]]
 
 
-class ArmPeer:
-    """Azure Resource Manager for tests only: in memory, on loopback, gone when the block ends."""
+class ArmPeer(ServerThread):
+    """Azure Resource Manager for tests: in memory, on loopback, while a block lasts."""
 
     def __init__(self) -> None:
+        super().__init__("arm-peer")
         self._resources = Resources()
         config = uvicorn.Config(
             self._application,
@@ -42,9 +42,8 @@ class ArmPeer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        # Who asks before the server runs waits in the queue of the socket.
+        # Requests that arrive before the server runs wait in the backlog of the socket.
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = Thread(target=self._run, name="arm-peer", daemon=True)
 
     @property
     def url(self) -> str:
@@ -53,17 +52,17 @@ class ArmPeer:
 
     @property
     def faults(self) -> list[Fault]:
-        """Return the faults to come; the first that fits befalls."""
+        """Return the pending faults; a request meets the first that fits."""
         return self._resources.faults
 
     @property
     def requests(self) -> list[Seen]:
-        """Return all requests in the order in which they came."""
+        """Return all requests in the order of arrival."""
         return self._resources.requests
 
     @property
     def page_size(self) -> int:
-        """Return how many resources a page of a collection has."""
+        """Return the number of resources in a page of a collection."""
         return self._resources.page_size
 
     @page_size.setter
@@ -71,40 +70,28 @@ class ArmPeer:
         self._resources.page_size = size
 
     def put(self, path: str, content: Resource) -> None:
-        """Hold a resource."""
+        """Store a resource."""
         self._resources.put(path, content)
 
     def get(self, path: str) -> Resource | None:
-        """Return a resource as it is now."""
+        """Return the current state of a resource, or None."""
         return self._resources.get(path)
 
     def list_at(self, path: str, prefix: str) -> None:
-        """Let GET of `path` list what lies below `prefix` and is of the type that `path` names."""
+        """Let GET of `path` list the resources below `prefix` of the type in `path`."""
         self._resources.list_at(path, prefix)
 
     def clear(self) -> None:
-        """Forget resources, lists, faults and requests."""
+        """Remove resources, lists, faults and requests."""
         self._resources.clear()
 
-    def __enter__(self) -> Self:
-        """Start to listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join()
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
         self._socket.close()
 
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+    def _stop(self) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
 
     async def _application(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         answer = self._resources.answer(await _read(scope, receive), self.url)

@@ -1,4 +1,4 @@
-"""What the peer of Azure Resource Manager holds and how it answers, without any transport."""
+"""The state and the answers of the double of Azure Resource Manager, without transport."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ type Resource = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request that came."""
+    """One received request."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back."""
+    """One answer."""
 
     status: int
     body: Any = None
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Fault:
-    """What goes wrong with the next requests whose path has `path` in it."""
+    """A fault of the next requests whose path contains `path`."""
 
     status: int
     path: str = ""
@@ -45,7 +45,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Resources:
-    """Resources by path, in the order in which they were put; paths ignore case."""
+    """Resources by path, in the order of creation; paths ignore case."""
 
     page_size: int = 100
     faults: list[Fault] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Resources:
     _version: int = 0
 
     def put(self, path: str, content: Resource) -> Resource:
-        """Hold a resource; its id, name and etag are made from its path."""
+        """Store a resource; its id, name and ETag follow from its path."""
         self._version += 1
         made = {
             **content,
@@ -67,22 +67,22 @@ class Resources:
         return made
 
     def get(self, path: str) -> Resource | None:
-        """Return a resource as it is now."""
+        """Return the current state of a resource, or None."""
         return self._held.get(path.casefold())
 
     def list_at(self, path: str, prefix: str) -> None:
-        """Let GET of `path` list what lies below `prefix` and is of the type that `path` names."""
+        """Let GET of `path` list the resources below `prefix` of the type in `path`."""
         self._lists[path.casefold()] = prefix.casefold()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self.faults.clear()
         self.requests.clear()
         self._held.clear()
         self._lists.clear()
 
     def answer(self, seen: Seen, origin: str) -> Answer:
-        """Return what to answer; `origin` is the scheme and host for a `nextLink`."""
+        """Return the answer to a request; `origin` is the scheme and host of a `nextLink`."""
         self.requests.append(seen)
         fault = self._due(seen.path)
         if fault is not None:
@@ -142,9 +142,9 @@ class Resources:
         return Answer(200, page)
 
     def _listed(self, path: str) -> list[Resource] | None:
-        """Return what a place lists; None where there is no such place.
+        """Return the resources of a collection, or None if it does not exist.
 
-        A collection with nothing in it is there if the resource that it belongs to is.
+        An empty collection exists if its parent resource does.
         """
         kind = path.rpartition("/")[2]
         prefix = self._lists.get(path)
@@ -164,7 +164,7 @@ def read_query(raw: bytes) -> dict[str, str]:
 
 
 def write_body(answer: Answer) -> bytes:
-    """Return what goes over the wire: JSON, or text as it is."""
+    """Return the bytes of a body: JSON, or text unchanged."""
     if answer.body is None:
         return b""
     return (

@@ -1,4 +1,4 @@
-"""A wire between a client and a server that can be cut in the middle of a request."""
+"""A proxy that can cut the connections between a client and a server within a request."""
 
 import asyncio
 from contextlib import suppress
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class CuttingProxy:
-    """Passes bytes on to a port of loopback, until so many have gone up; then every wire is cut."""
+    """Forwards bytes to a port of loopback; after a number of bytes it cuts all connections."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -19,19 +19,19 @@ class CuttingProxy:
         self.port = 0
 
     def cut_after(self, uploaded_bytes: int) -> None:
-        """Let so many more bytes through; then cut everything, and what comes later at once."""
+        """Forward `uploaded_bytes` more, then cut all connections, and later ones at once."""
         self._left = uploaded_bytes
 
     def cut_once(self) -> None:
-        """Cut everything at the next byte that goes up; what comes after that is let through."""
+        """Cut all connections at the next uploaded byte; forward everything afterwards."""
         self._left, self._once = 0, True
 
     def mend(self) -> None:
-        """Let everything through again."""
+        """Forward everything again."""
         self._left = None
 
     async def __aenter__(self) -> Self:
-        """Start to listen."""
+        """Start listening."""
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -1,4 +1,4 @@
-"""A wire-level peer of Cosmos DB for NoSQL, for tests only: in memory, on loopback, with faults."""
+"""A wire-level double of Cosmos DB for NoSQL, for tests: in memory, on loopback, with faults."""
 
 from tests.doubles.cosmos.charges import Charges
 from tests.doubles.cosmos.clock import StandingClock

@@ -38,7 +38,7 @@ class Database:
         return make_rid((self.number, 4))
 
     def description(self) -> dict[str, Any]:
-        """Return what a client reads of it."""
+        """Return the description that a client reads."""
         return {
             "id": self.id,
             "_rid": self.rid,
@@ -52,7 +52,7 @@ class Database:
 
 @dataclass(slots=True)
 class Account:
-    """All databases, and what is done with them and with containers."""
+    """All databases, and the operations on databases and containers."""
 
     clock: Callable[[], int]
     ranges: PhysicalPartitions
@@ -60,7 +60,7 @@ class Account:
     made: int = 0
 
     def describe(self, endpoint: str) -> Answer:
-        """Answer what a client asks first: where to write and read, and how consistently."""
+        """Answer a client's first request: the regions and the consistency level."""
         place = [{"name": "Loopback", "databaseAccountEndpoint": endpoint}]
         body = {
             "_self": "",
@@ -101,7 +101,7 @@ class Account:
         return found
 
     def names(self, address: Address) -> tuple[str, str, str]:
-        """Return database, container and item by name, also where an address has resource ids."""
+        """Return the names of database, container and item, also for an address by resource ids."""
         if not address.by_rid:
             return address.database, address.container, address.item
         database = self.database(address).id
@@ -116,7 +116,7 @@ class Account:
         return resource_not_found(what) if itself else owner_not_found(what)
 
     def create_database(self, body: Any) -> Answer:
-        """Make a database."""
+        """Create a database."""
         name = check_id(body.get("id"))
         if name in self.databases:
             raise conflict()
@@ -125,7 +125,7 @@ class Account:
         return Answer(201, self.databases[name].description(), charges.METADATA)
 
     def create_container(self, database: Database, body: Any) -> Answer:
-        """Make a container."""
+        """Create a container."""
         name = check_id(body.get("id"))
         if name in database.containers:
             raise conflict()
@@ -136,19 +136,8 @@ class Account:
         return Answer(201, describe_container(container), charges.METADATA)
 
 
-def replace_container(container: Container, body: Any) -> Answer:
-    """Change a container's indexing policy or time to live; its partition key stays."""
-    properties = _settings(body)
-    if properties["id"] != container.id:
-        raise bad_request("The id of a container cannot be changed.")
-    if KeyDefinition.read(properties["partitionKey"]) != container.key:
-        raise bad_request("Document collection partition key cannot be changed.")
-    container.properties = properties
-    return Answer(200, describe_container(container), charges.METADATA)
-
-
 def describe_container(container: Container) -> dict[str, Any]:
-    """Return what a client reads of a container."""
+    """Return the description of a container that a client reads."""
     return {
         **container.properties,
         "_rid": container.rid,
@@ -164,7 +153,7 @@ def describe_container(container: Container) -> dict[str, Any]:
 
 
 def _settings(body: Any) -> dict[str, Any]:
-    """Return the properties of a container to keep, or refuse what the peer cannot hold to."""
+    """Return the properties of a container to store; refuse those that the double lacks."""
     if body.get("uniqueKeyPolicy", {}).get("uniqueKeys"):
         raise unsupported("unique keys")
     KeyDefinition.read(body.get("partitionKey"))

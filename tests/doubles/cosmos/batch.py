@@ -13,7 +13,7 @@ MAX_BYTES = MAX_ITEM_BYTES
 
 
 def run_batch(container: Container, key: str, body: Any, *, minimal: bool) -> Answer:
-    """Carry out a batch whose size is checked; a failure leaves nothing behind."""
+    """Carry out a batch of a checked size; a failure changes nothing."""
     operations = [_operation(one) for one in check_batch(body)]
     changes = container.begin(key)
     done: list[Outcome] = []
@@ -69,9 +69,9 @@ def _result(outcome: Outcome, *, minimal: bool) -> dict[str, Any]:
 
 
 def _failed(operations: list[Operation], done: list[Outcome], refusal: Refusal) -> Answer:
-    """Return the answer of a batch that was undone: its own status for one, 424 for the others.
+    """Return the answer of a failed batch: its own status for one operation, 424 for the others.
 
-    What was carried out before the failure is paid for all the same.
+    The charge includes the operations before the failure.
     """
     results: list[dict[str, Any]] = [{"statusCode": 424, "requestCharge": 0} for _ in operations]
     results[len(done)] = {

@@ -1,9 +1,8 @@
 """Request units by the published table, counted in hundredths so that sums are exact.
 
 Reads and writes by item size, session consistency, before indexing; between two sizes the charge
-is interpolated. A replace, a patch and an upsert of an existing item count twice an insert, a
-delete counts as an insert. A query costs at least 2.3 RU and a read for each item that it
-delivers or, for an aggregate, looks at.
+is interpolated. A replace, a patch and an upsert of an existing item cost twice an insert, a
+delete costs an insert. A query costs 2.3 RU and a read for each item that it returns or counts.
 """
 
 from itertools import pairwise
@@ -27,7 +26,7 @@ _TABLE = (
 METADATA = 100
 QUERY_LEAST = 230
 MISS = 100
-"""A point read of what is not there costs as much as one of 1 KB."""
+"""A point read of a missing item costs as much as one of 1 KB."""
 
 
 def _interpolate(size: int, column: int) -> int:
@@ -42,22 +41,22 @@ def _interpolate(size: int, column: int) -> int:
 
 
 def read_charge(size: int) -> int:
-    """Return what a point read of so many bytes costs, in hundredths of an RU."""
+    """Return the cost of a point read of `size` bytes, in hundredths of an RU."""
     return _interpolate(size, 1)
 
 
 def insert_charge(size: int) -> int:
-    """Return what an insert of so many bytes costs, in hundredths of an RU."""
+    """Return the cost of an insert of `size` bytes, in hundredths of an RU."""
     return _interpolate(size, 2)
 
 
 def replace_charge(size: int) -> int:
-    """Return what a replace by so many bytes costs: twice an insert."""
+    """Return the cost of a replace by `size` bytes: twice an insert."""
     return 2 * insert_charge(size)
 
 
 class Charges:
-    """What all requests cost so far: in total, and by kind of request."""
+    """The cost of all requests so far: in total, and by kind of request."""
 
     def __init__(self) -> None:
         self._hundredths: dict[str, int] = {}
@@ -89,6 +88,6 @@ class Charges:
         return dict(self._requests)
 
     def reset(self) -> None:
-        """Start again from nothing."""
+        """Reset all counts to zero."""
         self._hundredths.clear()
         self._requests.clear()

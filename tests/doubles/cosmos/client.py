@@ -1,4 +1,4 @@
-"""Clients for tests, which give up soon and send nothing twice but what was throttled."""
+"""Clients for tests, with short timeouts and retries for throttling only."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ QUICK: dict[str, Any] = {
 
 
 def quick_client(peer: CosmosPeer, **changes: Any) -> CosmosClient:
-    """Return a client of a peer, to be opened; it reads no proxy settings of this machine."""
+    """Return an unopened client of a double, which ignores proxy settings of this machine."""
     transport = AioHttpTransport(use_env_settings=False)
     return CosmosClient(peer.url, peer.key, transport=transport, **{**QUICK, **changes})
 
@@ -28,9 +28,9 @@ def quick_client(peer: CosmosPeer, **changes: Any) -> CosmosClient:
 async def send(
     peer: CosmosPeer, method: str, path: str, body: Any = None, **headers: str
 ) -> tuple[int, dict[str, str], Any]:
-    """Send a request that the SDK cannot be made to send: return status, headers and body.
+    """Send a request that the SDK cannot produce; return status, headers and body.
 
-    Headers are written with underscores. Unless told otherwise the peer's token is sent.
+    Header names are written with underscores. The default authorization is the double's token.
     """
     sent = {"authorization": f"Bearer {peer.token}", **headers}
     sent = {name.replace("_", "-"): value for name, value in sent.items()}

@@ -2,15 +2,15 @@
 
 
 class StandingClock:
-    """Seconds since the epoch, moved only by hand."""
+    """Seconds since the epoch, which only `advance` moves."""
 
     def __init__(self, seconds: int = 1_796_040_000) -> None:
         self.seconds = seconds
 
     def __call__(self) -> int:
-        """Return the present second."""
+        """Return the current second."""
         return self.seconds
 
     def advance(self, seconds: int) -> None:
-        """Let so many seconds pass."""
+        """Move forward by `seconds`."""
         self.seconds += seconds

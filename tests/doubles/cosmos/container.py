@@ -11,7 +11,7 @@ from tests.doubles.cosmos.partitions import KeyDefinition, PhysicalPartitions, e
 
 @dataclass(slots=True)
 class Container:
-    """What a container holds; `previous` are the items as they were before their last change."""
+    """The content of a container; `previous` has the items before their last change."""
 
     database_rid: tuple[int, int]
     number: int
@@ -52,7 +52,7 @@ class Container:
         return f"{range_number}:-1#{self.lsn}"
 
     def find(self, key: str, id_: str) -> Item | None:
-        """Return an item that is there and has not expired."""
+        """Return an item unless it is missing or expired."""
         item = self.partitions.get(key, {}).get(id_)
         if item is None or expired(item, self.properties.get("defaultTtl"), self.clock()):
             return None
@@ -65,7 +65,7 @@ class Container:
         return (item for item in items if not expired(item, default_ttl, now))
 
     def id_of(self, rid: str) -> str:
-        """Return the id of the item with a resource id, or the resource id if there is none."""
+        """Return the id of the item with a resource id, or the resource id if unknown."""
         items = (item for items in self.partitions.values() for item in items.values())
         return next((item.id for item in items if item.document["_rid"] == rid), rid)
 
@@ -76,7 +76,7 @@ class Container:
 
 @dataclass(slots=True)
 class Transaction:
-    """Changes to one partition key that are seen at once, all of them, when committed."""
+    """Changes to one partition key that become visible together on commit."""
 
     container: Container
     key: str
@@ -92,7 +92,7 @@ class Transaction:
         return self.container.find(self.key, id_)
 
     def put(self, fields: dict[str, Any]) -> Item:
-        """Write an item over whatever is there."""
+        """Create or replace an item."""
         size, id_ = size_of(fields), fields["id"]
         before = self.find(id_)
         self.writes += 1
@@ -115,12 +115,12 @@ class Transaction:
         return item
 
     def remove(self, id_: str) -> None:
-        """Take an item away."""
+        """Remove an item."""
         self.writes += 1
         self.changes[id_] = None
 
     def commit(self) -> None:
-        """Make the changes seen."""
+        """Make the changes visible."""
         if not self.changes:
             return
         partition = self.container.partitions.setdefault(self.key, {})

@@ -1,4 +1,4 @@
-"""Who may ask: the signature of the account key, or the bearer token of a test."""
+"""Authorization: the signature of the account key, or the bearer token of a test."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from tests.doubles.cosmos.exchange import Request
 
 
 def check(request: Request, address: Address, *, key: str, token: str) -> None:
-    """Refuse a request whose authorization header was not made with the key or is not the token."""
+    """Refuse a request unless it is signed with the key or carries the token."""
     header = unquote(request.headers.get("authorization", ""))
     if header in {f"Bearer {token}", f"type=aad&ver=1.0&sig={token}"}:
         _check_data_plane(request, address)
@@ -40,7 +40,7 @@ def _signed_text(request: Request, address: Address) -> str:
 
 
 def _check_data_plane(request: Request, address: Address) -> None:
-    """Refuse what a token cannot do: databases and containers are made by the control plane."""
+    """Refuse changes of databases and containers by token: they need the control plane."""
     if address.type in {"dbs", "colls"} and request.method != "GET":
         raise Refusal(
             403,

@@ -16,7 +16,7 @@ _SYSTEM_FIELDS = ("_rid", "_self", "_etag", "_attachments", "_ts")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stored item; it is replaced, never changed. `size` is in bytes without system fields."""
+    """A stored, immutable item. `size` is in bytes without system fields."""
 
     document: dict[str, Any]
     etag: str
@@ -47,7 +47,7 @@ def _number(text: str) -> float | int:
 
 
 def _refuse_constant(text: str) -> Any:
-    raise bad_request(f"The request body holds {text}, which is no JSON.")
+    raise bad_request(f"The request body holds {text}, which is not JSON.")
 
 
 def read_json(body: bytes) -> Any:
@@ -57,7 +57,7 @@ def read_json(body: bytes) -> Any:
             body, parse_int=_integer, parse_float=_number, parse_constant=_refuse_constant
         )
     except (ValueError, UnicodeDecodeError) as error:
-        raise bad_request(f"The request body is no valid JSON: {error}") from error
+        raise bad_request(f"The request body is not valid JSON: {error}") from error
 
 
 def write_json(value: Any) -> bytes:
@@ -66,7 +66,7 @@ def write_json(value: Any) -> bytes:
 
 
 def user_fields(body: Any) -> dict[str, Any]:
-    """Return the fields of an item to store, without those that the service sets itself."""
+    """Return the fields of an item to store, without the system fields."""
     if not isinstance(body, dict):
         raise bad_request("The input content is invalid: an item is a JSON object.")
     fields = {name: value for name, value in body.items() if name not in _SYSTEM_FIELDS}
@@ -114,7 +114,7 @@ def _check_ttl(fields: dict[str, Any]) -> None:
 
 
 def expired(item: Item, default_ttl: int | None, now: int) -> bool:
-    """Tell whether an item's time to live is over; without a container default none ends."""
+    """Return whether an item has expired; without a default of its container none does."""
     if default_ttl is None:
         return False
     ttl = item.document.get("ttl", default_ttl)

@@ -1,4 +1,4 @@
-"""The refusals of the service: status, sub-status and the words of its error body."""
+"""The refusals of the service: status, sub-status and message."""
 
 from typing import Any
 
@@ -59,32 +59,32 @@ def bad_request(message: str, *, substatus: int = 0) -> Refusal:
 
 
 def unsupported(what: str) -> Refusal:
-    """Return the 400 for what the service can do and this peer cannot."""
-    return Refusal(400, f"The Cosmos DB peer for tests does not support {what}.")
+    """Return the 400 for a feature of the service that the double lacks."""
+    return Refusal(400, f"The Cosmos DB double does not support {what}.")
 
 
 def item_not_found(*, charge: int) -> Refusal:
-    """Return the 404 of an item that is not there."""
+    """Return the 404 of a missing item."""
     return Refusal(404, "Entity with the specified id does not exist in the system.", charge=charge)
 
 
 def resource_not_found(what: str) -> Refusal:
-    """Return the 404 of a database or container that is itself asked for."""
+    """Return the 404 of a missing database or container that the request names."""
     return Refusal(404, f"Resource Not Found: {what}. Learn more: aka.ms/cosmosdb-tsg-not-found")
 
 
 def owner_not_found(what: str) -> Refusal:
-    """Return the 404 of something inside a database or container that is not there."""
+    """Return the 404 of a resource inside a missing database or container."""
     return Refusal(404, f"Owner resource does not exist: {what}", substatus=OWNER_NOT_FOUND)
 
 
 def conflict(*, charge: int = 0) -> Refusal:
-    """Return the 409 of an id that is taken."""
+    """Return the 409 of an id that already exists."""
     return Refusal(409, "Entity with the specified id already exists in the system.", charge=charge)
 
 
 def precondition_failed(*, charge: int) -> Refusal:
-    """Return the 412 of a condition that does not hold."""
+    """Return the 412 of a failed condition."""
     words = "Operation cannot be performed because one of the specified precondition is not met."
     return Refusal(412, words, charge=charge)
 

@@ -1,4 +1,4 @@
-"""What comes in and what goes out: requests, their description for faults, and answers."""
+"""Requests, their description for faults and tests, and answers."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,7 +10,7 @@ type Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request whose path is decoded and whose header names are in lower case."""
+    """An HTTP request with a decoded path and header names in lower case."""
 
     method: str
     path: str
@@ -18,7 +18,7 @@ class Request:
     body: bytes
 
     def is_set(self, name: str) -> bool:
-        """Tell whether a header says true."""
+        """Return whether a header is `true`."""
         return self.headers.get(name, "").lower() == "true"
 
 
@@ -47,7 +47,7 @@ class RequestInfo:
 
 @dataclass(slots=True)
 class Answer:
-    """An answer; `charge` is in hundredths of an RU, and no body means none on the wire."""
+    """An answer; `charge` is in hundredths of an RU, and None sends no body."""
 
     status: int
     body: Any = None

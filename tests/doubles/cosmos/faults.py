@@ -1,4 +1,4 @@
-"""Faults to inject: what goes wrong, with which request, how often."""
+"""Faults to inject: their kind, the requests that meet them, and how often."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _ONLY_FOR: dict[str, Kind] = {"stale_read": "read", "lagging_query": "query"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong; without kind, container or item it befalls any request for items.
+    """One fault; without kind, container or item it applies to any request for items.
 
     - `succeed_then_time_out`: the request is carried out, then the connection is held for `hold_s`
       and closed without an answer. None holds it until the client gives up, 0 closes it at once.
@@ -30,9 +30,9 @@ class Fault:
     - `drop_connection`: nothing is carried out, the connection is closed without an answer.
     - `stale_read`: a point read answers the version before the latest, its ETag included; what
       was created only once is not found.
-    - `lagging_query`: a query answers without the `lag` newest items that match.
+    - `lagging_query`: a query answers without the `lag` newest items that match, or without `item`.
 
-    It befalls the `nth` request that fits and those after it, `times` in all.
+    It applies to the `nth` request that fits and to the following ones, `times` in all.
     """
 
     what: What
@@ -48,13 +48,13 @@ class Fault:
     hold_s: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a fault that can never befall."""
+        """Refuse a fault that can never apply."""
         only = _ONLY_FOR.get(self.what)
         if only is not None and self.kind not in {None, only}:
             raise ValueError(f"{self.what} is a fault of kind {only}, not of kind {self.kind}")
 
     def fits(self, request: RequestInfo) -> bool:
-        """Tell whether a request is one that this fault may befall."""
+        """Return whether this fault may apply to a request."""
         kind = self.kind or _ONLY_FOR.get(self.what)
         if kind is None:
             right_kind = request.kind not in {"metadata", "plan"}
@@ -63,7 +63,7 @@ class Fault:
         return (
             right_kind
             and self.container in {None, request.container}
-            and self.item in {None, request.item}
+            and (self.what == "lagging_query" or self.item in {None, request.item})
         )
 
 
@@ -76,7 +76,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults to come, in the order in which they were added; the first that is due befalls."""
+    """The pending faults in the order in which they were added; the first that is due applies."""
 
     _waiting: list[_Waiting] = field(default_factory=list)
     _schedule: Callable[[RequestInfo], Fault | None] | None = None
@@ -88,28 +88,28 @@ class Faults:
             self._waiting.extend(_Waiting(fault) for fault in faults)
 
     def schedule(self, choose: Callable[[RequestInfo], Fault | None] | None) -> None:
-        """Ask `choose` about every request that no added fault befalls; None ends that.
+        """Let `choose` decide about every request to which no added fault applies; None ends that.
 
-        It is called in the peer's thread, once a request, in the order of `RequestInfo.number`;
-        requests of kind metadata and plan are among them. A fault that it returns befalls at
-        once: its `kind`, `nth` and `times` are not looked at.
+        The double's thread calls it once for each request, in the order of `RequestInfo.number`,
+        metadata and plan requests included. A returned fault applies at once: its `kind`, `nth`
+        and `times` are ignored.
         """
         self._schedule = choose
 
     def clear(self) -> None:
-        """Forget all faults and the schedule."""
+        """Remove all faults and the schedule."""
         with self._lock:
             self._waiting.clear()
         self._schedule = None
 
     @property
     def pending(self) -> list[Fault]:
-        """Return the added faults that have not befallen as often as they should."""
+        """Return the added faults that have not yet applied `times` times."""
         with self._lock:
             return [waiting.fault for waiting in self._waiting]
 
     def take(self, request: RequestInfo) -> Fault | None:
-        """Return what befalls a request."""
+        """Return the fault that applies to a request, or None."""
         with self._lock:
             due = self._first_due(self._waiting, request)
             if due is not None:

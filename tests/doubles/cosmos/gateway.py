@@ -1,4 +1,4 @@
-"""The gateway: who asks, about what, what goes wrong, what is answered."""
+"""The gateway: authorization, addressing, faults and answers of all requests."""
 
 from dataclasses import dataclass, field
 
@@ -33,12 +33,12 @@ _KIND_BY_METHOD: dict[str, Kind] = {
 }
 
 _KEPT_BODIES = 1000
-"""How many of the latest requests keep their body: a long run shall not fill the memory."""
+"""The number of latest requests that keep their body, to bound the memory of a long run."""
 
 
 @dataclass(slots=True)
 class Gateway:
-    """All that the peer knows, and the way from a request to its answer."""
+    """The state of the double, and the path from a request to its answer."""
 
     account: Account
     key: str
@@ -48,7 +48,7 @@ class Gateway:
     requests: list[RequestInfo] = field(default_factory=list)
 
     def answer(self, request: Request) -> tuple[Answer, Fault | None]:
-        """Return what to answer, and the fault that keeps it from the client, if any."""
+        """Return the answer, and the fault that keeps it from the client, if any."""
         info = RequestInfo(len(self.requests) + 1, "metadata")
         self.requests.append(info)
         if len(self.requests) > _KEPT_BODIES:
@@ -84,7 +84,7 @@ class Gateway:
     def _finish(
         self, answer: Answer, info: RequestInfo, request: Request, address: Address | None
     ) -> None:
-        """Add the headers that all answers carry, and count the charge."""
+        """Add the headers of every answer, and count the charge."""
         info.status, info.charge = answer.status, answer.charge / 100
         self.charges.add(info.kind, answer.charge)
         answer.headers |= {
@@ -110,7 +110,7 @@ class Gateway:
 
 
 def _describe(info: RequestInfo, request: Request, address: Address) -> None:
-    """Fill in what a request is about."""
+    """Fill in kind, item and body of a request."""
     info.partition_key = request.headers.get("x-ms-documentdb-partitionkey", "")
     info.body = read_json(request.body) if request.body else None
     if address.type != "docs":
@@ -167,8 +167,8 @@ def _about_items(
             return answer_list(container, request)
         case "query":
             info.unindexed = unindexed_paths(container, info.body)
-            lag = fault.lag if fault and what == "lagging_query" else 0
-            return answer_query(container, request, info.body, lag)
+            lagging = fault if what == "lagging_query" else None
+            return answer_query(container, request, info.body, lagging)
         case "read" if what == "stale_read":
             return run_stale_read(container, request, info.item)
         case kind:
@@ -176,10 +176,10 @@ def _about_items(
 
 
 def _check_same_container(container: Container, request: Request) -> None:
-    """Refuse a client that means a container which was deleted and made again."""
+    """Refuse a client that refers to a deleted container with the same name."""
     meant = request.headers.get("x-ms-cosmos-intended-collection-rid")
     if meant and meant != container.rid:
-        refusal = bad_request("The container was deleted and made again: its resource id differs.")
+        refusal = bad_request("The container was recreated: its resource id differs.")
         refusal.substatus = CONTAINER_RECREATED
         raise refusal
 

@@ -1,4 +1,4 @@
-"""Indexing policies: which properties a container indexes."""
+"""Indexing policies of containers, for properties at the top of an item."""
 
 from typing import Any
 
@@ -8,29 +8,17 @@ DEFAULT_POLICY: dict[str, Any] = {
     "includedPaths": [{"path": "/*"}],
     "excludedPaths": [{"path": '/"_etag"/?'}],
 }
-_ALWAYS = (("id",), ("_ts",))
+_ALWAYS = ("id", "_ts")
 
 
-def is_indexed(policy: dict[str, Any], steps: tuple[str | int, ...]) -> bool:
-    """Tell whether a property is indexed: the most precise path that covers it decides."""
-    if steps in _ALWAYS:
+def is_indexed(policy: dict[str, Any], name: str) -> bool:
+    """Return whether a property is indexed: a path that names it decides before `/*`."""
+    if name in _ALWAYS:
         return True
-    if policy.get("indexingMode") == "none":
-        return False
-    names = tuple("[]" if isinstance(step, int) else step for step in steps)
-    included = _precision(policy.get("includedPaths", ()), names)
-    return included > _precision(policy.get("excludedPaths", ()), names)
-
-
-def _precision(paths: Any, names: tuple[str, ...]) -> int:
-    """Return how precisely a list of paths covers a property; -1 is not at all."""
-    return max((_covers(entry["path"], names) for entry in paths), default=-1)
-
-
-def _covers(path: str, names: tuple[str, ...]) -> int:
-    *prefix, last = [step.strip("\"'") for step in path.strip("/").split("/")]
-    if last == "?":
-        return 2 * len(prefix) + 1 if names == tuple(prefix) else -1
-    if last == "*":
-        return 2 * len(prefix) if names[: len(prefix)] == tuple(prefix) else -1
-    return -1
+    included, excluded = (
+        {entry["path"] for entry in policy.get(paths, ())}
+        for paths in ("includedPaths", "excludedPaths")
+    )
+    if f"/{name}/?" in included | excluded:
+        return f"/{name}/?" not in excluded
+    return "/*" in included

@@ -12,7 +12,7 @@ from tests.doubles.cosmos.items import Operation, Outcome, carry_out
 
 
 def key_of(container: Container, request: Request) -> str:
-    """Return the text of the partition key that a request names, or refuse it."""
+    """Return the text of the partition key in a request, or refuse it."""
     header = request.headers.get("x-ms-documentdb-partitionkey")
     if header is None:
         raise bad_request("PartitionKey value must be supplied for this operation.")
@@ -35,7 +35,7 @@ def run_item(container: Container, request: Request, kind: Kind, id_: str, body:
 
 
 def run_stale_read(container: Container, request: Request, id_: str) -> Answer:
-    """Answer a point read with the item as it was before its last change."""
+    """Answer a point read with the item before its last change."""
     key = key_of(container, request)
     item = container.previous.get((key, id_), container.find(key, id_))
     if item is None:

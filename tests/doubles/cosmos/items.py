@@ -1,4 +1,4 @@
-"""Operations on one item: alone, or as one of a transactional batch."""
+"""Operations on one item, alone or in a transactional batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.doubles.cosmos.patch import patched
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: `kind` in lower case, the id where the body does not say it, conditions."""
+    """One operation: `kind` in lower case, the id unless the body has it, conditions."""
 
     kind: str
     id: str = ""
@@ -30,7 +30,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation that succeeded answers; `charge` is in hundredths of an RU."""
+    """The result of a successful operation; `charge` is in hundredths of an RU."""
 
     status: int
     item: Item | None
@@ -41,7 +41,7 @@ def carry_out(changes: Transaction, operation: Operation) -> Outcome:
     """Carry an operation out within a transaction, or refuse it."""
     step = _STEPS.get(operation.kind)
     if step is None:
-        raise bad_request(f"The operation type {operation.kind!r} is not known.")
+        raise bad_request(f"The operation type {operation.kind!r} is unknown.")
     return step(changes, operation)
 
 
@@ -68,7 +68,7 @@ def _upsert(changes: Transaction, operation: Operation) -> Outcome:
 def _replace(changes: Transaction, operation: Operation) -> Outcome:
     fields = _fields(changes, operation)
     if fields["id"] != operation.id:
-        raise bad_request(f"The id {fields['id']!r} of the item is not the one to replace.")
+        raise bad_request(f"The id {fields['id']!r} of the item differs from the id to replace.")
     _check_conditions(_existing(changes, operation), operation)
     item = changes.put(fields)
     return Outcome(200, item, charges.replace_charge(item.size))
@@ -92,7 +92,7 @@ def _delete(changes: Transaction, operation: Operation) -> Outcome:
 def _patch(changes: Transaction, operation: Operation) -> Outcome:
     before = _existing(changes, operation)
     _check_conditions(before, operation)
-    fields = patched(before, operation.body, changes.container.key.fields())
+    fields = patched(before, operation.body, changes.container.key.field)
     item = changes.put(user_fields(fields))
     return Outcome(200, item, charges.replace_charge(item.size))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.doubles.cosmos import charges
-from tests.doubles.cosmos.account import Account, describe_container, replace_container
+from tests.doubles.cosmos.account import Account, describe_container
 from tests.doubles.cosmos.addresses import Address
 from tests.doubles.cosmos.container import Container
 from tests.doubles.cosmos.errors import Refusal, bad_request, unsupported
@@ -11,11 +11,11 @@ from tests.doubles.cosmos.exchange import Answer, Request
 
 
 def carry_out(account: Account, request: Request, address: Address, body: Any) -> Answer:
-    """Carry out a request about anything but items."""
+    """Carry out a request about anything except items."""
     if request.is_set("x-ms-documentdb-isquery"):
         raise unsupported("queries over databases or containers")
     if request.method in {"POST", "PUT"} and not isinstance(body, dict):
-        raise bad_request("The request body is no JSON object.")
+        raise bad_request("The request body is not a JSON object.")
     if address.type == "":
         return account.describe(f"http://{request.headers['host']}")
     if address.type == "pkranges":
@@ -52,8 +52,6 @@ def _containers(account: Account, request: Request, address: Address, body: Any)
         case ("GET", False):
             body = describe_container(account.container(address))
             return Answer(200, body, charges.METADATA)
-        case ("PUT", False):
-            return replace_container(account.container(address), body)
         case ("DELETE", False):
             del database.containers[account.container(address).id]
             return Answer(204, None, charges.METADATA)
@@ -62,7 +60,7 @@ def _containers(account: Account, request: Request, address: Address, body: Any)
 
 
 def _ranges(container: Container, request: Request) -> Answer:
-    """Answer the physical partitions; they never change, so a client that has them gets a 304."""
+    """Answer the physical partitions; they never change, so a client with a copy gets a 304."""
     headers = {"etag": '"1"'}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Answer(304, None, 0, headers)

@@ -1,95 +1,75 @@
-"""Partition keys: their value in an item, their text, the physical partition that holds them."""
+"""Partition keys: their value in an item, their text, their physical partition."""
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from azure.cosmos import PartitionKey
 
-from tests.doubles.cosmos.errors import PARTITION_KEY_MISMATCH, bad_request
+from tests.doubles.cosmos.errors import PARTITION_KEY_MISMATCH, bad_request, unsupported
 
 _HASH_SPACE = 0x40
 """Hashes start with 00 to 3F: the two highest bits are cleared."""
 
-_MAX_PATHS = 3
 _UNDEFINED: dict[str, Any] = {}
-"""How a key that the item lacks is written in the header."""
+"""The header's form of a key that the item lacks."""
 
 
-def key_text(components: Sequence[Any]) -> str:
-    """Return a partition key's value in one form, whatever way it was written."""
-    return json.dumps(
-        [int(one) if isinstance(one, float) and one.is_integer() else one for one in components],
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
+def _text(value: Any) -> str:
+    """Return a partition key's value in one form, however a client wrote it."""
+    whole = isinstance(value, float) and value.is_integer()
+    return json.dumps([int(value) if whole else value], separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDefinition:
-    """A container's partition key: one path, or up to three for a hierarchical one."""
+    """A container's partition key: one property at the top of an item."""
 
-    paths: tuple[str, ...]
-    kind: str
+    path: str
     version: int
 
     @classmethod
     def read(cls, value: Any) -> "KeyDefinition":
-        """Take a definition from a container's properties, or refuse it."""
+        """Read a definition from a container's properties, or refuse it."""
         if not isinstance(value, dict) or not value.get("paths"):
             raise bad_request("The partition key definition of the container is missing.")
-        paths, kind = tuple(value["paths"]), value.get("kind", "Hash")
-        if kind not in {"Hash", "MultiHash"} or len(paths) > (_MAX_PATHS if kind != "Hash" else 1):
-            raise bad_request(f"The partition key definition {value!r} is invalid.")
-        return cls(paths, kind, int(value.get("version", 1)))
+        [path, *others] = value["paths"]
+        if others or value.get("kind", "Hash") != "Hash" or "/" in path[1:]:
+            raise unsupported(f"the partition key definition {value!r}")
+        return cls(path, int(value.get("version", 1)))
+
+    @property
+    def field(self) -> str:
+        """Return the name of the property."""
+        return self.path.strip("/")
 
     def of(self, document: dict[str, Any]) -> str:
         """Return the text of an item's partition key."""
-        return key_text([_value_at(document, path) for path in self.paths])
+        return _text(document.get(self.field, _UNDEFINED))
 
     def of_header(self, header: str) -> str:
         """Return the text of the partition key in a request's header, or refuse it."""
         try:
-            components = json.loads(header)
-        except ValueError as error:
-            raise bad_request(f"Partition key {header} is invalid.") from error
-        if not isinstance(components, list) or len(components) != len(self.paths):
+            [value] = json.loads(header)
+        except (TypeError, ValueError) as error:
             raise bad_request(
                 "Partition key provided either doesn't correspond to definition in the collection"
                 " or doesn't match partition key field values specified in the document.",
                 substatus=PARTITION_KEY_MISMATCH,
-            )
-        return key_text(components)
-
-    def fields(self) -> frozenset[str]:
-        """Return the first field of every path."""
-        return frozenset(_steps(path)[0] for path in self.paths)
-
-
-def _steps(path: str) -> list[str]:
-    return [step.strip("\"'") for step in path.strip("/").split("/")]
-
-
-def _value_at(document: dict[str, Any], path: str) -> Any:
-    value: Any = document
-    for step in _steps(path):
-        if not isinstance(value, dict) or step not in value:
-            return _UNDEFINED
-        value = value[step]
-    return _UNDEFINED if isinstance(value, dict | list) else value
+            ) from error
+        return _text(value)
 
 
 @lru_cache(maxsize=65536)
 def effective_key(definition: KeyDefinition, key: str) -> str:
-    """Return the hash of a partition key, by ranges of which clients ask for items.
+    """Return the hash of a partition key; clients query ranges of hashes.
 
-    It is computed by the client's own code: how the service spreads keys is not what is tested.
+    The client's own code computes it: no test depends on how the service spreads keys.
     """
     hashed = PartitionKey._get_hashed_partition_key_string  # noqa: SLF001 - no public way
-    return str(hashed(json.loads(key), kind=definition.kind, version=definition.version))
+    return str(hashed(json.loads(key), kind="Hash", version=definition.version))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +80,7 @@ class PhysicalPartitions:
 
     @property
     def bounds(self) -> list[str]:
-        """Return where each range but the first starts."""
+        """Return the start of each range except the first."""
         return [f"{_HASH_SPACE * n // self.count:02X}" for n in range(1, self.count)]
 
     def holding(self, effective: str) -> int:

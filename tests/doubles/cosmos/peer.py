@@ -1,10 +1,9 @@
-"""The peer as tests use it: started on a free port of loopback, in a thread of its own."""
+"""The double as tests use it: a server on a free port of loopback, in its own thread."""
 
 import asyncio
 import base64
 from collections.abc import Callable
-from threading import Event, Thread
-from types import TracebackType
+from threading import Event
 from typing import Any, Self
 
 import uvicorn
@@ -18,33 +17,33 @@ from tests.doubles.cosmos.faults import Faults
 from tests.doubles.cosmos.gateway import Gateway
 from tests.doubles.cosmos.partitions import PhysicalPartitions
 from tests.doubles.cosmos.wire import Application, Connection
+from tests.doubles.serving import ServerThread
 
-_KEY = base64.b64encode(b"a key of the Cosmos DB peer for tests, no secret of anybody").decode()
+_KEY = base64.b64encode(b"the key of the Cosmos DB double for tests, not a secret").decode()
 _START_TIMEOUT_S = 10
 _KEEP_ALIVE_S = 3600
 
 
-class CosmosPeer:
-    """A Cosmos DB account for tests only: in memory, on loopback, gone when the block ends.
+class CosmosPeer(ServerThread):
+    """A Cosmos DB account for tests: in memory, on loopback, while a block lasts.
 
-    Its time, for `_ts` and time to live, is that of `peer.clock`, which stands still until a test
-    moves it; or that of `clock`, if given, in seconds since the epoch. `physical_partitions` is
-    how many ranges a container has: with more than one, clients have to join the answers of
-    queries without a partition key.
+    `peer.clock` sets its time (`_ts`, time to live) and stands still until a test moves it;
+    `clock` replaces it, in seconds since the epoch. With several `physical_partitions` clients
+    must join the answers of queries without a partition key.
     """
 
     def __init__(
         self, clock: Callable[[], int] | None = None, *, physical_partitions: int = 2
     ) -> None:
+        super().__init__("cosmos-peer")
         self.key = _KEY
         self.token = "token-of-the-cosmos-peer"
         self.clock = StandingClock()
         ranges = PhysicalPartitions(physical_partitions)
         self._gateway = Gateway(Account(clock or self.clock, ranges), self.key, self.token)
         self._ready = Event()
-        self._thread = Thread(target=self._run, name="cosmos-peer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._stopped: asyncio.Event | None = None
         self._port = 0
 
     @property
@@ -54,26 +53,26 @@ class CosmosPeer:
 
     @property
     def faults(self) -> Faults:
-        """Return the faults to come."""
+        """Return the pending faults."""
         return self._gateway.faults
 
     @property
     def charges(self) -> Charges:
-        """Return what the requests cost."""
+        """Return the charges of the requests."""
         return self._gateway.charges
 
     @property
     def requests(self) -> list[RequestInfo]:
-        """Return all requests in the order in which they came."""
+        """Return all requests in the order of arrival."""
         return self._gateway.requests
 
     def documents(self, database: str, container: str) -> list[dict[str, Any]]:
-        """Return the live items of a container, read past the protocol and free of charge."""
+        """Return the live items of a container, without a request or a charge."""
         found = self._gateway.account.databases[database].containers[container]
         return [item.document for key in list(found.partitions) for item in found.live(key)]
 
     def clear(self) -> None:
-        """Forget all databases, faults, charges and requests; the clock stays."""
+        """Remove all databases, faults, charges and requests; keep the clock."""
         account = self._gateway.account
         account.databases.clear()
         self.faults.clear()
@@ -81,29 +80,23 @@ class CosmosPeer:
         self.requests.clear()
 
     def __enter__(self) -> Self:
-        """Start to listen."""
-        self._thread.start()
+        """Start listening."""
+        super().__enter__()
         if not self._ready.wait(_START_TIMEOUT_S):
-            raise RuntimeError("the Cosmos DB peer did not start")
+            raise RuntimeError("the Cosmos DB double did not start")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Cut all connections and stop."""
+    def _serve(self) -> None:
+        asyncio.run(self._listen())
+
+    def _stop(self) -> None:
         assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        assert self._stopped is not None
+        self._loop.call_soon_threadsafe(self._stopped.set)
 
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def _listen(self) -> None:
+        """Serve until stopped, then cut all connections."""
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         config = uvicorn.Config(
             Application(self._gateway),
             http=Connection,
@@ -121,7 +114,7 @@ class CosmosPeer:
         )
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
-        await self._stop.wait()
+        await self._stopped.wait()
         server.close()
         for connection in list(state.connections):
             connection.transport.abort()

@@ -1,54 +1,66 @@
-"""Queries carried out: filter, order, window, page by page, and aggregates."""
+"""Queries carried out: filter, order and page, or count; and the plan for several partitions."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.doubles.cosmos import charges
 from tests.doubles.cosmos.documents import Item
 from tests.doubles.cosmos.errors import bad_request
-from tests.doubles.cosmos.sql_syntax import ArrayOf, Call, Expression, ObjectOf, Query
-from tests.doubles.cosmos.sql_values import (
+from tests.doubles.cosmos.faults import Fault
+from tests.doubles.cosmos.queries import (
+    QUERIES,
     UNDEFINED,
+    Document,
     Parameters,
-    Valuer,
-    compile_condition,
-    compile_expression,
-    object_of,
-    order_key,
+    Query,
+    find_query,
 )
 
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
+_RANKS = {type(None): 1, bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6}
+_LAST_ORDERED_RANK = 4
+
+type _Place = tuple[tuple[int, Any], int]
+
+
+def _rewritten(text: str, query: Query) -> str:
+    """Return the query that a client asks of each partition to join the answers."""
+    order = f'c._rid, [{{"item": c.{query.order}}}] AS orderByItems, c AS payload'
+    selected = 'VALUE [{"item": COUNT(1)}]' if query.counts else order
+    return f"SELECT {selected} FROM c{text.partition(' FROM c')[2]}"
+
+
+_JOINED: Final = {
+    _rewritten(text, query): text for text, query in QUERIES.items() if query.order or query.counts
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a query got in one physical partition: the last row's place, and what is left."""
+    """The position of a query in one physical partition: its last row, and the rows left by TOP."""
 
-    after: tuple[tuple[int, Any], int] | None = None
-    skip: int | None = None
-    left: int | None = None
+    after: _Place
+    left: int | None
 
     def write(self) -> list[Any]:
-        """Return it as JSON."""
-        return [self.after, self.skip, self.left]
+        """Return the position as JSON."""
+        return [self.after, self.left]
 
     @classmethod
     def read(cls, value: Any) -> "Progress":
-        """Take it from JSON."""
+        """Read a position from JSON."""
         try:
-            after, skip, left = value
-            if after is None:
-                return cls(None, skip, left)
-            (rank, key), ordinal = after
-            return cls(((rank, key), ordinal), skip, left)
+            ((rank, key), ordinal), left = value
         except (TypeError, ValueError) as error:
             raise bad_request("Invalid Continuation Token") from error
+        return cls(((rank, key), ordinal), left)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one request answers of a query: the results, what they cost, where to go on."""
+    """The answer to one request of a query: results, charge and the position to continue from."""
 
     documents: list[Any]
     charge: int
@@ -57,150 +69,122 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    place: tuple[tuple[int, Any], int]
+    place: _Place
     item: Item
 
 
 class PreparedQuery:
     """A query with its parameters, ready to run over the items of a partition."""
 
-    def __init__(self, query: Query, parameters: Parameters) -> None:
-        self.query = query
+    def __init__(self, text: str, parameters: Parameters) -> None:
+        self._joined = text in _JOINED
+        self._text = _JOINED.get(text, text)
         self._parameters = parameters
-        self._matches = compile_condition(query.where, parameters) if query.where else None
-        self._order = compile_expression(query.order.path, parameters) if query.order else None
-        self._project = None if query.aggregates else self._projection()
-        self.top = self._count("TOP", query.top)
-        self.offset = self._count("OFFSET", query.offset)
-        self.limit = self._count("LIMIT", query.limit)
-
-    def run(
-        self, items: Iterable[Item], progress: Progress | None, page_size: int, lag: int
-    ) -> Page:
-        """Return the next page, as if the `lag` newest items that match were not there yet."""
-        matching = self._matching(items, lag)
-        if self._project is None:
-            return self._aggregate(matching)
-        progress = progress or Progress(None, self.offset, self.limit or self.top)
-        if self.limit == 0 or self.top == 0:
-            return Page([], charges.QUERY_LEAST, None)
-        rows = self._from(self._sorted(matching), progress.after)
-        if progress.skip:
-            rows = rows[progress.skip :]
-        if progress.left is not None:
-            rows = rows[: progress.left]
-        return self._page(rows, progress, page_size)
-
-    def _matching(self, items: Iterable[Item], lag: int) -> list[Item]:
-        matches = self._matches
-        found = [item for item in items if matches is None or matches(item.document)]
-        if lag:
-            newest = {id(item) for item in sorted(found, key=lambda item: item.lsn)[-lag:]}
-            found = [item for item in found if id(item) not in newest]
-        return found
-
-    def _sorted(self, items: list[Item]) -> list[_Row]:
-        value_of = self._order
-        rows = [
-            _Row((order_key(value_of(item.document)) if value_of else (0, 0), item.ordinal), item)
-            for item in items
-        ]
-        return sorted(rows, key=lambda row: row.place, reverse=self._descending)
+        self.query = find_query(self._text, parameters)
 
     @property
-    def _descending(self) -> bool:
-        return self.query.order is not None and self.query.order.descending
+    def needs_client(self) -> bool:
+        """Return whether the gateway leaves this query over several partitions to the client."""
+        return bool(self.query.order or self.query.counts or self.query.top)
 
-    def _from(self, rows: list[_Row], after: tuple[tuple[int, Any], int] | None) -> list[_Row]:
-        if after is None:
-            return rows
-        if self._descending:
+    def plan(self) -> dict[str, Any]:
+        """Return the plan by which a client asks each physical partition and joins the answers."""
+        query = self.query
+        return {
+            "partitionedQueryExecutionInfoVersion": 2,
+            "queryInfo": {
+                "distinctType": "None",
+                "top": query.top,
+                "offset": None,
+                "limit": None,
+                "orderBy": ["Descending" if query.descending else "Ascending"][: bool(query.order)],
+                "orderByExpressions": [f"c.{query.order}"][: bool(query.order)],
+                "groupByExpressions": [],
+                "groupByAliases": [],
+                "aggregates": ["Count"] if query.counts else [],
+                "groupByAliasToAggregateType": {},
+                "rewrittenQuery": _rewritten(self._text, query) if self.needs_client else "",
+                "hasSelectValue": query.counts,
+                "dCountInfo": None,
+                "hasNonStreamingOrderBy": False,
+            },
+            "queryRanges": [
+                {"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False}
+            ],
+        }
+
+    def run(
+        self,
+        items: Iterable[Item],
+        progress: Progress | None,
+        page_size: int,
+        lagging: Fault | None,
+    ) -> Page:
+        """Return the next page, without the matching items that a lagging query lacks."""
+        matching = self._matching(items, lagging)
+        if self.query.counts:
+            count = len(matching)
+            return Page([[{"item": count}] if self._joined else count], _charge(matching), None)
+        rows = self._sorted(matching)
+        left = self.query.top
+        if progress is not None:
+            rows, left = self._after(rows, progress.after), progress.left
+        return self._page(rows if left is None else rows[:left], left, page_size)
+
+    def _matching(self, items: Iterable[Item], lagging: Fault | None) -> list[Item]:
+        found = [item for item in items if self.query.matches(item.document, self._parameters)]
+        if lagging is None:
+            return found
+        if lagging.item is not None:
+            return [item for item in found if item.id != lagging.item]
+        newest = {id(item) for item in sorted(found, key=lambda item: item.lsn)[-lagging.lag :]}
+        return [item for item in found if id(item) not in newest]
+
+    def _sorted(self, items: list[Item]) -> list[_Row]:
+        order = self.query.order
+        rows = [
+            _Row((order_key(item.document.get(order, UNDEFINED)), item.ordinal), item)
+            for item in items
+        ]
+        return sorted(rows, key=lambda row: row.place, reverse=self.query.descending)
+
+    def _after(self, rows: list[_Row], after: _Place) -> list[_Row]:
+        if self.query.descending:
             return [row for row in rows if row.place < after]
         return [row for row in rows if row.place > after]
 
-    def _page(self, rows: Sequence[_Row], progress: Progress, page_size: int) -> Page:
-        project = self._project
-        assert project is not None
-        documents: list[Any] = []
-        charge, size, taken = charges.QUERY_LEAST, 0, 0
+    def _page(self, rows: Sequence[_Row], left: int | None, page_size: int) -> Page:
+        size, taken = 0, 0
         for row in rows[:page_size]:
-            value = project(row.item.document)
             size += row.item.size
             if taken and size > _MAX_PAGE_BYTES:
                 break
-            if value is not UNDEFINED:
-                documents.append(value)
-            charge += charges.read_charge(row.item.size)
             taken += 1
+        documents = [self._result(row.item.document) for row in rows[:taken]]
+        charge = _charge([row.item for row in rows[:taken]])
         if taken == len(rows):
             return Page(documents, charge, None)
-        left = None if progress.left is None else progress.left - taken
-        return Page(documents, charge, Progress(rows[taken - 1].place, None, left))
+        left = None if left is None else left - taken
+        return Page(documents, charge, Progress(rows[taken - 1].place, left))
 
-    def _aggregate(self, items: list[Item]) -> Page:
-        charge = charges.QUERY_LEAST + sum(charges.read_charge(item.size) for item in items)
-        documents = [item.document for item in items]
-        fields = [
-            (one.name, self._aggregate_value(one.expression, documents))
-            for one in self.query.selected
-        ]
-        if self.query.is_value:
-            values = [value for _, value in fields if value is not UNDEFINED]
-            return Page(values, charge, None)
-        result = {name: value for name, value in fields if value is not UNDEFINED}
-        return Page([result], charge, None)
-
-    def _aggregate_value(self, expression: Expression, documents: list[dict[str, Any]]) -> Any:
-        """Return an aggregate, or the form [{"item": aggregate}] in which clients ask for it."""
-        match expression:
-            case Call(name, (argument,)) if name in _AGGREGATES:
-                value_of = compile_expression(argument, self._parameters)
-                values = [value_of(document) for document in documents]
-                return _AGGREGATES[name](values)
-            case ArrayOf((ObjectOf(fields),)):
-                named = [(key, self._aggregate_value(part, documents)) for key, part in fields]
-                return [{key: value for key, value in named if value is not UNDEFINED}]
-            case _:
-                raise bad_request("An aggregate query selects aggregates only.")
-
-    def _projection(self) -> Valuer:
-        selected = self.query.selected
-        if not selected:
-            return lambda document: document
-        if self.query.is_value:
-            return compile_expression(selected[0].expression, self._parameters)
-        fields = [
-            (one.name, compile_expression(one.expression, self._parameters)) for one in selected
-        ]
-        return lambda document: object_of(fields, document)
-
-    def _count(self, what: str, expression: Expression | None) -> int | None:
-        if expression is None:
-            return None
-        value = compile_expression(expression, self._parameters)({})
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise bad_request(f"The {what} count {value!r} is no integer of at least 0.")
-        return value
+    def _result(self, document: Document) -> Document:
+        selected = self.query.project(document)
+        if not self._joined:
+            return selected
+        order = self.query.order
+        item = {"item": document[order]} if order in document else {}
+        return {"_rid": document["_rid"], "orderByItems": [item], "payload": selected}
 
 
-def _sum(values: list[Any]) -> Any:
-    defined = [value for value in values if value is not UNDEFINED]
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in defined):
-        return UNDEFINED
-    return sum(defined)
+def _charge(items: Iterable[Item]) -> int:
+    return charges.QUERY_LEAST + sum(charges.read_charge(item.size) for item in items)
 
 
-def _extreme(choose: Callable[..., Any]) -> Callable[[list[Any]], Any]:
-    def find(values: list[Any]) -> Any:
-        defined = [value for value in values if value is not UNDEFINED]
-        return choose(defined, key=order_key) if defined else UNDEFINED
-
-    return find
-
-
-_AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
-    "COUNT": lambda values: sum(value is not UNDEFINED for value in values),
-    "SUM": _sum,
-    "MIN": _extreme(min),
-    "MAX": _extreme(max),
-}
+def order_key(value: Any) -> tuple[int, Any]:
+    """Return the sort key of a value: undefined, null, booleans, numbers, strings, the rest."""
+    if value is UNDEFINED:
+        return (0, 0)
+    rank = _RANKS[type(value)]
+    if value is None:
+        return (rank, 0)
+    return (rank, value if rank <= _LAST_ORDERED_RANK else json.dumps(value, sort_keys=True))

@@ -1,4 +1,4 @@
-"""Requests that look for items: queries, their plans, and lists of all items."""
+"""Requests for several items: queries, their plans, and lists of all items."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,23 +12,22 @@ from tests.doubles.cosmos.errors import (
     unsupported,
 )
 from tests.doubles.cosmos.exchange import Answer, Request
+from tests.doubles.cosmos.faults import Fault
 from tests.doubles.cosmos.indexing import is_indexed
 from tests.doubles.cosmos.item_requests import key_of
 from tests.doubles.cosmos.partitions import effective_key
+from tests.doubles.cosmos.queries import ALL_ITEMS
 from tests.doubles.cosmos.query import PreparedQuery, Progress
-from tests.doubles.cosmos.query_plan import needs_client, plan_of
-from tests.doubles.cosmos.sql_parser import parse_query
-from tests.doubles.cosmos.sql_syntax import paths_in
 
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
 _RANGE_HEADER = "x-ms-documentdb-partitionkeyrangeid"
-_ALL_ITEMS = {"query": "SELECT * FROM c"}
+_ALL_ITEMS = {"query": ALL_ITEMS}
 
 
 def answer_plan(body: Any) -> Answer:
     """Answer the plan of a query."""
-    return Answer(200, plan_of(_prepare(body)))
+    return Answer(200, _prepare(body).plan())
 
 
 def answer_list(container: Container, request: Request) -> Answer:
@@ -36,15 +35,16 @@ def answer_list(container: Container, request: Request) -> Answer:
     if "a-im" in request.headers:
         raise unsupported("the change feed")
     ranges = _ranges_asked(container, request)
-    return _page(container, request, _prepare(_ALL_ITEMS), ranges, 0)
+    return _page(container, request, _prepare(_ALL_ITEMS), ranges, None)
 
 
-def answer_query(container: Container, request: Request, body: Any, lag: int) -> Answer:
-    """Answer a page of a query, or tell the client to ask every partition itself."""
+def answer_query(
+    container: Container, request: Request, body: Any, lagging: Fault | None
+) -> Answer:
+    """Answer a page of a query, or let the client query each partition itself."""
     prepared = _prepare(body)
     order = prepared.query.order
-    policy = container.properties["indexingPolicy"]
-    if order is not None and not is_indexed(policy, order.path.steps):
+    if order and not is_indexed(container.properties["indexingPolicy"], order):
         raise bad_request(
             "The index path corresponding to the specified order-by item is excluded."
         )
@@ -52,15 +52,14 @@ def answer_query(container: Container, request: Request, body: Any, lag: int) ->
     one_partition = {"x-ms-documentdb-partitionkey", _RANGE_HEADER} & request.headers.keys()
     if not one_partition:
         _check_servable(request, prepared)
-    return _page(container, request, prepared, ranges, lag)
+    return _page(container, request, prepared, ranges, lagging)
 
 
 def unindexed_paths(container: Container, body: Any) -> tuple[str, ...]:
-    """Return the properties by which a query filters although they are not indexed."""
+    """Return the properties without an index by which a query filters."""
     policy = container.properties["indexingPolicy"]
-    paths = paths_in(_prepare(body).query.where)
-    missing = {path.steps for path in paths if not is_indexed(policy, path.steps)}
-    return tuple(sorted("/" + "/".join(map(str, steps)) for steps in missing))
+    where = _prepare(body).query.where
+    return tuple(sorted(f"/{name}" for name in where if not is_indexed(policy, name)))
 
 
 def _prepare(body: Any) -> PreparedQuery:
@@ -68,7 +67,7 @@ def _prepare(body: Any) -> PreparedQuery:
         raise bad_request("The request body holds no query.")
     given = body.get("parameters") or []
     parameters = {one["name"]: one.get("value") for one in given}
-    return PreparedQuery(parse_query(body["query"]), parameters)
+    return PreparedQuery(body["query"], parameters)
 
 
 def _check_servable(request: Request, prepared: PreparedQuery) -> None:
@@ -78,19 +77,19 @@ def _check_servable(request: Request, prepared: PreparedQuery) -> None:
             " x-ms-documentdb-query-enablecrosspartition to true or specify"
             " x-ms-documentdb-partitionkey."
         )
-    if needs_client(prepared.query):
+    if prepared.needs_client:
         raise Refusal(
             400,
             "The provided cross partition query can not be directly served by the gateway. This is"
             " a first chance (internal) exception that all newer clients will know how to handle"
             " gracefully.",
             substatus=CROSS_PARTITION_NOT_SERVABLE,
-            extra={"additionalErrorInfo": write_json(plan_of(prepared)).decode()},
+            extra={"additionalErrorInfo": write_json(prepared.plan()).decode()},
         )
 
 
 def _ranges_asked(container: Container, request: Request) -> list[int]:
-    """Return the physical partitions that a request asks."""
+    """Return the physical partitions that a request addresses."""
     if "x-ms-documentdb-partitionkey" in request.headers:
         return [container.range_of(key_of(container, request))]
     if _RANGE_HEADER in request.headers:
@@ -115,12 +114,16 @@ def _items(container: Container, request: Request, range_number: int) -> Iterato
 
 
 def _page(
-    container: Container, request: Request, prepared: PreparedQuery, ranges: list[int], lag: int
+    container: Container,
+    request: Request,
+    prepared: PreparedQuery,
+    ranges: list[int],
+    lagging: Fault | None,
 ) -> Answer:
-    """Answer one page: of one physical partition, as the gateway does, even if it is empty."""
+    """Answer one page of one physical partition, even if it is empty, as the gateway does."""
     current, progress = _continuation(request, ranges)
     items = _items(container, request, current)
-    page = prepared.run(items, progress, _page_size(request), lag)
+    page = prepared.run(items, progress, _page_size(request), lagging)
     headers = {_RANGE_HEADER: str(current), "x-ms-item-count": str(len(page.documents))}
     following = ranges[ranges.index(current) + 1 :]
     if page.progress is not None:
@@ -136,12 +139,12 @@ def _page(
 
 
 def _token(range_number: int, progress: Any) -> str:
-    """Return where to go on as a header can hold it."""
+    """Return a continuation token for a header."""
     return write_json({"range": range_number, "progress": progress}).decode("ascii")
 
 
 def _continuation(request: Request, ranges: list[int]) -> tuple[int, Progress | None]:
-    """Return the physical partition and the place in it at which a request goes on."""
+    """Return the physical partition and the position in it from which a request continues."""
     token = request.headers.get("x-ms-continuation")
     if not token:
         return ranges[0], None
@@ -157,7 +160,7 @@ def _page_size(request: Request) -> int:
     try:
         size = int(text)
     except ValueError as error:
-        raise bad_request(f"The page size {text!r} is no number.") from error
+        raise bad_request(f"The page size {text!r} is not a number.") from error
     if size == -1:
         return _LARGEST_PAGE
     if size < 1:

@@ -1,4 +1,4 @@
-"""The way between HTTP and the gateway: ASGI, and connections that can be cut without an answer."""
+"""ASGI between HTTP and the gateway, with connections that can be cut without an answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -21,10 +21,10 @@ _WITHOUT_BODY = frozenset({204, 304})
 
 
 class Connection(H11Protocol):
-    """A connection that tells the application how to cut it."""
+    """A connection that the application can cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the application the means to close without an answer."""
+        """Pass the application a function that closes without an answer."""
         super().connection_made(transport)
         self.app_state = {"cut": transport.abort}
 
@@ -36,7 +36,7 @@ class Application:
         self._gateway = gateway
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        """Answer one request, or let its connection die."""
+        """Answer one request, or cut its connection."""
         request = await _read(scope, receive)
         answer, fault = self._gateway.answer(request)
         if fault is not None and fault.what == "succeed_then_time_out":
@@ -80,7 +80,7 @@ async def _disconnected(receive: _Receive) -> None:
 
 
 async def _wait_for_client(receive: _Receive, fault: Fault) -> None:
-    """Hold the connection until the client gives up or the fault's time is over."""
+    """Hold the connection until the client gives up or the time of the fault is over."""
     with suppress(TimeoutError):
         await asyncio.wait_for(_disconnected(receive), fault.hold_s)
 

@@ -1,4 +1,4 @@
-"""A wire-level peer of Event Hubs, for tests only: in memory, on loopback."""
+"""A wire-level double of Event Hubs, for tests: in memory, on loopback."""
 
 from tests.doubles.event_hubs.peer import (
     LEAKS_OF_THE_CLIENT,

@@ -1,32 +1,29 @@
-"""pytest fixtures: a peer of Event Hubs for the session, and nothing in it for each test.
+"""pytest fixtures: a double of Event Hubs for the session, emptied for each test.
 
 A test module asks for them with `pytest_plugins = ["tests.doubles.event_hubs.fixtures"]`.
 """
 
 import gc
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.doubles.event_hubs.peer import EventHubsPeer, missing
+from tests.doubles.needs import skip_without
 
 
 @pytest.fixture(scope="session")
 def shared_event_hubs_peer() -> Iterator[EventHubsPeer]:
-    """Start a peer with the hubs `usage` (four partitions) and `other` (two)."""
-    why = missing()
-    if why is not None:
-        assert "CI" not in os.environ, why
-        pytest.skip(why)
+    """Start a double with the hubs `usage` (four partitions) and `other` (two)."""
+    skip_without(missing())
     with EventHubsPeer({"usage": 4, "other": 2}) as peer:
         yield peer
 
 
 @pytest.fixture
 def event_hubs_peer(shared_event_hubs_peer: EventHubsPeer) -> Iterator[EventHubsPeer]:
-    """Return the session's peer, with nothing in it."""
+    """Return the session's double, emptied."""
     shared_event_hubs_peer.clear()
     yield shared_event_hubs_peer
-    # What the client leaked is found here, not in a test that has nothing to do with it.
+    # Leaks of the client surface here, not in an unrelated test.
     gc.collect()

@@ -1,38 +1,39 @@
-"""The peer as tests use it: a Node.js process on a free port, for as long as a block lasts."""
+"""The double as tests use it: a Node.js process on a free port while a block lasts."""
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
+
+from tests.doubles.needs import missing_package
+from tests.doubles.serving import NodeServer
 
 _FOLDER: Final = Path(__file__).parent
 _LIBRARY: Final = _FOLDER / "node_modules/rhea/package.json"
-#: What Event Hubs takes in one publication on the standard tier.
+#: The limit of one publication on the standard tier of Event Hubs.
 MAX_PUBLICATION_BYTES: Final = 1_048_576
-#: A client whose connection was cut leaves its socket to the collector, which says so.
+#: A client whose connection was cut leaves its socket to the garbage collector, which warns.
 LEAKS_OF_THE_CLIENT: Final = "ignore::pytest.PytestUnraisableExceptionWarning"
 
 type FaultKind = Literal["refuse", "drop_before", "drop_after", "slow", "unauthorised"]
 
 
 class Fault(NamedTuple):
-    """Something to go wrong with `times` publications (or, `unauthorised`, tokens) after some.
+    """A fault of `times` publications (or, for `unauthorised`, tokens) after the first `after`.
 
-    `refuse` rejects; `drop_before` cuts the connection in the middle of a publication, which is
-    lost; `drop_after` keeps it and cuts the connection instead of saying so; `slow` keeps it and
-    says so after `delay_s`.
+    `refuse` rejects; `drop_before` cuts the connection within a publication, which is lost;
+    `drop_after` keeps it and cuts the connection instead of confirming; `slow` keeps it and
+    confirms after `delay_s`.
     """
 
     kind: FaultKind
     times: int = 1
     after: int = 0
-    """So many go well first."""
+    """The number that succeed first."""
     hub: str = ""
-    """Only there; empty: in any hub."""
+    """The hub; empty for any."""
     condition: str = "com.microsoft:server-busy"
     description: str = "The server is busy."
     delay_s: float = 0
@@ -51,16 +52,12 @@ class PeerEvent(NamedTuple):
 
 
 def missing() -> str | None:
-    """Return why the peer cannot be started here, if it cannot."""
-    if shutil.which("node") is None:
-        return "node is not here"
-    if not _LIBRARY.is_file():
-        return "npm install has not been run in tests/doubles/event_hubs: run make test"
-    return None
+    """Return why the double cannot start on this machine, or None."""
+    return missing_package(_LIBRARY)
 
 
-class EventHubsPeer:
-    """A namespace of Event Hubs for tests only: in memory, on loopback, gone when the block ends.
+class EventHubsPeer(NodeServer):
+    """A namespace of Event Hubs for tests: in memory, on loopback, while a block lasts.
 
     `hubs` maps names to numbers of partitions; every hub has all `groups`.
     """
@@ -73,28 +70,34 @@ class EventHubsPeer:
         max_message_size: int = MAX_PUBLICATION_BYTES,
     ) -> None:
         options = {"hubs": hubs, "groups": groups, "max_message_size": max_message_size}
-        self._options = json.dumps(options)
-        self._process: subprocess.Popen[str] | None = None
+        super().__init__(
+            _FOLDER / "server/main.js",
+            json.dumps(options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None,
+            text=True,
+        )
         self.port = 0
 
     @property
     def connection_string(self) -> str:
-        """Return what to give to a client: the peer takes any key, and speaks without TLS."""
+        """Return the connection string for a client; any key works, without TLS."""
         return (
             f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=peer;SharedAccessKey=peer;"
             "UseDevelopmentEmulator=true;"
         )
 
     def add(self, fault: Fault) -> None:
-        """Let something go wrong from now on."""
+        """Add a fault."""
         self._ask({"do": "fault", "fault": fault._asdict()})
 
     def pending_faults(self) -> int:
-        """Return how many faults have not befallen anybody yet."""
+        """Return the number of pending faults."""
         return len(self._ask({"do": "faults"}))
 
     def events(self, hub: str) -> list[PeerEvent]:
-        """Return what is in a hub, by partition and sequence number."""
+        """Return the events in a hub, by partition and sequence number."""
         return [
             PeerEvent(
                 found["partition"],
@@ -109,45 +112,28 @@ class EventHubsPeer:
         ]
 
     def expire(self, hub: str) -> None:
-        """Forget the events of a hub, as after its retention. Nobody may be receiving."""
+        """Remove the events of a hub, as after its retention; there must be no receiver."""
         self._ask({"do": "expire", "hub": hub})
 
     def publications(self) -> list[dict[str, Any]]:
-        """Return the publications that came whole, refused ones too: hub, events, bytes, key."""
+        """Return the complete publications, refused ones included: hub, events, bytes, key."""
         found: list[dict[str, Any]] = self._ask({"do": "publications"})
         return found
 
     def connections(self) -> int:
-        """Return how many connections have been opened so far."""
+        """Return the number of connections opened so far."""
         count: int = self._ask({"do": "connections"})
         return count
 
     def clear(self) -> None:
-        """Forget all events, faults and publications. Nobody may be receiving."""
+        """Remove all events, faults and publications; there must be no receiver."""
         self._ask({"do": "clear"})
 
     def __enter__(self) -> Self:
-        """Start to listen."""
-        self._process = subprocess.Popen(
-            [shutil.which("node") or "node", "server/main.js", self._options],
-            cwd=_FOLDER,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        """Start listening."""
+        super().__enter__()
         self.port = self._answer()["port"]
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop; connections are cut."""
-        assert self._process is not None
-        with self._process as process:
-            process.terminate()
 
     def _ask(self, order: Mapping[str, object]) -> Any:
         assert self._process is not None
@@ -161,6 +147,6 @@ class EventHubsPeer:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the peer of Event Hubs has ended: see its standard error")
+            raise RuntimeError("the double of Event Hubs has ended: see its standard error")
         answer: dict[str, Any] = json.loads(line)
         return answer

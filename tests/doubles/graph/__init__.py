@@ -1,4 +1,4 @@
-"""A stand-in for Microsoft Graph, for tests only: in memory, on loopback."""
+"""A double of Microsoft Graph, for tests: in memory, on loopback."""
 
 from tests.doubles.graph.peer import Fault, GraphPeer
 

@@ -1,4 +1,4 @@
-"""What the stand-in holds, and how Graph answers as its documentation says, without transport."""
+"""The state and the answers of the double, as documented for Graph, without transport."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ _ABSENT: Final[Answer] = (404, {"error": {"code": "Request_ResourceNotFound", "m
 
 @dataclass
 class Directory:
-    """Applications, service principals and assignments of roles, each with its own delay."""
+    """Applications, service principals and role assignments, with replication lag."""
 
     lag: int = 0
-    """What was made is not found by so many requests after it."""
+    """The number of requests after a creation that do not find the object yet."""
     applications: dict[str, Json] = field(default_factory=dict)
     principals: dict[str, Json] = field(default_factory=dict)
     assignments: list[Json] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Directory:
     def answer(  # noqa: PLR0911, one for each kind of address
         self, method: str, path: str, body: Json, prefer: str
     ) -> Answer:
-        """Return status and body; collections are cut into pages by the transport."""
+        """Return status and body; the transport cuts collections into pages."""
         if path == "/organization":
             return 200, {"value": [{"id": TENANT}]}
         if found := _BY_NAME.fullmatch(path):
@@ -108,7 +108,7 @@ class Directory:
 
 
 def _merge(held: Json, body: Json) -> None:
-    """Take over what is in a body; in complex properties what it leaves out stays, too."""
+    """Merge a body into an object; complex properties keep fields that the body lacks."""
     for name, value in body.items():
         if isinstance(value, dict) and isinstance(held.get(name), dict):
             _merge(held[name], value)
@@ -117,7 +117,7 @@ def _merge(held: Json, body: Json) -> None:
 
 
 def _refusal(application: Json, body: Json) -> str:
-    """Return why Graph refuses a change of an application, if it does."""
+    """Return why Graph refuses a change of an application, or None."""
     web = body.get("web", {})
     settings = web.get("redirectUriSettings")
     if settings is not None and [one["uri"] for one in settings] != web.get("redirectUris"):

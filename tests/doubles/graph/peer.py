@@ -1,17 +1,16 @@
-"""The stand-in as tests use it: started on a free port of loopback, in threads of its own."""
+"""The double as tests use it: a server on a free port of loopback, in its own threads."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.graph.directory import Directory
+from tests.doubles.serving import ServerThread
 
 
 class Fault(NamedTuple):
-    """An answer instead of the right one; `after`: the change is made all the same."""
+    """A wrong answer; with `after` the change is made nevertheless."""
 
     status: int
     method: str = ""
@@ -21,24 +20,24 @@ class Fault(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One request."""
+    """One received request."""
 
     method: str
     path: str
     token: str
 
 
-class GraphPeer:
-    """Microsoft Graph for tests only: gone when the block ends."""
+class GraphPeer(ServerThread):
+    """Microsoft Graph for tests, while a block lasts."""
 
     def __init__(self, *, lag: int = 0, page_size: int = 100) -> None:
+        super().__init__("graph-peer")
         self.directory = Directory(lag)
         self.page_size = page_size
         self.faults: list[Fault] = []
         self.requests: list[Seen] = []
         handler = type("Handler", (_Handler,), {"peer": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = Thread(target=self._server.serve_forever, name="graph-peer", daemon=True)
 
     @property
     def url(self) -> str:
@@ -46,24 +45,15 @@ class GraphPeer:
 
     @property
     def changes(self) -> list[Seen]:
-        """Return the requests that were to change something."""
+        """Return the requests that change something."""
         return [one for one in self.requests if one.method != "GET"]
 
-    def __enter__(self) -> Self:
-        """Start to listen."""
-        self._thread.start()
-        return self
+    def _serve(self) -> None:
+        self._server.serve_forever()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop."""
+    def _stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
 
     def due(self, method: str, path: str) -> Fault | None:
         for fault in self.faults:
@@ -114,4 +104,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = _any  # noqa: N815, the names that the server calls
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-// Asks the API, and polls it: the host buffers answers, so nothing can be streamed.
+// Calls and polls the API. The host buffers responses, so streaming is not possible.
 
 import { byId, fill, h, say } from "./dom.js";
 import { time } from "./format.js";
@@ -10,7 +10,7 @@ export class Refused extends Error {
   }
 }
 
-// Changes carry this header: a page of another origin cannot send it.
+// Required for changes. A page of another origin cannot send this header.
 const INTENT = { "X-Metering-Intent": "dashboard" };
 
 async function ask(path, options) {
@@ -31,8 +31,8 @@ const PAUSE_MS = 3000;
 const SLOW_EVERY = 5;
 const LONGEST_MS = 60000;
 
-// Calls `fast` every few seconds and `slow` every fifth time; rests while nobody looks, and longer
-// after every failure. `again()` asks at once.
+// Calls `fast` every few seconds and `slow` every fifth time. Pauses while the page is hidden and
+// backs off after failures. `again()` polls at once.
 export function poll(fast, slow) {
   let timer = 0;
   let failures = 0;
@@ -54,7 +54,7 @@ export function poll(fast, slow) {
         ended();
         return;
       }
-      alive(false, `Not reachable: ${error.message}`);
+      alive(false, `Connection lost: ${error.message}`);
     } finally {
       running = false;
     }

@@ -1,4 +1,4 @@
-// Charts by uPlot. Each has a legend, a tip for the pointer, and the same figures as a table.
+// Charts by uPlot. Each has a legend, a tooltip, and its figures as a table.
 
 import { h, table } from "./dom.js";
 
@@ -10,7 +10,7 @@ const drawn = new WeakMap();
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const colour = (number) => `--c${number % COLOURS}`;
 
-// Draws a chart in `place`, or draws it again where its data has changed.
+// Draws a chart in `place`, or redraws it if its data has changed.
 export function draw(place, chart) {
   const before = drawn.get(place);
   const key = JSON.stringify([chart.labels, chart.series, chart.rows]);
@@ -18,7 +18,7 @@ export function draw(place, chart) {
   const isOpen = place.querySelector("details")?.open ?? false;
   before?.stop();
   if (!chart.labels.length) {
-    place.replaceChildren(h("p", { class: "soft" }, "Nothing has been used yet."));
+    place.replaceChildren(h("p", { class: "soft" }, "No usage yet."));
     drawn.set(place, { key, stop() {} });
     return;
   }
@@ -27,7 +27,7 @@ export function draw(place, chart) {
   place.replaceChildren(
     legend(chart.series),
     h("div", { class: "stage" }, canvas, tip),
-    h("details", { open: isOpen }, h("summary", {}, "Show as a table"),
+    h("details", { open: isOpen }, h("summary", {}, "Show as table"),
       table(chart.caption, chart.columns, chart.rows)),
   );
   let plot = null;
@@ -61,7 +61,7 @@ function legend(series) {
   }));
 }
 
-// Bars stand on each other: uPlot draws what is behind first, so it gets the sums from the top.
+// Stacked bars: uPlot draws the first series at the back, so sums are passed from the top.
 function data(chart) {
   const places = chart.x ?? chart.labels.map((_, at) => at);
   if (!chart.stacked) return [places, ...chart.series.map((one) => one.values)];
@@ -133,7 +133,7 @@ function point(plot, chart, tip) {
   const lines = chart.series
     .filter((one) => one.values[idx] !== null && one.values[idx] !== undefined)
     .filter((one) => !chart.stacked || one.values[idx] > 0)
-    .map((one) => h("li", {}, h("span", {}, one.name), h("b", {}, one.told[idx])));
+    .map((one) => h("li", {}, h("span", {}, one.name), h("b", {}, one.texts[idx])));
   tip.replaceChildren(h("strong", {}, chart.labels[idx]), h("ul", {}, lines));
   const room = plot.root.clientWidth - tip.offsetWidth - 8;
   tip.style.left = `${Math.max(0, Math.min(room, left + plot.bbox.left / devicePixelRatio + 14))}px`;

@@ -1,4 +1,4 @@
-// Makes elements. Text is always text: nothing here turns a string into markup.
+// Creates elements. Strings become text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -16,7 +16,7 @@ export function h(tag, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-// Replaces what is in an element, unless it is the same: focus and selection stay where they are.
+// Replaces the content of an element if it has changed. Focus and selection are kept.
 export function fill(place, ...children) {
   const made = h("div", {}, ...children);
   if (place.innerHTML === made.innerHTML) return;
@@ -26,13 +26,13 @@ export function fill(place, ...children) {
   if (key) place.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
 }
 
-// Tells those who do not see the page.
+// Announces a message to screen readers.
 export function say(text) {
   const place = byId("said");
   if (place.textContent !== text) place.textContent = text;
 }
 
-export function table(caption, columns, rows, { empty = "Nothing yet.", seen = false } = {}) {
+export function table(caption, columns, rows, { empty = "No data yet.", seen = false } = {}) {
   if (!rows.length) return h("p", { class: "soft" }, empty);
   const head = columns.map((one) =>
     h("th", { scope: "col", class: one.number ? "number" : null }, one.title));

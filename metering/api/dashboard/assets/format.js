@@ -1,4 +1,4 @@
-// Figures for people. Amounts are decimal strings; Intl takes them as they are, without floats.
+// Formats figures. Amounts are decimal strings, which Intl formats without floats.
 
 const numbers = new Intl.NumberFormat("en");
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -15,7 +15,7 @@ export const day = (iso) => days.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`
 
 const made = new Map();
 
-// An amount to the cent; what is less than ten cents shows its first two figures.
+// An amount to the cent; below ten cents, to two significant digits.
 export function money(text, currency) {
   if (text === null || text === undefined) return "unknown";
   const size = Math.abs(Number(text));
@@ -29,7 +29,7 @@ export function money(text, currency) {
   return made.get(key).format(text);
 }
 
-// For the side of a chart: round figures, as short as they can be.
+// An axis label: round and short.
 export function axisMoney(value, currency) {
   if (value === null) return "";
   const digits = Math.abs(value) < 10 && value % 1 ? { maximumSignificantDigits: 3 }

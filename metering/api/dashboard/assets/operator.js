@@ -1,10 +1,10 @@
-// An operator's page: every tenant, and what waits for somebody.
+// The operator's page: all tenants, and work that waits for an operator.
 
 import { get, poll, post } from "./api.js";
 import { byId, fill, h, say, table } from "./dom.js";
 import { ago, count, lasts, moment, money, quantity, short } from "./format.js";
 
-// Beyond so many tenants a browser's table is no overview any more: the API has them all.
+// The number of tenants in the table. The API lists all of them.
 const MAX_TENANTS = 500;
 const LETTERS = 20;
 const STANDINGS = ["over", "near", "within", "unlimited"];
@@ -63,20 +63,20 @@ function showTiles() {
   const [over, near] = [standing("over"), standing("near")];
   const warn = (value, kind = "near") => (value ? kind : null);
   byId("period").textContent = `${count(tenants.length)}${state.isCut ? " first" : ""} tenants, ${
-    short(sum("requests"))} requests in their present periods`;
+    short(sum("requests"))} requests in their current periods`;
   fill(byId("tiles"),
-    tile("Over a limit", count(over), `${count(near)} near one`, over ? "over" : warn(near)),
-    tile("Ingest lag", work.ingest_lag_s === null ? "unknown" : lasts(work.ingest_lag_s), `effects ${lasts(work.effects_lag_s)} late`,
+    tile("Over a limit", count(over), `${count(near)} near a limit`, over ? "over" : warn(near)),
+    tile("Ingest lag", work.ingest_lag_s === null ? "unknown" : lasts(work.ingest_lag_s), `notifications ${lasts(work.effects_lag_s)} late`,
       warn(work.ingest_lag_s === null || work.ingest_lag_s > 60)),
-    tile("Duplicates", short(sum("duplicates")), `${count(sum("conflicts"))} with other content`,
+    tile("Duplicates", short(sum("duplicates")), `${count(sum("conflicts"))} with different content`,
       warn(sum("conflicts"))),
     tile("Unpriced", short(sum("unpriced")), "requests without a price", warn(sum("unpriced"))),
-    tile("Missing", short(sum("missing")), `${count(sum("pending"))} still awaited`,
+    tile("Missing", short(sum("missing")), `${count(sum("pending"))} still pending`,
       warn(sum("missing"))),
-    tile("Dead letters", short(letters), kinds ? `of ${count(kinds)} kind${kinds > 1 ? "s" : ""}` : "nothing set aside",
+    tile("Dead letters", short(letters), kinds ? `${count(kinds)} code${kinds > 1 ? "s" : ""}` : "none",
       warn(letters)),
-    tile("Effects parked", count(work.effects_parked), "given up", warn(work.effects_parked)),
-    tile("To close", count(due.length), due.length ? "periods are over" : "no period waits"));
+    tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
+    tile("To close", count(due.length), due.length ? "periods have ended" : "no periods due"));
 }
 
 const COLUMNS = [
@@ -99,7 +99,7 @@ const COLUMNS = [
   { id: "missing", title: "Missing", number: true, key: (row) => row.missing,
     cell: (row) => short(row.missing) },
   { id: "plan", title: "Plan", key: (row) => row.plan, cell: (row) => row.plan },
-  { id: "last_commit", title: "Last use", key: (row) => row.last_commit ?? "",
+  { id: "last_commit", title: "Last activity", key: (row) => row.last_commit ?? "",
     cell: (row) => (row.last_commit
       ? h("time", { datetime: row.last_commit, title: moment(row.last_commit) },
         ago(row.last_commit, Date.parse(state.asOf))) : "never") },
@@ -109,10 +109,10 @@ function standingOf(row) {
   const { nearest, standing } = row;
   const badge = h("span", { class: `badge ${standing}` }, standing);
   if (!nearest) return badge;
-  const told = `${nearest.percent} % of ${nearest.about}`;
+  const use = `${nearest.percent} % of ${nearest.about}`;
   const amount = (text) => quantity(text, nearest.metric, row.currency);
   return h("div", { class: "standing" }, badge,
-    h("span", { class: "soft", title: `${amount(nearest.used)} of ${amount(nearest.limit)}` }, told));
+    h("span", { class: "soft", title: `${amount(nearest.used)} of ${amount(nearest.limit)}` }, use));
 }
 
 function showTenants() {
@@ -139,7 +139,7 @@ function showTenants() {
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tenants" },
       h("table", { class: "sortable" }, h("caption", { class: "unseen" }, "Tenants"),
         h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))),
-    rows.length ? null : h("p", { class: "soft" }, "No tenant is like that."));
+    rows.length ? null : h("p", { class: "soft" }, "No tenants match the filter."));
 }
 
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -160,9 +160,9 @@ function showLetters() {
   const known = new Set(state.letters.map((one) => one.id));
   for (const id of state.chosen) if (!known.has(id)) state.chosen.delete(id);
   const columns = [
-    { title: "Choose", cell: (row) => h("input", {
+    { title: "Select", cell: (row) => h("input", {
       type: "checkbox", "data-letter": row.id, "data-key": `letter ${row.id}`,
-      checked: state.chosen.has(row.id), "aria-label": `Choose the letter ${row.id.slice(0, 8)}`,
+      checked: state.chosen.has(row.id), "aria-label": `Select dead letter ${row.id.slice(0, 8)}`,
     }) },
     { title: "Code", names: true, cell: (row) => h("code", {}, row.code) },
     { title: "Reason", wide: true, cell: (row) => row.reason },
@@ -170,12 +170,12 @@ function showLetters() {
     { title: "Received", cell: (row) => moment(row.received) },
   ];
   fill(byId("letters"), table("Dead letters, newest first", columns, state.letters,
-    { empty: "Nothing was set aside: every event was counted." }));
+    { empty: "No dead letters. Every event was counted." }));
   const button = (name, text, kind) => h("button",
     { "data-do": name, "data-key": name, class: kind }, text);
   fill(byId("letters-actions"), state.letters.length ? [
     button("replay", state.chosen.size ? `Replay ${state.chosen.size}` : "Replay all", "main"),
-    state.chosen.size ? button("drop", `Drop ${state.chosen.size}`, "quiet") : null,
+    state.chosen.size ? button("drop", `Delete ${state.chosen.size}`, "quiet") : null,
   ] : []);
 }
 
@@ -194,20 +194,20 @@ const ACTIONS = {
     const done = await post("/api/dead-letters/replay", chosen());
     const left = Object.values(done.rejected).reduce((total, one) => total + one, 0);
     return `Replayed ${count(done.letters)}: ${count(done.accepted)} counted, ${
-      count(done.duplicates)} known already, ${count(left)} refused again.`;
+      count(done.duplicates)} duplicates, ${count(left)} rejected again.`;
   },
   async drop() {
-    if (!confirm(`Drop ${state.chosen.size} letters without counting them?`)) return null;
+    if (!confirm(`Delete ${state.chosen.size} dead letters without counting them?`)) return null;
     const done = await post("/api/dead-letters/drop", { ids: [...state.chosen] });
-    return `Dropped ${count(done.letters)}.`;
+    return `Deleted ${count(done.letters)}.`;
   },
   async retry() {
     const done = await post("/api/effects/retry");
-    return `${count(done.effects)} effects are due again.`;
+    return `${count(done.effects)} notifications scheduled again.`;
   },
   async close() {
     const done = await post("/api/periods/close", {});
-    return `Closed ${count(done.closed.length)}; ${count(done.waiting.length)} wait.`;
+    return `Closed ${count(done.closed.length)}; ${count(done.waiting.length)} waiting.`;
   },
 };
 
@@ -216,39 +216,39 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   button.disabled = true;
   try {
-    const told = await ACTIONS[button.dataset.do]();
-    if (told) tell("within", told);
+    const message = await ACTIONS[button.dataset.do]();
+    if (message) announce("within", message);
     await again();
   } catch (error) {
-    tell("over", `That did not work: ${error.message}`);
+    announce("over", `The action failed: ${error.message}`);
   } finally {
     button.disabled = false;
   }
 });
 
-function tell(kind, text) {
-  fill(byId("banners"), h("p", { class: `banner ${kind}`, id: "told" }, text));
+function announce(kind, text) {
+  fill(byId("banners"), h("p", { class: `banner ${kind}`, id: "message" }, text));
   say(text);
 }
 
 function showEffects() {
-  fill(byId("effects"), table("Effects that were given up", [
+  fill(byId("effects"), table("Notifications whose delivery was given up", [
     { title: "Ledger", cell: (row) => row.ledger.split("|")[0] },
-    { title: "What", wide: true, cell: (row) => row.text },
+    { title: "Message", wide: true, cell: (row) => row.text },
     { title: "Attempts", number: true, cell: (row) => count(row.attempts) },
-    { title: "Failure", wide: true, cell: (row) => row.failure ?? "" },
-  ], state.effects, { empty: "Everybody who should know was told." }));
+    { title: "Last failure", wide: true, cell: (row) => row.failure ?? "" },
+  ], state.effects, { empty: "All notifications were delivered." }));
   fill(byId("effects-actions"), state.effects.length
     ? h("button", { "data-do": "retry", "data-key": "retry" }, "Retry all") : []);
 }
 
 function showDue() {
-  fill(byId("due"), table("Periods that are over and not closed", [
+  fill(byId("due"), table("Periods that have ended and are not closed", [
     { title: "Tenant", cell: (row) => row.tenant },
     { title: "Period", cell: (row) => row.period },
-    { title: "Waits for", wide: true, cell: (row) => row.reason },
-    { title: "Until", cell: (row) => (row.until ? moment(row.until) : "") },
-  ], state.due, { empty: "No period waits to be closed." }));
+    { title: "Reason", wide: true, cell: (row) => row.reason },
+    { title: "Closes by", cell: (row) => (row.until ? moment(row.until) : "") },
+  ], state.due, { empty: "No periods to close." }));
   fill(byId("due-actions"), state.due.length
-    ? h("button", { "data-do": "close", "data-key": "close" }, "Close what is due") : []);
+    ? h("button", { "data-do": "close", "data-key": "close" }, "Close due periods") : []);
 }

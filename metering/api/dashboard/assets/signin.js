@@ -1,2 +1,2 @@
-// A link that was opened on purpose goes on by itself; without scripts there is the button.
+// Submits a sign-in link automatically. Without scripts the button does it.
 document.getElementById("by-code")?.submit();

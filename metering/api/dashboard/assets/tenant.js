@@ -1,4 +1,4 @@
-// A tenant's own page.
+// The tenant's page.
 
 import { get, poll } from "./api.js";
 import { colour, draw } from "./charts.js";
@@ -59,13 +59,13 @@ function enforced() {
 function showBanners() {
   const reached = enforced().filter((one) => one.percent >= 100);
   const near = enforced().filter((one) => one.percent >= 80 && one.percent < 100);
-  const told = [
-    ...reached.map((one) => ["over", `${does(one)}: the quota “${one.about}” is used up. It begins again ${
+  const messages = [
+    ...reached.map((one) => ["over", `${does(one)}: the quota “${one.about}” is used up. It resets ${
       moment(one.window_end)}.`]),
     ...near.map((one) => ["near", `${one.percent} % of the quota “${one.about}” is used.`]),
   ];
-  fill(byId("banners"), told.map(([kind, text]) => h("p", { class: `banner ${kind}` }, text)));
-  if (told.length) say(told.map(([, text]) => text).join(" "));
+  fill(byId("banners"), messages.map(([kind, text]) => h("p", { class: `banner ${kind}` }, text)));
+  if (messages.length) say(messages.map(([, text]) => text).join(" "));
 }
 
 function does(quota) {
@@ -83,18 +83,18 @@ function showTiles() {
   const { pending, credits: credit, unpriced } = balance;
   const isSame = balance.total === balance.amount;
   fill(byId("tiles"),
-    tile("Spend", cash(balance.amount), isSame ? "exact, up to now"
+    tile("Spend", cash(balance.amount), isSame ? "exact, to date"
       : `${cash(balance.total)} with fees and allowances`),
-    tile("Forecast", cash(quotas.amount.projected), `at the end, at ${
-      cash(quotas.amount.an_hour)} an hour`),
+    tile("Forecast", cash(quotas.amount.projected), `at the end of the period, at ${
+      cash(quotas.amount.an_hour)} per hour`),
     tile("Requests", short(balance.requests), pending.requests
-      ? `and ${count(pending.requests)} whose counts are awaited`
-      : `${count(balance.not_billable)} refused or failed`),
-    tile("Tokens", short(used), `${short(balance.tokens.output ?? 0)} of them output`),
-    credit ? tile("Credit left", money(credit.remaining, credit.currency),
+      ? `and ${count(pending.requests)} pending`
+      : `${count(balance.not_billable)} rejected or failed`),
+    tile("Tokens", short(used), `${short(balance.tokens.output ?? 0)} output`),
+    credit ? tile("Credit remaining", money(credit.remaining, credit.currency),
       `of ${money(credit.granted, credit.currency)}`, credit.remaining === "0" ? "over" : null)
       : null,
-    unpriced ? tile("Without a price", count(unpriced), "requests, not in the spend", "near") : null);
+    unpriced ? tile("Unpriced", count(unpriced), "requests, not in the spend", "near") : null);
 }
 
 function level(percent) {
@@ -104,7 +104,7 @@ function level(percent) {
 function showQuotas() {
   const { quotas, currency } = now.quotas;
   if (!quotas.length) {
-    fill(byId("quotas"), h("p", { class: "soft" }, "No quota limits this tenant."));
+    fill(byId("quotas"), h("p", { class: "soft" }, "This tenant has no quotas."));
     return;
   }
   fill(byId("quotas"), h("ul", { class: "quotas" }, quotas.map((one) => {
@@ -130,11 +130,11 @@ function showQuotas() {
 
 function ends(one) {
   if (one.percent >= 100) return `resets ${moment(one.window_end)}`;
-  return one.exhausted_at ? `used up about ${moment(one.exhausted_at)}`
-    : `lasts until it resets ${moment(one.window_end)}`;
+  return one.exhausted_at ? `used up around ${moment(one.exhausted_at)}`
+    : `lasts until the reset ${moment(one.window_end)}`;
 }
 
-// What is left of the budget of the period, or, without one, what was spent, and where it goes.
+// The remaining budget of the period, or the spend if there is no budget, with a forecast.
 function showBurn() {
   const { balance, quotas, days } = now;
   if (!days) return;
@@ -169,17 +169,17 @@ function showBurn() {
   }
   const even = budget && points.map((one) => limit * (1 - (one.x - start) / (end - start)));
   const labels = points.map((one) => moment(new Date(one.x).toISOString()));
-  const told = (values) => values.map((value) => (value === null ? "" : cash(value.toFixed(6))));
-  byId("burn-title").textContent = budget ? "Budget left and forecast" : "Spend and forecast";
+  const texts = (values) => values.map((value) => (value === null ? "" : cash(value.toFixed(6))));
+  byId("burn-title").textContent = budget ? "Remaining budget and forecast" : "Spend and forecast";
   byId("burn-note").textContent = budget
     ? isOver ? `The budget of ${cash(budget.limit)} is used up.`
-      : `${cash(budget.remaining)} of ${cash(budget.limit)} left; ${budget.exhausted_at
-        ? `at this rate it ends ${moment(budget.exhausted_at)}` : "at this rate it lasts"}.`
-    : `${cash(balance.amount)} so far; ${cash(quotas.amount.projected)} at the end, at this rate.`;
+      : `${cash(budget.remaining)} of ${cash(budget.limit)} remaining; at this rate it ${budget.exhausted_at
+        ? `is used up ${moment(budget.exhausted_at)}` : "lasts"}.`
+    : `${cash(balance.amount)} so far; ${cash(quotas.amount.projected)} at the end of the period, at this rate.`;
   const series = [
-    { name: budget ? "Left" : "Spent", colour: "--c0", values: actual, told: told(actual), fill: true },
-    { name: "Forecast", colour: "--c0", values: ahead, told: told(ahead), dash: [6, 5] },
-    ...(budget ? [{ name: "Even pace", colour: "--soft", values: even, told: told(even),
+    { name: budget ? "Remaining" : "Spent", colour: "--c0", values: actual, texts: texts(actual), fill: true },
+    { name: "Forecast", colour: "--c0", values: ahead, texts: texts(ahead), dash: [6, 5] },
+    ...(budget ? [{ name: "Even pace", colour: "--soft", values: even, texts: texts(even),
       dash: [2, 4], thin: true }] : []),
   ];
   draw(byId("burn"), {
@@ -190,9 +190,9 @@ function showBurn() {
     summary: byId("burn-note").textContent,
     columns: [
       { title: "Time", cell: (row) => row.label },
-      ...series.map((one, at) => ({ title: one.name, number: true, cell: (row) => row.told[at] })),
+      ...series.map((one, at) => ({ title: one.name, number: true, cell: (row) => row.texts[at] })),
     ],
-    rows: labels.map((label, at) => ({ label, told: series.map((one) => one.told[at]) })),
+    rows: labels.map((label, at) => ({ label, texts: series.map((one) => one.texts[at]) })),
   });
 }
 
@@ -210,22 +210,22 @@ function showDays() {
   const currency = now.balance?.currency ?? "USD";
   const series = ordered.slice(0, MODELS_SHOWN).map(([name, byDay], at) => {
     const values = names.map((one) => Number(byDay.get(one)?.amount ?? 0));
-    const told = names.map((one) => money(byDay.get(one)?.amount ?? "0", currency));
-    return { name, colour: colour(at), values, told };
+    const texts = names.map((one) => money(byDay.get(one)?.amount ?? "0", currency));
+    return { name, colour: colour(at), values, texts };
   });
   const rest = ordered.slice(MODELS_SHOWN);
   if (rest.length) {
     const values = names.map((one) =>
       rest.reduce((sum, [, byDay]) => sum + Number(byDay.get(one)?.amount ?? 0), 0));
     series.push({ name: `${rest.length} others`, colour: colour(MODELS_SHOWN), values,
-      told: values.map((value) => money(value.toFixed(6), currency)) });
+      texts: values.map((value) => money(value.toFixed(6), currency)) });
   }
-  byId("days-note").textContent = "Spend by UTC day, before fees and allowances of the period.";
+  byId("days-note").textContent = "Spend by UTC day, before the fees and allowances of the period.";
   draw(byId("days"), {
     labels: names.map(day), series, stacked: true, scale: (value) => axisMoney(value, currency),
     caption: "Usage by day and model",
     summary: `Spend by day of ${count(ordered.length)} models over ${count(names.length)} days;`
-      + " the table below has the figures.",
+      + " see the table below for figures.",
     columns: [
       { title: "Day", cell: (row) => day(row.group.day) },
       { title: "Model", cell: (row) => row.group.model ?? "other meters" },
@@ -246,7 +246,7 @@ function showTop(place, items, group, title) {
     { title, cell: (row) => {
       const bar = h("span", { class: "share", "aria-hidden": "true" });
       bar.style.width = `${most ? Math.max(1, Math.round(100 * size(row) / most)) : 0}%`;
-      return h("div", { class: "shared" }, h("span", {}, row.group[group] ?? "not said"), bar);
+      return h("div", { class: "shared" }, h("span", {}, row.group[group] ?? "not set"), bar);
     } },
     { title: "Requests", number: true, cell: (row) => short(row.requests) },
     { title: "Tokens", number: true, cell: (row) => short(tokens(row)) },
@@ -254,19 +254,19 @@ function showTop(place, items, group, title) {
   ], sorted.slice(0, TOP)));
 }
 
-// What an outcome costs beside its target; how well prompts do, where nothing comes of them yet.
-function showUnits({ items, currency }) {
-  const rows = items.flatMap((one) => (one.outcomes.length
+// Unit costs and their targets; prompt efficiency for use cases without outcomes.
+function showUnits({ use_cases: useCases, currency }) {
+  const rows = useCases.flatMap((one) => (one.outcomes.length
     ? one.outcomes.map((outcome) => ({ ...one, ...outcome })) : [one]))
     .sort((a, b) => Boolean(b.target) - Boolean(a.target) || (b.count ?? 0) - (a.count ?? 0));
   const least = (row, text) => (text === null || text === undefined ? "unknown"
     : `${row.is_at_least ? "≥ " : ""}${money(text, currency)}`);
   const share = (text) => (text === null ? "" : percents.format(text));
   fill(byId("units"), table("Cost per outcome by use case", [
-    { title: "Use case", cell: (row) => row.use_case ?? "not said" },
+    { title: "Use case", cell: (row) => row.use_case ?? "not set" },
     { title: "Outcome", cell: (row) => row.outcome ?? "none reported" },
     { title: "Outcomes", number: true, cell: (row) => count(row.count ?? 0) },
-    { title: "Cost of one", number: true, cell: (row) =>
+    { title: "Cost per outcome", number: true, cell: (row) =>
       (row.count ? least(row, row.cost_per_outcome) : "") },
     { title: "Target", number: true, cell: (row) => (row.target ? money(row.target, currency) : "") },
     { title: "Status", cell: (row) => (row.target ? h("span",
@@ -277,12 +277,12 @@ function showUnits({ items, currency }) {
   ], rows));
 }
 
-// What an alert says, without what this page says already.
+// The text of an alert, without the tenant that this page already names.
 function alertText({ kind, text, detail }) {
   if (kind === "quota") {
     const metric = detail.about.split(" ")[0];
     const amount = quantity(detail.limit, metric, now.balance.currency);
-    const shadow = detail.mode === "shadow" ? ", in shadow" : "";
+    const shadow = detail.mode === "shadow" ? " (shadow mode)" : "";
     return `${detail.threshold} % of “${detail.about}” (${amount}) reached: ${detail.action}${shadow}`;
   }
   return text.slice(text.indexOf(": ") + 2);
@@ -294,7 +294,7 @@ function showAlerts(alerts) {
     ? h("ol", { class: "events" }, alerts.items.map((one) => h("li", {},
       h("span", { class: "text" }, alertText(one)),
       h("time", { datetime: one.at, title: moment(one.at) }, ago(one.at, read)))))
-    : h("p", { class: "soft" }, "Nothing to tell in this period."));
+    : h("p", { class: "soft" }, "No alerts in this period."));
 }
 
 function showStatements(items) {
@@ -310,5 +310,5 @@ function showStatements(items) {
     { title: "Total", number: true, cell: (row) => money(row.total, row.currency) },
     { title: "Download", cell: (row) =>
       h("span", { class: "links" }, ["html", "csv", "json"].map((one) => link(row, one))) },
-  ], items, { empty: "No period is closed yet." }));
+  ], items, { empty: "No closed periods yet." }));
 }

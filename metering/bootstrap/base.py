@@ -1,0 +1,175 @@
+"""The base of the wings: settings, clock, telemetry, stores, tenancy and connections."""
+
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from metering.adapters.clock import FixedClock, SystemClock
+from metering.adapters.files import committed_prices, read_structured
+from metering.adapters.telemetry.log import LogAlerts, LogNotifier
+from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
+from metering.app.tenancy.tenancy import Tenancy
+from metering.bootstrap.stores import Stores, stores_for
+from metering.bootstrap.telemetry import telemetry_for
+from metering.core.basics.errors import ConfigurationError
+from metering.core.tenancy.tenants_file import TenantsFile, read_tenants_file
+from metering.ports import (
+    SILENT,
+    Alerts,
+    Clock,
+    HubProgress,
+    LedgerStore,
+    Notifier,
+    Telemetry,
+    UsagePublisher,
+)
+from metering.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from metering.app.credit.credits import Credits
+    from metering.app.ledger.committer import Committer
+
+
+class Base:
+    """The settings of a process, and the adapters that more than one wing uses."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
+        self._publishers: dict[str, UsagePublisher] = {}
+        self.has_own_hubs = False
+        self.closing: list[Callable[[], Awaitable[None]]] = []
+        """What lets go of whatever was opened on the way."""
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock, or the standing one that METERING_NOW sets."""
+        fixed = self.settings.fixed_now
+        return SystemClock() if fixed is None else FixedClock(fixed)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Where figures and traces go, as METERING_TELEMETRY says."""
+        return telemetry_for(self.settings.telemetry)
+
+    def be_silent(self) -> None:
+        """Send no telemetry to Azure: the commands of a person are no part of the service."""
+        if self.settings.telemetry != "console":
+            self.telemetry = SILENT
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Where faults that a person must see are told."""
+        return LogAlerts(self.telemetry)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Who is told of effects: the webhook where one is set, or else the log."""
+        webhook = self.settings.webhook
+        if webhook is None:
+            return LogNotifier()
+        # An HTTP client takes a tenth of a second to import: only those who use it wait for it.
+        from metering.adapters.telemetry.webhook import WebhookNotifier
+
+        notifier = WebhookNotifier(webhook.url, webhook.secrets, self.clock)
+        self.closing.append(notifier.close)
+        return notifier
+
+    @cached_property
+    def stores(self) -> Stores:
+        """The store that METERING_STORE names, behind its ports."""
+        return stores_for(self.settings.store, self.telemetry)
+
+    @cached_property
+    def ledgers(self) -> LedgerStore:
+        """The ledgers."""
+        return ObservedLedgers(self.stores.ledgers, self.telemetry)
+
+    @cached_property
+    def tenants_file(self) -> TenantsFile | None:
+        """What METERING_TENANTS names; to be taken over once with `tenancy.take_over`."""
+        path = self.settings.tenants_file
+        return None if path is None else read_tenants_file(str(path), read_structured(path))
+
+    @cached_property
+    def tenancy(self) -> Tenancy:
+        """Who pays."""
+        return Tenancy(
+            registry=self.stores.registry,
+            price_store=self.stores.prices,
+            clock=self.clock,
+            committed=committed_prices(),
+            automatic=self.settings.automatic_tenants,
+            file=self.tenants_file,
+        )
+
+    @cached_property
+    def committer(self) -> "Committer":
+        """Commits to the ledgers, under the quotas of each tenant."""
+        from metering.app.ledger.committer import Committer
+
+        return Committer(
+            store=self.ledgers,
+            clock=self.clock,
+            periods=self.tenancy.directory.period_at,
+            limits=self.tenancy.limits_of,
+            checked_pages=self.stores.checked_pages,
+            max_gaps=self.stores.max_gaps,
+        )
+
+    @cached_property
+    def credits(self) -> "Credits":
+        """What tenants have to pay with."""
+        from metering.app.credit.credits import Credits
+
+        return Credits(
+            ledgers=self.ledgers,
+            accounts=self.stores.accounts,
+            tenancy=self.tenancy,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def hub_progress(self) -> HubProgress:
+        """How far what was published has been counted; the system on one machine sets its own."""
+        from metering.bootstrap.progress import hub_progress
+
+        return hub_progress(self.settings, self.clock, self.closing)
+
+    @property
+    def usage_publisher(self) -> UsagePublisher:
+        """Where usage events are published: the hub that `ingest_usage` reads."""
+        return self.publisher(self.settings.usage_hub)
+
+    def publisher(self, hub: str) -> UsagePublisher:
+        """Return what publishes to a hub; ConfigurationError where no hubs are set."""
+        if hub not in self._publishers:
+            self._publishers[hub] = self._hub_publisher(hub)
+        return self._publishers[hub]
+
+    def publish_through(self, hub_publisher: Callable[[str], UsagePublisher]) -> None:
+        """Publish to other hubs than the settings name: for the system on one machine."""
+        self._hub_publisher = hub_publisher
+        self.has_own_hubs = True
+        self._publishers.clear()
+
+    def _event_hubs(self, hub: str) -> UsagePublisher:
+        hubs = self.settings.hubs
+        if hubs is None:
+            raise ConfigurationError(
+                "UsageHub__fullyQualifiedNamespace: is not set: write it like"
+                " contoso.servicebus.windows.net"
+            )
+        # The SDK takes a while to import: only those who use it wait for it.
+        from metering.adapters.hubs.publisher import EventHubsPublisher
+
+        return EventHubsPublisher(hubs.host, hub, hubs.connection_string)
+
+    async def close(self) -> None:
+        """Let go of what was opened; it is opened again when it is used again."""
+        for publisher in self._publishers.values():
+            await publisher.close()
+        if "stores" in self.__dict__:
+            await self.stores.close()
+        for close in self.closing:
+            await close()

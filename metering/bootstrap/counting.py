@@ -1,0 +1,111 @@
+"""The use cases that count usage: ingestion, streams and dead letters."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
+from metering.app.hubs.replay_capture import ReplayCapture, TakesBatches
+from metering.app.ingest.dead_letters import DeadLetters
+from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ingest.take_events import TakeEvents
+from metering.app.streams.complete_streams import CompleteStreams
+from metering.app.streams.expire_pending import ExpirePending
+from metering.app.streams.join_usage import JoinUsage
+from metering.app.streams.recover_usage import RecoverUsage
+from metering.bootstrap.base import Base
+from metering.ports import CaptureSource, UsagePublisher
+
+
+class Counting:
+    """Count usage: events, streams, logs and what was set aside."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """Ingest usage events."""
+        return Ingest(
+            tenancy=self._base.tenancy,
+            committer=self._base.committer,
+            dead_letters=self._base.stores.dead_letters,
+            pending=self._base.stores.pending,
+            streams=self._streams,
+            clock=self._base.clock,
+            alerts=self._base.alerts,
+        )
+
+    @cached_property
+    def stream_publisher(self) -> UsagePublisher:
+        """Where complete events of streams go: without a hub, straight into the ledgers."""
+        if self._base.settings.hubs is None and not self._base.has_own_hubs:
+            return DirectPublisher(ingest=lambda: self.ingest)
+        return self._base.usage_publisher
+
+    @cached_property
+    def _streams(self) -> CompleteStreams:
+        return CompleteStreams(
+            pending=self._base.stores.pending,
+            publisher=self.stream_publisher,
+            clock=self._base.clock,
+        )
+
+    @cached_property
+    def join_usage(self) -> JoinUsage:
+        """Join the counts in gateway logs to streams."""
+        return JoinUsage(
+            pending=self._base.stores.pending,
+            streams=self._streams,
+            publisher=self.stream_publisher,
+            dead_letters=self._base.stores.dead_letters,
+            clock=self._base.clock,
+            alerts=self._base.alerts,
+            recovery_delay=self._base.settings.recovery_delay,
+        )
+
+    @cached_property
+    def recover_usage(self) -> RecoverUsage:
+        """Publish from logs what no policy reported."""
+        return RecoverUsage(
+            pending=self._base.stores.pending,
+            ledgers=self._base.ledgers,
+            tenancy=self._base.tenancy,
+            publisher=self.stream_publisher,
+            dead_letters=self._base.stores.dead_letters,
+            clock=self._base.clock,
+            recovery_delay=self._base.settings.recovery_delay,
+        )
+
+    @cached_property
+    def expire_pending(self) -> ExpirePending:
+        """Give up waiting for counts."""
+        return ExpirePending(
+            pending=self._base.stores.pending,
+            streams=self._streams,
+            tenancy=self._base.tenancy,
+            committer=self._base.committer,
+            dead_letters=self._base.stores.dead_letters,
+            clock=self._base.clock,
+            alerts=self._base.alerts,
+        )
+
+    @cached_property
+    def take_events(self) -> TakeEvents:
+        """Take events from producers other than the gateway."""
+        return TakeEvents(publisher=self.stream_publisher, clock=self._base.clock)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """Look at what was set aside, send it again, or drop it."""
+        return DeadLetters(
+            store=self._base.stores.dead_letters, ingest=self.ingest, join=self.join_usage
+        )
+
+    def replay_capture(
+        self, source: CaptureSource, hub: str | None, on_progress: Callable[[int, int], None]
+    ) -> ReplayCapture:
+        """Return one run over the files of Capture; the hubs have the names of the settings too."""
+        usage, logs = self.ingest, self.join_usage
+        hubs: dict[str, TakesBatches] = {USAGE_HUB: usage, LOGS_HUB: logs}
+        hubs[self._base.settings.usage_hub] = usage
+        return ReplayCapture(source=source, hubs=hubs, hub=hub, on_progress=on_progress)

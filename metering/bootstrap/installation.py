@@ -1,0 +1,83 @@
+"""The use cases of operators: readiness, gauges, deliveries, audit and deployments."""
+
+from functools import cached_property
+
+from metering.app.deployments.deployments import Deployments
+from metering.app.hubs.hub_lag import HubLags
+from metering.app.installation.collect_gauges import CollectGauges
+from metering.app.installation.readiness import Readiness
+from metering.app.ledger.deliver_effects import DeliverEffects
+from metering.app.tenancy.audited import Audited
+from metering.app.tenancy.callers import Callers
+from metering.bootstrap.base import Base
+from metering.ports import DeploymentSource
+
+
+class Installation:
+    """Operate an installation."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @cached_property
+    def deliver_effects(self) -> DeliverEffects:
+        """Tell the outside what commits asked for."""
+        return DeliverEffects(
+            effects=self._base.stores.effects,
+            notifier=self._base.notifier,
+            clock=self._base.clock,
+            alerts=self._base.alerts,
+            telemetry=self._base.telemetry,
+        )
+
+    @cached_property
+    def collect_gauges(self) -> CollectGauges:
+        """Set the gauges."""
+        return CollectGauges(
+            ledgers=self._base.ledgers,
+            pending=self._base.stores.pending,
+            effects=self._base.stores.effects,
+            clock=self._base.clock,
+            telemetry=self._base.telemetry,
+        )
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether this process can serve."""
+        lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
+        # First of all: a look that goes on would keep the hubs from being let go.
+        self._base.closing.insert(0, lags.close)
+        return Readiness(
+            tenancy=self._base.tenancy,
+            effects=self._base.stores.effects,
+            hub_lags=lags,
+            clock=self._base.clock,
+        )
+
+    @cached_property
+    def callers(self) -> Callers:
+        """Which tenant a caller may read."""
+        return Callers(tenancy=self._base.tenancy, clock=self._base.clock)
+
+    @cached_property
+    def audited(self) -> Audited:
+        """Change something, with entries in the audit log."""
+        return Audited(log=self._base.stores.audit, clock=self._base.clock)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Fill the deployments registry."""
+        return Deployments(self._base.ledgers, self._base.tenancy, self._base.clock)
+
+    def azure_deployments(
+        self, subscription_id: str, resource_group: str | None, account: str | None
+    ) -> DeploymentSource:
+        """Return Azure's own list of deployments, of a subscription or a part of it."""
+        # The SDK takes a fifth of a second to import: only those who use it wait for it.
+        from metering.adapters.azure.arm import Arm
+        from metering.adapters.azure.deployments import AzureDeployments
+
+        arm = Arm(self._base.settings.arm_endpoint)
+        return AzureDeployments(
+            arm, subscription_id, resource_group=resource_group, account=account
+        )

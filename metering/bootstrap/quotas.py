@@ -1,0 +1,94 @@
+"""The use cases of quotas: admission, enforcement and forecasts."""
+
+from functools import cached_property
+
+from metering.app.quotas.admission import Admission, ObservedAdmission
+from metering.app.quotas.alerts import TenantAlerts
+from metering.app.quotas.desired_states import QuotasWantSuspended
+from metering.app.quotas.enforce_quotas import EnforceQuotas
+from metering.app.quotas.forecast import Forecasts
+from metering.app.quotas.reconcile_suspensions import ReconcileSuspensions
+from metering.bootstrap.base import Base
+from metering.ports import SubscriptionGate
+
+
+class Quotas:
+    """Enforce quotas and answer where they stand."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @cached_property
+    def subscription_gate(self) -> SubscriptionGate | None:
+        """The subscriptions of METERING_APIM_SERVICE; None where suspension is off."""
+        service = self._base.settings.apim_service
+        if service is None:
+            return None
+        # The SDK takes half a second to import: only those who use it wait for it.
+        from metering.adapters.azure.apim import ApimSubscriptions
+        from metering.adapters.azure.arm import Arm
+
+        gate = ApimSubscriptions(
+            Arm(self._base.settings.arm_endpoint),
+            subscription_id=service.subscription_id,
+            resource_group=service.resource_group,
+            service=service.name,
+        )
+        self._base.closing.append(gate.close)
+        return gate
+
+    @cached_property
+    def reconcile_suspensions(self) -> ReconcileSuspensions | None:
+        """Suspend and reactivate as quotas say; None where suspension is off."""
+        if self.subscription_gate is None:
+            return None
+        return ReconcileSuspensions(
+            gate=self.subscription_gate,
+            suspensions=self._base.stores.suspensions,
+            desired=QuotasWantSuspended(
+                ledgers=self._base.ledgers,
+                suspensions=self._base.stores.suspensions,
+                tenancy=self._base.tenancy,
+                alerts=self._base.alerts,
+            ),
+            clock=self._base.clock,
+            alerts=self._base.alerts,
+        )
+
+    @cached_property
+    def enforce_quotas(self) -> EnforceQuotas:
+        """Bring the limits of every ledger up to date."""
+        return EnforceQuotas(
+            ledgers=self._base.ledgers,
+            tenancy=self._base.tenancy,
+            clock=self._base.clock,
+            alerts=self._base.alerts,
+        )
+
+    @cached_property
+    def admission(self) -> ObservedAdmission:
+        """Whether a subscription's requests may go on."""
+        admission = Admission(
+            ledgers=self._base.ledgers,
+            credit=self._base.credits,
+            tenancy=self._base.tenancy,
+            clock=self._base.clock,
+        )
+        return ObservedAdmission(admission=admission, telemetry=self._base.telemetry)
+
+    @cached_property
+    def tenant_alerts(self) -> TenantAlerts:
+        """What a tenant was told."""
+        return TenantAlerts(
+            ledgers=self._base.ledgers,
+            effects=self._base.stores.effects,
+            tenancy=self._base.tenancy,
+            clock=self._base.clock,
+        )
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """Where periods and quotas go."""
+        return Forecasts(
+            ledgers=self._base.ledgers, tenancy=self._base.tenancy, clock=self._base.clock
+        )

@@ -1,0 +1,49 @@
+"""The use cases that read ledgers: balances, breakdowns and proofs."""
+
+from functools import cached_property
+
+from metering.app.reports.overview import Overview
+from metering.app.reports.read import Read
+from metering.app.reports.roll_up import RollUp
+from metering.app.reports.unit_economics import UnitEconomics
+from metering.app.reports.verify import Verify
+from metering.bootstrap.base import Base
+
+
+class Reading:
+    """Read ledgers and prove them."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @cached_property
+    def read(self) -> Read:
+        """Balances and breakdowns."""
+        return Read(
+            self._base.ledgers, self._base.stores.rollups, self._base.tenancy, self._base.clock
+        )
+
+    @cached_property
+    def unit_economics(self) -> UnitEconomics:
+        """What outcomes cost."""
+        return UnitEconomics(self.read, self._base.tenancy, self._base.clock)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """All tenants at a glance."""
+        return Overview(
+            ledgers=self._base.ledgers,
+            tenancy=self._base.tenancy,
+            credit=self._base.credits,
+            clock=self._base.clock,
+        )
+
+    @cached_property
+    def verify(self) -> Verify:
+        """Prove ledgers."""
+        return Verify(self._base.ledgers, self._base.stores.rollups)
+
+    @cached_property
+    def roll_up(self) -> RollUp:
+        """Keep usage by day and dimension at hand."""
+        return RollUp(self._base.ledgers, self._base.stores.rollups, self._base.alerts)

@@ -1,0 +1,59 @@
+"""Registry records: dated, append-only decisions, and the form that every decision takes."""
+
+import re
+from typing import Final, Literal, NamedTuple
+
+from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant
+from metering.core.plans.plan import Plan
+
+TENANT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+type RecordKind = Literal[
+    "subject",
+    "tenant_plan",
+    "calendar",
+    "plan",
+    "prices",
+    "deployment",
+    "grant",
+    "revocation",
+    "adjustment",
+    "member",
+]
+
+
+class Record(NamedTuple):
+    """One decision: from `effective` on, `key` means `value`. Never edited, never removed."""
+
+    kind: RecordKind
+    key: str
+    value: str
+    """A tenant id (subject, member), a plan id (tenant_plan), the SHA-256 of a price version's file
+    (prices). For every other kind, the JSON of the thing that the kind names."""
+    effective: Instant
+    recorded: Instant
+
+
+class Decision[T](NamedTuple):
+    """The result of a decision function: the outcome, and the record to append for it."""
+
+    outcome: T
+    """The thing decided on; for dated values, the instant from which the value holds."""
+    record: Record | None
+    """None if the registry already says so: deciding again is safe and records nothing."""
+
+
+class Assignment(NamedTuple):
+    """The tenant that pays for a subject, its plan, and the span in which both hold."""
+
+    tenant: str
+    plan: Plan
+    start: Instant
+    end: Instant
+
+
+def check_tenant_id(tenant: str) -> None:
+    """Raise ConfigurationError unless the text is a valid tenant id."""
+    if not TENANT_ID.fullmatch(tenant):
+        raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")

@@ -1,0 +1,1 @@
+"""Documents on periods, balances and statements."""

@@ -1,0 +1,74 @@
+"""Statements, whole and in lists."""
+
+from typing import Any, Self
+
+from pydantic import Field
+
+from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_paid
+from metering.core.billing.statement import Statement
+from metering.core.billing.statement_json import statement_json
+from metering.documents.document import Document
+
+
+class StatementSummary(Document):
+    """A closed period in a list."""
+
+    period: str = Field(examples=["2026-11"])
+    start: str
+    end: str
+    number: int = Field(description="Consecutive number per tenant, starting at 1.")
+    currency: str
+    total: str = Field(description="Rounded to the minor unit of the currency.", examples=["12.50"])
+    closed: str
+    hash: str
+
+    @classmethod
+    def of(cls, one: Statement) -> Self:
+        """Return a statement as an item of a list."""
+        return cls(
+            period=one.period.name,
+            start=format_instant(one.period.start),
+            end=format_instant(one.period.end),
+            number=one.number,
+            currency=one.currency,
+            total=format_paid(one.total, one.currency),
+            closed=format_instant(one.closed),
+            hash=one.hash,
+        )
+
+
+class StatementsDocument(Document):
+    """A tenant's statements, most recent first."""
+
+    tenant: str
+    items: list[StatementSummary]
+    next: str | None
+
+
+class StatementDocument(Document):
+    """The amount that a tenant owes for a closed period, with its derivation."""
+
+    tenant: str
+    period: str
+    start: str
+    end: str
+    number: int
+    currency: str
+    total: str
+    lines: list[dict[str, Any]]
+    plan: str
+    price_versions: list[str]
+    provenance: dict[str, int]
+    open: dict[str, Any] = Field(description="Usage that was unsettled when the period closed.")
+    billed: list[dict[str, Any]] = Field(description="The billed-through page of each ledger.")
+    carried: dict[str, str]
+    closed: str
+    previous: str
+    hash: str
+    draft: bool = Field(description="True for a preview of a period that is still open.")
+
+    @classmethod
+    def of(cls, statement: Statement, *, is_draft: bool = False) -> Self:
+        """Return a whole statement as a document."""
+        return cls.model_validate({**statement_json(statement), "draft": is_draft})

@@ -1,0 +1,44 @@
+"""Imported deployments, and deployments without a record.
+
+A recorded deployment is returned as it stands in a deployments file.
+"""
+
+from typing import Any, Self
+
+from pydantic import Field
+
+from metering.app.deployments.deployments import Proposal
+from metering.documents.document import Document
+
+
+class UnknownDeploymentDocument(Document):
+    """A deployment that usage names and that has no record."""
+
+    deployment: str = Field(validation_alias="name")
+    backend: str | None
+    requests: int
+    models: list[str]
+
+
+class ImportedDeployment(Document):
+    """The result of importing one deployment."""
+
+    key: str = Field(examples=["contoso/gpt-4o"])
+    deployment: dict[str, Any] | None = Field(description="Null if it cannot be recorded.")
+    result: str
+
+    @classmethod
+    def of(cls, proposal: Proposal, *, dry_run: bool) -> Self:
+        """Return a proposal with its result as a document."""
+        found = proposal.deployment
+        if found is None:
+            result = f"skipped: {proposal.reason}"
+        elif not proposal.is_news:
+            result = "unchanged"
+        else:
+            result = "would be recorded" if dry_run else "recorded"
+        return cls(
+            key=proposal.key,
+            deployment=None if found is None else found.model_dump(mode="json"),
+            result=result,
+        )

@@ -1,0 +1,132 @@
+"""Alerts, quotas and forecasts."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from metering.app.quotas.forecast import Forecast, QuotaForecast
+from metering.core.basics.instants import format_instant
+from metering.core.ledger.effect import Effect, describe
+from metering.core.quotas.decision import QuotaState
+from metering.documents.document import Document, Money, Time
+from metering.documents.ledger.effects import effect_detail
+
+
+class AlertDocument(Document):
+    """A notification about a tenant."""
+
+    id: str = Field(description="Deduplication key of the notification.")
+    kind: str = Field(examples=["quota"])
+    at: str = Field(description="Time of the commit that caused the alert.")
+    text: str
+    detail: Mapping[str, object] = Field(description="Details; the fields depend on the kind.")
+
+    @classmethod
+    def of(cls, effect: Effect) -> Self:
+        """Return an effect as an alert."""
+        return cls(
+            id=effect.key,
+            kind=effect.kind.value,
+            at=format_instant(effect.created),
+            text=describe(effect),
+            detail=effect_detail(effect),
+        )
+
+
+class QuotaDocument(Document):
+    """The current state of a quota."""
+
+    quota: str = Field(description="The id of this version of the quota.")
+    about: str = Field(examples=["amount a period"])
+    metric: str
+    mode: str = Field(description="shadow: the quota is evaluated and not enforced.")
+    action: str = Field(examples=["block"])
+    thresholds: list[int]
+    window_start: Time
+    window_end: Time
+    limit: str
+    used: str
+    remaining: str
+    percent: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_state(cls, source: Any) -> Any:
+        if isinstance(source, QuotaForecast):
+            trend = source.trend
+            return _state(source.state) | {
+                "an_hour": source.state.show(trend.an_hour),
+                "projected": source.state.show(trend.projected),
+                "exhausted_at": source.exhausted_at,
+            }
+        return _state(source) if isinstance(source, QuotaState) else source
+
+
+def _state(state: QuotaState) -> dict[str, object]:
+    quota = state.quota
+    action = quota.action
+    return {
+        "quota": quota.key,
+        "about": quota.label,
+        "metric": quota.metric,
+        "mode": quota.mode,
+        "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
+        "thresholds": list(quota.thresholds),
+        "window_start": state.window.start,
+        "window_end": state.window.end,
+        "limit": quota.limit,
+        "used": state.show(state.used),
+        "remaining": state.show(state.remaining),
+        "percent": state.percent,
+    }
+
+
+class AlertsDocument(Document):
+    """A tenant's alerts in a period, newest first, and the thresholds that are exceeded now."""
+
+    tenant: str
+    period: str
+    as_of: str
+    reached: list[QuotaDocument] = Field(description="Quotas that are past a threshold now.")
+    items: list[AlertDocument]
+    next: str | None
+
+
+class QuotaForecastDocument(QuotaDocument):
+    """The state of a quota with a linear forecast from the start of its window."""
+
+    an_hour: str = Field(description="Average use per hour.")
+    projected: str = Field(description="Projected use at the end of the window.")
+    exhausted_at: Time | None
+
+
+class AmountForecastDocument(Document):
+    """The amount of the current period with a linear forecast."""
+
+    used: Money
+    an_hour: Money = Field(description="Average amount per hour.")
+    projected: Money = Field(description="Projected amount at the end of the period.")
+
+
+class QuotasDocument(Document):
+    """A tenant's quotas in the current period with forecasts."""
+
+    tenant: str
+    currency: str
+    as_of: Time
+    amount: AmountForecastDocument
+    quotas: list[QuotaForecastDocument]
+
+    @classmethod
+    def of(cls, tenant: str, found: Forecast) -> Self:
+        """Return a forecast as a document."""
+        return cls.model_validate(
+            {
+                "tenant": tenant,
+                "currency": found.currency,
+                "as_of": found.at,
+                "amount": found.amount,
+                "quotas": found.quotas,
+            }
+        )

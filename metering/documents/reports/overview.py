@@ -1,0 +1,70 @@
+"""Overview of all tenants, and work that waits for an operator."""
+
+from collections.abc import Mapping
+
+from pydantic import AliasPath, Field
+
+from metering.documents.document import Commit, Document, Money
+from metering.documents.quotas.alerts import QuotaDocument
+
+
+class TenantOverview(Document):
+    """One tenant in its current period."""
+
+    tenant: str = Field(examples=["acme"])
+    plan: str = Field(validation_alias=AliasPath("balance", "plan", "id"))
+    billing: str = Field(
+        validation_alias=AliasPath("balance", "plan", "billing"), examples=["postpaid"]
+    )
+    currency: str = Field(validation_alias=AliasPath("balance", "currency"), examples=["USD"])
+    period: str = Field(validation_alias=AliasPath("period", "name"), examples=["2026-11"])
+    standing: str = Field(examples=["near"], description="over, near, within or unlimited.")
+    amount: Money = Field(validation_alias=AliasPath("balance", "amount"))
+    total: Money = Field(
+        validation_alias=AliasPath("balance", "charge", "total"),
+        description="The charge, with the plan's terms for the whole period.",
+    )
+    projected: Money = Field(
+        validation_alias=AliasPath("trend", "projected"),
+        description="Projected amount at the end of the period.",
+    )
+    nearest: QuotaDocument | None = Field(description="The quota with the highest use.")
+    credit: Money | None = Field(
+        None,
+        validation_alias=AliasPath("credit", "remaining", "at_least"),
+        description="Remaining credit, lower bound; null without grants.",
+    )
+    requests: int = Field(validation_alias=AliasPath("balance", "total", "requests"))
+    pending: int = Field(
+        validation_alias=AliasPath("balance", "held_requests"),
+        description="Streams whose token counts have not arrived.",
+    )
+    unpriced: int = Field(validation_alias=AliasPath("balance", "total", "unpriced"))
+    missing: int = Field(validation_alias=AliasPath("balance", "total", "missing"))
+    duplicates: int = Field(
+        validation_alias=AliasPath("balance", "head", "diagnostics", "duplicates")
+    )
+    conflicts: int = Field(
+        validation_alias=AliasPath("balance", "head", "diagnostics", "conflicts")
+    )
+    last_commit: Commit = Field(validation_alias=AliasPath("balance", "head", "committed"))
+
+
+class TenantsOverview(Document):
+    """A page of tenants with their committed usage."""
+
+    as_of: str
+    items: list[TenantOverview]
+    next: str | None
+
+
+class OpenWork(Document):
+    """Work that waits for an operator, across all tenants."""
+
+    as_of: str
+    ingest_lag_s: int | None = Field(
+        description="Seconds that counting is behind publishing; null if not known."
+    )
+    effects_lag_s: int = Field(description="Seconds that the oldest effect has been due.")
+    effects_parked: int = Field(description="Effects given up; counted up to 1,000.")
+    dead_letters: Mapping[str, int] = Field(description="Dead letters by code.")

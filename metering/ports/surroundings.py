@@ -1,0 +1,48 @@
+"""The clock, notifications, and the cloud's list of deployments."""
+
+from typing import Protocol
+
+from metering.core.basics.instants import Instant
+from metering.core.deployments.deployment_import import FoundDeployment
+from metering.core.ledger.effect import Effect
+
+
+class Clock(Protocol):
+    """The time of day, injected."""
+
+    def now(self) -> Instant:
+        """Return the present instant."""
+        ...
+
+
+class Alerts(Protocol):
+    """Where faults that a person must see are told."""
+
+    def alert(self, message: str) -> None:
+        """Tell it; never raises."""
+        ...
+
+
+class Notifier(Protocol):
+    """Whoever is told of effects."""
+
+    async def notify(self, effect: Effect) -> None:
+        """Tell it; return once the receiver has it. May be asked again with the same effect.
+
+        A receiver goes by the effect's key. RetryableError for whatever stopped it, refusals
+        included: it is tried again later, and given up in the end.
+        """
+        ...
+
+
+class DeploymentSource(Protocol):
+    """Where deployments are made: the cloud's own list of them."""
+
+    async def list_deployments(self) -> list[FoundDeployment]:
+        """Return all of them, by account and name.
+
+        Reads only, so it is safe to repeat. RetryableError when the cloud is busy or out of reach,
+        ConfigurationError when signing in fails, a permission lacks or what was asked for is not
+        there.
+        """
+        ...

@@ -1,0 +1,177 @@
+"""The queries and patch conditions that the adapters send, one entry for each text.
+
+The double understands no SQL. A query that is not listed here is refused with a 400 that quotes it;
+add an entry here, and its results and request units to `test_cosmos_peer_queries.py`.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.doubles.cosmos.errors import bad_request
+
+UNDEFINED: Final[Any] = object()
+"""The value of a property that an item lacks."""
+
+type Document = dict[str, Any]
+type Parameters = Mapping[str, Any]
+type Test = Callable[[Any, Parameters], bool]
+"""A condition on the value of a property."""
+
+
+def _compared(compare: Callable[[Any, Any], bool], name: str) -> Test:
+    """Compare with a parameter; values of different types never match, as in the service."""
+
+    def test(value: Any, parameters: Parameters) -> bool:
+        other = parameters[name]
+        return type(value) is type(other) and compare(value, other)
+
+    return test
+
+
+def _is(constant: str) -> Test:
+    return lambda value, _: value == constant
+
+
+def _starts_with(name: str) -> Test:
+    return lambda value, parameters: isinstance(value, str) and value.startswith(parameters[name])
+
+
+def _listed(value: Any, parameters: Parameters) -> bool:
+    return value in parameters.values()
+
+
+def _defined(value: Any, _: Parameters) -> bool:
+    return value is not UNDEFINED
+
+
+def _undefined(value: Any, _: Parameters) -> bool:
+    return value is UNDEFINED
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The answer to one query.
+
+    An item is found if all properties in `where` meet their condition. `select` names the
+    properties to return, none means all. `counts` returns the number of items instead. A query
+    costs 2.3 RU and a point read of each item that it returns or, if it counts, finds.
+    """
+
+    where: Mapping[str, Test] = field(default_factory=dict)
+    order: str = ""
+    descending: bool = False
+    top: int | None = None
+    select: tuple[str, ...] = ()
+    counts: bool = False
+
+    def matches(self, document: Document, parameters: Parameters) -> bool:
+        """Return whether an item meets all conditions."""
+        return all(
+            test(document.get(name, UNDEFINED), parameters) for name, test in self.where.items()
+        )
+
+    def project(self, document: Document) -> Document:
+        """Return the selected properties of an item."""
+        if not self.select:
+            return document
+        return {name: document[name] for name in self.select if name in document}
+
+
+ALL_ITEMS: Final = "SELECT * FROM c"
+
+#: `IN (...)` stands for a list of any number of parameters.
+QUERIES: Final[dict[str, Query]] = {
+    ALL_ITEMS: Query(),
+    # Pages and heads of ledgers.
+    "SELECT * FROM c WHERE c.slot IN (...)": Query({"slot": _listed}),
+    "SELECT * FROM c WHERE c.number > @after ORDER BY c.number": Query(
+        {"number": _compared(operator.gt, "@after")}, order="number"
+    ),
+    "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)": Query(
+        {"tenant": _defined}, select=("ledger",)
+    ),
+    "SELECT c.ledger FROM c WHERE c.tenant = @tenant": Query(
+        {"tenant": _compared(operator.eq, "@tenant")}, select=("ledger",)
+    ),
+    # Effects of ledgers.
+    "SELECT * FROM c WHERE c.due <= @value ORDER BY c.due": Query(
+        {"due": _compared(operator.le, "@value")}, order="due"
+    ),
+    "SELECT * FROM c WHERE c.parked >= @value ORDER BY c.parked": Query(
+        {"parked": _compared(operator.ge, "@value")}, order="parked"
+    ),
+    "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC": Query(
+        {"id": _starts_with("@prefix")}, order="id", descending=True
+    ),
+    # Parts of rollups.
+    "SELECT * FROM c WHERE c.id IN (...)": Query({"id": _listed}),
+    # Suspensions, in the registry.
+    "SELECT * FROM c WHERE c.registry = @partition": Query(
+        {"registry": _compared(operator.eq, "@partition")}
+    ),
+    # The audit log.
+    "SELECT * FROM c WHERE c.id < @before ORDER BY c.id DESC": Query(
+        {"id": _compared(operator.lt, "@before")}, order="id", descending=True
+    ),
+    # Statements of a tenant.
+    "SELECT * FROM c WHERE c.tenant = @tenant ORDER BY c.start ASC": Query(
+        {"tenant": _compared(operator.eq, "@tenant")}, order="start"
+    ),
+    "SELECT TOP 1 * FROM c WHERE c.tenant = @tenant ORDER BY c.start DESC": Query(
+        {"tenant": _compared(operator.eq, "@tenant")}, order="start", descending=True, top=1
+    ),
+    # Dead letters.
+    "SELECT * FROM c ORDER BY c.received DESC": Query(order="received", descending=True),
+    "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)": Query({"id": _starts_with("@prefix")}),
+    "SELECT c.code FROM c": Query(select=("code",)),
+    # Pending halves.
+    "SELECT * FROM c WHERE c.id = @kind AND c.since < @instant AND NOT IS_DEFINED(c.settled)"
+    " ORDER BY c.since": Query(
+        {
+            "id": _compared(operator.eq, "@kind"),
+            "since": _compared(operator.lt, "@instant"),
+            "settled": _undefined,
+        },
+        order="since",
+    ),
+    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'identity' AND NOT IS_DEFINED(c.settled)": Query(
+        {"id": _is("identity"), "settled": _undefined}, counts=True
+    ),
+    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'identity' AND IS_DEFINED(c.settled)": Query(
+        {"id": _is("identity"), "settled": _defined}, counts=True
+    ),
+    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'tokens'": Query({"id": _is("tokens")}, counts=True),
+    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'recovery'": Query(
+        {"id": _is("recovery")}, counts=True
+    ),
+}
+
+CONDITIONS: Final[dict[str, Callable[[Document], bool]]] = {
+    "FROM c WHERE NOT IS_DEFINED(c.delivered)": lambda document: "delivered" not in document,
+}
+"""The conditions of patches."""
+
+_LIST: Final = re.compile(r"IN \(@\w+(?:, @\w+)*\)")
+_PARAMETER: Final = re.compile(r"@\w+")
+
+
+def find_query(text: str, parameters: Parameters) -> Query:
+    """Return the query with this text, or refuse it; all its parameters must have a value."""
+    query = QUERIES.get(_LIST.sub("IN (...)", text))
+    if query is None:
+        raise bad_request(f"The Cosmos DB double does not know the query {text!r}: see queries.py.")
+    for name in _PARAMETER.findall(text):
+        if name not in parameters:
+            raise bad_request(f"The parameter {name} has no value.")
+    return query
+
+
+def find_condition(text: str) -> Callable[[Document], bool]:
+    """Return the patch condition with this text, or refuse it."""
+    if text not in CONDITIONS:
+        reason = f"The Cosmos DB double does not know the condition {text!r}: see queries.py."
+        raise bad_request(reason)
+    return CONDITIONS[text]
