@@ -7,6 +7,7 @@ store holds, so no event is lost and none counts twice, with any number of write
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -26,7 +27,7 @@ from metering.core.ledger.commit import (
     plan_commit,
 )
 from metering.core.ledger.counts import LimitChange, Limits
-from metering.core.ledger.head import Head
+from metering.core.ledger.head import Head, follow
 from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
@@ -201,8 +202,8 @@ class Committer:
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
-            etag = await self.store.commit(commit, view.etag)
-            view.advance(commit.head, etag, commit.pages)
+            await self.store.commit(commit)
+            view.advance(commit.head, commit.pages)
         return commit
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
@@ -227,38 +228,33 @@ class Committer:
             if stored is None:
                 raise _PageMissingError("its head")
         if stored is None:
-            view = LedgerView(ledger, Head(ledger), None)
+            view = LedgerView(Head(ledger))
         else:
             await self._check_chain(stored.head)
-            view = LedgerView(ledger, stored.head, stored.etag)
+            view = LedgerView(stored.head)
         self._views.put(view)
         return view
 
     async def _catch_up(self, ledger: LedgerId) -> None:
-        """After a lost race, add the pages that others committed; drop the view if they do not fit.
+        """After a lost race, fold the pages that others wrote since; forget all where one breaks.
 
-        Pages are immutable and chained, so the view only lacks those between the old head and the
-        new one. Reading every page of its slots again would cost more with each page.
+        Pages are immutable and chained, so those after the view's head are all that it lacks.
+        Reading every page of its slots again would cost more with each page.
         """
         view = self._views.get(ledger)
         if view is None:
             return
         self._views.forget(ledger)
-        stored = await self.store.read_head(ledger)
-        if stored is None:
-            return
-        since, now = view.head.pages, stored.head.pages
-        if not since <= now <= since + MAX_CATCH_UP:
-            return
         pages: list[Page] = []
-        chain = Chain(ledger, view.head.position)
-        for number in range(since + 1, now + 1):
+        for number in range(view.head.pages + 1, view.head.pages + MAX_CATCH_UP + 1):
             page = await self.store.read_page(ledger, number)
-            if page is None or chain.fault(page) is not None:
-                return
+            if page is None:
+                break
             pages.append(page)
-        if chain.position == stored.head.position:
-            view.advance(stored.head, stored.etag, pages)
+        else:
+            return
+        with suppress(LedgerBroken):
+            view.advance(follow(view.head, pages), pages)
             self._views.put(view)
 
     async def _check_chain(self, head: Head) -> None:
@@ -286,8 +282,15 @@ class Committer:
         wanted = view.missing(slots)
         if wanted:
             pages = await self.store.read_slots(view.ledger, wanted)
+            await self._must_be_latest(view.head, pages)
             pages += await self._read_missing(view.head, wanted, pages)
             view.learn(wanted, sorted(pages, key=lambda page: page.number))
+
+    async def _must_be_latest(self, head: Head, pages: Iterable[Page]) -> None:
+        """Raise where a query returns a page beyond the head: the pages between come first."""
+        if max((page.number for page in pages), default=0) > head.pages:
+            await self._page(head.ledger, head.pages + 1)
+            raise HeadMovedError(f"ledger {head.ledger}: has more than {head.pages} pages")
 
     async def _read_missing(
         self, head: Head, slots: Sequence[Slot], found: Iterable[Page]
@@ -306,7 +309,7 @@ class Committer:
         for neighbour, shared in self._over_the_edge(view.ledger, slots):
             stored = await self.store.read_head(neighbour)
             if stored is not None:
-                adjacent = LedgerView(neighbour, stored.head, stored.etag)
+                adjacent = LedgerView(stored.head)
                 await self._load_slots(adjacent, shared)
                 for slot, theirs in adjacent.known(shared).items():
                     known[slot] = {**theirs, **known[slot]}

@@ -22,11 +22,14 @@ _VIEW_WEIGHT: Final = 20
 class LedgerView:
     """One ledger as last read. It is dropped as a whole if the store contradicts it."""
 
-    ledger: LedgerId
     head: Head
-    etag: str | None
     entries: int = field(init=False, default=0)
     _slots: dict[Slot, dict[EventKey, Known]] = field(init=False, default_factory=dict)
+
+    @property
+    def ledger(self) -> LedgerId:
+        """The ledger that this is a view of."""
+        return self.head.ledger
 
     def missing(self, slots: Iterable[Slot]) -> list[Slot]:
         """Return the slots that are not cached."""
@@ -39,9 +42,9 @@ class LedgerView:
         for page in pages:
             self._take(page)
 
-    def advance(self, head: Head, etag: str, pages: Iterable[Page]) -> None:
+    def advance(self, head: Head, pages: Iterable[Page]) -> None:
         """Apply a later commit; pages of slots that are not cached are ignored."""
-        self.head, self.etag = head, etag
+        self.head = head
         for page in pages:
             if page.slot in self._slots:
                 self._take(page)

@@ -56,7 +56,7 @@ class EnforceQuotas:
                 counting.add(page)
             commit = commit_of(head, {}, now, counting.change())
             try:
-                await self.ledgers.commit(commit, stored.etag)
+                await self.ledgers.commit(commit)
             except HeadMovedError:
                 continue
             return True
