@@ -69,8 +69,9 @@ bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, 
 package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
 	@.venv/bin/python -m tools.package
 
-rooms: venv  ## Draw the rooms and their imports into docs/architecture.md
+rooms: venv  ## Draw the rooms into docs/architecture.md, and write what each may import into its README
 	@.venv/bin/python -m tools.draw_rooms
+	@.venv/bin/python -m tools.room_readmes
 
 lock: venv  ## Write requirements.lock and docs/licences.md from requirements.txt and constraints.txt
 	@.venv/bin/python -m tools.lock_requirements

@@ -98,12 +98,12 @@ class Core:
     def _commit(self, ledger: LedgerId, usages: Sequence[Usage]) -> Commit:
         view = self._views.get(ledger)
         if view is None:
-            view = self._views[ledger] = LedgerView(ledger, Head(ledger), None)
+            view = self._views[ledger] = LedgerView(Head(ledger))
         own = {slot_of(usage.time) for usage in usages}
         slots = sorted({slot + step for slot in own for step in (-1, 0, 1)})
         view.learn(view.missing(slots), ())
         commit = plan_commit(view.head, view.known(slots), usages, self.terms_book.rate, NOW)
-        view.advance(commit.head, "", commit.pages)
+        view.advance(commit.head, commit.pages)
         return commit
 
 

@@ -18,6 +18,7 @@ from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit
 from metering.core.ledger.effect import Effect
+from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.ports import LedgerStore, Outgoing, StoredHead
@@ -49,16 +50,18 @@ class FaultyLedgers:
         pages = await self._ledgers.read_slots(ledger, slots)
         return pages[: len(pages) - self.lag]
 
-    async def commit(self, commit: Commit, etag: str | None) -> str:
+    async def write_checkpoint(self, head: Head) -> bool:
+        return await self._ledgers.write_checkpoint(head)
+
+    async def commit(self, commit: Commit) -> None:
         self.commits += 1
         self.strike()
         if self.before:
             self.before.pop(0)()
-        new = await self._ledgers.commit(commit, etag)
+        await self._ledgers.commit(commit)
         if self.after:
             self.after.pop(0)()
         self.strike()
-        return new
 
     def strike(self) -> None:
         """Let something go wrong around every commit; a test puts its own here."""

@@ -1,16 +1,23 @@
 """Rate limits: one token bucket per recent caller, in this process."""
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.api.problems import Problem
-from metering.core.installation.rate_limit import Bucket, take
+from metering.core.basics.instants import SECOND, Instant
 from metering.ports import Clock
 
 #: Callers remembered: enough for every tenant of a large installation to use the dashboard.
 _MAX_CALLERS: Final = 10_000
 #: Burst size, in seconds of the rate.
 _BURST_S: Final = 2
+
+
+class Bucket(NamedTuple):
+    """The requests a caller may still make, in millionths of a request, as of an instant."""
+
+    left: int
+    at: Instant
 
 
 class RateLimits:
@@ -28,7 +35,7 @@ class RateLimits:
             return
         burst = self._per_second * _BURST_S
         known = self._buckets.get(caller)
-        bucket, wait_s = take(known, self._clock.now(), self._per_second, burst)
+        bucket, wait_s = take_token(known, self._clock.now(), self._per_second, burst)
         self._buckets[caller] = bucket
         self._buckets.move_to_end(caller)
         if len(self._buckets) > _MAX_CALLERS:
@@ -39,3 +46,21 @@ class RateLimits:
                 f"The limit is {self._per_second} requests per second; retry in {wait_s} s.",
                 headers={"Retry-After": str(wait_s)},
             )
+
+
+def take_token(
+    bucket: Bucket | None, now: Instant, per_second: int, burst: int
+) -> tuple[Bucket, int]:
+    """Take one request out of a caller's bucket; None for a new caller, which has `burst`.
+
+    Return the bucket after it, and the seconds to wait if it was empty: 0 otherwise.
+    """
+    full = burst * SECOND
+    filled = full
+    if bucket is not None:
+        # A clock that was set back adds nothing.
+        filled = min(full, bucket.left + max(0, now - bucket.at) * per_second)
+    if filled >= SECOND:
+        return Bucket(filled - SECOND, now), 0
+    lacking = SECOND - filled
+    return Bucket(filled, now), max(1, -(-lacking // (per_second * SECOND)))

@@ -52,8 +52,8 @@ class Base:
         """Where figures and traces go, as METERING_TELEMETRY says."""
         return telemetry_for(self.settings.telemetry)
 
-    def be_silent(self) -> None:
-        """Send no telemetry to Azure: the commands of a person are no part of the service."""
+    def disable_telemetry(self) -> None:
+        """Send no telemetry to Azure: commands of an operator are not part of the service."""
         if self.settings.telemetry != "console":
             self.telemetry = SILENT
 

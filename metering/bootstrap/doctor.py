@@ -45,7 +45,7 @@ async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]
     findings = [_tenants_file(settings), *unknown, *await _identity(settings)]
     # Taking over a file of tenants would write to the store.
     app = App(settings._replace(tenants_file=None))
-    app.be_silent()
+    app.disable_telemetry()
     with TemporaryDirectory() as elsewhere:
         try:
             store = await _store(app, Path(elsewhere))

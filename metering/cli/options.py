@@ -34,7 +34,7 @@ def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
 
     async def run() -> T:
         app = bootstrap.current()
-        app.be_silent()
+        app.disable_telemetry()
         try:
             return await work(app)
         finally:

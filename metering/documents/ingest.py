@@ -10,10 +10,12 @@ from metering.core.basics.instants import format_instant
 from metering.documents.document import Document, RequestBody
 from metering.ports import DeadLetter
 
-#: Bytes of a body that are returned: enough to recognise the event.
-MAX_BODY_SHOWN: Final = 20_000
+#: Bytes of a body that a single letter has, and that each letter of a command's list has: enough to
+#: recognise the event.
+MAX_BODY: Final = 20_000
+MAX_LISTED_BODY: Final = 2_000
 #: Letters that one request replays or drops.
-MAX_LETTERS: Final = 500
+MAX_DEAD_LETTERS: Final = 500
 
 
 class EventAnswer(Document):
@@ -74,12 +76,12 @@ class DeadLetterDocument(Document):
     sequence: int
     received: str
     body_bytes: int
-    body: str | None = Field(None, description="The start of the body; null in lists.")
+    body: str | None = Field(None, description="The start of the body; null in lists of the API.")
 
     @classmethod
-    def of(cls, letter: DeadLetter, *, with_body: bool = False) -> Self:
-        """Return a letter as a document, without its body unless requested."""
-        body = letter.body[:MAX_BODY_SHOWN].decode(errors="replace") if with_body else None
+    def of(cls, letter: DeadLetter, *, body_bytes: int = 0) -> Self:
+        """Return a letter as a document, with the first bytes of its body."""
+        body = letter.body[:body_bytes].decode(errors="replace") if body_bytes else None
         return cls(
             id=letter.id,
             code=letter.code,
@@ -99,7 +101,7 @@ type _Prefix = Annotated[str, Field(min_length=1, max_length=64)]
 class DeadLettersRequest(RequestBody):
     """The letters to replay or drop: by id, by code, or all of them, latest first."""
 
-    ids: list[_Prefix] | None = Field(None, min_length=1, max_length=MAX_LETTERS)
+    ids: list[_Prefix] | None = Field(None, min_length=1, max_length=MAX_DEAD_LETTERS)
     code: str | None = Field(None, max_length=64, examples=["unknown_subscription"])
     every: bool = Field(False, description="All letters, or all with `code` if it is given.")
 

@@ -14,40 +14,50 @@ from metering.core.reports.rollup_document import Step
 
 
 class StoredHead(NamedTuple):
-    """A head as read, with the tag that a replacement must name."""
+    """The head of a ledger: its checkpoint, and the pages after it, folded."""
 
     head: Head
-    etag: str
+    checkpoint: int
+    """The last page that the stored checkpoint includes."""
 
 
 class LedgerStore(Protocol):
-    """Ledgers: immutable pages and one replaceable head each, committed together.
+    """Ledgers: immutable pages, and a checkpoint of the head that spares reading all of them.
 
-    The effects of a commit are in the same transaction; EffectStore has them from then on.
+    The number of a page is the concurrency control: each can be created once. The effects of a
+    commit are in the same transaction; EffectStore has them from then on.
 
     Every method raises RetryableError when the store is busy, locked or out of reach, and
     LedgerBroken for a document that does not match its hash or was written by a newer schema.
     """
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
-        """Return the head as last committed; None for a ledger without a commit."""
+        """Return the head after the last page; None for a ledger without a commit.
+
+        The answer may lag behind recent commits. LedgerBroken: a page after the checkpoint does
+        not follow the one before it.
+        """
         ...
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
-        """Return one page by number: a point read, never behind the head that lists it."""
+        """Return one page by number: a point read. It may lag behind recent commits."""
         ...
 
     async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
         """Return the pages of these slots by number. The answer may lag behind recent commits."""
         ...
 
-    async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Write pages, head and effects in one transaction; return the head's new tag.
+    async def commit(self, commit: Commit) -> None:
+        """Create pages and effects, and write the checkpoint where one is due, in one transaction.
 
-        `etag` is that of the head the commit was planned on, None for a new ledger. HeadMovedError:
-        somebody else was first and nothing was written. Any other RetryableError leaves open
-        whether it was written: look again. Never safe to repeat without looking.
+        HeadMovedError: another process has created a page of that number, and nothing was written.
+        Any other RetryableError leaves open whether it was written: read the pages again. Never
+        repeat it without that.
         """
+        ...
+
+    async def write_checkpoint(self, head: Head) -> bool:
+        """Write the checkpoint of a quiet ledger; False, and nothing written, for an older head."""
         ...
 
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:

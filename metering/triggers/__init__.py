@@ -1,1 +1,1 @@
-"""One Functions blueprint a source: each translates a binding into one use case."""
+"""Functions blueprints, one a source: each translates a binding into one use case."""

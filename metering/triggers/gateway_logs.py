@@ -1,4 +1,4 @@
-"""Event Hub `gateway-logs` to pending halves."""
+"""The trigger of the hub `gateway-logs`: joins counts to streams."""
 
 import asyncio
 from typing import List  # noqa: UP035, the worker rejects list[...] in a binding
@@ -22,7 +22,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 )
 @retried_for_ever(blueprint)
 async def join_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
-    """Join a batch. What raises is tried again for ever."""
+    """Join a batch. The host retries a failed one without end."""
     app = bootstrap.current()
     with observed_batch(app, "join_usage", events) as answered:
         async with asyncio.timeout(DEADLINE_S):

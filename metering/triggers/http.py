@@ -1,4 +1,4 @@
-"""HTTP: every request, to the one application that knows the routes and who may call them."""
+"""The HTTP trigger: passes every request to the application, which routes and authorises."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from metering import bootstrap
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
-#: The application that serves, with the use cases that it was made over.
+#: The application that serves requests, with the app it was built for.
 _served: Final[list[tuple[bootstrap.App, func.AsgiMiddleware]]] = []
 
 
@@ -16,17 +16,17 @@ _served: Final[list[tuple[bootstrap.App, func.AsgiMiddleware]]] = []
 @blueprint.route(
     route="{*route}",
     methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-    # Function keys are no names: the application itself finds out who calls.
+    # Function keys identify no caller: the application authenticates.
     auth_level=func.AuthLevel.ANONYMOUS,
 )
 async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Serve a request. Bodies come and go whole: the host streams neither."""
+    """Serve a request. The host streams neither request nor response bodies."""
     answer: func.HttpResponse = await _middleware().handle_async(req, context)
     return answer
 
 
 def _middleware() -> func.AsgiMiddleware:
-    """Return the application, made at the first request: the host waits 30 s for an import."""
+    """Return the application, built at the first request: the host limits imports to 30 s."""
     app = bootstrap.current()
     if not _served or _served[0][0] is not app:
         from metering.api import create_api  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A batch of Event Hub events as the use cases take it, and what is done with one that fails."""
+"""Batches of Event Hub events: conversion to messages, and the retry policy."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -8,12 +8,12 @@ import azure.functions as func
 from metering.app.hubs.batch import Message
 from metering.triggers.observed import partition_of
 
-#: Far below functionTimeout: at that the host would move the checkpoint past unfinished work.
+#: Far below functionTimeout, at which the host would move the checkpoint past unfinished work.
 DEADLINE_S: Final = 60
 
 
 def retried_for_ever(blueprint: func.Blueprint) -> Callable[..., Any]:
-    """Return the decorator of functions that take batches: the host loses a batch that fails."""
+    """Return the retry decorator for batch functions: without it the host drops a failed batch."""
     return blueprint.retry(
         strategy="exponential_backoff",
         max_retry_count="-1",
@@ -23,6 +23,6 @@ def retried_for_ever(blueprint: func.Blueprint) -> Callable[..., Any]:
 
 
 def messages_of(events: Sequence[func.EventHubEvent]) -> list[Message]:
-    """Return the bodies of a batch with where they came from."""
+    """Return the bodies of a batch with their origin."""
     partition = partition_of(events)
     return [Message(event.get_body(), partition, event.sequence_number or 0) for event in events]

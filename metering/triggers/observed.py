@@ -1,4 +1,4 @@
-"""What every function tells of itself: how long it took, what came of it, what it was caused by."""
+"""Telemetry of every function: duration, outcome, and links to the causing traces."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from metering.core.basics.errors import Code, StopRuleError
 from metering.core.basics.instants import instant_of
 from metering.ports import Attributes, Telemetry
 
-#: Producers' traces that the span of a batch links to; the batch may have a thousand.
+#: Most producers' traces linked from the span of a batch, which may have a thousand.
 MAX_LINKS: Final = 32
 _US_IN_MS: Final = 1_000
-#: Application properties in which Microsoft's clients, and others, put a W3C traceparent.
+#: Application properties with a W3C traceparent, as set by Microsoft's clients and others.
 _TRACES: Final = ("Diagnostic-Id", "traceparent")
 
 
 @contextmanager
 def observed(app: App, function: str) -> Iterator[None]:
-    """Open the span of one run of a function, and tell how long it took and how it ended."""
+    """Open the span of one run of a function, and record its duration and outcome."""
     with _observed(app.telemetry, function, {}, ()):
         yield
 
@@ -32,12 +32,12 @@ def observed(app: App, function: str) -> Iterator[None]:
 def observed_batch(
     app: App, function: str, events: Sequence[func.EventHubEvent]
 ) -> Iterator["Answered"]:
-    """Do so for a batch: its size, its place and the age of its newest event are told too."""
+    """Do the same for a batch, and record its size, position and the age of its newest event."""
     telemetry, labels = app.telemetry, {"function": function}
     telemetry.record("metering.batch.events", len(events), labels)
     enqueued = events[-1].enqueued_time
     if enqueued is not None:
-        # Of the host, a time without a zone is UTC.
+        # The host gives UTC times without a zone.
         aware = enqueued if enqueued.tzinfo else enqueued.replace(tzinfo=UTC)
         lag = max(0, app.clock.now() - instant_of(aware)) / _US_IN_MS
         telemetry.record("metering.batch.lag_ms", lag, labels)
@@ -52,14 +52,14 @@ def observed_batch(
 
 
 class Answered:
-    """Takes how the events of a batch were answered."""
+    """Records the outcomes of the events of a batch."""
 
     def __init__(self, telemetry: Telemetry, function: str) -> None:
         self._telemetry = telemetry
         self._labels = {"function": function}
 
     def __call__(self, tally: Tally) -> None:
-        """Count the answers."""
+        """Record a tally."""
         add = self._telemetry.add
         add("metering.events.accepted", tally.accepted, self._labels)
         add("metering.events.duplicate", tally.duplicates, self._labels)
@@ -71,13 +71,13 @@ class Answered:
 
 
 def partition_of(events: Sequence[func.EventHubEvent]) -> str:
-    """Return the partition that a batch is from."""
+    """Return the partition of a batch."""
     context = (events[0].metadata or {}).get("PartitionContext") or {}
     return str(context.get("PartitionId", ""))
 
 
 def causes_of(events: Sequence[func.EventHubEvent]) -> list[str]:
-    """Return the traces that producers sent with events: the first few different ones."""
+    """Return the distinct traces that producers sent with events, up to MAX_LINKS."""
     shared: Mapping[str, Any] = events[0].metadata or {}
     found: dict[str, None] = {}
     for properties in shared.get("PropertiesArray") or ():

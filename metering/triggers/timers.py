@@ -1,4 +1,4 @@
-"""Timers: the work that time alone brings about, as one table of schedules and deadlines."""
+"""Timers: scheduled work, as one table of schedules and deadlines."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

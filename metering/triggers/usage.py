@@ -1,4 +1,4 @@
-"""Event Hub `usage` to ledgers."""
+"""The trigger of the hub `usage`: ingests events into ledgers."""
 
 import asyncio
 from typing import List  # noqa: UP035, the worker rejects list[...] in a binding
@@ -22,7 +22,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 )
 @retried_for_ever(blueprint)
 async def ingest_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
-    """Count a batch. What raises is tried again for ever."""
+    """Ingest a batch. The host retries a failed one without end."""
     app = bootstrap.current()
     with observed_batch(app, "ingest_usage", events) as answered:
         async with asyncio.timeout(DEADLINE_S):

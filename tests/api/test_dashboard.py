@@ -210,7 +210,7 @@ async def test_where_another_issuer_is_set_there_are_no_sessions_of_ours(api: Se
         f"{api.url}/signin", data={"token": api.operator()}, headers=OURS
     )
     assert problem(posted)["status"] == 403
-    assert "nobody can sign in with a browser" in (await api.ask("GET", "/signin")).text
+    assert "Browser sign-in is turned off" in (await api.ask("GET", "/signin")).text
 
 
 async def test_in_azure_app_service_signs_people_in_and_out(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ async def test_a_bug_of_ours_is_a_problem_with_a_number_that_the_log_has(
     async def broken(*_: object) -> None:
         raise ZeroDivisionError("secret of the store")
 
-    monkeypatch.setattr(api.app.read, "balance", broken)
+    monkeypatch.setattr(type(api.app.read), "balance", broken)
     said = problem(await api.ask("GET", "/api/me/balance", api.tenant()))
     assert said["status"] == 500
     assert "secret" not in said["detail"]

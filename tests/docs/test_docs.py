@@ -11,6 +11,7 @@ import pytest
 from metering.adapters.sqlite import database
 from metering.cli.main import app
 from metering.core.allocation import allocation_document
+from metering.core.basics.errors import Code
 from metering.core.billing import statement_document
 from metering.core.credit import account
 from metering.core.exports import delivery_manifest
@@ -200,3 +201,16 @@ def test_every_alert_has_its_place_in_the_runbook() -> None:
         r'^    "name": "([\w-]+)"', (ROOT / "bicep/alerts.json").read_text(), re.MULTILINE
     )
     assert {*alerts, "hub-throttled", "capture-backlog"} <= told
+
+
+def test_the_table_of_dead_letters_has_every_code() -> None:
+    page = (ROOT / "docs/dead-letters.md").read_text()
+    rows = re.findall(r"^\| (`.+?) \|", page, re.MULTILINE)
+    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == {*Code}
+
+
+def test_the_readme_is_short_and_its_table_names_every_command() -> None:
+    page = (ROOT / "README.md").read_text()
+    assert len(page.splitlines()) < 150
+    table = page[page.index("| purpose | commands |") :].split("\n\n", 1)[0]
+    assert set(re.findall(r"`([\w-]+)`", table)) == set(COMMAND.commands)

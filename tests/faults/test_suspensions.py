@@ -183,7 +183,7 @@ async def test_who_was_taken_for_dead_and_suspends_after_all_owns_up_to_it(world
     order(world.one.steps, (3, "before"), sleep_while_the_other_forgets)
     world.one.wanted.states = {"sub-1": BLOCK}
     (outcome,), _ = await world.one.reconcile.run()
-    assert (outcome.action, outcome.failure) == (Action.SUSPEND, "somebody else was first")
+    assert (outcome.action, outcome.failure) == (Action.SUSPEND, "another process was first")
     assert state_of(world.peer, "sub-1") == "suspended"
     await world.settle(UNBLOCK)
 

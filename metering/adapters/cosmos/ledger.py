@@ -1,8 +1,13 @@
-"""Ledgers in Cosmos DB: one logical partition each, committed by transactional batch."""
+"""Ledgers in Cosmos DB: one logical partition each.
 
+A commit of one page is a create; with effects or a checkpoint it is a transactional batch.
+"""
+
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
+from azure.core.exceptions import ResourceExistsError
 from azure.cosmos.exceptions import CosmosBatchOperationError
 from pydantic_core import from_json
 
@@ -10,9 +15,11 @@ from metering.adapters.cosmos.account import CONFLICT, PRECONDITION_FAILED, Cosm
 from metering.adapters.cosmos.containers import LEDGERS
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.adapters.cosmos.effects import effect_document
+from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError, InvariantBroken
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Commit
+from metering.core.ledger.commit import Commit, with_seen
+from metering.core.ledger.head import Head, follow
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, page_id, read_page
 from metering.ports import StoredHead
@@ -20,6 +27,8 @@ from metering.ports import StoredHead
 _HEAD: Final = "head"
 #: Pages of one request that reads a whole ledger: a page has up to 100 KB, an answer 4 MB.
 _PAGES_A_READ: Final = 20
+#: Heads remembered: each takes some 10 KB.
+_MAX_HEADS: Final = 500
 
 
 class CosmosLedgers:
@@ -28,11 +37,36 @@ class CosmosLedgers:
     def __init__(self, account: CosmosAccount) -> None:
         self._account = account
         self._documents = CosmosDocuments(account, LEDGERS)
+        self._latest: OrderedDict[LedgerId, StoredHead] = OrderedDict()
+        """Heads as last seen: pages never change, so only those that follow need to be read."""
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
-        """Return the head as last committed: a point read."""
-        found = await self._documents.read(_HEAD, str(ledger))
-        return None if found is None else StoredHead(read_head(found, ledger), found["_etag"])
+        """Return the head after the last page: point reads from the last head seen."""
+        stored = self._latest.get(ledger) or await self._checkpoint(ledger)
+        if stored is None:
+            return None
+        head = stored.head
+        while True:
+            page = await self.read_page(ledger, head.pages + 1)
+            if page is None:
+                break
+            head = follow(head, [page])
+        stored = StoredHead(head, stored.checkpoint)
+        self._remember(stored)
+        return stored
+
+    async def _checkpoint(self, ledger: LedgerId) -> StoredHead | None:
+        document = await self._documents.read(_HEAD, str(ledger))
+        if document is None:
+            return None
+        head = read_head(document, ledger)
+        return StoredHead(head, head.pages)
+
+    def _remember(self, stored: StoredHead) -> None:
+        self._latest[stored.head.ledger] = stored
+        self._latest.move_to_end(stored.head.ledger)
+        while len(self._latest) > _MAX_HEADS:
+            self._latest.popitem(last=False)
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number: a point read."""
@@ -47,20 +81,51 @@ class CosmosLedgers:
         pages = [read_page(document, ledger) async for document in found]
         return sorted(pages, key=lambda page: page.number)
 
-    async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Create pages and effects and replace the head in one batch, if its ETag is `etag`."""
-        ledger = str(commit.head.ledger)
+    async def commit(self, commit: Commit) -> None:
+        """Create pages and effects, and write the checkpoint where one is due: all or nothing."""
+        if not commit.pages:
+            await self._note(commit)
+            return
+        ledger = commit.head.ledger
+        before = self._latest.pop(ledger, None)
         async with self._account.container(LEDGERS) as container:
             try:
-                # Built anew for every attempt: the SDK takes the conditions out of the list.
-                results = await container.execute_item_batch(
-                    _operations(commit, etag), partition_key=ledger
-                )
+                if len(commit.contents) == 1 and not (commit.effects or commit.checkpoint):
+                    await container.create_item(from_json(commit.contents[0]), no_response=True)
+                else:
+                    await container.execute_item_batch(
+                        _operations(commit), partition_key=str(ledger)
+                    )
+            except ResourceExistsError as error:
+                raise _lost(commit) from error
             except CosmosBatchOperationError as error:
                 if error.status_code in {CONFLICT, PRECONDITION_FAILED}:
                     raise refusal(error, commit) from error
                 raise
-        return str(results[len(commit.pages)]["eTag"])
+        if commit.checkpoint:
+            self._remember(StoredHead(commit.head, commit.head.pages))
+        elif before is not None:
+            self._remember(StoredHead(commit.head, before.checkpoint))
+
+    async def write_checkpoint(self, head: Head) -> bool:
+        """Replace the checkpoint, unless the one that is stored is as new."""
+        stored = await self._documents.read(_HEAD, str(head.ledger))
+        if stored is None or read_head(stored, head.ledger).pages >= head.pages:
+            self._latest.pop(head.ledger, None)
+            return False
+        return await self._put(head, stored["_etag"])
+
+    async def _note(self, commit: Commit) -> None:
+        """Note the duplicates of a commit without pages in the checkpoint."""
+        ledger = commit.head.ledger
+        stored = await self._documents.read(_HEAD, str(ledger))
+        head = commit.head if stored is None else with_seen(read_head(stored, ledger), commit)
+        if not await self._put(head, None if stored is None else stored["_etag"]):
+            raise _lost(commit)
+
+    async def _put(self, head: Head, etag: str | None) -> bool:
+        self._latest.pop(head.ledger, None)
+        return await self._documents.put(_head_document(head), etag) is not None
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
@@ -83,20 +148,30 @@ class CosmosLedgers:
         return sorted([LedgerId.parse(document["ledger"]) async for document in found])
 
 
-def _operations(commit: Commit, etag: str | None) -> list[tuple[Any, ...]]:
-    """Return pages, head and effects; `commit` and `refusal` rely on this order."""
-    head = from_json(write_head(commit.head))
-    head |= {"id": _HEAD, "tenant": commit.head.ledger.tenant}
+def _head_document(head: Head) -> Document:
+    document: Document = from_json(write_head(head))
+    return document | {"id": _HEAD, "tenant": head.ledger.tenant}
+
+
+def _operations(commit: Commit) -> list[tuple[Any, ...]]:
+    """Return the operations of a commit, pages first: `refusal` goes by the place.
+
+    The checkpoint needs no condition: it is of the last page, which did not exist before.
+    """
     pages = [("create", (from_json(content),)) for content in commit.contents]
+    checkpoint = [("upsert", (_head_document(commit.head),))] if commit.checkpoint else []
     effects = [("create", (effect_document(effect),)) for effect in commit.effects]
-    if etag is None:
-        return [*pages, ("create", (head,)), *effects]
-    return [*pages, ("replace", (_HEAD, head), {"if_match_etag": etag}), *effects]
+    return [*pages, *checkpoint, *effects]
+
+
+def _lost(commit: Commit) -> HeadMovedError:
+    reason = f"another process committed after page {commit.head.pages - len(commit.pages)}"
+    return HeadMovedError(f"ledger {commit.head.ledger}: {reason}")
 
 
 def refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
-    """Return the error for a refused operation: a page or head that exists is a lost race."""
-    if (error.error_index or 0) <= len(commit.pages):
-        return HeadMovedError(f"ledger {commit.head.ledger}: another process committed first")
+    """Name the operation that failed: a page that exists already is a lost race."""
+    if (error.error_index or 0) < len(commit.pages):
+        return _lost(commit)
     reason = f"operation {error.error_index} of a commit was refused with {error.status_code}"
     return InvariantBroken(f"ledger {commit.head.ledger}: {reason}")

@@ -20,12 +20,12 @@ from metering.adapters.hubs.publisher import translated
 from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import FOREVER
-from metering.core.hubs.partition_progress import Known, Look, after_look
+from metering.core.hubs.partition_progress import Observation, Watermark, advance
 from metering.ports import Clock
 
 #: Observations in one call. Under traffic no single observation finds every partition read to its
 #: end; a moment later the host has read up to the ends observed first, which proves those.
-LOOKS: Final = 3
+OBSERVATIONS: Final = 3
 PAUSE_S: Final = 2.0
 #: For one observation of all hubs, retries included; all stay below an invocation's 60 s.
 LOOK_TIMEOUT_S: Final = 15
@@ -63,16 +63,16 @@ class EventHubsProgress:
         checkpoints: HostCheckpoints,
         clock: Clock,
         *,
-        looks: int = LOOKS,
+        observations: int = OBSERVATIONS,
         pause: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Observe at most `looks` times in a call, with pauses between."""
+        """Observe at most `observations` times in a call, with pauses between."""
         self._hubs = hubs
         self._checkpoints = checkpoints
         self._clock = clock
-        self._looks = looks
+        self._looks = observations
         self._pause = pause or partial(asyncio.sleep, PAUSE_S)
-        self._known: dict[tuple[CountedHub, str], Known] = {}
+        self._watermarks: dict[tuple[CountedHub, str], Watermark] = {}
         self._clients: dict[CountedHub, EventHubConsumerClient] = {}
         self._credential: Any = None
         self._turn = asyncio.Lock()
@@ -84,8 +84,8 @@ class EventHubsProgress:
             for look in range(self._looks):
                 if look:
                     await self._pause()
-                await self._look()
-                until = min((known.until for known in self._known.values()), default=FOREVER)
+                await self._observe()
+                until = min((known.until for known in self._watermarks.values()), default=FOREVER)
                 if until >= at:
                     break
             return until
@@ -95,12 +95,12 @@ class EventHubsProgress:
         async with self._turn:
             await self._let_go()
 
-    async def _look(self) -> None:
+    async def _observe(self) -> None:
         """Observe every partition of every hub once."""
         at = self._clock.now()
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                looks = await _together(self._look_at(hub, at) for hub in self._hubs)
+                observations = await _together(self._observe_hub(hub, at) for hub in self._hubs)
         except TimeoutError as error:
             await self._let_go()
             names = ", ".join(_place(hub) for hub in self._hubs)
@@ -109,28 +109,28 @@ class EventHubsProgress:
             # After a fault the state of the clients is unknown.
             await self._let_go()
             raise
-        self._known = {
-            (hub, partition): after_look(self._known.get((hub, partition), Known()), look)
-            for hub, found in zip(self._hubs, looks, strict=True)
+        self._watermarks = {
+            (hub, partition): advance(self._watermarks.get((hub, partition), Watermark()), look)
+            for hub, found in zip(self._hubs, observations, strict=True)
             for partition, look in found.items()
         }
 
-    async def _look_at(self, hub: CountedHub, at: Instant) -> dict[str, Look]:
+    async def _observe_hub(self, hub: CountedHub, at: Instant) -> dict[str, Observation]:
         """Observe one hub, checkpoints first: they advance towards the ends."""
         counted = await self._checkpoints.read(hub.host, hub.hub, hub.group)
         client = self._connected(hub)
         at_once = asyncio.Semaphore(_AT_ONCE)
 
-        async def end_of(partition: str) -> Look:
+        async def end_of(partition: str) -> Observation:
             async with at_once, _asked(hub):
                 found = await client.get_partition_properties(partition)
             last = int(found["last_enqueued_sequence_number"])
-            return Look(at, last, bool(found["is_empty"]), counted.get(partition))
+            return Observation(at, last, bool(found["is_empty"]), counted.get(partition))
 
         async with _asked(hub):
             partitions = await client.get_partition_ids()
-        looks = await _together(end_of(partition) for partition in partitions)
-        return dict(zip(partitions, looks, strict=True))
+        observations = await _together(end_of(partition) for partition in partitions)
+        return dict(zip(partitions, observations, strict=True))
 
     def _connected(self, hub: CountedHub) -> EventHubConsumerClient:
         if hub not in self._clients:

@@ -17,8 +17,8 @@ from metering.adapters.sign_in.jwks import KeyCache, Keys
 from metering.adapters.sign_in.tokens import BearerTokens
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import SECOND
+from metering.core.basics.patterns import IDENTIFIER
 from metering.core.tenancy.access import Claims, Identity, NotSignedIn, Role, roles_in
-from metering.core.tenancy.record import TENANT_ID
 from metering.ports import Clock
 
 ISSUER: Final = "urn:metering:development"
@@ -78,7 +78,7 @@ def _identity(claims: Claims) -> Identity:
 def _tenant(claim: object) -> str | None:
     if claim is None:
         return None
-    if isinstance(claim, str) and TENANT_ID.fullmatch(claim):
+    if isinstance(claim, str) and IDENTIFIER.fullmatch(claim):
         return claim
     raise NotSignedIn("the token does not name a tenant")
 

@@ -9,7 +9,8 @@ from metering.adapters.sqlite.effects import insert_effects
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError, LedgerBroken
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Commit
+from metering.core.ledger.commit import Commit, with_seen
+from metering.core.ledger.head import Head, follow
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, read_page
 from metering.ports import StoredHead
@@ -25,13 +26,18 @@ class SqliteLedgers:
         self._database = database
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
-        """Return the head as last committed."""
-        found = await self._database.one(
-            "SELECT document, etag FROM heads WHERE ledger = ?", str(ledger)
-        )
+        """Return the checkpoint of the head and the pages after it, folded."""
+        found = await self._database.one("SELECT document FROM heads WHERE ledger = ?", str(ledger))
         if found is None:
             return None
-        return StoredHead(read_head(_parsed(ledger, found[0]), ledger), str(found[1]))
+        checkpoint = read_head(_parsed(ledger, found[0]), ledger)
+        rows = await self._database.all(
+            "SELECT document FROM pages WHERE ledger = ? AND number > ? ORDER BY number",
+            str(ledger),
+            checkpoint.pages,
+        )
+        head = follow(checkpoint, [_page(ledger, document) for (document,) in rows])
+        return StoredHead(head, checkpoint.pages)
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number."""
@@ -52,9 +58,13 @@ class SqliteLedgers:
         pages = [_page(ledger, document) for (document,) in rows]
         return sorted(pages, key=lambda page: page.number)
 
-    async def commit(self, commit: Commit, etag: str | None) -> str:
-        """Write pages, head and effects in one transaction."""
-        return await self._database.write(lambda connection: _commit(connection, commit, etag))
+    async def commit(self, commit: Commit) -> None:
+        """Create pages and effects, and write the checkpoint where one is due."""
+        await self._database.write(lambda connection: _commit(connection, commit))
+
+    async def write_checkpoint(self, head: Head) -> bool:
+        """Write the checkpoint, unless the one that is stored is as new."""
+        return await self._database.write(lambda connection: _write_checkpoint(connection, head))
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
@@ -91,27 +101,52 @@ class SqliteLedgers:
         return sorted(LedgerId.parse(ledger) for (ledger,) in rows)
 
 
-def _commit(connection: sqlite3.Connection, commit: Commit, etag: str | None) -> str:
-    head, ledger = commit.head, str(commit.head.ledger)
-    found = connection.execute("SELECT etag FROM heads WHERE ledger = ?", (ledger,)).fetchone()
-    present = None if found is None else str(found[0])
-    if present != etag:
-        raise HeadMovedError(f"ledger {ledger}: its head is no longer {etag}")
-    following = int(etag or 0) + 1
-    connection.executemany(
-        "INSERT INTO pages (ledger, number, slot, document) VALUES (?, ?, ?, ?)",
-        [
-            (ledger, page.number, page.slot, content)
-            for page, content in zip(commit.pages, commit.contents, strict=True)
-        ],
-    )
-    connection.execute(
-        "REPLACE INTO heads (ledger, tenant, start, etag, next_at, document)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (ledger, head.ledger.tenant, head.ledger.start, following, head.next_at, write_head(head)),
-    )
+def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
+    ledger = str(commit.head.ledger)
+    try:
+        connection.executemany(
+            "INSERT INTO pages (ledger, number, slot, document) VALUES (?, ?, ?, ?)",
+            [
+                (ledger, page.number, page.slot, content)
+                for page, content in zip(commit.pages, commit.contents, strict=True)
+            ],
+        )
+    except sqlite3.IntegrityError:
+        reason = f"another process committed after page {commit.head.pages - len(commit.pages)}"
+        raise HeadMovedError(f"ledger {ledger}: {reason}") from None
+    if commit.checkpoint and not _write_checkpoint(connection, commit.head):
+        _note(connection, commit)
     insert_effects(connection, commit.effects)
-    return str(following)
+
+
+def _note(connection: sqlite3.Connection, commit: Commit) -> None:
+    """Add what a commit without pages saw to a checkpoint that is as new or newer."""
+    ledger = commit.head.ledger
+    (content,) = connection.execute(
+        "SELECT document FROM heads WHERE ledger = ?", (str(ledger),)
+    ).fetchone()
+    head = with_seen(read_head(_parsed(ledger, content), ledger), commit)
+    connection.execute(
+        "UPDATE heads SET document = ? WHERE ledger = ?", (write_head(head), str(ledger))
+    )
+
+
+def _write_checkpoint(connection: sqlite3.Connection, head: Head) -> bool:
+    written = connection.execute(
+        "INSERT INTO heads (ledger, tenant, start, etag, next_at, document)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ledger) DO UPDATE SET"
+        " etag = excluded.etag, next_at = excluded.next_at, document = excluded.document"
+        " WHERE json_extract(CAST(heads.document AS TEXT), '$.pages') < excluded.etag",
+        (
+            str(head.ledger),
+            head.ledger.tenant,
+            head.ledger.start,
+            head.pages,
+            head.next_at,
+            write_head(head),
+        ),
+    )
+    return written.rowcount > 0
 
 
 def _page(ledger: LedgerId, content: bytes) -> Page:

@@ -7,6 +7,7 @@ from time import perf_counter
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit
+from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.ports import Attributes, LedgerStore, StoredHead, Telemetry
 
@@ -36,13 +37,17 @@ class ObservedLedgers:
         """Return the pages of these slots by number."""
         return await self._ledgers.read_slots(ledger, slots)
 
-    async def commit(self, commit: Commit, etag: str | None) -> str:
+    async def write_checkpoint(self, head: Head) -> bool:
+        """Write the checkpoint of a quiet ledger."""
+        return await self._ledgers.write_checkpoint(head)
+
+    async def commit(self, commit: Commit) -> None:
         """Commit, and record the duration and the outcome."""
         about = _about(commit)
         began = perf_counter()
         try:
             with self._telemetry.span("commit", about):
-                new = await self._ledgers.commit(commit, etag)
+                await self._ledgers.commit(commit)
         except HeadMovedError:
             self._telemetry.add("metering.commit.conflicts", 1)
             raise
@@ -50,7 +55,6 @@ class ObservedLedgers:
             taken = (perf_counter() - began) * 1_000
             self._telemetry.record("metering.commit.latency_ms", taken)
         _log.info("committed to %s", about["ledger"], extra=dict(about))
-        return new
 
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""

@@ -12,7 +12,8 @@ from metering.api.problems import Problem, not_found
 from metering.api.routers import for_operators
 from metering.core.basics.errors import ConfigurationError
 from metering.documents.ingest import (
-    MAX_LETTERS,
+    MAX_BODY,
+    MAX_DEAD_LETTERS,
     DeadLetterDocument,
     DeadLetterReplay,
     DeadLettersRequest,
@@ -57,7 +58,7 @@ async def count_dead_letters(app: TheApp) -> dict[str, int]:
 @router.get("/dead-letters/{letter_id}")
 async def show_dead_letter(app: TheApp, letter_id: LetterId) -> DeadLetterDocument:
     """Return one dead letter with the start of its body."""
-    return DeadLetterDocument.of(await _one(app, letter_id), with_body=True)
+    return DeadLetterDocument.of(await _one(app, letter_id), body_bytes=MAX_BODY)
 
 
 @router.post("/dead-letters/replay")
@@ -87,7 +88,7 @@ async def _chosen(app: bootstrap.App, body: DeadLettersRequest) -> list[DeadLett
         message = "give either ids or every, with or without code"
         raise Problem(422, f"ids: {message}", errors=[{"field": "ids", "message": message}])
     if body.ids is None:
-        return await app.dead_letters.latest(MAX_LETTERS, body.code)
+        return await app.dead_letters.latest(MAX_DEAD_LETTERS, body.code)
     found = [await _one(app, prefix) for prefix in body.ids]
     return list({letter.id: letter for letter in found}.values())
 

@@ -1,4 +1,4 @@
-"""What every use case behind a hub shares: messages, how they were answered, when to stop."""
+"""Batches of a hub: messages, the tally of their outcomes, and the stop rule."""
 
 import hashlib
 from collections import Counter
@@ -16,7 +16,7 @@ LOGS_HUB: Final = "gateway-logs"
 
 
 class Message(NamedTuple):
-    """One body as it came from a hub, a file or a request."""
+    """One body from a hub, a file or a request, with its origin."""
 
     body: bytes
     partition: str
@@ -25,19 +25,19 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the events of a batch were answered; a duplicate is an answer, not an error."""
+    """The outcomes of a batch by kind. A duplicate is an outcome, not an error."""
 
     accepted: int = 0
     duplicates: int = 0
     rejected: Mapping[Code, int] = field(default_factory=dict)
-    letters: frozenset[str] = field(default=frozenset(), compare=False)
-    """Ids of the dead letters that the rejected became."""
+    dead_letters: frozenset[str] = field(default=frozenset(), compare=False)
+    """Ids of the dead letters made of rejected events."""
     ignored: int = 0
-    """Records of logs that say nothing about usage."""
+    """Log records without usage."""
     unclaimed: int = field(default=0, compare=False)
-    """Counts in logs, new ones, that no stream waited for."""
+    """New counts in logs without a waiting stream."""
     effects: int = field(default=0, compare=False)
-    """What is to be told outside because of it."""
+    """Outbox messages written with the commit."""
 
     def plus(self, other: "Tally") -> "Tally":
         """Return the sum of two tallies."""
@@ -47,22 +47,22 @@ class Tally:
             self.accepted + other.accepted,
             self.duplicates + other.duplicates,
             dict(rejected),
-            self.letters | other.letters,
+            self.dead_letters | other.dead_letters,
             self.ignored + other.ignored,
             self.unclaimed + other.unclaimed,
             self.effects + other.effects,
         )
 
-    def with_letters(self, letters: Sequence[DeadLetter]) -> "Tally":
-        """Return the tally with the events that became these letters."""
-        codes = Counter(Code(letter.code) for letter in letters)
-        ids = frozenset(letter.id for letter in letters)
-        return self.plus(Tally(rejected=dict(codes), letters=ids))
+    def with_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> "Tally":
+        """Return the tally with the events that became these dead letters."""
+        codes = Counter(Code(letter.code) for letter in dead_letters)
+        ids = frozenset(letter.id for letter in dead_letters)
+        return self.plus(Tally(rejected=dict(codes), dead_letters=ids))
 
 
 @dataclass(slots=True, kw_only=True)
 class StopRule:
-    """Holds up batches that are mostly unreadable, each for a bounded time."""
+    """Stops batches that are mostly unreadable, each for a bounded time."""
 
     alerts: Alerts
     _stopped_since: dict[str, Instant] = field(init=False, default_factory=dict)
@@ -74,14 +74,14 @@ class StopRule:
         now: Instant,
         stop_for: Instant,
     ) -> None:
-        """Raise StopRuleError for a bad deploy; after `stop_for` microseconds let it through."""
+        """Raise StopRuleError for a mostly unreadable batch until `stop_for` microseconds pass."""
         place = f"{messages[0].partition}/{messages[0].sequence}" if messages else ""
         if not is_bad_deploy((why.code for why in refused), len(messages)):
             self._stopped_since.pop(place, None)
             return
         since = self._stopped_since.setdefault(place, now)
         if now - since >= stop_for:
-            self.alerts.alert(f"{place}: {len(refused)} unreadable events go to dead letters")
+            self.alerts.alert(f"{place}: {len(refused)} unreadable events become dead letters")
             del self._stopped_since[place]
             return
         raise StopRuleError(
@@ -90,8 +90,8 @@ class StopRule:
         )
 
 
-def letter_of(hub: str, message: Message, now: Instant, why: RejectedEvent) -> DeadLetter:
-    """Return the dead letter that a message of a hub becomes."""
+def dead_letter_of(hub: str, message: Message, now: Instant, why: RejectedEvent) -> DeadLetter:
+    """Return the dead letter for a rejected message."""
     identity = hashlib.sha256(hub.encode() + b"\0" + message.body).hexdigest()
     return DeadLetter(
         identity,

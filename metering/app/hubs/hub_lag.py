@@ -1,4 +1,4 @@
-"""How far counting is behind what was published, for whoever asks often and waits briefly."""
+"""Hub lag: how far counting is behind publishing, measured rarely and answered at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,24 +11,24 @@ from metering.core.basics.instants import SECOND, Instant
 from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.ports import Clock, HubProgress
 
-#: How long what was found is kept: a look asks every partition of every hub.
+#: How long a measurement is kept: each one asks every partition of every hub.
 MEMORY: Final = 30 * SECOND
-#: How long an answer waits for a look. One at a busy hub takes two, some two seconds apart.
+#: How long an answer waits for a measurement. At a busy hub that takes two, two seconds apart.
 WAIT_S: Final = 3.0
 
 
 class HubLag(NamedTuple):
-    """What is known."""
+    """The lag as last measured."""
 
     lag: Instant | None
-    """Everything that was published longer ago is counted; None while nobody knows."""
+    """Everything published longer ago is counted; None before the first measurement."""
     is_reachable: bool
-    """Whether the last look succeeded: where not, nothing may be counted at all."""
+    """Whether the last measurement succeeded. If not, counting itself may have stopped."""
 
 
 @dataclass(slots=True, kw_only=True)
 class HubLags:
-    """Looks once in a while, one look at a time, however many ask."""
+    """Measures at intervals, one measurement at a time, however many callers ask."""
 
     progress: Callable[[], HubProgress]
     """Returns the progress of the hubs; may raise ConfigurationError."""
@@ -40,10 +40,10 @@ class HubLags:
     _is_reachable: bool = field(init=False, default=True)
 
     async def known(self) -> HubLag:
-        """Return what is known after `wait_s` at most; an error of the hubs is no error here.
+        """Return the lag after at most `wait_s`; an error of the hubs makes it unreachable.
 
-        A look that takes longer goes on, and a later call has what it found: to break it off would
-        cost its connections, and hubs that are late would never be seen to be.
+        A measurement that takes longer continues, and a later call returns its result. Cancelling
+        it would cost its connections, and a slow hub would never be measured.
         """
         now = self.clock.now()
         if self._look is None and not self._is_fresh(now):
@@ -64,14 +64,14 @@ class HubLags:
             self._until = await self.progress().counted_until()
             self._is_reachable = True
         except (RetryableError, ConfigurationError):
-            # The timer that closes periods asks the same and tells a person why.
+            # The timer close_periods asks the same, and alerts with the reason.
             self._is_reachable = False
         finally:
             self._looked = self.clock.now()
             self._look = None
 
     async def close(self) -> None:
-        """Break off a look that is under way."""
+        """Cancel a measurement in progress."""
         look = self._look
         if look is not None:
             look.cancel()
@@ -80,8 +80,8 @@ class HubLags:
 
 
 class NoHubs:
-    """Implements HubProgress for one process over a store of its own."""
+    """Implements HubProgress without hubs: every event is counted when it is accepted."""
 
     async def counted_until(self) -> Instant:
-        """Return the end of time: nothing is on its way."""
+        """Return FOREVER: no event is in transit."""
         return FOREVER

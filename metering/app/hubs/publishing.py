@@ -1,4 +1,4 @@
-"""Publish many events at a pace, try again what a hub refuses for now, and know how far it came."""
+"""Publish many events at a steady rate, with retries and a record of progress."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,36 +9,36 @@ from metering.core.basics.errors import Code, RejectedEvent, RetryableError
 from metering.core.usage.event import MAX_BODY_BYTES
 from metering.ports import Outgoing, UsagePublisher
 
-#: Events of one call: enough for full batches, few enough to be sent again at little cost.
+#: Events of one call: enough for full batches, few enough to resend cheaply.
 MAX_TOGETHER: Final = 500
 #: Bodies of one call, in bytes, so that memory stays bounded whatever the bodies are.
 MAX_TOGETHER_BYTES: Final = 4 * MAX_BODY_BYTES
-#: Waits between attempts, in seconds; after the last one it is given up. A throttled namespace is
-#: free again within a second, a failover takes about half a minute.
+#: Waits between attempts, in seconds; after the last one the run fails. A throttled namespace
+#: recovers within a second, a failover takes about half a minute.
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-#: With a rate, events go out in this rhythm, in seconds.
+#: The interval between calls when a rate is set, in seconds.
 _TICK_S: Final = 0.1
 
 
 class Sent(NamedTuple):
-    """How far it came."""
+    """The progress of a run."""
 
     events: int = 0
     bytes: int = 0
-    """Of their bodies."""
+    """The size of their bodies."""
     failures: int = 0
-    """Attempts that failed and were made again, or given up."""
+    """Failed attempts, those that were retried included."""
     rejected: int = 0
-    """Events that the hub can never take: left out."""
+    """Events the hub can never accept, which were skipped."""
 
     @property
     def handled(self) -> int:
-        """Events that need not be looked at again."""
+        """Events that need no further attempt."""
         return self.events + self.rejected
 
 
 class Rejected(NamedTuple):
-    """An event that the hub can never take; `position` counts from 0 over the run."""
+    """An event the hub can never accept; `position` counts from 0 over the run."""
 
     position: int
     code: Code
@@ -47,7 +47,7 @@ class Rejected(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Publishing:
-    """One run of events to one hub. `sent` is true at any time, after an error too."""
+    """One run of events to one hub. `sent` is accurate at any time, after an error too."""
 
     publisher: UsagePublisher
     per_second: float | None = None
@@ -58,10 +58,10 @@ class Publishing:
     _next_at: float = field(init=False, default=0.0)
 
     async def run(self, events: Iterable[Outgoing]) -> Sent:
-        """Publish events in their order and return how it went.
+        """Publish events in order and return the progress.
 
-        RetryableError after the last attempt: what `sent` counts is in the hub, and of what came
-        next some may be. ConfigurationError as the publisher says.
+        RetryableError after the last attempt: the events in `sent` are in the hub, and some of the
+        next ones may be. Raises the publisher's ConfigurationError.
         """
         source = iter(events)
         while together := self._next(source):
@@ -70,7 +70,7 @@ class Publishing:
         return self.sent
 
     def _next(self, source: Iterator[Outgoing]) -> list[Outgoing]:
-        """Return the next events of one call, fewer at the end and none after it."""
+        """Return the events of the next call; an empty list at the end."""
         most = MAX_TOGETHER
         if self.per_second is not None:
             most = max(1, min(most, int(self.per_second * _TICK_S)))
@@ -85,7 +85,7 @@ class Publishing:
         return together
 
     async def _keep_pace(self, events: int) -> None:
-        """Wait for this call's turn; time that was lost is not caught up in a burst."""
+        """Wait for this call's turn. Lost time is not made up by a burst."""
         if self.per_second is None:
             return
         now = asyncio.get_running_loop().time()
@@ -97,7 +97,7 @@ class Publishing:
             await self._attempt(together)
         except RejectedEvent as error:
             if len(together) > 1:
-                # Nothing of the call was published: find the one by publishing each.
+                # None was published; publish each alone to find the rejected one.
                 for event in together:
                     await self._publish([event])
                 return

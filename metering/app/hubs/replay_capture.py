@@ -1,4 +1,4 @@
-"""Ingest what Event Hubs Capture kept, once more: what is counted already stays as it is."""
+"""Replay files of Event Hubs Capture: events that are counted already are duplicates."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,32 +11,32 @@ from metering.core.basics.instants import Instant
 from metering.core.hubs.capture import CapturePart, parts_in_order
 from metering.ports import CaptureSource
 
-#: One batch, at most: of events, and of bytes in memory.
+#: Most events, and most bytes in memory, of one batch.
 BATCH_EVENTS: Final = 1_000
 BATCH_BYTES: Final = 16 * 1024 * 1024
-#: Gaps that are noted.
+#: Most gaps reported.
 MAX_GAPS: Final = 1_000
 
 
 class TakesBatches(Protocol):
-    """The use case behind a hub."""
+    """The use case that ingests the messages of a hub."""
 
     async def batch(self, messages: Sequence[Message], *, stop_for: Instant) -> Tally:
-        """Take in a batch and return how its events were answered."""
+        """Ingest a batch and return the tally of its outcomes."""
         ...
 
 
 class Damaged(NamedTuple):
-    """A file that was not read to its end."""
+    """A file that could not be read to its end."""
 
     name: str
     why: str
     events: int
-    """Read before that, and taken in."""
+    """Events that were read, and ingested, before the damage."""
 
 
 class Gap(NamedTuple):
-    """Sequence numbers of a partition that no file has: a file lacks, or was cut off."""
+    """Sequence numbers of a partition in no file: a file is missing or truncated."""
 
     hub: str
     partition: str
@@ -46,9 +46,9 @@ class Gap(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class ReplayCapture:
-    """The use case behind `metering replay --from`; one run of it.
+    """One run of `metering replay --from`.
 
-    What it has done so far can be read while it runs and after an error.
+    Its progress can be read while it runs and after an error.
     """
 
     source: CaptureSource
@@ -67,12 +67,12 @@ class ReplayCapture:
     _all_bytes: int = field(init=False, default=0)
 
     async def run(self, *, dry: bool = False) -> None:
-        """Ingest all files, by hub, partition and sequence; `dry` only reads and counts them.
+        """Ingest all files by hub, partition and sequence number; `dry` only reads and counts them.
 
-        A file that cannot be read is noted, and the others are read all the same. An event that
-        cannot be read becomes a dead letter, as it did when it came first. Raises RetryableError
-        when the source or the store is out of reach, ConfigurationError, with nothing done, for
-        files of no hub that is known. Safe to repeat at any point.
+        A damaged file is reported and does not stop the others. An unreadable event becomes a dead
+        letter, as on its first arrival. Raises RetryableError if the source or the store is
+        unavailable. Raises ConfigurationError, with nothing ingested, for files of an unknown hub.
+        Safe to repeat at any point.
         """
         parts = parts_in_order(await self.source.list_files())
         self._all_bytes = sum(part.file.size for part in parts)
@@ -94,9 +94,9 @@ class ReplayCapture:
         if self.hub in {None, part.hub} and part.hub in self.hubs:
             return part.hub
         if self.hub is None or part.hub in self.hubs or self.hub not in self.hubs:
-            what = f"is of hub {part.hub!r}" if part.hub else "does not say of which hub it is"
+            what = f"is of hub {part.hub!r}" if part.hub else "does not name its hub"
             known = " or ".join(f"--hub {name}" for name in self.hubs)
-            raise ConfigurationError(f"{part.file.name}: {what}: say {known}")
+            raise ConfigurationError(f"{part.file.name}: {what}; use {known}")
         return self.hub
 
     async def _take_in(self, hub: str, batch: Sequence[Message], *, dry: bool) -> None:

@@ -1,1 +1,1 @@
-"""A batch of events is counted, or dead-lettered."""
+"""Ingestion: each event of a batch is counted or becomes a dead letter."""

@@ -1,4 +1,4 @@
-"""Look at what was set aside, send it again, or drop it."""
+"""Dead letters: list, replay and drop them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from metering.app.streams.join_usage import JoinUsage
 from metering.core.basics.errors import ConfigurationError
 from metering.ports import DeadLetter, DeadLetterStore
 
-#: Letters sent again in one commit.
+#: Dead letters replayed in one batch.
 _TOGETHER: Final = 500
-#: Letters that one command looks at.
-MAX_LETTERS: Final = 10_000
+#: Most dead letters that one command reads.
+MAX_DEAD_LETTERS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,43 +26,45 @@ class DeadLetters:
     join: JoinUsage
 
     async def latest(self, limit: int, code: str | None = None) -> list[DeadLetter]:
-        """Return the latest, newest first; of one code if it is given."""
+        """Return the latest, newest first; with `code`, only those of that code."""
         if code is None:
             return await self.store.list_dead_letters(limit)
-        letters = await self.store.list_dead_letters(MAX_LETTERS)
-        return [letter for letter in letters if letter.code == code][:limit]
+        dead_letters = await self.store.list_dead_letters(MAX_DEAD_LETTERS)
+        return [letter for letter in dead_letters if letter.code == code][:limit]
 
     async def counts(self) -> dict[str, int]:
-        """Return how many there are by code."""
+        """Return the number of dead letters by code."""
         return await self.store.count_dead_letters()
 
     async def one(self, prefix: str) -> DeadLetter:
-        """Return the letter whose id begins so; ConfigurationError if it is none or not one."""
+        """Return the dead letter with this id prefix; ConfigurationError unless it is unique."""
         found = await self.store.find_dead_letters(prefix)
         if len(found) != 1:
-            raise ConfigurationError(f"dead letter {prefix!r}: {len(found)} ids begin so")
+            raise ConfigurationError(f"dead letter {prefix!r}: {len(found)} ids have this prefix")
         return found[0]
 
-    async def replay(self, letters: Sequence[DeadLetter]) -> Tally:
-        """Send letters again and forget those that are counted now, or were already.
+    async def replay(self, dead_letters: Sequence[DeadLetter]) -> Tally:
+        """Replay dead letters, and remove those that are counted now or were counted already.
 
-        One that is refused again stays, as the same letter. Safe to repeat at any point: a letter
-        is forgotten only after its event is in a ledger.
+        One that is rejected again stays, under the same id. Safe to repeat at any point: a dead
+        letter is removed only after its event is in a ledger.
         """
         tally = Tally()
-        for together in batched(letters, _TOGETHER, strict=False):
+        for together in batched(dead_letters, _TOGETHER, strict=False):
             for hub in sorted({letter.hub for letter in together}):
                 tally = tally.plus(await self._again(hub, [x for x in together if x.hub == hub]))
         return tally
 
-    async def _again(self, hub: str, letters: Sequence[DeadLetter]) -> Tally:
-        messages = [Message(letter.body, letter.partition, letter.sequence) for letter in letters]
+    async def _again(self, hub: str, dead_letters: Sequence[DeadLetter]) -> Tally:
+        messages = [
+            Message(letter.body, letter.partition, letter.sequence) for letter in dead_letters
+        ]
         again = self.join if hub == LOGS_HUB else self.ingest
         tally = await again.batch(messages, hub=hub, stop_for=0)
-        counted = [letter.id for letter in letters if letter.id not in tally.letters]
+        counted = [letter.id for letter in dead_letters if letter.id not in tally.dead_letters]
         await self.store.remove_dead_letters(counted)
         return tally
 
-    async def drop(self, letters: Sequence[DeadLetter]) -> None:
-        """Forget letters without counting them."""
-        await self.store.remove_dead_letters([letter.id for letter in letters])
+    async def drop(self, dead_letters: Sequence[DeadLetter]) -> None:
+        """Remove dead letters without counting them."""
+        await self.store.remove_dead_letters([letter.id for letter in dead_letters])

@@ -1,10 +1,10 @@
-"""Ingest a batch of usage events: every body is counted once, or set aside with a code."""
+"""Ingest a batch of usage events: each body is counted once or dead-lettered with a code."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, letter_of
+from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
 from metering.app.ledger.committer import Committed, Committer
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.tenancy.tenancy import Tenancy
@@ -31,12 +31,12 @@ __all__ = ["USAGE_HUB", "Ingest", "Message", "Tally"]
 
 @dataclass(slots=True)
 class _Sorted:
-    """A batch, read and sorted by ledger."""
+    """A batch, parsed and grouped by ledger."""
 
     by_ledger: defaultdict[LedgerId, list[tuple[Usage, Message]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    letters: list[DeadLetter] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
     halves: list[PendingHalf] = field(default_factory=list)
     meters: dict[int, tuple[Usage, ...]] = field(default_factory=dict)
     """The meters beside a request, by the identity of its usage: ids may repeat in a batch."""
@@ -69,43 +69,45 @@ class Ingest:
         hub: str = USAGE_HUB,
         stop_for: Instant = LONGEST_STOP,
     ) -> Tally:
-        """Commit a batch and return how its events were answered.
+        """Commit a batch and return the tally of its outcomes.
 
-        Raises StopRuleError, with nothing committed, while most of it is unreadable: for at most
-        `stop_for` microseconds from its first arrival, then it goes to dead letters. Raises
-        RetryableError when the store is out of reach. Safe to repeat after either.
+        Raises StopRuleError, with nothing committed, while most of the batch is unreadable: for at
+        most `stop_for` microseconds from its first arrival, then the events become dead letters.
+        Raises RetryableError if the store is unavailable. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
         self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
         await self.tenancy.refresh()
         batch = await self._sort(read, hub, now)
-        batch.letters.extend(letter_of(hub, message, now, why) for message, why in refused)
-        # The halves first: an event that the ledger knows is answered as a duplicate at once.
+        batch.dead_letters.extend(
+            dead_letter_of(hub, message, now, why) for message, why in refused
+        )
+        # Before the commit: once the ledger has an event, its redelivery is only a duplicate.
         await self.pending.put_identities(batch.halves)
         answer = Committed()
         for ledger, rows in batch.by_ledger.items():
-            committed, letters = await self._commit(ledger, rows, hub, now)
+            committed, dead_letters = await self._commit(ledger, rows, hub, now)
             answer = answer.plus(committed)
-            batch.letters.extend(letters)
+            batch.dead_letters.extend(dead_letters)
             if batch.meters:
-                answer, letters = await self._commit_meters(batch, ledger, hub, now, answer)
-                batch.letters.extend(letters)
-        await self.dead_letters.put(batch.letters)
+                answer, dead_letters = await self._commit_meters(batch, ledger, hub, now, answer)
+                batch.dead_letters.extend(dead_letters)
+        await self.dead_letters.put(batch.dead_letters)
         await self._complete(batch.halves)
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
-        return tally.with_letters(batch.letters)
+        return tally.with_dead_letters(batch.dead_letters)
 
     async def _complete(self, halves: Sequence[PendingHalf]) -> None:
-        """Publish the streams whose counts were here first. Batches without streams cost nothing.
+        """Publish the streams whose counts arrived first. Batches without streams cost nothing.
 
-        Only after their halves were put: of two writers the later sees both.
+        Call it after the request records are stored: of two writers, the later one sees both.
         """
         identities = {half.request_id: half.body for half in halves}
         tokens = await self.pending.read_halves("tokens", identities.keys())
         if tokens:
             done = await self.streams.complete(identities, tokens)
-            await self.dead_letters.put(done.letters)
+            await self.dead_letters.put(done.dead_letters)
 
     def _read(
         self, messages: Sequence[Message], now: Instant
@@ -128,7 +130,7 @@ class Ingest:
                 if terms is None:
                     terms = await self.tenancy.terms(subject, usage.time)
             except RejectedEvent as why:
-                batch.letters.append(letter_of(hub, message, now, why))
+                batch.dead_letters.append(dead_letter_of(hub, message, now, why))
                 continue
             batch.by_ledger[terms.ledger].append((usage, message))
             if self.tenancy.terms_book.is_routed(usage):
@@ -148,26 +150,26 @@ class Ingest:
         hub: str,
         now: Instant,
     ) -> tuple[Committed, list[DeadLetter]]:
-        """Commit one ledger's events; a ledger that cannot be trusted parks its own alone."""
+        """Commit one ledger's events; a broken ledger dead-letters its own events only."""
         usages = [usage for usage, _ in rows]
         try:
             answer = await self.committer.commit(ledger, usages, self.tenancy.terms_book.rate)
         except LedgerBroken as fault:
             self.alerts.alert(str(fault))
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
-            return Committed(), [letter_of(hub, message, now, why) for _, message in rows]
-        letters: list[DeadLetter] = []
+            return Committed(), [dead_letter_of(hub, message, now, why) for _, message in rows]
+        dead_letters: list[DeadLetter] = []
         if answer.conflicts:
-            # By rank too: weaker and better counts of one request may say the same.
+            # By evidence too: weaker and better counts of one request may have equal digests.
             messages: dict[tuple[EventKey, Evidence, str], Message] = {
                 (usage.key, usage.evidence, usage.digest): message for usage, message in rows
             }
-            why = RejectedEvent(Code.ID_CONFLICT, "id: known with other content")
-            letters = [
-                letter_of(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
+            why = RejectedEvent(Code.ID_CONFLICT, "id: already used with different content")
+            dead_letters = [
+                dead_letter_of(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
                 for usage in answer.conflicts
             ]
-        return answer, letters
+        return answer, dead_letters
 
     async def _commit_meters(
         self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, answer: Committed
@@ -178,7 +180,7 @@ class Ingest:
         its id. The tally is of events, so meters add their effects alone. A ledger that broke in
         between parks the requests again: replayed, they are duplicates and their meters count.
         """
-        refused = {letter.body for letter in batch.letters}
+        refused = {letter.body for letter in batch.dead_letters}
         rows = [
             (meter, message)
             for usage, message in batch.by_ledger[ledger]
@@ -187,8 +189,8 @@ class Ingest:
         ]
         if not rows:
             return answer, []
-        done, letters = await self._commit(ledger, rows, hub, now)
-        return answer.plus(Committed(effects=done.effects)), letters
+        done, dead_letters = await self._commit(ledger, rows, hub, now)
+        return answer.plus(Committed(effects=done.effects)), dead_letters
 
     def _tell_of_surplus(self, usage: Usage) -> None:
         """Report a model's cached tokens beyond its prompt, once for each model and process."""
@@ -204,15 +206,15 @@ class Ingest:
 
 @dataclass(slots=True, kw_only=True)
 class DirectPublisher:
-    """Implements UsagePublisher for one process over a store of its own."""
+    """Implements UsagePublisher without a hub: events go straight into the ledgers."""
 
     ingest: Callable[[], Ingest]
-    """Returns the use case. It publishes too, so it cannot be made first."""
+    """Returns the use case. Ingest needs this publisher itself, so it is built later."""
 
     async def publish(self, events: Sequence[Outgoing]) -> None:
-        """Count the events; what cannot be counted becomes a dead letter of the hub `usage`."""
+        """Ingest the events; those that are rejected become dead letters of the hub `usage`."""
         messages = [Message(body, "joined", number) for number, (body, _) in enumerate(events)]
         await self.ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: no connection was opened."""

@@ -1,4 +1,4 @@
-"""Take events from producers other than the gateway: each is checked, then published."""
+"""Accept events from producers other than the gateway: validate each, then publish it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from metering.core.basics.instants import Instant
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 
-#: Events of one request: a batch that a function takes at once.
+#: Most events in one request: the size of a batch of the function app.
 MAX_EVENTS: Final = 1_000
 
 
 class Answer(NamedTuple):
-    """How one event was answered."""
+    """The answer to one event."""
 
     code: str | None = None
-    """Why it can never be accepted; None: it is published, and so is one that was before."""
+    """The rejection code; None for a published event, duplicates included."""
     reason: str | None = None
 
 
@@ -34,11 +34,11 @@ class TakeEvents:
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
 
     async def batch(self, bodies: Sequence[bytes]) -> list[Answer]:
-        """Publish what is an event, and answer for each body in order.
+        """Publish the valid events, and return an answer for each body, in order.
 
-        RetryableError when not all are known to be published: the same call may be made again,
-        since an event is known by its id. Whose subject nobody pays for is accepted: it waits
-        among the dead letters for somebody to.
+        RetryableError if not all of them are known to be published: repeat the call, since an event
+        is identified by its id. An event of an unknown subject is accepted: it becomes a dead
+        letter, and can be replayed once the subject is mapped to a tenant.
         """
         now = self.clock.now()
         answers = [self._read(body, now) for body in bodies]

@@ -1,4 +1,4 @@
-"""Check what an installation needs beyond its services: prices, plans and tenants."""
+"""Check the data of an installation: prices, plans and tenants."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from metering.ports import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """The use case behind `metering doctor`, where the store can be read."""
+    """The use case behind `metering doctor`, for a store that can be read."""
 
     tenancy: Tenancy
     clock: Clock
@@ -19,11 +19,11 @@ class Checkup:
     """Whether an unknown subscription gets a tenant of its own."""
 
     async def run(self) -> list[Finding]:
-        """Look, and return what was found. Reads only."""
+        """Return the findings. Reads only."""
         try:
             await self.tenancy.refresh()
         except MeteringError as error:
-            remedy = "see what is said of the store; a wrong file or version is named here"
+            remedy = "fix the store first; if a file or version is named, correct that one"
             return [fail("registry and prices", str(error), remedy)]
         return [*self._prices(), *self._currencies(), self._tenants()]
 
@@ -43,7 +43,7 @@ class Checkup:
         return [
             fail(
                 f"plan {plan.id}",
-                f"is in {plan.currency}, which no price is in",
+                f"is in {plan.currency}, but the price book has no prices in it",
                 f"import prices in {plan.currency}, or change the plan's currency",
             )
             for plan in wrong

@@ -1,4 +1,4 @@
-"""Take stock: how much there is now of what somebody should look at."""
+"""Collect gauges: the present amount of open work."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,15 +15,15 @@ from metering.ports import (
     Telemetry,
 )
 
-#: Ledgers that began earlier are closed or about to be: their figures do not change any more.
+#: Ledgers that started earlier are closed or about to be: their figures are final.
 RECENT: Final = 62 * DAY
-#: Effects counted; beyond that it is no question of how many.
+#: Most effects counted; more make no difference to an operator.
 MAX_COUNTED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectGauges:
-    """The use case behind the timer `take_stock`: it sets the gauges."""
+    """The use case behind the timer `take_stock`."""
 
     tenancy: Tenancy
     ledgers: LedgerStore
@@ -33,7 +33,7 @@ class CollectGauges:
     telemetry: Telemetry
 
     async def run(self) -> None:
-        """Look and tell. Reads only, so it is safe to repeat at any point."""
+        """Set the gauges. Reads only, so it is safe to repeat at any point."""
         self.telemetry.set("metering.streams.pending", await self.pending.count_waiting())
         parked = await self.effects.parked(MAX_COUNTED)
         self.telemetry.set("metering.effects.waiting", len(parked))
@@ -52,7 +52,7 @@ class CollectGauges:
             try:
                 stored = await self.ledgers.read_head(ledger)
             except LedgerBroken:
-                # Whoever commits to it or proves it says so; the others are counted all the same.
+                # Commits and `metering verify` report it; the other ledgers are counted.
                 continue
             if stored is not None:
                 unpriced += sum(line.unpriced for line in stored.head.lines.values())

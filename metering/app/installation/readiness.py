@@ -1,4 +1,4 @@
-"""Whether this process can serve: its store answers, and what should happen by itself does."""
+"""Readiness: the store answers, and background work keeps up."""
 
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -8,24 +8,24 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import MINUTE, SECOND, Instant
 from metering.ports import Clock, EffectStore
 
-#: An effect is due at once and looked for every half minute, and an event is counted in seconds;
-#: this much later nobody looks.
+#: Effects are delivered within half a minute and events counted within seconds. This much later,
+#: the background work has stopped.
 LATE: Final = 10 * MINUTE
-#: How long an answer is kept: whoever asks without end costs the store nothing.
+#: How long an answer is cached, so that frequent probes cost the store nothing.
 MEMORY: Final = 2 * SECOND
 
 
 class Ready(NamedTuple):
-    """How late what should have happened by itself is."""
+    """How late the background work is."""
 
     effects_lag: Instant
-    """Of the oldest effect that is due, 0 where none is."""
+    """The lag of the oldest effect due; 0 without one."""
     hub: HubLag
-    """Of what was published to the hubs and is not counted."""
+    """The lag of counting behind publishing."""
 
     @property
     def is_behind(self) -> bool:
-        """Say whether it is so late that nothing seems to look after it."""
+        """Return whether it is so late that the background work seems to have stopped."""
         hub_lag = self.hub.lag or 0
         return max(self.effects_lag, hub_lag) > LATE or not self.hub.is_reachable
 
@@ -41,7 +41,7 @@ class Readiness:
     _known: tuple[Instant, Ready] | None = field(init=False, default=None)
 
     async def check(self) -> Ready:
-        """Return how late things are; RetryableError or ConfigurationError without a store."""
+        """Return the lags; RetryableError or ConfigurationError if the store does not answer."""
         now = self.clock.now()
         if self._known is not None and 0 <= now - self._known[0] < MEMORY:
             return self._known[1]

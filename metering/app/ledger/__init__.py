@@ -1,1 +1,1 @@
-"""The commit protocol, and delivery of the effects it writes."""
+"""The commit protocol, the reader of pages, and delivery of outbox messages."""

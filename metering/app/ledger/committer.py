@@ -1,4 +1,4 @@
-"""The commit protocol: read the head, look up ids, plan, write in one transaction, or look again.
+"""The commit protocol: read the head, look up ids, plan, write in one transaction, or retry.
 
 See docs/adr/0001-ledger.md. Whatever happened to an attempt, the next one starts from what the
 store holds, so no event is lost and none counts twice, with any number of writers.
@@ -7,6 +7,7 @@ store holds, so no event is lost and none counts twice, with any number of write
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -26,7 +27,7 @@ from metering.core.ledger.commit import (
     plan_commit,
 )
 from metering.core.ledger.counts import LimitChange, Limits
-from metering.core.ledger.head import Head
+from metering.core.ledger.head import Head, follow
 from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
@@ -34,9 +35,9 @@ from metering.ports import Clock, LedgerStore
 
 #: With eight writers on one ledger each loses a few races in a row; many more are a fault.
 MAX_RACES: Final = 30
-#: Looks again after an unknown outcome; the store has been patient itself before it says so.
+#: Retries after an unknown outcome; the store adapter has retried before it raises.
 MAX_DOUBTS: Final = 2
-#: Pages of others read one by one after a lost race; beyond that the slots are queried anew.
+#: Most pages read one by one after a lost race; beyond that, the slots are queried again.
 MAX_CATCH_UP: Final = 32
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.25
@@ -44,7 +45,7 @@ _LONGEST_PAUSE_S: Final = 0.25
 #: Entries of one ledger; Cosmos keeps 20 GB in a logical partition (about 150 bytes an entry).
 MAX_LEDGER_ENTRIES: Final = 100_000_000
 
-#: Slots remembered of a busy ledger before its view is dropped and read anew.
+#: Most entries cached of a busy ledger before its view is dropped and read again.
 _MAX_VIEW_ENTRIES: Final = 60_000
 
 
@@ -53,7 +54,7 @@ type LimitsInForce = Callable[[LedgerId, Instant], Limits | None]
 
 
 type PeriodAt = Callable[[str, Instant], Period]
-"""Returns the period of a tenant that owns an instant."""
+"""Returns the period of a tenant that contains an instant."""
 
 
 def no_limits(_ledger: LedgerId, _at: Instant) -> Limits | None:
@@ -62,20 +63,20 @@ def no_limits(_ledger: LedgerId, _at: Instant) -> Limits | None:
 
 
 class _PageMissingError(RetryableError):
-    """A head, or a page that it names, is not to be found: a replica is behind, or it has gone."""
+    """A head, or a page it names, cannot be read: a replica lags, or the document is lost."""
 
 
 class Committed(NamedTuple):
-    """How the events of one ledger were answered."""
+    """The outcomes of the events of one ledger."""
 
     accepted: int = 0
     duplicates: int = 0
     conflicts: tuple[Usage, ...] = ()
     effects: int = 0
-    """What is to be told outside because of it."""
+    """Outbox messages written with the commit."""
 
     def plus(self, other: "Committed") -> "Committed":
-        """Return the sum of two answers."""
+        """Return the sum of two outcomes."""
         return Committed(
             self.accepted + other.accepted,
             self.duplicates + other.duplicates,
@@ -85,7 +86,7 @@ class Committed(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """How usages become entries."""
+    """The functions that turn usages into entries."""
 
     rate: Rating
     planner: Planner
@@ -115,16 +116,16 @@ class Committer:
         rate: Rating,
         planner: Planner = plan_commit,
     ) -> Committed:
-        """Commit events of one ledger and return how they were answered.
+        """Commit events of one ledger and return their outcomes.
 
         Raises RetryableError when the store stays out of reach, LedgerBroken when this ledger
         cannot be trusted. Safe to repeat after either: what was committed answers as a duplicate.
         """
         answer = Committed()
-        for part in _cut(usages):
-            done, elsewhere = await self._commit_part(ledger, part, _Work(rate, planner))
+        for part in _split(usages):
+            done, adjacent = await self._commit_part(ledger, part, _Work(rate, planner))
             answer = answer.plus(done)
-            for neighbour, corrections in elsewhere.items():
+            for neighbour, corrections in adjacent.items():
                 done, _ = await self._commit_part(neighbour, corrections, _Work(rate, planner))
                 answer = answer.plus(done)
         self._views.trim()
@@ -136,7 +137,7 @@ class Committer:
         lock = self._locks.setdefault(ledger, asyncio.Lock())
         async with lock:
             try:
-                commit = await self._insist(ledger, usages, work)
+                commit = await self._retry_until_known(ledger, usages, work)
             except CommitTooLargeError:
                 if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
                     reason = "one event takes more than a commit may hold"
@@ -144,20 +145,22 @@ class Committer:
                 commit = None
         if commit is None:
             half = len(usages) // 2
-            first, elsewhere = await self._commit_part(ledger, usages[:half], work)
+            first, adjacent = await self._commit_part(ledger, usages[:half], work)
             second, more = await self._commit_part(ledger, usages[half:], work)
             for neighbour, corrections in more.items():
-                elsewhere.setdefault(neighbour, []).extend(corrections)
-            return first.plus(second), elsewhere
+                adjacent.setdefault(neighbour, []).extend(corrections)
+            return first.plus(second), adjacent
         answer = Committed(
             commit.accepted, commit.duplicates, commit.conflicts, len(commit.effects)
         )
-        return answer, {name: list(found) for name, found in commit.elsewhere.items()}
+        return answer, {name: list(found) for name, found in commit.for_adjacent_ledger.items()}
 
-    async def _insist(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:
-        """Attempt until an outcome is known; after any doubt forget the view and look again.
+    async def _retry_until_known(
+        self, ledger: LedgerId, usages: Sequence[Usage], work: _Work
+    ) -> Commit:
+        """Attempt until the outcome is known; after an unknown one, drop the view and retry.
 
-        A lost race is no doubt: nothing was written, and what others wrote is read.
+        After a lost race the outcome is known: nothing was written. Read the others' commits.
         """
         races = doubts = gaps = 0
         behind = False
@@ -182,7 +185,7 @@ class Committer:
                 if doubts == MAX_DOUBTS:
                     raise
             except BaseException:
-                # Cancelled at a deadline, or worse: whether it was written is not known.
+                # Cancelled at a deadline, or worse: the outcome is unknown.
                 self._views.forget(ledger)
                 raise
             pause = _FIRST_PAUSE_S * 2 ** (races + doubts + gaps)
@@ -191,7 +194,7 @@ class Committer:
     async def _attempt(self, ledger: LedgerId, usages: Sequence[Usage], work: _Work) -> Commit:
         view = await self._view(ledger)
         slots = _with_neighbours(usages)
-        await self._learn(view, slots)
+        await self._load_slots(view, slots)
         known = await self._with_adjacent(view, slots)
         now = self.clock.now()
         change = self._limit_change(view.head, now)
@@ -199,14 +202,14 @@ class Committer:
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
-            etag = await self.store.commit(commit, view.etag)
-            view.advance(commit.head, etag, commit.pages)
+            await self.store.commit(commit)
+            view.advance(commit.head, commit.pages)
         return commit
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
-        """Return the change to the limits in force now, where the head alone tells what was used.
+        """Return the change to the limits in force now, if the head alone has the usage.
 
-        Where it does not, the timer `enforce_quotas` reads the pages; no commit waits for that.
+        Otherwise the timer `enforce_quotas` reads the pages; commits do not wait for that.
         """
         wanted = self.limits(head.ledger, now)
         if wanted is None or wanted == head.counts.limits:
@@ -214,55 +217,50 @@ class Committer:
         return change_from_head(head, wanted, now)
 
     async def _view(self, ledger: LedgerId) -> LedgerView:
-        """Return the remembered view, or a new one: the head first, pages after it."""
+        """Return the cached view, or a new one: reads the head first, pages after it."""
         view = self._views.get(ledger)
         if view is not None and view.entries <= _MAX_VIEW_ENTRIES:
             return view
         stored = await self.store.read_head(ledger)
         if stored is None and await self.store.read_page(ledger, 1) is not None:
-            # Somebody's first commit may have come between the two looks: then the head is there.
+            # The first commit may have come between the two reads: read the head again.
             stored = await self.store.read_head(ledger)
             if stored is None:
                 raise _PageMissingError("its head")
         if stored is None:
-            view = LedgerView(ledger, Head(ledger), None)
+            view = LedgerView(Head(ledger))
         else:
             await self._check_chain(stored.head)
-            view = LedgerView(ledger, stored.head, stored.etag)
+            view = LedgerView(stored.head)
         self._views.put(view)
         return view
 
     async def _catch_up(self, ledger: LedgerId) -> None:
-        """After a lost race, take in what others committed since; forget all where it does not fit.
+        """After a lost race, fold the pages that others wrote since; forget all where one breaks.
 
-        Pages are immutable and chained, so those between the old head and the new one are all that
-        the view lacks. Looking at every page of its slots again would cost more with each page.
+        Pages are immutable and chained, so those after the view's head are all that it lacks.
+        Reading every page of its slots again would cost more with each page.
         """
         view = self._views.get(ledger)
         if view is None:
             return
         self._views.forget(ledger)
-        stored = await self.store.read_head(ledger)
-        if stored is None:
-            return
-        since, now = view.head.pages, stored.head.pages
-        if not since <= now <= since + MAX_CATCH_UP:
-            return
         pages: list[Page] = []
-        chain = Chain(ledger, view.head.position)
-        for number in range(since + 1, now + 1):
+        for number in range(view.head.pages + 1, view.head.pages + MAX_CATCH_UP + 1):
             page = await self.store.read_page(ledger, number)
-            if page is None or chain.fault(page) is not None:
-                return
+            if page is None:
+                break
             pages.append(page)
-        if chain.position == stored.head.position:
-            view.advance(stored.head, stored.etag, pages)
+        else:
+            return
+        with suppress(LedgerBroken):
+            view.advance(follow(view.head, pages), pages)
             self._views.put(view)
 
     async def _check_chain(self, head: Head) -> None:
         """Verify the last pages, up to the hash that the head names.
 
-        They are read one by one: a query may lag, and what it leaves out is not missing.
+        They are read one by one: a lagging query may omit pages that exist.
         """
         chain = Chain(head.ledger)
         first = max(1, head.pages - self.checked_pages + 1)
@@ -280,32 +278,39 @@ class Committer:
             raise _PageMissingError(f"page {number}")
         return page
 
-    async def _learn(self, view: LedgerView, slots: Sequence[Slot]) -> None:
+    async def _load_slots(self, view: LedgerView, slots: Sequence[Slot]) -> None:
         wanted = view.missing(slots)
         if wanted:
             pages = await self.store.read_slots(view.ledger, wanted)
-            pages += await self._left_out(view.head, wanted, pages)
+            await self._must_be_latest(view.head, pages)
+            pages += await self._read_missing(view.head, wanted, pages)
             view.learn(wanted, sorted(pages, key=lambda page: page.number))
 
-    async def _left_out(
+    async def _must_be_latest(self, head: Head, pages: Iterable[Page]) -> None:
+        """Raise where a query returns a page beyond the head: the pages between come first."""
+        if max((page.number for page in pages), default=0) > head.pages:
+            await self._page(head.ledger, head.pages + 1)
+            raise HeadMovedError(f"ledger {head.ledger}: has more than {head.pages} pages")
+
+    async def _read_missing(
         self, head: Head, slots: Sequence[Slot], found: Iterable[Page]
     ) -> list[Page]:
-        """Read by id what a lagging query left out of the pages that the head lists."""
+        """Read by id the pages that the head lists and a lagging query omitted."""
         seen = {page.number for page in found}
         listed = [number for number, slot in head.recent if slot in set(slots)]
         return [await self._page(head.ledger, number) for number in listed if number not in seen]
 
     async def _with_adjacent(self, view: LedgerView, slots: Sequence[Slot]) -> KnownBySlot:
-        """Add what the ledgers before and after know of slots that reach over the period's edge.
+        """Add the entries of adjacent ledgers in slots that cross the period's edge.
 
-        They are read anew each time: their views belong to whoever holds their lock.
+        They are read each time: a cached view belongs to the holder of the ledger's lock.
         """
         known = dict(view.known(slots))
         for neighbour, shared in self._over_the_edge(view.ledger, slots):
             stored = await self.store.read_head(neighbour)
             if stored is not None:
-                adjacent = LedgerView(neighbour, stored.head, stored.etag)
-                await self._learn(adjacent, shared)
+                adjacent = LedgerView(stored.head)
+                await self._load_slots(adjacent, shared)
                 for slot, theirs in adjacent.known(shared).items():
                     known[slot] = {**theirs, **known[slot]}
         return known
@@ -313,7 +318,7 @@ class Committer:
     def _over_the_edge(
         self, ledger: LedgerId, slots: Sequence[Slot]
     ) -> list[tuple[LedgerId, list[Slot]]]:
-        """Return the adjacent ledgers that may know ids of these slots, and which slots."""
+        """Return the adjacent ledgers that may have entries in these slots, with those slots."""
         tenant, start = ledger
         end = self.periods(tenant, start).end
         early = [slot for slot in slots if slot_start(slot) < start]
@@ -323,8 +328,8 @@ class Committer:
         return [(name, shared) for name, shared in edges if shared]
 
 
-def _cut(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
-    """Cut a batch so that each part has few enough slots and entries for one commit."""
+def _split(usages: Sequence[Usage]) -> list[Sequence[Usage]]:
+    """Split a batch into parts with few enough slots and entries for one commit."""
     distinct = {usage.time // SLOT for usage in usages}
     if len(distinct) <= MAX_SLOTS and len(usages) <= MAX_ENTRIES:
         return [usages]

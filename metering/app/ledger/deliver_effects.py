@@ -1,4 +1,4 @@
-"""Tell the outside what commits asked for: at least once, with pauses, and given up in the end."""
+"""Deliver outbox messages (effects): at least once, with backoff, parked after a limit."""
 
 import asyncio
 from contextlib import suppress
@@ -19,9 +19,9 @@ from metering.ports import (
     Telemetry,
 )
 
-#: Effects taken in one run of the timer; the next run takes the rest.
+#: Effects delivered in one run of the timer; the next run continues.
 MAX_EFFECTS: Final = 500
-#: What a batch may wait for being told; its deadline is a minute.
+#: How long a batch may wait for delivery; its own deadline is a minute.
 AT_ONCE_S: Final = 5
 
 
@@ -36,11 +36,11 @@ class DeliverEffects:
     telemetry: Telemetry = SILENT
 
     async def run(self) -> int:
-        """Deliver what is due, oldest due first, and return how many were delivered.
+        """Deliver the effects that are due, oldest first, and return the number delivered.
 
-        An effect is settled only after it was delivered, so one whose run ends in between is
-        delivered again: the receiver goes by its key. One that fails is put off and holds up no
-        other. Safe to repeat at any point and in several processes.
+        An effect is settled only after its delivery. A crash in between delivers it again, under
+        the same key. A failed delivery is postponed and does not delay the others. Safe to repeat
+        at any point and in several processes.
         """
         delivered = 0
         for stored in await self.effects.due(self.clock.now(), MAX_EFFECTS):
@@ -48,9 +48,9 @@ class DeliverEffects:
         return delivered
 
     async def at_once(self) -> None:
-        """Deliver what is due right after the commit that asked for it, for a few seconds at most.
+        """Deliver what is due right after its commit, for a few seconds at most.
 
-        Whatever goes wrong is left to the timer: what was committed is no less committed.
+        The timer retries any failure: the commit stands either way.
         """
         with suppress(RetryableError, TimeoutError):
             async with asyncio.timeout(AT_ONCE_S):
@@ -58,7 +58,7 @@ class DeliverEffects:
 
     async def _deliver(self, stored: StoredEffect) -> bool:
         effect = stored.effect
-        # The commit's span and its log record name the same ledger and page.
+        # The commit's span and log record carry the same ledger and page.
         about: Attributes = {
             "effect": effect.key,
             "ledger": str(effect.ledger),
@@ -89,15 +89,15 @@ class DeliverEffects:
         )
 
     async def waiting(self, limit: int) -> list[StoredEffect]:
-        """Return those that are still to be delivered, the next one first."""
+        """Return undelivered effects, the next one due first."""
         return await self.effects.due(FOREVER, limit)
 
     async def parked(self, limit: int) -> list[StoredEffect]:
-        """Return those that were given up, oldest first."""
+        """Return parked effects, oldest first."""
         return await self.effects.parked(limit)
 
     async def retry_parked(self) -> int:
-        """Make those that were given up due now, for one more attempt each; return how many."""
+        """Make parked effects due now, for one more attempt each; return their number."""
         parked = await self.effects.parked(MAX_EFFECTS)
         for stored in parked:
             await self.effects.postpone(stored.effect, self.clock.now(), stored.failure)

@@ -1,4 +1,4 @@
-"""Admission: whether a subscription's requests may go on, by model, in one document."""
+"""Admission: verdicts for the requests of a subscription, by model, in one document."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from metering.core.quotas.limit_change import counts_in_force
 from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
 
-#: How long this process answers from memory: what others committed is seen that much later.
+#: How long this process answers from its cache: commits take effect that much later.
 MEMORY: Final[Instant] = SECOND
-#: Subscriptions remembered.
+#: Most subscriptions cached.
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -43,17 +43,17 @@ class Admission:
     )
 
     async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
-        """Return the verdicts for a subscription as of now, from memory for a second at most.
+        """Return the verdicts for a subscription as of now, cached for a second at most.
 
-        `about`: what else is known of the requests; its model does not matter here.
+        `about`: other known properties of the requests; its model is ignored.
 
-        Raises RejectedEvent `unknown_subscription` where nobody pays for it, RetryableError when
-        the store is out of reach: then nobody knows, and the gateway's own setting decides.
+        Raises RejectedEvent `unknown_subscription` if no tenant pays for it. Raises RetryableError
+        if the store is unavailable; the gateway's own setting decides then.
         """
         now = self.clock.now()
         key = subscription, about._replace(model=None)
         known = self._remembered.get(key)
-        # Not of the future either: a clock that was set back must not keep an answer for long.
+        # An answer from the future is stale too: the clock has been set back.
         if known is not None and known.since <= now < known.since + MEMORY:
             return known.answer
         answer = await self._look(subscription, about, now)
@@ -91,9 +91,9 @@ class Admission:
         )
 
     async def _unpaid(self, found: Assignment) -> Unpaid:
-        """Return what a prepaid tenant cannot pay for any more: at least so much is left, or not.
+        """Return the models for which a prepaid tenant has no credit left.
 
-        A grant for one channel pays for models of that channel alone.
+        A grant for one channel pays for models of that channel only.
         """
         if found.plan.billing != "prepaid":
             return ALL_PAID
@@ -106,7 +106,7 @@ class Admission:
         return Unpaid(max(left.values(), default=0) <= 0, models)
 
     def _deployments(self, now: Instant) -> dict[str, str]:
-        """Return the model behind every deployment that is registered, as entries name it."""
+        """Return the model of every registered deployment, under its canonical name."""
         prices = self.tenancy.prices
         return {
             one.name: prices.canonical(one.model) or one.model
@@ -115,7 +115,7 @@ class Admission:
 
 
 def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:
-    """Yield the models that have any price, where what has none is not admitted."""
+    """Yield the models with a price, if the plan blocks models without one."""
     if found.plan.unpriced == "block":
         yield from (row.model for row in prices.rows.values())
         yield from (override.model for override in found.plan.overrides if override.model)
@@ -123,7 +123,7 @@ def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedAdmission:
-    """The use case `Admission`, watched."""
+    """The use case `Admission` with metrics."""
 
     admission: Admission
     telemetry: Telemetry

@@ -1,4 +1,4 @@
-"""What a tenant was told: thresholds that were reached, unusual hours, models without a price."""
+"""Tenant alerts: thresholds reached, unusual hours, models without a price."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -11,18 +11,18 @@ from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.ports import Clock, EffectStore, LedgerStore
 
-#: Alerts of one period that are looked at: far more than quotas have thresholds and windows.
+#: Most alerts read of one period: far more than quotas have thresholds and windows.
 MAX_ALERTS: Final = 1_000
 
 
 class Told(NamedTuple):
-    """What was told in one period, and what holds now."""
+    """The alerts of one period, and the quotas past a threshold now."""
 
     at: Instant
     effects: list[Effect]
     """Newest first, delivered or not."""
     reached: list[QuotaState]
-    """Quotas of the present windows that are past one of their thresholds."""
+    """Quotas past one of their thresholds in the present window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class TenantAlerts:
     clock: Clock
 
     async def of(self, ledger: LedgerId) -> Told:
-        """Return what one ledger has told of."""
+        """Return the alerts of one ledger."""
         await self.tenancy.refresh()
         now = self.clock.now()
         period = self.tenancy.directory.period_of(ledger)

@@ -1,4 +1,4 @@
-"""Which subscriptions quotas want suspended, as of now."""
+"""Desired states: the subscriptions that quotas want suspended, as of now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from metering.core.quotas.decision import quota_states
 from metering.core.quotas.suspension import Desired
 from metering.ports import Alerts, LedgerStore, SuspensionStore
 
-#: A subject of this form is a client without a subscription: there is nothing to suspend.
+#: Prefix of subjects that are clients without a subscription, which cannot be suspended.
 _CLIENT = "app:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotasWantSuspended:
-    """Implements DesiredStates: tenants whose plan asks for it, at a block on everything.
+    """Implements DesiredStates: suspends tenants whose plan asks for it once they are blocked.
 
-    Computed from present heads and the clock, so a late run never suspends a new window.
+    Computed from the present heads and the clock, so a late run never suspends a new window.
     """
 
     ledgers: LedgerStore
@@ -29,9 +29,9 @@ class QuotasWantSuspended:
     alerts: Alerts
 
     async def desired_states(self, now: Instant) -> Mapping[str, Desired]:
-        """Return the subscriptions to be suspended; all others are to be active.
+        """Return the subscriptions to suspend; all others are to be active.
 
-        Of a tenant whose ledger is broken nobody can tell: what is suspended stays so.
+        For a tenant with a broken ledger, suspended subscriptions stay suspended.
         """
         await self.tenancy.refresh()
         wanted: dict[str, Desired] = {}
@@ -54,7 +54,7 @@ class QuotasWantSuspended:
         return wanted
 
     async def _reason(self, tenant: str, now: Instant) -> str | None:
-        """Return the quota that blocks everything; None where none does."""
+        """Return the label of the quota that blocks everything; None if none does."""
         period = self.tenancy.directory.period_at(tenant, now)
         stored = await self.ledgers.read_head(LedgerId(tenant, period.start))
         if stored is None:

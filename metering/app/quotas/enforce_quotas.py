@@ -1,4 +1,4 @@
-"""Bring the limits of every ledger up to date: a quota set below what is spent applies at once."""
+"""Bring the limits of every ledger up to date, so that a quota below the usage applies at once."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ from metering.core.ledger.counts import Limits
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.ports import Alerts, Clock, LedgerStore
 
-#: Races lost in a row on one ledger before the next run of the timer takes it up.
+#: Races lost in a row on one ledger before it is left to the next run.
 _MAX_RACES: Final = 5
 
 
@@ -27,10 +27,10 @@ class EnforceQuotas:
     alerts: Alerts
 
     async def run(self) -> int:
-        """Put the limits in force into the ledgers of the present period; return how many changed.
+        """Write the limits in force to the ledgers of the present period; return how many changed.
 
-        A commit does that itself where the head tells what a new quota has used. Where it does not,
-        the pages are read here. Safe to repeat and to run twice at once.
+        A commit does this itself if the head has the usage of a new quota. Otherwise the pages are
+        read here. Safe to repeat and to run twice at once.
         """
         await self.tenancy.refresh()
         changes = 0
@@ -41,7 +41,7 @@ class EnforceQuotas:
             try:
                 changes += await self._settle(ledger, limits, now)
             except LedgerBroken as fault:
-                # It waits until it is mended; the others do not wait with it.
+                # It waits until it is repaired; the others do not.
                 self.alerts.alert(str(fault))
         return changes
 
@@ -56,7 +56,7 @@ class EnforceQuotas:
                 counting.add(page)
             commit = commit_of(head, {}, now, counting.change())
             try:
-                await self.ledgers.commit(commit, stored.etag)
+                await self.ledgers.commit(commit)
             except HeadMovedError:
                 continue
             return True

@@ -1,4 +1,4 @@
-"""What a tenant's period and its quotas come to if they go on as they began."""
+"""Forecasts: a tenant's period and quotas, extrapolated from their start."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from metering.ports import Clock, LedgerStore
 
 
 class QuotaForecast(NamedTuple):
-    """One quota: where it stands, where it goes, and when it is exhausted."""
+    """One quota: its state, its trend, and when it will be exhausted."""
 
     state: QuotaState
     trend: Trend
@@ -28,7 +28,7 @@ class Forecast(NamedTuple):
     at: Instant
     currency: str
     amount: Trend
-    """Of the entries' amounts, in 10^-18 currency units."""
+    """The trend of the amount, in 10^-18 currency units."""
     quotas: tuple[QuotaForecast, ...]
 
 

@@ -1,4 +1,4 @@
-"""Bring the gateway's subscriptions to where quotas want them: suspended, or given back."""
+"""Suspend and reactivate the gateway's subscriptions as quotas require."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,32 +29,32 @@ from metering.ports import (
     SuspensionStore,
 )
 
-#: What was wanted longer ago is not acted upon: the next run asks anew.
+#: Desired states older than this are not acted on; the next run computes new ones.
 MAX_AGE: Final = MINUTE
 
 
 class Outcome(NamedTuple):
-    """What was done about one subscription."""
+    """The outcome for one subscription."""
 
     subscription: str
     action: Action
     why: str
     failure: str = ""
-    """Why it was not done, or may not have been; empty if it was."""
+    """Why the action was not done, or may not have been; empty if it was."""
 
 
 class Reconciliation(NamedTuple):
-    """What one run did."""
+    """The outcomes of one run."""
 
     outcomes: tuple[Outcome, ...]
-    """Of the subscriptions that something was done about, in that order."""
+    """The subscriptions that were acted on, in that order."""
     left: int
-    """Subscriptions that there was no time for: the next run's."""
+    """The number of subscriptions left to the next run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSuspensions:
-    """The use case that suspends and reactivates; when it runs is somebody else's."""
+    """The use case that suspends and reactivates subscriptions; a timer runs it."""
 
     gate: SubscriptionGate
     suspensions: SuspensionStore
@@ -63,10 +63,10 @@ class ReconcileSuspensions:
     alerts: Alerts
 
     async def run(self) -> Reconciliation:
-        """Compare what is wanted now with what is, and change what differs.
+        """Compare the desired states with the actual ones, and change those that differ.
 
         Safe to repeat at any point and in several processes. A fault of one subscription is in its
-        outcome and holds up no other; what can never work (a permission that lacks) raises.
+        outcome and does not delay the others. A permanent fault (a permission is missing) raises.
         """
         known = await self.suspensions.list_suspensions()
         now = self.clock.now()
@@ -86,9 +86,11 @@ class ReconcileSuspensions:
         held = None if stored is None else stored.suspension
         now = self.clock.now()
         if held is not None and is_in_hand(held, now):
-            return Outcome(name, Action.LEAVE, "somebody is at it")
+            return Outcome(name, Action.LEAVE, "another process is changing it")
         if held is not None and is_stuck(held, now):
-            self.alerts.alert(f"subscription {name}: {held.phase} for long, and not done")
+            self.alerts.alert(
+                f"subscription {name}: {held.phase} for long: check it in API Management"
+            )
         decision = Decision(Action.LEAVE, desired.reason)
         try:
             observed = await self.gate.read_state(name)
@@ -101,7 +103,7 @@ class ReconcileSuspensions:
     async def _carry_out(
         self, name: str, decision: Decision, stored: StoredSuspension | None
     ) -> str:
-        """Do it, and return why not; empty if it was done."""
+        """Carry out a decision and return the failure; empty on success."""
         match decision.action:
             case Action.SUSPEND:
                 return await self._suspend(name, decision.why, stored)
@@ -119,13 +121,13 @@ class ReconcileSuspensions:
                 return _lost(unless=await self._move(stored, Phase.SUSPENDED, decision.why))
 
     async def _suspend(self, name: str, why: str, stored: StoredSuspension | None) -> str:
-        """Note it, do it, note that it is done."""
+        """Record the intent, suspend, record the result."""
         marked = await self._mark(name, Phase.SUSPENDING, why, stored)
         if marked is None:
             return _lost(unless=False)
         await self.gate.set_state(name, SubscriptionState.SUSPENDED)
         if not await self._move(marked, Phase.SUSPENDED, why):
-            # Somebody took us for dead and settled it otherwise; it is suspended now, and by us.
+            # Another process presumed this one dead. It is suspended now: record that.
             mine = begin(name, Phase.SUSPENDING, why, self.clock.now())
             await self.suspensions.put_suspension(mine, None)
             return _lost(unless=False)
@@ -140,18 +142,18 @@ class ReconcileSuspensions:
         return _lost(unless=await self.suspensions.remove_suspension(name, marked.etag))
 
     async def _report(self, stored: StoredSuspension, why: str) -> str:
-        """Tell it, then note it: a crash in between tells it twice, not never."""
-        # If the record is still as it was before the state was read, none of us made that state.
+        """Alert, then record: a crash in between repeats the alert, and never loses it."""
+        # If the record is unchanged since before the read, no process of ours made that state.
         if stored not in await self.suspensions.list_suspensions():
             return _lost(unless=False)
         name = stored.suspension.subscription
-        self.alerts.alert(f"subscription {name}: {why}: left as it is")
+        self.alerts.alert(f"subscription {name}: {why}: left unchanged")
         return _lost(unless=await self._move(stored, Phase.OVERRIDDEN, why))
 
     async def _mark(
         self, name: str, phase: Phase, why: str, stored: StoredSuspension | None
     ) -> StoredSuspension | None:
-        """Take it in hand; None if somebody else was first."""
+        """Mark a subscription as being changed; None if another process was first."""
         now = self.clock.now()
         if stored is None:
             return await self._put(begin(name, phase, why, now), None)
@@ -167,9 +169,9 @@ class ReconcileSuspensions:
 
 
 def _in_order(wanted: Mapping[str, Desired], held: Mapping[str, StoredSuspension]) -> list[str]:
-    """Return those to look at: first who is given back, then who is new, then the rest.
+    """Return the subscriptions to check: first those to reactivate, then new ones, then the rest.
 
-    What neither is held nor should be is not looked at: there may be thousands.
+    Subscriptions that are neither held nor to be suspended are left out: there may be thousands.
     """
 
     def rank(name: str) -> tuple[bool, bool, str]:
@@ -181,4 +183,4 @@ def _in_order(wanted: Mapping[str, Desired], held: Mapping[str, StoredSuspension
 
 
 def _lost(*, unless: bool) -> str:
-    return "" if unless else "somebody else was first"
+    return "" if unless else "another process was first"

@@ -16,7 +16,7 @@ from metering.core.deployments.resource_names import account_name
 from metering.core.prices.price_book import PriceKey, PriceRow
 from metering.core.reconciliation.billed_usage import BilledUsage
 from metering.core.reconciliation.cost_row import CostRow
-from metering.core.reconciliation.own_usage import EDGE, ListPrices, OwnUsage
+from metering.core.reconciliation.own_usage import EDGE, CurrencyPrices, OwnUsage
 from metering.core.reconciliation.report import Report, report
 from metering.core.usage.usage import Dimensions
 from metering.ports import LedgerStore
@@ -47,7 +47,7 @@ class Reconcile:
         these days, or if there is more to compare than fits into memory.
         """
         await self.tenancy.refresh()
-        prices = ListPrices(self.tenancy.prices, asked.currency)
+        prices = CurrencyPrices(self.tenancy.prices, asked.currency)
         billed, days = BilledUsage(), set[str]()
         for row in rows:
             if (asked.first or row.day) <= row.day <= (asked.last or row.day):
@@ -77,7 +77,7 @@ class Reconcile:
         return first, last
 
     @staticmethod
-    def _listed(prices: ListPrices, row: CostRow) -> tuple[str, PriceRow | None]:
+    def _listed(prices: CurrencyPrices, row: CostRow) -> tuple[str, PriceRow | None]:
         """Return the name under which a row's model is compared, and its price row."""
         meter = row.meter
         if meter is None:
@@ -89,7 +89,7 @@ class Reconcile:
         found = prices.book.find(meter.model, at, place, long_context=meter.long_context)
         return prices.name(meter.model), found
 
-    async def _own(self, prices: ListPrices, start: Instant, end: Instant) -> OwnUsage:
+    async def _own(self, prices: CurrencyPrices, start: Instant, end: Instant) -> OwnUsage:
         own = OwnUsage(prices, self._account_of, start=start, end=end)
         directory = self.tenancy.directory
         for ledger in await self.ledgers.ledgers():

@@ -70,6 +70,9 @@ class RollUp:
             head = stored.head if stored else Head(ledger)
             if head.pages != watched.page:
                 taken = await self._follow(watched, head)
+            elif stored and stored.checkpoint < head.pages:
+                # Nothing was committed since the last run, so no commit will write one soon.
+                await self.ledgers.write_checkpoint(head)
         except LedgerLagError:
             # The next run finds the pages.
             watched.page = 0

@@ -1,10 +1,10 @@
-"""Publish the complete events of streams of which both halves are here."""
+"""Publish the complete events of streams that have both partial records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from metering.app.hubs.batch import LOGS_HUB, Message, letter_of
+from metering.app.hubs.batch import LOGS_HUB, Message, dead_letter_of
 from metering.app.hubs.publish import publish
 from metering.core.basics.errors import RejectedEvent
 from metering.core.streams.gateway_log import read_log
@@ -14,12 +14,12 @@ from metering.ports import Clock, DeadLetter, PendingStore, UsagePublisher
 
 
 class Completed(NamedTuple):
-    """What became of streams."""
+    """The result of completing streams."""
 
     request_ids: frozenset[str]
-    """Those that need no longer wait."""
-    letters: list[DeadLetter]
-    """What could not be counted or published; it is still to be put aside."""
+    """Requests that need not wait any longer."""
+    dead_letters: list[DeadLetter]
+    """Records that were rejected; the caller stores them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,33 +33,33 @@ class CompleteStreams:
     async def complete(
         self, identities: Mapping[str, bytes], tokens: Mapping[str, bytes], *, kept: bool = True
     ) -> Completed:
-        """Publish the requests that both mappings have, then forget their halves.
+        """Publish the requests that are in both mappings, then remove their partial records.
 
         `kept`: whether the counts are in the store too.
 
-        RetryableError when not all of them are known to be published: then the halves stay. Safe
-        to repeat, and for several processes at once.
+        RetryableError unless all of them are known to be published; the partial records stay then.
+        Safe to repeat, and for several processes at once.
         """
         now = self.clock.now()
         events: dict[str, bytes] = {}
-        letters: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         for request_id in identities.keys() & tokens.keys():
             body = tokens[request_id]
             try:
                 events[request_id] = complete(identities[request_id], row_of(body))
             except RejectedEvent as why:
                 message = Message(body, "", 0)
-                letters.append(letter_of(LOGS_HUB, message, now, why))
+                dead_letters.append(dead_letter_of(LOGS_HUB, message, now, why))
         if events:
-            letters += await publish(self.publisher, events.values(), now)
-            # The identity first: alone it would wait for a day, alone its counts just lapse.
+            dead_letters += await publish(self.publisher, events.values(), now)
+            # The request record first: left alone it would wait for a day, whereas counts expire.
             await self.pending.remove_halves("identity", events.keys())
             if kept:
                 await self.pending.remove_halves("tokens", events.keys())
-        return Completed(frozenset(events), letters)
+        return Completed(frozenset(events), dead_letters)
 
 
 def row_of(body: bytes) -> LlmRow:
-    """Return the counts in a half of kind `tokens`."""
+    """Return the counts in a partial record of kind `tokens`."""
     (row,) = read_log(body).llm_rows
     return row

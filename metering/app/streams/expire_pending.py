@@ -1,4 +1,4 @@
-"""Give up waiting for the counts of streams: after a day an entry says that they are missing."""
+"""Expire streams whose counts never came: after a day an entry records them as missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Alerts, Clock, DeadLetterStore, PendingHalf, PendingStore
 
-#: Halves settled in one run of the timer; the next run takes the rest.
+#: Streams settled in one run of the timer; the next run continues.
 MAX_HALVES: Final = 5_000
 
 
 class Expired(NamedTuple):
-    """What became of the halves that waited for long."""
+    """The outcomes of one run."""
 
     completed: int
-    """Their counts were here all the same."""
+    """Streams whose counts had arrived after all."""
     missing: int
-    """An entry says that their counts are missing."""
+    """Streams whose entry now records missing counts."""
 
     @property
     def settled(self) -> int:
-        """How many need no longer wait."""
+        """The number of streams that need not wait any longer."""
         return self.completed + self.missing
 
 
@@ -46,10 +46,10 @@ class ExpirePending:
     alerts: Alerts
 
     async def run(self) -> Expired:
-        """Settle the halves that have waited a day, and return what became of them.
+        """Settle the streams that have waited for a day, and return the outcomes.
 
-        A half whose counts came meanwhile is a duplicate of its entry, by the evidence rule. Safe
-        to repeat at any point: a half is marked settled only after its entry is in the ledger.
+        Counts that arrive later still correct the entry, by the evidence rule. Safe to repeat at
+        any point: a request record is resolved only after its entry is in the ledger.
         """
         now = self.clock.now()
         halves = await self.pending.identities_before(now - PATIENCE, MAX_HALVES)
@@ -60,7 +60,7 @@ class ExpirePending:
         for half in halves:
             if half.request_id in completed:
                 continue
-            # Read as of its own time: it was accepted then, however long this timer was away.
+            # Validated as of its own time: it was accepted then, however long this timer was down.
             usage = reader.read(half.body, half.since)
             missing = usage._replace(
                 evidence=Evidence.MISSING, buckets=NO_TOKENS, arrival=self.clock.now()
@@ -69,10 +69,10 @@ class ExpirePending:
                 terms = await self.tenancy.terms(usage.dimensions.subject, usage.time)
                 await self.committer.commit(terms.ledger, [missing], self.tenancy.terms_book.rate)
             except RejectedEvent:
-                # Its event was dead-lettered for want of a tenant; replaying that brings it back.
+                # No tenant pays for it, so its event is a dead letter; a replay restores it.
                 continue
             except LedgerBroken as fault:
-                # It waits until its ledger is mended; the halves of others do not wait with it.
+                # It waits until its ledger is repaired; streams of other ledgers do not.
                 self.alerts.alert(str(fault))
                 continue
             await self.pending.resolve([half.request_id])
@@ -81,9 +81,9 @@ class ExpirePending:
         return Expired(len(completed), given_up)
 
     async def _complete(self, halves: Sequence[PendingHalf]) -> frozenset[str]:
-        """Publish streams whose counts are here all the same: a reader may have missed them."""
+        """Publish streams whose counts have arrived, in case a lagging read missed them."""
         identities = {half.request_id: half.body for half in halves}
         tokens = await self.pending.read_halves("tokens", identities.keys())
         done = await self.streams.complete(identities, tokens)
-        await self.dead_letters.put(done.letters)
+        await self.dead_letters.put(done.dead_letters)
         return done.request_ids

@@ -1,4 +1,4 @@
-"""Publish from logs the usage that no policy has reported by the end of the recovery delay."""
+"""Recover usage from logs if no policy has reported it within the recovery delay."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from metering.ports import (
     UsagePublisher,
 )
 
-#: Looked at together: their ledgers are read once for all of them.
+#: Requests of one round: their ledgers are read once for all of them.
 TOGETHER: Final = 1_000
-#: Rounds in one run of the timer; the next run takes the rest.
+#: Rounds in one run of the timer; the next run continues.
 MAX_ROUNDS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverUsage:
-    """The second use case behind the timer `expire_pending`."""
+    """The use case that the timer `expire_pending` runs first."""
 
     pending: PendingStore
     ledgers: LedgerStore
@@ -40,10 +40,10 @@ class RecoverUsage:
     recovery_delay: Instant | None
 
     async def run(self) -> int:
-        """Publish what is due and return how many requests that were.
+        """Publish the usage that is due and return the number of requests.
 
-        What a ledger has counted or holds was reported by a policy and is let go. Safe to repeat
-        at any point: what is published twice is a duplicate.
+        A request that a ledger has counted or holds was reported by a policy: it is dropped. Safe
+        to repeat at any point: publishing twice makes a duplicate.
         """
         published = 0
         if self.recovery_delay is None:
@@ -61,25 +61,25 @@ class RecoverUsage:
         known = await self._known(due)
         ids = [half.request_id for half in due]
         bodies = [half.body for half in due if half.request_id not in known]
-        letters = await publish(self.publisher, bodies, self.clock.now())
-        await self.dead_letters.put(letters)
+        dead_letters = await publish(self.publisher, bodies, self.clock.now())
+        await self.dead_letters.put(dead_letters)
         await self.pending.remove_halves("recovery", ids)
         return len(bodies)
 
     async def _known(self, due: list[PendingHalf]) -> set[str]:
-        """Return the ids that the ledgers of these requests have counted or hold, of any source.
+        """Return the ids of these requests that ledgers have counted or hold, from any source.
 
-        What a policy reported without counts is not among them: the log's are better.
+        Requests that a policy reported without counts are left out: the log's counts are better.
         """
         slots: defaultdict[LedgerId, set[Slot]] = defaultdict(set)
         reader = UsageReader()
         for half in due:
             try:
-                # Read as of its arrival: however long this timer was away, it is not too old.
+                # Validated as of its arrival: however long this timer was down, it is not too old.
                 usage = reader.read(half.body, half.since)
                 terms = await self.tenancy.terms(usage.dimensions.subject, usage.time)
             except RejectedEvent:
-                # Published, it becomes a dead letter that says so and can be replayed.
+                # Ingestion dead-letters it with the same code, and it can be replayed.
                 continue
             slot = slot_of(usage.time)
             slots[terms.ledger] |= {slot - 1, slot, slot + 1}
@@ -88,7 +88,7 @@ class RecoverUsage:
             try:
                 pages = await self.ledgers.read_slots(ledger, sorted(wanted))
             except LedgerBroken:
-                # Published, its events are parked with the others of that ledger.
+                # Ingestion dead-letters it with the other events of that ledger.
                 continue
             ids.update(
                 entry.id

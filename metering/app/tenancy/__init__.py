@@ -1,1 +1,1 @@
-"""The directory kept up to date; callers; audited changes."""
+"""The up-to-date directory, callers, and audited changes."""

@@ -1,4 +1,4 @@
-"""Acts of operators, each with its entries in the audit log."""
+"""Operator actions, each with its entries in the audit log."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,37 +11,37 @@ from metering.ports import AuditLog, Clock
 
 type Json = Mapping[str, object]
 type Look = Callable[[], Json | None]
-"""Says what is there, as JSON values; None where there is nothing."""
+"""Returns the present state as JSON values; None if the resource does not exist."""
 
-#: What one entry keeps of a state, in characters: a plan has a few thousand.
+#: Most characters of a state in one entry; a plan has a few thousand.
 MAX_STATE_CHARACTERS: Final = 100_000
 _REFUSALS: Final = (ConfigurationError, StaleRevisionError)
 
 
 class Act(NamedTuple):
-    """What somebody is about to do."""
+    """An action about to be done."""
 
     id: str
-    """Unique, from whoever asks."""
+    """A unique id, chosen by the caller."""
     author: str
     action: str
     resource: str
     wanted: Json | None = None
-    """What is asked for, as JSON values."""
+    """The requested state, as JSON values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """The use case around every change that an operator makes."""
+    """The use case around every change by an operator."""
 
     log: AuditLog
     clock: Clock
 
     async def do[T](self, act: Act, look: Look, work: Callable[[], Awaitable[T]]) -> T:
-        """Do what `work` does, with an entry before it and one after; return what it returns.
+        """Run `work` between two audit entries, and return its result.
 
-        Nothing is done whose first entry could not be written. RetryableError of the second one is
-        raised though the work is done: whoever asks again finds so.
+        If the first entry cannot be written, `work` does not run. If the second one cannot, its
+        RetryableError is raised though the work is done: a repeated call finds it done.
         """
         before = _told(look())
         await self._write(act, Outcome.ASKED, before, _told(act.wanted))

@@ -1,4 +1,4 @@
-"""Who calls: a verified identity, with the tenant that it may read as of now."""
+"""Callers: a verified identity with the tenant it may read now."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,13 +13,13 @@ _APP: Final = "app:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """The use case before every request: from an identity to a caller."""
+    """The use case before every request: resolves an identity to a caller."""
 
     tenancy: Tenancy
     clock: Clock
 
     async def caller(self, identity: Identity) -> Caller:
-        """Return the caller that an identity is, as of now."""
+        """Return the caller for an identity, as of now."""
         tenant = identity.tenant
         if tenant is None:
             await self.tenancy.refresh()
@@ -27,7 +27,7 @@ class Callers:
         return Caller(identity.subject, identity.roles, tenant, identity.is_ambient)
 
     def _tenant_of(self, subject: str, now: Instant) -> str | None:
-        """Return whose figures a subject may read: by its membership, or as the app that pays."""
+        """Return the tenant a subject may read: by membership, or as the app it is billed for."""
         directory = self.tenancy.directory
         if directory.members.is_named(subject) or not subject.startswith(_APP):
             return directory.members.tenant_of(subject, now)
@@ -38,6 +38,6 @@ class Callers:
         return None if found is None else found.tenant
 
     async def tenant_of_subscription(self, subscription: str) -> str | None:
-        """Return the tenant that a gateway speaks for when it names a subscription."""
+        """Return the tenant of the subscription that a gateway names."""
         await self.tenancy.refresh()
         return self._payer(subscription, self.clock.now())

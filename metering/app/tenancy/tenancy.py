@@ -28,7 +28,7 @@ from metering.core.tenancy.tenants_file import TenantsFile
 from metering.core.tenancy.terms import Terms, TermsBook
 from metering.ports import Clock, PriceStore, RegistryStore
 
-#: Appends lost in a row to other writers before it is called a fault.
+#: Appends lost in a row to other writers before the change fails.
 _MAX_RACES: Final = 20
 
 type _Decide[T] = Callable[[Instant], Decision[T]]

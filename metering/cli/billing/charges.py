@@ -2,8 +2,7 @@
 
 from metering.cli.output import count, print_table
 from metering.core.basics.money import format_amount, format_fixed
-from metering.core.billing.charge import Charge, ChargeLine
-from metering.core.prices.price_book import TOKEN
+from metering.core.billing.charge import WHOLE_UNITS, Charge, ChargeLine
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 
 
@@ -26,7 +25,7 @@ def print_charge(charge: Charge) -> None:
 
 def _is_whole(line: ChargeLine) -> bool:
     """Return whether the unit is counted whole. Other meters are counted in millionths."""
-    return line.unit in {TOKEN, "package", "request", "period"}
+    return line.unit in WHOLE_UNITS
 
 
 def _quantity(line: ChargeLine) -> str:

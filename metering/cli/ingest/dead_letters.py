@@ -5,11 +5,16 @@ from typing import Annotated, Final
 import typer
 
 from metering import bootstrap
-from metering.app.ingest.dead_letters import MAX_LETTERS
+from metering.app.ingest.dead_letters import MAX_DEAD_LETTERS
 from metering.cli.ingest.ingest import report
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
-from metering.documents.ingest import DeadLetterDocument, DeadLetterReplay
+from metering.documents.ingest import (
+    MAX_BODY,
+    MAX_LISTED_BODY,
+    DeadLetterDocument,
+    DeadLetterReplay,
+)
 from metering.ports import DeadLetter
 
 dead_letters = typer.Typer(
@@ -25,7 +30,9 @@ All = Annotated[bool, typer.Option("--all", help="All letters, or all with --cod
 
 @dead_letters.command("list")
 def list_dead_letters(
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LETTERS, help="At most this many.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_DEAD_LETTERS, help="At most this many.")
+    ] = 50,
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,7 +41,7 @@ def list_dead_letters(
     Example:  metering dead-letters list --code id_conflict
     """
     letters = with_app(lambda app: app.dead_letters.latest(limit, code))
-    found = [DeadLetterDocument.of(letter) for letter in letters]
+    found = [DeadLetterDocument.of(letter, body_bytes=MAX_LISTED_BODY) for letter in letters]
     rows = [
         [one.id[:_ID_WIDTH], one.code, one.reason, f"{one.partition}/{one.sequence}", one.received]
         for one in found
@@ -53,7 +60,7 @@ def show_dead_letter(
     Example:  metering dead-letters show 6f0c1a
     """
     letter = with_app(lambda app: app.dead_letters.one(letter_id))
-    found = DeadLetterDocument.of(letter, with_body=True)
+    found = DeadLetterDocument.of(letter, body_bytes=MAX_BODY)
     rows = [[name, str(value)] for name, value in found]
     title = f"Dead letter {letter.id[:_ID_WIDTH]}"
     show(found, lambda: print_table(title, ["field", "value"], rows, left=2), as_json=as_json)
@@ -102,4 +109,4 @@ async def _chosen(
         raise typer.BadParameter("give either ids or --all, with or without --code")
     if ids:
         return [await app.dead_letters.one(prefix) for prefix in ids]
-    return await app.dead_letters.latest(MAX_LETTERS, code)
+    return await app.dead_letters.latest(MAX_DEAD_LETTERS, code)

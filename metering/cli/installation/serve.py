@@ -9,8 +9,8 @@ import typer
 
 from metering import bootstrap
 from metering.cli.output import AsJson, escape, print_error, show, stdout
+from metering.core.basics.patterns import IDENTIFIER
 from metering.core.tenancy.access import Role
-from metering.core.tenancy.record import TENANT_ID
 from metering.local.api import listener_on, local_api, sign_in_links
 from metering.settings.settings import read_settings
 
@@ -74,7 +74,7 @@ def token(
     roles = frozenset(role for role, given in flags.items() if given)
     if (tenant is None) == (not roles):
         raise typer.BadParameter("give --tenant, or one of --operator, --gateway, --producer")
-    if tenant is not None and not TENANT_ID.fullmatch(tenant):
+    if tenant is not None and not IDENTIFIER.fullmatch(tenant):
         raise typer.BadParameter("use 1 to 64 of A-Z a-z 0-9 . _ -", param_hint="--tenant")
     settings = read_settings()
     if settings.http.auth is not None:

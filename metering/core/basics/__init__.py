@@ -1,1 +1,1 @@
-"""Instants, money, errors, validation and documents: the ground every other room stands on."""
+"""Instants, money, errors, validation and documents, on which every other room builds."""

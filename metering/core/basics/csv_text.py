@@ -1,39 +1,39 @@
-"""CSV as finance opens it: RFC 4180, and no text of others that a spreadsheet would run."""
+"""CSV for spreadsheets: RFC 4180, with formulas in untrusted text disarmed."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount, format_amount
 
-#: What begins a formula in one spreadsheet or another, full-width forms included.
+#: Characters that start a formula in some spreadsheet, full-width forms included.
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-#: What spreadsheets pass over before they look for one.
+#: Characters that spreadsheets skip before a formula.
 _PASSED_OVER: Final = " \u00a0\ufeff\u200b\"'"
 _MUST_QUOTE: Final = frozenset(',"\r\n')
 
 
 class Figure(NamedTuple):
-    """A number that we wrote ourselves, as a decimal string: never taken for a formula."""
+    """A number of our own, as a decimal string; it is never treated as a formula."""
 
     text: str
 
 
 type Cell = str | int | Figure | None
-"""Text, which may come from anybody; a number of ours; nothing."""
+"""Untrusted text, a number of our own, or None for an empty cell."""
 
 
 def figure(amount: Amount | None) -> Cell:
-    """Return an amount as a cell in currency units; an unknown one is empty, never zero."""
+    """Return an amount as a cell in currency units; an unknown amount is empty, never zero."""
     return None if amount is None else Figure(format_amount(amount))
 
 
 def csv_line(cells: Iterable[Cell]) -> str:
-    """Return one line with its line end; text that a spreadsheet would run gets a `'` first."""
+    """Return one line with its line end; text that starts a formula gets a `'` first."""
     return ",".join(_cell(cell) for cell in cells) + "\r\n"
 
 
 def neutral(text: str) -> str:
-    """Return text with `'` before it where a spreadsheet might take it for a formula.
+    """Return text with a leading `'` if a spreadsheet might treat it as a formula.
 
     Source: OWASP, CSV Injection. Such text with spaces or quotes before it counts too, so taking
     one `'` away gives what was meant.
@@ -52,5 +52,5 @@ def _cell(cell: Cell) -> str:
     text = neutral(cell)
     if text and (_MUST_QUOTE.isdisjoint(text) and text == text.strip()):
         return text
-    # An empty text is told from nothing, which is not quoted.
+    # An empty text is quoted, to tell it from a missing one.
     return '"' + text.replace('"', '""') + '"'

@@ -1,10 +1,10 @@
-"""JSON documents as a store keeps them, and how reading a foreign one fails."""
+"""JSON documents of a store, and the errors of reading a malformed one."""
 
 from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError
 
-#: What reading a document of any other make may raise; all of them say the same: it is not ours.
+#: Errors of reading a document that this package did not write.
 UNREADABLE_DOCUMENT: Final = (
     AttributeError,
     IndexError,
@@ -17,4 +17,4 @@ UNREADABLE_DOCUMENT: Final = (
 
 
 type Document = dict[str, Any]
-"""A JSON object as a store keeps it; it goes no further than the adapters."""
+"""A JSON object as stored."""

@@ -1,10 +1,10 @@
-"""The one tree of errors: the branch decides what the shell around the core does."""
+"""All errors. The class decides how triggers, routes and commands react."""
 
 from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Why an event can never be accepted. Stable: operators and tests rely on the text."""
+    """Why an event can never be accepted. The values are stable: operators rely on them."""
 
     NOT_JSON = "not_json"
     TRUNCATED = "truncated"
@@ -27,10 +27,10 @@ class Code(StrEnum):
     UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     ID_CONFLICT = "id_conflict"
     LEDGER_STOPPED = "ledger_stopped"
-    """A business outcome: kept to be replayed once something counts it."""
+    """This tenant's ledger failed its check; replay once it is repaired."""
 
 
-#: Codes that say "we cannot even read this": many at once mean a bad deploy, not bad events.
+#: Codes of unreadable events: many at once mean a bad deploy, not bad events.
 UNREADABLE = frozenset(
     {
         Code.NOT_JSON,
@@ -44,11 +44,11 @@ UNREADABLE = frozenset(
 
 
 class MeteringError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The base of all errors that this package raises on purpose."""
 
 
 class RejectedEvent(MeteringError):
-    """This event can never succeed: the shell dead-letters it under `code` and goes on."""
+    """This event can never succeed: the caller dead-letters it under `code` and continues."""
 
     def __init__(self, code: Code, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
@@ -57,7 +57,7 @@ class RejectedEvent(MeteringError):
 
 
 class RetryableError(MeteringError):
-    """The world misbehaved (throttled, locked, timed out): the same call may succeed later."""
+    """A dependency failed (throttled, locked, timed out): the same call may succeed later."""
 
 
 class LedgerLagError(RetryableError):
@@ -65,7 +65,7 @@ class LedgerLagError(RetryableError):
 
 
 class HeadMovedError(RetryableError):
-    """Somebody else committed to this ledger first: look again from the head."""
+    """Another writer committed to this ledger first: read the head again and retry."""
 
 
 class StopRuleError(RetryableError):
@@ -73,11 +73,11 @@ class StopRuleError(RetryableError):
 
 
 class InvariantBroken(MeteringError):
-    """Our bug, or corrupt state: alert; never treat it as a bad event."""
+    """A bug or corrupt state: alert; never treat it as a bad event."""
 
 
 class LedgerBroken(InvariantBroken):
-    """One ledger cannot be trusted (its chain is broken, a limit is passed): it alone stops."""
+    """One ledger is broken (its chain, or a limit): it alone stops."""
 
     def __init__(self, ledger: str, reason: str) -> None:
         super().__init__(f"ledger {ledger}: {reason}")
@@ -86,7 +86,7 @@ class LedgerBroken(InvariantBroken):
 
 
 class RollupBroken(InvariantBroken):
-    """A rollup is not what its cursor or its ledger says: its pages serve, and it is made anew."""
+    """A rollup contradicts its cursor or its ledger: pages are read instead, and it is rebuilt."""
 
     def __init__(self, ledger: str, reason: str) -> None:
         super().__init__(f"ledger {ledger}: its rollup's {reason}")
@@ -95,12 +95,12 @@ class RollupBroken(InvariantBroken):
 
 
 class CaptureDamaged(MeteringError):
-    """A file of Capture cannot be read, or not to its end: the other files can."""
+    """A Capture file cannot be read to its end; the other files are not affected."""
 
 
 class ConfigurationError(MeteringError):
-    """The system cannot start: names the setting, file or field that is wrong."""
+    """A setting, file or field is wrong; the message names it."""
 
 
 class StaleRevisionError(MeteringError):
-    """Somebody else has changed it since the caller looked: look again, then decide anew."""
+    """The resource has changed since the caller read it: read it again, then decide."""

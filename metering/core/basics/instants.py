@@ -14,13 +14,13 @@ type Instant = int
 
 
 class ZoneMissingError(ValueError):
-    """A time without an offset names no instant."""
+    """A time without an offset, which does not denote an instant."""
 
 
 def parse_instant(text: str) -> Instant:
     """Return an RFC 3339 time as an instant; digits beyond the microsecond are cut off.
 
-    Raises ZoneMissingError for a time without an offset and ValueError for what is no time.
+    Raises ZoneMissingError for a time without an offset and ValueError for a malformed time.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
@@ -41,5 +41,5 @@ def to_datetime(instant: Instant) -> datetime:
 
 
 def format_instant(instant: Instant) -> str:
-    """Return an instant in RFC 3339, UTC, with a fraction only where there is one."""
+    """Return an instant in RFC 3339, UTC, with a fraction only if it is not zero."""
     return to_datetime(instant).isoformat().removesuffix("+00:00") + "Z"

@@ -17,7 +17,7 @@ AMOUNTS_PER_PRICE: Final = 10**MULTIPLIER_DECIMALS
 #: meter the quantity is counted in millionths, so its price has as many.
 PER_MILLION_DECIMALS = PRICE_DECIMALS - 6
 
-#: More digits than any amount of money has: bounds what a file or a caller can make us compute.
+#: More digits than any amount has; it bounds the work that a file or caller can cause.
 MAX_DIGITS = 40
 
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -45,7 +45,7 @@ def parse_fixed(text: object, decimals: int) -> int:
 
 
 def parse_not_negative(text: object, decimals: int) -> int:
-    """Return what `parse_fixed` does; ValueError for what is below zero too."""
+    """Return `parse_fixed` of a text; ValueError also for a negative number."""
     value = parse_fixed(text, decimals)
     if value < 0:
         raise ValueError(f"{text!r} is negative")
@@ -75,7 +75,7 @@ def to_decimal(amount: Amount) -> Decimal:
     return Decimal(format_amount(amount))
 
 
-#: Decimals of currencies that have not two of them: ISO 4217:2015, list of active codes.
+#: Minor-unit decimals of currencies where they are not two: ISO 4217:2015, active codes.
 _DECIMALS: Final = {
     **dict.fromkeys(
         (
@@ -91,7 +91,7 @@ _USUAL: Final = 2
 
 
 def decimals_of(currency: str) -> int:
-    """Return to how many decimals a currency is paid; two where nothing else is known."""
+    """Return the number of decimals a currency is paid in; two by default."""
     return _DECIMALS.get(currency, _USUAL)
 
 

@@ -1,4 +1,4 @@
-"""Validation of what operators write: one line that names the file and the field."""
+"""Validation of operator input: one error line that names the file and the field."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -30,14 +30,14 @@ def validated[M: BaseModel](model: type[M], source: str, content: object) -> M:
 
 
 def misplaced(place: tuple[int | str, ...], reason: str) -> ValidationError:
-    """Return the error to raise in a validator for what is wrong at a place inside its value."""
+    """Return the error for a validator to raise about a place inside its value."""
     kind = PydanticCustomError("refused", "{reason}", {"reason": reason})
     details = InitErrorDetails(type=kind, loc=place, input=None)
     return ValidationError.from_exception_data("refused", [details])
 
 
 class Strict(BaseModel):
-    """What operators write: no unknown field, no silent conversion, no change afterwards."""
+    """Operator input: no unknown fields, no silent conversions, immutable."""
 
     model_config = ConfigDict(
         defer_build=True, frozen=True, strict=True, extra="forbid", serialize_by_alias=True
@@ -48,9 +48,9 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from None
+        raise ValueError(f"{name!r} is not an IANA time zone, such as Europe/Berlin") from None
     return name
 
 
 type TimeZone = Annotated[str, AfterValidator(_zone)]
-"""The IANA name of a time zone that this machine knows."""
+"""The IANA name of a time zone known on this machine."""

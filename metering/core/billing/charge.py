@@ -19,7 +19,7 @@ tokens covers tokens only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from metering.core.basics.money import Amount, parse_amount
 from metering.core.ledger.head import RateTotals
@@ -32,6 +32,9 @@ from metering.core.usage.buckets import BUCKETS, INDEX, QUANTITY_DECIMALS
 type ChargeKind = Literal[
     "usage", "allowance", "tier", "package", "request_fee", "base_fee", "minimum"
 ]
+WHOLE_UNITS: Final = frozenset({TOKEN, "request", "period", "package"})
+"""Units that are counted one by one; quantities of every other unit are in millionths."""
+
 type Quantities = Mapping["Metered", int]
 
 

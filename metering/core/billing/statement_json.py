@@ -1,15 +1,14 @@
 """Statements for machines: JSON with decimal strings for money, plain numbers for counts."""
 
-from typing import Any, Final
+from typing import Any
 
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount, format_fixed, format_paid
+from metering.core.billing.charge import WHOLE_UNITS
 from metering.core.billing.statement import Statement, StatementLine
-from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 
 #: Units that are counted in whole numbers; all others are counted in millionths.
-_WHOLE: Final = frozenset({TOKEN, "request", "period", "package"})
 
 
 def statement_json(statement: Statement) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def line_json(line: StatementLine, currency: str) -> dict[str, Any]:
 
 def is_whole(line: StatementLine) -> bool:
     """Say whether a line's quantity is a whole number of units."""
-    return line.unit in _WHOLE
+    return line.unit in WHOLE_UNITS
 
 
 def quantity_of(line: StatementLine) -> int | str | None:

@@ -1,4 +1,4 @@
-"""Calendars: how a tenant's time is cut into periods, by the clock on its own wall."""
+"""Calendars: the billing periods of a tenant, in its local time."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime
@@ -14,16 +14,16 @@ from metering.core.calendars.periods import Period
 
 _MONTHS: Final = 12
 _WEEK: Final = 7
-#: The highest anchor of each cycle: a day of the month, an ISO weekday; a day has none.
+#: The highest anchor of each cycle: a day of the month, an ISO weekday; daily has none.
 _LAST_ANCHOR: Final = {"monthly": 31, "weekly": _WEEK, "daily": 1}
 
 
 class Calendar(Strict):
-    """When periods begin: at the first instant of a local day. Every instant is in exactly one."""
+    """The starts of periods: each is the first instant of a local day."""
 
     cycle: Literal["monthly", "weekly", "daily"] = "monthly"
     anchor: int = Field(default=1, ge=1)
-    """The day of the month, the last one where a month is shorter; of a week 1 is Monday."""
+    """The day of the month, or the last day of a shorter month; in a week, 1 is Monday."""
     time_zone: TimeZone = "UTC"
 
     @model_validator(mode="after")
@@ -35,12 +35,12 @@ class Calendar(Strict):
 
     @property
     def label(self) -> str:
-        """What it is, for people: `monthly from day 15, Europe/Berlin`."""
+        """A description for people: `monthly from day 15, Europe/Berlin`."""
         anchors = {"monthly": f" from day {self.anchor}", "weekly": f" from weekday {self.anchor}"}
         return f"{self.cycle}{anchors.get(self.cycle, '')}, {self.time_zone}"
 
     def period_at(self, instant: Instant) -> Period:
-        """Return the period that owns an instant."""
+        """Return the period that contains an instant."""
         today = to_datetime(instant).astimezone(ZoneInfo(self.time_zone)).date()
         # Only instants order. Where a clock goes back over midnight a date comes twice, where it
         # goes forward over it the date comes early (Toronto, 1919-03-31), and where a zone leaves
@@ -51,17 +51,17 @@ class Calendar(Strict):
         return _period(self, number)
 
 
-#: Of a tenant for which nobody decided on one.
+#: The calendar of a tenant without a decision.
 MONTHS: Final = Calendar()
 
 
 def day_start(day: date, zone: str) -> Instant:
-    """Return the first instant of a calendar day: after the gap, where midnight is left out."""
+    """Return the first instant of a calendar day: the end of the gap if midnight is skipped."""
     return instant_of(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
 
 
 def _number(calendar: Calendar, day: date) -> int:
-    """Return which cycle owns a local date: cycles are counted without a gap."""
+    """Return the number of the cycle that contains a local date."""
     if calendar.cycle == "daily":
         return day.toordinal()
     if calendar.cycle == "weekly":

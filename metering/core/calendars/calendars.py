@@ -1,4 +1,4 @@
-"""The calendars of one tenant, each from an instant on, and the periods that they make together."""
+"""The calendars of one tenant, each from an instant on, and their periods."""
 
 import re
 from bisect import bisect_right
@@ -13,35 +13,35 @@ from metering.core.calendars.periods import Period
 
 _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: A local day begins up to 14 hours before the day in UTC of that date, or 12 after.
+#: A local day starts up to 14 hours before the UTC day of that date, or 12 hours after.
 _AWAY: Final = 2 * DAY
 _LONGEST: Final = 33 * DAY
-#: The years in which periods are looked for: dates outside of them cannot all be reckoned with.
+#: The years in which periods are found: date arithmetic can fail outside of them.
 _YEARS: Final = range(1970, 9999)
 LATEST: Final = instant_of(datetime(_YEARS[-1], 12, 1, tzinfo=UTC))
-"""Nothing can be dated so late."""
+"""Later than any valid date."""
 
 
 class _Span(NamedTuple):
-    """One calendar in the time in which it is in force."""
+    """One calendar, and the span in which it is in force."""
 
     start: Instant
     end: Instant
     calendar: Calendar
     taken: frozenset[str]
-    """Names that periods before it have: a zone further west may come to a date again."""
+    """Names of earlier periods: a zone further west may reach a date again."""
 
 
 class Calendars:
-    """Immutable. Without any, and before the first, periods are calendar months in UTC."""
+    """Immutable. Without a calendar, and before the first one, periods are months in UTC."""
 
     def __init__(self, dated: Sequence[tuple[Instant, Calendar]] = ()) -> None:
-        """Take calendars with the instants they hold from; the later one wins at the same one."""
+        """Take calendars by start instant; of two with the same start, the later one wins."""
         self._dated = tuple(dated)
         known = ((max(start, BEGINNING), calendar) for start, calendar in dated)
         found = {BEGINNING: MONTHS, **dict(sorted(known, key=lambda one: one[0]))}
         self.starts: list[Instant] = list(found)
-        """Every instant from which another calendar holds, the earliest first."""
+        """The start of each calendar, earliest first."""
         ends = [*self.starts[1:], FOREVER]
         self._spans: list[_Span] = []
         taken = frozenset[str]()
@@ -55,18 +55,18 @@ class Calendars:
         return Calendars((*self._dated, (start, calendar)))
 
     def at(self, instant: Instant) -> tuple[Calendar, Instant, Instant]:
-        """Return the calendar in force and the span `[start, end)` in which it is."""
+        """Return the calendar at an instant, and the span `[start, end)` in which it holds."""
         span = self._span(instant)
         return span.calendar, span.start, span.end
 
     def period_at(self, instant: Instant) -> Period:
-        """Return the period that owns an instant: it ends where another calendar begins."""
+        """Return the period that contains an instant; it ends where another calendar starts."""
         return _within(self._span(instant), instant)
 
     def find(self, name: str) -> Period | None:
-        """Return the period of a name, or of a start instant; None where there is none.
+        """Return the period with a name or start instant; None if the tenant has no such period.
 
-        ValueError for a text that names no period of any calendar.
+        ValueError for a text that is not a period name of any calendar.
         """
         try:
             is_month, is_date = _MONTH.fullmatch(name), _DATE.fullmatch(name)
@@ -75,7 +75,8 @@ class Calendars:
             first = datetime.fromisoformat(name if is_date else f"{name}-01").replace(tzinfo=UTC)
         except ValueError:
             raise ValueError(
-                f"{name!r} is no period: write it like 2026-11, 2026-11-23 or 2026-11-30T23:00:00Z"
+                f"{name!r} is not a period: write it like 2026-11, 2026-11-23 or"
+                " 2026-11-30T23:00:00Z"
             ) from None
         if first.year not in _YEARS:
             return None
@@ -101,12 +102,12 @@ class Calendars:
 
 
 def _within(span: _Span, instant: Instant) -> Period:
-    """Return the period of an instant, cut where the calendar begins and ends.
+    """Return the period of an instant, cut at the start and end of the calendar.
 
-    One that is cut, or whose name is taken, is named after its start: a tenant has no name twice.
+    A period that is cut, or whose name is taken, is named after its start, so names are unique.
     """
     period = span.calendar.period_at(instant)
-    # Before the beginning there is no other calendar.
+    # No other calendar precedes the beginning.
     start = period.start if span.start == BEGINNING else max(period.start, span.start)
     is_plain = start == period.start and period.name not in span.taken
     return Period(

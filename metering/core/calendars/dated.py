@@ -1,4 +1,4 @@
-"""Dated values: what holds from an instant on, and the rule that keeps the past as it was."""
+"""Dated values: each holds from an instant on, and the past is never changed."""
 
 from bisect import bisect_right
 from typing import Final
@@ -6,13 +6,13 @@ from typing import Final
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import MINUTE, Instant, format_instant
 
-#: Where a first mapping may begin: before every event that could still arrive.
+#: The start of a first mapping: before every event that can still arrive.
 BEGINNING: Instant = 0
 FOREVER: Instant = 2**62
 
 
 class Dated[T]:
-    """Values by the instant they hold from; a later record of the same instant wins."""
+    """Values by start instant; of two with the same start, the later record wins."""
 
     def __init__(self) -> None:
         self._starts: list[Instant] = []
@@ -25,22 +25,22 @@ class Dated[T]:
         self._values.insert(position, value)
 
     def plus(self, start: Instant, value: T) -> "Dated[T]":
-        """Return these values and one more; they are not changed."""
+        """Return a copy with one more value."""
         made = Dated[T]()
         made._starts, made._values = self._starts.copy(), self._values.copy()
         made.add(start, value)
         return made
 
     def starts(self) -> list[Instant]:
-        """Return every instant from which another value holds, the earliest first."""
+        """Return the start of each value, earliest first."""
         return self._starts
 
     def values(self) -> list[T]:
-        """Return every value that ever holds, the earliest first."""
+        """Return the values, earliest start first."""
         return self._values
 
     def at(self, instant: Instant) -> tuple[T | None, Instant, Instant]:
-        """Return the value in force and the span `[start, end)` in which it is."""
+        """Return the value at an instant, and the span `[start, end)` in which it holds."""
         position = bisect_right(self._starts, instant)
         end = self._starts[position] if position < len(self._starts) else FOREVER
         if not position:
@@ -49,16 +49,16 @@ class Dated[T]:
 
 
 def soonest(now: Instant) -> Instant:
-    """Return when a change may take effect: later than every event accepted so far.
+    """Return the earliest start of a change: later than every event accepted so far.
 
-    An event may be some minutes ahead. Had it been counted under what holds now, and came again
-    under what was changed since, it would meet another ledger or another price.
+    Events may be minutes ahead of the clock. A change that started earlier could give the
+    redelivery of a counted event another ledger or another price.
     """
     return now + MAX_AHEAD
 
 
 def refuse_the_past(what: str, now: Instant, effective: Instant) -> None:
-    """Raise ConfigurationError for a change that begins before the `soonest`."""
+    """Raise ConfigurationError for a change that starts before `soonest`."""
     earliest = soonest(now)
     if effective < earliest:
         raise ConfigurationError(

@@ -23,11 +23,11 @@ class Period(NamedTuple):
     start: Instant
     end: Instant
     name: str
-    """For people, unique within a tenant: `2026-11`, `2026-11-23`, or the start instant."""
+    """The display name, unique within a tenant: `2026-11`, `2026-11-23`, or the start instant."""
 
 
 def month_of(instant: Instant) -> Period:
-    """Return the calendar month in UTC that owns `instant`; a tenant may have other periods."""
+    """Return the calendar month in UTC that contains `instant`. Tenants may have other periods."""
     first = to_datetime(instant).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return _month_from(first)
 
@@ -70,7 +70,7 @@ type Slot = int
 
 
 def slot_of(instant: Instant) -> Slot:
-    """Return the slot that an instant falls in."""
+    """Return the slot of an instant."""
     return instant // SLOT
 
 
@@ -86,24 +86,24 @@ class Days(NamedTuple):
     end: str
 
     def __contains__(self, day: object) -> bool:
-        """Say whether a day is one of them."""
+        """Return whether the span contains a day."""
         return isinstance(day, str) and self.first <= day < self.end
 
     def overlap(self, period: Period) -> bool:
-        """Say whether a period has an instant in any of them."""
+        """Return whether a period overlaps the span."""
         last = period.end - 1
         return self.first <= day_at(last) and day_at(period.start) < self.end
 
 
-#: Names of days sort as text: before the first and after the last there can be.
+#: Names of days sort as text: before the first possible day, and after the last.
 ALL_DAYS: Final = Days("", "~")
 
 
 def day_at(instant: Instant) -> str:
-    """Return the UTC day that owns an instant."""
+    """Return the UTC day that contains an instant."""
     return to_datetime(instant).date().isoformat()
 
 
 def days_between(start: Instant, end: Instant) -> Days:
-    """Return the days that `[start, end)` touches."""
+    """Return the days that `[start, end)` overlaps."""
     return Days(day_at(start), day_at(end - 1 + DAY))

@@ -1,7 +1,7 @@
-"""Windows of quotas: half-open spans of a ledger's period, by the clock on the tenant's wall.
+"""Quota windows: half-open spans of a ledger's period, in the tenant's local time.
 
-Every instant of a period is in exactly one window of each kind. A window ends where its period
-ends, for what comes after it is counted in another ledger.
+Every instant of a period is in exactly one window of each kind. A window ends with its period,
+since later usage is counted in another ledger.
 """
 
 from datetime import date, timedelta
@@ -26,10 +26,10 @@ class Window(NamedTuple):
 
 
 def window_of(kind: WindowKind, instant: Instant, zone: str, period: Period | Window) -> Window:
-    """Return the window of a kind that holds `instant`, an instant of `period`.
+    """Return the window of a kind that contains `instant`, an instant of `period`.
 
-    A day is a calendar day of the zone, 23 to 25 hours long. An hour begins on the hour of the
-    zone's clock, and at every change of it.
+    A day is a calendar day of the zone, 23 to 25 hours long. An hour starts on the hour of local
+    time, and at every change of the offset.
     """
     if kind == "period":
         return Window(period.start, period.end)
@@ -58,7 +58,7 @@ def _hour(instant: Instant, zone: str) -> Window:
 
 
 def _while_unchanged(zone: ZoneInfo, instant: Instant, limit: Instant) -> Instant:
-    """Return the instant nearest to `limit` up to which the offset is that of `instant`."""
+    """Return the instant nearest to `limit` up to which the offset equals that of `instant`."""
     offset = _offset(zone, instant)
     if _offset(zone, limit) == offset:
         return limit
@@ -78,5 +78,5 @@ def _offset(zone: ZoneInfo, instant: Instant) -> int:
     return (ahead or timedelta()) // _MICROSECOND
 
 
-#: How long after its end a window is still counted: late usage comes within a day.
+#: How long after its end a window is still counted: late usage arrives within a day.
 LATE: Final = DAY

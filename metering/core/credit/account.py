@@ -1,4 +1,4 @@
-"""The account of a tenant: what the closed periods took from each grant, once and for good."""
+"""The account of a tenant: the credit that each closed period took from each grant, finally."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ ACCOUNT_ID: Final = "account"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What each settled ledger took, by grant, in the order in which they were settled."""
+    """The credit each settled ledger took, by grant, in the order of settlement."""
 
     tenant: str
     burnt: Mapping[LedgerId, Mapping[str, Amount]] = field(default_factory=dict)
 
     @property
     def settled(self) -> dict[str, Amount]:
-        """What all settled ledgers together took from each grant."""
+        """The credit that all settled ledgers took from each grant."""
         total: dict[str, Amount] = {}
         for spent in self.burnt.values():
             for grant, amount in spent.items():
@@ -31,15 +31,15 @@ class Account:
         return total
 
     def has_settled(self, ledger: LedgerId) -> bool:
-        """Say whether a ledger's credit has been burnt for good."""
+        """Return whether a ledger's credit is settled."""
         return ledger in self.burnt
 
 
 def settle(account: Account, ledger: LedgerId, burnt: Burnt) -> Account:
-    """Return the account after a ledger's period closed: once, whoever asks again.
+    """Return the account after the close of a ledger's period. Safe to repeat.
 
-    A ledger that is settled already stays as it was settled, whatever `burnt` says now. Periods are
-    settled in order, for each burns what the one before left: InvariantBroken for an earlier one.
+    A settled ledger stays as it was settled, whatever `burnt` is now. Periods are settled in order,
+    since each uses the credit that the previous one left: InvariantBroken for an earlier one.
     """
     if ledger.tenant != account.tenant:
         raise InvariantBroken(f"ledger {ledger}: is not one of {account.tenant}")
@@ -65,7 +65,7 @@ def write_account(account: Account) -> Document:
 
 
 def read_account(document: Document, tenant: str) -> Account:
-    """Return the account of `tenant` in a document; InvariantBroken for what cannot be it."""
+    """Return the account of `tenant` in a document; InvariantBroken if it is malformed."""
     if document.get("schema") != SCHEMA:
         raise InvariantBroken(
             f"account {tenant}: has schema {document.get('schema')}, not {SCHEMA}"
@@ -83,5 +83,5 @@ def read_account(document: Document, tenant: str) -> Account:
 
 def _amounts(spent: dict[str, Any]) -> dict[str, Amount]:
     if not all(isinstance(amount, str) for amount in spent.values()):
-        raise TypeError("an amount is no text")
+        raise TypeError("an amount is not text")
     return {grant: int(amount) for grant, amount in spent.items()}

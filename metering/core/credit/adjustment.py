@@ -1,4 +1,4 @@
-"""Adjustments: what an operator puts on a tenant's statement, with a reason and an author."""
+"""Adjustments: amounts an operator adds to a statement, with a reason and an author."""
 
 from typing import Annotated, NamedTuple
 
@@ -24,10 +24,10 @@ type _Note = Annotated[
 
 
 class Adjustment(Strict):
-    """So much more (or, below zero, less) on the statement of the period that it is made in."""
+    """An amount added to (or, if negative, taken off) the statement of the period it is made in."""
 
     id: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
-    """Its name among the tenant's adjustments."""
+    """The id, unique among the tenant's adjustments."""
     tenant: str
     amount: Annotated[str, BeforeValidator(_not_zero)]
     """A decimal string in currency units."""
@@ -35,7 +35,7 @@ class Adjustment(Strict):
     reason: _Note
     author: _Note
     charge_period: Annotated[str, Field(max_length=64)] | None = None
-    """What it is about, where that is another period than the one it is made in."""
+    """The period it refers to, if not the period it is made in."""
 
     @property
     def units(self) -> Amount:
@@ -44,7 +44,7 @@ class Adjustment(Strict):
 
 
 class MadeAdjustment(NamedTuple):
-    """An adjustment and when it was made, which decides on the statement that it goes on."""
+    """An adjustment and the time it was made, which decides the statement it goes on."""
 
     at: Instant
     adjustment: Adjustment

@@ -1,10 +1,10 @@
-"""Credit: what is left of a tenant's grants, before and after what is not settled yet.
+"""Credit: the remainder of a tenant's grants, including usage that is not settled yet.
 
-The head of a ledger says how much was used, not when. So what is left is known within bounds, and
-`at_least` is never more than burning every spend in order of its time would leave: a grant pays
-first for what it may have paid for, and never spares another one that may have been too late or too
-early to pay. Where every grant is valid throughout a span, and pays for everything, both bounds
-meet.
+The head of a ledger has the amount used, not the times. So the remainder is known within bounds,
+and `at_least` never exceeds the remainder of paying every spend in order of time: a grant pays
+first for all it may have paid for, and never spares another grant that may have been too late or
+too early to pay. If every grant is valid throughout a span and pays for everything, both bounds are
+equal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from metering.core.basics.money import Amount
 from metering.core.credit.grant import Grant, amounts_left
 
 CHANNELS: Final[tuple[str | None, ...]] = ("microsoft", "marketplace", None)
-"""None: what has no channel, such as a fee, a tier or a package."""
+"""None: amounts without a channel, such as fees, tiers or packages."""
 
 type _Channels = frozenset[str | None]
 type GrantState = Literal["coming", "current", "expired", "revoked"]
@@ -28,14 +28,14 @@ _SETS: Final[tuple[_Channels, ...]] = tuple(
 
 
 class Bounds(NamedTuple):
-    """An amount of which only this much is known."""
+    """An amount known within bounds."""
 
     at_least: Amount
     at_most: Amount
 
 
 class OpenSpend(NamedTuple):
-    """What was used at some time in `[start, end)`, by channel."""
+    """The spend at unknown times in `[start, end)`, by channel."""
 
     start: Instant
     end: Instant
@@ -43,42 +43,42 @@ class OpenSpend(NamedTuple):
 
 
 class Remaining(NamedTuple):
-    """What is left of grants."""
+    """The remainder of grants."""
 
     by_grant: Mapping[str, Bounds]
-    """Of all of them, whenever they are valid."""
+    """The remainder of all grants, whenever they are valid."""
     by_channel: Mapping[str | None, Amount]
-    """What there is at least, of those valid now, to pay for a channel with."""
+    """The least remainder of grants valid now that can pay for a channel."""
     total: Bounds
-    """Of those valid now."""
+    """The remainder of grants valid now."""
 
 
 class GrantCredit(NamedTuple):
-    """One grant as it stands."""
+    """One grant with its present remainder."""
 
     grant: Grant
     state: GrantState
     settled: Amount
-    """What closed periods took."""
+    """The credit that closed periods took."""
     remaining: Bounds
-    """What may still be spent of it; nothing once it has ended."""
+    """The remainder; zero once the grant has ended."""
 
 
 class CreditBalance(NamedTuple):
-    """What a tenant has to pay with at an instant."""
+    """The credit of a tenant at an instant."""
 
     tenant: str
     at: Instant
     currency: str
     grants: tuple[GrantCredit, ...]
-    """In the order in which they burn."""
+    """The grants, in the order of use."""
     granted: Amount
-    """What those valid now were given as."""
+    """The original amount of grants valid now."""
     remaining: Bounds
     by_channel: Mapping[str | None, Amount]
-    """What there is at least to pay for a channel with: nothing stops a prepaid tenant's usage."""
+    """The least credit for each channel, which decides whether a prepaid tenant is blocked."""
     open_spend: Amount
-    """What the ledgers come to that are not settled yet, as far as a grant could pay for them."""
+    """The amount of unsettled ledgers, as far as a grant could pay for it."""
 
 
 def credit_balance(
@@ -89,7 +89,7 @@ def credit_balance(
     open_spends: Sequence[OpenSpend],
     at: Instant,
 ) -> CreditBalance:
-    """Return a tenant's credit from its grants of one currency and all that they may have paid."""
+    """Return a tenant's credit from its grants of one currency and the spends to pay."""
     left = remaining(grants, settled, open_spends, at)
     nothing = Bounds(0, 0)
     found = [
@@ -114,7 +114,7 @@ def credit_balance(
 
 
 def state_of(grant: Grant, at: Instant) -> GrantState:
-    """Say what a grant is at an instant."""
+    """Return the state of a grant at an instant."""
     if grant.revoked is not None and grant.revoked <= at:
         return "revoked"
     if at < grant.start:
@@ -128,9 +128,9 @@ def remaining(
     open_spends: Iterable[OpenSpend],
     at: Instant,
 ) -> Remaining:
-    """Return what is left at an instant of grants of one currency.
+    """Return the remainder of grants of one currency at an instant.
 
-    `open_spends` do not overlap: what lies in a later one was spent after all of an earlier one.
+    `open_spends` do not overlap: each lies entirely after the one before.
     """
     ranked = sorted(grants, key=lambda grant: grant.rank)
     whole = amounts_left(ranked, settled)
@@ -152,10 +152,10 @@ def remaining(
 
 
 def _pay(ranked: Iterable[Grant], left: dict[str, Bounds], spend: OpenSpend) -> None:
-    """Take a spend off what is left, grant by grant.
+    """Take a spend off the remainders, grant by grant.
 
-    For every set of channels `unpaid` bounds what of them is still to be paid: which of two
-    channels a grant paid for is not known.
+    For every set of channels, `unpaid` bounds the amount still to be paid: it is unknown for which
+    of two channels a grant paid.
     """
     unpaid = {
         some: Bounds(amount, amount)
@@ -175,7 +175,7 @@ def _pay(ranked: Iterable[Grant], left: dict[str, Bounds], spend: OpenSpend) -> 
 def _after(
     unpaid: Mapping[_Channels, Bounds], payable: _Channels, has: Bounds, *, throughout: bool
 ) -> dict[_Channels, Bounds]:
-    """Return what is unpaid after a grant paid all it could, or perhaps nothing at all."""
+    """Return the unpaid bounds after a grant paid all it could, or possibly nothing."""
     return {
         some: Bounds(
             max(unpaid[some - payable].at_least, due.at_least - has.at_most),
@@ -200,7 +200,7 @@ def _available(
     left: Mapping[str, Bounds],
     used: Mapping[str | None, Amount],
 ) -> Amount:
-    """Return what there is at least for a channel: by grant, or less all that can be missing."""
+    """Return the least credit for a channel: by grant, or less all that may be missing."""
     usable = [grant for grant in valid if grant.pays_for(channel)]
     for_any = sum(whole[grant.id] for grant in usable if grant.channel is None)
     others = sum(amount for other, amount in used.items() if other != channel)

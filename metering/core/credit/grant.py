@@ -1,8 +1,8 @@
-"""Grants: credit that pays before anything is owed, and how it burns.
+"""Grants: credit that pays before anything is owed, and the order in which it is used.
 
 A spend is paid from the grants that are valid at its time and may pay for its channel: the lowest
-priority first, then the earliest to expire (one that never does comes last), then the oldest, then
-by id. What no grant covers is owed.
+priority first, then the earliest to expire (grants without expiry come last), then the oldest, then
+by id. The rest is owed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,11 +19,11 @@ from metering.core.basics.validation import Strict
 from metering.core.calendars.dated import FOREVER
 
 type Channel = Literal["microsoft", "marketplace"]
-"""Who bills the company for what was used."""
+"""The channel through which the provider bills the usage."""
 
-#: Far more ranks than anybody tells apart.
+#: Far more ranks than an installation needs.
 MAX_PRIORITY: Final = 1_000
-#: Of a reason and an author: notes, not documents.
+#: The longest reason or author: notes, not documents.
 MAX_NOTE_LENGTH: Final = 256
 
 
@@ -38,25 +38,25 @@ type _Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
 
 
 class Grant(Strict):
-    """So much credit for a tenant, within `[start, end)`."""
+    """An amount of credit for a tenant, valid in `[start, end)`."""
 
     id: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
-    """Its name among the tenant's grants."""
+    """The id, unique among the tenant's grants."""
     tenant: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
     amount: Annotated[str, BeforeValidator(_positive)]
     """A decimal string in currency units."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     start: Annotated[Instant, Field(ge=0, lt=FOREVER)]
     expiry: Annotated[Instant, Field(lt=FOREVER)] | None = None
-    """The first instant at which it pays no more; None: never."""
+    """The first instant at which it no longer pays; None: no expiry."""
     priority: Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
-    """Of two that could pay, the one with the lower number does."""
+    """Of two grants that could pay, the one with the lower number pays."""
     channel: Channel | None = None
-    """What it may pay for: usage of one billing channel; None: everything, fees included."""
+    """The billing channel it pays for; None: everything, fees included."""
     reason: _Note = ""
     author: _Note = ""
     revoked: Instant | None = None
-    """From when on it has been taken back; no part of the grant as it was given."""
+    """The start of its revocation, which is not part of the grant as given."""
 
     @field_validator("expiry")
     @classmethod
@@ -72,30 +72,30 @@ class Grant(Strict):
 
     @property
     def end(self) -> Instant:
-        """The first instant at which it pays no more: expired or revoked."""
+        """The first instant at which it no longer pays: expired or revoked."""
         ends = (end for end in (self.expiry, self.revoked) if end is not None)
         return min(ends, default=FOREVER)
 
     @property
     def rank(self) -> tuple[int, Instant, Instant, str]:
-        """Where it stands among those that could pay; the lowest pays first.
+        """The rank among grants that could pay; the lowest pays first.
 
-        A revocation changes nothing here: what has been paid stays paid by whom it was.
+        A revocation does not change it: past payments stay with the grant that made them.
         """
         expiry = FOREVER if self.expiry is None else self.expiry
         return self.priority, expiry, self.start, self.id
 
     def is_valid(self, at: Instant) -> bool:
-        """Say whether it pays for what happens at an instant."""
+        """Return whether it pays for usage at an instant."""
         return self.start <= at < self.end
 
     def pays_for(self, channel: str | None) -> bool:
-        """Say whether it may pay for a channel; None: what has no channel, such as a fee."""
+        """Return whether it may pay for a channel; None: amounts without one, such as fees."""
         return self.channel is None or self.channel == channel
 
 
 class Revocation(Strict):
-    """That a grant of a tenant is taken back: what it paid for before stays paid."""
+    """The revocation of a grant: usage it has paid for stays paid."""
 
     id: str
     reason: _Note = ""
@@ -103,7 +103,7 @@ class Revocation(Strict):
 
 
 class Spend(NamedTuple):
-    """Something to be paid: not negative, in the currency of the grants."""
+    """An amount to be paid: not negative, in the currency of the grants."""
 
     time: Instant
     channel: str | None
@@ -111,14 +111,14 @@ class Spend(NamedTuple):
 
 
 class Burnt(NamedTuple):
-    """What was paid from each grant that paid anything, and what no grant covered."""
+    """The amount paid from each grant that paid, and the uncovered rest."""
 
     spent: Mapping[str, Amount]
     uncovered: Amount
 
     @property
     def total(self) -> Amount:
-        """What the grants paid together."""
+        """The total that grants paid."""
         return sum(self.spent.values())
 
 
@@ -131,7 +131,7 @@ class Burning:
     def __init__(
         self, grants: Iterable[Grant], settled: Mapping[str, Amount] = NOTHING_SETTLED
     ) -> None:
-        """Take what earlier periods took from each grant as `settled`."""
+        """Start from `settled`, the amounts that earlier periods took from each grant."""
         ranked = sorted(grants, key=lambda grant: grant.rank)
         self._left = amounts_left(ranked, settled)
         self._open = [(grant.id, grant.channel, grant.start, grant.end) for grant in ranked]
@@ -139,9 +139,9 @@ class Burning:
         self._uncovered = self._latest = 0
 
     def pay(self, spends: Iterable[Spend]) -> None:
-        """Pay some more. InvariantBroken for spends that are out of order or negative.
+        """Pay further spends. InvariantBroken for spends that are out of order or negative.
 
-        Corrections are taken into the amount of what they correct before.
+        The caller merges corrections into the amounts that they correct.
         """
         left, spent, latest = self._left, self._spent, self._latest
         for time, channel, amount in spends:
@@ -161,12 +161,12 @@ class Burning:
 
     @property
     def burnt(self) -> Burnt:
-        """What has been paid so far."""
+        """The payments so far."""
         return Burnt(dict(self._spent), self._uncovered)
 
 
 def amounts_left(grants: Iterable[Grant], settled: Mapping[str, Amount]) -> dict[str, Amount]:
-    """Return what earlier periods left of each grant; InvariantBroken if they took too much."""
+    """Return the remainder of each grant after earlier periods; InvariantBroken if negative."""
     left: dict[str, Amount] = {}
     for grant in grants:
         left[grant.id] = grant.units - settled.get(grant.id, 0)

@@ -1,1 +1,1 @@
-"""What a gateway cannot know about the deployment that served a request."""
+"""Deployments: properties that a gateway cannot report, and provisioned capacity."""

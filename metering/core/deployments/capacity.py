@@ -1,7 +1,7 @@
-"""Capacity: provisioned deployments over time, and which hours of them cost what.
+"""Capacity: provisioned deployments over time, and the cost of each hour.
 
-An hour costs what the record in force at its start says: units times the price of one. The hours
-are those of UTC, by which Azure bills capacity.
+The record in force at the start of an hour sets its cost: units times unit price. Hours are in
+UTC, as in Azure's bill.
 """
 
 from typing import NamedTuple
@@ -17,51 +17,51 @@ _AMOUNTS_A_PRICE = 10 ** (AMOUNT_DECIMALS - PRICE_DECIMALS)
 
 
 class Span(NamedTuple):
-    """Hours in a row that cost the same and whose idle ones are paid alike: `[start, end)`."""
+    """Consecutive hours with the same cost and idle policy: `[start, end)`."""
 
     start: Instant
     end: Instant
     units: int
     hourly_price: Amount
-    """Of one unit."""
+    """The price of one unit."""
     currency: str
     idle: IdlePolicy
 
     @property
     def hour_cost(self) -> Amount:
-        """What each of the hours costs."""
+        """The cost of each hour."""
         return self.units * self.hourly_price
 
     @property
     def hours(self) -> int:
-        """How many hours there are."""
+        """The number of hours."""
         return (self.end - self.start) // HOUR
 
 
 class Capacity(NamedTuple):
-    """All that is recorded of one deployment that has provisioned units at some time."""
+    """All versions of a deployment that has provisioned units at some time."""
 
     key: str
-    """As its first record has it, which never changes."""
+    """The key in its first record, which never changes."""
     records: Dated[Deployment]
     recorded: Instant
-    """When the first one was recorded."""
+    """The time of the first record."""
 
     @property
     def place(self) -> str:
-        """Its key as keys are compared: in lower case."""
+        """The key in lower case, for comparison."""
         return self.key.casefold()
 
     def costs_if_used(self, month: Period) -> bool:
-        """Say whether a month costs only where there was usage in it or before.
+        """Return whether a month costs only if it or an earlier month had usage.
 
-        A first record that holds from the beginning says nothing of when the units were bought.
-        They cost from the month in which they were recorded, or from the first with usage.
+        A first record that holds from the beginning does not date the purchase of the units. They
+        cost from the month in which they were recorded, or from the first month with usage.
         """
         return self._reaches_back and self.recorded >= month.end
 
     def spans(self, start: Instant, end: Instant) -> list[Span]:
-        """Return what the hours that begin in `[start, end)` cost, in order."""
+        """Return the cost of the hours that start in `[start, end)`, in order."""
         spans: list[Span] = []
         at = start
         while at < end:
@@ -76,7 +76,7 @@ class Capacity(NamedTuple):
 
     @property
     def ever_costs(self) -> bool:
-        """Say whether any record has provisioned units."""
+        """Return whether any version has provisioned units."""
         return any(value.provisioned is not None for value in self.records.values())
 
     @property
@@ -85,12 +85,12 @@ class Capacity(NamedTuple):
 
 
 def _next_hour(instant: Instant) -> Instant:
-    """Return the first start of an hour that is not before an instant."""
+    """Return the first start of an hour at or after an instant."""
     return -(-instant // HOUR) * HOUR
 
 
 def _append(spans: list[Span], span: Span) -> None:
-    """Add a span: to the one before, where no more changed than, say, the model's version."""
+    """Add a span, merged with the previous one if their costs are equal."""
     last = spans[-1] if spans else None
     if last is not None and last == span._replace(start=last.start, end=span.start):
         spans[-1] = last._replace(end=span.end)
@@ -99,7 +99,7 @@ def _append(spans: list[Span], span: Span) -> None:
 
 
 def refuse_mixed_currencies(known: Dated[Deployment], new: Deployment, effective: Instant) -> None:
-    """Raise ConfigurationError where a new record makes one month cost in two currencies.
+    """Raise ConfigurationError if a new record gives one month two currencies.
 
     A month is shared out in one currency, for nothing is converted here.
     """

@@ -1,4 +1,4 @@
-"""Deployments: what a gateway cannot know of where a request was served."""
+"""Deployments: properties of the serving model that a gateway cannot report."""
 
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
@@ -27,15 +27,15 @@ from metering.core.usage.event import MAX_NAME_LENGTH, Name
 
 DeploymentType = Literal["global", "data_zone", "regional", "provisioned"]
 Scope = Literal["global", "data_zone", "regional"]
-"""How far away a request may be served; also what spillover from provisioned units is sold as."""
+"""Where a request may be processed; also the deployment type that prices spillover."""
 IdlePolicy = Literal["unallocated", "equal", "by_share"]
-"""Who pays for the hours in which nobody used provisioned units; see docs/adr/0013."""
+"""The allocation of idle hours of provisioned units; see docs/adr/0013."""
 ServiceTier = Literal["standard", "batch", "priority", "flex"]
 
-#: One token of use a token, as a weight.
+#: The default weight: one token counts as one.
 _ONE: Final = 10**MULTIPLIER_DECIMALS
 
-#: Without a slash, which stands between account and name in a key.
+#: Without a slash, which separates account and name in a key.
 type _Name = Annotated[
     str, StringConstraints(pattern=r"^[^/\s]+$", min_length=1, max_length=MAX_NAME_LENGTH)
 ]
@@ -69,18 +69,18 @@ class Provisioned(_Strict):
 
     units: Annotated[int, Field(gt=0)]
     hourly_price: Annotated[str, BeforeValidator(_price)]
-    """Of one unit, a decimal string in currency units, at most 12 decimals."""
+    """The price of one unit, a decimal string in currency units, at most 12 decimals."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     scope: Scope
-    """Where spillover is priced."""
+    """The deployment type that prices spillover."""
     weights: dict[TokenBucket, Annotated[str, BeforeValidator(_weight)]] = {}
-    """How much of the units a token of a bucket takes: a decimal string, at most 6 decimals.
+    """The share of the units that a token of a bucket takes: a decimal string, at most 6 decimals.
 
-    A bucket that is not named weighs 1. The ratios differ by model and version and are published
-    with each; none is assumed.
+    Other buckets have weight 1. The ratios differ by model and version and are published with each
+    model; none is assumed.
     """
     idle: IdlePolicy = "unallocated"
-    """Who pays for hours without usage: nobody, all tenants of the month alike, or by usage."""
+    """The allocation of idle hours: to no tenant, to all of the month equally, or by usage."""
 
     @property
     def hourly_units(self) -> int:
@@ -100,11 +100,11 @@ class Provisioned(_Strict):
 
 
 class Deployment(_Strict):
-    """One deployment of a model, as it is from some instant on."""
+    """One version of a deployment of a model."""
 
     name: _Name
     account: _Name | None = None
-    """The Azure OpenAI or Foundry resource; an event's `data.backend`. None: in any account."""
+    """The Azure OpenAI or Foundry resource; an event's `data.backend`. None: any account."""
     model: Name
     model_version: Name | None = None
     provider: Name | None = None
@@ -127,17 +127,17 @@ class Deployment(_Strict):
 
     @property
     def key(self) -> str:
-        """The name that records carry: `account/name`, or `name` in any account."""
+        """The key in records: `account/name`, or `name` in any account."""
         return self.name if self.account is None else f"{self.account}/{self.name}"
 
     @property
     def place(self) -> tuple[str | None, str]:
-        """Where it is found. Azure's names are the same in upper and lower case."""
+        """Account and name in lower case: Azure's names are case-insensitive."""
         return place_of(self.account, self.name)
 
 
 def place_of(account: str | None, name: str) -> tuple[str | None, str]:
-    """Return the account and name of a deployment as they are compared."""
+    """Return the account and name of a deployment in lower case."""
     return None if account is None else account.casefold(), name.casefold()
 
 
@@ -158,9 +158,9 @@ def read_deployments(source: str, content: object) -> list[Deployment]:
 
 
 def refuse_twice(source: str, deployments: Iterable[Deployment]) -> None:
-    """Raise ConfigurationError where a file describes one deployment twice."""
+    """Raise ConfigurationError if a file describes a deployment twice."""
     seen: set[tuple[str | None, str]] = set()
     for deployment in deployments:
         if deployment.place in seen:
-            raise ConfigurationError(f"{source}: deployment {deployment.key!r} is there twice")
+            raise ConfigurationError(f"{source}: deployment {deployment.key!r} is described twice")
         seen.add(deployment.place)

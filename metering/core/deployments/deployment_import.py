@@ -1,4 +1,4 @@
-"""What Azure says of a deployment, in our words. What it does not say is listed, never guessed."""
+"""Import of deployments from Azure. Unknown properties are reported, never guessed."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -24,32 +24,32 @@ class FoundDeployment(NamedTuple):
     provider: str | None
     region: str | None
     sku: str | None
-    """How it is sold, e.g. `GlobalStandard`."""
+    """The SKU name, e.g. `GlobalStandard`."""
     capacity: int | None
-    """Of provisioned ones, the units; of others a rate limit."""
+    """Provisioned units; for other SKUs a rate limit."""
 
     @property
     def key(self) -> str:
-        """The name of its record."""
+        """The key of its record."""
         return f"{self.account}/{self.name}"
 
 
 class HourlyPrices(NamedTuple):
-    """What a provisioned unit costs an hour, by scope, as quoted decimal strings."""
+    """The hourly price of a provisioned unit by scope, as quoted decimal strings."""
 
     by_scope: Mapping[Scope, str]
     currency: str = "USD"
 
 
 class LeftOut(NamedTuple):
-    """Why a deployment cannot be recorded as it is."""
+    """A deployment that cannot be recorded, with the reason."""
 
     reason: str
 
 
 #: Source: "Azure OpenAI deployment types", SKU name in code (Microsoft Learn, 2025).
 _SOLD_AS: Final[Mapping[str, tuple[DeploymentType, ServiceTier | None]]] = {
-    # A pay-as-you-go deployment serves any tier that a request asks for: the event knows it.
+    # A pay-as-you-go deployment serves any tier; the event names the tier of its request.
     "standard": ("regional", None),
     "datazonestandard": ("data_zone", None),
     "globalstandard": ("global", None),
@@ -66,10 +66,10 @@ _PROVISIONED: Final[Mapping[str, Scope]] = {
 def read_found(
     found: FoundDeployment, prices: HourlyPrices, known: Deployment | None
 ) -> Deployment | LeftOut:
-    """Return what to record of a deployment, or why nothing can be.
+    """Return the deployment to record, or the reason why it cannot be recorded.
 
-    `known` is what is recorded of it now: what Azure's list does not say of its units stays
-    (price, weights, idle hours), the price unless one of their scope is given.
+    `known` is the recorded version. Properties that Azure does not list (price, weights, idle
+    hours) are taken from it; a price given for the scope takes precedence.
     """
     sku = (found.sku or "").casefold()
     if not found.model:
@@ -79,7 +79,7 @@ def read_found(
         deployment_type, tier = _SOLD_AS[sku]
         return _made(found, deployment_type, tier, None)
     if sku not in _PROVISIONED:
-        return LeftOut(f"it is sold as {found.sku or 'nothing named'}, which is not known here")
+        return LeftOut(f"it is sold as {found.sku or 'an unnamed SKU'}, an unknown SKU")
     units = _units(found, prices, known)
     return units if isinstance(units, LeftOut) else _made(found, "provisioned", None, units)
 
@@ -132,7 +132,7 @@ def _made(
 
 
 def read_hourly_prices(texts: list[str], currency: str) -> HourlyPrices:
-    """Return prices written like `global=1.00`; ConfigurationError names the wrong one."""
+    """Return prices written like `global=1.00`; ConfigurationError names a wrong one."""
     by_scope: dict[Scope, str] = {}
     for text in texts:
         scope, _, price = text.partition("=")

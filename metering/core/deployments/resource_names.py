@@ -1,4 +1,4 @@
-"""Names of Azure's resources: the account and the deployment in an id, an address or a name."""
+"""Names of Azure resources: account and deployment from an id, an address or a name."""
 
 import re
 from typing import Final
@@ -10,21 +10,21 @@ _HOST: Final = re.compile(r"(?:https?://)?([^./\s]+)(?:\.[^/\s]*)?(?:/.*)?", re.
 
 
 def account_name(text: str) -> str:
-    """Return the account that a resource id, an address or a plain name names, in lower case.
+    """Return the account in a resource id, an address or a plain name, in lower case.
 
-    A name with a dot is taken for a host: accounts have none.
+    A name with a dot is treated as a host: account names have no dots.
     """
     found = _PART["accounts"].search(text) or _HOST.fullmatch(text.strip())
     return (found[1] if found else text).lower()
 
 
 def account_in(resource_id: str) -> str | None:
-    """Return the account that a resource id names; None for ids of other resources."""
+    """Return the account in a resource id; None for ids of other resources."""
     found = _PART["accounts"].search(resource_id)
     return found and found[1].lower()
 
 
 def deployment_in(resource_id: str) -> str | None:
-    """Return the deployment that a resource id names, in lower case."""
+    """Return the deployment in a resource id, in lower case."""
     found = _PART["deployments"].search(resource_id)
     return found and found[1].lower()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from metering.core.billing.charge import WHOLE_UNITS
 from metering.core.billing.statement import LineKind, StatementLine
 from metering.core.calendars.periods import Period, parse_month
 from metering.core.focus.row import (
@@ -62,7 +63,6 @@ _TOKENS: Final[Mapping[LineKind, _Shape]] = {
     "tier": _Shape("Usage", "Usage-Based", "Units", "priced by a tier", is_listed=False),
     "allowance": _Shape("Usage", "Usage-Based", "Units", "included tokens", is_listed=False),
 }
-_WHOLE: Final = frozenset({"request", "period", "package"})
 
 
 def line_row(billed: Billed, number: int, line: StatementLine) -> FocusRow:
@@ -135,7 +135,7 @@ def _priced(line: StatementLine, shape: _Shape) -> Priced:
     if price < 0:
         quantity, price = -quantity, -price
     listed = price if shape.is_listed else 0
-    if line.unit is None or line.unit in _WHOLE:
+    if line.unit is None or line.unit in WHOLE_UNITS - {TOKEN}:
         unit = shape.unit if line.unit is None else unit_name(line.unit)
         return Priced(quantity, unit, price, listed)
     unit = MILLION_TOKENS if line.unit == TOKEN else unit_name(line.unit)

@@ -1,4 +1,4 @@
-"""Event Hubs Capture: which file holds what, and in which order files are read."""
+"""Event Hubs Capture: the content of a file by its name, and the order of files."""
 
 import re
 from collections.abc import Iterable
@@ -14,29 +14,29 @@ _NAME: Final = re.compile(
 
 
 class CaptureFile(NamedTuple):
-    """One file as it lies there."""
+    """One file in storage."""
 
     name: str
     size: int
-    """In bytes."""
+    """The size in bytes."""
 
 
 class CapturedEvent(NamedTuple):
-    """One event as Capture wrote it."""
+    """One captured event."""
 
     sequence: int
     body: bytes
 
 
 class CapturePart(NamedTuple):
-    """A file, and what its name says of its content."""
+    """A file, and its origin according to its name."""
 
     file: CaptureFile
     hub: str
-    """Empty where the name does not say it."""
+    """The hub; empty if the name does not contain it."""
     partition: str
     written: tuple[int, ...]
-    """Year to second, and what is left of the name is compared as text."""
+    """Year to second; the rest of the name is compared as text."""
     suffix: str
 
 

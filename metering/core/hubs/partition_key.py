@@ -1,4 +1,4 @@
-"""Which events of a hub keep their order: those that are published under one key."""
+"""Partition keys: events published under one key keep their order."""
 
 import hashlib
 from typing import Annotated, Final
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from metering.core.basics.errors import Code, RejectedEvent
 
-#: The longest key that Event Hubs takes, in characters (service quotas, 2026).
+#: The longest key that Event Hubs accepts, in characters (service quotas, 2026).
 MAX_KEY_CHARACTERS: Final = 128
 
 
@@ -17,9 +17,9 @@ class _Envelope(BaseModel):
 
 
 def partition_key(body: bytes) -> str:
-    """Return the key to publish a body under: its subject, so that usually one writer has a tenant.
+    """Return the key for a body: its subject, so that a tenant usually has one writer.
 
-    Without one it is the hash of the body; for a subject longer than a key may be, its hash.
+    Without a subject it is the hash of the body; for a subject that is too long, its hash.
     """
     try:
         subject = _Envelope.model_validate_json(body).subject
@@ -31,7 +31,7 @@ def partition_key(body: bytes) -> str:
 
 
 def check_key(key: str) -> None:
-    """Raise RejectedEvent for a key that Event Hubs does not take."""
+    """Raise RejectedEvent for a key that Event Hubs does not accept."""
     if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
         raise RejectedEvent(
             Code.INVALID_FIELD,

@@ -1,4 +1,7 @@
-"""How far a partition has been counted: what one look at it proves, on top of earlier looks."""
+"""The watermark of a partition: the time up to which everything published is known to be counted.
+
+Derived from observations of the partition and its checkpoint, which cannot be read at one instant.
+"""
 
 from typing import NamedTuple
 
@@ -6,42 +9,42 @@ from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import BEGINNING
 
 
-class Look(NamedTuple):
-    """A partition as it was found; the count was read before the end of the partition was."""
+class Observation(NamedTuple):
+    """A partition as observed; the checkpoint was read before the end of the partition."""
 
     at: Instant
-    """Before anything was read."""
+    """The time before the first of the two reads."""
     last: int
-    """Sequence number of the newest event there ever was; -1 without one."""
+    """Sequence number of the newest event ever published; -1 without one."""
     is_empty: bool
-    """Nothing is kept: nothing came, or what came is older than the hub keeps events."""
+    """Whether the hub keeps no event: none came, or all are past the retention."""
     counted: int | None
-    """Sequence number through which it has been counted; None: of none."""
+    """Sequence number of the last event counted; None before the first."""
 
 
-class Known(NamedTuple):
-    """What all looks so far prove about a partition."""
+class Watermark(NamedTuple):
+    """The progress that all observations so far prove."""
 
     until: Instant = BEGINNING
-    """What was published before has been counted."""
+    """Everything published before is counted."""
     target: int | None = None
-    """The newest event at an earlier look, not counted then."""
+    """The newest event of an earlier observation, which was not counted then."""
     target_at: Instant = BEGINNING
-    """When that look was: with the target, what was published before it has been counted."""
+    """The time of that observation: once the target is counted, so is all published before it."""
 
 
-def after_look(known: Known, look: Look) -> Known:
-    """Return what is known after one more look.
+def advance(watermark: Watermark, seen: Observation) -> Watermark:
+    """Return the watermark after one more observation.
 
-    A target stays until it is counted: one that moved with the traffic would never be reached.
-    Counted further than the partition goes is the trace of another hub of the same name.
+    A target stays until it is counted; a target that moved with the traffic would never be reached.
+    A checkpoint beyond the end of the partition belongs to an earlier hub of the same name.
     """
-    if look.is_empty or look.counted == look.last:
-        return Known(max(known.until, look.at))
-    if look.counted is not None and look.counted > look.last:
-        return Known(known.until)
-    if known.target is None or known.target > look.last:
-        return Known(known.until, look.last, look.at)
-    if look.counted is None or look.counted < known.target:
-        return known
-    return Known(max(known.until, known.target_at), look.last, look.at)
+    if seen.is_empty or seen.counted == seen.last:
+        return Watermark(max(watermark.until, seen.at))
+    if seen.counted is not None and seen.counted > seen.last:
+        return Watermark(watermark.until)
+    if watermark.target is None or watermark.target > seen.last:
+        return Watermark(watermark.until, seen.last, seen.at)
+    if seen.counted is None or seen.counted < watermark.target:
+        return watermark
+    return Watermark(max(watermark.until, watermark.target_at), seen.last, seen.at)

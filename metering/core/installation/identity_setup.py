@@ -1,4 +1,4 @@
-"""What `metering azure setup-identity` did, and the ids that the settings need."""
+"""The result of `metering azure setup-identity`: steps, and ids for the settings."""
 
 from typing import Literal, NamedTuple
 
@@ -6,14 +6,14 @@ type Done = Literal["was there", "created", "changed", "would be created", "woul
 
 
 class Step(NamedTuple):
-    """One thing that should be there, and what was done about it."""
+    """One required object, and what was done about it."""
 
     what: str
     done: Done
 
 
 class Identity(NamedTuple):
-    """What was set up, by the ids that the settings need; empty where it would be created."""
+    """The ids for the settings; empty for an object that a dry run would create."""
 
     tenant_id: str
     client_id: str

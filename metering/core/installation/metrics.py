@@ -1,52 +1,52 @@
-"""The names of all metrics: what the code emits, and all that alerts and the workbook may ask for.
+"""All metric names: those the code emits, alerts query and the workbook shows.
 
-Each has its unit last in its name, where it is not a plain count, and its labels in brackets.
-docs/observability.md says what to do about them.
+The unit is the last part of a name unless it is a plain count; labels are in brackets.
+docs/observability.md has the responses to them.
 """
 
 from typing import Final, Literal, get_args
 
 #: Counters: how many (or how much) since the last export.
 type Counter = Literal[
-    # Usage that was counted, by function [function].
+    # Events counted [function].
     "metering.events.accepted",
-    # Events that were known already: an answer, not an error [function].
+    # Duplicate events: an outcome, not an error [function].
     "metering.events.duplicate",
-    # Events set aside as dead letters [function, code].
+    # Events dead-lettered [function, code].
     "metering.events.rejected",
-    # Events parked because their ledger cannot be trusted; rejected, too [function].
+    # Events dead-lettered because their ledger is broken; also in `rejected` [function].
     "metering.ledger.stopped",
-    # Batches held up because most of them cannot be read [function].
+    # Batches stopped because most of their events are unreadable [function].
     "metering.batch.stopped",
-    # Commits that another writer of the ledger came before, and that were planned again.
+    # Commits that lost a race to another writer of the ledger, and were planned again.
     "metering.commit.conflicts",
     # Request units that the store charged, with fractions [container].
     "metering.store.request_units",
-    # Answers 429 of the store: it was asked for more than is provisioned [container].
+    # 429 responses of the store: demand exceeded the provisioned throughput [container].
     "metering.store.throttled",
-    # Streams whose counts never came: entries that say so.
+    # Streams whose counts never arrived, recorded as missing.
     "metering.streams.missing",
-    # Counts in logs that no stream waited for when they came; nearly every final request has some.
+    # Counts in logs without a waiting stream; nearly every final request has such a row.
     "metering.streams.unclaimed",
-    # Requests that no policy reported, published from the gateway's logs.
+    # Requests recovered from the gateway's logs, since no policy reported them.
     "metering.streams.recovered",
-    # Requests that got the price they were waiting for.
+    # Unpriced requests that have been priced.
     "metering.usage.priced",
-    # Effects that their receiver has.
+    # Effects delivered.
     "metering.effects.delivered",
-    # Failed attempts to deliver an effect; it is tried again.
+    # Failed deliveries that will be retried.
     "metering.effects.postponed",
-    # Effects that were given up: a person has to look at them.
+    # Effects parked after the last attempt, for an operator.
     "metering.effects.parked",
-    # Answers to the gateway [verdict: allow, downgrade, block, unknown or unavailable].
+    # Admission answers to the gateway [verdict: allow, downgrade, block, unknown or unavailable].
     "metering.admission.verdicts",
-    # Subscriptions of the gateway that were changed, or could not be [action, outcome].
+    # Changes to subscriptions at the gateway [action, outcome: done or failed].
     "metering.suspension.actions",
-    # Pages taken into the usage by day and dimension.
+    # Pages added to rollups.
     "metering.rollup.pages",
-    # Periods that were closed.
+    # Periods closed.
     "metering.close.closed",
-    # Faults that were told to a person, each with a log record of level CRITICAL.
+    # Alerts to operators, each with a log record of level CRITICAL.
     "metering.alerts",
 ]
 
@@ -66,17 +66,17 @@ type Histogram = Literal[
 
 #: Gauges: how many there are now, set by timers, so by one process at a time.
 type Gauge = Literal[
-    # Streams whose counts are awaited.
+    # Streams that wait for their counts.
     "metering.streams.pending",
     # Requests without a price in the ledgers of the present and the last period.
     "metering.usage.unpriced",
     # Days since a source of prices was last read [source].
     "metering.prices.age_days",
-    # Effects that were given up and still wait for a person.
+    # Parked effects.
     "metering.effects.waiting",
-    # Periods that are over and not closed yet, whatever they wait for.
+    # Periods past their end that are not closed yet.
     "metering.close.waiting",
-    # Those of them that should be closed by now.
+    # Periods that should be closed by now.
     "metering.close.overdue",
 ]
 

@@ -16,8 +16,16 @@ from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
 from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.effect import MAX_EFFECT_BYTES, Effect, effects_of
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
-from metering.core.ledger.head import Diagnostics, Head, fold
-from metering.core.ledger.page import MAX_ENTRIES, Page, seal
+from metering.core.ledger.head import Head, fold
+from metering.core.ledger.page import (
+    ENTRIES_ONLY,
+    MAX_ENTRIES,
+    NOTHING_ELSE,
+    Carried,
+    Diagnostics,
+    Page,
+    seal,
+)
 from metering.core.prices.rating import Rate
 from metering.core.usage.event import BUSINESS_OUTCOME
 from metering.core.usage.evidence import Evidence
@@ -26,6 +34,9 @@ from metering.core.usage.usage import EventKey, Usage, new_record
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
 MAX_SLOTS: Final = 40
 MAX_OPERATIONS: Final = 100
+#: Pages between two checkpoints of the head. Replacing a head of 7.6 KB costs as much as creating
+#: three small pages; whoever opens a ledger reads at most so many pages beyond the checkpoint.
+CHECKPOINT_PAGES: Final = 16
 #: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
 MAX_COMMIT_BYTES: Final = 1_900_000
 
@@ -65,12 +76,23 @@ class Commit:
     """The pages as bytes to store, in the same order."""
     effects: tuple[Effect, ...]
     """Outbox messages that follow from the commit: written with the pages or not at all."""
+    seen: Diagnostics = NOTHING_ELSE
+    """Events of this commit that made no entry; the head includes them."""
+    checkpoint: bool = False
+    """Whether the head is written with the pages."""
     accepted: int = 0
     """Events that changed what is known: new ones, and better counts for known ones."""
     duplicates: int = 0
     conflicts: tuple[Usage, ...] = ()
-    elsewhere: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
+    for_adjacent_ledger: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
     """Better counts for entries of an adjacent ledger: they are to be committed there."""
+
+
+def with_seen(checkpoint: Head, commit: Commit) -> Head:
+    """Return the checkpoint to store for a commit without pages, given the stored one."""
+    if checkpoint.pages < commit.head.pages:
+        return commit.head
+    return replace(checkpoint, diagnostics=checkpoint.diagnostics.plus(commit.seen))
 
 
 @dataclass(slots=True)
@@ -81,7 +103,9 @@ class _Batch:
     fresh: dict[EventKey, tuple[Slot, int]] = field(default_factory=dict)
     duplicates: int = 0
     conflicts: list[Usage] = field(default_factory=list)
-    elsewhere: defaultdict[LedgerId, list[Usage]] = field(default_factory=lambda: defaultdict(list))
+    for_adjacent_ledger: defaultdict[LedgerId, list[Usage]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
 
 class Planner(Protocol):
@@ -115,17 +139,14 @@ def plan_commit(
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
     batch = _classified(head.ledger, known, usages, rate)
-    seen = head.diagnostics
-    diagnostics = Diagnostics(
-        seen.duplicates + batch.duplicates, seen.conflicts + len(batch.conflicts)
-    )
-    elsewhere = sum(map(len, batch.elsewhere.values()))
+    seen = Diagnostics(batch.duplicates, len(batch.conflicts))
+    for_adjacent_ledger = sum(map(len, batch.for_adjacent_ledger.values()))
     return replace(
-        commit_of(replace(head, diagnostics=diagnostics), batch.entries, now, change),
-        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - elsewhere,
+        commit_of(head, batch.entries, now, change, seen),
+        accepted=len(usages) - batch.duplicates - len(batch.conflicts) - for_adjacent_ledger,
         duplicates=batch.duplicates,
         conflicts=tuple(batch.conflicts),
-        elsewhere=batch.elsewhere,
+        for_adjacent_ledger=batch.for_adjacent_ledger,
     )
 
 
@@ -158,20 +179,27 @@ def commit_of(
     entries: Mapping[Slot, Sequence[Entry]],
     now: Instant,
     change: LimitChange | None = None,
+    seen: Diagnostics = NOTHING_ELSE,
 ) -> Commit:
     """Return the commit of these entries after `head`: pages, the head after them, effects.
 
-    The first page records a change of limits; without entries a page of its own does.
+    The first page carries a change of limits (one without entries, if need be) and the events
+    that made no entry. Duplicates alone make no page: they are noted in the checkpoint.
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
     if change is not None and not entries:
         entries = {slot_of(now): ()}
-    pages, contents = _cut_pages(head, entries, max(now, head.committed), change)
+    first = Carried(change, seen)
+    pages, contents = _cut_pages(head, entries, max(now, head.committed), first)
     following = fold(head, pages)
     effects = effects_of(head, following)
     _check_size(contents, effects)
-    return Commit(following, tuple(pages), tuple(contents), effects)
+    if not pages:
+        following = replace(head, diagnostics=head.diagnostics.plus(seen))
+    due = head.pages // CHECKPOINT_PAGES != following.pages // CHECKPOINT_PAGES
+    checkpoint = due or not head.pages or not pages
+    return Commit(following, tuple(pages), tuple(contents), effects, seen, checkpoint)
 
 
 def _classify_known(
@@ -186,7 +214,7 @@ def _classify_known(
     page, row = known
     if _is_better(batch, page.entries[row], usage):
         if page.ledger != ledger:
-            batch.elsewhere[page.ledger].append(usage)
+            batch.for_adjacent_ledger[page.ledger].append(usage)
             return
         batch.fresh[key] = (page.slot, len(batch.entries[page.slot]))
         at = Reference(page.number, row)
@@ -252,10 +280,7 @@ def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> En
 
 
 def _cut_pages(
-    head: Head,
-    entries: Mapping[Slot, Sequence[Entry]],
-    committed: Instant,
-    change: LimitChange | None,
+    head: Head, entries: Mapping[Slot, Sequence[Entry]], committed: Instant, first_page: Carried
 ) -> tuple[list[Page], list[bytes]]:
     pages: list[Page] = []
     contents: list[bytes] = []
@@ -264,6 +289,7 @@ def _cut_pages(
         rows = entries[slot]
         for first in range(0, max(1, len(rows)), MAX_ENTRIES):
             number += 1
+            carried = ENTRIES_ONLY if pages else first_page
             page, content = seal(
                 head.ledger,
                 slot,
@@ -271,7 +297,7 @@ def _cut_pages(
                 number=number,
                 previous=previous,
                 committed=committed,
-                change=None if pages else change,
+                carried=carried,
             )
             pages.append(page)
             contents.append(content)

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.chain import Position
+from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.ledger.entry import Entry, Kind, State
-from metering.core.ledger.page import GENESIS, Page
+from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
 from metering.core.usage.evidence import Evidence
@@ -92,14 +92,6 @@ class Holds(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnostics:
-    """What was answered without an entry: beside the fold, outside the hash."""
-
-    duplicates: int = 0
-    conflicts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Head:
     """The projection of one ledger's pages."""
 
@@ -114,7 +106,7 @@ class Head:
     holds: Mapping[Slot, Holds] = field(default_factory=dict)
     counts: Counts = NO_COUNTS
     """The quotas of the ledger, and how much of each is used."""
-    diagnostics: Diagnostics = Diagnostics()
+    diagnostics: Diagnostics = NOTHING_ELSE
 
     @property
     def position(self) -> Position:
@@ -139,6 +131,19 @@ def fold(head: Head, pages: Iterable[Page]) -> Head:
     return head
 
 
+def follow(head: Head, pages: Iterable[Page]) -> Head:
+    """Return the head after the pages that come next; raises LedgerBroken where the chain breaks.
+
+    Pages that the head includes are passed over.
+    """
+    links = Chain(head.ledger, head.position)
+    for page in pages:
+        if page.number > head.pages:
+            links.follow(page)
+            head = _fold_page(head, page)
+    return head
+
+
 def _fold_page(head: Head, page: Page) -> Head:
     lines = _fold_lines(head.lines, page.entries)
     holds = _fold_holds(head.holds, page)
@@ -153,6 +158,7 @@ def _fold_page(head: Head, page: Page) -> Head:
         lines=lines,
         holds=holds,
         counts=_fold_counts(head, page),
+        diagnostics=head.diagnostics.plus(page.diagnostics),
     )
 
 

@@ -8,8 +8,8 @@ from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.counts_document import counts_document, read_counts
-from metering.core.ledger.head import Diagnostics, Head, Holds, RateTotals
-from metering.core.ledger.page import rate_document, read_rate
+from metering.core.ledger.head import Head, Holds, RateTotals
+from metering.core.ledger.page import Diagnostics, rate_document, read_rate
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import by_name, from_names
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
@@ -53,6 +53,30 @@ def page_id(number: int) -> str:
     return f"page-{number:08d}"
 
 
+class Diagnostics(NamedTuple):
+    """Events answered without an entry."""
+
+    duplicates: int = 0
+    conflicts: int = 0
+
+    def plus(self, other: "Diagnostics") -> "Diagnostics":
+        """Return the sum of both."""
+        return Diagnostics(self.duplicates + other.duplicates, self.conflicts + other.conflicts)
+
+
+NOTHING_ELSE: Final = Diagnostics()
+
+
+class Carried(NamedTuple):
+    """The part of a page that is not entries."""
+
+    change: LimitChange | None = None
+    diagnostics: Diagnostics = NOTHING_ELSE
+
+
+ENTRIES_ONLY: Final = Carried()
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Entries of one slot, committed together; `previous` is the hash of the page before."""
@@ -66,6 +90,8 @@ class Page:
     hash: str
     change: LimitChange | None = None
     """Other quotas, counted from this page on."""
+    diagnostics: Diagnostics = NOTHING_ELSE
+    """Events of the same commit that made no entry."""
 
 
 def seal(
@@ -76,10 +102,11 @@ def seal(
     number: int,
     previous: str,
     committed: Instant,
-    change: LimitChange | None = None,
+    carried: Carried = ENTRIES_ONLY,
 ) -> tuple[Page, bytes]:
     """Return a new page with its hash, and its document as the bytes to store."""
-    unsealed = Page(ledger, number, slot, previous, committed, tuple(entries), "", change)
+    rows = tuple(entries)
+    unsealed = Page(ledger, number, slot, previous, committed, rows, "", *carried)
     digest, content = _sealed(_document(unsealed))
     return replace(unsealed, hash=digest), content
 
@@ -149,9 +176,13 @@ def _document(page: Page) -> Document:
         for row, entry in enumerate(entries)
         if entry.supersedes is not None
     ]
+    # Left out where there are none, as in pages that were written before there were any.
+    seen = page.diagnostics
+    diagnostics = {"diagnostics": dict(sorted(seen._asdict().items()))} if any(seen) else {}
     return {
         "columns": columns,
         "committed": page.committed,
+        **diagnostics,
         "dimensions": dimensions.values,
         "end_users": end_users.values,
         "id": page_id(page.number),
@@ -277,6 +308,7 @@ def _page(document: Document) -> Page:
         tuple(_entries(document)),
         document["hash"],
         None if document["limits"] is None else read_change(document["limits"]),
+        Diagnostics(**document.get("diagnostics", {})),
     )
 
 

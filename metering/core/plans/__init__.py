@@ -1,1 +1,1 @@
-"""The terms under which a tenant pays."""
+"""Plans: the terms under which a tenant pays."""

@@ -1,4 +1,4 @@
-"""What holds for a whole period changes only from the start of one, and calendars too."""
+"""Changes of plans and calendars: terms of a whole period change only at its start."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
@@ -10,34 +10,34 @@ from metering.core.calendars.dated import BEGINNING, FOREVER, Dated
 from metering.core.calendars.periods import Period
 from metering.core.plans.plan import DEFAULT_PLAN, PERIOD_TERMS, Plan
 
-#: What must not change inside any period: amounts of two currencies cannot be added.
+#: Fields that never change inside a period: amounts of two currencies cannot be added.
 _NEVER_INSIDE: Final = ("currency",)
 
 
 class Timeline(NamedTuple):
-    """What is dated about one tenant: which plan it is on, the plans' versions, its calendars."""
+    """The dated terms of one tenant: its plans, the plans' versions, its calendars."""
 
     moves: Dated[str]
-    """Plan ids; before the first one it is on the default plan."""
+    """Plan ids; before the first one, the default plan holds."""
     plans: Mapping[str, Dated[Plan]]
     calendars: Calendars = Calendars()
 
     def plan_at(self, at: Instant) -> tuple[Plan, Instant, Instant]:
-        """Return the plan at an instant and the span in which it is that."""
+        """Return the plan at an instant, and the span in which it holds."""
         plan_id, start, end = self.moves.at(at)
         versions = self.plans[plan_id or DEFAULT_PLAN.id]
         plan, plan_start, plan_end = versions.at(at)
-        # The first version of a plan reaches back: no event may be left without terms.
+        # The first version of a plan reaches back, so that every event has terms.
         return plan or versions.values()[0], max(start, plan_start), min(end, plan_end)
 
     def is_ever_on(self, plan_id: str, since: Instant) -> bool:
-        """Say whether the tenant is on a plan at any time from an instant on."""
+        """Return whether the tenant is on a plan at any time from an instant on."""
         moves = zip(self.moves.starts(), self.moves.values(), strict=True)
         now = self.moves.at(since)[0] or DEFAULT_PLAN.id
         return now == plan_id or any(id_ == plan_id and at > since for at, id_ in moves)
 
     def changes(self, since: Instant) -> list[Instant]:
-        """Return when another plan, version or calendar begins, from an instant on."""
+        """Return the starts of plans, versions and calendars from an instant on."""
         calendars = [start for start in self.calendars.starts if start > BEGINNING]
         return sorted({*self._plan_changes(since), *(at for at in calendars if at >= since)})
 
@@ -49,11 +49,10 @@ class Timeline(NamedTuple):
 
 
 def refuse_uneven(who: str, timeline: Timeline, since: Instant, fixed: Instant) -> None:
-    """Raise ConfigurationError where something changes inside a period that must not.
+    """Raise ConfigurationError if a period term would change inside a period.
 
-    The charge of a ledger is worked out under the plan in force at its start. Looks at what
-    begins from `since` on; of what begins before `fixed` only the currency matters, for it is
-    history.
+    A ledger is charged under the plan in force at its start. Checks the changes from `since` on; of
+    those before `fixed`, only the currency is checked, since they are history.
     """
     for at in timeline.changes(since):
         what = who if at == since else f"{who}, then"

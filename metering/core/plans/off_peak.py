@@ -1,7 +1,7 @@
-"""Off-peak: at which hours of the week list prices are multiplied, by the clock on the wall.
+"""Off-peak: multipliers of list prices by hour of the week, in local time.
 
-A local time that a change of the clocks leaves out never is; one that occurs twice counts twice.
-So every instant has one local time, and one multiplier.
+A local time that a clock change skips never occurs; one that occurs twice counts twice. So every
+instant has one local time, and one multiplier.
 """
 
 from datetime import timedelta
@@ -24,7 +24,7 @@ _WEEK: Final = 7 * DAY
 _EPOCH_IN_WEEK: Final = 3 * DAY
 _MINUTES_A_DAY: Final = 24 * 60
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: Two changes of the clocks are never closer.
+#: The least distance between two clock changes.
 _STEP: Final = HOUR
 
 
@@ -35,13 +35,13 @@ def _minutes(text: str) -> int:
 
 def _time_of_day(text: object) -> str:
     if not isinstance(text, str):
-        # YAML takes 22:00 for the number 1320.
-        raise ValueError(f'{text!r} is no time: write it quoted, like "22:00"')  # noqa: TRY004
+        # YAML reads 22:00 as the number 1320.
+        raise ValueError(f'{text!r} is not a time: write it quoted, like "22:00"')  # noqa: TRY004
     return text
 
 
 class Span(NamedTuple):
-    """Where one multiplier holds, in microseconds since Monday 00:00: `[start, end)`."""
+    """The span of one multiplier, in microseconds since Monday 00:00: `[start, end)`."""
 
     start: int
     end: int
@@ -49,10 +49,10 @@ class Span(NamedTuple):
 
 
 class Window(Strict):
-    """Hours of some days. One that ends earlier than it begins ends on the next day."""
+    """Hours on some weekdays. A window whose end precedes its start ends on the next day."""
 
     days: Annotated[Listed[Day], Field(min_length=1)] = _DAYS
-    """The days on which it begins."""
+    """The weekdays on which the window starts."""
     begins: Annotated[
         str,
         BeforeValidator(_time_of_day),
@@ -78,7 +78,7 @@ class Window(Strict):
 
     @property
     def spans(self) -> list[Span]:
-        """Where it lies in the week; what reaches beyond Sunday goes on on Monday."""
+        """The spans of the window in the week; a part beyond Sunday continues on Monday."""
         begins, ends = _minutes(self.begins), _minutes(self.ends)
         length = (ends - begins if ends > begins else ends - begins + _MINUTES_A_DAY) * MINUTE
         found: list[Span] = []
@@ -101,7 +101,7 @@ def _apart(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 
 
 class OffPeak(Strict):
-    """Multipliers of list prices by local time; 1 wherever no window is."""
+    """Multipliers of list prices by local time; 1 outside all windows."""
 
     time_zone: TimeZone
     windows: Annotated[Listed[Window], Field(min_length=1), AfterValidator(_apart)]
@@ -109,7 +109,7 @@ class OffPeak(Strict):
     @model_validator(mode="after")
     def _changes_something(self) -> "OffPeak":
         if len(_week(self)) == 1:
-            raise misplaced(("windows",), "make one multiplier at all times: that is a markup")
+            raise misplaced(("windows",), "have one multiplier at all times: use a markup instead")
         return self
 
 
@@ -122,12 +122,12 @@ class Segment(NamedTuple):
 
 
 def segment_at(off_peak: OffPeak, instant: Instant) -> Segment:
-    """Return the multiplier at an instant and the span in which it stays that.
+    """Return the multiplier at an instant, and the span in which it holds.
 
-    Offsets are those of the IANA data that Python finds on the machine.
+    Offsets come from the IANA data of this machine.
     """
     start, multiplier, end = _piece(off_peak, instant)
-    # This ends, for every week has two multipliers.
+    # This terminates: every week has two multipliers.
     while (before := _piece(off_peak, start - 1))[1] == multiplier:
         start = before[0]
     while (after := _piece(off_peak, end))[1] == multiplier:
@@ -136,7 +136,7 @@ def segment_at(off_peak: OffPeak, instant: Instant) -> Segment:
 
 
 def _piece(off_peak: OffPeak, instant: Instant) -> tuple[Instant, int, Instant]:
-    """Return a span around `instant` within one change of the clocks and one span of the week."""
+    """Return a span around `instant` without a clock change, within one span of the week."""
     zone = ZoneInfo(off_peak.time_zone)
     offset = _offset(zone, instant)
     in_week = (instant + offset + _EPOCH_IN_WEEK) % _WEEK
@@ -151,7 +151,7 @@ def _piece(off_peak: OffPeak, instant: Instant) -> tuple[Instant, int, Instant]:
 
 @lru_cache(maxsize=128)
 def _week(off_peak: OffPeak) -> tuple[Span, ...]:
-    """Return the whole week in order, neighbours of one multiplier joined."""
+    """Return the spans of the week in order, with equal neighbours merged."""
     found = [Span(0, 0, UNCHANGED)]
     placed = sorted(span for window in off_peak.windows for span in window.spans)
     for span in [*placed, Span(_WEEK, _WEEK, UNCHANGED)]:
@@ -173,7 +173,7 @@ def _offset(zone: ZoneInfo, instant: Instant) -> int:
 
 
 def _reach(zone: ZoneInfo, instant: Instant, limit: Instant) -> Instant:
-    """Return the instant nearest to `limit` up to which the offset is that of `instant`."""
+    """Return the instant nearest to `limit` up to which the offset equals that of `instant`."""
     offset = _offset(zone, instant)
     looks = [*range(instant, limit, _STEP if limit > instant else -_STEP), limit]
     changes = (pair for pair in pairwise(looks) if _offset(zone, pair[1]) != offset)

@@ -35,7 +35,7 @@ ONE: int = UNCHANGED
 
 _TOTAL_PRICE: Final = "total_token_price_per_million"
 
-#: Each is looked at for every entry, and has a counter a window in the head.
+#: Each is evaluated for every entry, and has one counter a window in the head.
 MAX_QUOTAS: Final = 50
 
 PERIOD_TERMS: Final = (
@@ -47,7 +47,7 @@ PERIOD_TERMS: Final = (
     "tiers",
     "packages",
 )
-"""What holds for a whole period: charge.py works it out from the period's totals."""
+"""Terms of a whole period, which charge.py applies to the period's totals."""
 
 
 type Billing = Literal["postpaid", "prepaid"]
@@ -55,16 +55,16 @@ type Unpriced = Literal["allow", "block"]
 
 
 def _unpriced(given: dict[str, Any]) -> Unpriced:
-    """Return the default: what nobody knows the price of, no credit covers."""
+    """Return the default: credit cannot cover usage of unknown price."""
     return "block" if given.get("billing") == "prepaid" else "allow"
 
 
 class Plan(Strict):
-    """What a tenant pays, in one currency.
+    """The terms under which a tenant pays, in one currency.
 
-    Markups and off-peak multipliers multiply list prices; a price that the plan itself names is
-    final. Everything up to `allowed_models` prices a request by itself; what follows is computed
-    over the totals of a period, so it changes only from the start of one.
+    Markups and off-peak multipliers apply to list prices; a price in the plan is final. Fields
+    up to `allowed_models` price each request; the others apply to the totals of a period, so they
+    change only at the start of one.
     """
 
     id: Annotated[str, StringConstraints(pattern=IDENTIFIER_SCHEMA)]
@@ -73,27 +73,27 @@ class Plan(Strict):
     billing: Billing = "postpaid"
     """Prepaid: no usage without credit. Either way credit is taken off the statement."""
     unpriced: Unpriced = Field(default_factory=_unpriced)
-    """Whether what has no price is admitted; unless said: not with `billing: prepaid`."""
+    """Whether usage without a price is admitted. Default: blocked with `billing: prepaid`."""
     overrides: Listed[Override] = ()
     quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
     time_zone: TimeZone = "UTC"
-    """Of the windows of quotas."""
+    """The time zone of quota windows."""
     spike: Spike | None = None
-    """When an hour of unusual spend is told; None: never."""
+    """The threshold for alerts on hours of unusual spend; None: no alerts."""
     targets: Targets = ()
-    """What outcomes should cost: see unit_economics.py."""
+    """Target costs of outcomes: see unit_economics.py."""
     suspend: bool = False
-    """Whether a block on everything suspends the subscriptions too, where that is set up."""
+    """Whether a block on everything also suspends the subscriptions, if suspension is set up."""
     off_peak: OffPeak | None = None
     charge_by: Literal["buckets", "total_tokens"] = "buckets"
     total_token_price_per_million: PricePerMillion | None = None
-    """What a token of any bucket costs, with `charge_by: total_tokens`."""
+    """The price of a token of any bucket, with `charge_by: total_tokens`."""
     allowed_models: Annotated[Listed[ModelName], Field(min_length=1)] | None = None
     """None: every model."""
 
     base_fee: Money = "0"
     minimum: Money = "0"
-    """What a period comes to at least, the base fee included."""
+    """The minimum of a period, the base fee included."""
     request_fee: Money = "0"
     allowance: Listed[Allowance] = ()
     tiers: Listed[Tier] = ()
@@ -166,12 +166,12 @@ class Plan(Strict):
 
     @property
     def period_terms(self) -> tuple[str, ...]:
-        """The names of what this plan has computed over the totals of a period."""
+        """The names of the period terms that this plan uses."""
         plain = Plan(id=self.id, currency=self.currency)
         return tuple(name for name in PERIOD_TERMS if getattr(self, name) != getattr(plain, name))
 
     def multiplier_for(self, model: str | None, bucket: str) -> int:
-        """Return what the list price is multiplied with, integer of 10^-6; ONE for a final price.
+        """Return the multiplier of the list price, integer of 10^-6; ONE for a final price.
 
         The most specific override wins: of model and bucket, then of model, then of bucket.
         """
@@ -183,10 +183,10 @@ class Plan(Strict):
     def unit_price(
         self, model: str | None, bucket: str, list_price: int | None, off_peak: int = ONE
     ) -> Amount | None:
-        """Return what a token costs, integer of 10^-18 currency units; None where nobody knows.
+        """Return the price of a token, integer of 10^-18 currency units; None if unknown.
 
         `list_price` is an integer of 10^-12 currency units a token, `off_peak` the multiplier at
-        the time of the request (integer of 10^-6). A price of the plan's own needs no list price.
+        the time of the request (integer of 10^-6). A price in the plan needs no list price.
         """
         own_price = self._own_price(model, bucket)
         if own_price is not None:
@@ -209,16 +209,16 @@ class Plan(Strict):
         return max(found, key=lambda override: override.rank, default=None)
 
     def allows(self, model: str) -> bool:
-        """Say whether a tenant on this plan may use a model."""
+        """Return whether a tenant on this plan may use a model."""
         return self.allowed_models is None or model in self.allowed_models
 
     def replaces(self, model: str | None, bucket: str) -> bool:
-        """Say whether a tier or package takes the place of the amount of such usage."""
+        """Return whether a tier or package replaces the amount of such usage."""
         terms: tuple[Tier | Package, ...] = (*self.tiers, *self.packages)
         return any(term.covers(model, bucket) for term in terms)
 
     def named_models(self) -> Iterator[tuple[str, str]]:
-        """Yield each model that is named, after its place in the plan."""
+        """Yield each model the plan names, with its place in the plan."""
         for number, override in enumerate(self.overrides):
             if override.model is not None:
                 yield f"overrides.{number}.model", override.model
@@ -241,7 +241,7 @@ class Plan(Strict):
 
 
 DEFAULT_PLAN = Plan(id="default")
-"""List prices in USD: what a tenant pays on whom nobody decided anything."""
+"""List prices in USD: the plan of a tenant that has not been assigned one."""
 
 
 def read_plan(source: str, content: object) -> Plan:

@@ -1,4 +1,4 @@
-"""Quotas: how much of what a tenant may use in a window, and what happens at the limit."""
+"""Quotas: limits on a tenant's usage in a window, and the action at the limit."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from metering.core.calendars.windows import WindowKind
 from metering.core.plans.terms import Listed, ModelName
 from metering.core.usage.buckets import BucketName
 
-#: At this share of the limit the action applies; below it a threshold only tells.
+#: The threshold in per cent at which the action applies; lower ones only alert.
 FULL: Final = 100
 _METRICS: Final = frozenset({"amount", "tokens", "requests", *get_args(BucketName)}) - {"quantity"}
 _KEY_BYTES: Final = 8
@@ -20,7 +20,7 @@ _ALL: Final = "all"
 
 
 class Scope(Strict):
-    """Which usage counts: all of it, or that of one model, product, use case or end user."""
+    """The usage a quota counts: all, or that of one model, product, use case or end user."""
 
     model: ModelName | None = None
     product: ModelName | None = None
@@ -42,12 +42,12 @@ class Scope(Strict):
 
     @property
     def label(self) -> str:
-        """What is named, for people: ` of use case faq`; nothing for all of it."""
+        """The scope for people: ` of use case faq`; empty for all usage."""
         named = [f" of {name.replace('_', ' ')} {value}" for name, value in self if value]
         return "".join(named)
 
     def covers(self, names: Sequence[str | None]) -> bool:
-        """Say whether usage of this model, product, use case and end user counts."""
+        """Return whether the scope covers usage of this model, product, use case and end user."""
         wanted = (self.model, self.product, self.use_case, self.end_user)
         return all(name in {None, value} for name, value in zip(wanted, names, strict=True))
 
@@ -56,7 +56,7 @@ EVERYTHING: Final = Scope.model_validate(_ALL)
 
 
 class Downgrade(Strict):
-    """Another model takes the request instead."""
+    """The request goes to another model instead."""
 
     downgrade: ModelName
 
@@ -92,10 +92,10 @@ class Quota(Strict):
     thresholds: Annotated[Listed[Threshold], Field(min_length=1), AfterValidator(_ascending)] = (
         FULL,
     )
-    """Per cent of the limit at which somebody is told."""
+    """Percentages of the limit at which the tenant is alerted."""
     action: Literal["notify", "block"] | Downgrade = "notify"
     mode: Literal["enforced", "shadow"] = "enforced"
-    """shadow: tells what it would do, and does nothing."""
+    """shadow: reports the verdict without applying it."""
 
     @model_validator(mode="after")
     def _counts_are_whole(self) -> "Quota":
@@ -105,7 +105,7 @@ class Quota(Strict):
 
     @property
     def key(self) -> str:
-        """The identity of this version: whatever is changed makes another one."""
+        """The identity of this version: any change makes another one."""
         content = self.model_dump_json().encode()
         return hashlib.blake2b(content, digest_size=_KEY_BYTES).hexdigest()
 
@@ -117,7 +117,7 @@ class Quota(Strict):
 
     @property
     def label(self) -> str:
-        """What it is about, for people and messages: `amount a day of model gpt-4o`."""
+        """The label for people and messages: `amount a day of model gpt-4o`."""
         return f"{self.metric} a {self.window}{self.scope.label}"
 
     def covers(
@@ -127,5 +127,5 @@ class Quota(Strict):
         use_case: str | None = None,
         end_user: str | None = None,
     ) -> bool:
-        """Say whether such usage counts."""
+        """Return whether the quota counts such usage."""
         return self.scope.covers((model, product, use_case, end_user))

@@ -1,9 +1,8 @@
-"""Spikes: an hour whose spend leaves the tenant's usual band.
+"""Spikes: hours of unusual spend.
 
-The rule: an hour of UTC is a spike when what its entries came to is more than `factor` times the
-median of the hours with spend in the seven days before it, and at least `least`. With fewer than
-24 such hours nothing is usual yet. Each hour is told once. Hours are those of one ledger, so the
-beginning of a period has nothing usual to go by.
+A UTC hour is a spike if its spend exceeds `factor` times the median of the hours with spend in the
+seven days before it, and is at least `least`. With fewer than 24 such hours there is no baseline.
+Each hour alerts once. The hours are those of one ledger, so a period starts without a baseline.
 """
 
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount, parse_amount
 from metering.core.basics.validation import Strict
 from metering.core.plans.terms import Money, Multiplier
 
-#: How far back hours count, and how many of them must have had spend.
+#: How far back the baseline reaches, and the hours with spend that it needs.
 USUAL: Final = 7 * DAY
 LEAST_HOURS: Final = 24
 
@@ -31,15 +30,15 @@ def _above_one(factor: str) -> str:
 
 
 class Spike(Strict):
-    """When somebody is told that an hour is unusual."""
+    """The terms for alerts on unusual hours."""
 
     factor: Annotated[Multiplier, AfterValidator(_above_one)] = "3"
     least: Money = "1"
-    """What an hour must come to at least, in currency units: small sums jump about."""
+    """The least spend of a spike, in currency units: small amounts vary too much."""
 
 
 class Hours(NamedTuple):
-    """What the last hours of a ledger came to, oldest first, and the last that was told."""
+    """The spend of the last hours of a ledger, oldest first, and the last spike alerted."""
 
     amounts: tuple[tuple[Instant, Amount], ...] = ()
     told: Instant = -1
@@ -49,7 +48,7 @@ NO_HOURS: Final = Hours()
 
 
 def with_spend(hours: Hours, spend: Iterable[tuple[Instant, Amount]]) -> Hours:
-    """Return the hours after some spend, by the time of each; what is too old is dropped."""
+    """Return the hours after adding spends by their times; hours that are too old are dropped."""
     amounts = dict(hours.amounts)
     for time, amount in spend:
         hour = time - time % HOUR
@@ -62,7 +61,7 @@ def with_spend(hours: Hours, spend: Iterable[tuple[Instant, Amount]]) -> Hours:
 
 
 def spiked(hours: Hours, spike: Spike) -> Hours:
-    """Return the hours with the latest one noted as told, if it is a spike that was not."""
+    """Return the hours with the latest one marked as alerted, if it is a new spike."""
     usual = usual_before(hours)
     if usual is None:
         return hours
@@ -73,6 +72,6 @@ def spiked(hours: Hours, spike: Spike) -> Hours:
 
 
 def usual_before(hours: Hours) -> Amount | None:
-    """Return the median of the hours with spend before the latest; None while there are few."""
+    """Return the median of the hours with spend before the latest; None if they are too few."""
     earlier = [amount for _, amount in hours.amounts[:-1] if amount > 0]
     return median_low(earlier) if len(earlier) >= LEAST_HOURS else None

@@ -1,4 +1,4 @@
-"""Targets: what an outcome of a use case should cost at most, in a plan's currency."""
+"""Targets: the highest acceptable cost of an outcome of a use case, in a plan's currency."""
 
 from typing import Annotated
 
@@ -11,12 +11,12 @@ from metering.core.plans.terms import Listed, ModelName, Money
 
 def _above_zero(cost: str) -> str:
     if not parse_amount(cost):
-        raise ValueError("is nothing: leave the target out")
+        raise ValueError("is zero: leave the target out")
     return cost
 
 
 class Target(Strict):
-    """What one outcome should cost at most. It changes no price and no charge."""
+    """The highest acceptable cost of one outcome. It changes no price and no charge."""
 
     use_case: ModelName
     outcome: ModelName
@@ -38,4 +38,4 @@ def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
 
 
 type Targets = Annotated[Listed[Target], AfterValidator(_distinct)]
-"""The targets of a plan, one an outcome of a use case."""
+"""The targets of a plan, one for each outcome of a use case."""

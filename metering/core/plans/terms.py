@@ -1,4 +1,4 @@
-"""The parts of a plan: overrides, and what is computed over the totals of a period."""
+"""The parts of a plan: overrides, and terms applied to the totals of a period."""
 
 from typing import Annotated, Final, Literal
 
@@ -18,13 +18,13 @@ from metering.core.usage.buckets import BUCKETS, BucketName
 
 #: A price unchanged, as a multiplier: integer of 10^-6.
 UNCHANGED: Final[int] = 10**MULTIPLIER_DECIMALS
-#: Amounts are finer than list prices by the decimals of the multipliers.
+#: Amounts have more decimals than list prices: those of the multipliers.
 _PER_PRICE_UNIT: Final[int] = UNCHANGED
-#: Of each kind of term in one plan: more is a mistake, and each is looked at for each rate.
+#: Most terms of a kind in one plan: more is a mistake, and each is evaluated for each rate.
 MAX_TERMS: Final = 1_000
 #: Far above any period's tokens, and exact in every store (below 2^53).
 MAX_COUNT: Final = 10**15
-#: The measure of what is no token (a query, a search): in no allowance or price "of all tokens".
+#: The bucket of units other than tokens (a query, a search), in no price "of all tokens".
 TOKEN_BUCKETS: Final = frozenset[str](BUCKETS) - {"quantity"}
 
 
@@ -75,7 +75,7 @@ def multiplier_of(markup: str) -> int:
 
 
 class Meter(Strict):
-    """Some usage by model, bucket or both. What is no token goes by its name in `model`."""
+    """Usage by model, bucket or both. Other meters than tokens use their name as `model`."""
 
     model: ModelName | None = None
     bucket: BucketName | None = None
@@ -89,7 +89,7 @@ class Meter(Strict):
         return self.model in {None, model} and self.bucket in {None, bucket}
 
     def overlaps(self, other: "Meter") -> bool:
-        """Say whether some usage may be meant by both."""
+        """Return whether both can cover the same usage."""
         return (None in {self.model, other.model} or self.model == other.model) and (
             None in {self.bucket, other.bucket} or self.bucket == other.bucket
         )
@@ -119,7 +119,7 @@ class Override(Strict):
 
     @property
     def rank(self) -> tuple[bool, bool]:
-        """How specific this is: of what is covered by several, the highest wins."""
+        """The specificity: of several that cover the same usage, the highest wins."""
         return self.model is not None, self.bucket is not None
 
 
@@ -137,16 +137,16 @@ def _distinct(meters: tuple[Meter, ...]) -> tuple[Meter, ...]:
 
 
 type Meters = Annotated[Listed[Meter], Field(min_length=1), AfterValidator(_distinct)]
-"""What a term is about, in the order written. No meter stands there twice."""
+"""The usage a term covers, in the order written, without duplicates."""
 
 
 class Allowance(Strict):
-    """What a period includes: so many tokens, or so much money of usage."""
+    """The allowance of a period: a number of tokens, or an amount of usage."""
 
     tokens: Annotated[int, Field(gt=0, le=MAX_COUNT)] | None = None
     amount: Money | None = None
     meters: Meters | None = None
-    """Which tokens are free, and which of them first; None: all tokens."""
+    """The tokens that are free, in the order of use; None: all tokens."""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> "Allowance":
@@ -158,7 +158,7 @@ class Allowance(Strict):
 
 
 class Step(Strict):
-    """One step of a tier: what a token up to this count (inclusive) costs."""
+    """One step of a tier: the price of a token up to this count (inclusive)."""
 
     up_to: Annotated[int, Field(gt=0, le=MAX_COUNT)] | None
     price_per_million: PricePerMillion
@@ -178,7 +178,7 @@ def _ascending(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 class Tier(Strict):
-    """Prices by the count of a period: each step's for its own tokens, or one for all of them."""
+    """Prices by the token count of a period: by step, or one step's price for all tokens."""
 
     mode: Literal["graduated", "volume"]
     meters: Meters
@@ -190,7 +190,7 @@ class Tier(Strict):
 
 
 class Package(Strict):
-    """Tokens sold by the package: one begun is paid whole."""
+    """Tokens sold in packages: a partly used package is charged in full."""
 
     meters: Meters
     size: Annotated[int, Field(gt=0, le=MAX_COUNT)]

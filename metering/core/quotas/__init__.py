@@ -1,1 +1,1 @@
-"""From counters to an admission verdict; suspension of subscriptions."""
+"""Quotas: from counters to admission verdicts, and suspension of subscriptions."""

@@ -1,4 +1,4 @@
-"""What the gateway is told: one verdict for a subscription, and those of models that differ."""
+"""The admission document: one verdict for a subscription, and those of models that differ."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -20,22 +20,22 @@ from metering.core.quotas.decision import (
 )
 from metering.core.tenancy.record import Assignment
 
-#: How long the gateway may go by a verdict, in seconds, by how much of the nearest limit is used.
-#: The closer it is the more one answer may let through.
+#: How long the gateway may cache a verdict, in seconds, by the used share of the nearest limit.
+#: Near the limit a cached answer could let too much through.
 _CACHE_S: Final = ((95, 1), (80, 5), (0, 30))
 _LONGEST_S: Final = 30
 NOTHING: Final = Asked()
 
 
 class Unpaid(NamedTuple):
-    """What a prepaid tenant has nothing left to pay for."""
+    """The usage a prepaid tenant has no credit left for."""
 
     everything: bool = False
     models: frozenset[str] = frozenset()
-    """Models of a billing channel that no grant with anything left may pay for."""
+    """Models of a billing channel without a usable grant."""
 
     def of(self, model: str) -> bool:
-        """Say whether a model is among it."""
+        """Return whether a model is unpaid."""
         return self.everything or model in self.models
 
 
@@ -50,7 +50,7 @@ class ModelVerdict(NamedTuple):
     detail: str
     to: str | None
     remaining: str | None
-    """What is left of the quota that decided, or of the nearest one; None without a quota."""
+    """The remainder of the deciding quota, or of the nearest one; None without quotas."""
     resets_at: Instant | None
 
 
@@ -61,7 +61,7 @@ class Admitted(NamedTuple):
     tenant: str
     at: Instant
     overall: ModelVerdict
-    """For every model that is not named."""
+    """The verdict for models that are not named."""
     models: dict[str, ModelVerdict]
     cache_s: int
     shadowed: tuple[str, ...]
@@ -71,7 +71,7 @@ class Admitted(NamedTuple):
         return self.overall if model is None else self.models.get(model, self.overall)
 
     def document(self, model: str | None = None) -> dict[str, object]:
-        """Return what the gateway is told, as JSON values; with `model` its verdict on top."""
+        """Return the document as JSON values; with `model`, that model's verdict on top."""
         return {
             "subscription": self.subscription,
             "tenant": self.tenant,
@@ -97,14 +97,14 @@ class Admitted(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What else decides than plan and counts."""
+    """Facts beside plan and counts that verdicts depend on."""
 
     known_models: frozenset[str] = frozenset()
-    """Those with a price; they matter where the plan does not admit others."""
+    """Models with a price; used if the plan blocks models without one."""
     deployments: Mapping[str, str] = MappingProxyType({})
-    """The model behind each: clients ask for deployments, plans name models."""
+    """The model of each deployment: clients name deployments, plans name models."""
     providers: Mapping[str, str] = MappingProxyType({})
-    """Whose each model is: a request goes down only to one of the same provider."""
+    """The provider of each model: a downgrade stays with one provider."""
     unpaid: Unpaid = ALL_PAID
 
 
@@ -120,9 +120,9 @@ def admit(
 ) -> Admitted:
     """Return the verdicts for a subscription under its plan and the counts of its ledger.
 
-    `period` is the ledger's, and holds `now`.
+    `period` is the ledger's, and contains `now`.
 
-    `about` says what else is known of the requests, for quotas by product, use case or end user.
+    `about`: known properties of the requests, for quotas by product, use case or end user.
     """
     plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
     states = quota_states(counts, now, period)
@@ -138,7 +138,7 @@ def admit(
     models = {
         name: _possible(one, models, overall, facts.providers, name) for name, one in models.items()
     }
-    # What is behind a deployment counts, whatever its own name says.
+    # The model of a deployment decides, not the deployment's name.
     models |= {name: models[model] for name, model in deployments.items()}
     overall = _possible(overall, models, overall, facts.providers)
     return Admitted(
@@ -155,7 +155,7 @@ def admit(
 def _paid(one: ModelVerdict, *, is_paid: bool) -> ModelVerdict:
     if is_paid or one.verdict is Verdict.BLOCK:
         return one
-    return _refused(Reason.CREDIT_USED_UP, "nothing is left of the tenant's grants")
+    return _refused(Reason.CREDIT_USED_UP, "the tenant's credit is used up")
 
 
 def _possible(
@@ -165,7 +165,7 @@ def _possible(
     providers: Mapping[str, str],
     model: str | None = None,
 ) -> ModelVerdict:
-    """Return a verdict, blocking where the model to go down to may not or cannot be used either."""
+    """Return a verdict; a downgrade to a model that is blocked too becomes a block."""
     if one.to is None:
         return one
     is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
@@ -175,13 +175,13 @@ def _possible(
 
 
 def is_of_another_provider(model: str | None, to: str, providers: Mapping[str, str]) -> bool:
-    """Say whether two models are known to be of two providers, whose requests differ."""
+    """Return whether two models are known to have different providers."""
     ours, theirs = providers.get(model or ""), providers.get(to)
     return ours is not None and theirs is not None and ours != theirs
 
 
 def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
-    """Return a verdict whose downgrade leads to a deployment, where one of the model is known."""
+    """Return a verdict with a downgrade to a deployment, if one of that model is known."""
     if one.to is None or one.to in deployments:
         return one
     names = sorted(name for name, model in deployments.items() if model == one.to)
@@ -189,7 +189,7 @@ def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVe
 
 
 def _named(plan: Plan, facts: Facts, to: str | None) -> set[str]:
-    """Return the models of which a verdict may differ from the one of all, which goes down `to`."""
+    """Return the models whose verdict may differ from the overall one, a downgrade to `to`."""
     named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
     if plan.unpriced == "block":
         named |= facts.known_models
@@ -210,9 +210,9 @@ def _verdict(
 ) -> ModelVerdict:
     model = asked.model
     if plan.allowed_models is not None and (model is None or not plan.allows(model)):
-        return _refused(Reason.MODEL_NOT_ALLOWED, "the plan does not name it")
+        return _refused(Reason.MODEL_NOT_ALLOWED, "the plan does not allow this model")
     if plan.unpriced == "block" and model not in known:
-        return _refused(Reason.MODEL_WITHOUT_PRICE, "the plan admits what has a price")
+        return _refused(Reason.MODEL_WITHOUT_PRICE, "the plan blocks models without a price")
     decision = decide_quota([one for one in states if _goes_down(one, model)], asked)
     return _told(decision, [one for one in states if one.quota.covers(*asked)])
 
@@ -222,7 +222,7 @@ def _refused(reason: Reason, detail: str) -> ModelVerdict:
 
 
 def _goes_down(state: QuotaState, model: str | None) -> bool:
-    """Say whether a quota's action is one for this model: none goes down to itself."""
+    """Return whether a quota's action applies to this model, which is not its own downgrade."""
     action = state.quota.action
     return not (isinstance(action, Downgrade) and action.downgrade == model)
 
@@ -243,7 +243,7 @@ def _told(decision: Decision, states: list[QuotaState]) -> ModelVerdict:
 
 
 def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:
-    """Return how long the verdicts may be kept: until the next window turns at most."""
+    """Return how long the verdicts may be cached: until the next window at most."""
     enforced = [one for one in states if one.quota.mode == "enforced"]
     share = max((one.percent for one in enforced if not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)

@@ -1,4 +1,4 @@
-"""Decisions: whether a request may go on, from the counts of a ledger and the time."""
+"""Quota decisions: the verdict on a request, from the counts of a ledger and the time."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -13,7 +13,7 @@ from metering.core.plans.quota import Downgrade, Quota
 
 
 class Verdict(StrEnum):
-    """What the gateway does with a request; the weaker ones first."""
+    """What the gateway does with a request, from weakest to strictest."""
 
     ALLOW = "allow"
     DOWNGRADE = "downgrade"
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why. Stable: the gateway chooses its status by it."""
+    """The reason of a verdict. Stable: the gateway derives the HTTP status from it."""
 
     WITHIN_LIMITS = "within_limits"
     QUOTA_REACHED = "quota_reached"
@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
 
 class Asked(NamedTuple):
-    """What is known of a request before it is made."""
+    """The properties of a request that are known in advance."""
 
     model: str | None = None
     product: str | None = None
@@ -40,26 +40,26 @@ class Asked(NamedTuple):
 
 
 class QuotaState(NamedTuple):
-    """One quota at one instant."""
+    """The state of one quota at an instant."""
 
     quota: Quota
     window: Window
     used: int
-    """With open holds, in the metric's unit."""
+    """The usage including open holds, in the metric's unit."""
 
     @property
     def remaining(self) -> int:
-        """What is left, never below zero."""
+        """The remainder; never negative."""
         return max(0, self.quota.limit_units - self.used)
 
     @property
     def percent(self) -> int:
-        """The share of the limit that is used, rounded down."""
+        """The used share of the limit in per cent, rounded down."""
         return percent(self.quota, self.used)
 
     @property
     def is_reached(self) -> bool:
-        """Say whether the action applies: at the limit, not beyond it."""
+        """Return whether the action applies: from the limit on, not only beyond it."""
         return self.used >= self.quota.limit_units
 
     def show(self, value: int) -> str:
@@ -68,7 +68,7 @@ class QuotaState(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The answer for a request, with the quota that decided it."""
+    """The verdict on a request, with the deciding quota."""
 
     verdict: Verdict
     reason: Reason
@@ -77,11 +77,11 @@ class Decision(NamedTuple):
     """The model that takes a downgraded request."""
     decided_by: QuotaState | None = None
     shadowed: tuple[str, ...] = ()
-    """What quotas in shadow would have done."""
+    """The verdicts of quotas in shadow mode."""
 
 
 def quota_states(counts: Counts, at: Instant, period: Period) -> list[QuotaState]:
-    """Return every quota with what its window at an instant has used."""
+    """Return every quota with the usage of its window at an instant."""
     found = []
     for quota in counts.limits.quotas:
         window = window_of(quota.window, at, counts.limits.zone, period)
@@ -92,10 +92,10 @@ def quota_states(counts: Counts, at: Instant, period: Period) -> list[QuotaState
 
 
 def decide_quota(states: Iterable[QuotaState], asked: Asked) -> Decision:
-    """Return whether a request may go on: the strictest of the quotas that cover it decides.
+    """Return the verdict on a request: the strictest quota that covers it decides.
 
-    Of several that are as strict the one that resets last decides, for until then it holds. What
-    is not known of a request (its end user, say) is covered only by quotas that do not ask for it.
+    Of equally strict ones, the one that resets last decides. A quota on a property that is unknown
+    (the end user, say) does not cover the request.
     """
     decided, shadowed = Decision(Verdict.ALLOW, Reason.WITHIN_LIMITS, ""), []
     for state in states:

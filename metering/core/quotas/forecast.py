@@ -1,4 +1,4 @@
-"""Forecasts: where a window ends if it goes on as it began. One straight line, no model."""
+"""Forecasts: the end of a window by linear extrapolation, without a model."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,17 @@ from metering.core.quotas.decision import QuotaState
 
 
 class Trend(NamedTuple):
-    """What was used of a window, and what that comes to at its end at the same rate."""
+    """The usage of a window, and its projection to the end at the same rate."""
 
     used: int
     an_hour: int
     """Rounded down."""
     projected: int
-    """At the end of the window, rounded down."""
+    """The projection for the end of the window, rounded down."""
 
 
 def trend(used: int, window: Window, at: Instant) -> Trend:
-    """Return the trend of a window at an instant in it, from its own beginning on."""
+    """Return the trend of a window, from its start to an instant in it."""
     elapsed = max(1, at - window.start)
     return Trend(used, used * HOUR // elapsed, used * (window.end - window.start) // elapsed)
 
@@ -26,7 +26,7 @@ def trend(used: int, window: Window, at: Instant) -> Trend:
 def exhausted_at(state: QuotaState, at: Instant) -> Instant | None:
     """Return when a quota reaches its limit at this rate; None if not in this window.
 
-    A limit that is reached already is exhausted now.
+    A quota that is at its limit is exhausted now.
     """
     if state.is_reached:
         return at

@@ -1,4 +1,4 @@
-"""What new quotas had used before they came: from a head alone, or from a ledger's pages."""
+"""Changes of limits: the usage of new quotas before the change, from the head or from pages."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ from metering.core.usage.buckets import INDEX, TOKENS
 
 
 def counts_in_force(head: Head, limits: Limits, now: Instant) -> Counts:
-    """Return the counts under the limits in force, which the head may not have taken over yet.
+    """Return the counts under the limits in force, which the head may not have yet.
 
     What a new quota has used is not known then where only the pages tell: the timer reads them.
     """
@@ -37,9 +37,9 @@ def counts_in_force(head: Head, limits: Limits, now: Instant) -> Counts:
 
 
 def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | None:
-    """Return the change of a ledger to other limits, if its head tells what new quotas have used.
+    """Return the change of a ledger to other limits, if its head has the usage of new quotas.
 
-    It does where nothing was used yet, and for quotas on everything of the whole period.
+    The head has it before any usage, and for quotas on everything over the whole period.
     """
     new = new_quotas(head.counts, limits)
     start = head.ledger.start
@@ -59,7 +59,7 @@ def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | 
     return LimitChange(limits, used, held)
 
 
-#: What a head keeps of open holds; a bucket is not among it.
+#: The metrics a head keeps of open holds; buckets are not among them.
 _HELD: Final[dict[str, Callable[[Holds], int]]] = {
     "amount": lambda holds: holds.amount,
     "tokens": lambda holds: holds.tokens,
@@ -88,7 +88,7 @@ def _of_line(quota: Quota, rate: Rate, line: RateTotals) -> int:
 
 
 class BeforeTheChange:
-    """Counts a ledger's pages for the quotas that are new in it, first page to last."""
+    """Counts the usage of a ledger's new quotas, from its first page to its last."""
 
     def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
         self._limits = limits
@@ -98,9 +98,9 @@ class BeforeTheChange:
         self._counts = Counts(new, begun.used)
 
     def add(self, page: Page) -> None:
-        """Take one page into account."""
+        """Add one page."""
         self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._start)
 
     def change(self) -> LimitChange:
-        """Return the change, as of the last page that was added."""
+        """Return the change as of the last page added."""
         return LimitChange(self._limits, self._counts.used, self._counts.held)

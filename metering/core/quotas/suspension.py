@@ -1,9 +1,9 @@
-"""Suspension: what to do about a gateway subscription that should be blocked, or no more.
+"""Suspension: the next action for a gateway subscription that quotas block, or no longer block.
 
-We only give back what we took. So each suspension of ours is a record, written before the gateway
-is asked and removed after it gave the subscription back; what has no record is not touched. The
-records also keep processes apart: who is about to change a subscription marks its record, and
-others stay away until the mark is old.
+Only subscriptions that this system suspended are reactivated. So each suspension has a record,
+written before the gateway is called and removed after the reactivation; a subscription without a
+record is never changed. Records also coordinate processes: a process marks the record before it
+changes the subscription, and others wait until the mark is old.
 """
 
 from enum import StrEnum
@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.instants import MINUTE, Instant
 
-#: How long a mark keeps others away. A change takes two minutes at most, or it never happens.
+#: How long a mark keeps other processes away. A change takes two minutes at most.
 KEEP_AWAY: Final = 5 * MINUTE
-#: A change that was begun so long ago and is not done wants a person.
+#: A change that takes longer than this needs an operator.
 STUCK_AFTER: Final = 15 * MINUTE
 
 
@@ -27,84 +27,84 @@ class SubscriptionState(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     OTHER = "other"
-    """One that is not known here: left alone."""
+    """A state unknown to this version; such a subscription is left unchanged."""
 
 
 class Phase(StrEnum):
-    """How far a suspension of ours has come. Stable: stores rely on the text."""
+    """The phase of a suspension. Stable: stores keep the text."""
 
     SUSPENDING = "suspending"
-    """The gateway is asked, or was about to be."""
+    """The gateway has been asked to suspend, or is about to be."""
     SUSPENDED = "suspended"
-    """The gateway has done it."""
+    """The gateway has suspended the subscription."""
     REACTIVATING = "reactivating"
-    """The gateway is asked to give it back, or was about to be."""
+    """The gateway has been asked to reactivate, or is about to be."""
     OVERRIDDEN = "overridden"
-    """Somebody changed it by hand meanwhile: ours no more, and left alone while it is wanted."""
+    """An operator changed the subscription by hand: left unchanged while quotas block it."""
 
 
 class Suspension(NamedTuple):
-    """The record that a subscription is suspended by us, or about to be."""
+    """The record of a suspension by this system, done or about to be done."""
 
     subscription: str
     phase: Phase
     reason: str
-    """Why it is wanted, for people."""
+    """The reason, for operators."""
     since: Instant
-    """When this phase was begun first."""
+    """When this phase started."""
     at: Instant
-    """When somebody took it in hand last."""
+    """When a process last marked it."""
 
 
 class Desired(NamedTuple):
-    """Whether a subscription should be suspended now, and why."""
+    """The desired state of a subscription, and the reason."""
 
     is_suspended: bool
     reason: str
 
 
-#: What nobody asks to suspend is to be active.
-FREE: Final = Desired(is_suspended=False, reason="nothing asks for its suspension")
+#: The desired state of every subscription that no quota blocks.
+FREE: Final = Desired(is_suspended=False, reason="no quota requires its suspension")
 
 
 class Action(StrEnum):
-    """What to do about one subscription."""
+    """The next action for one subscription."""
 
     LEAVE = "leave"
     SUSPEND = "suspend"
     CONFIRM = "confirm"
-    """Note that it is suspended: whoever did it did not come to note it."""
+    """Record that it is suspended: a process did that and stopped before recording it."""
     REACTIVATE = "reactivate"
     REPORT = "report"
-    """Tell that somebody changed it by hand, once, and leave it alone."""
+    """Alert once that it was changed by hand, and leave it unchanged."""
     FORGET = "forget"
-    """Remove the record: there is nothing left to give back."""
+    """Remove the record: nothing is left to reactivate."""
 
 
 class Decision(NamedTuple):
-    """What to do, and why."""
+    """The next action, and the reason."""
 
     action: Action
     why: str
 
 
 def is_in_hand(held: Suspension, now: Instant) -> bool:
-    """Say whether somebody may be changing it at this moment."""
+    """Return whether another process may be changing it now."""
     return held.phase in _UNDER_WAY and now - held.at < KEEP_AWAY
 
 
 def is_stuck(held: Suspension, now: Instant) -> bool:
-    """Say whether a change of it was begun long ago and is still not done."""
+    """Return whether a change started long ago and is still not done."""
     return held.phase in _UNDER_WAY and now - held.since >= STUCK_AFTER
 
 
 def begin(subscription: str, phase: Phase, reason: str, now: Instant) -> Suspension:
-    """Return the record of a phase that begins now."""
+    """Return the record of a phase that starts now."""
     return Suspension(subscription, phase, reason, now, now)
 
 
 def move(held: Suspension, phase: Phase, reason: str, now: Instant) -> Suspension:
-    """Return the record of what follows; one that is taken up again keeps its beginning."""
+    """Return the record of the next phase; a resumed phase keeps its start."""
     since = held.since if held.phase is phase else now
     return held._replace(phase=phase, reason=reason, since=since, at=now)
 
@@ -112,13 +112,13 @@ def move(held: Suspension, phase: Phase, reason: str, now: Instant) -> Suspensio
 def decide_suspension(
     desired: Desired, observed: SubscriptionState | None, held: Suspension | None, now: Instant
 ) -> Decision:
-    """Return what brings a subscription to where it should be.
+    """Return the action that brings a subscription to its desired state.
 
-    `observed` is None for one that the gateway does not have; `held` is None for one that we did
-    not suspend.
+    `observed` is None for a subscription unknown to the gateway; `held` is None for one that this
+    system did not suspend.
     """
     if held is not None and is_in_hand(held, now):
-        return Decision(Action.LEAVE, "somebody is at it")
+        return Decision(Action.LEAVE, "another process is changing it")
     if held is None:
         if desired.is_suspended and observed is SubscriptionState.ACTIVE:
             return Decision(Action.SUSPEND, desired.reason)
@@ -146,7 +146,7 @@ def _keep_suspended(desired: Desired, observed: SubscriptionState, held: Suspens
 
 def _give_back(desired: Desired, observed: SubscriptionState, held: Suspension) -> Decision:
     if held.phase is Phase.OVERRIDDEN:
-        return Decision(Action.FORGET, "changed by hand, and wanted no more")
+        return Decision(Action.FORGET, "changed by hand, and no longer blocked by quotas")
     if observed is SubscriptionState.SUSPENDED:
         return Decision(Action.REACTIVATE, desired.reason)
     return Decision(Action.FORGET, f"{observed} already")

@@ -42,7 +42,7 @@ class Place(NamedTuple):
 type AccountOf = Callable[[Dimensions, Instant], str | None]
 
 
-class ListPrices:
+class CurrencyPrices:
     """Finds the price rows that rates name, in one currency."""
 
     def __init__(self, book: PriceBook, currency: str) -> None:
@@ -73,7 +73,7 @@ class OwnUsage:
     """Sums the pages of ledgers in a span, corrections included."""
 
     def __init__(
-        self, prices: ListPrices, account_of: AccountOf, *, start: Instant, end: Instant
+        self, prices: CurrencyPrices, account_of: AccountOf, *, start: Instant, end: Instant
     ) -> None:
         """Count `[start, end)`; both are midnights in UTC."""
         self._prices = prices

@@ -1,1 +1,1 @@
-"""Gateway log rows, and how they complete the record of a stream."""
+"""Gateway log rows, and the completion of streams from them."""

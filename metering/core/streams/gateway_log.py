@@ -1,7 +1,7 @@
-"""Gateway logs as Azure Monitor ships them to a hub: one body of many records, into typed rows.
+"""Gateway logs as Azure Monitor ships them to a hub: a body of many records, read into rows.
 
 Two casings occur: camelCase inside `properties` (Event Hubs), PascalCase columns (Log Analytics).
-Of a record only the fields named here are ever read or kept: no message, header, URL or address.
+Only the fields named here are ever read or kept: no message, header, URL or address.
 """
 
 import hashlib
@@ -22,33 +22,33 @@ from metering.core.usage.event import MAX_BODY_BYTES
 
 #: Azure Monitor writes a list of records into one event, and Event Hubs takes 1 MB.
 _RECORDS: Final = "records"
-#: What is left of a body that could not be taken apart: it may have held messages.
+#: Kept of a body that could not be parsed, since it may contain messages.
 _NOT_KEPT: Final = "not_kept"
 #: Longest value of a kept field in a dead letter: longer than any name, time or resource id.
 _MAX_KEPT: Final = 1_024
 
 
 class Refused(NamedTuple):
-    """A record, or a whole body, that cannot be used: why, and what of it may be kept."""
+    """A rejected record or body: the reason, and the part that may be kept."""
 
     why: RejectedEvent
     body: bytes
 
 
 class Log(NamedTuple):
-    """What one body held."""
+    """The content of one body."""
 
     llm_rows: tuple[LlmRow, ...] = ()
     gateway_rows: tuple[GatewayRow, ...] = ()
     refused: tuple[Refused, ...] = ()
     ignored: int = 0
-    """Records that say nothing about usage: other categories, message chunks, probes."""
+    """Records without usage: other categories, message chunks, probes."""
 
 
 def read_log(body: bytes) -> Log:
-    """Return the rows in a body. Errors are data: what cannot be used is in `refused`.
+    """Return the rows in a body; rejected records are in `refused`.
 
-    A body that was cut off gives the records before the cut, and is refused as `truncated`.
+    A truncated body gives the records before the cut, and is refused as `truncated`.
     """
     if len(body) > MAX_BODY_BYTES:
         why = RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
@@ -62,7 +62,7 @@ def read_log(body: bytes) -> Log:
 
 
 def _read_beginning(body: bytes) -> Log:
-    """Read a body that is no JSON: up to the cut, if its beginning is some."""
+    """Read a body that is not JSON: up to the cut, if it starts as JSON."""
     try:
         # The last record is where the cut is.
         whole = _records(from_json(body, allow_partial=True))[:-1]
@@ -88,7 +88,7 @@ def _records(content: Any) -> list[Any]:
             return records
         if lowered.keys() & {"category", "type", "properties"} and "specversion" not in lowered:
             return [content]
-    raise RejectedEvent(Code.UNKNOWN_TYPE, "is no log record and no list of them")
+    raise RejectedEvent(Code.UNKNOWN_TYPE, "is neither a log record nor a list of them")
 
 
 def _read_records(records: Iterable[Any]) -> Log:
@@ -113,7 +113,7 @@ def _read_records(records: Iterable[Any]) -> Log:
 
 def _read_record(record: Any) -> LlmRow | GatewayRow | None:
     if not isinstance(record, dict):
-        raise RejectedEvent(Code.INVALID_FIELD, "records: holds what is no object")
+        raise RejectedEvent(Code.INVALID_FIELD, "records: contains a value that is not an object")
     root = _lowered(record)
     fields = Fields(root, _lowered(_properties(root)))
     # A table of Log Analytics names its rows in the singular, and only in `Type`.
@@ -132,7 +132,7 @@ def _properties(root: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             found = from_json(found)
         except ValueError:
-            raise RejectedEvent(Code.INVALID_FIELD, "properties: is no object") from None
+            raise RejectedEvent(Code.INVALID_FIELD, "properties: is not an object") from None
     return found if isinstance(found, dict) else {}
 
 
@@ -141,7 +141,7 @@ def _lowered(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(record: Any) -> dict[str, object]:
-    """Return a record as a dead letter keeps it: known fields alone, so never a message."""
+    """Return a record for a dead letter: known fields only, so never a message."""
     if not isinstance(record, dict):
         return {}
     root = _lowered(record)
@@ -162,7 +162,7 @@ def _scalars(fields: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _unkept(body: bytes, why: RejectedEvent) -> Refused:
-    """Refuse a body that cannot be taken apart, so that its messages cannot be left out."""
+    """Refuse a body that cannot be parsed, so its messages cannot be removed."""
     if why.code is Code.NOT_JSON and body.startswith(b'{"%s":' % _NOT_KEPT.encode()):
         return Refused(why, body)
     said = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}

@@ -1,4 +1,4 @@
-"""Joining: complete events from the halves of a request that arrived apart."""
+"""Joining: complete events from the partial records of a request."""
 
 from typing import Any, Final, NamedTuple
 
@@ -17,11 +17,11 @@ ANONYMOUS: Final = "anonymous"
 
 
 def complete(identity: bytes, row: LlmRow) -> bytes:
-    """Return the event of a stream with the counts that the log has for it.
+    """Return the event of a stream with the counts from the log.
 
-    Where the halves contradict each other, the identity holds: it says who, when and which model;
-    the log says how many tokens, and names the model only where the identity does not.
-    RejectedEvent `usage_inconsistent` for counts that cannot be.
+    If the partial records disagree, the request record takes precedence for subject, time and
+    model. The log gives the counts, and the model only if the request record has none.
+    RejectedEvent `usage_inconsistent` for impossible counts.
     """
     event: dict[str, Any] = from_json(identity)
     data = {name: value for name, value in event["data"].items() if name != "hold"}
@@ -45,8 +45,8 @@ def _recovered_usage(row: LlmRow) -> tuple[dict[str, object], Buckets]:
 def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
     """Return the event of a request that no policy reported, from the gateway's logs alone.
 
-    The region in the log is that of the gateway, which says nothing of the model's, so it is left
-    out: the deployments registry has it.
+    The region in the log is the gateway's, not the model's, so it is left out: the deployments
+    registry has the model's.
     """
     event = {
         "specversion": "1.0",
@@ -72,11 +72,11 @@ def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
 
 
 class Counted(NamedTuple):
-    """All tokens of a request, as a log has them."""
+    """The token counts of a request in a log."""
 
     tokens: int
     has_cache_writes: bool
-    """Whether tokens written to a cache are among them."""
+    """Whether they include tokens written to a cache."""
 
 
 def counted(row: LlmRow) -> Counted:
@@ -100,15 +100,17 @@ def _usage(
 
 
 def _is_anthropic(name: str | None) -> bool:
-    """Say whether a name is theirs: claude…, also behind a prefix such as `anthropic/`."""
+    """Return whether a model is Anthropic's: claude…, also after a prefix such as `anthropic/`."""
     lowered = (name or "").lower()
     return "claude" in lowered or "anthropic" in lowered
 
 
 def _anthropic(row: LlmRow) -> dict[str, object]:
-    """`promptTokens` is what was not cached; cache reads stand beside it, writes are not logged."""
+    """`promptTokens` excludes cached tokens; cache reads are separate, writes are not logged."""
     if row.prompt_tokens is None and row.completion_tokens is None:
-        raise RejectedEvent(Code.USAGE_INCONSISTENT, "a total alone says neither input nor output")
+        raise RejectedEvent(
+            Code.USAGE_INCONSISTENT, "totalTokens alone has neither input nor output"
+        )
     return {
         "input_tokens": row.prompt_tokens or 0,
         "output_tokens": row.completion_tokens or 0,
@@ -117,10 +119,10 @@ def _anthropic(row: LlmRow) -> dict[str, object]:
 
 
 def _openai(row: LlmRow) -> dict[str, object]:
-    """`promptTokens` contains the cached ones. Of prompt, completion and total two are enough."""
+    """`promptTokens` includes cached tokens. Two of prompt, completion and total suffice."""
     prompt, completion, total = row.prompt_tokens, row.completion_tokens, row.total_tokens
     if prompt is None and (completion is None or total is None):
-        raise RejectedEvent(Code.USAGE_INCONSISTENT, "promptTokens: is not there")
+        raise RejectedEvent(Code.USAGE_INCONSISTENT, "promptTokens: is missing")
     if prompt is None:
         prompt = (total or 0) - (completion or 0)
     if completion is None:

@@ -1,4 +1,4 @@
-"""The fields of a log record: found under either casing, numbers also where they are text."""
+"""Fields of a log record, in either casing; numbers may be text."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -9,7 +9,7 @@ from metering.core.usage.event import MAX_ID_LENGTH, MAX_NAME_LENGTH
 from metering.core.usage.event_rejection import time_rejection
 from metering.core.usage.provider_usage import MAX_TOKENS
 
-#: Names by which records call what we read, in lower case; nothing else of a record is kept.
+#: The field names that are read, in lower case; other fields are never kept.
 KEPT_FIELDS: Final = frozenset(
     {
         "category",
@@ -49,7 +49,7 @@ class Fields(NamedTuple):
     properties: Mapping[str, Any]
 
     def text(self, *names: str) -> str | None:
-        """Return the first of these that is a text with something in it."""
+        """Return the first of these fields that is non-empty text."""
         for name in names:
             for fields in (self.properties, self.root):
                 value = fields.get(name)
@@ -58,7 +58,7 @@ class Fields(NamedTuple):
         return None
 
     def name(self, *names: str) -> str | None:
-        """Return a text that is short enough for a name; RejectedEvent for a longer one."""
+        """Return a text of at most the length of a name; RejectedEvent for a longer one."""
         found = self.text(*names)
         if found is not None and len(found) > MAX_NAME_LENGTH:
             raise RejectedEvent(Code.INVALID_FIELD, f"{names[0]}: longer than {MAX_NAME_LENGTH}")
@@ -72,13 +72,13 @@ class Fields(NamedTuple):
         try:
             found = _whole(value)
         except ValueError:
-            raise RejectedEvent(Code.INVALID_FIELD, f"{name}: is no count") from None
+            raise RejectedEvent(Code.INVALID_FIELD, f"{name}: is not a count") from None
         if not 0 <= found <= largest:
             raise RejectedEvent(Code.INVALID_FIELD, f"{name}: is not between 0 and {largest}")
         return found
 
     def time(self) -> Instant | None:
-        """Return when the request was made; RejectedEvent for a time that is none."""
+        """Return the time of the request; RejectedEvent for a malformed time."""
         text = self.text("timegenerated") or self.text("time") or self.text("timestamp")
         if text is None:
             return None
@@ -88,17 +88,17 @@ class Fields(NamedTuple):
             raise time_rejection(error) from None
 
     def request_id(self) -> str:
-        """Return the correlation id; RejectedEvent where there is none."""
+        """Return the correlation id; RejectedEvent without one."""
         found = self.text("correlationid")
         if found is None:
-            raise RejectedEvent(Code.MISSING_FIELD, "correlationId: is not there")
+            raise RejectedEvent(Code.MISSING_FIELD, "correlationId: is missing")
         if len(found) > MAX_ID_LENGTH:
             raise RejectedEvent(Code.ID_TOO_LONG, f"correlationId: longer than {MAX_ID_LENGTH}")
         return found
 
 
 def _whole(value: object) -> int:
-    """Return a whole number that is written as one, as text, or with zeros after its point."""
+    """Return a whole number written as a number, as text, or with a zero fraction."""
     if isinstance(value, str):
         whole, point, rest = value.strip().partition(".")
         if not (whole.isascii() and whole.isdigit()) or rest.strip("0") or (point and not rest):

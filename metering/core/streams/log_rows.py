@@ -17,7 +17,7 @@ _STATUSES: Final = range(100, 600)
 
 
 class LlmRow(NamedTuple):
-    """What the log counted of one request. At least one count is above zero."""
+    """The counts of one request in the log. At least one is above zero."""
 
     request_id: str
     model: str | None
@@ -31,7 +31,7 @@ class LlmRow(NamedTuple):
 
     @property
     def counts(self) -> tuple[int | None, ...]:
-        """The four counts: what two rows of a request must agree in."""
+        """The four counts, in which two rows of a request must agree."""
         return self[3:7]
 
     def body(self) -> bytes:
@@ -50,7 +50,7 @@ class LlmRow(NamedTuple):
 
 
 class GatewayRow(NamedTuple):
-    """Who sent a request and what became of it, as the gateway logged it."""
+    """The sender and the response of a request, as the gateway logged them."""
 
     request_id: str
     subscription: str | None
@@ -60,7 +60,7 @@ class GatewayRow(NamedTuple):
     region: str | None
     backend: str | None
     service: str
-    """Name of the gateway, in lower case."""
+    """The name of the gateway, in lower case."""
     status: int
     time: Instant
 
@@ -89,7 +89,7 @@ def _body(category: str, time: Instant | None, said: Mapping[str, object]) -> by
 
 
 def read_llm_row(fields: Fields) -> LlmRow | None:
-    """Return the counts in a record; None where there are none.
+    """Return the counts in a record; None without counts.
 
     Message chunks, probes and requests that failed count zero. So does, on gateway tiers that
     cannot read an API's shape, a request that used tokens: zero is never taken for a count.
@@ -115,10 +115,10 @@ def read_llm_row(fields: Fields) -> LlmRow | None:
 
 
 def read_gateway_row(fields: Fields) -> GatewayRow | None:
-    """Return the request in a record; None for one that the service cannot have charged for."""
+    """Return the request in a record; None for one that cannot have been charged."""
     status = fields.whole("responsecode") or fields.whole("backendresponsecode")
     if status is None or status not in _STATUSES:
-        raise RejectedEvent(Code.INVALID_FIELD, "responseCode: is no status")
+        raise RejectedEvent(Code.INVALID_FIELD, "responseCode: is not an HTTP status")
     if not is_billable(status, counted=True):
         return None
     time = fields.time()
@@ -154,7 +154,7 @@ def _service(fields: Fields) -> str | None:
 
 
 def merge_rows(rows: Iterable[LlmRow]) -> dict[str, LlmRow]:
-    """Return one row for each request; rows are repeats and parts of a whole, never summed.
+    """Return one row for each request; its rows are repeats and parts, never summed.
 
     Those with a model or deployment come first, sequence 0 (or none) before others; of what is
     left the largest of each field. The answer does not depend on the order.

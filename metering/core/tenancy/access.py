@@ -1,6 +1,6 @@
-"""Who calls, and what they may do: from the claims of a verified token to a yes or no.
+"""Access control: from the claims of a verified token to permissions.
 
-Claims are believed here; that a token is genuine is established before (docs/adr/0016).
+Claims are trusted here: the token has been verified before (docs/adr/0016).
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ type Claims = Mapping[str, object]
 
 
 class Role(StrEnum):
-    """What an identity is trusted with: app roles of the API, in the claim `roles`."""
+    """The app roles of the API, in the claim `roles`."""
 
     OPERATOR = "Metering.Operator"
     """Sees and changes everything."""
@@ -27,17 +27,17 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What is asked for. Each route is for one of them."""
+    """The permission that a route requires."""
 
     OPERATE = "operate"
-    """See or change what concerns all tenants, or what only operators decide."""
+    """See or change data of all tenants, or data that only operators decide on."""
     ASK_ADMISSION = "ask admission"
     REPORT = "report events"
     READ_TENANT = "read a tenant"
     """See one tenant's own figures."""
 
 
-#: Who may do what. Reading a tenant is decided by the tenant, see `may`.
+#: The roles with each permission. For reading one's own tenant see `may`.
 _ALLOWED: Final[Mapping[Action, frozenset[Role]]] = {
     Action.OPERATE: frozenset({Role.OPERATOR}),
     Action.ASK_ADMISSION: frozenset({Role.OPERATOR, Role.GATEWAY}),
@@ -47,7 +47,7 @@ _ALLOWED: Final[Mapping[Action, frozenset[Role]]] = {
 
 
 class NotSignedIn(MeteringError):
-    """Who calls is not known: no token, or one that is not taken. `reason` names no secret."""
+    """The caller is not authenticated: the token is missing or invalid. `reason` has no secrets."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -55,19 +55,19 @@ class NotSignedIn(MeteringError):
 
 
 class Identity(NamedTuple):
-    """What verified claims say of a caller."""
+    """A caller according to verified claims."""
 
     subject: str
     """`app:<client id>` or `user:<object id>`; a name of its own for the development issuer."""
     roles: frozenset[Role] = frozenset()
     tenant: str | None = None
-    """Only where the issuer itself says it: the development issuer."""
+    """Set by the development issuer only."""
     is_ambient: bool = False
-    """Whether a browser sends what proves it unasked, as it does cookies."""
+    """Whether a browser sends the credential by itself, as it does cookies."""
 
 
 class Caller(NamedTuple):
-    """An identity, with the tenant that it may read."""
+    """An identity with the tenant it may read."""
 
     subject: str
     roles: frozenset[Role]
@@ -76,9 +76,9 @@ class Caller(NamedTuple):
 
 
 def may(caller: Caller, action: Action, tenant: str | None = None) -> bool:
-    """Say whether a caller may do something, to `tenant` where it concerns one.
+    """Return whether a caller has a permission, for `tenant` if the action concerns one.
 
-    Whether that tenant exists does not matter: so the answer tells nobody.
+    The result does not depend on whether the tenant exists, so it reveals nothing.
     """
     if caller.roles & _ALLOWED[action]:
         return True
@@ -86,9 +86,9 @@ def may(caller: Caller, action: Action, tenant: str | None = None) -> bool:
 
 
 def identity_of(claims: Claims) -> Identity:
-    """Return who the claims of an Entra access token name; NotSignedIn if they name nobody.
+    """Return the identity in the claims of an Entra access token; NotSignedIn without one.
 
-    A token with scopes acts for a user, whoever's app it was issued to; one without is an app's
+    A token with scopes acts for a user, whichever app it was issued to; one without is an app's
     own (access token claims reference, 2026). An ID token is neither.
     """
     roles = roles_in(claims)
@@ -98,7 +98,7 @@ def identity_of(claims: Claims) -> Identity:
     if says == "app" or (says is None and claims.get("sub") == claims.get("oid")):
         name = "azp" if "azp" in claims else "appid"
         return Identity(f"app:{_guid(claims, name)}", roles)
-    raise NotSignedIn("the token is no access token of a user or an app")
+    raise NotSignedIn("the token is not an access token of a user or an app")
 
 
 def _guid(claims: Claims, name: str) -> str:
@@ -109,7 +109,7 @@ def _guid(claims: Claims, name: str) -> str:
 
 
 def roles_in(claims: Claims) -> frozenset[Role]:
-    """Return the roles that are ours; whatever else the claim holds is nobody's business."""
+    """Return the roles of this API in the claims; other values are ignored."""
     claim = claims.get("roles")
     named = claim if isinstance(claim, list) else ()
     return frozenset(role for role in Role if role.value in named)

@@ -1,4 +1,4 @@
-"""The audit log: what operators did, written before it is done and after."""
+"""The audit log: actions of operators, recorded before and after each."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,40 +7,40 @@ from metering.core.basics.instants import Instant, to_datetime
 
 
 class Outcome(StrEnum):
-    """How far an act came."""
+    """The outcome of an action."""
 
     ASKED = "asked"
-    """Written before anything is done: an act without another entry may have happened or not."""
+    """Recorded before the action. Without a second entry, it may or may not have happened."""
     DONE = "done"
     REFUSED = "refused"
     """Nothing was changed."""
     FAILED = "failed"
-    """It may have been done: the store did not answer, or there is a bug."""
+    """It may have been done: the store did not answer, or a bug was hit."""
 
 
 class AuditEntry(NamedTuple):
-    """One line of the log. Never edited, never removed."""
+    """One entry of the log. Never edited, never removed."""
 
     id: str
     """Sorts by time within a day."""
     act: str
-    """The same in the entries before and after."""
+    """The id of the action, the same in both entries."""
     at: Instant
     author: str
-    """Who: the subject of the caller."""
+    """The subject of the caller."""
     action: str
-    """What was done, such as `plan.set`."""
+    """The action, such as `plan.set`."""
     resource: str
-    """To what, such as `plan/pro`."""
+    """The resource, such as `plan/pro`."""
     outcome: Outcome
     before: str | None
-    """What was there, as JSON; None where there was nothing, or nothing that can be shown."""
+    """The state before, as JSON; None if the resource did not exist or cannot be shown."""
     after: str | None
-    """What is asked for, then what is there, as JSON; of a refusal its reason."""
+    """The requested state, then the state after, as JSON; for a refusal its reason."""
 
     @property
     def day(self) -> str:
-        """The UTC day that it is kept under, e.g. `2026-11-20`."""
+        """The UTC day of the entry, e.g. `2026-11-20`."""
         return day_of(self.at)
 
 
@@ -50,5 +50,5 @@ def day_of(at: Instant) -> str:
 
 
 def entry_id(at: Instant, act: str, outcome: Outcome) -> str:
-    """Return an id that sorts by time, and under which writing again is the same entry."""
+    """Return an id that sorts by time; writing again under it is the same entry."""
     return f"{at:016d}-{act}-{outcome}"

@@ -12,6 +12,7 @@ from typing import Final
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
+from metering.core.basics.patterns import IDENTIFIER
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.dated import BEGINNING, refuse_the_past, soonest
 from metering.core.deployments.capacity import refuse_mixed_currencies
@@ -20,7 +21,7 @@ from metering.core.plans.changes import refuse_uneven
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.members import NOBODY, check_member
-from metering.core.tenancy.record import TENANT_ID, Decision, Record, check_tenant_id
+from metering.core.tenancy.record import Decision, Record, check_tenant_id
 
 #: Characters of a subject kept in a generated tenant id: 64 less the hash and its dash.
 _NAME_LENGTH: Final = 51
@@ -61,7 +62,7 @@ def automatic_tenant(directory: Directory, subject: str) -> str:
     A subject that is no valid tenant id, or equals an existing tenant's, gets an id with a hash, so
     that two subjects never share a tenant by accident.
     """
-    if TENANT_ID.fullmatch(subject) and directory.since(subject) is None:
+    if IDENTIFIER.fullmatch(subject) and directory.since(subject) is None:
         return subject
     name = re.sub(r"[^A-Za-z0-9._-]", "-", subject)[:_NAME_LENGTH]
     candidates = (f"{name}-{_hash(subject, salt)}" for salt in count())

@@ -1,4 +1,4 @@
-"""Members: which people and apps may read a tenant, dated and append-only."""
+"""Members: the people and apps that may read a tenant, dated and append-only."""
 
 import re
 from collections.abc import Mapping
@@ -10,27 +10,27 @@ from metering.core.calendars.dated import Dated
 
 #: As `access.identity_of` names callers: an app's client id, a person's object id.
 _MEMBER: Final = re.compile(r"(?:app|user):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-#: What a member belongs to that may read nothing any more.
+#: The tenant of a member whose right was taken away.
 NOBODY: Final = ""
 
 
 class Members:
-    """Who may read which tenant: each may read one at a time."""
+    """The tenant that each member may read: one at a time."""
 
     def __init__(self) -> None:
         self._tenant_of: dict[str, Dated[str]] = {}
 
     def add(self, member: str, tenant: str, effective: Instant) -> None:
-        """Let a member read `tenant` from an instant on, or nothing if it is NOBODY."""
+        """Let a member read `tenant` from an instant on; NOBODY takes the right away."""
         self._tenant_of.setdefault(member, Dated()).add(effective, tenant)
 
     def tenant_of(self, member: str, at: Instant) -> str | None:
-        """Return the tenant that a member may read at an instant."""
+        """Return the tenant a member may read at an instant."""
         found = self._tenant_of.get(member)
         return None if found is None else found.at(at)[0] or None
 
     def is_named(self, member: str) -> bool:
-        """Say whether anything was ever decided about a member."""
+        """Return whether any decision about a member was ever recorded."""
         return member in self._tenant_of
 
     def of(self, tenant: str, at: Instant) -> list[str]:
@@ -40,7 +40,7 @@ class Members:
 
 
 def check_member(member: str) -> None:
-    """Raise ConfigurationError for what is no name of a caller."""
+    """Raise ConfigurationError for a malformed member name."""
     if not _MEMBER.fullmatch(member):
         raise ConfigurationError(
             f"member {member!r}: write app:<client id> or user:<object id>, in lower case"

@@ -1,13 +1,11 @@
 """Registry records: dated, append-only decisions, and the form that every decision takes."""
 
-import re
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
+from metering.core.basics.patterns import IDENTIFIER
 from metering.core.plans.plan import Plan
-
-TENANT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 type RecordKind = Literal[
     "subject",
@@ -55,5 +53,5 @@ class Assignment(NamedTuple):
 
 def check_tenant_id(tenant: str) -> None:
     """Raise ConfigurationError unless the text is a valid tenant id."""
-    if not TENANT_ID.fullmatch(tenant):
+    if not IDENTIFIER.fullmatch(tenant):
         raise ConfigurationError(f"tenant {tenant!r}: use 1 to 64 of A-Z a-z 0-9 . _ -")

@@ -19,12 +19,12 @@ class _Strict(BaseModel):
 
 
 class TenantEntry(_Strict):
-    """One tenant with the subscriptions it pays for."""
+    """One tenant with its subscriptions."""
 
     id: _Id
     plan: str = DEFAULT_PLAN.id
     calendar: Calendar | None = None
-    """None: as it is; a new one has calendar months in UTC."""
+    """None: unchanged; a new tenant has calendar months in UTC."""
     subscriptions: list[Annotated[str, Field(min_length=1, max_length=256)]] = []
 
 

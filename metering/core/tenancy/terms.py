@@ -1,4 +1,4 @@
-"""Terms: everything dated about a subject (tenant, plan, period, prices), resolved for a span."""
+"""Terms: tenant, plan, period and prices of a subject, resolved for a span of time."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ from metering.core.usage.meters import is_router
 from metering.core.usage.usage import Dimensions, Usage
 
 _HELD: Final = Evidence.HELD
-#: Kinds of requests whose rates are kept in memory.
+#: Most kinds of requests whose rates are cached.
 _MAX_CARDS = 10_000
-#: Subjects whose terms are kept in memory.
+#: Most subjects whose terms are cached.
 _MAX_SUBJECTS = 50_000
 
 
 class Terms(NamedTuple):
-    """What holds for a subject's requests of `[start, end)`; nothing dated changes inside."""
+    """The terms of a subject's requests in `[start, end)`; nothing dated changes inside."""
 
     start: Instant
     end: Instant
@@ -47,17 +47,17 @@ class Terms(NamedTuple):
 
 
 class Alternative(NamedTuple):
-    """What to rate under instead of what holds: for a question, never for an entry."""
+    """Terms to rate under instead of those in force: for a what-if, never for an entry."""
 
     plan: Plan | None = None
     models: Mapping[str, str] = MappingProxyType({})
-    """The model to price instead, by the name under which entries of a model are kept."""
+    """The model to price instead, by canonical name of the actual model."""
 
 
 class _KeptCard(NamedTuple):
     """The rates of requests of one kind in `[start, end)`.
 
-    With their dimensions, so that the identity of those belongs to nobody else.
+    The dimensions are kept too, so that their identity stays unique.
     """
 
     card: RateCard
@@ -67,7 +67,7 @@ class _KeptCard(NamedTuple):
 
 
 class TermsBook:
-    """Resolves terms from one state of the directory and the price book, and remembers them."""
+    """Resolves terms from one state of the directory and the price book, and caches them."""
 
     def __init__(
         self, directory: Directory, prices: PriceBook, instead: Alternative | None = None
@@ -76,13 +76,13 @@ class TermsBook:
         self._prices = prices
         self._instead = instead or Alternative()
         self._terms: dict[str, Terms] = {}
-        # By the identity of the dimensions, which equal requests share.
+        # Keyed by the identity of the dimensions, which equal requests share.
         self._cards: dict[int, _KeptCard] = {}
 
     def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of `subject` at an instant.
 
-        Raises RejectedEvent `unknown_subscription` for a subject that nobody pays for.
+        Raises RejectedEvent `unknown_subscription` for a subject without a tenant.
         """
         terms = self.known(subject, at)
         if terms is None:
@@ -93,7 +93,7 @@ class TermsBook:
         return terms
 
     def known(self, subject: str, at: Instant) -> Terms | None:
-        """Return the terms of `subject` at an instant if they were resolved before."""
+        """Return the cached terms of `subject` at an instant; None if not resolved yet."""
         terms = self._terms.get(subject)
         return terms if terms is not None and terms.start <= at < terms.end else None
 
@@ -134,10 +134,10 @@ class TermsBook:
         try:
             terms = self.terms(dimensions.subject, at)
         except RejectedEvent:
-            # Better counts for an entry of minutes before the subject's first mapping.
+            # Better counts for an entry from just before the subject's first mapping.
             terms = self.terms(dimensions.subject, usage.time)
         if usage.evidence is _HELD:
-            # Which model serves a stream is known only at its end; its hold is an estimate anyway.
+            # The model of a stream is known only at its end; its hold is an estimate anyway.
             priced, _, _ = self._priced(dimensions, at, by_request=True)
             return rate_card(self._prices, terms.plan, priced, at)
         priced, start, end = self._priced(dimensions, at)
@@ -154,7 +154,7 @@ class TermsBook:
         """Return what prices such requests, and the span in which the registry says so."""
         name = dimensions.deployment
         if name is None and dimensions.model is None:
-            # On /openai/v1 the deployment travels as the model asked for.
+            # On /openai/v1 the request names the deployment as its model.
             name = dimensions.requested_model
         registered, start, end = None, BEGINNING, FOREVER
         if name is not None:

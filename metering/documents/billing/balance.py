@@ -7,16 +7,13 @@ from pydantic import Field
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import format_amount, format_fixed
 from metering.core.billing.balance import Balance, ModelBalance
-from metering.core.billing.charge import Charge, ChargeLine
+from metering.core.billing.charge import WHOLE_UNITS, Charge, ChargeLine
 from metering.core.calendars.periods import Period
 from metering.core.credit.credit import CreditBalance
-from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 from metering.documents.credit import CreditDocument
 from metering.documents.document import Commit, Document, Money, Name, Time
 from metering.documents.ledger.figures import Figures, figures
-
-_WHOLE = frozenset({TOKEN, "package", "request", "period"})
 
 
 class ModelFigures(Figures):
@@ -50,7 +47,7 @@ class ChargeLineDocument(Document):
     @classmethod
     def of(cls, line: ChargeLine) -> Self:
         """Return a line of a charge as a document."""
-        decimals = 0 if line.unit in _WHOLE else QUANTITY_DECIMALS
+        decimals = 0 if line.unit in WHOLE_UNITS else QUANTITY_DECIMALS
         return cls(
             kind=line.kind,
             term=line.term,

@@ -67,12 +67,12 @@ class Behind:
 @pytest.fixture
 async def written(stores: Stores) -> list[Page]:
     """Commit five pages, two of them in one commit."""
-    head, etag = Head(LEDGER), None
+    head = Head(LEDGER)
     written: list[Page] = []
     for batch in (["a"], ["b", "c"], ["d"], ["e"]):
         usages = [usage(id_, time=AT + place * SLOT) for place, id_ in enumerate(batch)]
         commit = plan_commit(head, {}, usages, rating(), NOW)
-        etag = await stores.ledgers.commit(commit, etag)
+        await stores.ledgers.commit(commit)
         head = commit.head
         written.extend(commit.pages)
     return written
@@ -224,7 +224,7 @@ async def test_what_is_committed_meanwhile_is_left_out(
     stored = await stores.ledgers.read_head(LEDGER)
     assert stored is not None
     more = plan_commit(stored.head, {}, [usage("late")], rating(), NOW)
-    await stores.ledgers.commit(more, stored.etag)
+    await stores.ledgers.commit(more)
     behind.heads = [stored]
     assert await read(behind) == written
     assert await read(behind) == [*written, *more.pages]

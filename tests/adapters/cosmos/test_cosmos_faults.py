@@ -188,7 +188,7 @@ async def test_an_unknown_outcome_is_retryable_and_sent_once(
     peer.faults.add(fault)
     commit = plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW)
     with pytest.raises(RetryableError) as raised:
-        await CosmosLedgers(account).commit(commit, None)
+        await CosmosLedgers(account).commit(commit)
     assert not isinstance(raised.value, HeadMovedError)
     assert len([request for request in peer.requests if request.kind == "batch"]) == 1
 
@@ -199,7 +199,7 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
     account = connect()
     await prepare(account)
     ledgers = CosmosLedgers(account)
-    await ledgers.commit(plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW), None)
+    await ledgers.commit(plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW))
     async with CosmosClient(peer.url, peer.key) as client:
         container = client.get_database_client("metering").get_container_client("ledgers")
         for path, complaint in [
@@ -212,7 +212,7 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
                 await ledgers.read_page(LEDGER, 1)
         await container.patch_item("head", str(LEDGER), patch)
         with pytest.raises(LedgerBroken, match="its head has schema 3"):
-            await ledgers.read_head(LEDGER)
+            await CosmosLedgers(account).read_head(LEDGER)
 
 
 async def test_records_end_before_one_that_a_lagging_query_lacks(
@@ -235,7 +235,7 @@ async def test_records_end_before_one_that_a_lagging_query_lacks(
 def test_a_refusal_of_an_effect_is_a_bug_and_no_lost_race() -> None:
     commit = plan_commit(Head(LEDGER), {}, [usage(model="gpt-99")], rating(), NOW)
     assert len(commit.effects) == 1
-    for index, kind in [(0, HeadMovedError), (1, HeadMovedError), (2, InvariantBroken)]:
+    for index, kind in [(0, HeadMovedError), (1, InvariantBroken), (2, InvariantBroken)]:
         error = CosmosBatchOperationError(  # type: ignore[no-untyped-call]
             error_index=index, headers={}, status_code=409
         )

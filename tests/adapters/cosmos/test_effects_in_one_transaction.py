@@ -29,7 +29,7 @@ async def test_in_sqlite(tmp_path: Path) -> None:
         )
     )
     with pytest.raises(ConfigurationError, match="no"):
-        await stores.ledgers.commit(COMMIT, None)
+        await stores.ledgers.commit(COMMIT)
     assert await stores.ledgers.read_head(LEDGER) is None
     assert await stores.ledgers.read_page(LEDGER, 1) is None
     await database.close()
@@ -43,7 +43,7 @@ async def test_in_cosmos_where_it_is_a_bug_that_is_named() -> None:
             container = client.get_database_client("metering").get_container_client("ledgers")
             await container.create_item(effect_document(COMMIT.effects[0]))
         with pytest.raises(InvariantBroken, match="operation 2 of a commit was refused with 409"):
-            await stores.ledgers.commit(COMMIT, None)
+            await stores.ledgers.commit(COMMIT)
         assert await stores.ledgers.read_head(LEDGER) is None
         assert await stores.ledgers.read_page(LEDGER, 1) is None
         await stores.close()

@@ -111,8 +111,8 @@ def make(
     ]
     storage = HostCheckpoints(url, emulator=True)
     if pause is None:
-        return EventHubsProgress(counted, storage, clock, looks=1)
-    return EventHubsProgress(counted, storage, clock, looks=2, pause=pause)
+        return EventHubsProgress(counted, storage, clock, observations=1)
+    return EventHubsProgress(counted, storage, clock, observations=2, pause=pause)
 
 
 async def test_empty_hubs_are_counted_until_now(progress: EventHubsProgress) -> None:

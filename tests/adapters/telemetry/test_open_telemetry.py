@@ -127,10 +127,10 @@ def test_application_insights_gets_metrics_spans_and_records_that_belong_togethe
 
 def test_commands_send_nothing_to_azure() -> None:
     app = bootstrap.App(Settings(SqliteStore(Path("x")), telemetry=AppInsights("x")))
-    app.be_silent()
+    app.disable_telemetry()
     assert app.telemetry is SILENT
     app = bootstrap.App(Settings(SqliteStore(Path("x")), telemetry="console"))
-    app.be_silent()
+    app.disable_telemetry()
     assert "telemetry" not in vars(app)
 
 

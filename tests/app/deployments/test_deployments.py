@@ -127,7 +127,7 @@ async def test_what_azure_lists_is_proposed_and_recorded_once(system: System) ->
     assert [(one.key, one.is_news, one.reason) for one in proposals] == [
         ("contoso/chat", True, ""),
         ("contoso/ptu", True, ""),
-        ("contoso/odd", False, "it is sold as DeveloperTier, which is not known here"),
+        ("contoso/odd", False, "it is sold as DeveloperTier, an unknown SKU"),
     ]
     assert await recorded(system) == []
 

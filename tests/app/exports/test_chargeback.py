@@ -13,11 +13,13 @@ from metering.app.exports.export_selection import named_window
 from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
 from metering.core.basics.instants import format_instant, parse_instant
 from metering.core.basics.money import format_amount
+from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Manifest, Window
 from metering.core.exports.windows import span_window
 from metering.core.ledger.page import seal
 from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence
+from metering.ports import StoredHead
 from tests.app.committing import LEDGER, commit
 from tests.app.exporting import contents, table, use
 from tests.app.rolling import change
@@ -156,6 +158,9 @@ async def test_pages_that_do_not_add_up_stop_the_export(
     for name in ("a-1", "a-2"):
         await use(system, name, subject="acme")
     first, second = [page async for page in system.store.pages(LEDGER)]
+    stored = await system.store.read_head(LEDGER)
+    assert stored is not None
+    await system.store.write_checkpoint(stored.head)
     _, other = seal(
         LEDGER,
         second.slot,
@@ -174,11 +179,13 @@ async def test_what_is_committed_meanwhile_is_left_to_the_next_export(
     system: System, report: Callable[[Scope], Any]
 ) -> None:
     await use(system, "a-1", subject="acme")
-    before = await system.database.read(
-        lambda connection: connection.execute("SELECT document FROM heads").fetchone()[0]
-    )
+    before = await system.store.read_head(LEDGER)
     await use(system, "a-2", subject="acme")
-    # As if the head had been read before that commit and the pages after it.
-    await change(system, "UPDATE heads SET document = ?", before)
+
+    async def read_before(ledger: LedgerId) -> StoredHead | None:
+        return before if ledger == LEDGER else None
+
+    # The head is read before that commit and the pages after it.
+    system.store.read_head = read_before
     _, (row,) = await report(Scope(NOVEMBER))
     assert row["calls"] == "1"

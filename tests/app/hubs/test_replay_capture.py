@@ -125,7 +125,7 @@ async def test_batches_are_bounded_by_events_and_by_bytes(
 
 async def test_a_hub_by_another_name_is_said(system: System, tmp_path: Path) -> None:
     write(tmp_path, name_of(0, 1, hub="metered"), captured([body()]))
-    with pytest.raises(ConfigurationError, match="is of hub 'metered': say --hub usage or --hub g"):
+    with pytest.raises(ConfigurationError, match="is of hub 'metered'; use --hub usage or --hub g"):
         await replaying(system, tmp_path).run()
     replayed = replaying(system, tmp_path, hub="usage")
     await replayed.run()
@@ -136,7 +136,7 @@ async def test_a_name_that_says_nothing_needs_the_hub_to_be_said(
     system: System, tmp_path: Path
 ) -> None:
     file = write(tmp_path, "some.avro", captured([body()]))
-    with pytest.raises(ConfigurationError, match="some.avro: does not say of which hub it is"):
+    with pytest.raises(ConfigurationError, match="some.avro: does not name its hub"):
         await replaying(system, file).run()
     replayed = replaying(system, file, hub="usage")
     await replayed.run()

@@ -158,7 +158,7 @@ async def test_after_fifteen_minutes_an_unreadable_batch_goes_to_dead_letters(
             await ingest(system, *bad)
     system.clock.set(NOW + 15 * MINUTE)
     assert await ingest(system, *bad, body()) == Tally(1, 0, {Code.NOT_JSON: 20})
-    assert "20 unreadable events go to dead letters" in system.alerts.messages[0]
+    assert "20 unreadable events become dead letters" in system.alerts.messages[0]
 
 
 async def test_a_batch_that_became_readable_starts_its_patience_anew(system: System) -> None:

@@ -11,6 +11,7 @@ from metering.app.ledger.committer import Committed
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, HOUR
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.head import Head, fold
 from tests.app.committing import LEDGER, System, commit
 from tests.builders import AT, usage
 
@@ -71,15 +72,15 @@ async def test_a_ledger_beyond_its_bound_stops(
     [
         ("UPDATE pages SET document = replace(document, 'r-1', 'r-9')", "does not match its hash"),
         ("DELETE FROM heads", "its head is not there"),
-        ("DELETE FROM pages WHERE number = 2", "page 2 is not there"),
-        ("DELETE FROM pages WHERE number = 3", "page 3 is not there"),
+        ("DELETE FROM pages WHERE number = 1", "page 1 is not there"),
+        ("DELETE FROM pages WHERE number = 2", "page 2 is missing: page 3 follows"),
         (
             "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')",
-            "page 3 does not have the hash that was recorded for it",
+            "page 2 does not follow the page before it",
         ),
         (
             "UPDATE pages SET document = x.document FROM pages AS x WHERE x.number = 3",
-            "page 1 is missing: page 3 follows",
+            "page 2 is missing: page 3 follows",
         ),
         ("UPDATE pages SET document = '{'", "is not JSON"),
         ("UPDATE pages SET document = '[]'", "is not a JSON object"),
@@ -148,18 +149,29 @@ async def test_a_commit_between_reading_head_and_pages_does_not_look_like_damage
     assert await commit(fresh, usage("b"), usage("c")) == Committed(accepted=1, duplicates=1)
 
 
-async def test_a_head_whose_chain_does_not_end_where_it_says_is_not_built_upon(
+async def test_a_checkpoint_that_its_last_page_contradicts_is_not_built_upon(
     system: System, make_system: Callable[..., System]
 ) -> None:
     await commit(system, usage("a"))
-    await commit(make_system(), usage("b"))
     await system.database.write(
         lambda connection: connection.execute(
             "UPDATE heads SET document = replace(document, 'last_hash\":\"', 'last_hash\":\"0')"
         )
     )
-    with pytest.raises(LedgerBroken, match="page 2 does not have the hash that was recorded"):
-        await commit(system, usage("c"))
+    with pytest.raises(LedgerBroken, match="page 1 does not have the hash that was recorded"):
+        await commit(make_system(), usage("c"))
+
+
+async def test_pages_that_were_lost_after_the_checkpoint_are_counted_again(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await commit(system, usage("a"))
+    await commit(system, usage("b"))
+    await system.database.write(
+        lambda connection: connection.execute("DELETE FROM pages WHERE number = 2")
+    )
+    assert await commit(make_system(), usage("a"), usage("b")) == Committed(1, 1)
+    assert (await system.verify.one(LEDGER)).faults == ()
 
 
 async def test_a_first_commit_of_another_process_between_two_looks_is_no_damage(
@@ -181,12 +193,55 @@ async def test_a_first_commit_of_another_process_between_two_looks_is_no_damage(
     assert await commit(fresh, usage("a"), usage("b")) == Committed(accepted=1, duplicates=1)
 
 
-async def test_a_head_that_has_gone_after_a_lost_race_stops_the_ledger(
+async def test_after_a_lost_race_the_chain_of_pages_is_enough(
     system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
     await commit(system, usage("a"))
     await commit(make_system(), usage("b"))
     await system.database.write(lambda connection: connection.execute("DELETE FROM heads"))
+    assert await commit(system, usage("b"), usage("c")) == Committed(1, 1)
     with pytest.raises(LedgerBroken, match="its head is not there"):
-        await commit(system, usage("c"))
+        await commit(make_system(), usage("d"))
+
+
+async def test_a_page_of_others_that_breaks_the_chain_stops_the_ledger(
+    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
+    await commit(system, usage("a"))
+    other = make_system()
+    await commit(other, usage("b"))
+    await commit(other, usage("c"))
+    await system.database.write(
+        lambda connection: connection.execute("DELETE FROM pages WHERE number = 2")
+    )
+    await system.database.write(
+        lambda connection: connection.execute("UPDATE pages SET number = 2 WHERE number = 3")
+    )
+    with pytest.raises(LedgerBroken):
+        await commit(system, usage("d"))
+
+
+async def test_a_hole_before_a_page_that_a_query_finds_stops_the_ledger(
+    system: System, make_system: Callable[..., System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "_FIRST_PAUSE_S", 0)
+    for number in range(3):
+        await commit(system, usage(f"r-{number}"))
+    fresh = make_system()
+    read_head = fresh.store.read_head
+
+    async def before_the_last_two(ledger: LedgerId) -> Any:
+        stored = await read_head(ledger)
+        first = await fresh.store.read_page(ledger, 1)
+        assert first is not None
+        return stored and stored._replace(head=fold(Head(ledger), [first]))
+
+    fresh.store.read_head = before_the_last_two
+    fresh.store.absent = {2}
+    with pytest.raises(LedgerBroken, match="page 2 is not there"):
+        await commit(fresh, usage("x"))
+    # A replica that is behind for a moment is no hole.
+    fresh.store.absent = set()
+    assert await commit(fresh, usage("r-2"), usage("x")) == Committed(1, 1)

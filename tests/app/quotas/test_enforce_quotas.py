@@ -90,10 +90,10 @@ async def test_two_at_once_change_it_once(make_system: Any) -> None:
     other.clock.set(NOW + 6 * MINUTE)
     real = other.store.commit
 
-    async def commit(commit: Any, etag: str | None) -> str:
+    async def commit(commit: Any) -> None:
         await one.enforce.run()
         other.store.commit = real
-        return str(await real(commit, etag))
+        await real(commit)
 
     other.store.commit = commit
     assert await other.enforce.run() == 0
@@ -104,7 +104,7 @@ async def test_two_at_once_change_it_once(make_system: Any) -> None:
 async def test_a_ledger_that_never_stands_still_is_left_to_the_next_run(system: System) -> None:
     await late_quota(system)
 
-    async def commit(_commit: Any, _etag: str | None) -> str:
+    async def commit(_commit: Any) -> None:
         raise HeadMovedError("again")
 
     system.store.commit = commit

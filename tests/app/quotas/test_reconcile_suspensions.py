@@ -83,7 +83,7 @@ async def test_a_change_by_hand_is_reported_once_and_stays(
     put_subscription(gateway, "sub-1", by_hand)
     assert await process.run(sub_1=BLOCK) == [("sub-1", Action.REPORT)]
     assert process.alerts.messages == [
-        f"subscription sub-1: suspended by us, and {by_hand} by hand since: left as it is"
+        f"subscription sub-1: suspended by us, and {by_hand} by hand since: left unchanged"
     ]
     other = make_process()
     assert await other.run(sub_1=BLOCK) == await process.run(sub_1=BLOCK) == []
@@ -108,7 +108,7 @@ async def test_what_another_process_gave_back_meanwhile_is_no_change_by_hand(
     late.steps.after[0] = give_back
     late.wanted.states = {"sub-1": BLOCK}
     (outcome,), _ = await late.reconcile.run()
-    assert outcome.failure == "somebody else was first"
+    assert outcome.failure == "another process was first"
     assert late.alerts.messages == []
     assert (state_of(gateway, "sub-1"), await late.held()) == ("active", {})
 

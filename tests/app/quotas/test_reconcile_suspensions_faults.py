@@ -113,7 +113,9 @@ async def test_what_is_begun_and_not_done_for_long_is_told(
         process.clock.set(process.clock.now() + MINUTE)
         assert await process.run() == []
     assert STUCK_AFTER == 3 * KEEP_AWAY
-    assert process.alerts.messages == ["subscription sub-1: reactivating for long, and not done"]
+    assert process.alerts.messages == [
+        "subscription sub-1: reactivating for long: check it in API Management"
+    ]
     process.clock.set(NOW + 20 * MINUTE)
     assert await process.run() == [("sub-1", Action.REACTIVATE)]
     assert state_of(gateway, "sub-1") == "active"

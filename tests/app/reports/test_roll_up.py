@@ -31,6 +31,16 @@ async def test_new_pages_are_taken_in_once(system: System) -> None:
     assert await faults(system) == ()
 
 
+async def test_a_ledger_that_has_gone_quiet_gets_a_checkpoint(system: System) -> None:
+    for number in range(3):
+        await commit(system, usage(f"r-{number}"))
+    for expected in (1, 3, 3):
+        await system.roll_up.run()
+        stored = await system.store.read_head(LEDGER)
+        assert stored is not None
+        assert (stored.head.pages, stored.checkpoint) == (3, expected)
+
+
 async def test_usage_is_read_from_the_rollup_and_the_pages_after_it(system: System) -> None:
     await commit(system, usage("a", evidence=Evidence.TOTALS, use_case="old"))
     await system.roll_up.run()

@@ -113,7 +113,7 @@ async def test_a_bad_record_becomes_a_dead_letter_without_its_messages(system: S
     # Sent again they are refused again, as the same letters.
     again = await system.letters.replay(found)
     assert again == Tally(rejected={Code.MISSING_FIELD: 1, Code.NOT_JSON: 1})
-    assert again.letters == {letter.id for letter in found}
+    assert again.dead_letters == {letter.id for letter in found}
     assert len(await system.letters.latest(10)) == 2
 
 

@@ -207,7 +207,7 @@ def _results(ran: "Ran") -> dict[str, str]:
 def test_what_azure_lists_is_shown_recorded_and_not_recorded_again(
     metering: "Metering", azure: ArmPeer
 ) -> None:
-    unknown = "skipped: it is sold as DeveloperTier, which is not known here"
+    unknown = "skipped: it is sold as DeveloperTier, an unknown SKU"
     unpriced = "skipped: no price: give --hourly-price global=PRICE"
     assert _results(_import(metering, azure, "--json", "--dry-run")) == {
         "contoso/chat": "would be recorded",

@@ -20,7 +20,12 @@ def test_a_letter_counts_once_when_its_subscription_has_become_known(
     ran = metering.run("dead-letters", "replay", "--all", "--json", settings=_REJECT)
 
     assert ran.code == 1
-    assert ran.json == {"accepted": 2, "duplicates": 0, "rejected": {"not_json": 1}}
+    assert ran.json == {
+        "letters": 3,
+        "accepted": 2,
+        "duplicates": 0,
+        "rejected": {"not_json": 1},
+    }
     assert [letter["code"] for letter in metering.dead_letters()] == ["not_json"]
     again = metering.ingest(*events, settings=_REJECT)
     assert again.json == {"accepted": 0, "duplicates": 2, "rejected": {"not_json": 1}}
@@ -42,8 +47,18 @@ def test_the_parked_events_of_a_mended_ledger_count_once(
 
     replay = ("dead-letters", "replay", "--code", "ledger_stopped", "--all", "--json")
 
-    assert metering.run(*replay).json == {"accepted": 1, "duplicates": 0, "rejected": {}}
-    assert metering.run(*replay).json == {"accepted": 0, "duplicates": 0, "rejected": {}}
+    assert metering.run(*replay).json == {
+        "letters": 1,
+        "accepted": 1,
+        "duplicates": 0,
+        "rejected": {},
+    }
+    assert metering.run(*replay).json == {
+        "letters": 0,
+        "accepted": 0,
+        "duplicates": 0,
+        "rejected": {},
+    }
     assert metering.dead_letters() == []
     assert metering.verify()[0] == 0
     # Two requests at 0.0035.

@@ -32,7 +32,7 @@ def test_a_model_without_a_price_waits_to_be_told(
             "key": f"{_LEDGER}/effect-00000001-0",
             "ledger": _LEDGER,
             "kind": "unpriced",
-            "detail": "gpt-99",
+            "detail": {"model": "gpt-99"},
             "text": f"{_LEDGER}: usage of model 'gpt-99' has no price",
             "created": "2026-11-20T12:00:00Z",
             "due": "2026-11-20T12:00:00Z",

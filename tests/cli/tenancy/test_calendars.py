@@ -74,7 +74,7 @@ def test_a_known_tenant_changes_its_calendar_with_the_next_period(
     week = {"cycle": "weekly", "anchor": 1, "time_zone": "Europe/Berlin"}
     row = _row(metering, "acme")
     assert row["calendar"] == month
-    assert row["next_calendar"] == {**week, "from": "2026-12-01T00:00:00Z"}
+    assert row["next_calendar"] == {**week, "start": "2026-12-01T00:00:00Z"}
     assert "weekly from" in " ".join(metering.run("tenants", "list").stdout.split())
     # 2026-12-01 is a Tuesday: what is left of its week is a period of its own.
     metering.ingest(

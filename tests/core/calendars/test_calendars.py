@@ -116,5 +116,5 @@ def test_a_name_that_no_period_of_the_calendar_has_is_not_found(name: str) -> No
     "name", ["", "november", "2026", "2026-13", "2026-02-30", "26-11", "2026-11-01T00:00"]
 )
 def test_a_text_that_names_no_period_at_all_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is no period: write it like 2026-11, 2026-11-23 or"):
+    with pytest.raises(ValueError, match="is not a period: write it like 2026-11, 2026-11-23 or"):
         Calendars().find(name)

@@ -131,7 +131,7 @@ def test_a_file_describes_each_deployment_once() -> None:
         "chat",
     ]
     with pytest.raises(
-        ConfigurationError, match="d.yaml: deployment 'contoso/Chat' is there twice"
+        ConfigurationError, match="d.yaml: deployment 'contoso/Chat' is described twice"
     ):
         read_deployments("d.yaml", {"deployments": [content(), content(name="Chat")]})
     with pytest.raises(ConfigurationError, match=r"d.yaml: deployments.0.model: Field required"):

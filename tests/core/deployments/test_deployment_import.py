@@ -90,8 +90,8 @@ def test_provisioned_units_take_the_price_of_their_scope(sku: str, scope: Scope)
     [
         (found(model=None), "names no model"),
         (found(model=""), "names no model"),
-        (found(sku="DeveloperTier"), "sold as DeveloperTier, which is not known"),
-        (found(sku=None), "sold as nothing named"),
+        (found(sku="DeveloperTier"), "sold as DeveloperTier, an unknown SKU"),
+        (found(sku=None), "sold as an unnamed SKU"),
         (found(sku="GlobalProvisionedManaged", capacity=None), "names no units"),
         (found(sku="GlobalProvisionedManaged"), "no price: give --hourly-price global=PRICE"),
         (found(name="a/b"), "contoso/a/b: name: "),

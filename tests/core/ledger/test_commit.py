@@ -14,7 +14,7 @@ from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
 from metering.core.ledger.commit import Commit, CommitTooLargeError, Known, KnownBySlot, plan_commit
 from metering.core.ledger.entry import Kind, Reference
 from metering.core.ledger.head import Head, Holds, fold
-from metering.core.ledger.page import MAX_ENTRIES
+from metering.core.ledger.page import MAX_ENTRIES, Diagnostics
 from metering.core.ledger.proof import Proof
 from metering.core.plans.plan import DEFAULT_PLAN
 from metering.core.usage.buckets import Buckets, by_name, from_names
@@ -81,13 +81,22 @@ def test_a_new_event_becomes_an_entry() -> None:
     assert ledger.pages[0].entries[0].state.kind is Kind.USAGE
 
 
-def test_the_same_event_again_is_a_duplicate_and_changes_nothing_but_the_diagnostics() -> None:
+def test_the_same_event_again_is_a_duplicate_and_changes_no_total() -> None:
     ledger = Ledger()
     ledger.commit(usage())
     before = ledger.head
     assert answers(ledger.commit(usage())) == (0, 1, 0)
     assert ledger.head.diagnostics.duplicates == 1
     assert replace(ledger.head, diagnostics=before.diagnostics) == before
+    assert len(ledger.pages) == 1
+
+
+def test_duplicates_beside_a_new_event_are_noted_in_its_page() -> None:
+    ledger = Ledger()
+    ledger.commit(usage("a"))
+    assert answers(ledger.commit(usage("a"), usage("b"))) == (1, 1, 0)
+    assert [page.diagnostics for page in ledger.pages] == [Diagnostics(), Diagnostics(1, 0)]
+    assert ledger.head.diagnostics == Diagnostics(1, 0)
 
 
 def test_the_same_event_twice_in_a_batch_counts_once() -> None:
@@ -266,17 +275,17 @@ def test_an_id_further_away_is_found_by_the_proof() -> None:
 
 def test_what_the_ledger_before_knows_is_answered_here_and_corrected_there() -> None:
     edge = LEDGER.start
-    elsewhere = plan_commit(
+    for_adjacent_ledger = plan_commit(
         Head(BEFORE), {}, [usage(time=edge - 1, evidence=Evidence.TOTALS)], rate, NOW
     )
-    page = elsewhere.pages[0]
+    page = for_adjacent_ledger.pages[0]
     ledger = Ledger()
     ledger.others[page.entries[0].key] = (page, 0)
     same = usage(time=edge, evidence=Evidence.TOTALS)
     assert answers(ledger.commit(same)) == (0, 1, 0)
     assert answers(ledger.commit(same._replace(digest="other"))) == (0, 0, 1)
     better = usage(time=edge)
-    assert ledger.commit(better).elsewhere == {BEFORE: [better]}
+    assert ledger.commit(better).for_adjacent_ledger == {BEFORE: [better]}
     assert ledger.pages == []
 
 

@@ -132,8 +132,8 @@ def test_a_day_named_twice_is_one_day() -> None:
         ([window("22:00", "06:00", days=[])], "windows.0.days: "),
         ([window("22:00", "06:00", "-0.5")], "windows.0.multiplier: .*negative"),
         ([{**window("22:00", "06:00"), "multiplier": 0.5}], "windows.0.multiplier: .*quoted"),
-        ([window("00:00", "24:00")], "windows: make one multiplier at all times"),
-        ([window("22:00", "06:00", "1")], "windows: make one multiplier at all times"),
+        ([window("00:00", "24:00")], "windows: have one multiplier at all times"),
+        ([window("22:00", "06:00", "1")], "windows: have one multiplier at all times"),
     ],
 )
 def test_faulty_windows_are_refused_with_their_place(
@@ -145,7 +145,7 @@ def test_faulty_windows_are_refused_with_their_place(
 
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "../etc/passwd", "Europe"])
 def test_a_time_zone_that_there_is_not_is_refused(zone: str) -> None:
-    with pytest.raises(ConfigurationError, match="off_peak.time_zone: .*no IANA time zone"):
+    with pytest.raises(ConfigurationError, match="off_peak.time_zone: .*not an IANA time zone"):
         off_peak(window("22:00", "06:00"), zone=zone)
 
 

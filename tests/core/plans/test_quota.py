@@ -56,7 +56,7 @@ def test_the_same_quota_twice_is_refused() -> None:
 
 
 def test_a_time_zone_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"time_zone: .*no IANA time zone"):
+    with pytest.raises(ConfigurationError, match=r"time_zone: .*not an IANA time zone"):
         a_plan({}, time_zone="Mars/Base")
 
 

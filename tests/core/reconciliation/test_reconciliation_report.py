@@ -17,7 +17,7 @@ from metering.core.reconciliation.cost_row import (
     parse_exact,
 )
 from metering.core.reconciliation.explain import LedgerSide
-from metering.core.reconciliation.own_usage import ListPrices, OwnUsage, Place
+from metering.core.reconciliation.own_usage import CurrencyPrices, OwnUsage, Place
 from metering.core.reconciliation.report import Line, Report, report
 from tests.builders import price_book
 
@@ -54,7 +54,7 @@ def row(tokens: str = "1000", bucket: str = "input", **changes: Any) -> CostRow:
 
 def own(*cells: tuple[Place, str, int], **changes: int) -> OwnUsage:
     """Return usage at list price; changes are of every cell."""
-    found = OwnUsage(ListPrices(price_book(), "USD"), lambda _of, _at: None, start=0, end=1)
+    found = OwnUsage(CurrencyPrices(price_book(), "USD"), lambda _of, _at: None, start=0, end=1)
     for place, bucket, tokens in cells:
         instead = {"reasoning": "output", "input_image": "input"}.get(bucket, bucket)
         amount = tokens * PRICE[instead] * 10**6

@@ -144,7 +144,7 @@ def test_a_ratio_is_rounded_once_and_half_to_even(value: Fraction, text: str) ->
 @pytest.mark.parametrize(
     ("targets", "complaint"),
     [
-        ([{"use_case": "a", "outcome": "b", "cost": "0"}], r"targets.0.cost: .*is nothing"),
+        ([{"use_case": "a", "outcome": "b", "cost": "0"}], r"targets.0.cost: .*is zero"),
         ([{"use_case": "a", "outcome": "b", "cost": 0.5}], r"targets.0.cost: .*quoted"),
         ([{"use_case": "a", "cost": "1"}], r"targets.0.outcome"),
         ([{"use_case": "a", "outcome": "b", "cost": "1"}] * 2, r"targets.1: .*targets.0"),

@@ -120,7 +120,7 @@ def test_counts_that_cannot_be_are_refused_and_never_guessed(given: Any) -> None
 
 
 def test_a_total_alone_does_not_say_what_claude_did() -> None:
-    with pytest.raises(RejectedEvent, match="total alone"):
+    with pytest.raises(RejectedEvent, match="totalTokens alone"):
         complete(pending(data__model="claude-x"), row(promptTokens=..., completionTokens=...))
 
 

@@ -39,7 +39,7 @@ def test_tenants_plans_subscriptions_and_deployments_are_read() -> None:
         ({"deployments": [{"name": "chat"}]}, "t.yaml: deployments.0.model: Field required"),
         (
             {"deployments": [{"name": "c", "model": "m", "deployment_type": "global"}] * 2},
-            "t.yaml: deployment 'c' is there twice",
+            "t.yaml: deployment 'c' is described twice",
         ),
     ],
 )
