@@ -435,7 +435,8 @@ async def test_hosting_is_divided_by_tokens_that_still_have_their_own_price(
     head = (await system.store.read_head(ledgers[0])).head
     ((rate, _),) = head.lines.items()
     assert (rate.hosted, rate.weights) == ("tuned", None)
-    assert format_amount(amount_of(rate, from_names({"input": 1_000, "output": 100}))) == "0.0035"
+    # 35 x 10^-4 in units of 10^-18.
+    assert amount_of(rate, from_names({"input": 1_000, "output": 100})) == 35 * 10**14
 
 
 async def test_hosting_costs_from_its_date_and_at_the_price_of_each_hour(system: System) -> None:

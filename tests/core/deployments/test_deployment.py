@@ -140,7 +140,11 @@ def test_a_file_describes_each_deployment_once() -> None:
 
 
 def test_hosting_goes_with_every_type_but_provisioned() -> None:
-    content = {"name": "tuned", "model": "gpt-4.1.ft", "deployment_type": "global"}
+    content: dict[str, object] = {
+        "name": "tuned",
+        "model": "gpt-4.1.ft",
+        "deployment_type": "global",
+    }
     made = read_deployment("f", {**content, "hosting": {"hourly_price": "1.70"}})
     assert made.hosting == Hosting(hourly_price="1.7", currency="USD", idle="unallocated")
     # Records without the field, as written before it existed, stay readable and the same.
