@@ -289,6 +289,26 @@ async def test_capacity_is_shared_out_and_billed_with_the_month(system: System) 
     await must_hold(system, "beta")
 
 
+async def test_hosting_is_billed_with_the_month_beside_the_price_of_the_tokens(
+    system: System,
+) -> None:
+    content = PTU | {"deployment_type": "global", "hosting": {"hourly_price": "1.70"}}
+    del content["provisioned"]
+    await system.tenancy.define_deployment(read_deployment("d", content), NOVEMBER.start)
+    tuned: dict[str, Any] = {"data__deployment": "chat"}
+    await use(system, "a", **tuned)
+    await use(system, "b", subject="beta", **tuned)
+    await use(system, "c", NOVEMBER.start + 2 * DAY, **tuned)
+    await system.close(DUE)
+    # One hour of 1.70 for two that used as much, and one for acme alone; 0.0035 a request.
+    (statement,) = await statements(system)
+    assert (exact(statement, "ptu_share"), exact(statement, "usage")) == ("2.55", "0.007")
+    (line,) = (line for line in statement.lines if line.kind == "ptu_share")
+    assert (line.reference, line.term, line.charge_period) == ("chat", "used", "2026-11")
+    await must_hold(system)
+    await must_hold(system, "beta")
+
+
 async def test_capacity_that_was_registered_late_is_on_the_next_statement(
     system: System,
 ) -> None:
