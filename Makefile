@@ -87,6 +87,9 @@ audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has any
 	@.venv/bin/python -m tools.lock_requirements --check
 	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
+compare: venv  ## Hold our reading and our prices against genai-prices and azure-genai-prices, with the reason of every difference
+	@.venv/bin/python -m tools.compare_readers
+
 bench: venv  ## Measure speed, cost, balance reads and overshoot (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -qq -r requirements-bench.txt

@@ -11,7 +11,7 @@ from metering.core.ledger.head import RateTotals
 from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import Rate, rate_card, rate_usage
 from metering.core.tenancy.record import Decision, Record
 from metering.core.usage.buckets import BUCKETS, Buckets, from_names
@@ -211,7 +211,7 @@ def rating(book: PriceBook | None = None, markup: str = "0") -> Rating:
     prices = book or price_book()
 
     def rate(request: Usage, at: Instant) -> tuple[Rate, Amount | None]:
-        priced = Priced(request.dimensions.model, None, None, None)
+        priced = PricingKey(request.dimensions.model, None, None, None)
         return rate_usage(rate_card(prices, plan(markup), priced, at), request.buckets)
 
     return rate

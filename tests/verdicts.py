@@ -10,7 +10,7 @@ from metering.core.basics.instants import Instant
 from metering.core.basics.money import to_decimal
 from metering.core.plans.plan import DEFAULT_PLAN
 from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import rate_card, rate_usage
 from metering.core.usage.provider_usage import ProviderUsage, disjoint_buckets
 
@@ -35,7 +35,7 @@ def tally(found: Iterator[tuple[str, str]]) -> Verdicts:
     return verdicts
 
 
-def ours(priced: Priced, usage: Usage, at: Instant) -> Decimal | None:
+def ours(priced: PricingKey, usage: Usage, at: Instant) -> Decimal | None:
     """Return what we charge by the committed prices; None where the request is unpriced."""
     buckets = disjoint_buckets(ProviderUsage.model_validate(usage))
     amount = rate_usage(rate_card(BOOK, DEFAULT_PLAN, priced, at), buckets)[1]

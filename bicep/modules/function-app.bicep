@@ -124,6 +124,8 @@ var always = {
   METERING_STORE: 'cosmos://${cosmosAccountName}/${databaseName}'
   METERING_UNKNOWN_SUBSCRIPTION: unknownSubscription
   METERING_RECOVERY_DELAY: recoveryDelay
+  // Fresh prices are read once a day and wait for an operator: `metering prices proposed`.
+  METERING_PRICE_REFRESH: 'propose'
   METERING_EXPORTS: exportsUrl
   METERING_EXPORT_SCHEDULE: exportSchedule
   METERING_ISSUER: issuerName

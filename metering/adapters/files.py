@@ -37,7 +37,8 @@ def _read_yaml(path: Path, text: str) -> object:
         raise ConfigurationError(f"{path}: install PyYAML to read YAML, or write JSON") from None
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # ValueError: something that looks like a date and is none, such as 2026-13-01.
         raise ConfigurationError(f"{path}: not YAML: {error}") from None
 
 

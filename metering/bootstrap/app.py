@@ -53,6 +53,8 @@ class App(Base):
     roll_up = Part(lambda self: self._reports.roll_up)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)
+    propose_prices = Part(lambda self: self._prices.propose_prices)
+    explain_unpriced = Part(lambda self: self._prices.explain_unpriced)
     rerate = Part(lambda self: self._prices.rerate)
     price_unpriced = Part(lambda self: self._prices.price_unpriced)
 

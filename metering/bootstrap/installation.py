@@ -34,6 +34,7 @@ class Installation:
     def collect_gauges(self) -> CollectGauges:
         """Set the gauges."""
         return CollectGauges(
+            tenancy=self._base.tenancy,
             ledgers=self._base.ledgers,
             pending=self._base.stores.pending,
             effects=self._base.stores.effects,

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from metering.core.basics.patterns import GUID, is_loopback
@@ -53,6 +53,7 @@ class AppInsights(NamedTuple):
         return "AppInsights(...)"
 
 
+type PriceRefresh = Literal["off", "propose", "publish"]
 type TelemetrySetting = Literal["off", "console"] | AppInsights
 
 
@@ -166,7 +167,26 @@ APP_INSIGHTS: Final[Setting[AppInsights | None]] = Setting(
     is_secret=True,
     readers=("app", "CLI", "host"),
 )
+
+
+def _price_refresh(text: str) -> PriceRefresh:
+    if text not in {"off", "propose", "publish"}:
+        raise ValueError("is not one of off, propose, publish")
+    return cast("PriceRefresh", text)
+
+
+PRICE_REFRESH: Final[Setting[PriceRefresh]] = Setting(
+    "METERING_PRICE_REFRESH",
+    _price_refresh,
+    "off",
+    "Read the Azure Retail Prices API once a day: `propose` keeps the differences for"
+    " `metering prices proposed` and `publish`; `publish` puts them in force at once, unless they"
+    " change the price of past usage or move a price a hundredfold.",
+    "propose",
+    "`off`",
+)
 SETTINGS: Final = (
+    PRICE_REFRESH,
     WEBHOOK_URL,
     WEBHOOK_SECRET,
     APIM_SERVICE,

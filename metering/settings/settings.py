@@ -26,6 +26,7 @@ from metering.settings.services import (
     DEFAULT_GRAPH_ENDPOINT,
     ApimService,
     AppInsights,
+    PriceRefresh,
     TelemetrySetting,
     Webhook,
 )
@@ -95,6 +96,7 @@ class Settings(NamedTuple):
     apim_service: ApimService | None = None
     graph_endpoint: str = DEFAULT_GRAPH_ENDPOINT
     telemetry: TelemetrySetting = "off"
+    price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
     export_schedule: str = ""
@@ -121,6 +123,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         apim_service=services.APIM_SERVICE.read(given),
         graph_endpoint=services.GRAPH_ENDPOINT.read(given),
         telemetry=services.read_telemetry(given),
+        price_refresh=services.PRICE_REFRESH.read(given),
         http=http.read_http(given),
         exports=exports.EXPORTS.read(given),
         export_schedule=exports.EXPORT_SCHEDULE.read(given),

@@ -50,6 +50,12 @@ async def _enforce_quotas(app: bootstrap.App) -> None:
             app.telemetry.add("metering.suspension.actions", 1, labels)
 
 
+async def _propose_prices(app: bootstrap.App) -> None:
+    wanted = app.settings.price_refresh
+    if wanted != "off":
+        await app.propose_prices.run(publish=wanted == "publish")
+
+
 #: Seconds are staggered, so that timers of the same minute do not meet at the store.
 TIMERS: Final = (
     Timer("expire_pending", "0 */5 * * * *", LONG_S, _expire_pending),
@@ -65,6 +71,7 @@ TIMERS: Final = (
         lambda app: app.billing.scheduled_exports.run(),
     ),
     Timer("close_periods", "20 */5 * * * *", SHORT_S, lambda app: app.billing.close_on_time.run()),
+    Timer("propose_prices", "10 40 5 * * *", LONG_S, _propose_prices),
 )
 
 

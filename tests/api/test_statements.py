@@ -108,6 +108,8 @@ async def test_all_tenants_are_seen_at_a_glance(api: Served) -> None:
     work = await api.get("/api/overview/work", api.operator())
     assert work["dead_letters"] == {"unknown_subscription": 1}
     assert (work["ingest_lag_s"], work["effects_parked"]) == (0, 0)
+    ages = {one["source"]: one for one in work["price_sources"]}
+    assert ages["prices.azure.com"]["retrieved"] == "2026-08-11"
 
 
 async def test_periods_that_wait_are_listed_with_the_reason(api: Served) -> None:

@@ -12,7 +12,7 @@ from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import month_of
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import rate_card, rate_usage
 from metering.core.usage.buckets import from_names
 from tests.builders import AT, body
@@ -24,7 +24,7 @@ AUGUST = parse_instant("2026-08-15T00:00:00Z")
 
 
 def amount(tokens: dict[str, int], *, model: str, deployment_type: str = "global") -> str | None:
-    priced = Priced(model, deployment_type, "eastus2", "standard")
+    priced = PricingKey(model, deployment_type, "eastus2", "standard")
     _, found = rate_usage(rate_card(BOOK, Plan(id="list"), priced, AUGUST), from_names(tokens))
     return None if found is None else format_amount(found)
 

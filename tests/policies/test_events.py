@@ -117,7 +117,8 @@ def test_a_local_clock_gives_the_same_instant(gateway: Gateway) -> None:
         ("fast", "priority"),
         ("flex", "flex"),
         ("batch", "batch"),
-        ("ludicrous", None),
+        # Unknown: it must not be charged as standard.
+        ("Ludicrous", "ludicrous"),
         (None, None),
         (7, None),
     ],
@@ -278,3 +279,50 @@ def test_a_call_without_a_product_says_none(gateway: Gateway) -> None:
     told = data(gateway, product=None)
     assert "product" not in told
     assert told["tokens"] == "final"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (
+            {"code": "content_filter", "message": "The prompt tripped the filter.", "param": None},
+            "content_filter",
+        ),
+        (
+            {"code": "context_length_exceeded", "type": "invalid_request_error"},
+            "context_length_exceeded",
+        ),
+        ({"type": "invalid_request_error", "message": "Who said so?"}, "invalid_request_error"),
+        ({"code": 7}, None),
+        ("a text", None),
+        (None, None),
+    ],
+)
+def test_a_refusal_is_told_by_its_code_and_never_by_its_text(
+    gateway: Gateway, error: object, code: str | None
+) -> None:
+    told = data(gateway, backend=answer({"error": error}, status=400))
+
+    assert (told.get("error"), told["status"], told["tokens"]) == (code, 400, "absent")
+    assert "tripped" not in json.dumps(told)
+    assert "usage" not in told
+
+
+def test_an_answer_has_no_error_code(gateway: Gateway) -> None:
+    assert "error" not in data(gateway, backend=answer(CHAT_ANSWER | {"error": {"code": "x"}}))
+
+
+def test_calls_of_charged_tools_are_counted_by_their_type(gateway: Gateway) -> None:
+    output = [
+        *[{"type": "web_search_call", "action": {"query": "a secret"}}] * 2,
+        {"type": "file_search_call", "queries": ["a secret"]},
+        {"type": "function_call", "name": "own_tool"},
+        {"type": "message", "content": []},
+        {"type": 7},
+        "nothing",
+    ]
+    reply = answer({"model": "gpt-4o", "output": output, "usage": RESPONSES_USAGE})
+    told = data(gateway, "responses", body={"model": "gpt-4o", "input": "Hi"}, backend=reply)
+
+    assert told["tool_calls"] == {"web_search_call": 2, "file_search_call": 1}
+    assert "secret" not in json.dumps(told)

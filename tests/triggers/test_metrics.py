@@ -162,6 +162,8 @@ STORIES: Final[Mapping[Callable[[World], Awaitable[None]], Figures]] = {
     prices: {
         "metering.usage.priced": 1,
         "metering.usage.unpriced": 0,
+        # 11 August to 20 November: 20 + 30 + 31 + 20 days.
+        "metering.prices.age_days source=prices.azure.com": 101,
         "metering.rollup.pages": 2,
     },
     effects: {

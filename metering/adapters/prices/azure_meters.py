@@ -1,32 +1,35 @@
 """Names of Azure's meters, read word by word. Pure.
 
 Azure spells one thing in many ways ("cchd", "cd", "cached"), and differently from one generation
-of models to the next. Every word is looked up; what is left over names the model's family, and a
-name that says too little or two things at once is refused with a reason.
+of models to the next. Every word is looked up; the words left over name the model's family, and a
+name that says too little or two things at once is refused with a reason. Meters of anything but
+tokens are read by `other_meters`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from metering.adapters.prices.azure_models import KINDS, MODELS, Kind, Model
+from metering.adapters.prices.azure_models import KINDS, MODELS, TUNED_FAMILIES, Kind, Model
+from metering.adapters.prices.other_meters import other_meter
+from metering.core.prices.price_book import FINE_TUNED, TOKEN
+from metering.core.usage.buckets import QUANTITY
 
 
 class Meter(NamedTuple):
-    """What a meter prices."""
+    """The model, or other thing, that a meter prices, and how."""
 
     model: Model
     deployment_type: str
     service_tier: str
     long_context: bool
     buckets: tuple[str, ...]
-    """Mostly one; also kinds of token that no bucket holds alone."""
+    """Mostly one; several where one price is for all of them."""
+    unit: str = TOKEN
+    size: Decimal = Decimal(1)
+    """How many of `unit` the meter's price is for; of tokens see PER_MILLION."""
 
-
-#: Tokens that Azure prices and that usage objects count together with others.
-CACHED_IMAGE: Final = "cached_image"
-OUTPUT_IMAGE: Final = "output_image"
 
 #: To one million tokens. Azure uses both units, and a mistake here is a factor of 1,000.
 PER_MILLION: Final = {"1K": Decimal(1000), "1M": Decimal(1)}
@@ -53,7 +56,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     for word in words.split()
 }
 _NOTHING: Final = frozenset({"tokens", "1m", ""})
-_FINE_TUNED: Final = frozenset({"rft", "fine", "tuned", "trng", "training"})
+_FINE_TUNED: Final = frozenset({"rft", "fine", "tuned", "trng", "training", "dev", "hstng"})
+#: The words of a fine-tuned model's inference. Its training and its developer tier are left out.
+_TUNED: Final = "ft"
 _GRADERS: Final = frozenset({"grader", "grdr"})
 #: A lone "L" marks the long context on Grok's meters and means nothing on any other.
 _GROK: Final = "Azure Grok Models"
@@ -78,13 +83,19 @@ _BUCKETS: Final[dict[tuple[str, str, bool], str]] = {
     ("audio", "input", True): "cached_audio",
     ("audio", "output", False): "output_audio",
     ("image", "input", False): "input_image",
-    ("image", "input", True): CACHED_IMAGE,
-    ("image", "output", False): OUTPUT_IMAGE,
+    ("image", "input", True): "cached_image",
+    ("image", "output", False): "output_image",
 }
 
 
 def read_meter(product: str, name: str, unit: str) -> Meter | str:
-    """Return what a meter prices, or in words why that is not a bucket of a known model."""
+    """Return the meter of that name, or in words why it prices no bucket of a known model."""
+    other = other_meter(name, unit)
+    if other is not None:
+        model = Model(other.name, other.aliases, other.provider)
+        return Meter(
+            model, other.deployment_type, "standard", False, (QUANTITY,), other.unit, other.size
+        )
     words = list(_words(name))
     why = _other_than_tokens(name, unit, words)
     if why is not None:
@@ -99,12 +110,21 @@ def read_meter(product: str, name: str, unit: str) -> Meter | str:
             rest.append(word)
         elif said.setdefault(part, value) != value:
             return f"names two {part}s: {said[part]} and {value}"
-    family = " ".join(rest)
-    known = next((models for prefix, models in MODELS if product.startswith(prefix)), {})
-    model = known.get(family)
-    if model is None:
+    tuned = _TUNED in rest
+    family = " ".join(word for word in rest if word != _TUNED)
+    known: Mapping[str, Model] = next(
+        (models for prefix, models in MODELS if product.startswith(prefix)), {}
+    )
+    base = known.get(family) or known.get(TUNED_FAMILIES.get(family, "") if tuned else "")
+    if base is None:
         return f"names no model that is known: {family or 'nothing'!r}"
-    return _meter(model, said)
+    return _meter(_tuned(base) if tuned else base, said)
+
+
+def _tuned(base: Model) -> Model:
+    """Return the model that stands for every model fine-tuned from this one."""
+    aliases = tuple(alias + FINE_TUNED for alias in base.aliases)
+    return base._replace(name=base.name + FINE_TUNED, aliases=aliases)
 
 
 def _words(name: str) -> Iterator[str]:
@@ -122,8 +142,10 @@ def _other_than_tokens(name: str, unit: str, words: list[str]) -> str | None:
         return f"not priced by the token (unit {unit})"
     if _GRADERS.intersection(words):
         return "tokens of a grader"
-    if _FINE_TUNED.intersection(words) or any(word.startswith("ft") for word in words):
-        return "a fine-tuned model"
+    if _FINE_TUNED.intersection(words):
+        return "training or the developer tier of a fine-tuned model"
+    if any(word.startswith("ft") and word != _TUNED for word in words):
+        return "a fine-tuned model whose meter runs its words together"
     return None
 
 

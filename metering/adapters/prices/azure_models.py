@@ -231,3 +231,6 @@ MODELS: Final[tuple[tuple[str, dict[str, Model]], ...]] = (
     ("Cohere Models", _COHERE),
 )
 """Families by the beginning of the product's name."""
+
+#: Families whose fine-tuned meters leave out the date.
+TUNED_FAMILIES: Final = {"o4 mini": "o4 mini 0416"}

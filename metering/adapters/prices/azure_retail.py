@@ -34,7 +34,7 @@ MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
 
 type Progress = Callable[[int, int], None]
-"""Told how many pages and items have been read."""
+"""Receives the numbers of pages and items that have been read."""
 
 
 def bundled_azure_prices() -> PriceImport:

@@ -5,21 +5,17 @@ it is sold, from the first month on in which they had these prices. Where every 
 meter has one price, the row is for any region; otherwise each region has its own.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from metering.adapters.prices.azure_meters import (
-    CACHED_IMAGE,
-    OUTPUT_IMAGE,
-    PER_MILLION,
-    Meter,
-    read_meter,
-)
+from metering.adapters.prices.azure_meters import PER_MILLION, Meter, read_meter
 from metering.adapters.prices.azure_models import Model
 from metering.adapters.prices.price_import import Skipped, SourceRow
+from metering.core.prices.price_book import TOKEN
 
 
 class AzureItem(NamedTuple):
@@ -50,6 +46,7 @@ class Place(NamedTuple):
     deployment_type: str
     service_tier: str
     long_context: bool
+    unit: str = TOKEN
 
     def __str__(self) -> str:
         """Return the place in words, for a message."""
@@ -63,7 +60,19 @@ type Quotes = dict[str, dict[str, list[Quote]]]
 type Prices = dict[str, Quote]
 """By bucket: what is in force in one region at one time."""
 
-_MAX_DECIMALS = 6
+type Timeline = list[tuple[str, Prices]]
+"""The days on which a price changes in one region, with all prices in force from then on."""
+
+type Timelines = dict[str, Timeline]
+"""By region; of any region under an empty name."""
+
+_MAX_DECIMALS: Final = 6
+_GOVERNMENT: Final = ("usgov", "usdod", "china")
+
+#: OpenAI models before GPT-5: Azure has batch meters for their input and none for cached input,
+#: and gives the cached discount to standard and provisioned deployments only (Azure's prompt
+#: caching page, 2026-11). So cached tokens of a batch are billed as its input.
+_NO_BATCH_DISCOUNT: Final = re.compile(r"gpt-(?:3|4).*|o[134](?:-.*)?")
 
 
 def azure_rows(items: Iterable[AzureItem]) -> tuple[list[SourceRow], list[Skipped]]:
@@ -75,8 +84,14 @@ def azure_rows(items: Iterable[AzureItem]) -> tuple[list[SourceRow], list[Skippe
         if isinstance(meter, str):
             skipped[item.meter, meter] = Skipped(f"{item.product}: {item.meter}", meter)
             continue
-        place = Place(meter.model, meter.deployment_type, meter.service_tier, meter.long_context)
-        price = item.retail_price * PER_MILLION[item.unit]
+        place = Place(
+            meter.model,
+            meter.deployment_type,
+            meter.service_tier,
+            meter.long_context,
+            meter.unit,
+        )
+        price = _price(item, meter)
         quote = Quote(item.effective_from, price, item.meter, item.unit)
         for region in item.regions:
             for bucket in meter.buckets:
@@ -98,21 +113,25 @@ def _meter_of(item: AzureItem) -> Meter | str:
         return "names no region"
     if item.retail_price <= 0:
         return f"has a price of {item.retail_price}"
-    exponent = (item.retail_price * PER_MILLION[item.unit]).normalize().as_tuple().exponent
+    exponent = _price(item, meter).normalize().as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > _MAX_DECIMALS:
         return f"{item.retail_price} per {item.unit} has more decimals than a price file holds"
     return meter
+
+
+def _price(item: AzureItem, meter: Meter) -> Decimal:
+    """Return a price for a million tokens, or for one unit of another meter."""
+    if meter.unit == TOKEN:
+        return item.retail_price * PER_MILLION[item.unit]
+    return item.retail_price / meter.size
 
 
 def _rows_of(place: Place, quotes: Quotes) -> tuple[list[SourceRow], list[str]]:
     why = sorted({reason for region in quotes.values() for reason in _contradictions(region)})
     if why:
         return [], why
-    reasons = _left_out(quotes)
-    timelines = {region: list(_timeline(by_bucket)) for region, by_bucket in quotes.items()}
-    anywhere = _anywhere(timelines)
-    if anywhere is not None:
-        timelines = {"": anywhere}
+    _images_are_output(quotes)
+    timelines = _common({region: list(_timeline(by)) for region, by in quotes.items()})
     rows = [
         _row(place, region or None, start, prices)
         for region, timeline in timelines.items()
@@ -120,7 +139,7 @@ def _rows_of(place: Place, quotes: Quotes) -> tuple[list[SourceRow], list[str]]:
         if prices
     ]
     dear = [row for row in rows if _cached_is_dearer(row)]
-    reasons += sorted(
+    reasons = sorted(
         {f"{row.region or 'any region'}: cached tokens dearer than others" for row in dear}
     )
     return [row for row in rows if row not in dear], reasons
@@ -138,31 +157,15 @@ def _contradictions(by_bucket: dict[str, list[Quote]]) -> Iterator[str]:
                 )
 
 
-def _left_out(quotes: Quotes) -> list[str]:
-    """Take away what no bucket can tell apart, and say so.
+def _images_are_output(quotes: Quotes) -> None:
+    """Give a model that makes nothing but images their price for every token of its output.
 
-    Usage objects count cached images with cached text, and generated images with other output.
+    Usage objects of such models need not say that the output is an image.
     """
-    reasons = []
-    for kind, bucket in ((CACHED_IMAGE, "cached_read"), (OUTPUT_IMAGE, "output")):
-        having = [by for by in quotes.values() if kind in by]
-        if bucket == "output" and not any(bucket in by for by in quotes.values()):
-            # A model that makes nothing but images: they are its output.
-            for by in having:
-                by[bucket] = by.pop(kind)
-            continue
-        apart = any(_prices(by[kind]) != _prices(by.get(bucket, [])) for by in having)
+    if not any("output" in by for by in quotes.values()):
         for by in quotes.values():
-            by.pop(kind, None)
-            if apart:
-                by.pop(bucket, None)
-        if apart:
-            reasons.append(f"{bucket}: images cost other than text and are counted with it")
-    return reasons
-
-
-def _prices(quotes: Iterable[Quote]) -> set[Decimal]:
-    return {quote.per_million for quote in quotes}
+            if "output_image" in by:
+                by["output"] = by["output_image"]
 
 
 def _timeline(by_bucket: dict[str, list[Quote]]) -> Iterator[tuple[str, Prices]]:
@@ -181,11 +184,44 @@ def _timeline(by_bucket: dict[str, list[Quote]]) -> Iterator[tuple[str, Prices]]
         before = now
 
 
-def _anywhere(
-    timelines: dict[str, list[tuple[str, Prices]]],
-) -> list[tuple[str, Prices]] | None:
+def _common(timelines: Timelines) -> Timelines:
+    """Return one timeline for any region, and those of the regions that differ from it.
+
+    Government regions cost more and never make a price depend on the region: where all others
+    agree, theirs is the price without region. Where those differ, each region keeps its own.
+    """
+    public = {name: line for name, line in timelines.items() if not is_government(name)}
+    anywhere = _anywhere(public or timelines)
+    if anywhere is None:
+        return timelines
+    apart = {
+        name: line
+        for name, line in timelines.items()
+        if public and is_government(name) and _differs(line, anywhere)
+    }
+    return {"": anywhere, **apart}
+
+
+def is_government(region: str) -> bool:
+    """Say whether a region is one of a government, with prices of its own."""
+    return region.startswith(_GOVERNMENT)
+
+
+def _differs(timeline: Timeline, anywhere: Timeline) -> bool:
+    """Say whether a region ever has another price than the common one of that time."""
+    for start, prices in timeline:
+        common = _in_force(anywhere, start)
+        if any(
+            bucket not in common or common[bucket].per_million != quote.per_million
+            for bucket, quote in prices.items()
+        ):
+            return True
+    return False
+
+
+def _anywhere(timelines: Timelines) -> Timeline | None:
     """Return the one timeline of all regions; None where two regions ever differ in a price."""
-    merged: list[tuple[str, Prices]] = []
+    merged: Timeline = []
     for start in sorted({start for timeline in timelines.values() for start, _ in timeline}):
         together: Prices = {}
         for timeline in timelines.values():
@@ -197,7 +233,7 @@ def _anywhere(
     return merged
 
 
-def _in_force(timeline: list[tuple[str, Prices]], at: str) -> Prices:
+def _in_force(timeline: Timeline, at: str) -> Prices:
     return next((prices for start, prices in reversed(timeline) if start <= at), {})
 
 
@@ -220,7 +256,17 @@ def _row(place: Place, region: str | None, start: str, prices: Prices) -> Source
         _numbers(prices),
         {bucket: quote.meter for bucket, quote in prices.items()},
         {bucket: quote.unit for bucket, quote in prices.items()},
+        _billed_as(place, prices),
+        place.unit,
     )
+
+
+def _billed_as(place: Place, prices: Prices) -> dict[str, str]:
+    """Return the buckets that are known to have no discount, with those they are billed as."""
+    known = place.service_tier == "batch" and _NO_BATCH_DISCOUNT.fullmatch(place.model.name)
+    if known and "input" in prices and "cached_read" not in prices:
+        return {"cached_read": "input"}
+    return {}
 
 
 def _cached_is_dearer(row: SourceRow) -> bool:

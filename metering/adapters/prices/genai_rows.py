@@ -31,7 +31,7 @@ _COUNTED_WITH: Final = {
     "cache_image_read_mtok": "cached_read",
     "output_image_mtok": "output",
 }
-#: What the package calls its variants, and the service tier that each is.
+#: The package's variants by name, and the service tier that each is.
 _TIERS: Final = {
     ("processing", "batch"): "batch",
     ("service_tier", "priority"): "priority",

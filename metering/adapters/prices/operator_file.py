@@ -14,12 +14,14 @@ in a list `prices`, beside `currency` and, if wished, `version`:
     above_tokens     the prompt size above which this price is for the whole request
 
 Prices of other meters stand in YAML and JSON in a list `other_meters`: meter, unit, price (of one
-unit), effective_from (an RFC 3339 time), and if wished region, provider, channel.
+unit), effective_from (a day or an RFC 3339 time), and if wished aliases, deployment_type, region,
+provider, channel. YAML reads an unquoted day as a date, which is as good as a quoted one.
 """
 
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -32,8 +34,9 @@ from metering.adapters.prices.operator_rows import (
     OWN,
     OwnLine,
     ProviderOf,
-    nobody,
+    no_seller,
     own_rows,
+    start_text,
 )
 from metering.adapters.prices.price_import import (
     Origin,
@@ -42,12 +45,15 @@ from metering.adapters.prices.price_import import (
     price_import,
 )
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import validated
 from metering.core.prices.price_book import PriceBook
 from metering.core.prices.price_file import read_price_file
 from metering.core.usage.buckets import BUCKETS
 
 _BETWEEN_ALIASES: Final = ";"
+#: Of a whole number; Python refuses to read one of thousands of digits.
+_MAX_DIGITS: Final = 18
 
 
 class _OwnFile(BaseModel):
@@ -56,11 +62,11 @@ class _OwnFile(BaseModel):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     prices: list[dict[str, Any]] = []
     other_meters: list[dict[str, Any]] = []
-    version: str | None = None
+    version: Annotated[str, Field(pattern=IDENTIFIER_SCHEMA)] | None = None
 
 
-def file_prices(path: Path, currency: str, provider_of: ProviderOf = nobody) -> PriceImport:
-    """Return the prices of a file of any form that we know.
+def file_prices(path: Path, currency: str, provider_of: ProviderOf = no_seller) -> PriceImport:
+    """Return the prices of a file of any known form.
 
     Prices must be in `currency`. ConfigurationError names the file, line and field of what is
     wrong.
@@ -69,7 +75,7 @@ def file_prices(path: Path, currency: str, provider_of: ProviderOf = nobody) -> 
         return _own(path, path.stem, own_rows(_csv_lines(path), currency, provider_of), currency)
     if path.suffix == ".json" and path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
         return saved_azure_prices(path)
-    document = read_structured(path)
+    document = _without_dates(read_structured(path))
     if isinstance(document, list) or (isinstance(document, dict) and _is_saved(document)):
         return saved_azure_prices(path)
     if isinstance(document, dict) and "origin" in document:
@@ -81,6 +87,36 @@ def file_prices(path: Path, currency: str, provider_of: ProviderOf = nobody) -> 
     lines = [OwnLine(place, fields) for place, fields in zip(places, file.prices, strict=True)]
     rows = own_rows(lines, currency, provider_of)
     return _own(path, file.version or path.stem, rows, currency, file.other_meters)
+
+
+def _without_dates(value: Any) -> Any:
+    """Return a document in which YAML's dates and times are text again."""
+    match value:
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case dict():
+            return {name: _without_dates(inner) for name, inner in value.items()}
+        case list():
+            return [_without_dates(inner) for inner in value]
+        case _:
+            return value
+
+
+def _started(place: str, meter: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a meter's price whose start is a time; ConfigurationError names a wrong field."""
+    for field, value in meter.items():
+        if isinstance(value, str) and not value.isprintable():
+            raise ConfigurationError(
+                f"{place}: {field}: has a character that cannot be printed or stored"
+            )
+    if "effective_from" not in meter:
+        return dict(meter)
+    try:
+        return {**meter, "effective_from": start_text(meter["effective_from"])}
+    except ValueError as error:
+        raise ConfigurationError(f"{place}: effective_from: {error}") from None
 
 
 def _is_saved(document: Mapping[str, object]) -> bool:
@@ -96,7 +132,10 @@ def _own(
 ) -> PriceImport:
     origin = Origin("prices of the operator's own", path.name, "unknown", "a file")
     defaults = {"provider": OWN, "channel": "microsoft"}
-    others = [{**defaults, **meter} for meter in meters]
+    others = [
+        {**defaults, **_started(f"{path}: other_meters[{place}]", meter)}
+        for place, meter in enumerate(meters)
+    ]
     return price_import(version, currency, origin, rows=rows, skipped=(), other_meters=others)
 
 
@@ -142,7 +181,7 @@ def _csv_line(place: str, header: list[str], cells: list[str]) -> OwnLine:
     }
     if "aliases" in written:
         fields["aliases"] = [name.strip() for name in written["aliases"].split(_BETWEEN_ALIASES)]
-    if written.get("above_tokens", "").isdecimal():
+    if written.get("above_tokens", "").isdecimal() and len(written["above_tokens"]) <= _MAX_DIGITS:
         fields["above_tokens"] = int(written["above_tokens"])
     return OwnLine(place, fields)
 

@@ -8,16 +8,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from metering.adapters.prices.price_import import SourceRow
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import format_instant, parse_instant
-from metering.core.basics.money import PER_MILLION_DECIMALS, parse_not_negative
+from metering.core.basics.instants import format_instant
 from metering.core.basics.validation import validated
+from metering.core.prices.price_file import (
+    PriceName,
+    Threshold,
+    parse_price,
+    start_of_price,
+)
 from metering.core.usage.buckets import TOKEN_BUCKETS, TokenBucket
 
-#: Who sells what nobody else is known to sell.
+#: The seller of a model that no other seller is known for.
 OWN: Final = "own"
 
 type ProviderOf = Callable[[str], str | None]
-"""Says who is known to sell a model."""
+"""Returns the known seller of a model."""
 
 
 class OwnLine(NamedTuple):
@@ -28,45 +33,45 @@ class OwnLine(NamedTuple):
 
 
 def _price(text: object) -> Decimal:
-    parse_not_negative(text, PER_MILLION_DECIMALS)
+    parse_price(text)
     return Decimal(str(text))
 
 
-def _start(text: object) -> str:
-    """Return an instant; a day means its first one in UTC."""
+def start_text(text: object) -> str:
+    """Return when a price begins; a day means its first instant in UTC."""
     written = str(text)
     is_day = len(written) == len("2026-01-01")
-    return format_instant(parse_instant(f"{written}T00:00:00Z" if is_day else written))
+    return format_instant(start_of_price(f"{written}T00:00:00Z" if is_day else written))
 
 
-def nobody(_: str) -> str | None:
-    """Know of nobody who sells a model."""
+def no_seller(_: str) -> str | None:
+    """Know no seller of any model."""
     return None
 
 
 class _OwnPrice(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
-    model: Annotated[str, Field(min_length=1)]
-    effective_from: Annotated[str, BeforeValidator(_start)]
+    model: PriceName
+    effective_from: Annotated[str, BeforeValidator(start_text)]
     per_million_tokens: Annotated[
         dict[TokenBucket, Annotated[Decimal, BeforeValidator(_price)]], Field(min_length=1)
     ]
-    aliases: list[str] = []
-    provider: str | None = None
-    """Who sells it. Where it is left out: whoever is known to, or else the operator."""
+    aliases: list[PriceName] = []
+    provider: PriceName | None = None
+    """The seller. Where it is left out: the known one, or else the operator."""
     channel: Literal["microsoft", "marketplace"] = "microsoft"
     deployment_type: Literal["global", "data_zone", "regional"] = "global"
-    region: str | None = None
+    region: PriceName | None = None
     service_tier: Literal["standard", "batch", "priority", "flex"] = "standard"
-    above_tokens: Annotated[int, Field(gt=0)] | None = None
+    above_tokens: Threshold | None = None
     currency: str | None = None
 
 
 #: The columns of a file with one price a line.
 COLUMNS: Final = (_OwnPrice.model_fields.keys() - {"per_million_tokens"}) | set(TOKEN_BUCKETS)
 
-#: Cached tokens are never dearer than those that were not: who writes that has mixed up columns.
+#: Cached tokens are never dearer than the others: a file that says so has mixed up its columns.
 _CHEAPER: Final[tuple[tuple[TokenBucket, TokenBucket], ...]] = (
     ("cached_read", "input"),
     ("cached_audio", "input_audio"),

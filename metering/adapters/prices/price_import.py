@@ -1,15 +1,16 @@
-"""What a price source yields: a price file as committed ones are, and what was left out. Pure."""
+"""The yield of a price source: a price file as committed ones are, and what was left out. Pure."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import compress
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from metering.core.prices.price_book import PriceBook
+from metering.core.prices.price_book import TOKEN, PriceBook
 from metering.core.prices.price_file import read_price_file
-from metering.core.usage.buckets import BUCKETS
+from metering.core.usage.buckets import BUCKETS, QUANTITY
 
 _DIGEST_LENGTH: Final = 8
 
@@ -40,6 +41,10 @@ class SourceRow(NamedTuple):
     """The meter behind the price of each bucket, where the source has meters."""
     units: dict[str, str]
     """The unit in which the source quotes each bucket."""
+    billed_as: Mapping[str, str] = MappingProxyType({})
+    """Buckets that are known to have no discount, each with the bucket it is billed as."""
+    unit: str = TOKEN
+    """The unit of another meter, whose price of one unit stands under `quantity`."""
 
 
 class Skipped(NamedTuple):
@@ -73,7 +78,9 @@ def price_import(
     """
     ordered = sorted(rows, key=_place)
     head = {"version": version, "currency": currency, "origin": origin._asdict()}
-    content = _document(head, [_line(row) for row in ordered], other_meters)
+    tokens = [_line(row) for row in ordered if row.unit == TOKEN]
+    others = [_meter_line(row) for row in ordered if row.unit != TOKEN]
+    content = _document(head, tokens, [*others, *other_meters])
     PriceBook(read_price_file(version, content))
     return PriceImport(version, content, tuple(ordered), tuple(sorted(skipped)))
 
@@ -122,7 +129,22 @@ def _place(row: SourceRow) -> tuple[str, ...]:
     )
 
 
+def _meter_line(row: SourceRow) -> dict[str, object]:
+    return {
+        "meter": row.model,
+        "aliases": list(row.aliases),
+        "unit": row.unit,
+        "provider": row.provider,
+        "channel": row.channel,
+        "deployment_type": row.deployment_type,
+        "region": row.region,
+        "effective_from": row.effective_from,
+        "price": plain(row.per_million_tokens[QUANTITY]),
+    }
+
+
 def _line(row: SourceRow) -> dict[str, object]:
+    no_discount = {"billed_as": dict(row.billed_as)} if row.billed_as else {}
     long = (
         {"context_tier": None}
         if row.above_tokens is None
@@ -143,6 +165,7 @@ def _line(row: SourceRow) -> dict[str, object]:
             for bucket in BUCKETS
             if bucket in row.per_million_tokens
         },
+        **no_discount,
         "meters": {bucket: row.meters[bucket] for bucket in BUCKETS if bucket in row.meters},
     }
 

@@ -11,7 +11,7 @@ from metering.adapters.prices.azure_retail import (
 )
 from metering.adapters.prices.genai_prices_source import DEFAULT_PROVIDER, genai_prices
 from metering.adapters.prices.operator_file import file_prices
-from metering.adapters.prices.operator_rows import ProviderOf, nobody
+from metering.adapters.prices.operator_rows import ProviderOf, no_seller
 from metering.adapters.prices.price_import import PriceImport
 from metering.core.basics.errors import ConfigurationError
 
@@ -21,15 +21,15 @@ GENAI_PRICES: Final = "genai-prices"
 
 
 class Wanted(NamedTuple):
-    """What to read, and what the source cannot know."""
+    """A source to read, and the facts that it cannot know."""
 
     source: str
     """One of the names above, or a file."""
     currency: str
     today: date
     provider: str = DEFAULT_PROVIDER
-    provider_of: ProviderOf = nobody
-    """Who is known to sell a model."""
+    provider_of: ProviderOf = no_seller
+    """Returns the known seller of a model."""
 
 
 def read_source(wanted: Wanted, progress: Progress) -> PriceImport:

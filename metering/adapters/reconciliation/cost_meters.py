@@ -4,13 +4,9 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from metering.adapters.prices.azure_meters import (
-    CACHED_IMAGE,
-    OUTPUT_IMAGE,
-    PER_MILLION,
-    read_meter,
-)
+from metering.adapters.prices.azure_meters import PER_MILLION, read_meter
 from metering.adapters.prices.azure_models import MODELS
+from metering.core.prices.price_book import TOKEN
 from metering.core.reconciliation.cost_row import Sort, TokenMeter
 
 
@@ -59,9 +55,6 @@ _MARKETPLACE: Final = frozenset({"marketplace", "vendor"})
 _SOLD_THERE: Final = ("anthropic", "claude")
 _PROVISIONED: Final = re.compile(r"provisioned (?:managed|throughput)", re.IGNORECASE)
 
-#: Usage objects include these in other counts.
-_COUNTED_AS: Final = {CACHED_IMAGE: "cached_read", OUTPUT_IMAGE: "output"}
-
 
 def described(said: Described) -> tuple[Sort, TokenMeter | None, int]:
     """Return the kind of a row, its token meter, and the tokens in one unit of its price."""
@@ -88,7 +81,7 @@ def _token_meter(family: str, product: str, name: str, unit: str) -> TokenMeter 
     """
     said = [text for text in (family, product) if text.startswith(_PRODUCTS)]
     read = (read_meter(one, name, unit) for one in said or _PRODUCTS)
-    found = {meter for meter in read if not isinstance(meter, str)}
+    found = {meter for meter in read if not isinstance(meter, str) and meter.unit == TOKEN}
     if len(found) != 1:
         return None
     (meter,) = found
@@ -97,7 +90,7 @@ def _token_meter(family: str, product: str, name: str, unit: str) -> TokenMeter 
         meter.deployment_type,
         meter.service_tier,
         meter.long_context,
-        tuple(_COUNTED_AS.get(bucket, bucket) for bucket in meter.buckets),
+        meter.buckets,
     )
 
 

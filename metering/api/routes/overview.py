@@ -8,6 +8,8 @@ from metering.api.paging import Cursor, cursor_at, key_of
 from metering.api.parameters import TheApp
 from metering.api.routers import for_operators
 from metering.core.basics.instants import SECOND, format_instant
+from metering.core.prices.coverage import source_ages
+from metering.documents.prices.coverage import PriceSourceAge
 from metering.documents.reports.overview import OpenWork, TenantOverview, TenantsOverview
 
 router = for_operators("overview")
@@ -49,4 +51,5 @@ async def work(app: TheApp) -> OpenWork:
         effects_lag_s=ready.effects_lag // SECOND,
         effects_parked=len(await app.deliver_effects.parked(_MAX_PARKED)),
         dead_letters=await app.dead_letters.counts(),
+        price_sources=[PriceSourceAge.of(age) for age in source_ages(app.tenancy.prices, now)],
     )

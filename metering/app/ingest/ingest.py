@@ -13,8 +13,9 @@ from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.usage.evidence import Evidence
+from metering.core.usage.meters import router_fee
 from metering.core.usage.usage import EventKey, Usage
-from metering.core.usage.usage_reader import UsageReader
+from metering.core.usage.usage_reader import Read, UsageReader
 from metering.ports import (
     Alerts,
     Clock,
@@ -37,6 +38,8 @@ class _Sorted:
     )
     dead_letters: list[DeadLetter] = field(default_factory=list)
     halves: list[PendingHalf] = field(default_factory=list)
+    meters: dict[int, tuple[Usage, ...]] = field(default_factory=dict)
+    """The meters beside a request, by the identity of its usage: ids may repeat in a batch."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +55,8 @@ class Ingest:
     alerts: Alerts
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
     _stop_rule: StopRule = field(init=False)
+    _told: set[str | None] = field(init=False, default_factory=set)
+    """Models whose surplus of cached tokens this process has reported."""
 
     def __post_init__(self) -> None:
         """Start with no batch held up."""
@@ -85,6 +90,9 @@ class Ingest:
             committed, dead_letters = await self._commit(ledger, rows, hub, now)
             answer = answer.plus(committed)
             batch.dead_letters.extend(dead_letters)
+            if batch.meters:
+                answer, dead_letters = await self._commit_meters(batch, ledger, hub, now, answer)
+                batch.dead_letters.extend(dead_letters)
         await self.dead_letters.put(batch.dead_letters)
         await self._complete(batch.halves)
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
@@ -103,19 +111,19 @@ class Ingest:
 
     def _read(
         self, messages: Sequence[Message], now: Instant
-    ) -> tuple[list[tuple[Usage, Message]], list[tuple[Message, RejectedEvent]]]:
-        read: list[tuple[Usage, Message]] = []
+    ) -> tuple[list[tuple[Read, Message]], list[tuple[Message, RejectedEvent]]]:
+        read: list[tuple[Read, Message]] = []
         refused: list[tuple[Message, RejectedEvent]] = []
         for message in messages:
             try:
-                read.append((self._reader.read(message.body, now), message))
+                read.append((self._reader.read_all(message.body, now), message))
             except RejectedEvent as why:
                 refused.append((message, why))
         return read, refused
 
-    async def _sort(self, read: Sequence[tuple[Usage, Message]], hub: str, now: Instant) -> _Sorted:
+    async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
-        for usage, message in read:
+        for (usage, beside), message in read:
             subject = usage.dimensions.subject
             try:
                 terms = self.tenancy.terms_book.known(subject, usage.time)
@@ -125,6 +133,12 @@ class Ingest:
                 batch.dead_letters.append(dead_letter_of(hub, message, now, why))
                 continue
             batch.by_ledger[terms.ledger].append((usage, message))
+            if self.tenancy.terms_book.is_routed(usage):
+                batch.meters[id(usage)] = (*beside, router_fee(usage))
+            elif beside:
+                batch.meters[id(usage)] = beside
+            if usage.dimensions.surplus:
+                self._tell_of_surplus(usage)
             if usage.evidence is Evidence.HELD:
                 batch.halves.append(PendingHalf(usage.id, message.body, usage.time))
         return batch
@@ -156,6 +170,38 @@ class Ingest:
                 for usage in answer.conflicts
             ]
         return answer, dead_letters
+
+    async def _commit_meters(
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, answer: Committed
+    ) -> tuple[Committed, list[DeadLetter]]:
+        """Commit the meters beside the requests of one ledger that were counted.
+
+        After the requests: a kill in between delivers the batch again, and each meter is known by
+        its id. The tally is of events, so meters add their effects alone. A ledger that broke in
+        between parks the requests again: replayed, they are duplicates and their meters count.
+        """
+        refused = {letter.body for letter in batch.dead_letters}
+        rows = [
+            (meter, message)
+            for usage, message in batch.by_ledger[ledger]
+            if message.body not in refused
+            for meter in batch.meters.get(id(usage), ())
+        ]
+        if not rows:
+            return answer, []
+        done, dead_letters = await self._commit(ledger, rows, hub, now)
+        return answer.plus(Committed(effects=done.effects)), dead_letters
+
+    def _tell_of_surplus(self, usage: Usage) -> None:
+        """Report a model's cached tokens beyond its prompt, once for each model and process."""
+        of = usage.dimensions
+        if of.model not in self._told:
+            self._told.add(of.model)
+            self.alerts.alert(
+                f"{of.model or 'a model'}: reports {of.surplus} cached tokens beyond its prompt"
+                f" (request {usage.id}): the prompt is charged as plain input and the surplus is"
+                " kept beside the counts: compare it with the invoice"
+            )
 
 
 @dataclass(slots=True, kw_only=True)

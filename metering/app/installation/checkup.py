@@ -1,16 +1,12 @@
 """Check the data of an installation: prices, plans and tenants."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import MeteringError
-from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.installation.finding import Finding, fail, ok, warn
+from metering.core.prices.coverage import SourceAge, age_text, source_ages
 from metering.ports import Clock
-
-#: Azure changes prices on the first of a month; a list older than this is likely outdated.
-OLD_PRICES: Final[Instant] = 120 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +25,14 @@ class Checkup:
         except MeteringError as error:
             remedy = "fix the store first; if a file or version is named, correct that one"
             return [fail("registry and prices", str(error), remedy)]
-        return [self._prices(), *self._currencies(), self._tenants()]
+        return [*self._prices(), *self._currencies(), self._tenants()]
 
-    def _prices(self) -> Finding:
-        now = self.clock.now()
-        book = self.tenancy.prices
-        starts = [row.effective_from for row in book.rows.values() if row.effective_from <= now]
-        if not starts:
-            return fail("prices", "none is in force", "run `metering prices import`")
-        newest = max(starts)
-        detail = f"{len(starts)} in force, the newest since {format_instant(newest)[:10]}"
-        if now - newest > OLD_PRICES:
-            return warn("prices", detail, "check for a newer list: `metering prices diff`")
-        return ok("prices", detail)
+    def _prices(self) -> list[Finding]:
+        """Return one finding for each source: a fresh list of one seller hides no old one."""
+        ages = source_ages(self.tenancy.prices, self.clock.now())
+        if not ages:
+            return [fail("prices", "none is in force", "run `metering prices import`")]
+        return [_source(age) for age in ages]
 
     def _currencies(self) -> list[Finding]:
         known = self.tenancy.prices.currencies
@@ -67,3 +58,11 @@ class Checkup:
             "none, and unknown subscriptions are refused",
             "add one with `metering tenants set`, or set METERING_UNKNOWN_SUBSCRIPTION=auto",
         )
+
+
+def _source(age: SourceAge) -> Finding:
+    check = f"prices of {age.name}"
+    if age.is_old:
+        remedy = "read them again: `metering prices refresh`, or `metering prices diff`"
+        return warn(check, age_text(age), remedy)
+    return ok(check, age_text(age))

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY
+from metering.core.prices.coverage import source_ages
 from metering.ports import (
     Clock,
     EffectStore,
@@ -23,6 +25,7 @@ MAX_COUNTED: Final = 1_000
 class CollectGauges:
     """The use case behind the timer `take_stock`."""
 
+    tenancy: Tenancy
     ledgers: LedgerStore
     pending: PendingStore
     effects: EffectStore
@@ -35,6 +38,10 @@ class CollectGauges:
         parked = await self.effects.parked(MAX_COUNTED)
         self.telemetry.set("metering.effects.waiting", len(parked))
         self.telemetry.set("metering.usage.unpriced", await self._unpriced())
+        await self.tenancy.refresh()
+        for age in source_ages(self.tenancy.prices, self.clock.now()):
+            if age.days is not None:
+                self.telemetry.set("metering.prices.age_days", age.days, {"source": age.name})
 
     async def _unpriced(self) -> int:
         since = self.clock.now() - RECENT

@@ -13,7 +13,7 @@ from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.deployments.deployment import Deployment
 from metering.core.deployments.resource_names import account_name
-from metering.core.prices.price_book import Place, PriceRow
+from metering.core.prices.price_book import PriceKey, PriceRow
 from metering.core.reconciliation.billed_usage import BilledUsage
 from metering.core.reconciliation.cost_row import CostRow
 from metering.core.reconciliation.own_usage import EDGE, CurrencyPrices, OwnUsage
@@ -82,7 +82,7 @@ class Reconcile:
         meter = row.meter
         if meter is None:
             return "", None
-        place = Place(
+        place = PriceKey(
             meter.deployment_type, row.region, meter.service_tier, currency=prices.currency
         )
         at = day_start(row.day) + DAY - 1

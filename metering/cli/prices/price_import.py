@@ -1,14 +1,15 @@
 """`metering prices diff` and `metering prices import`."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from metering import bootstrap
 from metering.adapters.prices.genai_prices_source import DEFAULT_PROVIDER
-from metering.adapters.prices.price_import import PriceImport, with_lines
+from metering.adapters.prices.price_import import PriceImport
 from metering.adapters.prices.sources import AZURE_LIVE, Wanted, read_source
+from metering.app.prices.publish_prices import Consent
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, stderr
 from metering.cli.prices.price_preview import Preview, show
@@ -33,6 +34,10 @@ Limit = Annotated[
 ]
 
 
+#: `diff` shows what an import without further options would refuse.
+_NONE: Final = Consent(supersede=False, jumps=False)
+
+
 class _Wanted(NamedTuple):
     """The options of the command."""
 
@@ -48,7 +53,7 @@ def diff_prices(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show the changes that an import would make, and the rows that would be skipped.
+    """Show the changes that an import would make, what it would refuse, and what it would skip.
 
     Nothing is written.
 
@@ -82,23 +87,18 @@ def import_prices(
     wanted = _Wanted(source, provider, currency)
 
     async def work(app: bootstrap.App) -> Preview:
-        preview = await _preview(app, wanted)
-        if preview.implausible() and not accept_jumps:
-            first = preview.implausible()[0].row
-            raise ConfigurationError(
-                f"{source}: {first.id}: the price changed a hundredfold: check its unit,"
-                " or import with --accept-jumps"
-            )
+        preview = await _preview(app, wanted, Consent(supersede, accept_jumps))
+        if preview.refused:
+            raise ConfigurationError(preview.refused[0])
         if preview.differing():
-            keep = [change.kind != "same" for change in preview.changes]
-            content = with_lines(preview.found.content, keep)
+            content = preview.content()
             await app.publish_prices.publish(source, content, supersede=supersede)
         return preview
 
     show(with_app(work), limit, as_json=as_json)
 
 
-async def _preview(app: bootstrap.App, wanted: _Wanted) -> Preview:
+async def _preview(app: bootstrap.App, wanted: _Wanted, consent: Consent = _NONE) -> Preview:
     await app.tenancy.refresh()
     prices = app.tenancy.prices
     source = Wanted(
@@ -110,7 +110,9 @@ async def _preview(app: bootstrap.App, wanted: _Wanted) -> Preview:
     )
     found = _read(source)
     rows = read_price_file(found.version, found.content)
-    return Preview(found, price_changes(prices, rows))
+    preview = Preview(found, price_changes(prices, rows))
+    refused = await app.publish_prices.refusals(wanted.source, preview.content(), consent)
+    return preview._replace(refused=tuple(refused))
 
 
 def _read(wanted: Wanted) -> PriceImport:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from metering.adapters.prices.price_import import PriceImport
+from metering.adapters.prices.price_import import PriceImport, with_lines
 from metering.cli import output
 from metering.cli.output import count, escape, print_table, stderr, stdout
 from metering.core.prices.price_changes import Change
@@ -18,6 +18,12 @@ class Preview(NamedTuple):
 
     found: PriceImport
     changes: list[Change]
+    refused: tuple[str, ...] = ()
+    """The reasons for which a plain import would refuse it."""
+
+    def content(self) -> bytes:
+        """Return the price file of the rows that differ, under a version of its own."""
+        return with_lines(self.found.content, [change.kind != "same" for change in self.changes])
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each kind."""
@@ -44,6 +50,7 @@ def show(preview: Preview, limit: int, *, as_json: bool) -> None:
     found = PriceImportDocument(
         version=preview.found.version,
         counts=preview.counts(),
+        refused=list(preview.refused),
         implausible=[change.row.id for change in preview.implausible()[:limit]],
         changes=[PriceChangeDocument.model_validate(change) for change in differing[:limit]],
         skipped=len(preview.found.skipped),
@@ -74,11 +81,8 @@ def _print_changes(found: PriceImportDocument, differing: int) -> None:
             ],
             left=4,
         )
-    for row in found.implausible:
-        stderr().print(
-            f"[yellow]warning:[/yellow] {escape(row)}: the price changed a hundredfold:"
-            " check its unit"
-        )
+    for reason in found.refused:
+        stderr().print(f"[yellow]would be refused:[/yellow] {escape(reason)}")
 
 
 def _print_skipped(found: PriceImportDocument, reasons: int) -> None:

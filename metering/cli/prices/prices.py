@@ -29,6 +29,26 @@ prices: Final = LazyGroup(
                 "metering.cli.prices.price_import:import_prices",
                 "Publish the new and changed rows of a source as a new version.",
             ),
+            "refresh": Place(
+                "metering.cli.prices.proposals:refresh_prices",
+                "Read Azure's price feed, and keep its differences as the proposal of the day.",
+            ),
+            "proposed": Place(
+                "metering.cli.prices.proposals:proposed_prices",
+                "Show the newest proposed prices, and what publishing them would need.",
+            ),
+            "publish": Place(
+                "metering.cli.prices.proposals:publish_prices",
+                "Put the newest proposed prices in force.",
+            ),
+            "coverage": Place(
+                "metering.cli.prices.coverage:coverage",
+                "Show, for the models that Azure lists, whether they are priced, and why not.",
+            ),
+            "unpriced": Place(
+                "metering.cli.prices.coverage:unpriced",
+                "Show the requests that were counted and have no price, by reason.",
+            ),
             "rerate": Place(
                 "metering.cli.prices.repricing:rerate",
                 "Re-rate usage whose price was missing or has been superseded.",

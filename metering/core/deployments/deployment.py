@@ -57,6 +57,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
 
+#: Images weigh as the text that they were counted with before they had buckets of their own.
+_WEIGHED_AS: Final[dict[TokenBucket, TokenBucket]] = {
+    "cached_image": "cached_read",
+    "output_image": "output",
+}
+
+
 class Provisioned(_Strict):
     """Provisioned units: paid by the hour, used or not."""
 
@@ -82,7 +89,10 @@ class Provisioned(_Strict):
 
     def bucket_weights(self) -> tuple[int, ...]:
         """Return the weight of a token by bucket in the order of BUCKETS, integers of 10^-6."""
-        named = (self.weights.get(bucket) for bucket in TOKEN_BUCKETS)
+        named = (
+            self.weights.get(bucket) or self.weights.get(_WEIGHED_AS.get(bucket, bucket))
+            for bucket in TOKEN_BUCKETS
+        )
         weights = (
             _ONE if text is None else parse_fixed(text, MULTIPLIER_DECIMALS) for text in named
         )

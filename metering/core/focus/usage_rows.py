@@ -32,9 +32,11 @@ METERS: Final[Mapping[str, str]] = {
     "input_audio": "Audio Input Tokens",
     "cached_audio": "Cached Audio Input Tokens",
     "input_image": "Image Input Tokens",
+    "cached_image": "Cached Image Input Tokens",
     "output": "Output Tokens",
     "reasoning": "Reasoning Tokens",
     "output_audio": "Audio Output Tokens",
+    "output_image": "Image Output Tokens",
 }
 _TERMS: Final[Mapping[Term, str]] = {
     "usage": "",

@@ -70,6 +70,8 @@ type Gauge = Literal[
     "metering.streams.pending",
     # Requests without a price in the ledgers of the present and the last period.
     "metering.usage.unpriced",
+    # Days since a source of prices was last read [source].
+    "metering.prices.age_days",
     # Parked effects.
     "metering.effects.waiting",
     # Periods past their end that are not closed yet.
@@ -91,6 +93,8 @@ def unit_of(name: Metric) -> str:
     match name.rpartition(".")[2].rpartition("_")[2]:
         case "ms":
             return "ms"
+        case "days":
+            return "d"
         case "units":
             return "{request unit}"
         case _:

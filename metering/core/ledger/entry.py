@@ -53,7 +53,8 @@ class State(NamedTuple):
     @property
     def is_billable(self) -> bool:
         """Say whether the service processed the request."""
-        return is_billable(self.dimensions.status, counted=counts_known(self.evidence))
+        of = self.dimensions
+        return is_billable(of.status, counted=counts_known(self.evidence), error=of.error)
 
     @property
     def is_missing(self) -> bool:

@@ -22,7 +22,14 @@ from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.counts_document import change_document, read_change
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
 from metering.core.prices.rating import Rate
-from metering.core.usage.buckets import BUCKETS, Buckets, by_name, from_names
+from metering.core.usage.buckets import (
+    BUCKETS,
+    Buckets,
+    by_name,
+    by_position,
+    from_names,
+    from_positions,
+)
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Dimensions
 
@@ -33,6 +40,9 @@ GENESIS: Final = "0" * 64
 MAX_ENTRIES: Final = 2_000
 """Of one page; keeps it far below the 2 MB a Cosmos item may have."""
 
+
+#: What a token weighs on provisioned units where no weight is named, in 10^-6.
+WEIGHT: Final = 10**MULTIPLIER_DECIMALS
 
 _ENTRY_PARTS: Final = len(Entry._fields)
 _STATE_PARTS: Final = len(State._fields)
@@ -212,7 +222,7 @@ def rate_document(rate: Rate) -> Document:
         "unit": rate.unit,
         "units": {name: str(unit) for name, unit in sorted(units) if unit is not None},
         "version": rate.version,
-        "weights": rate.weights,
+        "weights": None if rate.weights is None else by_position(rate.weights, WEIGHT),
     }
 
 
@@ -227,7 +237,7 @@ def read_rate(document: Document) -> Rate:
         tuple(int(units[name]) if name in units else None for name in BUCKETS),
         document["channel"],
         document["unit"],
-        None if weights is None else tuple(weights),
+        None if weights is None else from_positions(tuple(weights), WEIGHT),
     )
 
 

@@ -8,9 +8,9 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import Instant, format_instant
 
-#: What the event leaves out. An Azure deployment is global standard unless it says otherwise.
+#: Stand in for what the event leaves out. An Azure deployment is global standard by default.
 DEFAULT_DEPLOYMENT_TYPE: Final = "global"
 DEFAULT_SERVICE_TIER: Final = "standard"
 #: The unit of every price that is not another meter's.
@@ -20,15 +20,21 @@ NO_DEPLOYMENT: Final = "meter"
 
 #: A dated name, as services report it: `gpt-4o-2024-11-20`, `claude-sonnet-4-20250514`.
 _DATED: Final = re.compile(r"(.+?)[-@](?:20\d{2}-\d{2}-\d{2}|20\d{6})")
+#: A fine-tuned model: `gpt-4.1-2025-04-14.ft-0123abcd-house` on Azure, `ft:gpt-4.1:house::0123`.
+_FINE_TUNED: Final = re.compile(r"ft:([^:]+):.*|(.+?)\.ft-.+")
+#: The suffix of a base model's name under which the price of its fine-tuned models is listed.
+FINE_TUNED: Final = ".ft"
+#: Regions, tiers or types that a reason names; more are counted.
+_MAX_NAMED: Final = 6
 
 type UnitPrices = tuple[int | None, ...]
-"""List price by bucket, integer of 10^-12 currency units a token; None where there is none.
+"""List price by bucket, integer of 10^-12 currency units a token; None for an unknown price.
 
 Of another meter: of a millionth of its unit."""
 
 
-class Place(NamedTuple):
-    """Where a price stands, apart from the model's name and the size of the prompt."""
+class PriceKey(NamedTuple):
+    """The dimensions of a price, apart from the model's name and the size of the prompt."""
 
     deployment_type: str = DEFAULT_DEPLOYMENT_TYPE
     region: str | None = None
@@ -38,8 +44,22 @@ class Place(NamedTuple):
     currency: str = "USD"
 
 
+class PriceSource(NamedTuple):
+    """The origin of the rows of one version."""
+
+    name: str = ""
+    """The host that publishes the prices, or the name of a file."""
+    retrieved: Instant | None = None
+    """The day on which they were read from there."""
+    is_reported: bool = False
+    """Whether they come from public reports and not from whoever charges them."""
+
+
+UNKNOWN_SOURCE: Final = PriceSource()
+
+
 class PriceRow(NamedTuple):
-    """One row of one version: what a token of each bucket costs from `effective_from` on."""
+    """One row of one version: the price of a token of each bucket from `effective_from` on."""
 
     version: str
     currency: str
@@ -55,6 +75,9 @@ class PriceRow(NamedTuple):
     effective_from: Instant
     prices: UnitPrices
     unit: str = TOKEN
+    billed_as: tuple[tuple[str, str], ...] = ()
+    """Buckets that have no discount here, each with the bucket whose price they have."""
+    source: PriceSource = UNKNOWN_SOURCE
 
     @property
     def id(self) -> str:
@@ -72,9 +95,9 @@ class PriceRow(NamedTuple):
         return f"{self.version}:{self.provider}/{self.id}@{self.effective_from}"
 
     @property
-    def place(self) -> Place:
-        """Where its price stands."""
-        return Place(
+    def place(self) -> PriceKey:
+        """The dimensions of its price."""
+        return PriceKey(
             self.deployment_type,
             self.region,
             self.service_tier,
@@ -85,15 +108,15 @@ class PriceRow(NamedTuple):
 
 
 type NamedRow = tuple[str, PriceRow]
-"""A row under one of the names that it goes by."""
+"""A row under one of its names."""
 
 type _Key = tuple[str, str, str, str, str]
-type _Claim = tuple[_Key, Instant, str | None, str, bool]
+type _Claim = tuple[_Key, Instant, str | None, str, bool, str]
 
 _EFFECTIVE_FROM: Final = attrgetter("effective_from")
 
 
-def _key(name: str, place: Place | PriceRow) -> _Key:
+def _key(name: str, place: PriceKey | PriceRow) -> _Key:
     return name, place.currency, place.unit, place.deployment_type, place.service_tier
 
 
@@ -103,18 +126,19 @@ class PriceBook:
     def __init__(self, named_rows: Iterable[NamedRow] = (), *published: Iterable[NamedRow]) -> None:
         """Index rows by name (model or alias), and the versions that were `published` after them.
 
-        ConfigurationError where two rows of one version, or of the first rows, claim one place. Of
-        two versions that do, the one published later is in force.
+        Of two versions that price one place from one instant, the later one is in force.
+        ConfigurationError where two rows of one version do.
         """
         self._versions = (tuple(named_rows), *map(tuple, published))
         self._rows: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
-        self._claims: defaultdict[_Claim, list[str]] = defaultdict(list)
-        """The versions that price the same requests from the same instant on."""
+        self._by_model: defaultdict[str, list[PriceRow]] = defaultdict(list)
+        self._claims: set[_Claim] = set()
+        """The requests that each version prices from an instant on."""
         self._models: dict[str, str] = {}
         self._resolved: dict[str, str | None] = {}
         self.rows: dict[str, PriceRow] = {}
-        for number, rows in enumerate(self._versions):
-            self._take(rows, supersede=number > 0)
+        for rows in self._versions:
+            self._take(rows)
         self.starts = tuple(sorted({row.effective_from for row in self.rows.values()}))
         self.currencies = frozenset(row.currency for row in self.rows.values())
 
@@ -122,53 +146,56 @@ class PriceBook:
         """Return this book with one more version, published after all of its own."""
         return PriceBook(*self._versions, named_rows)
 
-    def _take(self, named_rows: Iterable[NamedRow], *, supersede: bool) -> None:
+    def _take(self, named_rows: Iterable[NamedRow]) -> None:
         added: defaultdict[_Key, list[PriceRow]] = defaultdict(list)
         for name, row in named_rows:
-            known = self._models.setdefault(name, row.model)
-            if known != row.model:
+            known = self._models.setdefault(name.lower(), row.model)
+            if known.lower() != row.model.lower():
                 raise ConfigurationError(
                     f"price book: {name} is a name of {known} and, in {row.version}, of {row.model}"
                 )
-            self._models.setdefault(name.lower(), row.model)
             if name == row.model:
-                key = _key(name, row)
-                self._claim(key, row, supersede=supersede)
+                key = _key(known, row)
+                self._claim(key, row)
                 added[key].append(row)
                 self.rows[row.key] = row
+                self._by_model[known].append(row)
         for key, rows in added.items():
             # The latest start first; of those that start together, the latest published.
             both = [*reversed(rows), *self._rows[key]]
             self._rows[key] = sorted(both, key=_EFFECTIVE_FROM, reverse=True)
 
-    def _claim(self, key: _Key, row: PriceRow, *, supersede: bool) -> None:
-        """Note the requests that a row prices; ConfigurationError where another row does."""
+    def _claim(self, key: _Key, row: PriceRow) -> None:
+        """Note the requests that a row prices; ConfigurationError where its version does twice."""
         size = row.above_tokens is None
-        place = (key, row.effective_from, row.region, row.provider, size)
-        for version in self._claims[place]:
-            if not supersede or row.version == version:
-                raise ConfigurationError(
-                    f"price book: two prices for {row.id} from the same instant"
-                    f" ({version}, {row.version})"
-                )
-        self._claims[place].append(row.version)
+        claim = (key, row.effective_from, row.region, row.provider, size, row.version)
+        if claim in self._claims:
+            raise ConfigurationError(
+                f"price book: two prices for {row.id} from the same instant"
+                f" ({row.version}, {row.version})"
+            )
+        self._claims.add(claim)
 
     def canonical(self, name: str) -> str | None:
-        """Return the name under which entries of a model are kept; None if it is not known.
+        """Return the name under which entries of a model are kept; None for an unknown model.
 
-        Names are looked up as they are, in lower case, and without a date. A dated name stands for
-        the undated one only where the book names no dated version of that model: where it names
-        some, one that is not among them may have another price.
+        Names are looked up without regard to case, then as fine-tuned from a base model, then
+        without a date. A dated name stands for the undated one only where the book names no dated
+        version of that model: where it names some, another dated version may have another price.
         """
         if name not in self._resolved:
             self._resolved[name] = self._resolve(name)
         return self._resolved[name]
 
     def _resolve(self, name: str) -> str | None:
-        known = self._models.get(name) or self._models.get(name.lower())
+        lowered = name.lower()
+        known = self._models.get(lowered)
         if known is not None:
             return known
-        dated = _DATED.fullmatch(name.lower())
+        tuned = _FINE_TUNED.fullmatch(lowered)
+        if tuned is not None:
+            return self._resolve(f"{tuned[1] or tuned[2]}{FINE_TUNED}")
+        dated = _DATED.fullmatch(lowered)
         if dated is None or dated[1] not in self._models:
             return None
         versions = (_DATED.fullmatch(known) for known in self._models)
@@ -180,7 +207,7 @@ class PriceBook:
         return self.canonical(name) is not None
 
     def provider_of(self, name: str) -> str | None:
-        """Return who sells a model; None where it is not known, or where several do."""
+        """Return the seller of a model; None for an unknown model, or one with several sellers."""
         known = self.canonical(name)
         return None if known is None else self.providers.get(known)
 
@@ -193,22 +220,31 @@ class PriceBook:
         return {model: min(some) for model, some in sellers.items() if len(some) == 1}
 
     def find(
-        self, name: str, at: Instant, place: Place, *, long_context: bool = False
+        self, name: str, at: Instant, place: PriceKey, *, long_context: bool = False
     ) -> PriceRow | None:
-        """Return the row in force at `at`, from the specific to the general.
+        """Return the row in force at `at`; None where the price is not known, which is never zero.
 
-        Currency, deployment type, service tier and unit must be as named, for another one has
-        another price. A
-        row of the provider named comes before the others (which must then agree on one provider),
-        a row of the region before one of any region, the latest start before earlier ones. None
-        means that the price is not known; it never means that it is zero.
+        Currency, deployment type, tier and unit must match exactly. Among the matches, prefer a row
+        of the named provider, then of the region, then the latest start. A row without a region
+        holds in every region that has no row of its own.
+
+        A meter's row may be for any deployment type; one of the named type comes first.
         """
         known = self.canonical(name)
         if known is None:
             return None
-        rows = self._of_one_provider(self._rows.get(_key(known, place), []), place.provider)
+        matching = self._rows.get(_key(known, place), [])
+        found = self._in_force(matching, at, place, long_context=long_context)
+        if found is None and place.unit != TOKEN and place.deployment_type != NO_DEPLOYMENT:
+            anywhere = place._replace(deployment_type=NO_DEPLOYMENT)
+            return self.find(name, at, anywhere, long_context=long_context)
+        return found
+
+    def _in_force(
+        self, matching: list[PriceRow], at: Instant, place: PriceKey, *, long_context: bool
+    ) -> PriceRow | None:
         anywhere: PriceRow | None = None
-        for row in rows:
+        for row in self._of_one_provider(matching, place.provider):
             if row.effective_from > at or (row.above_tokens is not None) is not long_context:
                 continue
             if row.region is None:
@@ -223,3 +259,42 @@ class PriceBook:
         if provider in providers:
             return [row for row in rows if row.provider == provider]
         return rows if len(providers) == 1 else []
+
+    def why_unknown(self, name: str | None, at: Instant, place: PriceKey) -> str:
+        """Return in words why `find` has no row: the first dimension for which no price exists."""
+        if name is None:
+            return "the model is not named"
+        known = self.canonical(name)
+        if known is None:
+            return f"no price is known for {name}"
+        rows = self._by_model[known]
+        for dimension in ("unit", "currency", "deployment_type", "service_tier"):
+            value, wanted = attrgetter(dimension), getattr(place, dimension)
+            left = [row for row in rows if value(row) in {wanted, NO_DEPLOYMENT}]
+            if not left:
+                others = _named({value(row) for row in rows})
+                named = dimension.replace("_", " ")
+                return f"no price is known for {known} in {named} {wanted}: {others}"
+            rows = left
+        return _why_not_these(known, rows, at, place)
+
+
+def _why_not_these(model: str, rows: list[PriceRow], at: Instant, place: PriceKey) -> str:
+    providers = {row.provider for row in rows}
+    if place.provider not in providers and len(providers) > 1:
+        return f"several providers sell {model}, and none is named: {_named(providers)}"
+    started = [row for row in rows if row.effective_from <= at]
+    if not started:
+        first = format_instant(min(row.effective_from for row in rows))[:10]
+        return f"the first known price of {model} is of {first}"
+    regions = _named({row.region or "any" for row in started})
+    if place.region is None:
+        return f"the price of {model} depends on the region, and none is given: {regions}"
+    return f"no price is known for {model} in region {place.region}: {regions}"
+
+
+def _named(values: set[str]) -> str:
+    """Return what prices exist for, the first few by name."""
+    ordered = sorted(values)
+    more = f" and {len(ordered) - _MAX_NAMED} more" if len(ordered) > _MAX_NAMED else ""
+    return f"prices exist for {', '.join(ordered[:_MAX_NAMED])}{more}"

@@ -1,4 +1,4 @@
-"""What publishing a price file would change, row by row and bucket by bucket."""
+"""The changes that publishing a price file would make, row by row and bucket by bucket."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -8,7 +8,7 @@ from metering.core.prices.price_book import PriceBook, PriceRow
 from metering.core.usage.buckets import BUCKETS
 
 ChangeKind = Literal["new", "same", "changed_later", "conflict"]
-"""What a row means to a book.
+"""The effect of a row on a book.
 
 - new: no price was known there at that time.
 - same: the book already says so.
@@ -16,7 +16,7 @@ ChangeKind = Literal["new", "same", "changed_later", "conflict"]
 - conflict: the book has another price there from the same instant on: history would be superseded.
 """
 
-#: A price that moves by this factor or more is hardly a price: most likely its unit was misread.
+#: A price that moves by this factor or more most likely had its unit misread.
 IMPLAUSIBLE_FACTOR: Final = 100
 
 
@@ -34,7 +34,7 @@ class BucketChange(NamedTuple):
 
     @property
     def is_implausible(self) -> bool:
-        """Say whether the price moved so far that its unit must be looked at."""
+        """Say whether the price moved so far that its unit was most likely misread."""
         ratio = self.ratio
         if ratio is None:
             return False
@@ -47,7 +47,7 @@ class Change(NamedTuple):
     kind: ChangeKind
     row: PriceRow
     old: PriceRow | None
-    """What the book applies there and then."""
+    """The row that the book applies there and then."""
     buckets: tuple[BucketChange, ...]
     """The prices that differ, all of them where there is no old row."""
 

@@ -1,4 +1,4 @@
-"""What decides the price of a request: its own dimensions, completed from the registry."""
+"""The pricing key of a request: its own dimensions, completed from the deployments registry."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,8 @@ from metering.core.deployments.deployment import Deployment
 from metering.core.prices.price_book import (
     DEFAULT_DEPLOYMENT_TYPE,
     DEFAULT_SERVICE_TIER,
-    NO_DEPLOYMENT,
     TOKEN,
-    Place,
+    PriceKey,
 )
 from metering.core.usage.usage import Dimensions
 
@@ -17,14 +16,14 @@ PROVISIONED = "provisioned"
 
 
 class Registered(NamedTuple):
-    """What the registry says of a deployment, and since when."""
+    """A deployment as the registry knows it, and since when."""
 
     deployment: Deployment
     since: Instant
 
 
-class Priced(NamedTuple):
-    """What decides the price of a request apart from its counts, plan and time."""
+class PricingKey(NamedTuple):
+    """Everything that decides the price of a request apart from its counts, plan and time."""
 
     model: str | None
     deployment_type: str | None = None
@@ -34,27 +33,33 @@ class Priced(NamedTuple):
     unit: str = TOKEN
     is_spilled: bool = False
     registered: Registered | None = None
+    not_understood: str | None = None
+    """The field of the usage object that may cost something and has no rule."""
+    is_tier_served: bool = True
+    """Whether the response named the tier; else it is the deployment's property."""
 
     @property
     def is_provisioned(self) -> bool:
         """Say whether it took capacity that is paid by the hour; what spilled over did not."""
-        return self.deployment_type == PROVISIONED and not self.is_spilled
+        on_capacity = self.deployment_type == PROVISIONED and not self.is_spilled
+        return on_capacity and self.unit == TOKEN
 
     @property
-    def place(self) -> Place:
-        """Where in the price book its price stands."""
-        if self.unit != TOKEN:
-            return Place(NO_DEPLOYMENT, self.region, provider=self.provider, unit=self.unit)
+    def place(self) -> PriceKey:
+        """The dimensions of its price in the price book."""
         type_ = self.deployment_type or DEFAULT_DEPLOYMENT_TYPE
         if type_ == PROVISIONED:
             type_ = self._spills_to
-        return Place(
+        if self.unit != TOKEN:
+            # Other meters have no tiers: what a tool costs does not depend on how soon it answers.
+            return PriceKey(type_, self.region, provider=self.provider, unit=self.unit)
+        return PriceKey(
             type_, self.region, self.service_tier or DEFAULT_SERVICE_TIER, self.provider, self.unit
         )
 
     @property
     def _spills_to(self) -> str:
-        """Return the deployment type whose price is paid for what provisioned capacity let spill.
+        """Return the deployment type whose price is charged for spilled requests.
 
         Azure bills it at the standard rate of the deployment that served it (spillover, 2025-10).
         """
@@ -64,8 +69,8 @@ class Priced(NamedTuple):
         return found.deployment.provisioned.scope
 
 
-def completed(said: Priced, registered: Registered | None) -> Priced:
-    """Return what prices a request: its own fields, then what the registry knows of its place."""
+def completed(said: PricingKey, registered: Registered | None) -> PricingKey:
+    """Return a pricing key whose missing fields come from the registry."""
     if registered is None:
         return said
     known = registered.deployment
@@ -76,20 +81,21 @@ def completed(said: Priced, registered: Registered | None) -> Priced:
         service_tier=said.service_tier or known.service_tier,
         provider=said.provider or known.provider,
         registered=registered,
+        is_tier_served=said.service_tier is not None,
     )
 
 
 def priced_of(
     dimensions: Dimensions, registered: Registered | None, *, by_request: bool = False
-) -> Priced:
-    """Return what prices a request with these dimensions.
+) -> PricingKey:
+    """Return the pricing key of a request with these dimensions.
 
-    `by_request`: for an estimate, the model asked for stands in for the one that serves.
+    `by_request`: for an estimate, the requested model stands in for the one that will serve.
     """
     model = dimensions.model
     if model is None and by_request and registered is None:
         model = dimensions.requested_model
-    said = Priced(
+    said = PricingKey(
         model,
         dimensions.deployment_type,
         dimensions.region,
@@ -97,5 +103,6 @@ def priced_of(
         dimensions.provider,
         dimensions.unit or TOKEN,
         bool(dimensions.spillover),
+        not_understood=dimensions.not_understood,
     )
     return completed(said, registered)

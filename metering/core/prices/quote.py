@@ -1,14 +1,17 @@
-"""A quote: what one request would cost, explained line by line."""
+"""A quote: the price of one request, explained line by line."""
 
 from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.plans.plan import ONE, Plan
-from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import PROVISIONED, Priced
+from metering.core.prices.price_book import PriceBook, PriceRow
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import Rate, card_for, off_peak_of, rate_card, rate_usage
-from metering.core.usage.buckets import BUCKETS, Buckets
+from metering.core.usage.buckets import BUCKETS, INPUT_BUCKETS, NO_TOKENS, TOKENS, Buckets
+from metering.core.usage.families import family_of
+from metering.core.usage.meters import CALL, ROUTER, ROUTER_UNIT
+from metering.core.usage.provider_usage import UNIT_OF_METER, Reading
 
 
 class QuoteLine(NamedTuple):
@@ -26,20 +29,23 @@ class QuoteLine(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """The whole request; without an amount the reason says what has no price."""
+    """One meter of a request; without an amount the reason says what has no price."""
 
     rate: Rate
     amount: Amount | None
     reason: str | None
     lines: tuple[QuoteLine, ...]
+    row: PriceRow | None = None
+    """The price row in force; None without one."""
 
 
-def quote(book: PriceBook, plan: Plan, priced: Priced, at: Instant, buckets: Buckets) -> Quote:
-    """Return what a request with these counts costs under a plan at an instant."""
+def quote(book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, buckets: Buckets) -> Quote:
+    """Return the price of a request with these counts under a plan at an instant."""
     card = card_for(rate_card(book, plan, priced, at), buckets)
     rate, amount = rate_usage(card, buckets)
     if amount is None:
-        return Quote(card.rate, None, _why_unpriced(card.rate, priced, buckets), ())
+        reason = why_unpriced(book, plan, priced, at, buckets)
+        return Quote(card.rate, None, reason, (), card.row)
     off_peak = off_peak_of(plan, at).multiplier
     lines: list[QuoteLine] = []
     for position, quantity in enumerate(buckets):
@@ -59,13 +65,51 @@ def quote(book: PriceBook, plan: Plan, priced: Priced, at: Instant, buckets: Buc
                 quantity * unit,
             )
         )
-    return Quote(rate, amount, None, tuple(lines))
+    return Quote(rate, amount, None, tuple(lines), card.row)
 
 
-def _why_unpriced(rate: Rate, priced: Priced, buckets: Buckets) -> str:
-    if rate.is_priced:
-        gaps = [BUCKETS[i] for i, count in enumerate(buckets) if count and rate.units[i] is None]
-        return f"{rate.row} has no price for {', '.join(gaps)}"
-    if priced.deployment_type == PROVISIONED:
+def quote_reading(
+    book: PriceBook,
+    plan: Plan,
+    priced: PricingKey,
+    at: Instant,
+    reading: Reading,
+    *,
+    is_routed: bool = False,
+) -> tuple[Quote, ...]:
+    """Return the quotes of a request and of every meter beside it, as the ledger would rate them.
+
+    `is_routed`: a model router passed the request on, so its fee is charged too.
+    """
+    key = priced._replace(unit=reading.unit or priced.unit, not_understood=reading.not_understood)
+    meters = [(name, UNIT_OF_METER.get(name, CALL), count) for name, count in reading.meters]
+    if is_routed:
+        meters.append((ROUTER, ROUTER_UNIT, sum(reading.buckets[INPUT_BUCKETS])))
+    beside = (
+        quote(book, plan, _meter_key(priced, name, unit), at, (*NO_TOKENS[TOKENS], count))
+        for name, unit, count in meters
+    )
+    return quote(book, plan, key, at, reading.buckets), *beside
+
+
+def _meter_key(priced: PricingKey, name: str, unit: str) -> PricingKey:
+    family = family_of(priced.model, priced.provider)
+    provider = priced.provider if family is None else family.provider
+    return priced._replace(model=name, unit=unit, provider=provider, service_tier=None)
+
+
+def why_unpriced(
+    book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, buckets: Buckets
+) -> str | None:
+    """Return in words why a request has no price; None for one that has."""
+    if priced.not_understood is not None:
+        return f"{priced.not_understood}: may cost something, and no rule says how much"
+    card = card_for(rate_card(book, plan, priced, at), buckets)
+    if card.rate.is_priced:
+        gaps = [
+            BUCKETS[i] for i, count in enumerate(buckets) if count and card.rate.units[i] is None
+        ]
+        return f"{card.rate.row} has no price for {', '.join(gaps)}" if gaps else None
+    if priced.is_provisioned:
         return "the registry does not know this provisioned deployment"
-    return f"no price is known for {priced.model} with these dimensions at that time"
+    return book.why_unknown(priced.model, at, priced.place._replace(currency=plan.currency))

@@ -11,7 +11,7 @@ from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.plans.off_peak import Segment, segment_at
 from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import TOKEN, PriceBook, PriceRow
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.usage.buckets import BUCKETS, INPUT_BUCKETS, Buckets
 from metering.core.usage.event import OUTCOME
 
@@ -20,16 +20,21 @@ _ALWAYS: Final = Segment(ONE, BEGINNING, FOREVER)
 
 NO_UNITS: Final = (None,) * len(BUCKETS)
 _FREE: Final = (0,) * len(BUCKETS)
+#: The tier that can be a property of the deployment, so that no request names it.
+PRIORITY: Final = "priority"
+#: Longer prompts on such a deployment are served and charged as standard (Azure's priority
+#: processing page, 2026; it names gpt-4.1 and gpt-5.4). A response that names its tier decides.
+PRIORITY_PROMPT_TOKENS: Final = 128_000
 #: After the key of a deployment it names the row of its provisioned units.
 _PROVISIONED_ROW: Final = "/provisioned"
 
 
 class Rate(NamedTuple):
-    """What a unit of each bucket costs under one price row and plan.
+    """The unit price of each bucket under one price row and plan.
 
     `units` are integers of 10^-18 currency units a token (or a millionth of another meter's unit):
-    list price times multiplier, exact. A rate without a version is no price: what was used counts
-    and its amount is unknown.
+    list price times multiplier, exact. Without a version the usage counts and its amount is
+    unknown.
     """
 
     model: str | None
@@ -40,9 +45,9 @@ class Rate(NamedTuple):
     """Integer of 10^-6 that the list price was multiplied with; see the plan for its overrides."""
     units: tuple[int | None, ...]
     channel: str | None = None
-    """Who bills the company for it: microsoft or marketplace; None while that is not known."""
+    """The channel that bills the company for it: microsoft or marketplace; None while unknown."""
     unit: str = TOKEN
-    """What is counted: tokens, or the unit of another meter."""
+    """The unit that is counted: tokens, or that of another meter."""
     weights: tuple[int, ...] | None = None
     """On provisioned throughput: how much of it a token of each bucket takes, in 10^-6."""
 
@@ -60,7 +65,7 @@ class Rate(NamedTuple):
 
 
 class RateCard(NamedTuple):
-    """The rates that may apply to requests of one kind; which one depends on their counts."""
+    """The rates that may apply to requests of one kind; their counts decide which one does."""
 
     rate: Rate
     unpriced: Rate
@@ -70,19 +75,33 @@ class RateCard(NamedTuple):
     """Picks the counts of the buckets without a unit price."""
     above_tokens: int
     long: "RateCard | None"
-    """What prices the whole request when its prompt is larger than `above_tokens`."""
+    """Prices the whole request when its prompt is larger than `above_tokens`."""
     row: PriceRow | None = None
-    """The price row behind `rate`; None where there is none, or the plan itself has the price."""
+    """The price row behind `rate`; None for an unknown price or one of the plan's own."""
 
 
-def rate_card(book: PriceBook, plan: Plan, priced: Priced, at: Instant) -> RateCard:
+def rate_card(book: PriceBook, plan: Plan, priced: PricingKey, at: Instant) -> RateCard:
     """Return the rates of such requests under `plan` at `at`; unpriced without a row.
 
-    What the plan itself prices (a negotiated price, one price for every token) needs no row.
+    A price of the plan itself (a negotiated one, one price for every token) needs no row. A cost
+    that no rule understands has no price, whatever the plan says.
     """
     unpriced = Rate(priced.model, None, None, ONE, NO_UNITS, unit=priced.unit)
+    if priced.not_understood is not None:
+        return _card(unpriced, unpriced)
     if priced.is_provisioned:
         return _card(_provisioned(priced) or unpriced, unpriced)
+    card = _tier_card(book, plan, priced, at, unpriced)
+    if priced.service_tier != PRIORITY or priced.is_tier_served or card.long is not None:
+        return card
+    standard = _tier_card(book, plan, priced._replace(service_tier=None), at, unpriced)
+    return card._replace(above_tokens=PRIORITY_PROMPT_TOKENS, long=standard)
+
+
+def _tier_card(
+    book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, unpriced: Rate
+) -> RateCard:
+    """Return the rates of one service tier."""
     row, long_row = (
         _row_in_force(book, plan, priced, at, long_context=long) for long in (False, True)
     )
@@ -98,15 +117,15 @@ def rate_card(book: PriceBook, plan: Plan, priced: Priced, at: Instant) -> RateC
 
 
 def outcome_card(name: str | None) -> RateCard:
-    """Return the rates of an outcome: nothing, whatever a book or a plan says of that name."""
+    """Return the rates of an outcome: zero, whatever a book or a plan says under its name."""
     rate = Rate(name, OUTCOME, None, ONE, _FREE, unit=OUTCOME)
     return _card(rate, rate)
 
 
-def _provisioned(priced: Priced) -> Rate | None:
-    """Return the rate of capacity that is paid by the hour: nothing at the margin, but weighted.
+def _provisioned(priced: PricingKey) -> Rate | None:
+    """Return the rate of capacity that is paid by the hour: zero at the margin, but weighted.
 
-    None for a deployment that nobody registered: what it costs is not known.
+    None for a deployment that is not registered: its cost is not known.
     """
     found = priced.registered
     if found is None or found.deployment.provisioned is None:
@@ -118,7 +137,7 @@ def _provisioned(priced: Priced) -> Rate | None:
 
 
 def _row_in_force(
-    book: PriceBook, plan: Plan, priced: Priced, at: Instant, *, long_context: bool
+    book: PriceBook, plan: Plan, priced: PricingKey, at: Instant, *, long_context: bool
 ) -> PriceRow | None:
     if priced.model is None:
         return None
@@ -126,7 +145,7 @@ def _row_in_force(
     return book.find(priced.model, at, place, long_context=long_context)
 
 
-def _rate(priced: Priced, row: PriceRow | None, plan: Plan, at: Instant) -> Rate | None:
+def _rate(priced: PricingKey, row: PriceRow | None, plan: Plan, at: Instant) -> Rate | None:
     """Return the rate under a row and a plan; None where neither has a price for any bucket."""
     model = priced.model if row is None else row.model
     off_peak = off_peak_of(plan, at).multiplier
@@ -168,8 +187,8 @@ def _no_gaps(_: Buckets) -> tuple[int, ...]:
 
 def card_for(card: RateCard, buckets: Buckets) -> RateCard:
     """Return the card that prices these counts: the one of long prompts, or `card` itself."""
-    if card.long is not None and sum(buckets[INPUT_BUCKETS]) > card.above_tokens:
-        return card.long
+    while card.long is not None and sum(buckets[INPUT_BUCKETS]) > card.above_tokens:
+        card = card.long
     return card
 
 
@@ -201,6 +220,6 @@ def amount_of(rate: Rate, buckets: Buckets) -> Amount | None:
 
 
 def unit_price(rate: Rate, bucket: int) -> str | None:
-    """Return what one token of a bucket costs, as a decimal string in currency units."""
+    """Return the price of one token of a bucket as a decimal string in currency units."""
     unit = rate.units[bucket]
     return None if unit is None else format_amount(unit)

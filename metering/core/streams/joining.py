@@ -7,20 +7,13 @@ from pydantic_core import from_json, to_json
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import format_instant
 from metering.core.streams.log_rows import GatewayRow, LlmRow
+from metering.core.usage.buckets import Buckets
 from metering.core.usage.event import LLM_USAGE
+from metering.core.usage.families import Family, family_of
 from metering.core.usage.provider_usage import ProviderUsage, disjoint_buckets
 
 ANONYMOUS: Final = "anonymous"
 """Subject of recovered usage whose record names no subscription (only without any policy)."""
-
-#: The counts of both shapes that no other count contains.
-_PARTS: Final = (
-    "prompt_tokens",
-    "completion_tokens",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_input_tokens",
-)
 
 
 def complete(identity: bytes, row: LlmRow) -> bytes:
@@ -35,9 +28,18 @@ def complete(identity: bytes, row: LlmRow) -> bytes:
     data["model"] = data.get("model") or row.model
     data["deployment"] = data.get("deployment") or row.deployment
     names = (data.get("provider"), data["model"], data.get("requested_model"), row.model)
-    counted = {"tokens": "final", "evidence": "totals", "usage": _usage(row, names)}
+    family = family_of(
+        data["model"], data.get("provider"), data.get("requested_model"), data["deployment"]
+    )
+    usage, _ = _usage(row, names, family)
+    counted = {"tokens": "final", "evidence": "totals", "usage": usage}
     event["data"] = data | counted
     return to_json(event)
+
+
+def _recovered_usage(row: LlmRow) -> tuple[dict[str, object], Buckets]:
+    family = family_of(row.model, None, None, row.deployment)
+    return _usage(row, (row.model, row.deployment), family)
 
 
 def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
@@ -63,7 +65,7 @@ def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
             "deployment": row.deployment,
             "tokens": "final",
             "evidence": "recovered",
-            "usage": _usage(row, (row.model, row.deployment)),
+            "usage": _recovered_usage(row)[0],
         },
     }
     return to_json(event)
@@ -78,21 +80,23 @@ class Counted(NamedTuple):
 
 
 def counted(row: LlmRow) -> Counted:
-    """Return the token counts in a row; RejectedEvent as in `complete`."""
-    names = (row.model, row.deployment)
-    usage = _usage(row, names)
-    parts = [usage.get(name, 0) for name in _PARTS]
-    return Counted(
-        sum(part for part in parts if isinstance(part, int)), not any(map(_is_anthropic, names))
-    )
+    """Return how many tokens a row says that a request had; RejectedEvent as in `complete`."""
+    _, buckets = _recovered_usage(row)
+    by_anthropic = any(map(_is_anthropic, (row.model, row.deployment)))
+    return Counted(sum(buckets), not by_anthropic)
 
 
-def _usage(row: LlmRow, names: tuple[str | None, ...]) -> dict[str, object]:
-    """Return the counts in the provider's shape: its total includes cached tokens, or not."""
+def _usage(
+    row: LlmRow, names: tuple[str | None, ...], family: Family | None
+) -> tuple[dict[str, object], Buckets]:
+    """Return the counts in their provider's shape, and the buckets that they are read into.
+
+    A log row has no detail of reasoning. Where the models of a family reason beside the
+    completion, the total says how much.
+    """
     shape = _anthropic if any(map(_is_anthropic, names)) else _openai
     usage = shape(row)
-    disjoint_buckets(ProviderUsage.model_validate(usage))
-    return usage
+    return usage, disjoint_buckets(ProviderUsage.model_validate(usage), family)
 
 
 def _is_anthropic(name: str | None) -> bool:

@@ -12,7 +12,8 @@ from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import Priced, Registered, priced_of
+from metering.core.prices.priced import PricingKey, Registered, priced_of
+from metering.core.prices.quote import why_unpriced
 from metering.core.prices.rating import (
     Rate,
     RateCard,
@@ -22,8 +23,10 @@ from metering.core.prices.rating import (
     rate_usage,
 )
 from metering.core.tenancy.directory import Directory
-from metering.core.usage.event import BUSINESS_OUTCOME
+from metering.core.usage.buckets import INPUT_BUCKETS
+from metering.core.usage.event import BUSINESS_OUTCOME, LLM_USAGE
 from metering.core.usage.evidence import Evidence
+from metering.core.usage.meters import is_router
 from metering.core.usage.usage import Dimensions, Usage
 
 _HELD: Final = Evidence.HELD
@@ -147,8 +150,8 @@ class TermsBook:
 
     def _priced(
         self, dimensions: Dimensions, at: Instant, *, by_request: bool = False
-    ) -> tuple[Priced, Instant, Instant]:
-        """Return the pricing key of such requests, and the span in which it holds."""
+    ) -> tuple[PricingKey, Instant, Instant]:
+        """Return what prices such requests, and the span in which the registry says so."""
         name = dimensions.deployment
         if name is None and dimensions.model is None:
             # On /openai/v1 the request names the deployment as its model.
@@ -160,8 +163,28 @@ class TermsBook:
         priced = priced_of(dimensions, registered, by_request=by_request)
         return self._swapped(priced), start, end
 
-    def _swapped(self, priced: Priced) -> Priced:
-        """Return the pricing key with the what-if model in place of its own."""
+    def why_unpriced(self, usage: Usage, at: Instant) -> str:
+        """Return in words why a usage has no price under today's terms for its time."""
+        plan = self.terms(usage.dimensions.subject, at).plan
+        priced, _, _ = self._priced(usage.dimensions, at)
+        reason = why_unpriced(self._prices, plan, priced, at, usage.buckets)
+        return reason or "it has a price now, which `metering prices rerate` applies"
+
+    def is_routed(self, usage: Usage) -> bool:
+        """Say whether a model router passed a request on, so that its fee is charged too."""
+        of = usage.dimensions
+        if of.type != LLM_USAGE or of.unit is not None or not any(usage.buckets[INPUT_BUCKETS]):
+            return False
+        if usage.evidence is _HELD:
+            return False
+        name = of.deployment or of.requested_model
+        if name is None:
+            return is_router(of.model)
+        known, _, _ = self._directory.deployment(name, of.backend, usage.time)
+        return is_router(of.model) or is_router(name if known is None else known.model)
+
+    def _swapped(self, priced: PricingKey) -> PricingKey:
+        """Return what is priced with the model that is asked about in the place of its own."""
         if not self._instead.models or priced.model is None:
             return priced
         kept_as = self._prices.canonical(priced.model) or priced.model

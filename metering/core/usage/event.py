@@ -40,12 +40,33 @@ type Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_L
 type Label = Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)]
 
 
+#: Tiers by Azure's and the providers' names for them. Any other name has no price.
+_TIERS: Final = {
+    "auto": "standard",
+    "default": "standard",
+    "scale": "standard",
+    "standard": "standard",
+    "fast": "priority",
+    "priority": "priority",
+    "batch": "batch",
+    "flex": "flex",
+}
+
+
+def service_tier(name: str | None) -> str | None:
+    """Return a tier by this system's name for it; an unknown one in lower case."""
+    if not name:
+        return None
+    lowered = name.lower()
+    return _TIERS.get(lowered, lowered)
+
+
 class _Inbound(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
 
 
 class Hold(_Inbound):
-    """What a stream may cost at most, from its request."""
+    """The most that a stream may cost, estimated from its request."""
 
     prompt_tokens_estimate: Count | None = None
     max_output_tokens: Count | None = None
@@ -65,9 +86,14 @@ class LlmUsageData(_Inbound):
     backend: Label | None = None
     region: Label | None = None
     deployment_type: Literal["global", "data_zone", "regional", "provisioned"] | None = None
-    service_tier: Literal["standard", "batch", "priority", "flex"] | None = None
+    service_tier: Label | None = None
+    """The tier that served the request, by Azure's or the provider's name for it."""
     spillover: bool | None = None
     streamed: bool | None = None
+    error: Label | None = None
+    """The error code of a refusal; never its text."""
+    tool_calls: dict[Name, Count] = {}
+    """Calls of tools that the service runs and charges for, by the type of their output item."""
     use_case: Label | None = None
     end_user: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"
@@ -143,7 +169,7 @@ class BusinessOutcomeData(_Inbound):
     use_case: Name
     """Of the usage that it came of, as usage events name it."""
     outcome: Name
-    """What came about: `ticket_resolved`."""
+    """The name of the outcome: `ticket_resolved`."""
     count: Annotated[int, Field(ge=1, le=MAX_OUTCOMES)] = 1
     product: Label | None = None
     end_user: Label | None = None

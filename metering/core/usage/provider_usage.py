@@ -1,219 +1,145 @@
-"""Providers' usage objects, read into disjoint buckets.
+"""Providers' usage objects, read into disjoint buckets and the counts of other meters.
 
-What is a subset of what (OpenAI's and Anthropic's published types, 2026-10):
+Parts and their wholes (OpenAI's and Anthropic's published types, 2026-10; other makers' recorded
+responses, 2026-11):
 
-- Chat completions: cached, audio, image and cache-write tokens are inside `prompt_tokens`;
-  reasoning, audio and predictions (accepted and rejected) are inside `completion_tokens`.
-- Responses: the same, under `input_tokens` and `output_tokens`.
+- Chat completions: cached, audio, image and cache-write tokens are inside `prompt_tokens`; audio,
+  image and prediction tokens are inside `completion_tokens`. Reasoning is inside where prompt and
+  completion add up to the total, and beside it where only the three do. So with audio and the
+  prompt (Mistral).
+- Responses, realtime and transcription: the same, under `input_tokens` and `output_tokens`.
 - Embeddings: `prompt_tokens` alone.
 - Anthropic messages: cache reads and writes stand beside `input_tokens`; the total of the writes
-  contains its split by lifetime.
+  contains its split by lifetime. `iterations` are all that was charged.
+- Details go by the names that makers use: `prompt_tokens_details`, `input_token_details` and so on.
+
+Rules that depend on the model stand in `families`. A cost that no rule understands leaves the
+request without a price, with the field's name as the reason.
 """
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import NamedTuple
 
 from metering.core.basics.errors import Code, RejectedEvent
-from metering.core.usage.buckets import Buckets
+from metering.core.usage.anthropic_usage import (
+    all_iterations,
+    is_anthropic,
+    iterations_unexplained,
+    side_by_side,
+)
+from metering.core.usage.buckets import INDEX, NO_TOKENS, TOKENS, Buckets
+from metering.core.usage.common_usage import common_buckets
+from metering.core.usage.families import Family
+from metering.core.usage.usage_details import MAX_TOKENS, Count
+from metering.core.usage.usage_fees import (
+    COUNTED_ALONE,
+    UNIT_OF_METER,
+    WITHOUT_TOKENS,
+    beside,
+    millionths,
+)
+from metering.core.usage.usage_object import ProviderUsage
+from metering.core.usage.whole_usage import Whole, must_reach, whole_and_parts
 
-#: No request has a billion tokens; a larger count is a fault of the producer.
-MAX_TOKENS = 1_000_000_000
-
-type Count = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
-
-
-class _Reported(BaseModel):
-    """What a provider wrote: fields we do not know are its own business."""
-
-    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
-
-
-class CachedDetails(_Reported):
-    """Which modality the cached tokens were (realtime and audio models)."""
-
-    audio_tokens: Count | None = None
-    image_tokens: Count | None = None
-
-
-class CacheWriteDetails(_Reported):
-    """Cache writes of the Responses API by lifetime."""
-
-    ttl_30m_tokens: Count | None = None
-    ttl_12h_tokens: Count | None = None
-
-
-class InputDetails(_Reported):
-    """Parts of the prompt."""
-
-    cached_tokens: Count | None = None
-    cached_tokens_details: CachedDetails | None = None
-    audio_tokens: Count | None = None
-    image_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-    cache_write_tokens_details: CacheWriteDetails | None = None
+__all__ = [
+    "MAX_TOKENS",
+    "UNIT_OF_METER",
+    "WITHOUT_TOKENS",
+    "Count",
+    "ProviderUsage",
+    "Reading",
+    "disjoint_buckets",
+    "read_usage",
+]
 
 
-class OutputDetails(_Reported):
-    """Parts of the completion; predictions are output, so they need no field."""
+class Reading(NamedTuple):
+    """All that a usage object says that may cost something."""
 
-    reasoning_tokens: Count | None = None
-    audio_tokens: Count | None = None
-
-
-class CacheCreation(_Reported):
-    """Anthropic's cache writes by lifetime."""
-
-    ephemeral_5m_input_tokens: Count | None = None
-    ephemeral_1h_input_tokens: Count | None = None
-
-
-class ProviderUsage(_Reported):
-    """One usage object of any provider shape; `disjoint_buckets` tells which one it is."""
-
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    total_tokens: Count | None = None
-    prompt_tokens_details: InputDetails | None = None
-    completion_tokens_details: OutputDetails | None = None
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    input_tokens_details: InputDetails | None = None
-    output_tokens_details: OutputDetails | None = None
-    cache_read_input_tokens: Count | None = None
-    cache_creation_input_tokens: Count | None = None
-    cache_creation: CacheCreation | None = None
+    buckets: Buckets
+    unit: str | None = None
+    """The unit of `quantity` where the request is charged by something else than tokens."""
+    meters: tuple[tuple[str, int], ...] = ()
+    """Counts of what is charged beside the tokens, by the meter's name, in 10^-6 of its unit."""
+    not_understood: str | None = None
+    """The field that may cost something and that no rule understands: no price may be given."""
+    surplus: int = 0
+    """Cached tokens beyond the prompt: Azure's hidden prefix, which is in no bucket."""
 
 
-def disjoint_buckets(usage: ProviderUsage) -> Buckets:
-    """Return the tokens of `usage` by bucket; their sum is the provider's total where it gives one.
+def disjoint_buckets(usage: ProviderUsage, family: Family | None = None) -> Buckets:
+    """Return the tokens of `usage` by bucket; see `read_usage` for what else it may say."""
+    return read_usage(usage, family).buckets
+
+
+def read_usage(usage: ProviderUsage, family: Family | None = None) -> Reading:
+    """Return the tokens of `usage` by bucket, and everything else in it that may cost something.
+
+    The sum of the token buckets is the provider's total where it gives one.
 
     Raises RejectedEvent: `usage_unrecognised` for an object of no known shape or of two at once,
     `usage_inconsistent` where a part is larger than its whole or the parts miss the total.
     """
-    if usage.prompt_tokens is not None:
-        if usage.input_tokens is not None:
-            raise RejectedEvent(Code.USAGE_UNRECOGNISED, "usage has prompt_tokens and input_tokens")
-        buckets = _whole_and_parts(
-            usage.prompt_tokens,
-            usage.prompt_tokens_details,
-            usage.completion_tokens or 0,
-            usage.completion_tokens_details,
+    if family is None:
+        common = common_buckets(usage)
+        if common is not None:
+            return Reading(common)
+    usage = _one_spelling(usage)
+    if usage.prompt_tokens is None and usage.input_tokens is None:
+        return _without_tokens(usage)
+    if usage.input_tokens is not None and is_anthropic(usage):
+        counted = side_by_side(usage)
+        unexplained = iterations_unexplained(usage)
+        counts = all_iterations(usage) or counted
+    else:
+        counts, surplus = whole_and_parts(Whole.of(usage), family)
+        return _reading(usage, counts, surplus)
+    must_reach(usage.total_tokens, counted)
+    return _reading(usage, counts, 0, unexplained)
+
+
+def _one_spelling(usage: ProviderUsage) -> ProviderUsage:
+    """Return a usage object that gives its counts under one name, where both names agree."""
+    if usage.prompt_tokens is None or usage.input_tokens is None:
+        return usage
+    if usage.prompt_tokens != usage.input_tokens or (
+        usage.completion_tokens is not None
+        and usage.output_tokens is not None
+        and usage.completion_tokens != usage.output_tokens
+    ):
+        raise RejectedEvent(Code.USAGE_UNRECOGNISED, "usage has prompt_tokens and input_tokens")
+    if usage.cache_read_input_tokens or usage.cache_creation_input_tokens:
+        raise RejectedEvent(
+            Code.USAGE_UNRECOGNISED, "usage mixes prompt_tokens with Anthropic's cache fields"
         )
-    elif usage.input_tokens is None:
+    completion = usage.completion_tokens if usage.output_tokens is None else usage.output_tokens
+    changes = {"input_tokens": None, "completion_tokens": completion, "output_tokens": None}
+    return usage.model_copy(update=changes)
+
+
+def _without_tokens(usage: ProviderUsage) -> Reading:
+    """Read a request that is charged by the second, the character or the image."""
+    given = [
+        (unit, size, value)
+        for field, _, unit, size in COUNTED_ALONE
+        if (value := getattr(usage, field)) is not None
+    ]
+    if len(given) != 1 or usage.total_tokens:
         raise RejectedEvent(
             Code.USAGE_UNRECOGNISED, "usage has neither prompt_tokens nor input_tokens"
         )
-    elif _is_anthropic(usage):
-        buckets = _side_by_side(usage, usage.input_tokens)
-    else:
-        buckets = _whole_and_parts(
-            usage.input_tokens,
-            usage.input_tokens_details,
-            usage.output_tokens or 0,
-            usage.output_tokens_details,
-        )
-    total = usage.total_tokens
-    if total is not None and sum(buckets) != total:
-        raise RejectedEvent(
-            Code.USAGE_INCONSISTENT, f"the parts add up to {sum(buckets)}, total_tokens is {total}"
-        )
-    return buckets
+    ((unit, size, value),) = given
+    buckets = (*NO_TOKENS[TOKENS], millionths(value, size))
+    return Reading(buckets, unit, *beside(usage))
 
 
-def _is_anthropic(usage: ProviderUsage) -> bool:
-    """Anthropic names its caches; without them its counts read the same as a Responses object."""
-    caches = (
-        usage.cache_read_input_tokens,
-        usage.cache_creation_input_tokens,
-        usage.cache_creation,
-    )
-    if caches == (None, None, None):
-        return False
-    if usage.input_tokens_details is not None:
-        raise RejectedEvent(
-            Code.USAGE_UNRECOGNISED,
-            "usage mixes input_tokens_details with Anthropic's cache fields",
-        )
-    return True
-
-
-def _whole_and_parts(
-    prompt: int, prompt_parts: InputDetails | None, completion: int, parts: OutputDetails | None
-) -> Buckets:
-    cached = write = write_long = audio = cached_audio = image = 0
-    if prompt_parts is not None:
-        cached = prompt_parts.cached_tokens or 0
-        audio = prompt_parts.audio_tokens or 0
-        image = prompt_parts.image_tokens or 0
-        write, write_long = _writes_by_lifetime(prompt_parts)
-        split = prompt_parts.cached_tokens_details
-        if split is not None:
-            cached_audio = split.audio_tokens or 0
-            audio -= cached_audio
-            cached -= cached_audio
-            image -= split.image_tokens or 0
-    reasoning = output_audio = 0
-    if parts is not None:
-        reasoning = parts.reasoning_tokens or 0
-        output_audio = parts.audio_tokens or 0
-    plain = prompt - cached - write - write_long - audio - cached_audio - image
-    output = completion - reasoning - output_audio
-    if plain < 0 or output < 0 or audio < 0 or cached < 0 or image < 0:
-        raise RejectedEvent(
-            Code.USAGE_INCONSISTENT, "a part of the prompt or completion is larger than its whole"
-        )
-    return (
-        plain,
-        cached,
-        write,
-        write_long,
-        audio,
-        cached_audio,
-        image,
-        output,
-        reasoning,
-        output_audio,
-        0,
-    )
-
-
-def _writes_by_lifetime(parts: InputDetails) -> tuple[int, int]:
-    split = parts.cache_write_tokens_details
-    if split is None:
-        return parts.cache_write_tokens or 0, 0
-    return _split_writes(
-        parts.cache_write_tokens, split.ttl_30m_tokens or 0, split.ttl_12h_tokens or 0
-    )
-
-
-def _side_by_side(usage: ProviderUsage, plain: int) -> Buckets:
-    write, write_long = usage.cache_creation_input_tokens or 0, 0
-    split = usage.cache_creation
-    if split is not None:
-        write, write_long = _split_writes(
-            usage.cache_creation_input_tokens,
-            split.ephemeral_5m_input_tokens or 0,
-            split.ephemeral_1h_input_tokens or 0,
-        )
-    reasoning = 0
-    if usage.output_tokens_details is not None:
-        reasoning = usage.output_tokens_details.reasoning_tokens or 0
-    output = (usage.output_tokens or 0) - reasoning
-    if output < 0:
-        raise RejectedEvent(
-            Code.USAGE_INCONSISTENT, "reasoning_tokens is larger than output_tokens"
-        )
-    cached = usage.cache_read_input_tokens or 0
-    return (plain, cached, write, write_long, 0, 0, 0, output, reasoning, 0, 0)
-
-
-def _split_writes(total: int | None, short: int, long: int) -> tuple[int, int]:
-    """Return writes of the shortest or an unnamed lifetime, and the long ones; never both twice."""
-    if total is None:
-        return short, long
-    if short + long > total:
-        raise RejectedEvent(
-            Code.USAGE_INCONSISTENT, f"cache writes by lifetime exceed their total of {total}"
-        )
-    return total - long, long
+def _reading(
+    usage: ProviderUsage, counts: Buckets, surplus: int, unexplained: str | None = None
+) -> Reading:
+    meters, not_understood = beside(usage)
+    for field, meter, _, size in COUNTED_ALONE:
+        value = getattr(usage, field)
+        if value:
+            meters += ((meter, millionths(value, size)),)
+    if usage.prompt_audio_seconds and not counts[INDEX["input_audio"]]:
+        meters += (("audio_seconds", millionths(usage.prompt_audio_seconds)),)
+    return Reading(counts, None, meters, unexplained or not_understood, surplus)

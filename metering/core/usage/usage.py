@@ -12,6 +12,11 @@ MAX_AGE: Final = 400 * DAY
 _OK = range(200, 300)
 _TIMED_OUT = 408
 _NEVER_PROCESSED = frozenset({401, 403, 404, 429})
+_BAD_REQUEST = 400
+#: Error codes of refusals that the service charges for (Azure OpenAI "manage costs", 2026-10).
+CHARGED_REFUSALS: Final = frozenset(
+    {"content_filter", "responsibleaipolicyviolation", "context_length_exceeded"}
+)
 
 #: Makes a named tuple of all its values in order, without the call that names them.
 new_record: Final = cast("Callable[[type[Any], tuple[Any, ...]], Any]", tuple.__new__)
@@ -21,7 +26,7 @@ type EventKey = tuple[str, str, str]
 
 
 class Dimensions(NamedTuple):
-    """What a request was, apart from who asked and how much: shared by many entries of a page."""
+    """The attributes of a request apart from its end user and counts, shared by many entries."""
 
     type: str
     source: str
@@ -43,10 +48,29 @@ class Dimensions(NamedTuple):
     use_case: str | None
     unit: str | None = None
     """Of a meter other than tokens: what it counts; its name is in `model`. So of an outcome."""
+    error: str | None = None
+    """The error code of a request that the service refused."""
+    not_understood: str | None = None
+    """The field that may cost something and that no rule understands: there is no price."""
+    surplus: int | None = None
+    """Cached tokens that the service reported beyond the prompt; they are in no bucket."""
+
+
+#: The fields that dimensions had before 2026-11-30. Digests of events that say nothing in the later
+#: ones stay as they were, so that a repeat of an old event is still its duplicate.
+_FIRST_DIMENSIONS: Final = Dimensions._fields.index("unit") + 1
+_NOTHING_LATER: Final = (None,) * (len(Dimensions._fields) - _FIRST_DIMENSIONS)
+
+
+def digested(dimensions: Dimensions) -> tuple[Any, ...]:
+    """Return the dimensions as digests cover them."""
+    if dimensions[_FIRST_DIMENSIONS:] == _NOTHING_LATER:
+        return dimensions[:_FIRST_DIMENSIONS]
+    return dimensions
 
 
 class Usage(NamedTuple):
-    """One request, validated. `digest` covers what it says, not how it travelled."""
+    """One validated request. `digest` covers its content, not its transport."""
 
     key: EventKey
     digest: str
@@ -63,13 +87,15 @@ class Usage(NamedTuple):
         return self.key[2]
 
 
-def is_billable(status: int, *, counted: bool) -> bool:
+def is_billable(status: int, *, counted: bool, error: str | None = None) -> bool:
     """Say whether the service processed a request, and so charges for it.
 
     Source: Azure OpenAI "manage costs" (2026-10): 2xx, 408 and a 400 from the content filter or the
     input limit are charged, 401 and 429 are not. A 400 or 5xx shows that it was processed by
-    carrying counts.
+    carrying counts, a 400 also by its error code.
     """
     if status in _OK or status == _TIMED_OUT:
+        return True
+    if status == _BAD_REQUEST and error is not None and error.lower() in CHARGED_REFUSALS:
         return True
     return counted and status not in _NEVER_PROCESSED

@@ -1,14 +1,20 @@
 """Reads the bodies of events into usage: requests to models, other meters, and outcomes."""
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import Instant
-from metering.core.usage.buckets import NO_TOKENS, QUANTITY_DECIMALS, TOKENS, Buckets
+from metering.core.usage.buckets import (
+    NO_TOKENS,
+    QUANTITY_DECIMALS,
+    TOKENS,
+    by_position,
+    from_names,
+)
 from metering.core.usage.event import (
     BUSINESS_OUTCOME,
     LLM_USAGE,
@@ -19,21 +25,39 @@ from metering.core.usage.event import (
     LlmUsageData,
     LlmUsageEvent,
     MeterUsageEvent,
+    service_tier,
 )
 from metering.core.usage.event_rejection import accepted_time, is_of_type, rejection
 from metering.core.usage.evidence import Evidence
-from metering.core.usage.provider_usage import disjoint_buckets
-from metering.core.usage.usage import Dimensions, Usage, is_billable, new_record
+from metering.core.usage.families import family_of
+from metering.core.usage.meters import meters_of
+from metering.core.usage.provider_usage import Reading, read_usage
+from metering.core.usage.usage import Dimensions, Usage, digested, is_billable, new_record
 
 _DIGEST_BYTES = 8
-#: Another meter is told of what was done, not of what was tried.
+#: Events of other meters and outcomes report what was done, never a failed attempt.
 _OK = 200
 #: Distinct sets of dimensions kept in memory; then the table starts anew.
 _MAX_INTERNED = 50_000
 
-#: What `LlmUsageEvent.model_validate_json` calls, without its checks of options we do not give.
+#: The validator behind `LlmUsageEvent.model_validate_json`, without the checks of its options.
 _validate: Final = LlmUsageEvent.__pydantic_validator__.validate_json
 _RANKS: Final = {rank.name.lower(): rank for rank in Evidence}
+
+
+class Read(NamedTuple):
+    """One event, read: its usage, and the meters beside it."""
+
+    usage: Usage
+    meters: tuple[Usage, ...] = ()
+
+
+class _Counts(NamedTuple):
+    """The counts of one request to a model."""
+
+    evidence: Evidence
+    reading: Reading
+    service_tier: str | None
 
 
 class UsageReader:
@@ -44,28 +68,36 @@ class UsageReader:
 
     def read(self, body: bytes, arrival: Instant) -> Usage:
         """Return the usage in `body`, which arrived at `arrival`; RejectedEvent says why not."""
+        return self.read_all(body, arrival).usage
+
+    def read_all(self, body: bytes, arrival: Instant) -> Read:
+        """Return the usage in `body` with the meters beside it; RejectedEvent says why not."""
         if len(body) > MAX_BODY_BYTES:
             raise RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
         event: LlmUsageEvent | MeterUsageEvent | BusinessOutcomeEvent
+        beside: tuple[tuple[str, int], ...] = ()
         try:
             event = request = _validate(body)
         except ValidationError as error:
             event, millionths, said = _read_other(error, body)
             evidence, buckets = Evidence.FULL, (*NO_TOKENS[TOKENS], millionths)
         else:
-            evidence, buckets = _counts(request.data)
-            said = _said(request)
+            evidence, reading, tier = _counts(request.data)
+            buckets, beside = reading.buckets, reading.meters
+            said = _said(request, reading, tier)
         time = accepted_time(event.time, arrival)
         dimensions, begun = self._intern(said)
         end_user = event.data.end_user
         digest = begun.copy()
-        digest.update(to_json((time, end_user, buckets)))
+        digest.update(to_json((time, end_user, by_position(buckets))))
+        if beside:
+            digest.update(to_json(beside))
         key = (event.type, dimensions.source, event.id)
         usage: Usage = new_record(
             Usage,
             (key, digest.hexdigest(), evidence, time, arrival, dimensions, end_user, buckets),
         )
-        return usage
+        return Read(usage, meters_of(usage, beside) if beside else ())
 
     def _intern(self, said: tuple[Any, ...]) -> tuple[Dimensions, hashlib.blake2b]:
         """Return the dimensions that an event said, and the digest begun with them."""
@@ -75,12 +107,12 @@ class UsageReader:
                 self._interned.clear()
             dimensions: Dimensions = new_record(Dimensions, said)
             dimensions = dimensions._replace(source=dimensions.source.lower())
-            begun = hashlib.blake2b(to_json(dimensions), digest_size=_DIGEST_BYTES)
+            begun = hashlib.blake2b(to_json(digested(dimensions)), digest_size=_DIGEST_BYTES)
             known = self._interned[said] = (dimensions, begun)
         return known
 
 
-def _said(event: LlmUsageEvent) -> tuple[Any, ...]:
+def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any, ...]:
     """Return the parts of Dimensions as an event says them."""
     data = event.data
     return (
@@ -97,12 +129,15 @@ def _said(event: LlmUsageEvent) -> tuple[Any, ...]:
         data.deployment,
         data.deployment_type,
         data.region,
-        data.service_tier,
+        tier,
         data.backend,
         data.spillover,
         data.streamed,
         data.use_case,
-        None,
+        reading.unit,
+        data.error,
+        reading.not_understood,
+        reading.surplus or None,
     )
 
 
@@ -178,25 +213,42 @@ def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
     return tuple(said)
 
 
-def _counts(data: LlmUsageData) -> tuple[Evidence, Buckets]:
+def _counts(data: LlmUsageData) -> _Counts:
     usage, status = data.usage, data.status
-    if data.tokens == "final":
-        if usage is not None:
-            buckets = disjoint_buckets(usage)
-            billable = is_billable(status, counted=True)
-            return _RANKS[data.evidence], buckets if billable else NO_TOKENS
-        if is_billable(status, counted=False):
-            raise RejectedEvent(Code.USAGE_MISSING, "data.usage: required when tokens are final")
-        return Evidence.ABSENT, NO_TOKENS
-    if usage is not None:
+    if usage is None:
+        return _Counts(
+            _evidence_without_usage(data), _estimate(data), service_tier(data.service_tier)
+        )
+    if data.tokens != "final":
         raise RejectedEvent(Code.USAGE_UNEXPECTED, f"data.usage: given, but tokens={data.tokens}")
-    if data.tokens == "pending" and is_billable(status, counted=False):
-        return Evidence.HELD, _estimate(data)
-    return Evidence.ABSENT, NO_TOKENS
+    family = family_of(data.model, data.provider, data.requested_model, data.deployment)
+    reading = read_usage(usage, family)
+    said = usage.service_tier
+    tier, served = (
+        service_tier(data.service_tier),
+        service_tier(said if isinstance(said, str) else None),
+    )
+    if not is_billable(status, counted=True, error=data.error):
+        reading = Reading(NO_TOKENS)
+    elif data.tool_calls:
+        calls = ((name, count * 10**QUANTITY_DECIMALS) for name, count in data.tool_calls.items())
+        reading = reading._replace(meters=(*reading.meters, *calls))
+    if tier is not None and served is not None and tier != served:
+        # Two tiers, two prices: which of them is charged is not known.
+        reading = reading._replace(not_understood=reading.not_understood or "service_tier")
+    return _Counts(_RANKS[data.evidence], reading, tier or served)
 
 
-def _estimate(data: LlmUsageData) -> Buckets:
-    if data.hold is None:
-        return NO_TOKENS
+def _evidence_without_usage(data: LlmUsageData) -> Evidence:
+    billable = is_billable(data.status, counted=False, error=data.error)
+    if data.tokens == "final" and billable:
+        raise RejectedEvent(Code.USAGE_MISSING, "data.usage: required when tokens are final")
+    return Evidence.HELD if data.tokens == "pending" and billable else Evidence.ABSENT
+
+
+def _estimate(data: LlmUsageData) -> Reading:
+    """Return the counts of an event without usage: of a stream's hold, or none."""
+    if data.hold is None or _evidence_without_usage(data) is not Evidence.HELD:
+        return Reading(NO_TOKENS)
     prompt, output = data.hold.prompt_tokens_estimate or 0, data.hold.max_output_tokens or 0
-    return (prompt, 0, 0, 0, 0, 0, 0, output, 0, 0, 0)
+    return Reading(from_names({"input": prompt, "output": output}))

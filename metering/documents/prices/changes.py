@@ -107,6 +107,9 @@ class PriceImportDocument(Document):
 
     version: str
     counts: Mapping[str, int] = Field(description="Rows by kind of change.")
+    refused: list[str] = Field(
+        description="The reasons for which an import without further options is refused."
+    )
     implausible: list[str] = Field(description="Rows whose price changed a hundredfold.")
     changes: list[PriceChangeDocument]
     skipped: int
@@ -123,3 +126,12 @@ def skipped_by_reason(skipped: Sequence[tuple[str, str]]) -> list[SkippedRows]:
         SkippedRows(reason=reason, count=len(names), examples=names[:_EXAMPLES])
         for reason, names in ordered
     ]
+
+
+class ProposalDocument(Document):
+    """Fresh prices that are not published yet."""
+
+    name: str | None = Field(description="Null if nothing is proposed.")
+    version: str | None
+    refused: list[str] = Field(description="The reasons for which publishing them needs consent.")
+    changes: list[PriceChangeDocument]

@@ -1,5 +1,6 @@
 """Quotes: the price of one request, line by line."""
 
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from metering.core.basics.money import (
     format_fixed,
 )
 from metering.core.plans.plan import Plan
+from metering.core.prices.price_book import PriceRow
 from metering.core.prices.quote import Quote, QuoteLine
 from metering.core.usage.buckets import QUANTITY, QUANTITY_DECIMALS
 from metering.documents.document import Document
@@ -61,26 +63,46 @@ class QuoteDocument(Document):
     channel: str | None
     price_version: str | None
     price_row: str | None
+    price_basis: str | None = Field(
+        description="Published by the seller, or reported: known from public reports."
+    )
+    billed_as: Mapping[str, str] = Field(
+        description="Buckets that have no discount here, and the buckets they are billed as."
+    )
     unit: str | None
     multiplier: str | None
     lines: list[QuoteLineDocument]
 
     @classmethod
-    def of(cls, plan: Plan, quote: Quote) -> Self:
-        """Return a quote under a plan as a document."""
-        rate, is_priced = quote.rate, quote.amount is not None
+    def of(cls, plan: Plan, quotes: Sequence[Quote]) -> Self:
+        """Return the quotes of a request and of the meters beside it as one document."""
+        request = quotes[0]
+        reasons = [quote.reason for quote in quotes if quote.reason is not None]
+        rate, row, is_priced = request.rate, request.row, not reasons
+        total = sum(quote.amount or 0 for quote in quotes)
         return cls(
             priced=is_priced,
             currency=plan.currency,
-            amount=None if quote.amount is None else format_amount(quote.amount),
-            reason=None if is_priced else quote.reason,
+            amount=format_amount(total) if is_priced else None,
+            reason="; ".join(reasons) or None,
             model=rate.model if is_priced else None,
             channel=rate.channel if is_priced else None,
             price_version=rate.version if is_priced else None,
             price_row=rate.row if is_priced else None,
+            price_basis=_basis(row) if is_priced else None,
+            billed_as=dict(row.billed_as) if is_priced and row is not None else {},
             unit=rate.unit if is_priced else None,
             multiplier=format_fixed(rate.multiplier, MULTIPLIER_DECIMALS) if is_priced else None,
-            lines=[QuoteLineDocument.of(line, rate.row) for line in quote.lines]
-            if is_priced
-            else [],
+            lines=[
+                QuoteLineDocument.of(line, quote.rate.row)
+                for quote in quotes
+                for line in quote.lines
+                if is_priced
+            ],
         )
+
+
+def _basis(row: PriceRow | None) -> str | None:
+    if row is None:
+        return None
+    return "reported" if row.source.is_reported else "published"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import AliasPath, Field
 
 from metering.documents.document import Commit, Document, Money
+from metering.documents.prices.coverage import PriceSourceAge
 from metering.documents.quotas.alerts import QuotaDocument
 
 
@@ -68,3 +69,4 @@ class OpenWork(Document):
     effects_lag_s: int = Field(description="Seconds that the oldest effect has been due.")
     effects_parked: int = Field(description="Effects given up; counted up to 1,000.")
     dead_letters: Mapping[str, int] = Field(description="Dead letters by code.")
+    price_sources: list[PriceSourceAge] = Field(description="The age of prices by source.")

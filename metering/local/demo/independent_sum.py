@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from metering.local.demo.traffic import Request
 
-_PRICE_FILE: Final = "prices/azure-retail-2026-08-11.json"
+#: The files that have prices of the demo's models for its day.
+_PRICE_FILES: Final = ("azure-retail-2026-08-11.json", "anthropic-2026-11-30.json")
 _MILLION: Final = Decimal(1_000_000)
 
 
@@ -28,7 +29,11 @@ class TenantSum(NamedTuple):
 
 def sum_by_tenant(requests: Iterable[Request]) -> dict[str, TenantSum]:
     """Return the expected totals of every tenant of the demo."""
-    file = json.loads((files("metering") / _PRICE_FILE).read_text())
+    prices = [
+        row
+        for name in _PRICE_FILES
+        for row in json.loads((files("metering") / "prices" / name).read_text())["prices"]
+    ]
     tenants = json.loads((files("metering") / "local/demo/sample/tenants.json").read_text())
     markups = {plan["id"]: Decimal(plan["markup"]) for plan in tenants["plans"]}
     payer = {
@@ -40,7 +45,7 @@ def sum_by_tenant(requests: Iterable[Request]) -> dict[str, TenantSum]:
     for request in requests:
         tenant, factor = payer[request.subscription]
         before = sums.get(tenant, TenantSum(0, 0, 0, 0, Decimal(0)))
-        list_amount = _list_amount(request, file["prices"])
+        list_amount = _list_amount(request, prices)
         sums[tenant] = TenantSum(
             before.requests + 1,
             before.prompt_tokens + request.row.prompt_tokens,

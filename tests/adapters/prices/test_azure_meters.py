@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from metering.adapters.prices.azure_meters import read_meter
+from metering.adapters.prices.azure_meters import Meter, read_meter
 
 GPT: Final = "Azure OpenAI"
 
@@ -68,9 +68,21 @@ def test_a_meters_name_says_model_deployment_tier_and_bucket(
             "names no kind of tokens: a model for realtime has others",
         ),
         ("gpt 4.1 cached Outp glbl Tokens", "1K", "names neither input nor output"),
-        ("gpt-4.1-ft input global Tokens", "1K", "a fine-tuned model"),
-        ("4.1 mini ft training Dz Tokens", "1K", "a fine-tuned model"),
-        ("Ministral 3bFTregnl Tokens", "1K", "a fine-tuned model"),
+        (
+            "4.1 mini ft training Dz Tokens",
+            "1K",
+            "training or the developer tier of a fine-tuned model",
+        ),
+        (
+            "gpt-4.1-dev-ft inpt glbl Tokens",
+            "1K",
+            "training or the developer tier of a fine-tuned model",
+        ),
+        (
+            "Ministral 3bFTregnl Tokens",
+            "1K",
+            "a fine-tuned model whose meter runs its words together",
+        ),
         ("o1 model ft grader input Tokens", "1K", "tokens of a grader"),
         ("gpt 4.1 Inp glbl Tokens", "1 Hour", "not priced by the token (unit 1 Hour)"),
         ("OCR 4 glbl Pages", "1K", "not priced by the token (unit 1K)"),
@@ -78,3 +90,45 @@ def test_a_meters_name_says_model_deployment_tier_and_bucket(
 )
 def test_an_unclear_meter_is_refused_with_its_reason(name: str, unit: str, why: str) -> None:
     assert read_meter(GPT, name, unit) == why
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "deployment_type", "bucket"),
+    [
+        ("gpt-4.1-ft input global Tokens", "gpt-4.1.ft", "global", "input"),
+        ("4.1 nano ft cd inp Dz Tokens", "gpt-4.1-nano.ft", "data_zone", "cached_read"),
+        ("o4-mini-ft output global Tokens", "o4-mini.ft", "global", "output"),
+    ],
+)
+def test_fine_tuned_models_stand_under_the_name_of_their_base(
+    name: str, model: str, deployment_type: str, bucket: str
+) -> None:
+    found = read_meter("Azure OpenAI", name, "1K")
+
+    assert isinstance(found, Meter)
+    assert (found.model.name, found.deployment_type, found.buckets) == (
+        *(model, deployment_type),
+        (bucket,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "model", "counted_in", "size"),
+    [
+        ("Speech-to-Text-Batch-Whisper-regnl Unit", "1 Hour", "whisper", "second", 3600),
+        ("Speech-Text to Speech HD-global Characters", "1M", "tts-hd", "million characters", 1),
+        ("Image-Dall-E-3 HD LowRes-regnl EP Images", "100", "dall-e-3/hd-lowres", "image", 100),
+        ("file-search-tool-calls-datazone Calls", "1K", "file_search_call", "call", 1000),
+        ("Code-Interpreter-global Session", "1", "code_interpreter_session", "session", 1),
+        ("Rerank v4 Pro DZ Search", "1K", "Cohere-rerank-v4.0-pro", "search", 1000),
+        ("4.1 mini ft hosting Dz Unit", "1 Hour", "gpt-4.1-mini.ft/hosting", "hour", 1),
+    ],
+)
+def test_meters_of_other_things_than_tokens_are_read(
+    name: str, unit: str, model: str, counted_in: str, size: int
+) -> None:
+    found = read_meter("Azure OpenAI", name, unit)
+
+    assert isinstance(found, Meter)
+    assert (found.model.name, found.unit, int(found.size)) == (model, counted_in, size)
+    assert found.buckets == ("quantity",)

@@ -52,13 +52,45 @@ def test_meters_of_one_price_everywhere_make_one_row_for_any_region() -> None:
 
 
 def test_where_one_region_differs_every_region_has_its_own_row() -> None:
-    found = rows(item(INPUT, "0.002", "eastus2", "westus"), item(INPUT, "0.0025", "usgovvirginia"))
+    found = rows(item(INPUT, "0.002", "eastus2", "westus"), item(INPUT, "0.0025", "swedencentral"))
 
     assert {row.region: row.per_million_tokens["input"] for row in found} == {
         "eastus2": Decimal(2),
         "westus": Decimal(2),
+        "swedencentral": Decimal("2.5"),
+    }
+
+
+def test_a_government_region_does_not_make_the_price_depend_on_the_region() -> None:
+    found = rows(item(INPUT, "0.002", "eastus2", "westus"), item(INPUT, "0.0025", "usgovvirginia"))
+
+    assert {row.region: row.per_million_tokens["input"] for row in found} == {
+        None: Decimal(2),
         "usgovvirginia": Decimal("2.5"),
     }
+
+
+def test_prices_of_government_regions_alone_stay_theirs() -> None:
+    found = rows(item(INPUT, "0.002", "usgovvirginia"), item(INPUT, "0.0025", "usgovarizona"))
+
+    assert {row.region for row in found} == {"usgovvirginia", "usgovarizona"}
+
+
+def test_cached_tokens_of_a_batch_before_gpt_5_are_billed_as_its_input() -> None:
+    (before,) = rows(item("gpt 4.1 Batch Inp glbl Tokens", "0.001"))
+    (after,) = rows(item("5 Batch Inp glbl Tokens", "0.001"))
+    (standard,) = rows(item(INPUT, "0.002"))
+
+    assert before.billed_as == {"cached_read": "input"}
+    assert after.billed_as == standard.billed_as == {}
+
+
+def test_another_meters_price_is_for_one_of_its_units() -> None:
+    # 0.36 an hour is 0.0001 a second.
+    (whisper,) = rows(item("Speech-to-Text-Batch-Whisper-glbl Unit", "0.36", unit="1 Hour"))
+
+    assert (whisper.model, whisper.unit) == ("whisper", "second")
+    assert whisper.per_million_tokens == {"quantity": Decimal("0.0001")}
 
 
 def test_a_bucket_that_comes_later_begins_a_row_of_its_own() -> None:
@@ -113,21 +145,23 @@ def test_an_item_that_prices_nothing_is_listed(wrong: AzureItem, why: str) -> No
     assert (rows(wrong), reasons(wrong)) == ([], [why])
 
 
-def test_what_usage_counts_together_has_a_price_only_if_it_is_one_price() -> None:
+def test_cached_text_and_cached_images_have_their_own_prices() -> None:
     text, image = "gpt rt txt 0828 cchd Inp glbl Tokens", "gpt rt img 0828 cchd Inp glbl Tokens"
     plain = item("gpt rt txt 0828 Inp glbl Tokens", "0.004")
 
-    (apart,) = rows(plain, item(text, "0.0004"), item(image, "0.0005"))
-    (alike,) = rows(plain, item(text, "0.0004"), item(image, "0.0004"))
+    (found,) = rows(plain, item(text, "0.0004"), item(image, "0.0005"))
 
-    assert [*apart.per_million_tokens] == ["input"]
-    assert alike.per_million_tokens["cached_read"] == Decimal("0.4")
+    assert found.per_million_tokens == {
+        "input": Decimal(4),
+        "cached_read": Decimal("0.4"),
+        "cached_image": Decimal("0.5"),
+    }
 
 
 def test_the_output_of_a_model_that_makes_only_images_is_its_images() -> None:
     (row,) = rows(item("gpt-image-1-output-img-glbl Tokens", "0.04"))
 
-    assert row.per_million_tokens == {"output": Decimal(40)}
+    assert row.per_million_tokens == {"output": Decimal(40), "output_image": Decimal(40)}
 
 
 def test_a_region_without_images_keeps_the_rest_of_what_it_lists() -> None:
@@ -139,7 +173,7 @@ def test_a_region_without_images_keeps_the_rest_of_what_it_lists() -> None:
 
     assert {row.region: sorted(row.per_million_tokens) for row in found} == {
         "eastus2": ["input"],
-        "westus": ["input", "output"],
+        "westus": ["input", "output", "output_image"],
     }
 
 
@@ -148,6 +182,6 @@ def test_the_bundled_snapshot_gives_the_same_file_every_time() -> None:
 
     assert first.content == bundled_azure_prices().content
     assert first.version == "azure-retail-import-2026-08-11"
-    assert len(first.rows) > 2_500
-    # Every token meter that is not in a row is in the list.
-    assert len(first.skipped) > 300
+    assert len(first.rows) > 1_500
+    # Every meter that is not in a row is in the list.
+    assert len(first.skipped) > 200

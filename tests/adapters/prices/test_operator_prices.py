@@ -9,7 +9,7 @@ import pytest
 from metering.adapters.prices.operator_file import file_prices
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import parse_instant
-from metering.core.prices.price_book import Place, PriceBook
+from metering.core.prices.price_book import PriceBook, PriceKey
 from metering.core.prices.price_file import read_price_file
 from metering.core.usage.buckets import INDEX
 from tests.builders import price_file
@@ -45,11 +45,11 @@ def test_csv_gives_a_price_file_that_the_book_takes(tmp_path: Path) -> None:
     found = file_prices(write(tmp_path, "house.csv", CSV), "USD")
 
     book = PriceBook(read_price_file(found.version, found.content))
-    row = book.find("house-7b-v2", parse_instant("2026-03-01T00:00:00Z"), Place())
+    row = book.find("house-7b-v2", parse_instant("2026-03-01T00:00:00Z"), PriceKey())
     long = book.find(
         "house-7b",
         parse_instant("2026-03-01T11:00:00Z"),
-        Place("regional", "westeurope"),
+        PriceKey("regional", "westeurope"),
         long_context=True,
     )
     assert row is not None

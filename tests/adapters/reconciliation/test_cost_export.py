@@ -96,10 +96,10 @@ def test_a_row_that_names_no_product_is_of_the_one_that_reads_its_meter(path: Pa
     assert row.meter.model == "grok-4"
 
 
-def test_images_are_billed_apart_and_counted_with_the_rest(path: Path) -> None:
+def test_images_are_billed_and_counted_apart(path: Path) -> None:
     (row,) = read(path, line(meter="Image 2 img Batch opt Gl 1M Tokens", unit="1M"))
     assert row.meter is not None
-    assert row.meter.buckets == ("output",)
+    assert row.meter.buckets == ("output_image",)
 
 
 def test_a_resource_or_a_tag_may_name_the_deployment(path: Path) -> None:

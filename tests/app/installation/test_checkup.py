@@ -5,7 +5,7 @@ from typing import Any
 from metering.app.installation.checkup import Checkup
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import RetryableError
-from metering.core.basics.instants import DAY, MINUTE, SECOND, parse_instant
+from metering.core.basics.instants import MINUTE, SECOND, parse_instant
 from metering.core.installation.finding import Finding, check_skew
 from metering.core.plans.plan import read_plan
 from tests.builders import price_file
@@ -26,7 +26,7 @@ async def test_all_is_well(system: System) -> None:
     set_to_new_prices(system)
     found = await findings(system)
     assert {check: finding.state for check, finding in found.items()} == {
-        "prices": "ok",
+        "prices of a test": "ok",
         "currencies": "ok",
         "tenants": "ok",
     }
@@ -51,11 +51,24 @@ async def test_without_prices_it_fails(make_system: Any) -> None:
     assert (currencies.state, currencies.check) == ("fail", "plan default")
 
 
-async def test_old_prices_are_worth_a_look(system: System) -> None:
-    newest = max(row.effective_from for row in system.tenancy.prices.rows.values())
-    for age, state in ((120 * DAY, "ok"), (120 * DAY + 1, "warn")):
-        system.clock.set(newest + age)
-        assert (await findings(system))["prices"].state == state
+async def test_the_age_of_each_source_is_a_finding(make_system: Any) -> None:
+    system = make_system()
+    azure = (
+        price_file({"model": "new"}, version="a1")
+        .replace(b'"url": ""', b'"url": "https://prices.azure.com/api"')
+        .replace(b'"retrieved": "2026-11-20"', b'"retrieved": "2026-08-11"')
+    )
+    await system.tenancy.publish_prices("a1", azure)
+    system.clock.set(parse_instant("2026-11-29T12:00:00Z"))
+
+    found = await findings(system)
+
+    # 11 August to 29 November: 20 + 30 + 31 + 29 days.
+    azures = found["prices of prices.azure.com"]
+    assert (azures.state, azures.detail) == ("warn", "1 prices, read on 2026-08-11, 110 days ago")
+    assert "metering prices refresh" in azures.remedy
+    # The fresh one of another source hides nothing.
+    assert found["prices of a test"].state == "ok"
 
 
 async def test_a_plan_whose_currency_has_no_price_any_more_is_named(make_system: Any) -> None:

@@ -21,13 +21,13 @@ class Gauges(Silent):
         self.values: dict[str, int] = {}
 
     def set(self, name: Gauge, value: int, labels: Labels = NO_LABELS) -> None:
-        assert not labels
-        self.values[name] = value
+        self.values[" ".join((name, *labels.values()))] = value
 
 
 async def taken(system: System) -> dict[str, int]:
     gauges = Gauges()
     await CollectGauges(
+        tenancy=system.tenancy,
         ledgers=system.store,
         pending=system.pending,
         effects=system.effects,
@@ -47,6 +47,8 @@ async def test_where_nothing_is_the_matter_there_is_nothing(system: System) -> N
         "metering.streams.pending": 0,
         "metering.effects.waiting": 0,
         "metering.usage.unpriced": 0,
+        # The prices of these tests were read on the day of their clock.
+        "metering.prices.age_days a test": 0,
     }
 
 
@@ -59,6 +61,7 @@ async def test_what_waits_is_counted_over_all_ledgers(system: System) -> None:
         "metering.streams.pending": 1,
         "metering.effects.waiting": 1,
         "metering.usage.unpriced": 3,
+        "metering.prices.age_days a test": 0,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from metering.app.ingest.ingest import Message
-from metering.app.prices.publish_prices import PublishPrices
+from metering.app.prices.publish_prices import Consent, PublishPrices
 from metering.core.basics.errors import ConfigurationError, InvariantBroken, RetryableError
 from metering.core.basics.instants import MINUTE, format_instant
 from metering.core.basics.money import format_amount
@@ -154,3 +154,17 @@ async def test_two_processes_that_publish_the_same_publish_it_once(make_system: 
 
 async def system_records(system: System) -> list[Any]:
     return [record for record in await system.registry.read_records(0) if record.kind == "prices"]
+
+
+async def test_every_reason_to_refuse_a_version_is_known_beforehand(system: System) -> None:
+    dear = {"per_million_tokens": {"input": "2500", "output": "10"}}
+    other = {"model": "other", "aliases": ["gpt-4o"], "effective_from": LATER}
+    content = price_file(dear, other, version="v2")
+    found = await publishing(system).refusals("f", content, Consent(jumps=False))
+
+    jump, past, clash = (reason.partition(": ")[2] for reason in found)
+    row = "gpt-4o/global/any/standard: "
+    assert jump.startswith(f"{row}the price changed a hundredfold")
+    assert past.startswith(f"would change the price of past usage: {row}")
+    assert clash == "gpt-4o is a name of gpt-4o and, in v2, of other"
+    assert len(await publishing(system).refusals("f", content, Consent(supersede=True))) == 1

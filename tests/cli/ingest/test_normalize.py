@@ -94,7 +94,7 @@ _REFUSED: Final[Lines] = [
     ("null", {"error": "usage_missing"}),
     ('{"choices": [], "usage": null}', {"error": "usage_missing"}),
     ("{}", {"error": "usage_unrecognised"}),
-    ('{"prompt_tokens": 5, "input_tokens": 5}', {"error": "usage_unrecognised"}),
+    ('{"prompt_tokens": 5, "input_tokens": 6}', {"error": "usage_unrecognised"}),
     ("42", {"error": "usage_invalid"}),
     ('{"prompt_tokens": -5}', {"error": "usage_invalid"}),
     ('{"prompt_tokens": 1.5}', {"error": "usage_invalid"}),
@@ -129,3 +129,54 @@ def test_every_line_is_answered_in_its_place(metering: "Metering", lines: Lines)
 
 def test_no_lines_in_give_no_lines_out(metering: "Metering") -> None:
     assert metering.run("normalize", stdin=b"\n\n") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "answer"),
+    [
+        ({"type": "duration", "seconds": 11}, (), {"audio_seconds": 11}),
+        ({"type": "duration", "seconds": 0.5}, (), {"audio_seconds": 0.5}),
+        ({"characters": 1200}, (), {"characters": 1200}),
+        (
+            {"input_tokens": 5, "output_tokens": 1, "server_tool_use": {"web_search_requests": 2}},
+            (),
+            {"input": 5, "output": 1, "web_search_requests": 2},
+        ),
+        (
+            {"prompt_tokens": 5, "prompt_tokens_details": {"video_tokens": 3}},
+            (),
+            {"input": 5, "not_understood": "prompt_tokens_details.video_tokens"},
+        ),
+        # the model may stand beside the counts, around them, or in an option
+        (
+            {"model": "grok-4", "prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 9}},
+            (),
+            {"input": 7, "surplus": 2},
+        ),
+        (
+            {
+                "type": "response.done",
+                "response": {
+                    "model": "grok-4",
+                    "usage": {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 10},
+                },
+            },
+            (),
+            {"input": 7, "output": 1, "reasoning": 2},
+        ),
+        (
+            {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 10},
+            ("--model", "xai/grok-4"),
+            {"input": 7, "output": 1, "reasoning": 2},
+        ),
+    ],
+)
+def test_fees_families_and_what_is_not_understood_are_named(
+    metering: "Metering",
+    line: Mapping[str, object],
+    options: tuple[str, ...],
+    answer: Mapping[str, object],
+) -> None:
+    ran = metering.run("normalize", *options, stdin=json.dumps(line).encode())
+
+    assert json.loads(ran.stdout) == answer

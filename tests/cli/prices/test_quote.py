@@ -110,7 +110,7 @@ def test_without_a_price_in_force_a_quote_is_unpriced_and_not_zero(
 
 def test_tokens_in_a_bucket_without_a_price_make_the_quote_unpriced(metering: "Metering") -> None:
     ran = metering.run(
-        *("quote", "--model", "gpt-4.1", "--tier", "batch", *_AT, "--json"),
+        *("quote", "--model", "DeepSeek-V3.2", *_AT, "--json"),
         *("--usage", json.dumps(_USAGE)),
     )
 

@@ -12,7 +12,7 @@ from metering.core.ledger.entry import Reference, Superseded
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page, seal
 from metering.core.prices.rating import Rate
-from metering.core.usage.buckets import from_names
+from metering.core.usage.buckets import BUCKETS, from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from tests.builders import AT, NOW, a_rate, usage
@@ -20,9 +20,9 @@ from tests.builders import AT, NOW, a_rate, usage
 NOVEMBER = parse_month("2026-11")
 LEDGER = LedgerId("acme", NOVEMBER.start)
 ELEVEN = AT - 45 * 60 * 10**6
-FREE = (0,) * 11
+FREE = (0,) * len(BUCKETS)
 #: An output token weighs 4, every other one 1.
-WEIGHTS = (*[1_000_000] * 7, 4_000_000, *[1_000_000] * 2, 0)
+WEIGHTS = (*[1_000_000] * 8, 4_000_000, *[1_000_000] * 3, 0)
 
 
 def rate(request: Usage, _: Instant) -> tuple[Rate, Amount | None]:

@@ -62,9 +62,12 @@ def test_a_bucket_weighs_one_unless_a_weight_is_given() -> None:
         "input_audio": 1_000_000,
         "cached_audio": 1_000_000,
         "input_image": 1_000_000,
+        # As the text that they are a part of.
+        "cached_image": 0,
         "output": 4_000_000,
         "reasoning": 4_000_000,
         "output_audio": 1_000_000,
+        "output_image": 4_000_000,
         "quantity": 0,
     }
 

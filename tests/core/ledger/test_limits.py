@@ -19,7 +19,7 @@ from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
 from metering.core.plans.quota import Quota
 from metering.core.quotas.limit_change import BeforeTheChange, change_from_head
-from metering.core.usage.buckets import NO_TOKENS, from_names
+from metering.core.usage.buckets import INDEX, NO_TOKENS, from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from tests.builders import AT, NOW, price_book, rating, usage
@@ -91,7 +91,7 @@ def plain_sum(pages: list[Page]) -> dict[Any, int]:
                 "tokens": sum(tokens),
                 "amount": state.amount or 0,
                 "requests": 1,
-                "output": tokens[7],
+                "output": tokens[INDEX["output"]],
             }[one.metric]
             start = window_of(one.window, entry.time, LIMITS.zone, PERIOD).start
             found[one.key, start] = found.get((one.key, start), 0) + value

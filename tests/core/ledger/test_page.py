@@ -19,7 +19,9 @@ from tests.builders import AT, NOW, dimensions
 
 LEDGER = LedgerId("acme", month_of(AT).start)
 SLOT = slot_of(AT)
-RATE = Rate("gpt-4o", "v1", "gpt-4o/global/any/standard", 1_150_000, (5, None, *[7] * 9))
+RATE = Rate(
+    "gpt-4o", "v1", "gpt-4o/global/any/standard", 1_150_000, (5, None, *[7] * (len(BUCKETS) - 2))
+)
 UNPRICED = Rate("mystery", None, None, 10**6, (None,) * len(BUCKETS))
 
 

@@ -103,8 +103,8 @@ def test_provisioned_capacity_costs_nothing_at_the_margin_and_is_weighted() -> N
     assert rate.row == "chat/provisioned"
     assert rate.version == "deployments@1970-01-01T00:00:00Z"
     assert rate.weights == (
-        *(1_000_000, 0, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000),
-        *(4_000_000, 1_000_000, 1_000_000, 0),
+        *(1_000_000, 0, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 0),
+        *(4_000_000, 1_000_000, 1_000_000, 4_000_000, 0),
     )
 
 

@@ -14,7 +14,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from metering.core.basics.instants import parse_instant
 from metering.core.prices.price_book import PriceRow
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from tests.verdicts import BOOK, Usage, ours, tally
 
 NOVEMBER: Final = "2026-11-20T00:00:00+00:00"
@@ -94,7 +94,7 @@ class List(NamedTuple):
             ).total_price
         except LookupError:
             return "they do not know the model"
-        mine = ours(Priced(model, "global", None, tier), usage, parse_instant(self.at))
+        mine = ours(PricingKey(model, "global", None, tier), usage, parse_instant(self.at))
         if mine is None:
             return "unpriced"
         return "equal" if mine == theirs else "different"
@@ -118,12 +118,19 @@ def test_claude_costs_what_anthropic_lists_with_caches_long_prompts_and_batches(
 @pytest.mark.parametrize(
     ("provider", "different"),
     [
-        # OpenAI lists no cached price for o1-pro, Azure has a meter for it.
-        pytest.param(OPENAI, {"o1-pro"}, id="openai"),
+        # OpenAI lists no cached price for o1-pro, Azure has a meter for it. Azure asks for its
+        # open model what it likes.
+        pytest.param(OPENAI, {"o1-pro", "gpt-oss-120b"}, id="openai"),
         pytest.param(
             AZURE,
             {
                 "o1-pro",
+                # They have no Azure price of their own, or one from before the feed's meters.
+                "gpt-oss-120b",
+                "grok-3-mini",
+                "DeepSeek-V3.2",
+                "DeepSeek-V4-Flash",
+                "DeepSeek-V4-Pro",
                 # Their price is about a tenth of the meter's (0.00135 per 1,000 tokens).
                 "DeepSeek-R1",
                 # One meter for all tokens; they price the prompt alone.

@@ -4,7 +4,7 @@ from typing import Any
 
 from metering.core.basics.money import format_amount
 from metering.core.plans.plan import Plan, read_plan
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.quote import Quote, QuoteLine, quote
 from metering.core.usage.buckets import from_names
 from tests.builders import AT, price_book
@@ -15,14 +15,14 @@ NIGHTS = {
 }
 
 
-def asked(tokens: dict[str, int], priced: Priced | None = None, **terms: Any) -> Quote:
+def asked(tokens: dict[str, int], priced: PricingKey | None = None, **terms: Any) -> Quote:
     plan = read_plan("p", {"id": "p", **terms}) if terms else Plan(id="p")
     long = {
         "context_tier": "long",
         "context_above_tokens": 1000,
         "per_million_tokens": {"input": "5", "output": "20"},
     }
-    return quote(price_book({}, long), plan, priced or Priced("gpt-4o"), AT, from_names(tokens))
+    return quote(price_book({}, long), plan, priced or PricingKey("gpt-4o"), AT, from_names(tokens))
 
 
 def test_each_line_is_quantity_times_list_price_times_multiplier() -> None:
@@ -45,7 +45,7 @@ def test_a_price_of_the_plans_own_has_no_list_price_beside_it() -> None:
 def test_a_model_that_only_the_plan_prices_is_quoted_by_the_plan() -> None:
     found = asked(
         {"input": 100},
-        Priced("in-house"),
+        PricingKey("in-house"),
         overrides=[{"model": "in-house", "price_per_million": "1"}],
     )
     assert (found.rate.row, format_amount(found.amount or 0)) == ("plan", "0.0001")
@@ -59,12 +59,10 @@ def test_a_long_prompt_is_explained_by_the_row_of_long_prompts() -> None:
 
 
 def test_what_has_no_price_is_named() -> None:
-    assert asked({"input": 1}, Priced("gpt-99")).reason == (
-        "no price is known for gpt-99 with these dimensions at that time"
-    )
+    assert asked({"input": 1}, PricingKey("gpt-99")).reason == ("no price is known for gpt-99")
     assert asked({"input": 1, "cache_write": 1}).reason == (
         "gpt-4o/global/any/standard has no price for cache_write"
     )
-    assert asked({"input": 1}, Priced("gpt-4o", "provisioned")).reason == (
+    assert asked({"input": 1}, PricingKey("gpt-4o", "provisioned")).reason == (
         "the registry does not know this provisioned deployment"
     )

@@ -9,7 +9,7 @@ from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import (
     Rate,
     RateCard,
@@ -21,7 +21,7 @@ from metering.core.prices.rating import (
 from metering.core.usage.buckets import BUCKETS, TOKEN_BUCKETS, TOKENS, Buckets, from_names
 from tests.builders import AT, plan, price_book
 
-GPT_4O = Priced("gpt-4o", "global", None, "standard")
+GPT_4O = PricingKey("gpt-4o", "global", None, "standard")
 COUNTS = from_names({"input": 488, "cached_read": 512, "output": 100})
 BOOK = PriceBook(committed_prices())
 
@@ -118,7 +118,7 @@ def test_published_azure_prices_give_the_amounts_worked_out_by_hand(
     model: str, kind: str, tier: str, usage: dict[str, int], expected: str
 ) -> None:
     at = parse_instant("2026-08-15T00:00:00Z")
-    rates = rate_card(BOOK, plan(), Priced(model, kind, "eastus2", tier), at)
+    rates = rate_card(BOOK, plan(), PricingKey(model, kind, "eastus2", tier), at)
     assert amount(rates, from_names(usage)) == expected
 
 
@@ -144,7 +144,7 @@ def test_claude_costs_what_is_listed_for_reads_and_writes_of_its_cache(
     tier: str, usage: dict[str, int], expected: str
 ) -> None:
     at = parse_instant("2026-11-20T00:00:00Z")
-    rates = rate_card(BOOK, plan(), Priced("claude-sonnet-4-5-20250929", None, None, tier), at)
+    rates = rate_card(BOOK, plan(), PricingKey("claude-sonnet-4-5-20250929", None, None, tier), at)
     assert amount(rates, from_names(usage)) == expected
     assert rates.rate.channel == "marketplace"
 
@@ -189,13 +189,13 @@ def test_the_threshold_looks_at_the_prompt_with_its_cached_part_and_not_at_the_o
 @pytest.mark.parametrize(
     "priced",
     [
-        Priced("gpt-99", "global", None, "standard"),
-        Priced(None, "global", None, "standard"),
+        PricingKey("gpt-99", "global", None, "standard"),
+        PricingKey(None, "global", None, "standard"),
         GPT_4O._replace(deployment_type="provisioned"),
         GPT_4O._replace(service_tier="flex"),
     ],
 )
-def test_what_has_no_price_is_unpriced_and_not_free(priced: Priced) -> None:
+def test_what_has_no_price_is_unpriced_and_not_free(priced: PricingKey) -> None:
     rate, found = rate_usage(rate_card(price_book(), plan(), priced, AT), COUNTS)
     assert found is None
     assert not rate.is_priced

@@ -8,7 +8,7 @@ from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
-from metering.core.prices.priced import Priced
+from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import Rate, rate_card, rate_usage
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.record import Record
@@ -30,7 +30,7 @@ def a_plan(**terms: Any) -> Plan:
 def rated(
     plan: Plan, tokens: dict[str, int] = MILLION, *, model: str = "gpt-4o", at: int = AT
 ) -> tuple[Rate, str | None]:
-    card = rate_card(price_book({"aliases": ["gpt-4o-2024-11-20"]}), plan, Priced(model), at)
+    card = rate_card(price_book({"aliases": ["gpt-4o-2024-11-20"]}), plan, PricingKey(model), at)
     rate, amount = rate_usage(card, from_names(tokens))
     return rate, None if amount is None else format_amount(amount)
 

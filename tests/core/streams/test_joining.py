@@ -7,7 +7,7 @@ import pytest
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.streams.gateway_log import read_log
-from metering.core.streams.joining import complete, recovered
+from metering.core.streams.joining import complete, counted, recovered
 from metering.core.streams.log_rows import GatewayRow, LlmRow
 from metering.core.usage.buckets import by_name
 from metering.core.usage.evidence import Evidence
@@ -139,3 +139,43 @@ def test_recovered_usage_is_what_the_gateway_logged() -> None:
 
 def test_recovered_usage_of_nobody_known_is_anonymous() -> None:
     assert read(recovered(sender(apimSubscriptionId=""), row())).dimensions.subject == "anonymous"
+
+
+#: 663 + 50 + 124 = 837: the log's total says how much Grok reasoned.
+GROK_COUNTS = {"input": 663, "output": 50, "reasoning": 124}
+
+
+def grok_row(**changes: Any) -> LlmRow:
+    return row()._replace(
+        prompt_tokens=663, completion_tokens=50, total_tokens=837, cached_tokens=0, **changes
+    )
+
+
+def test_a_logs_total_says_how_much_a_model_reasoned_that_does_so_beside_the_completion() -> None:
+    identity = pending(data__model=None, data__deployment="chat")
+    told = complete(identity, grok_row(model="grok-4", deployment="chat"))
+    assert counts(read(told)) == GROK_COUNTS
+    named = pending(data__model="xai/grok-4-1-fast-reasoning")
+    assert counts(read(complete(named, grok_row(model=None)))) == GROK_COUNTS
+    assert counts(read(recovered(sender(), grok_row(model="grok-4")))) == GROK_COUNTS
+    assert counted(grok_row(model="grok-4")).tokens == 837
+
+
+def test_a_total_beyond_its_parts_is_refused_for_any_other_model() -> None:
+    for model in ("gpt-4o", None):
+        with pytest.raises(RejectedEvent) as rejected:
+            recovered(sender(), grok_row(model=model, deployment="chat"))
+        assert rejected.value.code is Code.USAGE_INCONSISTENT
+
+
+def test_a_log_of_grok_may_have_more_cached_than_prompt() -> None:
+    hidden = row()._replace(
+        model="grok-4-1-fast",
+        prompt_tokens=7,
+        completion_tokens=1,
+        total_tokens=8,
+        cached_tokens=163,
+    )
+    usage = read(recovered(sender(), hidden))
+    # 163 - 7 = 156 beyond the prompt
+    assert (counts(usage), usage.dimensions.surplus) == ({"input": 7, "output": 1}, 156)

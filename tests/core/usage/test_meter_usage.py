@@ -7,9 +7,9 @@ import pytest
 
 from metering.core.basics.errors import Code, ConfigurationError, RejectedEvent
 from metering.core.basics.money import format_amount
-from metering.core.prices.price_book import Place, PriceBook
+from metering.core.prices.price_book import PriceBook, PriceKey
 from metering.core.prices.price_file import read_price_file
-from metering.core.prices.priced import Priced, priced_of
+from metering.core.prices.priced import PricingKey, priced_of
 from metering.core.prices.rating import Rate, rate_card, rate_usage
 from metering.core.usage.buckets import QUANTITY, from_names
 from metering.core.usage.event import MAX_QUANTITY
@@ -130,6 +130,6 @@ def test_the_price_of_the_region_comes_first() -> None:
 
 
 def test_a_model_of_a_meters_name_is_not_that_meter() -> None:
-    assert book().find("vector-search", AT, Place()) is None
-    card = rate_card(book(), plan(), Priced("vector-search"), AT)
+    assert book().find("vector-search", AT, PriceKey()) is None
+    card = rate_card(book(), plan(), PricingKey("vector-search"), AT)
     assert rate_usage(card, from_names({"input": 1}))[1] is None

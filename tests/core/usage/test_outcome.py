@@ -31,7 +31,7 @@ from metering.core.reports.rollup_document import read_part, write_part
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
-from metering.core.usage.buckets import QUANTITY, from_names
+from metering.core.usage.buckets import BUCKETS, QUANTITY, from_names
 from metering.core.usage.event import MAX_OUTCOMES, OUTCOME
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
@@ -123,7 +123,7 @@ def test_an_outcome_is_an_entry_of_its_own_kind_that_costs_nothing_under_any_pri
         (page,) = plan_commit(Head(LEDGER), {}, [read()], terms.rate, NOW).pages
         state = page.entries[0].state
         assert (state.kind, state.amount, state.is_unpriced) == (Kind.OUTCOME, 0, False)
-        assert state.rate.units == (0,) * 11
+        assert state.rate.units == (0,) * len(BUCKETS)
 
 
 def test_a_head_counts_an_outcome_as_an_entry_and_as_no_usage() -> None:

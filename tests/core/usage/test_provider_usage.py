@@ -71,8 +71,14 @@ SHAPES: list[tuple[str, dict[str, Any], dict[str, int]]] = [
             },
             "output_tokens": 5,
         },
-        # new images 800 - 28 = 772; the rest 1000 - 772 - 128 = 100
-        {"input": 100, "cached_read": 128, "input_image": 772, "output": 5},
+        # new images 800 - 28 = 772, cached text 128 - 28; the rest 1000 - 772 - 128 = 100
+        {
+            "input": 100,
+            "cached_read": 100,
+            "input_image": 772,
+            "cached_image": 28,
+            "output": 5,
+        },
     ),
     (
         "chat: cache writes without a lifetime are short ones",
@@ -170,7 +176,7 @@ def test_a_usage_object_is_read_into_disjoint_buckets(
     [
         ({}, Code.USAGE_UNRECOGNISED),
         ({"total_tokens": 5}, Code.USAGE_UNRECOGNISED),
-        ({"prompt_tokens": 1, "input_tokens": 1}, Code.USAGE_UNRECOGNISED),
+        ({"prompt_tokens": 1, "input_tokens": 2}, Code.USAGE_UNRECOGNISED),
         (
             {"input_tokens": 1, "input_tokens_details": {}, "cache_read_input_tokens": 1},
             Code.USAGE_UNRECOGNISED,
@@ -184,7 +190,16 @@ def test_a_usage_object_is_read_into_disjoint_buckets(
             {
                 "prompt_tokens": 5,
                 "completion_tokens": 1,
+                "total_tokens": 6,
                 "completion_tokens_details": {"reasoning_tokens": 2},
+            },
+            Code.USAGE_INCONSISTENT,
+        ),
+        (
+            {
+                "prompt_tokens": 5,
+                "completion_tokens": 1,
+                "completion_tokens_details": {"audio_tokens": 2},
             },
             Code.USAGE_INCONSISTENT,
         ),

@@ -61,6 +61,8 @@ function showTiles() {
   const letters = Object.values(work.dead_letters).reduce((total, one) => total + one, 0);
   const kinds = Object.keys(work.dead_letters).length;
   const [over, near] = [standing("over"), standing("near")];
+  const oldest = work.price_sources.filter((one) => one.age_days !== null)
+    .sort((one, other) => other.age_days - one.age_days)[0];
   const warn = (value, kind = "near") => (value ? kind : null);
   byId("period").textContent = `${count(tenants.length)}${state.isCut ? " first" : ""} tenants, ${
     short(sum("requests"))} requests in their current periods`;
@@ -76,6 +78,8 @@ function showTiles() {
     tile("Dead letters", short(letters), kinds ? `${count(kinds)} code${kinds > 1 ? "s" : ""}` : "none",
       warn(letters)),
     tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
+    tile("Oldest prices", oldest ? `${count(oldest.age_days)} days` : "unknown",
+      oldest ? oldest.source : "no source names a day", warn(oldest?.old)),
     tile("To close", count(due.length), due.length ? "periods have ended" : "no periods due"));
 }
 

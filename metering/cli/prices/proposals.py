@@ -1,0 +1,85 @@
+"""`metering prices refresh`, `proposed` and `publish`: fresh prices, before they are in force."""
+
+from typing import Annotated
+
+import typer
+
+from metering.app.prices.propose_prices import Proposal
+from metering.app.prices.publish_prices import Consent
+from metering.cli.options import with_app
+from metering.cli.output import AsJson, count, escape, print_table, show, stdout
+from metering.documents.prices.changes import PriceChangeDocument, ProposalDocument
+
+Limit = Annotated[int, typer.Option(min=1, help="The maximum number of changes to show.")]
+
+
+def refresh_prices(limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Read Azure's price feed, and keep its differences as the proposal of the day.
+
+    No price changes until the proposal is published. The feed needs a network.
+
+    Example:  metering prices refresh
+    """
+    _show(with_app(lambda app: app.propose_prices.refresh()), limit, as_json=as_json)
+
+
+def proposed_prices(limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Show the newest proposed prices, and what publishing them would need.
+
+    Example:  metering prices proposed
+    """
+    _show(with_app(lambda app: app.propose_prices.proposed()), limit, as_json=as_json)
+
+
+def publish_prices(
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Replace prices that already apply.")
+    ] = False,
+    accept_jumps: Annotated[
+        bool, typer.Option("--accept-jumps", help="Accept prices that changed a hundredfold.")
+    ] = False,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Put the newest proposed prices in force.
+
+    Example:  metering prices publish
+    """
+    consent = Consent(supersede, accept_jumps)
+    published = with_app(lambda app: app.propose_prices.publish(consent))
+    _show(published, limit, as_json=as_json, in_force=True)
+
+
+def _show(proposal: Proposal | None, limit: int, *, as_json: bool, in_force: bool = False) -> None:
+    changes = [] if proposal is None else proposal.published.changes
+    document = ProposalDocument(
+        name=None if proposal is None else proposal.name,
+        version=None if proposal is None else proposal.published.version,
+        refused=[] if proposal is None else list(proposal.refused),
+        changes=[PriceChangeDocument.model_validate(change) for change in changes[:limit]],
+    )
+
+    def table() -> None:
+        if document.name is None:
+            stdout().print("no prices are proposed")
+            return
+        state = "in force" if in_force else "proposed"
+        stdout().print(escape(f"{document.name}: {count(len(changes))} rows {state}"))
+        print_table(
+            f"Changes per million tokens ({count(len(document.changes))} of"
+            f" {count(len(changes))} rows)",
+            ["kind", "row", "from", "bucket", "old", "new"],
+            [
+                [
+                    *(change.kind, change.row, change.effective_from[:10], bucket),
+                    *(prices.old or "-", prices.new or "-"),
+                ]
+                for change in document.changes
+                for bucket, prices in change.buckets.items()
+            ],
+            left=4,
+        )
+        for reason in () if in_force else document.refused:
+            stdout().print(escape(f"needs consent: {reason}"))
+
+    show(document, table, as_json=as_json)
