@@ -132,7 +132,7 @@ def fold(head: Head, pages: Iterable[Page]) -> Head:
 
 
 def follow(head: Head, pages: Iterable[Page]) -> Head:
-    """Return the head after the pages that come next; raises LedgerBroken where the chain breaks."""
+    """Return the head after the pages that follow it. Raises LedgerBroken if the chain breaks."""
     links = Chain(head.ledger, head.position)
     for page in pages:
         links.follow(page)
