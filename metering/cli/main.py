@@ -38,7 +38,7 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "normalize": Place(
             "metering.cli.ingest.normalize:normalize",
-            "Read one usage object or whole response per line; print its non-zero buckets.",
+            "Read one usage object, or one whole response, a line; write its non-zero buckets.",
         ),
         "replay": Place(
             "metering.cli.hubs.replay:replay",
