@@ -81,7 +81,7 @@ def test_a_rule_compares_a_figure_and_splits_by_columns_of_its_query(rule: dict[
     assert all(re.search(rf"\b{column}\b", last) for column in rule["split"])
     assert rule["operator"] in {"GreaterThan", "LessThan"}
     assert rule["severity"] in range(4)
-    assert re.fullmatch(r"P(T\d+[MH]|1D)", rule["window"])
+    assert re.fullmatch(r"P(T\d+[MH]|[12]D)", rule["window"])
     assert re.fullmatch(r"PT\d+[MH]", rule["every"])
 
 

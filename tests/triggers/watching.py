@@ -53,7 +53,7 @@ class World(NamedTuple):
             for metric in resource.scope_metrics[0].metrics:
                 for point in metric.data.data_points:
                     if metric.name in GAUGES:
-                        found[metric.name] = self.app.telemetry.last[metric.name]  # type: ignore[attr-defined]
+                        found |= self.app.telemetry.last  # type: ignore[attr-defined]
                         continue
                     value = point.count if metric.name in HISTOGRAMS else point.value  # type: ignore[union-attr]
                     labels = [f"{key}={text}" for key, text in sorted(point.attributes.items())]  # type: ignore[union-attr]
@@ -73,7 +73,8 @@ class _LastGauges(OpenTelemetry):
         self.last: dict[str, float] = {}
 
     def set(self, name: Gauge, value: int, labels: Labels = NO_LABELS) -> None:
-        self.last[name] = value
+        text = " ".join([name, *(f"{key}={label}" for key, label in sorted(labels.items()))])
+        self.last[name] = self.last[text] = value
         super().set(name, value, labels)
 
 
