@@ -17,7 +17,7 @@ from metering.ports import (
     SILENT,
     Alerts,
     Clock,
-    HubProgress,
+    HubWatch,
     LedgerStore,
     Notifier,
     Telemetry,
@@ -130,7 +130,7 @@ class Base:
         )
 
     @cached_property
-    def hub_progress(self) -> HubProgress:
+    def hub_progress(self) -> HubWatch:
         """How far what was published has been counted; the system on one machine sets its own."""
         from metering.bootstrap.progress import hub_progress
 

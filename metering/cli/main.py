@@ -156,10 +156,6 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
         ),
-        "azure": Place(
-            "metering.cli.installation.azure:azure",
-            "Set-up steps in Azure that Bicep cannot do.",
-        ),
     },
 }
 

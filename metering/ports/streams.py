@@ -39,6 +39,18 @@ class HubProgress(Protocol):
         ...
 
 
+class HubWatch(HubProgress, Protocol):
+    """How far each hub has been counted."""
+
+    async def counted_by_hub(self) -> Mapping[str, Instant]:
+        """Return for each hub an instant: what was published before it has been counted.
+
+        Of a partition that has more than was counted since it was first seen, that first look
+        stands in. RetryableError when the hubs are out of reach.
+        """
+        ...
+
+
 class CaptureSource(Protocol):
     """A folder or a container with files of Capture. Only read.
 
