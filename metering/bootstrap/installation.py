@@ -62,7 +62,7 @@ class Installation:
 
     @cached_property
     def callers(self) -> Callers:
-        """Which tenant a caller may read."""
+        """Authorises callers for tenants."""
         return Callers(tenancy=self._base.tenancy, clock=self._base.clock)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Which hubs tell how far what was published has been counted."""
+"""The hubs whose progress shows how much has been counted."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit

@@ -37,7 +37,7 @@ class Notifier(Protocol):
 
 
 class DeploymentSource(Protocol):
-    """Where deployments are made: the cloud's own list of them."""
+    """The cloud's own list of deployments."""
 
     async def list_deployments(self) -> list[FoundDeployment]:
         """Return all of them, by account and name.
