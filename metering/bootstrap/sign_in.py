@@ -80,7 +80,7 @@ class SignIn:
         return BrowserSessions(self.clock)
 
     def gateway_token(self) -> str:
-        """Return a token for the simulated gateway; only the development issuer accepts it."""
+        """Return a development token for the simulated gateway."""
         return self.development_issuer.token(roles=frozenset({Role.GATEWAY}))
 
     def principal(self, header: str | None) -> Identity | None:
