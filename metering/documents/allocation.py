@@ -1,4 +1,4 @@
-"""Allocated cost of provisioned capacity."""
+"""Allocated cost of provisioned capacity and of hosting."""
 
 from typing import Annotated, Any
 

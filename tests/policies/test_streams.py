@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from metering.core.basics.instants import parse_instant
+from metering.core.streams.gateway_log import read_log
+from metering.core.streams.joining import complete
+from metering.core.usage.usage_reader import UsageReader
+from tests.gateway_logs import llm_record, log
 from tests.policies.exchanges import CHAT, STREAM, answer, data, request, run, stream
 from tests.policies.gateway import Gateway
 
@@ -122,3 +127,43 @@ def test_no_other_shape_is_touched(gateway: Gateway, policy: str, path: str) -> 
 def test_what_is_no_stream_is_not_touched(gateway: Gateway, body: object) -> None:
     made = request(body=body)
     assert forwarded(gateway, body) == made["body"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "offered", "told"),
+    [
+        ("responses", {"tools": [{"type": "web_search_preview"}]}, ["web_search"]),
+        (
+            "responses",
+            {"tools": [{"type": "code_interpreter"}, {"type": "file_search"}]},
+            ["file_search", "code_interpreter"],
+        ),
+        ("anthropic-messages", {"tools": [{"type": "web_search_20250305"}]}, ["web_search"]),
+        ("chat-completions", {"web_search_options": {}}, ["web_search"]),
+        ("responses", {"tools": [{"type": "bing_grounding"}]}, ["bing"]),
+        # Tools of the application itself, and what no service would take.
+        ("chat-completions", {"tools": [{"type": "function", "name": "web_search"}]}, None),
+        ("responses", {"tools": [7, "web_search", {"type": 7}, {}]}, None),
+        ("responses", {"tools": {"type": "web_search"}}, None),
+    ],
+)
+def test_a_stream_names_the_charged_tools_that_its_request_offers(
+    gateway: Gateway, policy: str, offered: dict[str, Any], told: list[str] | None
+) -> None:
+    event = data(gateway, policy, body=STREAMED | offered, backend=stream())
+    assert (event["tokens"], event.get("server_tools")) == ("pending", told)
+    # An answer that is read whole shows the calls themselves.
+    whole = data(gateway, policy, body=CHAT | offered, backend=answer())
+    assert (whole["tokens"], "server_tools" in whole) == ("final", False)
+
+
+def test_a_stream_that_may_have_searched_is_unpriced_once_the_log_tells_its_tokens(
+    gateway: Gateway,
+) -> None:
+    asked = STREAMED | {"tools": [{"type": "web_search"}]}
+    (emitted,) = run(gateway, "responses", body=asked, backend=stream())["events"]
+    row = read_log(log(llm_record(promptTokens=1_000, completionTokens=100))).llm_rows[0]
+    event = complete(json.dumps(emitted["event"]).encode(), row)
+    usage = UsageReader().read(event, parse_instant("2026-11-20T12:00:00Z"))
+    assert usage.dimensions.not_understood == "server_tools.web_search"
+    assert sum(usage.buckets) == 1_100

@@ -28,7 +28,9 @@ _SECTIONS: Final = (
         ("usage", "allowance", "tier", "package", "request_fee", "base_fee", "minimum"),
     ),
     _Section(
-        "Provisioned capacity", "The tenant's allocated share of its hourly cost.", ("ptu_share",)
+        "Provisioned capacity and hosting",
+        "The tenant's allocated share of the hourly cost.",
+        ("ptu_share",),
     ),
     _Section(
         "Corrections of earlier periods",

@@ -1,4 +1,4 @@
-"""Allocate the monthly cost of provisioned deployments to tenants, once."""
+"""Allocate the monthly cost of deployments that are paid by the hour to tenants, once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

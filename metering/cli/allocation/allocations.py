@@ -1,4 +1,4 @@
-"""`metering deployments shares`: allocated cost of provisioned capacity."""
+"""`metering deployments shares`: allocated cost of provisioned capacity and hosting."""
 
 from typing import Annotated, Final
 
@@ -28,7 +28,7 @@ def list_shares(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the hourly cost of provisioned deployments was allocated to tenants.
+    """Show how the hourly cost of provisioned and hosted deployments was allocated to tenants.
 
     Costs are allocated once, when a UTC month is closed. The shares and the unallocated rest add up
     to the cost exactly.

@@ -42,6 +42,7 @@ def print_proposals(proposals: list[Proposal], *, dry_run: bool, as_json: bool) 
 
 def _row(deployment: Deployment) -> list[str]:
     units = deployment.provisioned
+    hourly = units or deployment.hosting
     model = " ".join(part for part in (deployment.model, deployment.model_version) if part)
     return [
         deployment.key,
@@ -50,7 +51,7 @@ def _row(deployment: Deployment) -> list[str]:
         deployment.region or "-",
         deployment.service_tier or "-",
         count(units.units) if units else "-",
-        f"{units.hourly_price} {units.currency}" if units else "-",
+        f"{hourly.hourly_price} {hourly.currency}" if hourly else "-",
     ]
 
 

@@ -51,6 +51,10 @@ Currency = Annotated[str, typer.Option(help="The currency of the hourly price.")
 Name = Annotated[
     str, typer.Argument(help="The name of the deployment, as in the URL.", show_default=False)
 ]
+Hosting = Annotated[
+    str | None,
+    typer.Option(help="The price of an hour of hosting a fine-tuned model, such as 1.70."),
+]
 SpilloverScope = Annotated[
     Scope | None,
     typer.Option(help="The scope at which spillover from provisioned units is priced."),
@@ -133,6 +137,7 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     scope: SpilloverScope = None,
     weight: Weights = None,
     idle: Idle = None,
+    hosting: Hosting = None,
     effective: From = None,
 ) -> None:
     """Record deployment NAME, from now on. A new record applies from the beginning.
@@ -148,8 +153,9 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
         "hourly_price": hourly_price,
         "scope": scope,
         "weights": weights,
-        "idle": idle,
+        "idle": idle if hosting is None else None,
     }
+    hosted = {"hourly_price": hosting, "currency": currency, "idle": idle or "unallocated"}
     given = {field: value for field, value in bought.items() if value is not None}
     content = {
         "name": name,
@@ -161,6 +167,7 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
         "region": region,
         "service_tier": tier,
         "provisioned": {**given, "currency": currency} if given else None,
+        "hosting": None if hosting is None else hosted,
     }
     deployment = _read(name, content)
     is_news = with_app(lambda app: app.tenancy.define_deployment(deployment, start))

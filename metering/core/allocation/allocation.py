@@ -1,4 +1,4 @@
-"""Allocation: the monthly cost of a deployment's provisioned units, divided among its tenants.
+"""Allocation: the monthly cost of a deployment that is paid by the hour, divided among tenants.
 
 The cost of an hour is divided in proportion to the weighted tokens of that hour; a policy decides
 who pays for idle hours. Every division is exact, so the shares and the rest add up to the cost.
@@ -54,7 +54,7 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """The cost of one deployment's provisioned units in one UTC month, allocated once."""
+    """The hourly cost of one deployment in one UTC month, allocated once."""
 
     deployment: str
     month: Period

@@ -3,19 +3,25 @@
 from collections import defaultdict
 from collections.abc import Collection
 from math import sumprod
+from typing import Final
 
 from metering.core.allocation.allocation import Counted, HourlyTokens
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import HOUR, Instant
+from metering.core.basics.money import MULTIPLIER_DECIMALS
 from metering.core.calendars.periods import LedgerId, Period, slot_start
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.entry import State
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
+from metering.core.usage.buckets import TOKEN_BUCKETS
+
+#: On a hosted model every token weighs the same, in 10^-6; a quantity of no tokens weighs nothing.
+_EVERY_TOKEN: Final = (*(10**MULTIPLIER_DECIMALS for _ in TOKEN_BUCKETS), 0)
 
 
 def capacities_in(head: Head) -> set[str]:
-    """Return the deployments whose provisioned units a ledger used, in lower case."""
+    """Return the deployments paid by the hour that a ledger used, in lower case."""
     return {rate.capacity.casefold() for rate in head.lines if rate.capacity is not None}
 
 
@@ -45,8 +51,8 @@ class LedgerUsage:
                 self._count(hour, state, sign)
 
     def _count(self, hour: Instant, state: State, sign: int) -> None:
-        weights, capacity = state.rate.weights, state.rate.capacity
-        if weights is None or capacity is None or state.is_hold or not state.is_billable:
+        weights, capacity = state.rate.weights or _EVERY_TOKEN, state.rate.capacity
+        if capacity is None or state.is_hold or not state.is_billable:
             return
         place = capacity.casefold()
         if place in self._places:

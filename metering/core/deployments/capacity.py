@@ -1,14 +1,14 @@
-"""Capacity: provisioned deployments over time, and the cost of each hour.
+"""Capacity: deployments that are paid by the hour over time, and the cost of each hour.
 
-The record in force at the start of an hour sets its cost: units times unit price. Hours are in
-UTC, as in Azure's bill.
+The record in force at the start of an hour sets its cost: provisioned units times their price, or
+the hosting price of a fine-tuned model. Hours are in UTC, as in Azure's bill.
 """
 
 from typing import NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import HOUR, Instant, format_instant
-from metering.core.basics.money import AMOUNT_DECIMALS, PRICE_DECIMALS, Amount
+from metering.core.basics.money import AMOUNT_DECIMALS, PRICE_DECIMALS, Amount, parse_fixed
 from metering.core.calendars.dated import BEGINNING, FOREVER, Dated
 from metering.core.calendars.periods import Period, month_of
 from metering.core.deployments.deployment import Deployment, IdlePolicy
@@ -23,7 +23,7 @@ class Span(NamedTuple):
     end: Instant
     units: int
     hourly_price: Amount
-    """The price of one unit."""
+    """The price of one unit; a hosted model is one unit."""
     currency: str
     idle: IdlePolicy
 
@@ -39,7 +39,7 @@ class Span(NamedTuple):
 
 
 class Capacity(NamedTuple):
-    """All versions of a deployment that has provisioned units at some time."""
+    """All versions of a deployment that is paid by the hour at some time."""
 
     key: str
     """The key in its first record, which never changes."""
@@ -67,21 +67,32 @@ class Capacity(NamedTuple):
         while at < end:
             found, since, until = self.records.at(at)
             first, last = _next_hour(max(since, start)), _next_hour(min(until, end))
-            units = None if found is None else found.provisioned
-            if units is not None and first < last:
-                price = units.hourly_units * _AMOUNTS_A_PRICE
-                _append(spans, Span(first, last, units.units, price, units.currency, units.idle))
+            hourly = None if found is None else _hourly(found)
+            if hourly is not None and first < last:
+                _append(spans, Span(first, last, *hourly))
             at = until
         return spans
 
     @property
     def ever_costs(self) -> bool:
-        """Return whether any version has provisioned units."""
-        return any(value.provisioned is not None for value in self.records.values())
+        """Return whether any version is paid by the hour."""
+        return any(_hourly(value) is not None for value in self.records.values())
 
     @property
     def _reaches_back(self) -> bool:
         return self.records.starts()[0] == BEGINNING
+
+
+def _hourly(deployment: Deployment) -> tuple[int, Amount, str, IdlePolicy] | None:
+    """Return units, price of a unit, currency and idle policy; None if no hour costs anything."""
+    units, hosting = deployment.provisioned, deployment.hosting
+    if units is not None:
+        price = units.hourly_units * _AMOUNTS_A_PRICE
+        return units.units, price, units.currency, units.idle
+    if hosting is not None:
+        price = parse_fixed(hosting.hourly_price, PRICE_DECIMALS) * _AMOUNTS_A_PRICE
+        return 1, price, hosting.currency, hosting.idle
+    return None
 
 
 def _next_hour(instant: Instant) -> Instant:

@@ -99,6 +99,16 @@ class Provisioned(_Strict):
         return (*weights, 0)
 
 
+class Hosting(_Strict):
+    """Hosting of a fine-tuned model: paid by the hour, beside the price of its tokens."""
+
+    hourly_price: Annotated[str, BeforeValidator(_price)]
+    """The price of an hour, a decimal string in currency units, at most 12 decimals."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    idle: IdlePolicy = "unallocated"
+    """The allocation of idle hours: to no tenant, to all of the month equally, or by usage."""
+
+
 class Deployment(_Strict):
     """One version of a deployment of a model."""
 
@@ -112,6 +122,7 @@ class Deployment(_Strict):
     region: Name | None = None
     service_tier: ServiceTier | None = None
     provisioned: Annotated[Provisioned | None, Field(validate_default=True)] = None
+    hosting: Hosting | None = None
 
     @field_validator("provisioned")
     @classmethod
@@ -124,6 +135,17 @@ class Deployment(_Strict):
         if provisioned is not None and not is_provisioned:
             raise ValueError("only for deployment_type provisioned")
         return provisioned
+
+    @field_validator("hosting")
+    @classmethod
+    def _has_tokens_with_a_price(
+        cls, hosting: Hosting | None, info: ValidationInfo
+    ) -> Hosting | None:
+        if hosting is not None and info.data.get("deployment_type") == "provisioned":
+            raise ValueError(
+                "not for deployment_type provisioned, whose units are paid by the hour"
+            )
+        return hosting
 
     @property
     def key(self) -> str:

@@ -69,7 +69,7 @@ def read_found(
     """Return the deployment to record, or the reason why it cannot be recorded.
 
     `known` is the recorded version. Properties that Azure does not list (price, weights, idle
-    hours) are taken from it; a price given for the scope takes precedence.
+    hours, hosting) are taken from it; a price given for the scope takes precedence.
     """
     sku = (found.sku or "").casefold()
     if not found.model:
@@ -77,7 +77,10 @@ def read_found(
     deployment_type: DeploymentType
     if sku in _SOLD_AS:
         deployment_type, tier = _SOLD_AS[sku]
-        return _made(found, deployment_type, tier, None)
+        made = _made(found, deployment_type, tier, None)
+        if known is None or known.hosting is None or isinstance(made, LeftOut):
+            return made
+        return made.model_copy(update={"hosting": known.hosting})
     if sku not in _PROVISIONED:
         return LeftOut(f"it is sold as {found.sku or 'an unnamed SKU'}, an unknown SKU")
     units = _units(found, prices, known)

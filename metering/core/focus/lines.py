@@ -46,7 +46,7 @@ _SHAPES: Final[Mapping[LineKind, _Shape]] = {
     "base_fee": _Shape("Purchase", "Recurring", "Periods", "base fee", "Base Fee"),
     "minimum": _Shape("Adjustment", "Recurring", "Periods", "what is missing to the minimum"),
     "ptu_share": _Shape(
-        "Purchase", "Recurring", "Shares", "share of provisioned capacity", "Provisioned Capacity"
+        "Purchase", "Recurring", "Shares", "share of hourly cost", "Provisioned Capacity"
     ),
     "adjustment": _Shape("Adjustment", "One-Time", "Adjustments", "adjustment"),
     "carried_over": _Shape(

@@ -214,8 +214,11 @@ def _bucket_columns(rows: Iterable[Buckets]) -> dict[str, tuple[int, ...]]:
 def rate_document(rate: Rate) -> Document:
     """Return a rate as stored: units are integer strings of 10^-18 currency units."""
     units = zip(BUCKETS, rate.units, strict=True)
+    # Only where a model is hosted, so that the hashes of all other pages stay as they were.
+    hosted = {} if rate.hosted is None else {"hosted": rate.hosted}
     return {
         "channel": rate.channel,
+        **hosted,
         "model": rate.model,
         "multiplier": format_fixed(rate.multiplier, MULTIPLIER_DECIMALS),
         "row": rate.row,
@@ -238,6 +241,7 @@ def read_rate(document: Document) -> Rate:
         document["channel"],
         document["unit"],
         None if weights is None else from_positions(tuple(weights), WEIGHT),
+        document.get("hosted"),
     )
 
 

@@ -45,6 +45,13 @@ class PricingKey(NamedTuple):
         return on_capacity and self.unit == TOKEN
 
     @property
+    def hosted(self) -> str | None:
+        """The key of the deployment whose hosting hours its tokens share; None without hosting."""
+        found = None if self.registered is None else self.registered.deployment
+        is_hosted = found is not None and found.hosting is not None and self.unit == TOKEN
+        return found.key if found is not None and is_hosted else None
+
+    @property
     def place(self) -> PriceKey:
         """The dimensions of its price in the price book."""
         type_ = self.deployment_type or DEFAULT_DEPLOYMENT_TYPE

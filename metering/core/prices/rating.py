@@ -50,6 +50,8 @@ class Rate(NamedTuple):
     """The unit that is counted: tokens, or that of another meter."""
     weights: tuple[int, ...] | None = None
     """On provisioned throughput: how much of it a token of each bucket takes, in 10^-6."""
+    hosted: str | None = None
+    """The key of a deployment whose hosting is paid by the hour beside these prices."""
 
     @property
     def is_priced(self) -> bool:
@@ -58,7 +60,9 @@ class Rate(NamedTuple):
 
     @property
     def capacity(self) -> str | None:
-        """The key of the deployment whose provisioned units were used; None without such units."""
+        """The key of the deployment whose hours were used; None if no hour of it is paid."""
+        if self.hosted is not None:
+            return self.hosted
         if self.weights is None or self.row is None:
             return None
         return self.row.removesuffix(_PROVISIONED_ROW)
@@ -86,7 +90,7 @@ def rate_card(book: PriceBook, plan: Plan, priced: PricingKey, at: Instant) -> R
     A price of the plan itself (a negotiated one, one price for every token) needs no row. A cost
     that no rule understands has no price, whatever the plan says.
     """
-    unpriced = Rate(priced.model, None, None, ONE, NO_UNITS, unit=priced.unit)
+    unpriced = Rate(priced.model, None, None, ONE, NO_UNITS, unit=priced.unit, hosted=priced.hosted)
     if priced.not_understood is not None:
         return _card(unpriced, unpriced)
     if priced.is_provisioned:
@@ -165,6 +169,7 @@ def _rate(priced: PricingKey, row: PriceRow | None, plan: Plan, at: Instant) -> 
         units,
         None if row is None else row.channel,
         priced.unit,
+        hosted=priced.hosted,
     )
 
 

@@ -233,7 +233,7 @@ class Directory:
         return self._deployments.in_force(at)
 
     def capacities(self) -> list[Capacity]:
-        """Return the deployments that have provisioned units at any time, by key."""
+        """Return the deployments that are paid by the hour at any time, by key."""
         return self._deployments.capacities()
 
     def grants(self, tenant: str) -> list[Grant]:

@@ -50,7 +50,7 @@ class KnownDeployments:
         return sorted((one for one in found if one is not None), key=lambda one: one.key)
 
     def capacities(self) -> list[Capacity]:
-        """Return the deployments that have provisioned units at any time, by key."""
+        """Return the deployments that are paid by the hour at any time, by key."""
         found = (
             Capacity(first.key, self._versions[place], first.recorded)
             for place, first in self._first_records.items()

@@ -94,6 +94,8 @@ class LlmUsageData(_Inbound):
     """The error code of a refusal; never its text."""
     tool_calls: dict[Name, Count] = {}
     """Calls of tools that the service runs and charges for, by the type of their output item."""
+    server_tools: tuple[Name, ...] = ()
+    """Charged tools that the request offered, where its calls of them cannot be seen."""
     use_case: Label | None = None
     end_user: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"

@@ -233,6 +233,11 @@ def _counts(data: LlmUsageData) -> _Counts:
     elif data.tool_calls:
         calls = ((name, count * 10**QUANTITY_DECIMALS) for name, count in data.tool_calls.items())
         reading = reading._replace(meters=(*reading.meters, *calls))
+    elif data.server_tools and data.evidence != "full":
+        # Counts from a log have the tokens and no calls, which may have a fee of their own.
+        reading = reading._replace(
+            not_understood=reading.not_understood or f"server_tools.{data.server_tools[0]}"
+        )
     if tier is not None and served is not None and tier != served:
         # Two tiers, two prices: which of them is charged is not known.
         reading = reading._replace(not_understood=reading.not_understood or "service_tier")

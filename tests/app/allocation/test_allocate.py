@@ -15,9 +15,11 @@ from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, Period, parse_month
-from metering.core.deployments.deployment import Deployment, Provisioned
+from metering.core.deployments.deployment import Deployment, Hosting, Provisioned
 from metering.core.plans.plan import Plan
+from metering.core.prices.rating import amount_of
 from metering.core.tenancy.record import Record
+from metering.core.usage.buckets import from_names
 from tests.builders import NOW, body, price_file
 
 type System = Any
@@ -402,3 +404,47 @@ async def test_the_proof_finds_what_the_registry_no_longer_says(
     assert await fresh.registry.append_record(record, 0)
     assert await allocate(fresh).proof(allocation) == ["its deployment costs nothing"]
     await fresh.database.close()
+
+
+def hosted(**changes: Any) -> Deployment:
+    """Return a fine-tuned model that is hosted for 1.70 an hour, 1,224 in November."""
+    hosting = Hosting(**{"hourly_price": "1.70", "idle": "by_share"} | changes)
+    return Deployment(name="tuned", model="gpt-4o", deployment_type="global", hosting=hosting)
+
+
+async def test_hosting_is_divided_by_tokens_that_still_have_their_own_price(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(hosted(), None)
+    await ingest(system, *USED, deployment="tuned")
+    (allocation,) = await allocate(system).run(NOVEMBER)
+    # 720 hours x 1.70 = 1,224.
+    assert (allocation.deployment, format_amount(allocation.cost)) == ("tuned", "1224")
+    assert (allocation.hours, allocation.idle_hours) == (720, 719)
+    # One hour 2 : 1, of 1.70: 1.1333… and 0.5666…; 719 idle hours are 1,222.30, also 2 : 1.
+    assert told(allocation) == {
+        "acme": ("1.133333333333333333", "814.866666666666666667"),
+        "beta": ("0.566666666666666667", "407.433333333333333333"),
+    }
+    assert allocation.unallocated == 0
+    # Two requests of 1,000 + 100 tokens, each of which weighs 1.
+    assert [share.tokens for share in allocation.shares] == [2_200 * 10**6, 1_100 * 10**6]
+    assert await allocate(system).proof(allocation) == []
+    # gpt-4o: 1,000 x 2.50 and 100 x 10 a million, 0.0035 a request; hosting replaces none of it.
+    ledgers = [ledger for ledger in await system.store.ledgers() if ledger.tenant == "acme"]
+    head = (await system.store.read_head(ledgers[0])).head
+    ((rate, _),) = head.lines.items()
+    assert (rate.hosted, rate.weights) == ("tuned", None)
+    # 35 x 10^-4 in units of 10^-18.
+    assert amount_of(rate, from_names({"input": 1_000, "output": 100})) == 35 * 10**14
+
+
+async def test_hosting_costs_from_its_date_and_at_the_price_of_each_hour(system: System) -> None:
+    start = parse_instant("2026-11-26T00:00:00Z")
+    await system.tenancy.define_deployment(hosted(), start)
+    await system.tenancy.define_deployment(hosted(hourly_price="2.00"), start + 2 * DAY)
+    system.clock.set(DECEMBER.start)
+    (allocation,) = await allocate(system).run(NOVEMBER)
+    # Two days of 24 x 1.70 = 81.60, then three of 24 x 2 = 144. Unused, so it stays unallocated.
+    assert format_amount(allocation.cost) == "225.6"
+    assert (told(allocation), allocation.unallocated) == ({}, allocation.cost)

@@ -74,3 +74,25 @@ def test_a_month_that_is_none_is_wrong_usage(metering: "Metering") -> None:
 def test_a_policy_that_is_none_is_wrong_usage(metering: "Metering") -> None:
     ran = metering.run("deployments", "set", "chat", "--model", "m", *PTU, "--idle", "half")
     assert (ran.code, "--idle" in ran.stderr) == (2, True)
+
+
+def test_hosting_of_a_fine_tuned_model_is_listed_and_allocated(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    tuned = ("deployments", "set", "tuned", "--model", "gpt-4o", "--type", "global")
+    ran = metering.run(*tuned, "--hosting", "1.70", "--idle", "by_share")
+    assert ran.code == 0, ran.stderr
+    assert "1.7 USD" in metering.run("deployments", "list").stdout
+    data: dict[str, Any] = {"deployment": "tuned"}
+    made = [event("a", data=data, subject="acme"), event("b", data=data, subject="beta")]
+    assert metering.ingest(*made).json["accepted"] == 2
+    (allocation,) = metering.run("deployments", "shares", "--preview", "--json").json
+    # 468 hours of 1.70 have begun: 795.60, half each by tokens: 397.80.
+    assert allocation["cost"] == "795.6"
+    shares = [(one["tenant"], one["amount"]) for one in allocation["shares"]]
+    assert shares == [("acme", "397.8"), ("beta", "397.8")]
+
+
+def test_hosting_of_provisioned_units_is_wrong_usage(metering: "Metering") -> None:
+    ran = metering.run("deployments", "set", "c", "--model", "m", *PTU, "--hosting", "1.70")
+    assert (ran.code, "hosting" in ran.stderr) == (2, True)

@@ -7,6 +7,7 @@ import pytest
 from metering.core.basics.errors import ConfigurationError
 from metering.core.deployments.deployment import (
     Deployment,
+    Hosting,
     Provisioned,
     read_deployment,
     read_deployments,
@@ -136,3 +137,19 @@ def test_a_file_describes_each_deployment_once() -> None:
         read_deployments("d.yaml", {"deployments": [content(), content(name="Chat")]})
     with pytest.raises(ConfigurationError, match=r"d.yaml: deployments.0.model: Field required"):
         read_deployments("d.yaml", {"deployments": [content(model=...)]})
+
+
+def test_hosting_goes_with_every_type_but_provisioned() -> None:
+    content: dict[str, object] = {
+        "name": "tuned",
+        "model": "gpt-4.1.ft",
+        "deployment_type": "global",
+    }
+    made = read_deployment("f", {**content, "hosting": {"hourly_price": "1.70"}})
+    assert made.hosting == Hosting(hourly_price="1.7", currency="USD", idle="unallocated")
+    # Records without the field, as written before it existed, stay readable and the same.
+    assert read_deployment("f", content).hosting is None
+    units = {"units": 1, "hourly_price": "1", "scope": "global"}
+    content |= {"deployment_type": "provisioned", "provisioned": units}
+    with pytest.raises(ConfigurationError, match="hosting: .*not for deployment_type provisioned"):
+        read_deployment("f", {**content, "hosting": {"hourly_price": "1.70"}})

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from metering.core.basics.errors import ConfigurationError
-from metering.core.deployments.deployment import Deployment, Provisioned, Scope
+from metering.core.deployments.deployment import Deployment, Hosting, Provisioned, Scope
 from metering.core.deployments.deployment_import import (
     FoundDeployment,
     HourlyPrices,
@@ -174,3 +174,10 @@ def test_a_faulty_hourly_price_is_refused_by_what_was_written(
 def test_a_faulty_currency_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="currency: "):
         read_hourly_prices(["global=1"], "dollars")
+
+
+def test_hosting_that_was_recorded_stays_and_a_deployment_left_out_has_none() -> None:
+    hosting = Hosting(hourly_price="1.70", idle="equal")
+    known = read(found()).model_copy(update={"hosting": hosting})
+    assert read_found(found(), NO_PRICES, known) == known
+    assert isinstance(read_found(found(name="a b"), NO_PRICES, known), LeftOut)

@@ -179,3 +179,18 @@ def test_a_log_of_grok_may_have_more_cached_than_prompt() -> None:
     usage = read(recovered(sender(), hidden))
     # 163 - 7 = 156 beyond the prompt
     assert (counts(usage), usage.dimensions.surplus) == ({"input": 7, "output": 1}, 156)
+
+
+def test_counts_of_a_log_leave_a_stream_unpriced_that_may_have_called_a_charged_tool() -> None:
+    made = complete(pending(data__server_tools=["file_search", "web_search"]), row())
+    assert read(made).dimensions.not_understood == "server_tools.file_search"
+    # The application's own event has all calls, also none, and is priced.
+    whole = body(data__server_tools=["file_search"])
+    assert read(whole).dimensions.not_understood is None
+
+
+def test_a_call_that_is_told_explains_what_the_request_offered() -> None:
+    offered: Any = {"data__server_tools": ["web_search"], "data__evidence": "totals"}
+    told = body(**offered, data__tool_calls={"web_search_call": 1})
+    assert read(told).dimensions.not_understood is None
+    assert read(body(**offered)).dimensions.not_understood == "server_tools.web_search"
