@@ -3,7 +3,7 @@
 .PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit bench clean
 
 STAMP := .venv/.installed
-PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite))
+PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite kusto))
 
 # Every commit of the embedded store waits for the disk; the tests' stores are in memory where there is room.
 FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 1000000 ] && echo TMPDIR=/dev/shm)
@@ -16,7 +16,7 @@ help:  ## Show this
 
 venv: $(STAMP)  ## Make .venv with all that is needed
 
-# A Cosmos server by others, an emulator of Azure Storage, and what our peer of Event Hubs is built
+# A Cosmos server by others, an emulator of Azure Storage, the language service of KQL, and what our peer of Event Hubs is built
 # with, from npm; where there is no npm their tests are skipped and say so.
 tests/doubles/%/node_modules/.installed: tests/doubles/%/package.json
 	@if command -v npm >/dev/null; then cd tests/doubles/$* \

@@ -2,7 +2,7 @@ targetScope = 'subscription'
 
 metadata description = 'Metering and billing of language models behind API Management. This file only composes; bicep/README.md explains the parameters.'
 
-import { alwaysReadyGroup, modelAccount, principalKind, productDefinition } from 'modules/types.bicep'
+import { alwaysReadyGroup, encryptionKey, modelBackend, networkDefinition, principalKind, productDefinition, tagSet } from 'modules/types.bicep'
 
 // ------------------------------------------------------------------ where
 
@@ -18,15 +18,18 @@ param location string
 param resourceGroupName string = 'rg-metering-${environmentName}'
 
 @description('Optional. Tags of everything.')
-param tags object = {}
+param tags tagSet = {}
 
 // ---------------------------------------------------------------- gateway
 
 @description('Optional. Resource id of the API Management service to use, with a system-assigned identity; empty: a new one is made.')
 param apiManagementId string = ''
 
-@description('Conditional. Region of that service, if it is another one: its logs can be sent to a hub in its own region only.')
+@description('Conditional. Region of that service, if it is another one: Azure Monitor sends its logs to hubs of that region only.')
 param apiManagementLocation string = location
+
+@description('Conditional. With privateNetwork and an existing service: confirms that the service is integrated with, or peered to, a network that reaches the private endpoints and resolves their names. Without that its usage events are lost, and requests are answered all the same.')
+param gatewayReachesNetwork bool = false
 
 @description('Optional. Tier of a new service. A network of its own needs StandardV2 or PremiumV2.')
 param apiManagementSku 'BasicV2' | 'StandardV2' | 'PremiumV2' = 'BasicV2'
@@ -35,37 +38,49 @@ param apiManagementSku 'BasicV2' | 'StandardV2' | 'PremiumV2' = 'BasicV2'
 @minValue(1)
 param apiManagementUnits int = 1
 
-@description('Conditional. Who gets the mail of a new service.')
+@description('Conditional. Mail address of the publisher of a new service.')
 param publisherEmail string = ''
 
-@description('Conditional. Whose a new service is.')
+@description('Conditional. Name of the publisher of a new service.')
 param publisherName string = 'Metering'
 
-@description('Optional. Where OpenAI models are, such as https://contoso.openai.azure.com/openai; empty: no API is made for them.')
-param openAiUrl string = ''
+@description('Optional. Endpoints of OpenAI models, with the accounts that serve them; empty: no API is made for them. Several form a pool.')
+param openAiModels modelBackend[] = []
 
-@description('Optional. What the gateway asks a token of OpenAI models for; it goes by the host.')
+@description('Optional. Path of the API of OpenAI models; no other API of the service may have it.')
+param openAiPath string = 'openai'
+
+@description('Optional. Audience of the tokens that the gateway shows OpenAI models; it goes by the host.')
 param openAiAudience string = 'https://cognitiveservices.azure.com'
 
-@description('Optional. Where Anthropic models are, such as https://contoso.services.ai.azure.com/anthropic; empty: no API is made for them. Only v2 tiers.')
-param anthropicUrl string = ''
+@description('Optional. Endpoints of Anthropic models, with the accounts that serve them; empty: no API is made for them. Only v2 tiers count their streams.')
+param anthropicModels modelBackend[] = []
 
-@description('Optional. What the gateway asks a token of Anthropic models for.')
+@description('Optional. Path of the API of Anthropic models; no other API of the service may have it.')
+param anthropicPath string = 'anthropic'
+
+@description('Optional. Audience of the tokens that the gateway shows Anthropic models.')
 param anthropicAudience string = 'https://ai.azure.com'
 
-@description('Optional. The accounts behind those addresses: the gateway is given the role to use their models.')
-param modelAccounts modelAccount[] = []
+@description('Optional. Path of the API of balances; no other API of the service may have it.')
+param balancePath string = 'metering'
 
-@description('Optional. What callers subscribe to.')
+@description('Optional. Whether subjects carry the name of the gateway. Decide before the first request: it changes the subject of every subscription.')
+param subjectScope 'subscription' | 'gateway' = 'subscription'
+
+@description('Optional. The products that callers subscribe to.')
 param products productDefinition[] = [
   { name: 'llm', displayName: 'Language models' }
 ]
 
-@description('Optional. Who is let through when the metering API does not answer; off: it is not asked, and quotas only notify.')
+@description('Optional. Whether requests pass when the metering API does not answer; off: it is not asked, and quotas only notify.')
 param admission 'off' | 'fail-open' | 'fail-closed' = 'off'
 
 @description('Optional. Whether chat streams are asked for their usage.')
 param countStreams bool = false
+
+@description('Optional. Whether the log of language models is read. Without it streams have no counts, and there is no namespace with keys.')
+param readLogs bool = true
 
 @description('Optional. Whether usage that no policy reported is recovered from the log of requests; for gateways with APIs that lack the policy.')
 param recoverUsage bool = false
@@ -73,38 +88,45 @@ param recoverUsage bool = false
 @description('Optional. Whether subscriptions of tenants that are blocked are suspended. Read docs/operations.md first.')
 param suspendSubscriptions bool = false
 
+@description('Conditional. With suspendSubscriptions: resource id of a role that may read and write subscriptions; empty: a custom role is made, which takes Owner or User Access Administrator.')
+param suspendingRoleId string = ''
+
 // --------------------------------------------------------------- identity
 
 @description('Optional. Object ids of the operators: people, or rather a group of them.')
 param operatorPrincipalIds string[] = []
 
-@description('Optional. What kind of identity they are.')
+@description('Optional. Kind of these identities.')
 param operatorKind principalKind = 'Group'
 
-@description('Optional. What operators may do with the store.')
+@description('Optional. Rights of operators at the store.')
 param operatorCosmosRole 'reader' | 'contributor' = 'contributor'
 
-@description('Optional. Client id of the Entra application of the metering API; empty: App Service authentication is not set up.')
+@description('Optional. Client id of the Entra application of the metering API, an output of entra.bicep; empty: nobody can sign in.')
 param apiClientId string = ''
 
-@description('Optional. Audience of the tokens of the metering API.')
-param apiAudience string = empty(apiClientId) ? 'api://metering' : 'api://${apiClientId}'
+@description('Optional. Audience that the gateway asks tokens of the metering API for: the output METERING_API_AUDIENCE of entra.bicep.')
+param apiAudience string = empty(apiClientId) ? 'api://metering' : 'api://${tenant().tenantId}/metering'
 
 // ------------------------------------------------------------------- size
 
-@description('Optional. What Cosmos DB is paid by.')
+@description('Optional. Billing of Cosmos DB: by request, or by a rate that scales.')
 param cosmosCapacity 'serverless' | 'autoscale' = 'autoscale'
 
 @description('Optional. Name of the Cosmos DB account, where it is another than cosmos- and the suffix: one that was restored (docs/runbook/store.md).')
+@maxLength(44)
 param cosmosAccountName string = ''
 
-@description('Optional. With autoscale: request units a second at most for ledgers.')
-@minValue(1000)
-param cosmosLedgersThroughput int = 10000
+@description('Optional. Resource id of a Cosmos DB account that exists; empty: one is made. Its settings stay as they are.')
+param cosmosAccountId string = ''
 
-@description('Optional. With autoscale: request units a second at most for everything else.')
-@minValue(1000)
-param cosmosThroughput int = 4000
+@description('Optional. With autoscale: thousands of request units a second at most for ledgers.')
+@minValue(1)
+param cosmosLedgersThousands int = 10
+
+@description('Optional. With autoscale: thousands of request units a second at most for everything else.')
+@minValue(1)
+param cosmosThousands int = 4
 
 @description('Optional. Whether Cosmos DB is spread over zones.')
 param cosmosZoneRedundant bool = false
@@ -112,8 +134,14 @@ param cosmosZoneRedundant bool = false
 @description('Optional. A second region of Cosmos DB; empty: none.')
 param cosmosSecondLocation string = ''
 
+@description('Optional. Whether the second region is spread over zones; a region without zones refuses it.')
+param cosmosSecondZoneRedundant bool = cosmosZoneRedundant
+
 @description('Optional. How far back the store can be restored.')
 param cosmosBackup 'Continuous7Days' | 'Continuous30Days' = 'Continuous30Days'
+
+@description('Optional. Resource id of an Event Hubs namespace for usage events that exists, with a system-assigned identity; empty: one is made.')
+param usageNamespaceId string = ''
 
 @description('Optional. Partitions of each hub. They cannot be changed later.')
 @minValue(1)
@@ -125,33 +153,57 @@ param partitions int = 8
 @maxValue(40)
 param maximumThroughputUnits int = 10
 
-@description('Optional. What the diagnostic setting may do at the namespace of logs.')
+@description('Optional. Rights of the diagnostic setting at the namespace of logs.')
 param logsRights ('Send' | 'Listen' | 'Manage')[] = ['Send']
 
 @description('Optional. Instances that are never scaled away.')
 param alwaysReady alwaysReadyGroup[] = []
 
-@description('Optional. Instances at most, for each function.')
+@description('Optional. Instances at most, of all groups of functions together.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstances int = 40
 
-@description('Optional. How often files are kept.')
+@description('Optional. Requests over HTTP that one instance answers at a time.')
+@minValue(1)
+@maxValue(1000)
+param httpConcurrency int = 32
+
+@description('Optional. Whether instances are spread over zones; alwaysReady then needs two of each group (docs/adr/0015-deployment.md).')
+param appZoneRedundant bool = false
+
+@description('Optional. Resource id of the identity that the app runs as; empty: one is made.')
+param appIdentityId string = ''
+
+@description('Optional. Resource id of a storage account for raw copy and exports that exists; empty: one is made. Its settings stay as they are.')
+param dataAccountId string = ''
+
+@description('Optional. Copies of each file.')
 param storageRedundancy 'LRS' | 'ZRS' | 'GRS' | 'GZRS' = 'ZRS'
 
 @description('Optional. Days that Capture files are kept. Events older than 400 days are not accepted again.')
 @minValue(1)
 param captureDays int = 400
 
+@description('Optional. Days that a version of an export can be neither changed nor deleted; 0: not protected. Only at the first deployment of the container.')
+@minValue(0)
+param exportsImmutableDays int = 0
+
+@description('Optional. A key of the customer that store and files are encrypted with. Event Hubs Standard has none. Only at the first deployment.')
+param encryption encryptionKey?
+
+@description('Optional. Whether locks keep store and files from being deleted.')
+param locks bool = false
+
 // --------------------------------------------------------------- operation
 
-@description('Optional. What becomes of usage of a subscription that nobody mapped.')
+@description('Optional. Whether usage of a subscription without a tenant waits, or makes a tenant of its own.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
 
 @description('Optional. What is delivered to the container of exports on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
 
-@description('Optional. Who sends the statements, as exports name it.')
+@description('Optional. Issuer of the statements, as exports name it.')
 param issuerName string = 'LLM platform'
 
 @description('Optional. How long after its end a period is closed.')
@@ -163,7 +215,7 @@ param closeWait string = '72h'
 @description('Optional. Requests a second that one caller may make, or off.')
 param rateLimit string = '300'
 
-@description('Optional. Who is told of effects; empty: the log.')
+@description('Optional. Receiver of effects; empty: the log.')
 param webhookUrl string = ''
 
 @description('Conditional. Needed with webhookUrl: address of the secret in a key vault.')
@@ -172,19 +224,43 @@ param webhookSecretUri string = ''
 @description('Conditional. Needed with webhookUrl: resource id of that key vault.')
 param webhookVaultId string = ''
 
-@description('Optional. Whether store, hubs and files are reached from a network of their own only. A new gateway then needs StandardV2 or PremiumV2.')
+@description('Optional. Whether store, hubs and files are reached from a network only. A new gateway then needs StandardV2 or PremiumV2.')
 param privateNetwork bool = false
 
-@description('Optional. Addresses of that network.')
+@description('Optional. With privateNetwork: whether the metering API is reached from the network only, too.')
+param privateApi bool = false
+
+@description('Optional. Addresses of a new network.')
 param networkAddressPrefix string = '10.80.0.0/22'
 
-@description('Optional. Who gets mail of alerts and of the budget; empty: there are none.')
+@description('Optional. Subnets of a network that exists; none: a network is made.')
+param existingNetwork networkDefinition?
+
+@description('Optional. Owner of the private DNS zones: made here, in one resource group of the landing zone, or written by a policy of it.')
+param privateDns 'made' | 'central' | 'policy' = 'made'
+
+@description('Conditional. With privateDns central: resource id of the resource group of the zones.')
+param privateDnsGroupId string = ''
+
+@description('Optional. Resource id of the Cosmos DB account of another installation, that this network reaches too (docs/runbook/region.md).')
+param otherStoreId string = ''
+
+@description('Optional. Resource id of a Log Analytics workspace that exists; empty: one is made.')
+param workspaceId string = ''
+
+@description('Optional. Azure\'s own record of changes, sent to the workspace: of what is managed, or of every read and write of the store too (docs/sizing.md has the price).')
+param audit 'off' | 'control' | 'all' = 'off'
+
+@description('Optional. Mail addresses for alerts and the budget; empty: alerts are only shown, and there is no budget.')
 param alertEmails string[] = []
 
-@description('Optional. What the installation may cost a month before somebody gets mail; 0: no budget.')
+@description('Optional. Whether alerts are in force; off until the package is deployed.')
+param alertsEnabled bool = true
+
+@description('Optional. Budget of the installation a month, in the currency of the invoice; 0: none.')
 param budgetAmount int = 0
 
-@description('Conditional. Needed with budgetAmount: first day of the month in which the budget is made, such as 2026-11-01. It stays.')
+@description('Conditional. Needed with budgetAmount: first day of the month in which the budget is made, YYYY-MM-01; it stays. Empty: no budget.')
 param budgetStart string = ''
 
 // ------------------------------------------------------------------ names
@@ -198,26 +274,124 @@ var packagesContainer = 'packages'
 var captureContainer = 'capture'
 var exportsContainer = 'exports'
 
-var unique = uniqueString(subscription().id, resourceGroupName)
-var suffix = toLower('${environmentName}-${unique}')
-var allTags = union(tags, { 'azd-env-name': environmentName, application: 'metering' })
+// Refused here, before anything is changed, rather than halfway or, worse, never.
+var letters = map(range(0, length(environmentName)), i => substring(toLower(environmentName), i, 1))
+var otherLetters = filter(letters, letter => !contains('abcdefghijklmnopqrstuvwxyz0123456789-', letter))
+// A row for each: what would go wrong, and the text of the error.
+var checks = [
+  { fails: !empty(otherLetters), text: 'environmentName: only letters, digits and hyphens' }
+  { fails: privateNetwork && !empty(apiManagementId) && !gatewayReachesNetwork, text: 'gatewayReachesNetwork: with privateNetwork an existing gateway must reach the private endpoints, or every usage event is lost; docs/operations.md, step 4' }
+  { fails: privateNetwork && empty(apiManagementId) && apiManagementSku == 'BasicV2', text: 'apiManagementSku: BasicV2 cannot join a network; take StandardV2 or PremiumV2' }
+  { fails: privateNetwork && empty(apiManagementId) && !empty(existingNetwork) && empty(existingNetwork.?gatewaySubnetId), text: 'existingNetwork.gatewaySubnetId: a new gateway needs a subnet' }
+  { fails: privateApi && !privateNetwork, text: 'privateApi: needs privateNetwork' }
+  { fails: privateDns == 'central' && empty(privateDnsGroupId), text: 'privateDnsGroupId: needed with privateDns central' }
+  { fails: subjectScope == 'gateway' && (recoverUsage || suspendSubscriptions), text: 'subjectScope: gateway goes with neither recoverUsage nor suspendSubscriptions, which know subscriptions by their id alone' }
+  { fails: recoverUsage && !readLogs, text: 'recoverUsage: needs readLogs' }
+  { fails: empty(apiManagementId) && empty(publisherEmail), text: 'publisherEmail: needed for a new gateway' }
+  { fails: !empty(webhookUrl) && (empty(webhookSecretUri) || empty(webhookVaultId)), text: 'webhookUrl: needs webhookSecretUri and webhookVaultId' }
+  { fails: cosmosCapacity == 'serverless' && !empty(cosmosSecondLocation), text: 'cosmosSecondLocation: serverless has one region' }
+  { fails: !empty(budgetStart) && (length(budgetStart) != 10 || !endsWith(budgetStart, '-01')), text: 'budgetStart: the first day of a month, YYYY-MM-01' }
+]
+var faults = map(filter(checks, one => one.fails), one => one.text)
+var checkedName = empty(faults) ? environmentName : fail(join(faults, '; '))
 
+var unique = uniqueString(subscription().id, resourceGroupName)
+var suffix = toLower('${checkedName}-${unique}')
+var allTags = union(tags, { 'azd-env-name': environmentName, application: 'metering' })
+var groupId = '${subscription().id}/resourceGroups/${resourceGroupName}'
+
+// Every name is known before anything is deployed, so that `what-if` sees into every module.
 var makesGateway = empty(apiManagementId)
-var gatewayName = makesGateway ? 'apim-${suffix}' : last(split(apiManagementId, '/'))
-var gatewayGroup = makesGateway ? resourceGroupName : split(apiManagementId, '/')[4]
-var gatewaySubscription = makesGateway ? subscription().subscriptionId : split(apiManagementId, '/')[2]
-var gatewayId = resourceId(gatewaySubscription, gatewayGroup, 'Microsoft.ApiManagement/service', gatewayName)
+var gatewayId = makesGateway ? '${groupId}/providers/Microsoft.ApiManagement/service/apim-${suffix}' : apiManagementId
+var gatewayName = last(split(gatewayId, '/'))
+var gatewayGroup = split(gatewayId, '/')[4]
+var gatewaySubscription = split(gatewayId, '/')[2]
+
+var makesStore = empty(cosmosAccountId)
+var storeId = makesStore ? '${groupId}/providers/Microsoft.DocumentDB/databaseAccounts/${empty(cosmosAccountName) ? 'cosmos-${suffix}' : cosmosAccountName}' : cosmosAccountId
+var storeName = last(split(storeId, '/'))
+var storeGroup = split(storeId, '/')[4]
+var storeSubscription = split(storeId, '/')[2]
+
+var makesUsage = empty(usageNamespaceId)
+var usageId = makesUsage ? '${groupId}/providers/Microsoft.EventHub/namespaces/evhns-usage-${suffix}' : usageNamespaceId
+var usageName = last(split(usageId, '/'))
+var usageGroup = split(usageId, '/')[4]
+var usageSubscription = split(usageId, '/')[2]
+
+var logsName = 'evhns-logs-${suffix}'
+var logsId = '${groupId}/providers/Microsoft.EventHub/namespaces/${logsName}'
+
+var hostAccountName = 'sthost${unique}'
+var hostAccountId = '${groupId}/providers/Microsoft.Storage/storageAccounts/${hostAccountName}'
+var makesFiles = empty(dataAccountId)
+var filesId = makesFiles ? '${groupId}/providers/Microsoft.Storage/storageAccounts/stdata${unique}' : dataAccountId
+var filesName = last(split(filesId, '/'))
+var filesGroup = split(filesId, '/')[4]
+var filesSubscription = split(filesId, '/')[2]
+var filesUrl = 'https://${filesName}.blob.${environment().suffixes.storage}/'
+
+var makesIdentity = empty(appIdentityId)
+var identityId = makesIdentity ? '${groupId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-metering-${suffix}' : appIdentityId
+var captureIdentityId = '${groupId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-metering-capture-${suffix}'
+var appName = 'func-metering-${suffix}'
+var appId = '${groupId}/providers/Microsoft.Web/sites/${appName}'
+var insightsName = 'appi-metering-${suffix}'
+var insightsId = '${groupId}/providers/Microsoft.Insights/components/${insightsName}'
+var logsWorkspaceId = empty(workspaceId) ? '${groupId}/providers/Microsoft.OperationalInsights/workspaces/log-metering-${suffix}' : workspaceId
+var actionGroupId = '${groupId}/providers/Microsoft.Insights/actionGroups/ag-metering-${suffix}'
+var actionGroupIds = empty(alertEmails) ? [] : [actionGroupId]
+
+var makesNetwork = privateNetwork && empty(existingNetwork)
+var networkId = '${groupId}/providers/Microsoft.Network/virtualNetworks/vnet-metering-${suffix}'
+var appSubnetId = existingNetwork.?appSubnetId ?? '${networkId}/subnets/app'
+var endpointsSubnetId = existingNetwork.?endpointsSubnetId ?? '${networkId}/subnets/endpoints'
+var gatewaySubnetId = existingNetwork.?gatewaySubnetId ?? '${networkId}/subnets/gateway'
+var zonesGroupId = privateDns == 'made' ? groupId : (privateDns == 'central' ? privateDnsGroupId : '')
+
+// Domains of services that environment() does not name.
+var domains = {
+  AzureCloud: { cosmos: 'documents.azure.com', hubs: 'servicebus.windows.net', sites: 'azurewebsites.net' }
+  AzureUSGovernment: { cosmos: 'documents.azure.us', hubs: 'servicebus.usgovcloudapi.net', sites: 'azurewebsites.us' }
+  AzureChinaCloud: { cosmos: 'documents.azure.cn', hubs: 'servicebus.chinacloudapi.cn', sites: 'chinacloudsites.cn' }
+}
+var domain = domains[environment().name]
+var files = environment().suffixes.storage
+
+// A row for each way from the network to what is closed to the outside.
+var always = [
+  { name: 'cosmos', target: storeId, group: 'Sql', zone: 'privatelink.${domain.cosmos}' }
+  { name: 'usage', target: usageId, group: 'namespace', zone: 'privatelink.${domain.hubs}' }
+  { name: 'host-blob', target: hostAccountId, group: 'blob', zone: 'privatelink.blob.${files}' }
+  { name: 'host-queue', target: hostAccountId, group: 'queue', zone: 'privatelink.queue.${files}' }
+  { name: 'host-table', target: hostAccountId, group: 'table', zone: 'privatelink.table.${files}' }
+  { name: 'data-blob', target: filesId, group: 'blob', zone: 'privatelink.blob.${files}' }
+]
+var whenReadingLogs = [
+  { name: 'logs', target: logsId, group: 'namespace', zone: 'privatelink.${domain.hubs}' }
+]
+var whenPrivateApi = [
+  { name: 'api', target: appId, group: 'sites', zone: 'privatelink.${domain.sites}' }
+]
+var whenOtherStore = [
+  { name: 'other-store', target: otherStoreId, group: 'Sql', zone: 'privatelink.${domain.cosmos}' }
+]
+var endpoints = concat(always, readLogs ? whenReadingLogs : [], empty(otherStoreId) ? [] : whenOtherStore)
+var zones = union(map(endpoints, one => one.zone), privateApi ? ['privatelink.${domain.sites}'] : [])
+
+var openAiAccounts = union(map(openAiModels, one => one.accountId), [])
+var anthropicAccounts = union(map(anthropicModels, one => one.accountId), [])
+var modelAccounts = concat(map(openAiAccounts, id => { id: id, ofOthers: false }), map(anthropicAccounts, id => { id: id, ofOthers: true }))
 
 // ---------------------------------------------------------------- modules
 
-resource group 'Microsoft.Resources/resourceGroups@2024-07-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: resourceGroupName
   location: location
   tags: allTags
 }
 
 module identity 'modules/identity.bicep' = {
-  name: 'metering-identity'
   scope: group
   params: {
     location: location
@@ -225,19 +399,28 @@ module identity 'modules/identity.bicep' = {
     tags: allTags
   }
 }
+
+module existingIdentity 'modules/existing-identity.bicep' = if (!makesIdentity) {
+  scope: resourceGroup(split(identityId, '/')[2], split(identityId, '/')[4])
+  params: {
+    name: last(split(identityId, '/'))
+  }
+}
+
+var appPrincipalId = makesIdentity ? identity.outputs.appPrincipalId : existingIdentity!.outputs.principalId
+var appClientId = makesIdentity ? identity.outputs.appClientId : existingIdentity!.outputs.clientId
 
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'metering-monitoring'
   scope: group
   params: {
     location: location
     suffix: suffix
     tags: allTags
+    workspaceId: workspaceId
   }
 }
 
-module network 'modules/network.bicep' = if (privateNetwork) {
-  name: 'metering-network'
+module network 'modules/network.bicep' = if (makesNetwork) {
   scope: group
   params: {
     location: location
@@ -247,24 +430,36 @@ module network 'modules/network.bicep' = if (privateNetwork) {
   }
 }
 
-module hostStorage 'modules/storage.bicep' = {
-  name: 'metering-host-storage'
+module dns 'modules/private-dns.bicep' = if (privateNetwork && privateDns == 'made') {
   scope: group
   params: {
-    name: 'sthost${unique}'
+    zones: zones
+    networkId: split(endpointsSubnetId, '/subnets/')[0]
+    tags: allTags
+  }
+  dependsOn: [
+    network
+  ]
+}
+
+module hostStorage 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: hostAccountName
     location: location
     tags: allTags
     containerNames: [packagesContainer]
     redundancy: storageRedundancy == 'LRS' ? 'LRS' : 'ZRS'
     publicAccess: !privateNetwork
+    encryption: encryption
   }
 }
 
 module dataStorage 'modules/storage.bicep' = {
-  name: 'metering-data-storage'
-  scope: group
+  scope: resourceGroup(filesSubscription, filesGroup)
   params: {
-    name: 'stdata${unique}'
+    name: filesName
+    isNew: makesFiles
     location: location
     tags: allTags
     containerNames: [captureContainer, exportsContainer]
@@ -273,18 +468,42 @@ module dataStorage 'modules/storage.bicep' = {
     expiringContainer: captureContainer
     keepVersions: true
     publicAccess: !privateNetwork
+    immutableContainer: exportsContainer
+    immutableDays: exportsImmutableDays
+    encryption: encryption
+    locked: locks
   }
+  dependsOn: [
+    group
+  ]
 }
 
-module eventHubs 'modules/event-hubs.bicep' = {
-  name: 'metering-event-hubs'
+module usageNamespace 'modules/usage-namespace.bicep' = {
+  scope: resourceGroup(usageSubscription, usageGroup)
+  params: {
+    name: usageName
+    isNew: makesUsage
+    location: location
+    tags: allTags
+    captureIdentityId: captureIdentityId
+    maximumThroughputUnits: maximumThroughputUnits
+    publicAccess: !privateNetwork
+  }
+  dependsOn: [
+    group
+    identity
+  ]
+}
+
+module logsNamespace 'modules/logs-namespace.bicep' = if (readLogs) {
   scope: group
   params: {
-    location: location
-    logsLocation: apiManagementLocation
-    suffix: suffix
+    name: logsName
+    location: makesGateway ? gatewayLocation : apiManagementLocation
     tags: allTags
-    captureIdentityId: identity.outputs.captureId
+    logsHub: logsHub
+    consumerGroup: consumerGroup
+    partitions: partitions
     maximumThroughputUnits: maximumThroughputUnits
     logsRights: logsRights
     publicAccess: !privateNetwork
@@ -292,85 +511,141 @@ module eventHubs 'modules/event-hubs.bicep' = {
 }
 
 module cosmos 'modules/cosmos.bicep' = {
-  name: 'metering-cosmos'
-  scope: group
+  scope: resourceGroup(storeSubscription, storeGroup)
   params: {
     location: location
     tags: allTags
-    accountName: empty(cosmosAccountName) ? 'cosmos-${suffix}' : cosmosAccountName
+    accountName: storeName
+    isNew: makesStore
     databaseName: databaseName
     capacity: cosmosCapacity
-    maxThroughput: cosmosThroughput
-    maxLedgersThroughput: cosmosLedgersThroughput
+    thousands: cosmosThousands
+    ledgersThousands: cosmosLedgersThousands
     backup: cosmosBackup
     zoneRedundant: cosmosZoneRedundant
     secondLocation: cosmosSecondLocation
+    secondZoneRedundant: cosmosSecondZoneRedundant
     publicAccess: !privateNetwork
-  }
-}
-
-module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
-  name: 'metering-private-endpoints'
-  scope: group
-  params: {
-    location: location
-    suffix: suffix
-    tags: allTags
-    subnetId: network!.outputs.endpointsSubnetId
-    cosmosId: cosmos.outputs.id
-    usageNamespaceId: eventHubs.outputs.usageId
-    logsNamespaceId: eventHubs.outputs.logsId
-    hostAccountId: hostStorage.outputs.id
-    dataAccountId: dataStorage.outputs.id
-  }
-}
-
-module apiManagement 'modules/api-management.bicep' = {
-  name: 'metering-api-management'
-  scope: resourceGroup(gatewaySubscription, gatewayGroup)
-  params: {
-    name: gatewayName
-    isNew: makesGateway
-    location: apiManagementLocation
-    tags: allTags
-    sku: apiManagementSku
-    units: apiManagementUnits
-    publisherEmail: publisherEmail
-    publisherName: publisherName
-    subnetId: privateNetwork ? network!.outputs.gatewaySubnetId : ''
+    encryption: encryption
+    locked: locks
   }
   dependsOn: [
     group
   ]
 }
 
-module roles 'modules/roles.bicep' = {
-  name: 'metering-roles'
+module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
   scope: group
   params: {
-    appPrincipalId: identity.outputs.appPrincipalId
+    location: location
+    suffix: suffix
+    tags: allTags
+    subnetId: endpointsSubnetId
+    endpoints: endpoints
+    zonesGroupId: zonesGroupId
+  }
+  dependsOn: [
+    network
+    dns
+    cosmos
+    usageNamespace
+    logsNamespace
+    hostStorage
+    dataStorage
+  ]
+}
+
+// API Management takes a subnet of its own region only.
+var gatewayLocation = privateNetwork ? location : apiManagementLocation
+
+module apiManagement 'modules/api-management.bicep' = {
+  scope: resourceGroup(gatewaySubscription, gatewayGroup)
+  params: {
+    name: gatewayName
+    isNew: makesGateway
+    location: gatewayLocation
+    tags: allTags
+    sku: apiManagementSku
+    units: apiManagementUnits
+    publisherEmail: publisherEmail
+    publisherName: publisherName
+    subnetId: privateNetwork ? gatewaySubnetId : ''
+  }
+  dependsOn: [
+    group
+    network
+  ]
+}
+
+module roles 'modules/roles.bicep' = {
+  scope: group
+  params: {
+    appPrincipalId: appPrincipalId
+    operatorPrincipalIds: operatorPrincipalIds
+    operatorKind: operatorKind
+    logsNamespaceName: readLogs ? logsName : ''
+    hostAccountName: hostAccountName
+    insightsName: insightsName
+  }
+  dependsOn: [
+    hostStorage
+    logsNamespace
+    monitoring
+  ]
+}
+
+module rolesAtHub 'modules/roles.bicep' = {
+  scope: resourceGroup(usageSubscription, usageGroup)
+  params: {
+    appPrincipalId: appPrincipalId
     gatewayPrincipalId: apiManagement.outputs.principalId
-    capturePrincipalId: identity.outputs.capturePrincipalId
+    operatorPrincipalIds: operatorPrincipalIds
+    operatorKind: operatorKind
+    usageNamespaceName: usageName
+  }
+  dependsOn: [
+    usageNamespace
+  ]
+}
+
+module rolesAtFiles 'modules/roles.bicep' = {
+  scope: resourceGroup(filesSubscription, filesGroup)
+  params: {
+    appPrincipalId: appPrincipalId
+    capturePrincipalId: makesUsage ? identity.outputs.capturePrincipalId : usageNamespace.outputs.capturePrincipalId
+    operatorPrincipalIds: operatorPrincipalIds
+    operatorKind: operatorKind
+    dataAccountName: filesName
+    captureContainer: captureContainer
+    exportsContainer: exportsContainer
+  }
+  dependsOn: [
+    dataStorage
+  ]
+}
+
+// After the endpoints: Cosmos DB takes one change of an account at a time.
+module rolesAtStore 'modules/roles.bicep' = {
+  scope: resourceGroup(storeSubscription, storeGroup)
+  params: {
+    appPrincipalId: appPrincipalId
     operatorPrincipalIds: operatorPrincipalIds
     operatorKind: operatorKind
     operatorCosmosRole: operatorCosmosRole
-    usageNamespaceName: eventHubs.outputs.usageName
-    logsNamespaceName: eventHubs.outputs.logsName
-    hostAccountName: hostStorage.outputs.name
-    dataAccountName: dataStorage.outputs.name
-    captureContainer: captureContainer
-    exportsContainer: exportsContainer
-    cosmosAccountName: cosmos.outputs.name
-    insightsName: monitoring.outputs.insightsName
+    cosmosAccountName: storeName
   }
+  dependsOn: [
+    cosmos
+    privateEndpoints
+  ]
 }
 
 module rolesAtGateway 'modules/roles.bicep' = if (suspendSubscriptions) {
-  name: 'metering-roles-at-gateway'
   scope: resourceGroup(gatewaySubscription, gatewayGroup)
   params: {
-    appPrincipalId: identity.outputs.appPrincipalId
+    appPrincipalId: appPrincipalId
     suspendingServiceName: gatewayName
+    suspendingRoleId: suspendingRoleId
   }
   dependsOn: [
     apiManagement
@@ -378,66 +653,61 @@ module rolesAtGateway 'modules/roles.bicep' = if (suspendSubscriptions) {
 }
 
 module rolesAtModels 'modules/roles.bicep' = [for account in modelAccounts: {
-  name: 'metering-roles-at-${account.name}'
-  scope: resourceGroup(account.resourceGroup)
+  scope: resourceGroup(split(account.id, '/')[2], split(account.id, '/')[4])
   params: {
-    appPrincipalId: identity.outputs.appPrincipalId
+    appPrincipalId: appPrincipalId
     gatewayPrincipalId: apiManagement.outputs.principalId
-    modelAccountName: account.name
-    modelsOfOthers: !empty(anthropicUrl)
+    modelAccountName: last(split(account.id, '/'))
+    modelsOfOthers: account.ofOthers
   }
 }]
 
 module rolesAtVault 'modules/roles.bicep' = if (!empty(webhookVaultId)) {
-  name: 'metering-roles-at-vault'
   scope: resourceGroup(empty(webhookVaultId) ? subscription().subscriptionId : split(webhookVaultId, '/')[2], empty(webhookVaultId) ? resourceGroupName : split(webhookVaultId, '/')[4])
   params: {
-    appPrincipalId: identity.outputs.appPrincipalId
+    appPrincipalId: appPrincipalId
     vaultName: last(split(webhookVaultId, '/'))
   }
 }
 
-module hubs 'modules/hubs.bicep' = {
-  name: 'metering-hubs'
-  scope: group
+module usageHubs 'modules/usage-hub.bicep' = {
+  scope: resourceGroup(usageSubscription, usageGroup)
   params: {
-    usageNamespaceName: eventHubs.outputs.usageName
-    logsNamespaceName: eventHubs.outputs.logsName
+    namespaceName: usageName
     usageHub: usageHub
-    logsHub: logsHub
     consumerGroup: consumerGroup
-    captureAccountId: dataStorage.outputs.id
+    captureAccountId: filesId
     captureContainer: captureContainer
-    captureIdentityId: identity.outputs.captureId
+    captureIdentityId: makesUsage ? captureIdentityId : ''
     partitions: partitions
   }
   dependsOn: [
-    roles
+    usageNamespace
+    rolesAtFiles
   ]
 }
 
 module functionApp 'modules/function-app.bicep' = {
-  name: 'metering-function-app'
   scope: group
   params: {
     location: location
     suffix: suffix
     tags: allTags
-    identityId: identity.outputs.appId
-    identityClientId: identity.outputs.appClientId
-    hostAccountName: hostStorage.outputs.name
-    packagesUrl: '${hostStorage.outputs.blobEndpoint}${packagesContainer}'
-    cosmosAccountName: cosmos.outputs.name
+    identityId: identityId
+    identityClientId: appClientId
+    hostAccountName: hostAccountName
+    packagesUrl: 'https://${hostAccountName}.blob.${environment().suffixes.storage}/${packagesContainer}'
+    cosmosAccount: environment().name == 'AzureCloud' ? storeName : '${storeName}.${domain.cosmos}'
     databaseName: databaseName
-    usageHost: eventHubs.outputs.usageHost
+    usageHost: usageNamespace.outputs.host
     usageHub: usageHub
-    logsHost: eventHubs.outputs.logsHost
+    logsHost: readLogs ? logsNamespace!.outputs.host : ''
     logsHub: logsHub
     consumerGroup: consumerGroup
     insightsConnectionString: monitoring.outputs.connectionString
     unknownSubscription: unknownSubscription
     recoveryDelay: recoverUsage ? '15m' : 'off'
-    exportsUrl: '${dataStorage.outputs.blobEndpoint}${exportsContainer}'
+    exportsUrl: '${filesUrl}${exportsContainer}'
     exportSchedule: exportSchedule
     issuerName: issuerName
     closeGrace: closeGrace
@@ -449,68 +719,97 @@ module functionApp 'modules/function-app.bicep' = {
     suspendingServiceId: suspendSubscriptions ? gatewayId : ''
     alwaysReady: alwaysReady
     maximumInstances: maximumInstances
-    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    httpConcurrency: httpConcurrency
+    zoneRedundant: appZoneRedundant
+    publicAccess: !privateApi
+    subnetId: privateNetwork ? appSubnetId : ''
   }
   dependsOn: [
     roles
-    hubs
+    rolesAtHub
+    rolesAtFiles
+    rolesAtStore
+    rolesAtVault
+    usageHubs
     privateEndpoints
   ]
 }
 
-module authentication 'modules/authentication.bicep' = if (!empty(apiClientId)) {
-  name: 'metering-authentication'
+module apiEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork && privateApi) {
   scope: group
   params: {
-    appName: functionApp.outputs.name
+    location: location
+    suffix: suffix
+    tags: allTags
+    subnetId: endpointsSubnetId
+    endpoints: whenPrivateApi
+    zonesGroupId: zonesGroupId
+  }
+  dependsOn: [
+    dns
+    functionApp
+  ]
+}
+
+module authentication 'modules/authentication.bicep' = if (!empty(apiClientId)) {
+  scope: group
+  params: {
+    appName: appName
     clientId: apiClientId
     audience: apiAudience
-    // The code answers whoever has no token: pages to sign in with, and problems for programs.
+    // The code answers callers without a token: pages to sign in with, and problems for programs.
     withoutToken: 'AllowAnonymous'
   }
+  dependsOn: [
+    functionApp
+  ]
 }
 
 module gateway 'modules/gateway.bicep' = {
-  name: 'metering-gateway'
   scope: resourceGroup(gatewaySubscription, gatewayGroup)
   params: {
     serviceName: gatewayName
-    usageHost: eventHubs.outputs.usageHost
+    usageHost: usageNamespace.outputs.host
     usageHub: usageHub
     apiUrl: functionApp.outputs.url
     apiAudience: apiAudience
     admission: admission
     countStreams: countStreams
+    subjectScope: subjectScope
+    hasPool: length(openAiModels) > 1 || length(anthropicModels) > 1
+    retries: max(1, max(length(openAiModels), length(anthropicModels)) - 1)
     openAiAudience: openAiAudience
     anthropicAudience: anthropicAudience
   }
   dependsOn: [
     apiManagement
-    roles
-    hubs
+    rolesAtHub
+    usageHubs
   ]
 }
 
 module llmApis 'modules/llm-apis.bicep' = {
-  name: 'metering-llm-apis'
   scope: resourceGroup(gatewaySubscription, gatewayGroup)
   params: {
     serviceName: gatewayName
-    monitorLoggerId: gateway.outputs.monitorLoggerId
-    openAiUrl: openAiUrl
-    anthropicUrl: anthropicUrl
+    monitorLoggerId: readLogs ? '${gatewayId}/loggers/azuremonitor' : ''
+    openAi: openAiModels
+    openAiPath: openAiPath
+    anthropic: anthropicModels
+    anthropicPath: anthropicPath
     products: products
   }
   dependsOn: [
+    gateway
     rolesAtModels
   ]
 }
 
 module balanceApi 'modules/balance-api.bicep' = {
-  name: 'metering-balance-api'
   scope: resourceGroup(gatewaySubscription, gatewayGroup)
   params: {
     serviceName: gatewayName
+    path: balancePath
     products: products
   }
   dependsOn: [
@@ -519,23 +818,40 @@ module balanceApi 'modules/balance-api.bicep' = {
   ]
 }
 
-module gatewayLogs 'modules/gateway-logs.bicep' = {
-  name: 'metering-gateway-logs'
+module gatewayLogs 'modules/gateway-logs.bicep' = if (readLogs) {
   scope: resourceGroup(gatewaySubscription, gatewayGroup)
   params: {
     serviceName: gatewayName
-    logsRuleId: eventHubs.outputs.logsRuleId
+    logsRuleId: '${logsId}/authorizationRules/diagnostic-settings'
     logsHub: logsHub
     recoverUsage: recoverUsage
   }
   dependsOn: [
     apiManagement
-    hubs
+    logsNamespace
+  ]
+}
+
+module diagnostics 'modules/diagnostics.bicep' = if (audit != 'off') {
+  scope: group
+  params: {
+    workspaceId: logsWorkspaceId
+    withData: audit == 'all'
+    cosmosAccountName: makesStore ? storeName : ''
+    usageNamespaceName: makesUsage ? usageName : ''
+    dataAccountName: makesFiles ? filesName : ''
+    appName: appName
+  }
+  dependsOn: [
+    monitoring
+    cosmos
+    usageNamespace
+    dataStorage
+    functionApp
   ]
 }
 
 module actionGroup 'modules/action-group.bicep' = if (!empty(alertEmails)) {
-  name: 'metering-action-group'
   scope: group
   params: {
     suffix: suffix
@@ -544,42 +860,54 @@ module actionGroup 'modules/action-group.bicep' = if (!empty(alertEmails)) {
   }
 }
 
-module platformAlerts 'modules/platform-alerts.bicep' = if (!empty(alertEmails)) {
-  name: 'metering-platform-alerts'
+module platformAlerts 'modules/platform-alerts.bicep' = {
   scope: group
   params: {
     suffix: suffix
     tags: allTags
-    actionGroupId: actionGroup!.outputs.id
-    usageNamespaceId: eventHubs.outputs.usageId
+    actionGroupIds: actionGroupIds
+    usageHub: usageHub
+    usageNamespaceId: usageId
+    logsNamespaceId: readLogs ? logsId : ''
+    enabled: alertsEnabled
   }
+  dependsOn: [
+    actionGroup
+    usageNamespace
+    logsNamespace
+  ]
 }
 
 module alerts 'modules/alerts.bicep' = {
-  name: 'metering-alerts'
   scope: group
   params: {
     location: location
     suffix: suffix
     tags: allTags
-    applicationInsightsId: monitoring.outputs.insightsId
-    actionGroupIds: empty(alertEmails) ? [] : [actionGroup!.outputs.id]
-    eventHubNamespaceIds: [eventHubs.outputs.usageId, eventHubs.outputs.logsId]
+    applicationInsightsId: insightsId
+    actionGroupIds: actionGroupIds
+    withAdmission: admission != 'off'
+    enabled: alertsEnabled
   }
+  dependsOn: [
+    actionGroup
+    monitoring
+  ]
 }
 
 module workbook 'modules/workbook.bicep' = {
-  name: 'metering-workbook'
   scope: group
   params: {
     location: location
     tags: allTags
-    applicationInsightsId: monitoring.outputs.insightsId
+    applicationInsightsId: insightsId
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 module budget 'modules/budget.bicep' = if (budgetAmount > 0 && !empty(budgetStart) && !empty(alertEmails)) {
-  name: 'metering-budget'
   scope: group
   params: {
     amount: budgetAmount
@@ -594,27 +922,27 @@ module budget 'modules/budget.bicep' = if (budgetAmount > 0 && !empty(budgetStar
 output AZURE_RESOURCE_GROUP string = group.name
 
 @description('The function app.')
-output FUNCTION_APP_NAME string = functionApp.outputs.name
+output FUNCTION_APP_NAME string = appName
 
 @description('Address of the metering API.')
 output METERING_API string = functionApp.outputs.url
 
-@description('What `metering` on an operator\'s machine takes as METERING_STORE.')
-output METERING_STORE string = 'cosmos://${cosmos.outputs.name}/${databaseName}'
+@description('METERING_STORE of an operator.')
+output METERING_STORE string = 'cosmos://${environment().name == 'AzureCloud' ? storeName : '${storeName}.${domain.cosmos}'}/${databaseName}'
 
-@description('What it takes as UsageHub__fullyQualifiedNamespace.')
-output USAGE_NAMESPACE string = eventHubs.outputs.usageHost
+@description('UsageHub__fullyQualifiedNamespace of an operator.')
+output USAGE_NAMESPACE string = usageNamespace.outputs.host
 
-@description('What it takes as USAGE_HUB.')
+@description('USAGE_HUB of an operator.')
 output USAGE_HUB string = usageHub
 
 @description('Address of Capture files.')
-output CAPTURE_URL string = '${dataStorage.outputs.blobEndpoint}${captureContainer}'
+output CAPTURE_URL string = '${filesUrl}${captureContainer}'
 
 @description('Address of exports.')
-output EXPORTS_URL string = '${dataStorage.outputs.blobEndpoint}${exportsContainer}'
+output EXPORTS_URL string = '${filesUrl}${exportsContainer}'
 
-@description('Object id of the gateway\'s identity, which is to have the role Metering.Gateway.')
+@description('Object id of the identity of the gateway, for the role Metering.Gateway (entra.bicep).')
 output GATEWAY_PRINCIPAL_ID string = apiManagement.outputs.principalId
 
 @description('Address that callers of models use.')

@@ -1,14 +1,16 @@
 using 'main.bicep'
 
-// For trying it out: pays for what is used, keeps little, lets everybody in.
+// For a trial: billed by use, short retention, every subscription gets a tenant.
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'dev')
 param location = readEnvironmentVariable('AZURE_LOCATION', 'swedencentral')
 param operatorPrincipalIds = empty(readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')) ? [] : [readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')]
-param operatorKind = 'User'
+// azd in a pipeline is a service principal: then ServicePrincipal.
+param operatorKind = readEnvironmentVariable('METERING_OPERATOR_KIND', 'User')
 
 param apiManagementSku = 'BasicV2'
 param publisherEmail = readEnvironmentVariable('METERING_PUBLISHER_EMAIL', 'nobody@example.com')
-param openAiUrl = readEnvironmentVariable('METERING_OPENAI_URL', '')
+// Such as [{"url": "https://contoso.openai.azure.com/openai", "accountId": "/subscriptions/…/accounts/contoso"}].
+param openAiModels = json(readEnvironmentVariable('METERING_OPENAI_MODELS', '[]'))
 
 param cosmosCapacity = 'serverless'
 param cosmosBackup = 'Continuous7Days'
@@ -17,3 +19,7 @@ param maximumThroughputUnits = 2
 param storageRedundancy = 'LRS'
 param captureDays = 30
 param unknownSubscription = 'auto'
+
+param alertEmails = empty(readEnvironmentVariable('METERING_ALERT_EMAIL', '')) ? [] : [readEnvironmentVariable('METERING_ALERT_EMAIL', '')]
+param budgetAmount = 700
+param budgetStart = readEnvironmentVariable('METERING_BUDGET_START', '')

@@ -3,7 +3,7 @@
 Faults are ordered at the edge of the store, never inside our own code.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from metering.adapters.clock import FixedClock
@@ -16,6 +16,7 @@ from metering.bootstrap.quotas import Quotas
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.installation.metrics import Fault
 from metering.core.ledger.commit import Commit
 from metering.core.ledger.effect import Effect
 from metering.core.ledger.head import Head
@@ -76,9 +77,11 @@ class FaultyLedgers:
 class RecordedAlerts:
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self.faults: list[Fault] = []
 
-    def alert(self, message: str) -> None:
+    def alert(self, message: str, fault: Fault = "other") -> None:
         self.messages.append(message)
+        self.faults.append(fault)
 
 
 class RecordedNotifier:
@@ -119,6 +122,9 @@ class KnownProgress:
 
     async def counted_until(self) -> Instant:
         return self.until
+
+    async def counted_by_hub(self) -> Mapping[str, Instant]:
+        return {"usage": self.until}
 
 
 class MovableClock(FixedClock):

@@ -13,11 +13,18 @@ BICEP: Final = Path(__file__).parents[1] / "bicep"
 _LANGUAGE: Final = Language(tree_sitter_bicep.language())
 _SIMPLE: Final = frozenset({b"string", b"int", b"bool", b"object", b"array"})
 #: Functions that readers of an older Bicep take for a syntax error, and one of the same form.
-_NEW_FUNCTIONS: Final = {b"cidrSubnet(": b"format("}
+_NEW_FUNCTIONS: Final = {b"cidrSubnet(": b"format(", b" fail(": b" trim("}
 #: In parameter files the grammar knows no `param x = …`; a variable has the same form.
 _ASSIGNED: Final = re.compile(rb"^param(?= )", re.MULTILINE)
 #: Nor does it know the type of a variable.
 _TYPED: Final = re.compile(rb"^(var \w+)( [^=\n]+)(?= = )", re.MULTILINE)
+
+
+_CONDITION: Final = re.compile(
+    rb"^((?:resource|module) \w+ '[^']*'(?: existing)? = )if \(.*\) \{$", re.MULTILINE
+)
+#: Nor extensions, whose resources have no name.
+_EXTENSION: Final = re.compile(rb"^extension [^\n]*", re.MULTILINE)
 
 
 def bicep_files(folder: Path = BICEP) -> list[Path]:
@@ -33,6 +40,7 @@ def tree_of(path: Path) -> Node:
 def _source(path: Path) -> bytes:
     """Return a file as the grammar knows it, every position where it was."""
     source = _TYPED.sub(lambda found: found[1] + b" " * len(found[2]), path.read_bytes())
+    source = _EXTENSION.sub(lambda found: b" " * len(found[0]), source)
     return _ASSIGNED.sub(b"var  ", source) if path.suffix == ".bicepparam" else source
 
 
@@ -63,10 +71,14 @@ def plain_form(path: Path) -> bytes:
         ):
             _blank(source, one)
     changes = [(node, _plain_type(node)) for node in nodes(root) if _is_declared(node)]
-    changes += [(node, _empty_list(node)) for node in nodes(root) if _has_function(node)]
+    calls = [node for node in nodes(root) if _has_function(node)]
+    # Of calls within calls the outermost stands for all.
+    changes += [(node, _empty_list(node)) for node in calls if not _is_within(node, calls)]
     for node, text in sorted(changes, key=lambda change: change[0].start_byte, reverse=True):
         source[node.start_byte : node.end_byte] = text
     plain = bytes(source)
+    # Under a condition checkov finds no property of a resource, and fails or passes it unseen.
+    plain = _CONDITION.sub(rb"\1{", plain)
     for new, old in _NEW_FUNCTIONS.items():
         plain = plain.replace(new, old)
     return plain
@@ -79,8 +91,14 @@ def _is_declared(node: Node) -> bool:
 
 def _has_function(node: Node) -> bool:
     """Say whether a call is given a function, such as `map(rows, row => row.name)`."""
-    given = [one for child in node.children if child.type == "arguments" for one in child.children]
-    return node.type == "call_expression" and any("lambda" in one.type for one in given)
+    return node.type == "call_expression" and any("lambda" in one.type for one in nodes(node))
+
+
+def _is_within(node: Node, others: list[Node]) -> bool:
+    return any(
+        one != node and one.start_byte <= node.start_byte and node.end_byte <= one.end_byte
+        for one in others
+    )
 
 
 def _empty_list(node: Node) -> bytes:

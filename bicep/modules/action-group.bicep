@@ -1,10 +1,12 @@
 metadata description = 'Who is told of alerts.'
 
+import { tagSet } from 'types.bicep'
+
 @description('Required. Name that everything of this installation ends in.')
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Required. Who gets mail.')
 param emails string[]

@@ -1,4 +1,6 @@
-metadata description = 'The alert rules of alerts.json, over the metrics that the code emits, and those over the hubs.'
+metadata description = 'The alert rules of alerts.json, over the metrics that the code emits.'
+
+import { tagSet } from 'types.bicep'
 
 @description('Required. Where the rules are; that of Application Insights.')
 param location string
@@ -7,27 +9,30 @@ param location string
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Required. Resource id of Application Insights, which the functions send their metrics to.')
 param applicationInsightsId string
 
-@description('Required. Resource ids of the action groups that are told; empty: the alerts are only shown.')
+@description('Required. Resource ids of the action groups that get mail; empty: the alerts are only shown.')
 param actionGroupIds string[]
 
-@description('Optional. Resource ids of the Event Hubs namespaces: what a hub throttles, the gateway loses.')
-param eventHubNamespaceIds string[] = []
+@description('Optional. Whether the gateway asks for admission; without it no rule expects verdicts.')
+param withAdmission bool = true
 
 @description('Optional. Whether the rules are in force; off while a first deployment settles.')
 param enabled bool = true
 
-@description('A rule of alerts.json; docs/observability.md says what to do about each.')
+@description('A rule of alerts.json; docs/observability.md has the remedy of each.')
 type rule = {
   @description('Last part of its name.')
   name: string
 
-  @description('What has happened.')
+  @description('The finding in words.')
   title: string
+
+  @description('Whether it makes sense with admission only.')
+  ofAdmission: bool?
 
   @description('0 (critical) to 4 (verbose).')
   severity: int
@@ -54,7 +59,7 @@ type rule = {
 var rules rule[] = loadJsonContent('../alerts.json')
 
 resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for one in rules: {
+  for one in filter(rules, one => withAdmission || !(one.?ofAdmission ?? false)): {
     name: 'metering-${one.name}-${suffix}'
     location: location
     tags: tags
@@ -91,42 +96,6 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       actions: {
         actionGroups: actionGroupIds
       }
-    }
-  }
-]
-
-resource throttledHubs 'Microsoft.Insights/metricAlerts@2018-03-01' = [
-  for (namespaceId, index) in eventHubNamespaceIds: {
-    name: 'metering-hub-throttled-${index}-${suffix}'
-    location: 'global'
-    tags: tags
-    properties: {
-      description: 'A hub throttles, and events or logs may be lost. What to do: docs/observability.md, alert hub-throttled.'
-      enabled: enabled
-      severity: 1
-      scopes: [namespaceId]
-      evaluationFrequency: 'PT5M'
-      windowSize: 'PT5M'
-      autoMitigate: true
-      criteria: {
-        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-        allOf: [
-          {
-            criterionType: 'StaticThresholdCriterion'
-            name: 'throttled'
-            metricNamespace: 'Microsoft.EventHub/namespaces'
-            metricName: 'ThrottledRequests'
-            timeAggregation: 'Total'
-            operator: 'GreaterThan'
-            threshold: 0
-          }
-        ]
-      }
-      actions: [
-        for actionGroupId in actionGroupIds: {
-          actionGroupId: actionGroupId
-        }
-      ]
     }
   }
 ]

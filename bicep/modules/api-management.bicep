@@ -1,5 +1,7 @@
 metadata description = 'API Management: a new service of a v2 tier, or one that is there.'
 
+import { tagSet } from 'types.bicep'
+
 @description('Required. Name of the service.')
 param name string
 
@@ -10,7 +12,7 @@ param isNew bool
 param location string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Optional. Tier of a new one. Only v2 tiers count the streams of Anthropic models.')
 param sku 'BasicV2' | 'StandardV2' | 'PremiumV2' = 'BasicV2'
@@ -45,6 +47,9 @@ resource made 'Microsoft.ApiManagement/service@2024-05-01' = if (isNew) {
   properties: {
     publisherEmail: publisherEmail
     publisherName: publisherName
+    apiVersionConstraint: {
+      minApiVersion: '2021-08-01'
+    }
     virtualNetworkType: empty(subnetId) ? 'None' : 'External'
     virtualNetworkConfiguration: empty(subnetId) ? null : {
       subnetResourceId: subnetId

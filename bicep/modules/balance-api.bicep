@@ -5,6 +5,9 @@ import { productDefinition } from 'types.bicep'
 @description('Required. Name of the API Management service.')
 param serviceName string
 
+@description('Optional. Path of the API; no other API of the service may have it.')
+param path string = 'metering'
+
 @description('Required. The products whose subscriptions may ask.')
 param products productDefinition[]
 
@@ -17,7 +20,8 @@ resource api 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   name: 'metering-balance'
   properties: {
     displayName: 'Metering'
-    path: 'metering'
+    description: 'Usage and balance of the subscription of the caller.'
+    path: path
     protocols: ['https']
     subscriptionRequired: true
     subscriptionKeyParameterNames: {
@@ -31,7 +35,7 @@ resource balance 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = 
   parent: api
   name: 'balance'
   properties: {
-    displayName: 'What has been used, and what it comes to'
+    displayName: 'Usage and balance of the present period'
     method: 'GET'
     urlTemplate: '/balance'
   }
@@ -46,8 +50,9 @@ resource policy 'Microsoft.ApiManagement/service/apis/operations/policies@2024-0
   }
 }
 
+// One after the other: linking locks the API and the product.
+@batchSize(1)
 module links 'product-apis.bicep' = [for product in products: {
-  name: 'metering-balance-${product.name}'
   params: {
     serviceName: serviceName
     productName: product.name

@@ -7,10 +7,12 @@ param amount int
 @description('Required. Who gets mail.')
 param emails string[]
 
-@description('Required. First day of the first month that counts, such as 2026-11-01.')
+@description('Required. First day of the month in which the budget is made, YYYY-MM-01. Azure refuses a later change.')
+@minLength(10)
+@maxLength(10)
 param startDate string
 
-resource budget 'Microsoft.Consumption/budgets@2023-11-01' = {
+resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {
   name: 'metering'
   properties: {
     category: 'Cost'

@@ -1,4 +1,6 @@
-metadata description = 'The store. Its containers are those of metering/adapters/cosmos/containers.py.'
+metadata description = 'The store, made or existing. Its containers are those of metering/adapters/cosmos/containers.py.'
+
+import { encryptionKey, tagSet } from 'types.bicep'
 
 @description('Required. Where it is.')
 param location string
@@ -7,8 +9,11 @@ param location string
 @maxLength(44)
 param accountName string
 
+@description('Required. Whether the account is made; otherwise it exists, and its settings stay as they are.')
+param isNew bool
+
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Required. Name of the database.')
 param databaseName string
@@ -16,13 +21,13 @@ param databaseName string
 @description('Optional. What is paid for: what is used (dev, little traffic), or a reserved rate that scales.')
 param capacity 'serverless' | 'autoscale' = 'autoscale'
 
-@description('Optional. With autoscale: request units a second at most, for all containers but `ledgers` together.')
-@minValue(1000)
-param maxThroughput int = 4000
+@description('Optional. With autoscale: thousands of request units a second at most, for all containers but `ledgers` together.')
+@minValue(1)
+param thousands int = 4
 
-@description('Optional. With autoscale: request units a second at most for `ledgers`. One tenant takes 10,000 at most.')
-@minValue(1000)
-param maxLedgersThroughput int = 10000
+@description('Optional. With autoscale: thousands of request units a second at most for `ledgers`. One tenant takes 10 at most.')
+@minValue(1)
+param ledgersThousands int = 10
 
 @description('Optional. How far back it can be restored.')
 param backup 'Continuous7Days' | 'Continuous30Days' = 'Continuous30Days'
@@ -33,8 +38,17 @@ param zoneRedundant bool = false
 @description('Optional. A second region, which takes over when the first is lost; empty: none. Not with serverless.')
 param secondLocation string = ''
 
-@description('Optional. Whether it is reached from outside the network.')
+@description('Optional. Whether the second region is spread over zones; a region without zones refuses it.')
+param secondZoneRedundant bool = zoneRedundant
+
+@description('Optional. Whether a new account is reached from outside the network.')
 param publicAccess bool = true
+
+@description('Optional. A key of the customer that a new account is encrypted with. It cannot be added later.')
+param encryption encryptionKey?
+
+@description('Optional. Whether a lock keeps a new account from being deleted.')
+param locked bool = false
 
 // A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; accounts 0010, statements 0018, sharings 0013, audit 0016.
 var containers = [
@@ -50,15 +64,17 @@ var containers = [
   { name: 'audit', partitionKey: '/day', indexed: ['/id'], defaultTtl: 0 }
 ]
 
-
-resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
+resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = if (isNew) {
   // checkov:skip=CKV_AZURE_99: dev has no network of its own; prod sets privateNetwork
   // checkov:skip=CKV_AZURE_101: the same; every request needs an identity with a data role
   name: accountName
   location: location
   tags: tags
   kind: 'GlobalDocumentDB'
+  identity: empty(encryption) ? null : { type: 'UserAssigned', userAssignedIdentities: { '${encryption!.identityId}': {} } }
   properties: {
+    keyVaultKeyUri: empty(encryption) ? null : '${encryption!.vaultUri}keys/${encryption!.keyName}'
+    defaultIdentity: empty(encryption) ? null : 'UserAssignedIdentity=${encryption!.identityId}'
     databaseAccountOfferType: 'Standard'
     disableLocalAuth: true
     disableKeyBasedMetadataWriteAccess: true
@@ -71,11 +87,13 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
     }
     // One region writes: two could both commit to a ledger.
     enableMultipleWriteLocations: false
-    enableAutomaticFailover: !empty(secondLocation)
+    // Also with one region: Cosmos DB refuses a change of this together with one of the regions, and
+    // a second region may come later.
+    enableAutomaticFailover: true
     locations: concat([
       { locationName: location, failoverPriority: 0, isZoneRedundant: zoneRedundant }
     ], empty(secondLocation) ? [] : [
-      { locationName: secondLocation, failoverPriority: 1, isZoneRedundant: false }
+      { locationName: secondLocation, failoverPriority: 1, isZoneRedundant: secondZoneRedundant }
     ])
     capabilities: capacity == 'serverless' ? [{ name: 'EnableServerless' }] : []
     backupPolicy: {
@@ -87,19 +105,31 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
   }
 }
 
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (isNew && locked) {
+  name: 'metering-ledgers'
+  scope: account
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Ledgers and statements. Remove this lock only to take the installation down.'
+  }
+}
+
+// Without `parent`: the account is made here or exists.
 resource database 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15' = {
-  parent: account
-  name: databaseName
+  name: '${accountName}/${databaseName}'
   properties: {
     resource: {
       id: databaseName
     }
     options: capacity == 'serverless' ? {} : {
       autoscaleSettings: {
-        maxThroughput: maxThroughput
+        maxThroughput: thousands * 1000
       }
     }
   }
+  dependsOn: [
+    account
+  ]
 }
 
 // One after the other: Cosmos DB refuses changes of a database at the same time.
@@ -130,14 +160,8 @@ resource each 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@202
     // A rate of its own: reading everything else never slows counting.
     options: container.name == 'ledgers' && capacity == 'autoscale' ? {
       autoscaleSettings: {
-        maxThroughput: maxLedgersThroughput
+        maxThroughput: ledgersThousands * 1000
       }
     } : {}
   }
 }]
-
-@description('Resource id.')
-output id string = account.id
-
-@description('Name: the host of METERING_STORE.')
-output name string = account.name

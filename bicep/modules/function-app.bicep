@@ -1,6 +1,6 @@
 metadata description = 'The function app: Flex Consumption, Python 3.13, no key anywhere. Its settings are those that metering/settings/settings.py and the triggers read.'
 
-import { alwaysReadyGroup } from 'types.bicep'
+import { alwaysReadyGroup, tagSet } from 'types.bicep'
 
 @description('Required. Where it is.')
 param location string
@@ -9,7 +9,7 @@ param location string
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Required. Resource id of its identity.')
 param identityId string
@@ -23,8 +23,8 @@ param hostAccountName string
 @description('Required. Where packages are put: address of a container.')
 param packagesUrl string
 
-@description('Required. Name of the Cosmos DB account.')
-param cosmosAccountName string
+@description('Required. Name of the Cosmos DB account; with its domain outside the public cloud.')
+param cosmosAccount string
 
 @description('Required. Name of the database.')
 param databaseName string
@@ -35,8 +35,8 @@ param usageHost string
 @description('Required. The hub of usage events.')
 param usageHub string
 
-@description('Required. Host of the namespace of logs.')
-param logsHost string
+@description('Optional. Host of the namespace of logs; empty: no logs are read, and streams stay without counts.')
+param logsHost string = ''
 
 @description('Required. The hub of gateway logs.')
 param logsHub string
@@ -91,6 +91,17 @@ param alwaysReady alwaysReadyGroup[] = []
 @maxValue(1000)
 param maximumInstances int = 40
 
+@description('Optional. Requests over HTTP that one instance answers at a time. The platform gives Python one unless this says otherwise.')
+@minValue(1)
+@maxValue(1000)
+param httpConcurrency int = 32
+
+@description('Optional. Whether instances are spread over zones. Each group of functions then needs two instances that are always there.')
+param zoneRedundant bool = false
+
+@description('Optional. Whether it is reached from outside the network.')
+param publicAccess bool = true
+
 @description('Optional. Memory of an instance, in MB.')
 param instanceMemoryMb 512 | 2048 | 4096 = 2048
 
@@ -104,7 +115,9 @@ var signIn = {
 
 // A line for each setting; a test holds them against the code.
 var always = {
-  AzureWebJobsStorage__accountName: hostAccountName
+  AzureWebJobsStorage__blobServiceUri: 'https://${hostAccountName}.blob.${environment().suffixes.storage}'
+  AzureWebJobsStorage__queueServiceUri: 'https://${hostAccountName}.queue.${environment().suffixes.storage}'
+  AzureWebJobsStorage__tableServiceUri: 'https://${hostAccountName}.table.${environment().suffixes.storage}'
   AzureWebJobsStorage__credential: signIn.credential
   AzureWebJobsStorage__clientId: signIn.clientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
@@ -116,12 +129,8 @@ var always = {
   UsageHub__clientId: signIn.clientId
   USAGE_HUB: usageHub
   USAGE_CONSUMER_GROUP: consumerGroup
-  GatewayLogsHub__fullyQualifiedNamespace: logsHost
-  GatewayLogsHub__credential: signIn.credential
-  GatewayLogsHub__clientId: signIn.clientId
-  GATEWAY_LOGS_HUB: logsHub
-  GATEWAY_LOGS_CONSUMER_GROUP: consumerGroup
-  METERING_STORE: 'cosmos://${cosmosAccountName}/${databaseName}'
+  GATEWAY_LOGS_HUB: empty(logsHost) ? 'off' : logsHub
+  METERING_STORE: 'cosmos://${cosmosAccount}/${databaseName}'
   METERING_UNKNOWN_SUBSCRIPTION: unknownSubscription
   METERING_RECOVERY_DELAY: recoveryDelay
   // Fresh prices are read once a day and wait for an operator: `metering prices proposed`.
@@ -133,7 +142,20 @@ var always = {
   METERING_CLOSE_WAIT: closeWait
   METERING_RATE_LIMIT: rateLimit
   METERING_TELEMETRY: 'azure'
+  // With azure-functions-runtime of requirements.txt only: an older runtime fails every function.
   PYTHON_ENABLE_OPENTELEMETRY: 'true'
+  // Both processes take these: without them the host records every receive as a request.
+  OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
+  OTEL_TRACES_SAMPLER_ARG: '1'
+  // The root belongs to the dashboard.
+  AzureWebJobsDisableHomepage: 'true'
+}
+
+var whenReadingLogs = {
+  GatewayLogsHub__fullyQualifiedNamespace: logsHost
+  GatewayLogsHub__credential: signIn.credential
+  GatewayLogsHub__clientId: signIn.clientId
+  GATEWAY_LOGS_CONSUMER_GROUP: consumerGroup
 }
 
 // Without an Entra application nobody can sign in, and nothing is believed.
@@ -154,10 +176,10 @@ var whenTelling = {
   METERING_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${webhookSecretUri})'
 }
 
-var settings = union(always, empty(apiClientId) ? {} : whenSigningIn, empty(suspendingServiceId) ? {} : whenSuspending, empty(webhookUrl) ? {} : whenTelling)
+var settings = union(always, empty(logsHost) ? {} : whenReadingLogs, empty(apiClientId) ? {} : whenSigningIn, empty(suspendingServiceId) ? {} : whenSuspending, empty(webhookUrl) ? {} : whenTelling)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
-  // checkov:skip=CKV_AZURE_225: zones of Flex Consumption are not chosen here; nothing is kept on an instance
+  // checkov:skip=CKV_AZURE_225: zones are the parameter zoneRedundant; docs/adr/0015-deployment.md has the price
   name: 'plan-metering-${suffix}'
   location: location
   tags: tags
@@ -168,6 +190,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   }
   properties: {
     reserved: true
+    zoneRedundant: zoneRedundant
   }
 }
 
@@ -190,6 +213,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    clientAffinityEnabled: false
+    publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {
@@ -211,6 +236,17 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         instanceMemoryMB: instanceMemoryMb
         maximumInstanceCount: maximumInstances
         alwaysReady: alwaysReady
+        triggers: {
+          http: {
+            perInstanceConcurrency: httpConcurrency
+          }
+        }
+      }
+      // In preview, and not in the published types yet. Two versions run side by side for minutes:
+      // docs/runbook/changes.md, "Upgrading", says which versions may.
+      #disable-next-line BCP037
+      siteUpdateStrategy: {
+        type: 'RollingUpdate'
       }
     }
     siteConfig: {
@@ -226,19 +262,21 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 }
 
 // Packages are put there by an identity: user names and passwords for that are older, and off.
-resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = [for way in ['ftp', 'scm']: {
+resource ftpPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
-  name: way
+  name: 'ftp'
   properties: {
     allow: false
   }
-}]
+}
 
-@description('Resource id.')
-output id string = app.id
-
-@description('Name.')
-output name string = app.name
+resource scmPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
 
 @description('Address, without a slash at the end.')
 output url string = 'https://${app.properties.defaultHostName}'

@@ -27,6 +27,17 @@ param useCaseHeader string = 'x-use-case'
 @description('Optional. The request header that names the end user.')
 param endUserHeader string = 'x-end-user'
 
+@description('Optional. Whether subjects carry the name of the gateway: two gateways may have subscriptions with the same id.')
+param subjectScope 'subscription' | 'gateway' = 'subscription'
+
+@description('Optional. Further attempts after 429 and 503, at another backend of the pool.')
+@minValue(1)
+@maxValue(50)
+param retries int = 1
+
+@description('Optional. Whether there is another backend for a further attempt.')
+param hasPool bool = false
+
 @description('Required. What the gateway asks a token of OpenAI models for.')
 param openAiAudience string
 
@@ -38,6 +49,9 @@ var values = {
   'metering-admission': admission
   'metering-api': apiUrl
   'metering-api-audience': apiAudience
+  'metering-subject-scope': subjectScope
+  'metering-retry': hasPool ? 'true' : 'false'
+  'metering-retries': string(retries)
   'metering-count-streams': countStreams ? 'true' : 'false'
   // The APIs made here overwrite the bearer token before it is read: see bicep/README.md.
   'metering-trust-bearer': 'false'

@@ -1,5 +1,7 @@
 metadata description = 'The identities: one runs the function app, one lets Event Hubs write Capture files.'
 
+import { tagSet } from 'types.bicep'
+
 @description('Required. Where they are.')
 param location string
 
@@ -7,7 +9,7 @@ param location string
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-metering-${suffix}'
@@ -15,24 +17,18 @@ resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   tags: tags
 }
 
-// Apart from the app's: what writes the raw copy can read nothing and change no ledger.
+// Apart from the app's: the writer of the raw copy can read nothing and change no ledger.
 resource capture 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-metering-capture-${suffix}'
   location: location
   tags: tags
 }
 
-@description('Resource id of the identity of the function app.')
-output appId string = app.id
-
 @description('Client id of the identity of the function app.')
 output appClientId string = app.properties.clientId
 
 @description('Object id of the identity of the function app.')
 output appPrincipalId string = app.properties.principalId
-
-@description('Resource id of the identity of Capture.')
-output captureId string = capture.id
 
 @description('Object id of the identity of Capture.')
 output capturePrincipalId string = capture.properties.principalId

@@ -1,27 +1,39 @@
 metadata description = 'The APIs in front of the models: operations with their policies, the log of language models, products.'
 
-import { productDefinition } from 'types.bicep'
+import { modelBackend, productDefinition } from 'types.bicep'
 
 @description('Required. Name of the API Management service.')
 param serviceName string
 
-@description('Required. Resource id of the logger of Azure Monitor.')
+@description('Required. Resource id of the logger of Azure Monitor; empty: no log of language models.')
 param monitorLoggerId string
 
-@description('Optional. Where OpenAI models are, such as https://contoso.openai.azure.com/openai; empty: none.')
-param openAiUrl string = ''
+@description('Optional. Endpoints of OpenAI models; empty: no API is made for them.')
+param openAi modelBackend[] = []
 
-@description('Optional. Where Anthropic models are, such as https://contoso.services.ai.azure.com/anthropic; empty: none. Only v2 tiers.')
-param anthropicUrl string = ''
+@description('Optional. Path of their API; no other API of the service may have it.')
+param openAiPath string = 'openai'
 
-@description('Required. What callers subscribe to; each holds every API.')
+@description('Optional. Endpoints of Anthropic models; empty: no API is made for them. Only v2 tiers count their streams.')
+param anthropic modelBackend[] = []
+
+@description('Optional. Path of their API; no other API of the service may have it.')
+param anthropicPath string = 'anthropic'
+
+@description('Required. The products; each holds every API.')
 param products productDefinition[]
 
 // A row for each API: callers send their key in the header that their client library uses.
-var openAi = { name: 'metering-openai', path: 'openai', url: openAiUrl, keyHeader: 'api-key', policy: loadTextContent('../policies/apis/openai.xml') }
-var anthropic = { name: 'metering-anthropic', path: 'anthropic', url: anthropicUrl, keyHeader: 'x-api-key', policy: loadTextContent('../policies/apis/anthropic.xml') }
+var openAiApi = { name: 'metering-openai', path: openAiPath, title: 'OpenAI models', keyHeader: 'api-key', policy: loadTextContent('../policies/apis/openai.xml') }
+var anthropicApi = { name: 'metering-anthropic', path: anthropicPath, title: 'Anthropic models', keyHeader: 'x-api-key', policy: loadTextContent('../policies/apis/anthropic.xml') }
 
-var apis = concat(empty(openAiUrl) ? [] : [openAi], empty(anthropicUrl) ? [] : [anthropic])
+var apis = concat(empty(openAi) ? [] : [openAiApi], empty(anthropic) ? [] : [anthropicApi])
+
+// A row for each backend. Policies name the pool, or the only backend, by the name of the API.
+var openAiBackends = [for (one, i) in openAi: { name: length(openAi) == 1 ? 'metering-openai' : 'metering-openai-${i + 1}', pool: 'metering-openai', url: one.url, priority: one.?priority ?? 1, weight: one.?weight ?? 1 }]
+var anthropicBackends = [for (one, i) in anthropic: { name: length(anthropic) == 1 ? 'metering-anthropic' : 'metering-anthropic-${i + 1}', pool: 'metering-anthropic', url: one.url, priority: one.?priority ?? 1, weight: one.?weight ?? 1 }]
+var backends = concat(openAiBackends, anthropicBackends)
+var pools = concat(length(openAi) > 1 ? ['metering-openai'] : [], length(anthropic) > 1 ? ['metering-anthropic'] : [])
 
 var chatCompletions = loadTextContent('../policies/chat-completions.xml')
 var embeddings = loadTextContent('../policies/embeddings.xml')
@@ -29,7 +41,7 @@ var responses = loadTextContent('../policies/responses.xml')
 var openAiV1 = loadTextContent('../policies/openai-v1.xml')
 var anthropicMessages = loadTextContent('../policies/anthropic-messages.xml')
 
-// What asks no model (GET, DELETE) passes the same policies, which make no event of it.
+// Requests that ask no model (GET, DELETE) pass the same policies, which make no event for them.
 var openAiOperations = [
   { api: 'metering-openai', name: 'chat-completions', method: 'POST', path: '/deployments/{deployment-id}/chat/completions', policy: chatCompletions }
   { api: 'metering-openai', name: 'embeddings', method: 'POST', path: '/deployments/{deployment-id}/embeddings', policy: embeddings }
@@ -47,18 +59,37 @@ var anthropicOperations = [
   { api: 'metering-anthropic', name: 'count-tokens', method: 'POST', path: '/v1/messages/count_tokens', policy: anthropicMessages }
 ]
 
-var operations = concat(empty(openAiUrl) ? [] : openAiOperations, empty(anthropicUrl) ? [] : anthropicOperations)
+var operations = concat(empty(openAi) ? [] : openAiOperations, empty(anthropic) ? [] : anthropicOperations)
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
 }
 
-resource backends 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for api in apis: {
+// Of a pool, each trips alone: for as long as its Retry-After says, requests go to the others.
+resource each 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for backend in backends: {
   parent: service
-  name: api.name
+  name: backend.name
   properties: {
-    url: api.url
+    type: 'Single'
+    url: backend.url
     protocol: 'http'
+    circuitBreaker: backend.name == backend.pool ? null : {
+      rules: [
+        {
+          name: 'busy'
+          failureCondition: {
+            count: 1
+            interval: 'PT10S'
+            statusCodeRanges: [
+              { min: 429, max: 429 }
+              { min: 503, max: 503 }
+            ]
+          }
+          tripDuration: 'PT10S'
+          acceptRetryAfter: true
+        }
+      ]
+    }
     tls: {
       validateCertificateChain: true
       validateCertificateName: true
@@ -66,11 +97,30 @@ resource backends 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for a
   }
 }]
 
-resource each 'Microsoft.ApiManagement/service/apis@2024-05-01' = [for api in apis: {
+resource pooled 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for pool in pools: {
+  parent: service
+  name: pool
+  properties: {
+    type: 'Pool'
+    pool: {
+      services: map(filter(backends, one => one.pool == pool), one => {
+        id: '${service.id}/backends/${one.name}'
+        priority: one.priority
+        weight: one.weight
+      })
+    }
+  }
+  dependsOn: [
+    each
+  ]
+}]
+
+resource made 'Microsoft.ApiManagement/service/apis@2024-05-01' = [for api in apis: {
   parent: service
   name: api.name
   properties: {
-    displayName: api.name
+    displayName: api.title
+    description: '${api.title}, metered.'
     path: api.path
     protocols: ['https']
     subscriptionRequired: true
@@ -82,14 +132,15 @@ resource each 'Microsoft.ApiManagement/service/apis@2024-05-01' = [for api in ap
 }]
 
 resource above 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = [for (api, i) in apis: {
-  parent: each[i]
+  parent: made[i]
   name: 'policy'
   properties: {
     format: 'rawxml'
     value: api.policy
   }
   dependsOn: [
-    backends
+    each
+    pooled
   ]
 }]
 
@@ -104,7 +155,7 @@ resource doors 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = [f
     ] : []
   }
   dependsOn: [
-    each
+    made
   ]
 }]
 
@@ -119,8 +170,8 @@ resource policies 'Microsoft.ApiManagement/service/apis/operations/policies@2024
 
 // Switch two of three for the log of language models. No message is asked for: counts are enough,
 // and a request is then one record.
-resource logged 'Microsoft.ApiManagement/service/apis/diagnostics@2024-06-01-preview' = [for (api, i) in apis: {
-  parent: each[i]
+resource logged 'Microsoft.ApiManagement/service/apis/diagnostics@2024-06-01-preview' = [for (api, i) in apis: if (!empty(monitorLoggerId)) {
+  parent: made[i]
   name: 'azuremonitor'
   properties: {
     loggerId: monitorLoggerId
@@ -142,20 +193,23 @@ resource sold 'Microsoft.ApiManagement/service/products@2024-05-01' = [for produ
   name: product.name
   properties: {
     displayName: product.displayName
+    description: product.?description ?? 'Language models. Each request is metered and billed to the tenant of the subscription.'
+    terms: product.?terms ?? ''
     subscriptionRequired: true
     approvalRequired: product.?approvalRequired ?? true
     state: 'published'
   }
 }]
 
+// One after the other: linking locks the API and the product.
+@batchSize(1)
 module links 'product-apis.bicep' = [for (product, i) in products: {
-  name: 'metering-product-${product.name}'
   params: {
     serviceName: serviceName
     productName: sold[i].name
-    apiNames: concat(empty(openAiUrl) ? [] : [openAi.name], empty(anthropicUrl) ? [] : [anthropic.name])
+    apiNames: map(apis, api => api.name)
   }
   dependsOn: [
-    each
+    made
   ]
 }]

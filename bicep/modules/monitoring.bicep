@@ -1,5 +1,7 @@
 metadata description = 'Where logs, traces and metrics of the function app go.'
 
+import { tagSet } from 'types.bicep'
+
 @description('Required. Where they are.')
 param location string
 
@@ -7,17 +9,20 @@ param location string
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
-@description('Optional. Days that logs are kept.')
+@description('Optional. Resource id of a Log Analytics workspace to use; empty: one is made.')
+param workspaceId string = ''
+
+@description('Optional. Days that logs are kept in a new workspace.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int = 90
 
-@description('Optional. Gigabytes a day after which logs are no longer taken; -1: no bound.')
+@description('Optional. Gigabytes a day after which a new workspace takes no more logs; -1: no bound.')
 param dailyQuotaGb int = -1
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = if (empty(workspaceId)) {
   name: 'log-metering-${suffix}'
   location: location
   tags: tags
@@ -43,20 +48,11 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   tags: tags
   properties: {
     Application_Type: 'web'
-    WorkspaceResourceId: workspace.id
+    WorkspaceResourceId: empty(workspaceId) ? workspace.id : workspaceId
     IngestionMode: 'LogAnalytics'
     DisableLocalAuth: true
   }
 }
-
-@description('Resource id of the workspace.')
-output workspaceId string = workspace.id
-
-@description('Resource id of Application Insights; alerts and the workbook ask it.')
-output insightsId string = insights.id
-
-@description('Name of Application Insights.')
-output insightsName string = insights.name
 
 @description('Address of Application Insights. No secret: keys are refused, an identity must sign in.')
 output connectionString string = insights.properties.ConnectionString

@@ -1,4 +1,6 @@
-metadata description = 'A network of its own: subnets for the app, for the gateway, and for private endpoints, and the names that resolve to those.'
+metadata description = 'A network of its own: subnets for the app, for the gateway, and for private endpoints.'
+
+import { tagSet } from 'types.bicep'
 
 @description('Required. Where it is.')
 param location string
@@ -7,24 +9,17 @@ param location string
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Optional. Addresses, a /22 or larger that nothing else uses.')
 param addressPrefix string = '10.80.0.0/22'
 
-// A row for each subnet; delegation: whose service runs in it.
+// A row for each subnet. The delegation names the service that runs in it; a subnet without one holds
+// private endpoints and sends nothing.
 var subnets = [
   { name: 'app', delegation: 'Microsoft.App/environments' }
   { name: 'gateway', delegation: 'Microsoft.Web/serverFarms' }
   { name: 'endpoints', delegation: '' }
-]
-
-var zones = [
-  'privatelink.documents.azure.com'
-  'privatelink.servicebus.windows.net'
-  'privatelink.blob.${environment().suffixes.storage}'
-  'privatelink.queue.${environment().suffixes.storage}'
-  'privatelink.table.${environment().suffixes.storage}'
 ]
 
 resource rules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
@@ -34,7 +29,7 @@ resource rules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   properties: {
     securityRules: [
       {
-        name: 'nobody-from-outside'
+        name: 'nothing-from-outside'
         properties: {
           direction: 'Inbound'
           access: 'Deny'
@@ -50,6 +45,8 @@ resource rules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   }
 }
 
+// Newer versions of this API make subnets private by default, which would take from the app its way
+// out to Entra and Application Insights: keep the version, or give the app a NAT gateway first.
 resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   name: 'vnet-metering-${suffix}'
   location: location
@@ -64,6 +61,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       name: subnet.name
       properties: {
         addressPrefix: cidrSubnet(addressPrefix, 24, i)
+        defaultOutboundAccess: !empty(subnet.delegation)
         networkSecurityGroup: {
           id: rules.id
         }
@@ -80,31 +78,3 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
     }]
   }
 }
-
-resource names 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in zones: {
-  name: zone
-  location: 'global'
-  tags: tags
-}]
-
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, i) in zones: {
-  parent: names[i]
-  name: 'metering'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: {
-      id: network.id
-    }
-  }
-}]
-
-@description('Resource id of the subnet of the function app.')
-output appSubnetId string = '${network.id}/subnets/app'
-
-@description('Resource id of the subnet of API Management.')
-output gatewaySubnetId string = '${network.id}/subnets/gateway'
-
-@description('Resource id of the subnet of private endpoints.')
-output endpointsSubnetId string = '${network.id}/subnets/endpoints'

@@ -1,4 +1,21 @@
-metadata description = 'What the app and the gateway reach without leaving the network. The zones of their names are in network.bicep.'
+metadata description = 'The way from the network to each resource that is closed to the outside.'
+
+import { tagSet } from 'types.bicep'
+
+@description('A resource that the network reaches.')
+type endpoint = {
+  @description('Required. Short name; part of the name of the endpoint.')
+  name: string
+
+  @description('Required. Resource id of the target.')
+  target: string
+
+  @description('Required. Group id of the service.')
+  group: string
+
+  @description('Required. Private DNS zone of the service.')
+  zone: string
+}
 
 @description('Required. Where the network is.')
 param location string
@@ -7,39 +24,21 @@ param location string
 param suffix string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Required. Resource id of the subnet of private endpoints.')
 param subnetId string
 
-@description('Required. Resource id of the Cosmos DB account.')
-param cosmosId string
+@description('Required. The endpoints.')
+param endpoints endpoint[]
 
-@description('Required. Resource id of the namespace of usage events.')
-param usageNamespaceId string
+@description('Required. Resource id of the resource group of the private DNS zones; empty: a policy of the landing zone writes the names.')
+param zonesGroupId string
 
-@description('Required. Resource id of the namespace of logs.')
-param logsNamespaceId string
-
-@description('Required. Resource id of the storage account of the Functions host.')
-param hostAccountId string
-
-@description('Required. Resource id of the storage account of Capture files and exports.')
-param dataAccountId string
-
-// A row for each endpoint.
-var endpoints = [
-  { name: 'cosmos', target: cosmosId, group: 'Sql', zone: 'privatelink.documents.azure.com' }
-  { name: 'usage', target: usageNamespaceId, group: 'namespace', zone: 'privatelink.servicebus.windows.net' }
-  { name: 'logs', target: logsNamespaceId, group: 'namespace', zone: 'privatelink.servicebus.windows.net' }
-  { name: 'host-blob', target: hostAccountId, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-  { name: 'host-queue', target: hostAccountId, group: 'queue', zone: 'privatelink.queue.${environment().suffixes.storage}' }
-  { name: 'host-table', target: hostAccountId, group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
-  { name: 'data-blob', target: dataAccountId, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-]
-
-resource each 'Microsoft.Network/privateEndpoints@2024-05-01' = [for endpoint in endpoints: {
-  name: 'pe-${endpoint.name}-${suffix}'
+// Azure cannot point an endpoint at another target, so the target is part of its name: a restored
+// store gets an endpoint of its own beside that of the store it replaces.
+resource each 'Microsoft.Network/privateEndpoints@2024-05-01' = [for one in endpoints: {
+  name: 'pe-${one.name}-${take(uniqueString(one.target), 5)}-${suffix}'
   location: location
   tags: tags
   properties: {
@@ -48,11 +47,11 @@ resource each 'Microsoft.Network/privateEndpoints@2024-05-01' = [for endpoint in
     }
     privateLinkServiceConnections: [
       {
-        name: endpoint.name
+        name: one.name
         properties: {
-          privateLinkServiceId: endpoint.target
+          privateLinkServiceId: one.target
           groupIds: [
-            endpoint.group
+            one.group
           ]
         }
       }
@@ -60,15 +59,15 @@ resource each 'Microsoft.Network/privateEndpoints@2024-05-01' = [for endpoint in
   }
 }]
 
-resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [for (endpoint, i) in endpoints: {
+resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [for (one, i) in endpoints: if (!empty(zonesGroupId)) {
   parent: each[i]
   name: 'default'
   properties: {
     privateDnsZoneConfigs: [
       {
-        name: endpoint.group
+        name: one.group
         properties: {
-          privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', endpoint.zone)
+          privateDnsZoneId: '${zonesGroupId}/providers/Microsoft.Network/privateDnsZones/${one.zone}'
         }
       }
     ]

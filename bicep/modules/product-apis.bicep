@@ -18,6 +18,8 @@ resource product 'Microsoft.ApiManagement/service/products@2024-05-01' existing 
   name: productName
 }
 
+// One after the other: API Management locks a product while an API is linked to it.
+@batchSize(1)
 resource links 'Microsoft.ApiManagement/service/products/apis@2024-05-01' = [for api in apiNames: {
   parent: product
   name: api

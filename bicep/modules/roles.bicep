@@ -47,6 +47,9 @@ param insightsName string = ''
 @description('Optional. Name of the API Management service whose subscriptions the app may suspend.')
 param suspendingServiceName string = ''
 
+@description('Optional. Resource id of a role with the two actions below; empty: a custom role is made, which takes Owner or User Access Administrator.')
+param suspendingRoleId string = ''
+
 @description('Optional. Name of an Azure OpenAI or Foundry account behind the gateway.')
 param modelAccountName string = ''
 
@@ -137,7 +140,7 @@ var onCosmos = concat([
 
 // ------------------------------------------------------------ the assignments
 
-resource usage 'Microsoft.EventHub/namespaces@2024-01-01' existing = if (!empty(usageNamespaceName)) {
+resource usage 'Microsoft.EventHub/namespaces@2026-01-01' existing = if (!empty(usageNamespaceName)) {
   name: usageNamespaceName
 }
 
@@ -151,7 +154,7 @@ resource usageAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }]
 
-resource logs 'Microsoft.EventHub/namespaces@2024-01-01' existing = if (!empty(logsNamespaceName)) {
+resource logs 'Microsoft.EventHub/namespaces@2026-01-01' existing = if (!empty(logsNamespaceName)) {
   name: logsNamespaceName
 }
 
@@ -235,7 +238,7 @@ resource modelsAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 }]
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = if (!empty(vaultName)) {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = if (!empty(vaultName)) {
   name: vaultName
 }
 
@@ -253,6 +256,8 @@ resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' existing = if
   name: cosmosAccountName
 }
 
+// One after the other: Cosmos DB locks the account for each and answers 412 to a second one.
+@batchSize(1)
 resource cosmosAssignments 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [for row in (empty(cosmosAccountName) ? [] : onCosmos): {
   parent: cosmos
   name: guid(cosmos.id, row.who.principal, row.role)
@@ -268,7 +273,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = if (!em
 }
 
 // API Management Service Contributor could change every policy, and so read every prompt.
-resource mayChangeState 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (!empty(suspendingServiceName)) {
+resource mayChangeState 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (!empty(suspendingServiceName) && empty(suspendingRoleId)) {
   name: guid(resourceGroup().id, 'metering-subscription-state')
   properties: {
     roleName: 'Metering subscription state (${uniqueString(resourceGroup().id)})'
@@ -290,7 +295,7 @@ resource serviceAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   name: guid(service.id, appPrincipalId, 'metering-subscription-state')
   scope: service
   properties: {
-    roleDefinitionId: mayChangeState.id
+    roleDefinitionId: empty(suspendingRoleId) ? mayChangeState.id : suspendingRoleId
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

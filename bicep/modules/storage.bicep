@@ -1,4 +1,6 @@
-metadata description = 'A storage account that takes no keys, with private containers.'
+metadata description = 'A storage account that takes no keys, made or existing, with private containers.'
+
+import { encryptionKey, tagSet } from 'types.bicep'
 
 @description('Required. Its name.')
 @minLength(3)
@@ -9,7 +11,10 @@ param name string
 param location string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
+
+@description('Optional. Whether the account is made; otherwise it exists, and only the containers are made.')
+param isNew bool = true
 
 @description('Required. Names of the containers.')
 param containerNames string[]
@@ -29,7 +34,21 @@ param keepVersions bool = false
 @description('Optional. Whether it is reached from outside the network.')
 param publicAccess bool = true
 
-resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
+@description('Optional. The container whose blobs cannot be changed or deleted for `immutableDays`; the account must keep versions.')
+param immutableContainer string = ''
+
+@description('Optional. Days that a version of a blob there is protected; 0: not at all.')
+@minValue(0)
+@maxValue(146000)
+param immutableDays int = 0
+
+@description('Optional. A key of the customer that a new account is encrypted with.')
+param encryption encryptionKey?
+
+@description('Optional. Whether a lock keeps a new account from being deleted.')
+param locked bool = false
+
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = if (isNew) {
   // checkov:skip=CKV_AZURE_59: dev has no network of its own; prod sets privateNetwork
   // checkov:skip=CKV_AZURE_35: the same; every request needs an identity with a role
   // checkov:skip=CKV_AZURE_206: replication is the parameter redundancy, and zones are its default
@@ -40,7 +59,9 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   sku: {
     name: 'Standard_${redundancy}'
   }
+  identity: empty(encryption) ? null : { type: 'UserAssigned', userAssignedIdentities: { '${encryption!.identityId}': {} } }
   properties: {
+    encryption: empty(encryption) ? null : { keySource: 'Microsoft.Keyvault', identity: { userAssignedIdentity: encryption!.identityId }, keyvaultproperties: { keyvaulturi: encryption!.vaultUri, keyname: encryption!.keyName } }
     accessTier: 'Hot'
     allowBlobPublicAccess: false
     allowCrossTenantReplication: false
@@ -58,7 +79,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = if (isNew) {
   parent: account
   name: 'default'
   properties: {
@@ -74,15 +95,41 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   }
 }
 
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (isNew && locked) {
+  name: 'metering-files'
+  scope: account
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'The raw copy of usage, and exports. Remove this lock only to take the installation down.'
+  }
+}
+
+// Without `parent`: the account is made here or exists.
 resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [for container in containerNames: {
-  parent: blobs
-  name: container
+  name: '${name}/default/${container}'
   properties: {
     publicAccess: 'None'
+    immutableStorageWithVersioning: container == immutableContainer && immutableDays > 0 ? { enabled: true } : null
   }
+  dependsOn: [
+    blobs
+  ]
 }]
 
-resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = if (expireAfterDays > 0) {
+// A new delivery under a known name becomes a new version; the version before stays, protected.
+// Unlocked: an administrator locks the policy once its length has proven right.
+resource protected 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-01-01' = if (immutableDays > 0) {
+  name: '${name}/default/${immutableContainer}/default'
+  properties: {
+    immutabilityPeriodSinceCreationInDays: immutableDays
+    allowProtectedAppendWrites: false
+  }
+  dependsOn: [
+    containers
+  ]
+}
+
+resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = if (isNew && expireAfterDays > 0) {
   parent: account
   name: 'default'
   properties: {
@@ -114,12 +161,3 @@ resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01
     }
   }
 }
-
-@description('Resource id.')
-output id string = account.id
-
-@description('Name.')
-output name string = account.name
-
-@description('Address of its blobs, with a slash at the end.')
-output blobEndpoint string = account.properties.primaryEndpoints.blob

@@ -1,4 +1,10 @@
-metadata description = 'What parameters and modules are made of.'
+metadata description = 'Types of the parameters that main.bicep and its modules share.'
+
+@export()
+@description('Tags of a resource.')
+type tagSet = {
+  *: string
+}
 
 @export()
 @description('Instances of a group of functions that are never scaled away.')
@@ -11,28 +17,74 @@ type alwaysReadyGroup = {
 }
 
 @export()
-@description('An account whose models stand behind the gateway.')
-type modelAccount = {
-  @description('Required. Name of the Azure OpenAI or Foundry account.')
-  name: string
+@description('An endpoint of models behind the gateway, with the account that serves it.')
+type modelBackend = {
+  @description('Required. Its address, such as https://contoso.openai.azure.com/openai or https://contoso.services.ai.azure.com/anthropic.')
+  @minLength(9)
+  url: string
 
-  @description('Required. Its resource group, in this Azure subscription.')
-  resourceGroup: string
+  @description('Required. Resource id of the Azure OpenAI or Foundry account, in any subscription. The gateway gets the role to use its models.')
+  @minLength(100)
+  accountId: string
+
+  @description('Optional. Backends of the lowest number are used first; those of a higher one when all before are tripped. Default 1.')
+  @minValue(1)
+  @maxValue(100)
+  priority: int?
+
+  @description('Optional. Share of the requests among backends of one priority. Default 1.')
+  @minValue(1)
+  @maxValue(100)
+  weight: int?
 }
 
 @export()
-@description('A product: what callers subscribe to.')
+@description('A product: callers subscribe to it.')
 type productDefinition = {
   @description('Required. Its id; usage events name it.')
+  @minLength(1)
+  @maxLength(80)
   name: string
 
-  @description('Required. What people read.')
+  @description('Required. The name that people read.')
   displayName: string
 
-  @description('Optional. Whether somebody must approve a subscription.')
+  @description('Optional. The text that the developer portal shows.')
+  description: string?
+
+  @description('Optional. Terms that a subscriber accepts.')
+  terms: string?
+
+  @description('Optional. Whether an administrator approves each subscription. Default true.')
   approvalRequired: bool?
 }
 
 @export()
-@description('What kind of identity a role is given to.')
+@description('Subnets of a network that exists.')
+type networkDefinition = {
+  @description('Required. Resource id of a subnet delegated to Microsoft.App/environments, a /27 or larger.')
+  appSubnetId: string
+
+  @description('Required. Resource id of the subnet for private endpoints.')
+  endpointsSubnetId: string
+
+  @description('Conditional. Resource id of a subnet delegated to Microsoft.Web/serverFarms; needed for a new gateway.')
+  gatewaySubnetId: string?
+}
+
+@export()
+@description('A key of the customer that data at rest is encrypted with.')
+type encryptionKey = {
+  @description('Required. Address of the vault with a slash at the end, such as https://vault.vault.azure.net/.')
+  vaultUri: string
+
+  @description('Required. Name of the key; its newest version is used.')
+  keyName: string
+
+  @description('Required. Resource id of a user-assigned identity with Key Vault Crypto Service Encryption User on that vault.')
+  identityId: string
+}
+
+@export()
+@description('Kind of the identity that gets a role.')
 type principalKind = 'ServicePrincipal' | 'Group' | 'User'

@@ -1,10 +1,12 @@
 metadata description = 'The workbook of workbook.json: what the functions count, over time.'
 
+import { tagSet } from 'types.bicep'
+
 @description('Required. Where it is; that of Application Insights.')
 param location string
 
 @description('Required. Tags.')
-param tags object
+param tags tagSet
 
 @description('Required. Resource id of Application Insights, where it is found.')
 param applicationInsightsId string
@@ -20,9 +22,7 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     category: 'workbook'
     sourceId: applicationInsightsId
     version: 'Notebook/1.0'
-    serializedData: loadTextContent('../workbook.json')
+    // From a share link or a pin, queries go to this component.
+    serializedData: string(union(loadJsonContent('../workbook.json'), { fallbackResourceIds: [applicationInsightsId] }))
   }
 }
-
-@description('Resource id of the workbook.')
-output workbookId string = workbook.id

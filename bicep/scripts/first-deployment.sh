@@ -46,7 +46,8 @@ fi
 
 if [ -n "${METERING_API:-}" ]; then
     echo "Sign-in, by somebody who may register applications (docs/operations.md):"
-    echo "  metering azure setup-identity --host ${METERING_API#https://} --gateway ${GATEWAY_PRINCIPAL_ID:-OBJECT_ID}"
+    echo "  METERING_HOSTS=${METERING_API#https://} GATEWAY_PRINCIPAL_ID=${GATEWAY_PRINCIPAL_ID:-OBJECT_ID} METERING_OPERATORS_GROUP=OBJECT_ID \\"
+    echo "      az deployment sub create --name metering-entra --location LOCATION --parameters bicep/entra.bicepparam"
 fi
 
 sh bicep/scripts/smoke-test.sh

@@ -60,6 +60,7 @@ class App(Base):
 
     deliver_effects = Part(lambda self: self._installation.deliver_effects)
     collect_gauges = Part(lambda self: self._installation.collect_gauges)
+    watch_hubs = Part(lambda self: self._installation.watch_hubs)
     readiness = Part(lambda self: self._installation.readiness)
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)

@@ -17,7 +17,7 @@ from metering.ports import (
     SILENT,
     Alerts,
     Clock,
-    HubProgress,
+    HubWatch,
     LedgerStore,
     Notifier,
     Telemetry,
@@ -39,7 +39,7 @@ class Base:
         self._publishers: dict[str, UsagePublisher] = {}
         self.has_own_hubs = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
-        """What lets go of whatever was opened on the way."""
+        """Called on shutdown to close what was opened."""
 
     @cached_property
     def clock(self) -> Clock:
@@ -49,7 +49,7 @@ class Base:
 
     @cached_property
     def telemetry(self) -> Telemetry:
-        """Where figures and traces go, as METERING_TELEMETRY says."""
+        """Telemetry, as configured by METERING_TELEMETRY."""
         return telemetry_for(self.settings.telemetry)
 
     def disable_telemetry(self) -> None:
@@ -59,12 +59,12 @@ class Base:
 
     @cached_property
     def alerts(self) -> Alerts:
-        """Where faults that a person must see are told."""
+        """Reports faults that need an operator."""
         return LogAlerts(self.telemetry)
 
     @cached_property
     def notifier(self) -> Notifier:
-        """Who is told of effects: the webhook where one is set, or else the log."""
+        """Delivers notifications to the webhook, or to the log if none is set."""
         webhook = self.settings.webhook
         if webhook is None:
             return LogNotifier()
@@ -87,13 +87,13 @@ class Base:
 
     @cached_property
     def tenants_file(self) -> TenantsFile | None:
-        """What METERING_TENANTS names; to be taken over once with `tenancy.take_over`."""
+        """The file named by METERING_TENANTS; `tenancy.take_over` imports it once."""
         path = self.settings.tenants_file
         return None if path is None else read_tenants_file(str(path), read_structured(path))
 
     @cached_property
     def tenancy(self) -> Tenancy:
-        """Who pays."""
+        """Resolves subjects into tenants and their terms."""
         return Tenancy(
             registry=self.stores.registry,
             price_store=self.stores.prices,
@@ -119,7 +119,7 @@ class Base:
 
     @cached_property
     def credits(self) -> "Credits":
-        """What tenants have to pay with."""
+        """The credit of tenants."""
         from metering.app.credit.credits import Credits
 
         return Credits(
@@ -130,15 +130,15 @@ class Base:
         )
 
     @cached_property
-    def hub_progress(self) -> HubProgress:
-        """How far what was published has been counted; the system on one machine sets its own."""
+    def hub_progress(self) -> HubWatch:
+        """The progress of counting; the local system sets its own."""
         from metering.bootstrap.progress import hub_progress
 
         return hub_progress(self.settings, self.clock, self.closing)
 
     @property
     def usage_publisher(self) -> UsagePublisher:
-        """Where usage events are published: the hub that `ingest_usage` reads."""
+        """Publishes usage events to the hub that `ingest_usage` reads."""
         return self.publisher(self.settings.usage_hub)
 
     def publisher(self, hub: str) -> UsagePublisher:

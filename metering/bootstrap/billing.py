@@ -1,4 +1,4 @@
-"""What comes after usage: closing, statements, exports, reconciliation, over the same adapters."""
+"""Wires closing, statements, exports and reconciliation."""
 
 from functools import cached_property
 from pathlib import Path

@@ -37,7 +37,7 @@ class Counting:
 
     @cached_property
     def stream_publisher(self) -> UsagePublisher:
-        """Where complete events of streams go: without a hub, straight into the ledgers."""
+        """Publishes complete events of streams; without a hub, counts them directly."""
         if self._base.settings.hubs is None and not self._base.has_own_hubs:
             return DirectPublisher(ingest=lambda: self.ingest)
         return self._base.usage_publisher

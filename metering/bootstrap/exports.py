@@ -73,7 +73,7 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
 def scheduled_exports(
     exports: DeliverExports, reports: Reports, clock: Clock, alerts: Alerts, schedule: str
 ) -> ScheduledExports:
-    """Return what delivers by schedule; ConfigurationError for a schedule that is none."""
+    """Return the scheduled exporter. Raises ConfigurationError if the schedule is malformed."""
     named = scheduled_reports(reports)
     read: tuple[Scheduled, ...] = read_schedule(schedule, named)
     return ScheduledExports(

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from metering.app.deployments.deployments import Deployments
-from metering.app.hubs.hub_lag import HubLags
+from metering.app.hubs.hub_lag import HubLags, WatchHubs
 from metering.app.installation.collect_gauges import CollectGauges
 from metering.app.installation.readiness import Readiness
 from metering.app.ledger.deliver_effects import DeliverEffects
@@ -43,6 +43,11 @@ class Installation:
         )
 
     @cached_property
+    def watch_hubs(self) -> WatchHubs:
+        """Record how far each hub is behind."""
+        return WatchHubs(lambda: self._base.hub_progress, self._base.clock, self._base.telemetry)
+
+    @cached_property
     def readiness(self) -> Readiness:
         """Whether this process can serve."""
         lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
@@ -57,7 +62,7 @@ class Installation:
 
     @cached_property
     def callers(self) -> Callers:
-        """Which tenant a caller may read."""
+        """Authorises callers for tenants."""
         return Callers(tenancy=self._base.tenancy, clock=self._base.clock)
 
     @cached_property

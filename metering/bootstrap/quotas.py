@@ -78,7 +78,7 @@ class Quotas:
 
     @cached_property
     def tenant_alerts(self) -> TenantAlerts:
-        """What a tenant was told."""
+        """The alerts of a tenant."""
         return TenantAlerts(
             ledgers=self._base.ledgers,
             effects=self._base.stores.effects,
@@ -88,7 +88,7 @@ class Quotas:
 
     @cached_property
     def forecasts(self) -> Forecasts:
-        """Where periods and quotas go."""
+        """Forecasts of periods and quotas."""
         return Forecasts(
             ledgers=self._base.ledgers, tenancy=self._base.tenancy, clock=self._base.clock
         )

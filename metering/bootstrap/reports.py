@@ -25,7 +25,7 @@ class Reading:
 
     @cached_property
     def unit_economics(self) -> UnitEconomics:
-        """What outcomes cost."""
+        """The cost of outcomes."""
         return UnitEconomics(self.read, self._base.tenancy, self._base.clock)
 
     @cached_property

@@ -43,11 +43,11 @@ class SignIn:
 
     @cached_property
     def tokens(self) -> TokenVerifier:
-        """What verifies bearer tokens; ConfigurationError where no issuer is set."""
+        """Verifies bearer tokens; ConfigurationError if no issuer is set."""
         auth = self._settings.http.auth
         if auth is None:
             if not self._is_local:
-                raise ConfigurationError("METERING_AUTH_ISSUER: is not set, so nobody can sign in")
+                raise ConfigurationError("METERING_AUTH_ISSUER: is not set, so sign-in is disabled")
             return self.development_issuer.verifier()
         # PyJWT and an HTTP client: a fifth of a second that only those who serve HTTP wait for.
         from metering.adapters.sign_in.jwks import IssuerKeys, KeyCache
@@ -60,7 +60,7 @@ class SignIn:
     def development_issuer(self) -> "DevelopmentIssuer":
         """The issuer of this machine, its key beside the store; refused in Azure."""
         if self._settings.http.in_azure:
-            raise ConfigurationError("WEBSITE_INSTANCE_ID: there is no development issuer in Azure")
+            raise ConfigurationError("WEBSITE_INSTANCE_ID: Azure has no development issuer")
         from metering.adapters.sign_in.development_issuer import DevelopmentIssuer
 
         store = self._settings.store
@@ -69,7 +69,7 @@ class SignIn:
 
     @property
     def browser(self) -> Literal["app_service", "sessions"] | None:
-        """How a person in a browser signs in here; None: there is no way."""
+        """The browser sign-in of this installation; None if it has none."""
         if self._settings.http.app_service_auth:
             return "app_service"
         return "sessions" if self._is_local and self._settings.http.auth is None else None
@@ -80,7 +80,7 @@ class SignIn:
         return BrowserSessions(self.clock)
 
     def gateway_token(self) -> str:
-        """Return a token for the simulated gateway; with another issuer, one that nobody takes."""
+        """Return a development token for the simulated gateway."""
         return self.development_issuer.token(roles=frozenset({Role.GATEWAY}))
 
     def principal(self, header: str | None) -> Identity | None:

@@ -1,4 +1,4 @@
-"""Where telemetry goes: Application Insights, the console, or nowhere."""
+"""Telemetry to Application Insights, to the console, or disabled."""
 
 from metering.ports import SILENT, Telemetry
 from metering.settings.settings import AppInsights, TelemetrySetting

@@ -38,7 +38,7 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "normalize": Place(
             "metering.cli.ingest.normalize:normalize",
-            "Read one usage object or whole response per line; print its non-zero buckets.",
+            "Read one usage object, or one whole response, a line; write its non-zero buckets.",
         ),
         "replay": Place(
             "metering.cli.hubs.replay:replay",
@@ -155,10 +155,6 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
-        ),
-        "azure": Place(
-            "metering.cli.installation.azure:azure",
-            "Set-up steps in Azure that Bicep cannot do.",
         ),
     },
 }

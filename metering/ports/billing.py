@@ -32,7 +32,7 @@ class AccountStore(Protocol):
         """Write an account whole; return its new tag.
 
         `etag` is that of the account it was made from, None for a tenant without one.
-        HeadMovedError: somebody else was first and nothing was written. Any other RetryableError
+        HeadMovedError: another process was first and nothing was written. Any other RetryableError
         leaves open whether it was written: read again, a ledger that is in it is settled.
         """
         ...

@@ -101,8 +101,8 @@ class RollupStore(Protocol):
         """Write the parts and the cursor in one transaction; return the cursor's new tag.
 
         `etag` is that of the cursor the step was made on, None for a new rollup. HeadMovedError:
-        somebody else was first and nothing was written. Any other RetryableError leaves open
-        whether it was written: look again.
+        another process was first and nothing was written. Any other RetryableError leaves open
+        whether it was written: read again.
         """
         ...
 
@@ -120,18 +120,18 @@ class StoredEffect(NamedTuple):
 
     effect: Effect
     due: Instant | None
-    """When it is to be tried; None once it is parked."""
+    """The time of the next attempt; None once it is parked."""
     attempts: int = 0
     """Times that its delivery failed."""
     failure: str = ""
-    """Why it failed last."""
+    """The reason of the last failure."""
 
 
 class EffectStore(Protocol):
     """The outbox: effects that commits left, until they are delivered.
 
     An effect is due from its commit on. The first `settle` decides for ever: whatever another
-    process asks for afterwards changes nothing, and an effect that is not there is no error. So
+    process asks for afterwards has no effect, and a missing effect is ignored. So
     every method is safe to repeat; a failure that is noted twice counts as two attempts. Every
     method raises RetryableError when the store is busy, locked or out of reach; what it was asked
     to do may have been done.
@@ -141,7 +141,7 @@ class EffectStore(Protocol):
         """Return those neither delivered nor parked that are due by `now`, oldest due first.
 
         At most `limit`. The answer may lag behind recent commits and behind other processes: an
-        effect in it may have been settled by somebody else meanwhile.
+        effect in it may have been settled by another process meanwhile.
         """
         ...
 

@@ -15,37 +15,37 @@ class StoredSuspension(NamedTuple):
 
 
 class SuspensionStore(Protocol):
-    """The suspensions of ours, one for each subscription.
+    """Stores our suspensions, one for each subscription.
 
-    A tag is never used twice. RetryableError when the store is busy, locked or out of reach; what
-    it was asked to do may have been done: look again.
+    A tag is never used twice. RetryableError if the store is busy, locked or unreachable: the
+    write may have succeeded, so read again.
     """
 
     async def list_suspensions(self) -> list[StoredSuspension]:
-        """Return all of them, by subscription. The answer may lag behind recent changes."""
+        """Return all suspensions by subscription. The answer may lag behind recent changes."""
         ...
 
     async def put_suspension(self, suspension: Suspension, etag: str | None) -> str | None:
-        """Write one and return its new tag; `etag` is that of the one it replaces, None for none.
+        """Write a suspension and return its new tag; `etag` is the tag of the one it replaces.
 
-        None, and nothing written, if there is another one (or none) by now.
+        `etag` is None for a new one. Returns None, with nothing written, if the tag has changed.
         """
         ...
 
     async def remove_suspension(self, subscription: str, etag: str) -> bool:
-        """Remove one; False, and nothing removed, if there is another one or none by now."""
+        """Remove a suspension; False, with nothing removed, if its tag has changed."""
         ...
 
 
 class SubscriptionGate(Protocol):
-    """The gateway's subscriptions, whose keys it lets in or does not.
+    """The subscriptions of the gateway, which accepts the keys of active ones only.
 
-    RetryableError when the gateway's management is busy or out of reach, ConfigurationError when
-    signing in fails, a permission lacks or there is no such gateway.
+    RetryableError if the management API is busy or unreachable. ConfigurationError if sign-in
+    fails, a permission is missing or the gateway does not exist.
     """
 
     async def read_state(self, subscription: str) -> SubscriptionState | None:
-        """Return the state of one; None for one that the gateway does not have."""
+        """Return the state of a subscription; None if the gateway does not have it."""
         ...
 
     async def set_state(
@@ -53,20 +53,20 @@ class SubscriptionGate(Protocol):
         subscription: str,
         state: Literal[SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED],
     ) -> None:
-        """Set the state of one, whatever it was; one that is not there is no error.
+        """Set the state of a subscription; one that does not exist is ignored.
 
-        Safe to repeat. Two minutes after the call it has happened or never will, even if it
-        raised RetryableError and so leaves open which.
+        Safe to repeat. After RetryableError the outcome is unknown for two minutes at most: by
+        then the change has been applied, or never will be.
         """
         ...
 
 
 class DesiredStates(Protocol):
-    """Which subscriptions should be suspended: quotas know."""
+    """The subscriptions that quotas require to be suspended."""
 
     async def desired_states(self, now: Instant) -> Mapping[str, Desired]:
-        """Return what is wanted of each subscription as of `now`, from present facts alone.
+        """Return the desired state of each subscription as of `now`, from current data alone.
 
-        One that is left out is to be active, so an answer is whole, or it raises.
+        A subscription left out is to be active, so the answer is complete, or the call raises.
         """
         ...

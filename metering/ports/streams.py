@@ -1,4 +1,4 @@
-"""Queues of usage: publishing, pending halves of streams, dead letters, Capture files."""
+"""Publishing, hub progress, Capture files, dead letters and partial records of streams."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -11,39 +11,51 @@ type Outgoing = tuple[bytes, str]
 
 
 class UsagePublisher(Protocol):
-    """Where events are published: one hub."""
+    """Publishes events to one hub."""
 
     async def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish events; those of one key keep the order of the call.
+        """Publish events; events of one key keep the order of the call.
 
-        Returns once all are in the hub. RetryableError: some may be, and the same call may be made
-        again, since who reads knows an event by its id. RejectedEvent, with nothing published: a
-        body or key is longer than the hub takes. ConfigurationError: there is no such hub, or the
-        identity may not send.
+        Returns once all are in the hub. RetryableError: some may be in the hub; repeat the call,
+        since consumers recognise an event by its id. RejectedEvent, with nothing published: a
+        body or key exceeds the limits of the hub. ConfigurationError: the hub does not exist, or
+        the identity may not send.
         """
         ...
 
     async def close(self) -> None:
-        """Let the connection go; the next call opens it again."""
+        """Close the connection; the next call opens it again."""
         ...
 
 
 class HubProgress(Protocol):
-    """How far what was published has been counted."""
+    """The position up to which published events have been counted."""
 
     async def counted_until(self) -> Instant:
-        """Return an instant: what was published before it has been counted.
+        """Return the instant before which every published event has been counted.
 
-        BEGINNING while nobody knows. RetryableError when the hubs are out of reach.
+        BEGINNING while it is unknown. RetryableError if the hubs are unreachable.
+        """
+        ...
+
+
+class HubWatch(HubProgress, Protocol):
+    """The position up to which each hub has been counted."""
+
+    async def counted_by_hub(self) -> Mapping[str, Instant]:
+        """Return for each hub the instant before which every published event has been counted.
+
+        A partition with a backlog since it was first observed counts as of that observation.
+        RetryableError if the hubs are unreachable.
         """
         ...
 
 
 class CaptureSource(Protocol):
-    """A folder or a container with files of Capture. Only read.
+    """A folder or a container of Capture files, read only.
 
-    RetryableError when it is busy or out of reach, ConfigurationError when signing in fails, a
-    permission lacks or it is not there.
+    RetryableError if it is busy or unreachable. ConfigurationError if sign-in fails, a permission
+    is missing or it does not exist.
     """
 
     async def list_files(self) -> list[CaptureFile]:
@@ -53,20 +65,20 @@ class CaptureSource(Protocol):
     def events(self, file: CaptureFile) -> AsyncIterator[CapturedEvent]:
         """Yield the events of one file in its order.
 
-        CaptureDamaged, after what could be read, for a file that is no such file or is cut off.
+        CaptureDamaged, after the readable events, for a file of another format or a truncated one.
         """
         ...
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         ...
 
 
 class DeadLetter(NamedTuple):
-    """A body that was not accepted, with all that is needed to look at it and send it again."""
+    """A rejected body, with everything needed to inspect and replay it."""
 
     id: str
-    """Hash of hub and body: the same body is one dead letter however often it comes."""
+    """Hash of hub and body: a body that arrives again is the same dead letter."""
     code: str
     reason: str
     hub: str
@@ -77,10 +89,10 @@ class DeadLetter(NamedTuple):
 
 
 class DeadLetterStore(Protocol):
-    """Bodies set aside. Writing one again is harmless."""
+    """Stores dead letters. Writing one again has no effect."""
 
     async def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep these; one that is there already stays as it is."""
+        """Store dead letters; existing ones stay unchanged."""
         ...
 
     async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
@@ -88,65 +100,66 @@ class DeadLetterStore(Protocol):
         ...
 
     async def find_dead_letters(self, prefix: str) -> list[DeadLetter]:
-        """Return those whose id begins so."""
+        """Return the dead letters whose id starts with the prefix."""
         ...
 
     async def remove_dead_letters(self, ids: Sequence[str]) -> None:
-        """Forget these; one that is gone already is no error."""
+        """Delete dead letters; ids that do not exist are ignored."""
         ...
 
     async def count_dead_letters(self) -> dict[str, int]:
-        """Return how many there are by code."""
+        """Return the number of dead letters by code."""
         ...
 
 
 class PendingHalf(NamedTuple):
-    """What is known of a request while the rest is awaited: a body under the request's id."""
+    """A partial record of a request: one body under the id of the request."""
 
     request_id: str
     body: bytes
     since: Instant
-    """Of an identity, when the request started (event time); of any other, when it came."""
+    """For a request record, the time of the request; for log records, their arrival."""
 
 
 type LogHalf = Literal["tokens", "gateway", "recovery"]
-"""What logs left of a request: its counts, who sent it, and usage to publish after a delay."""
+"""Log records of a request: counts, sender, and usage to publish after the recovery delay."""
 
 
 class PendingCounts(NamedTuple):
-    """How many halves there are."""
+    """Numbers of partial records."""
 
     waiting: int
-    """Streams whose counts are awaited."""
+    """Streams that wait for their counts."""
     missing: int
-    """Streams that were given up in the last week."""
+    """Streams recorded as missing in the last week."""
     unclaimed: int
-    """Counts from logs that no stream has claimed, those of final requests among them."""
+    """Counts from logs that no stream has claimed, including those of final requests."""
     recovering: int
-    """Requests that no policy has reported so far, to be published from logs after the delay."""
+    """Requests that no policy has reported, to be published from logs after the delay."""
 
 
 class PendingStore(Protocol):
-    """Halves of requests, by request id. Writing one again is harmless.
+    """Stores partial records by request id. Writing one again has no effect.
 
-    Whoever writes a half and then reads the other one cannot miss it: of two writers at least the
-    later sees both. Every method raises RetryableError when the store is busy or out of reach.
+    A process that writes one record and then reads the other cannot miss it: of two writers, at
+    least the later one sees both. Every method raises RetryableError if the store is busy or
+    unreachable.
     """
 
     async def put_identities(self, halves: Sequence[PendingHalf]) -> None:
-        """Keep these until they are settled or removed; one that is there stays as it is."""
+        """Store request records until they are settled or removed; existing ones stay unchanged."""
         ...
 
     async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest unresolved identities that started before `instant`."""
+        """Return the oldest unsettled request records from before `instant`."""
         ...
 
     async def resolve(self, request_ids: Sequence[str]) -> None:
-        """Mark identities as settled: not returned by age again, and kept for a week."""
+        """Settle request records: they are kept for a week and no longer returned by age."""
         ...
 
     async def put_logs(self, kind: LogHalf, halves: Sequence[PendingHalf]) -> frozenset[str]:
-        """Keep these and return the ids of those that were there already, which stay as they are.
+        """Store log records and return the ids of existing ones, which stay unchanged.
 
         The ids are distinct. `tokens` and `gateway` are kept for a week, `recovery` until it is
         removed.
@@ -156,30 +169,30 @@ class PendingStore(Protocol):
     async def read_halves(
         self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
     ) -> Mapping[str, bytes]:
-        """Return the bodies that are there by request id, settled ones too."""
+        """Return the stored bodies by request id, including settled ones."""
         ...
 
     async def recoveries_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest halves of kind `recovery` that came before `instant`."""
+        """Return the oldest records of kind `recovery` that arrived before `instant`."""
         ...
 
     async def remove_halves(
         self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
     ) -> None:
-        """Forget these; one that is gone already is no error."""
+        """Delete partial records; ids that do not exist are ignored."""
         ...
 
     async def forget_logs(self, before: Instant) -> None:
-        """Forget halves of kind `tokens` and `gateway` that came before `before`.
+        """Delete records of kind `tokens` and `gateway` that arrived before `before`.
 
-        For stores that do not forget by themselves; the others do nothing.
+        Only for stores without a time to live; others do nothing.
         """
         ...
 
     async def count_waiting(self) -> int:
-        """Return how many streams wait for their counts; it may lag."""
+        """Return the number of streams that wait for their counts; it may lag."""
         ...
 
     async def count_pending(self) -> PendingCounts:
-        """Return how many there are of each sort; it may lag."""
+        """Return the numbers of partial records; they may lag."""
         ...

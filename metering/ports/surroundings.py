@@ -4,6 +4,7 @@ from typing import Protocol
 
 from metering.core.basics.instants import Instant
 from metering.core.deployments.deployment_import import FoundDeployment
+from metering.core.installation.metrics import Fault
 from metering.core.ledger.effect import Effect
 
 
@@ -16,10 +17,10 @@ class Clock(Protocol):
 
 
 class Alerts(Protocol):
-    """Where faults that a person must see are told."""
+    """Faults that need a person."""
 
-    def alert(self, message: str) -> None:
-        """Tell it; never raises."""
+    def alert(self, message: str, fault: Fault = "other") -> None:
+        """Report a fault under its kind, so that one that repeats mutes no other; never raises."""
         ...
 
 
@@ -36,7 +37,7 @@ class Notifier(Protocol):
 
 
 class DeploymentSource(Protocol):
-    """Where deployments are made: the cloud's own list of them."""
+    """The cloud's own list of deployments."""
 
     async def list_deployments(self) -> list[FoundDeployment]:
         """Return all of them, by account and name.

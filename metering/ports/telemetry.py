@@ -1,4 +1,4 @@
-"""What operators see of the work: metrics, and spans that belong together."""
+"""Metrics and traces for operators."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -7,10 +7,10 @@ from typing import Final, Protocol
 from metering.core.installation.metrics import Counter, Gauge, Histogram
 
 type Labels = Mapping[str, str]
-"""What a figure is about. Few values each: never an id, a tenant or a person."""
+"""Labels of a metric. Few values each: never an id, a tenant or a person."""
 
 type Attributes = Mapping[str, str | int]
-"""What a span is about. Ids are welcome; bodies, prompts, keys and tokens are not."""
+"""Attributes of a span. Ids are allowed; bodies, prompts, keys and tokens are not."""
 
 NO_LABELS: Final[Labels] = {}
 
@@ -24,7 +24,7 @@ class Span(Protocol):
 
 
 class Telemetry(Protocol):
-    """Where figures and spans go. Called for batches, commits and answers, never for events.
+    """Receives metrics and spans of batches, commits and responses, never of single events.
 
     Nothing here raises or waits: telemetry that is lost costs a figure, not usage.
     """

@@ -19,6 +19,8 @@ from metering.settings.setting import (
 DEFAULT_USAGE_HUB: Final = "usage"
 DEFAULT_LOGS_HUB: Final = "gateway-logs"
 DEFAULT_GROUP: Final = "metering"
+#: GATEWAY_LOGS_HUB of an installation that reads no logs.
+NO_HUB: Final = "off"
 _BINDING: Final[tuple[Reader, ...]] = (*BOTH, "host")
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _HUB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")

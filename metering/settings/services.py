@@ -11,7 +11,6 @@ from metering.settings.setting import Environment, Setting, choice, connection_p
 
 #: Addresses in the public cloud; sovereign clouds have their own.
 DEFAULT_ARM_ENDPOINT: Final = "https://management.azure.com"
-DEFAULT_GRAPH_ENDPOINT: Final = "https://graph.microsoft.com"
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105, how one begins
 #: In bytes, by Standard Webhooks 1.0.0.
 _SECRET_SIZES: Final = range(24, 65)
@@ -140,15 +139,6 @@ ARM_ENDPOINT: Final = Setting(
     "https://management.usgovcloudapi.net",
     f"`{DEFAULT_ARM_ENDPOINT}`",
 )
-GRAPH_ENDPOINT: Final = Setting(
-    "METERING_GRAPH_ENDPOINT",
-    endpoint,
-    DEFAULT_GRAPH_ENDPOINT,
-    "Microsoft Graph, for `metering azure setup-identity`. Sovereign clouds have their own.",
-    "https://graph.microsoft.us",
-    f"`{DEFAULT_GRAPH_ENDPOINT}`",
-    readers=("CLI",),
-)
 TELEMETRY: Final[Setting[str | None]] = Setting(
     "METERING_TELEMETRY",
     choice("azure", "console", "off"),
@@ -191,7 +181,6 @@ SETTINGS: Final = (
     WEBHOOK_SECRET,
     APIM_SERVICE,
     ARM_ENDPOINT,
-    GRAPH_ENDPOINT,
     TELEMETRY,
     APP_INSIGHTS,
 )

@@ -23,7 +23,6 @@ from metering.settings.http import Http
 from metering.settings.hubs import DEFAULT_USAGE_HUB, HubNamespace, Readers
 from metering.settings.services import (
     DEFAULT_ARM_ENDPOINT,
-    DEFAULT_GRAPH_ENDPOINT,
     ApimService,
     AppInsights,
     PriceRefresh,
@@ -94,7 +93,6 @@ class Settings(NamedTuple):
     """None: usage is never recovered from logs."""
     webhook: Webhook | None = None
     apim_service: ApimService | None = None
-    graph_endpoint: str = DEFAULT_GRAPH_ENDPOINT
     telemetry: TelemetrySetting = "off"
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
@@ -121,7 +119,6 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
-        graph_endpoint=services.GRAPH_ENDPOINT.read(given),
         telemetry=services.read_telemetry(given),
         price_refresh=services.PRICE_REFRESH.read(given),
         http=http.read_http(given),

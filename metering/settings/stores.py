@@ -11,6 +11,8 @@ _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
 )
+#: Outside the public cloud an account is named with its domain.
+_DOMAIN: Final = re.compile(r"\.documents\.azure\.(com|us|cn)\Z")
 
 
 class SqliteStore(NamedTuple):
@@ -36,7 +38,10 @@ def _store(text: str) -> SqliteStore | CosmosStore:
         raise ValueError("is neither sqlite:///PATH nor cosmos://ACCOUNT/DATABASE")
     host, port, database = found["host"], found["port"], found["database"]
     if port is None:
-        return CosmosStore(f"https://{host}.documents.azure.com:443/", database)
+        if "." in host and not _DOMAIN.search(host):
+            raise ValueError("names a host that is not of Cosmos DB, such as a.documents.azure.us")
+        domain = "" if "." in host else ".documents.azure.com"
+        return CosmosStore(f"https://{host}{domain}:443/", database)
     if host not in LOOPBACK:
         raise ValueError("names a port, which only an emulator on this machine has")
     return CosmosStore(f"http://{host}:{port}", database)

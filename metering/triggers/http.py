@@ -1,5 +1,6 @@
 """The HTTP trigger: passes every request to the application, which routes and authorises."""
 
+from time import perf_counter
 from typing import Final
 
 import azure.functions as func
@@ -7,6 +8,9 @@ import azure.functions as func
 from metering import bootstrap
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+#: Statuses from here on are faults of the application; refusals are not.
+_SERVER_ERROR: Final = 500
 
 #: The application that serves requests, with the app it was built for.
 _served: Final[list[tuple[bootstrap.App, func.AsgiMiddleware]]] = []
@@ -21,7 +25,16 @@ _served: Final[list[tuple[bootstrap.App, func.AsgiMiddleware]]] = []
 )
 async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Serve a request. The host streams neither request nor response bodies."""
-    answer: func.HttpResponse = await _middleware().handle_async(req, context)
+    began = perf_counter()
+    status = _SERVER_ERROR
+    try:
+        answer: func.HttpResponse = await _middleware().handle_async(req, context)
+        status = answer.status_code
+    finally:
+        outcome = "ok" if status < _SERVER_ERROR else "failed"
+        taken = (perf_counter() - began) * 1_000
+        labels = {"function": "api", "outcome": outcome}
+        bootstrap.current().telemetry.record("metering.function.duration_ms", taken, labels)
     return answer
 
 

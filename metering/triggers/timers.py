@@ -64,6 +64,7 @@ TIMERS: Final = (
     Timer("roll_up", "0 * * * * *", LONG_S, _roll_up),
     Timer("enforce_quotas", "15 * * * * *", LONG_S, _enforce_quotas),
     Timer("take_stock", "45 */5 * * * *", LONG_S, lambda app: app.collect_gauges.run()),
+    Timer("watch_hubs", "50 * * * * *", SHORT_S, lambda app: app.watch_hubs.run()),
     Timer(
         "deliver_exports",
         "45 */15 * * * *",

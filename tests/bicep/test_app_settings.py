@@ -32,17 +32,22 @@ APP: Final = MODULES / "function-app.bicep"
 MAIN: Final = BICEP / "main.bicep"
 ALL: Final[dict[str, Any]] = {
     name: value
-    for group in ("always", "whenSigningIn", "whenSuspending", "whenTelling")
+    for group in ("always", "whenReadingLogs", "whenSigningIn", "whenSuspending", "whenTelling")
     for name, value in variables(APP)[group].items()
 }
 
 #: Settings of Bicep that others read.
 OF_OTHERS: Final = {
-    "AzureWebJobsStorage__accountName": "the Functions host",
+    "AzureWebJobsStorage__blobServiceUri": "the Functions host",
+    "AzureWebJobsStorage__queueServiceUri": "the Functions host",
+    "AzureWebJobsStorage__tableServiceUri": "the Functions host",
     "AzureWebJobsStorage__credential": "the Functions host",
     "AzureWebJobsStorage__clientId": "the Functions host",
     "PYTHON_ENABLE_OPENTELEMETRY": "the Functions worker",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host",
+    "OTEL_TRACES_SAMPLER": "the Functions host, and Microsoft's distribution of OpenTelemetry",
+    "OTEL_TRACES_SAMPLER_ARG": "the same",
+    "AzureWebJobsDisableHomepage": "the Functions host",
     "AZURE_CLIENT_ID": "DefaultAzureCredential",
 }
 
@@ -84,12 +89,15 @@ def _filled(**parameters: str) -> dict[str, str]:
         "environment().resourceManager": "https://management.azure.com/",
         "environment().authentication.loginEndpoint": "https://login.microsoftonline.com/",
         "tenant().tenantId": ID,
+        "environment().suffixes.storage": "core.windows.net",
         **parameters,
     }
 
     def fill(value: str) -> str:
         if not isinstance(value, Expression):
             return value
+        if value == "empty(logsHost) ? 'off' : logsHub":
+            return known["logsHub"] if known["logsHost"] else "off"
         if not value.startswith("'"):
             return known[value]
         return re.sub(r"\$\{([\w.()]+)\}", lambda found: known[found[1]], value[1:-1])
@@ -119,7 +127,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         logsHost="evhns-logs-prod.servicebus.windows.net",
         logsHub="gateway-logs",
         consumerGroup="metering",
-        cosmosAccountName="cosmos-metering-prod-abc",
+        cosmosAccount="cosmos-metering-prod-abc",
         databaseName="metering",
         unknownSubscription="reject",
         recoveryDelay="off",
@@ -181,7 +189,11 @@ def test_every_module_is_given_the_same_names() -> None:
 
 
 def test_the_hubs_are_made_under_the_names_given_with_a_reader_for_the_app() -> None:
-    made = {name: found for name, (_, found) in resources(MODULES / "hubs.bicep").items()}
+    made = {
+        name: found
+        for file in ("usage-hub.bicep", "logs-namespace.bicep")
+        for name, (_, found) in resources(MODULES / file).items()
+    }
     assert (made["usage"]["name"], made["usage"]["parent"]) == ("usageHub", "usageNamespace")
     assert (made["logs"]["name"], made["logs"]["parent"]) == ("logsHub", "logsNamespace")
     for reader, hub in (("usageReader", "usage"), ("logsReader", "logs")):

@@ -95,7 +95,7 @@ def test_a_module_is_given_each_parameter_that_it_needs_and_no_other(path: Path)
         needed = {
             parameter
             for parameter, node in declared.items()
-            if not re.search(rb"(?m)^param [^\n]* = ", node.text or b"")
+            if not re.search(rb"(?m)^param [^\n]*( = |\?$)", node.text or b"")
         }
         assert needed <= set(given) <= set(declared), name
 
@@ -121,11 +121,15 @@ def test_no_name_gets_too_long() -> None:
         (kind.partition("@")[0], found["name"])
         for path in FILES
         for kind, found in resources(path).values()
-        if "${suffix}" in found["name"] and "${" not in found["name"].replace("${suffix}", "")
+        if "${suffix}" in found.get("name", "")
+        and "${" not in found["name"].replace("${suffix}", "")
     }
-    # The account's name is a parameter of its module, since a restored one has another name.
-    main = (BICEP / "main.bicep").read_text()
-    account = re.search(r"empty\(cosmosAccountName\) \? ('[^']+') : cosmosAccountName", main)
+    # Names of what may exist already are made in main.bicep, as the ends of resource ids.
+    for kind, name in re.findall(r"/providers/([\w.]+/\w+)/([\w-]+\$\{suffix\})'", text_of(MAIN)):
+        names.add((kind, name))
+    account = re.search(
+        r"empty\(cosmosAccountName\) \? ('[^']+') : cosmosAccountName", text_of(MAIN)
+    )
     assert account
     names.add(("Microsoft.DocumentDB/databaseAccounts", account[1]))
     assert {kind for kind, _ in names} >= set(LONGEST)
@@ -140,7 +144,7 @@ def test_a_parameter_file_gives_what_is_needed_and_nothing_that_is_not_there(fil
     needed = {
         name
         for name, node in declared.items()
-        if not re.search(rb"(?m)^param [^\n]* = ", node.text or b"")
+        if not re.search(rb"(?m)^param [^\n]*( = |\?$)", node.text or b"")
     }
     assert needed <= given <= set(declared)
 
@@ -160,12 +164,13 @@ def test_local_sign_in_is_off_everywhere_but_where_azure_monitor_needs_it() -> N
         if isinstance(found.get("properties"), dict)
     }
     assert settings["cosmos", "account"]["disableLocalAuth"] is True
-    assert settings["event-hubs", "usage"]["disableLocalAuth"] is True
-    assert settings["event-hubs", "logs"]["disableLocalAuth"] is False
+    assert settings["usage-namespace", "usage"]["disableLocalAuth"] is True
+    assert settings["logs-namespace", "logsNamespace"]["disableLocalAuth"] is False
     assert settings["storage", "account"]["allowSharedKeyAccess"] is False
     assert settings["storage", "account"]["allowBlobPublicAccess"] is False
     assert settings["monitoring", "insights"]["DisableLocalAuth"] is True
     assert settings["monitoring", "workspace"]["features"]["disableLocalAuth"] is True
-    assert settings["function-app", "passwords"]["allow"] is False
+    assert settings["function-app", "ftpPasswords"]["allow"] is False
+    assert settings["function-app", "scmPasswords"]["allow"] is False
     off = re.findall(r"disableLocalAuth: false", "".join(map(text_of, FILES)))
     assert len(off) == 1

@@ -60,7 +60,7 @@ def test_a_first_deployment_ends_with_prices_a_plan_and_one_counted_event(
     done = _run("first-deployment.sh", environment | outputs)
     assert done.returncode == 0, done.stderr
     assert (
-        "metering azure setup-identity --host func-x.azurewebsites.net --gateway 9f8e\n"
+        "METERING_HOSTS=func-x.azurewebsites.net GATEWAY_PRINCIPAL_ID=9f8e METERING_OPERATORS_GR"
         in done.stdout
     )
     assert "gpt-4o" in done.stdout

@@ -200,7 +200,7 @@ def test_every_alert_has_its_place_in_the_runbook() -> None:
     alerts = re.findall(
         r'^    "name": "([\w-]+)"', (ROOT / "bicep/alerts.json").read_text(), re.MULTILINE
     )
-    assert {*alerts, "hub-throttled", "capture-backlog"} <= told
+    assert {*alerts, "hub-throttled", "logs-throttled", "capture-stopped"} <= told
 
 
 def test_the_table_of_dead_letters_has_every_code() -> None:

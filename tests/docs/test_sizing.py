@@ -137,11 +137,11 @@ def test_what_it_costs_follows_from_what_is_needed_and_the_prices(row: list[str]
 
 def test_the_worked_example_is_what_the_page_says_by_hand() -> None:
     # 2 x 730 x 0.13 + 2 x 730 x 0.03 + 876 x 1.35 x 0.028 = 189.80 + 43.80 + 33.1128 = 266.7128;
-    # 61 x 730 x 0.012 = 534.36; 4 x 2 x 2,628,000 x 0.000026 + 113.88 x 0.4 = 546.624 + 45.552
-    # = 592.176; the sum is 1,393.2488, and / 876 = 1.5904....
+    # 52 x 730 x 0.012 = 455.52; 4 x 2 x 2,628,000 x 0.000026 + 113.88 x 0.4 = 546.624 + 45.552
+    # = 592.176; the sum is 1,314.4088, and / 876 = 1.5004....
     assert cost(Decimal(1_000), Decimal(10)) == (
         Decimal(876),
-        *map(Decimal, ("266.71", "534.36", "592.18", "1393.25", "1.59")),
+        *map(Decimal, ("266.71", "455.52", "592.18", "1314.41", "1.50")),
     )
 
 

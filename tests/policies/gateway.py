@@ -34,6 +34,9 @@ PLAIN: Final = {
     "metering-trust-bearer": "false",
     "metering-use-case-header": "x-use-case",
     "metering-end-user-header": "x-end-user",
+    "metering-subject-scope": "subscription",
+    "metering-retry": "false",
+    "metering-retries": "1",
 }
 VALUES: Final = {
     "plain": PLAIN,
@@ -41,6 +44,8 @@ VALUES: Final = {
     "trusting": PLAIN | {"metering-trust-bearer": "true"},
     "open": PLAIN | {"metering-admission": "fail-open"},
     "closed": PLAIN | {"metering-admission": "fail-closed"},
+    "pooled": PLAIN | {"metering-retry": "true", "metering-retries": "2"},
+    "scoped": PLAIN | {"metering-subject-scope": "gateway"},
     "everything": PLAIN | {"metering-admission": "fail-open", "metering-count-streams": "true"},
 }
 

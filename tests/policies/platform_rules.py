@@ -83,9 +83,18 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "forward-request": _rule(
         sections=_names("backend"),
-        optional=_names("timeout", "buffer-response"),
-        literal=_names("buffer-response"),
+        optional=_names("timeout", "buffer-response", "buffer-request-body"),
+        literal=_names("buffer-response", "buffer-request-body"),
     ),
+    "retry": _rule(
+        "condition",
+        "count",
+        "interval",
+        optional=_names("first-fast-retry"),
+        literal=_names("count", "interval"),
+        holds_policies=True,
+    ),
+    "set-query-parameter": _rule("name", "exists-action", children=_names("value")),
 }
 
 #: Elements that are parts of others, and no policies of their own.

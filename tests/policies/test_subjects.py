@@ -60,3 +60,11 @@ def test_a_request_that_the_gateway_refuses_before_any_policy_is_told_of(gateway
 def test_a_request_that_another_policy_refuses_first_has_its_subscription(gateway: Gateway) -> None:
     made = event(gateway, overall="inbound-fails")
     assert (made["subject"], made["data"]["status"]) == ("sub-1", 500)
+
+
+def test_gateways_that_share_an_installation_keep_subscriptions_of_one_id_apart(
+    gateway: Gateway,
+) -> None:
+    made = event(gateway, values="scoped")
+    service = made["source"].removeprefix("/apim/")
+    assert made["subject"] == f"{service.lower()}:sub-1"

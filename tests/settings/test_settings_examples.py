@@ -63,7 +63,6 @@ WRONG = [
     ("METERING_NOW", "yesterday", {}),
     ("METERING_ARM_ENDPOINT", "http://example.com", {}),
     ("METERING_ARM_ENDPOINT", "https://[", {}),
-    ("METERING_GRAPH_ENDPOINT", "graph", {}),
     ("UsageHub__fullyQualifiedNamespace", "https://contoso", {}),
     ("UsageHub", LOCAL_HUB, {}),
     ("UsageHub", "Endpoint=sb://[;UseDevelopmentEmulator=true", {}),

@@ -11,6 +11,7 @@ from metering.local.functions.http_messages import HttpRequest
 from metering.local.functions.worker import FunctionsWorker
 from metering.settings.http import Http
 from tests.triggers.test_admission import signed_in
+from tests.triggers.watching import World
 
 SITE = "https://metering.example"
 
@@ -48,3 +49,17 @@ def test_in_azure_the_development_issuer_is_never_taken(app: bootstrap.App) -> N
         there.sign_in.listens_on_loopback()
     with pytest.raises(ConfigurationError, match="WEBSITE_INSTANCE_ID"):
         _ = there.sign_in.development_issuer
+
+
+async def test_requests_are_measured_and_only_faults_of_ours_count_as_failures(
+    world: World,
+) -> None:
+    await world.worker.invoke_http("api", HttpRequest("GET", f"{SITE}/api/health"))
+    await world.worker.invoke_http("api", HttpRequest("GET", f"{SITE}/nowhere"))
+    # Nothing says whose tokens to believe, which is a fault of ours.
+    token = world.app.sign_in.development_issuer.token(roles=frozenset({Role.OPERATOR}))
+    headers = {"Authorization": f"Bearer {token}"}
+    await world.worker.invoke_http("api", HttpRequest("GET", f"{SITE}/api/tenants", headers))
+    figures = world.figures()
+    assert figures["metering.function.duration_ms function=api outcome=ok"] == 2
+    assert figures["metering.function.duration_ms function=api outcome=failed"] == 1

@@ -27,7 +27,7 @@ from tests.builders import NOW, body, price_file
 from tests.doubles.cosmos import CosmosPeer
 from tests.doubles.cosmos.faults import Fault
 from tests.gateway_logs import gateway_record, llm_record, log
-from tests.systems import MovableClock, RecordedNotifier
+from tests.systems import KnownProgress, MovableClock, RecordedNotifier
 from tests.triggers.watching import World, watched
 
 type Figures = Mapping[str, float]
@@ -132,6 +132,14 @@ async def periods(world: World) -> None:
     await world.timer("close_periods")
 
 
+async def a_hub_behind(world: World) -> None:
+    """A hub holds an event for eleven minutes; no batch comes."""
+    world.app.hub_progress = progress = KnownProgress()
+    progress.until = NOW - 11 * MINUTE
+    await world.timer("watch_hubs")
+    assert world.figures()["metering.hub.lag_ms hub=usage"] == 1
+
+
 #: What each story leaves, worked out by hand.
 STORIES: Final[Mapping[Callable[[World], Awaitable[None]], Figures]] = {
     answers: {
@@ -143,6 +151,7 @@ STORIES: Final[Mapping[Callable[[World], Awaitable[None]], Figures]] = {
         "metering.function.duration_ms function=ingest_usage outcome=ok": 2,
         "metering.commit.latency_ms": 2,
     },
+    a_hub_behind: {"metering.hub.lag_ms hub=usage": 1},
     a_bad_deploy: {
         "metering.batch.stopped function=ingest_usage": 1,
         "metering.function.duration_ms function=ingest_usage outcome=failed": 1,

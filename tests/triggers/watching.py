@@ -10,11 +10,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from metering import bootstrap
-from metering.adapters.telemetry.open_telemetry import open_telemetry
+from metering.adapters.telemetry.open_telemetry import OpenTelemetry
 from metering.core.basics.errors import MeteringError
-from metering.core.installation.metrics import HISTOGRAMS
+from metering.core.installation.metrics import GAUGES, HISTOGRAMS, Gauge
 from metering.local.functions.worker import FunctionsWorker
 from metering.local.hubs.hub import HubEvent
+from metering.ports import NO_LABELS, Labels
 from metering.settings.settings import Settings
 from tests.builders import NOW
 from tests.systems import MovableClock
@@ -51,6 +52,9 @@ class World(NamedTuple):
         for resource in data.resource_metrics if data else ():
             for metric in resource.scope_metrics[0].metrics:
                 for point in metric.data.data_points:
+                    if metric.name in GAUGES:
+                        found |= self.app.telemetry.last  # type: ignore[attr-defined]
+                        continue
                     value = point.count if metric.name in HISTOGRAMS else point.value  # type: ignore[union-attr]
                     labels = [f"{key}={text}" for key, text in sorted(point.attributes.items())]  # type: ignore[union-attr]
                     for name in {metric.name, " ".join([metric.name, *labels])}:
@@ -61,13 +65,28 @@ class World(NamedTuple):
         return [span for span in self.finished.get_finished_spans() if span.name == name]
 
 
+class _LastGauges(OpenTelemetry):
+    """Knows the last value of each gauge, which a distribution does not tell."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.last: dict[str, float] = {}
+
+    def set(self, name: Gauge, value: int, labels: Labels = NO_LABELS) -> None:
+        text = " ".join([name, *(f"{key}={label}" for key, label in sorted(labels.items()))])
+        self.last[name] = self.last[text] = value
+        super().set(name, value, labels)
+
+
 def watched(settings: Settings) -> tuple[bootstrap.App, MovableClock, Any, Any]:
     """Return an app whose telemetry stays in memory."""
     app, clock = bootstrap.App(settings), MovableClock(NOW)
     reader, finished = InMemoryMetricReader(), InMemorySpanExporter()
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(finished))
-    app.telemetry = open_telemetry(MeterProvider([reader]), tracers)
+    app.telemetry = _LastGauges(
+        MeterProvider([reader]).get_meter("metering"), tracers.get_tracer("metering")
+    )
     app.clock = clock
     bootstrap.use(app)
     return app, clock, reader, finished

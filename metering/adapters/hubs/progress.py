@@ -6,7 +6,15 @@ return: every event up to a checkpoint is committed or a dead letter. (Dead lett
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -19,7 +27,7 @@ from metering.adapters.hubs.host_checkpoints import HostCheckpoints
 from metering.adapters.hubs.publisher import translated
 from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import Instant
-from metering.core.calendars.dated import FOREVER
+from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.hubs.partition_progress import Observation, Watermark, advance
 from metering.ports import Clock
 
@@ -80,15 +88,31 @@ class EventHubsProgress:
     async def counted_until(self) -> Instant:
         """Return the lowest watermark of all partitions; observe again while one is behind."""
         async with self._turn:
-            at = self._clock.now()
-            for look in range(self._looks):
-                if look:
-                    await self._pause()
-                await self._observe()
-                until = min((known.until for known in self._watermarks.values()), default=FOREVER)
-                if until >= at:
-                    break
-            return until
+            return await self._counted_until()
+
+    async def counted_by_hub(self) -> Mapping[str, Instant]:
+        """Return the lowest watermark of each hub.
+
+        The first observation stands in for a partition that has not been read to it since.
+        """
+        async with self._turn:
+            await self._counted_until()
+            found: dict[str, Instant] = {}
+            for (hub, _), known in self._watermarks.items():
+                until = known.target_at if known.until == BEGINNING else known.until
+                found[hub.hub] = min(found.get(hub.hub, FOREVER), until)
+            return found
+
+    async def _counted_until(self) -> Instant:
+        at = self._clock.now()
+        for look in range(self._looks):
+            if look:
+                await self._pause()
+            await self._observe()
+            until = min((known.until for known in self._watermarks.values()), default=FOREVER)
+            if until >= at:
+                break
+        return until
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""

@@ -116,7 +116,7 @@ def _page(address: str, url: str, timeout_s: float) -> dict[str, Any]:
 def _checked(url: str, body: bytes) -> dict[str, Any]:
     page = _exact(body) if len(body) <= MAX_PAGE_BYTES else None
     if not isinstance(page, dict) or not isinstance(page.get("Items"), list):
-        raise RetryableError(f"{url}: the answer is no page of prices")
+        raise RetryableError(f"{url}: the response is not a page of prices")
     return page
 
 

@@ -95,7 +95,7 @@ def _of_model(provider: str, model: "ModelInfo", as_of: date) -> Iterator[Source
             continue
         start = _start(variant.constraint, as_of)
         if tier is None or start is None or not spells:
-            yield Skipped(model.id, f"the variant {variant.when} is no service tier of Azure's")
+            yield Skipped(model.id, f"the variant {variant.when} is not a service tier of Azure")
             continue
         yield from _rows(provider, model, tier, _merged(spells, start, variant.prices))
 

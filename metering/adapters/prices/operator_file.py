@@ -161,7 +161,7 @@ def _csv_lines(path: Path) -> Iterator[OwnLine]:
             raise ConfigurationError(f"{path}:1: a column stands there twice")
         unknown = sorted(set(header) - COLUMNS)
         if unknown:
-            raise ConfigurationError(f"{path}:1: {unknown[0]}: there is no such column")
+            raise ConfigurationError(f"{path}:1: {unknown[0]}: unknown column")
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield _csv_line(f"{path}:{reader.line_num}", header, cells)

@@ -42,7 +42,7 @@ def read_source(wanted: Wanted, progress: Progress) -> PriceImport:
         found = genai_prices(wanted.today, wanted.provider)
     elif not Path(wanted.source).is_file():
         raise ConfigurationError(
-            f"{wanted.source}: there is no such file, and the sources are"
+            f"{wanted.source}: unknown source or file; the sources are"
             f" {AZURE}, {AZURE_LIVE} and {GENAI_PRICES}"
         )
     else:

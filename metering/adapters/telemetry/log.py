@@ -2,6 +2,7 @@
 
 import logging
 
+from metering.core.installation.metrics import Fault
 from metering.core.ledger.effect import Effect, describe
 from metering.ports import SILENT, Telemetry
 
@@ -14,10 +15,10 @@ class LogAlerts:
     def __init__(self, telemetry: Telemetry = SILENT) -> None:
         self._telemetry = telemetry
 
-    def alert(self, message: str) -> None:
-        """Log an alert."""
-        _log.critical(message)
-        self._telemetry.add("metering.alerts", 1)
+    def alert(self, message: str, fault: Fault = "other") -> None:
+        """Log an alert and count it under its kind of fault."""
+        _log.critical(message, extra={"fault": fault})
+        self._telemetry.add("metering.alerts", 1, {"fault": fault})
 
 
 class LogNotifier:

@@ -38,7 +38,9 @@ class OpenTelemetry:
         self._tracer = tracer
         self._traces = TraceContextTextMapPropagator()
         self._counters = {name: meter.create_counter(name, unit_of(name)) for name in COUNTERS}
-        self._gauges = {name: meter.create_gauge(name, unit_of(name)) for name in GAUGES}
+        # Not the SDK's gauges: the SDK exports those every minute until they are set anew, so a
+        # heartbeat would never stop, and a fault that is over would stay.
+        self._gauges = {name: meter.create_histogram(name, unit_of(name)) for name in GAUGES}
         self._histograms = {
             name: meter.create_histogram(name, unit_of(name)) for name in HISTOGRAMS
         }
@@ -53,7 +55,7 @@ class OpenTelemetry:
 
     def set(self, name: Gauge, value: int, labels: Labels = NO_LABELS) -> None:
         """Set a gauge."""
-        self._gauges[name].set(value, labels)
+        self._gauges[name].record(value, labels)
 
     @contextmanager
     def span(self, name: str, attributes: Attributes, links: Sequence[str] = ()) -> Iterator[Span]:

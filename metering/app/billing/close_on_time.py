@@ -24,11 +24,13 @@ class CloseOnTime:
     async def run(self) -> None:
         """Close the periods that are due now; one alert names all that are overdue.
 
-        If the run is cut short, it still reports what it found; the next run continues.
+        A run that is cut short reports the overdue periods that it found and nothing of the others:
+        only a whole run says that no period is overdue.
         """
         at = self.clock.now()
         closed = waiting = 0
         overdue: list[Waiting] = []
+        is_whole = False
         try:
             async for found in self.closing.run(at):
                 if not isinstance(found, Waiting):
@@ -37,12 +39,15 @@ class CloseOnTime:
                 waiting += 1
                 if _is_overdue(found, at):
                     overdue.append(found)
+            is_whole = True
         finally:
             self.telemetry.add("metering.close.closed", closed)
-            self.telemetry.set("metering.close.waiting", waiting)
-            self.telemetry.set("metering.close.overdue", len(overdue))
+            if is_whole:
+                self.telemetry.set("metering.close.waiting", waiting)
+            if is_whole or overdue:
+                self.telemetry.set("metering.close.overdue", len(overdue))
             if overdue:
-                self.alerts.alert(_message(overdue))
+                self.alerts.alert(_message(overdue), "overdue")
 
 
 def _is_overdue(waiting: Waiting, at: Instant) -> bool:

@@ -104,7 +104,7 @@ class ClosePeriods:
                 async for found in self._tenant(tenant, at, counted_until):
                     yield found
             except InvariantBroken as fault:
-                self.alerts.alert(f"closing {tenant}: {fault}")
+                self.alerts.alert(f"closing {tenant}: {fault}", "closing")
                 yield Waiting(tenant, "", str(fault))
 
     async def due(self, at: Instant, tenants: Sequence[str]) -> AsyncIterator[Waiting]:

@@ -50,7 +50,7 @@ class ScheduledExports:
                     self._there.add((scheduled.kind, window.name))
                     made += 1
             except MeteringError as fault:
-                self.alerts.alert(f"export {scheduled.kind}, {scheduled.every}: {fault}")
+                self.alerts.alert(f"export {scheduled.kind}, {scheduled.every}: {fault}", "export")
         return made
 
     async def _due(self, scheduled: Scheduled, first: Instant) -> list[Window]:

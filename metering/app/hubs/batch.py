@@ -81,7 +81,9 @@ class StopRule:
             return
         since = self._stopped_since.setdefault(place, now)
         if now - since >= stop_for:
-            self.alerts.alert(f"{place}: {len(refused)} unreadable events become dead letters")
+            self.alerts.alert(
+                f"{place}: {len(refused)} unreadable events become dead letters", "batch"
+            )
             del self._stopped_since[place]
             return
         raise StopRuleError(

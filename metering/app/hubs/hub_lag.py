@@ -1,7 +1,7 @@
 """Hub lag: how far counting is behind publishing, measured rarely and answered at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -9,12 +9,13 @@ from typing import Final, NamedTuple
 from metering.core.basics.errors import ConfigurationError, RetryableError
 from metering.core.basics.instants import SECOND, Instant
 from metering.core.calendars.dated import BEGINNING, FOREVER
-from metering.ports import Clock, HubProgress
+from metering.ports import Clock, HubProgress, HubWatch, Telemetry
 
 #: How long a measurement is kept: each one asks every partition of every hub.
 MEMORY: Final = 30 * SECOND
 #: How long an answer waits for a measurement. At a busy hub that takes two, two seconds apart.
 WAIT_S: Final = 3.0
+_US_IN_MS: Final = 1_000
 
 
 class HubLag(NamedTuple):
@@ -85,3 +86,26 @@ class NoHubs:
     async def counted_until(self) -> Instant:
         """Return FOREVER: no event is in transit."""
         return FOREVER
+
+    async def counted_by_hub(self) -> Mapping[str, Instant]:
+        """Return no hub."""
+        return {}
+
+
+@dataclass
+class WatchHubs:
+    """The use case behind the timer `watch_hubs`: it records how far each hub is behind."""
+
+    progress: Callable[[], HubWatch]
+    clock: Clock
+    telemetry: Telemetry
+
+    async def run(self) -> None:
+        """Record the age of the oldest events of each hub that are not counted.
+
+        From the ends of its partitions and the checkpoints, so also where no batch comes at all.
+        RetryableError when the hubs are out of reach, ConfigurationError when they are not set.
+        """
+        for hub, until in (await self.progress().counted_by_hub()).items():
+            lag = max(0, self.clock.now() - until) // _US_IN_MS
+            self.telemetry.record("metering.hub.lag_ms", lag, {"hub": hub})

@@ -155,7 +155,7 @@ class Ingest:
         try:
             answer = await self.committer.commit(ledger, usages, self.tenancy.terms_book.rate)
         except LedgerBroken as fault:
-            self.alerts.alert(str(fault))
+            self.alerts.alert(str(fault), "ledger")
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
             return Committed(), [dead_letter_of(hub, message, now, why) for _, message in rows]
         dead_letters: list[DeadLetter] = []

@@ -85,7 +85,8 @@ class DeliverEffects:
         self.telemetry.add("metering.effects.parked", 1)
         self.alerts.alert(
             f"effect {effect.key} was given up after {attempts} attempts ({reason}):"
-            f" {describe(effect)}"
+            f" {describe(effect)}",
+            "effect",
         )
 
     async def waiting(self, limit: int) -> list[StoredEffect]:

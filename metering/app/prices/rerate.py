@@ -138,7 +138,7 @@ class PriceUnpriced:
                 priced += await self._one(ledger)
             except LedgerBroken as fault:
                 # Skip it until it is repaired; the other ledgers continue.
-                self.alerts.alert(str(fault))
+                self.alerts.alert(str(fault), "ledger")
         self._looks -= 1
         return priced
 

@@ -46,7 +46,7 @@ class QuotasWantSuspended:
             try:
                 reason = await self._reason(tenant, now)
             except LedgerBroken as fault:
-                self.alerts.alert(str(fault))
+                self.alerts.alert(str(fault), "ledger")
                 wanted |= await self._as_they_are(subjects)
                 continue
             if reason is not None:

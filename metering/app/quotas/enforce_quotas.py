@@ -42,7 +42,7 @@ class EnforceQuotas:
                 changes += await self._settle(ledger, limits, now)
             except LedgerBroken as fault:
                 # It waits until it is repaired; the others do not.
-                self.alerts.alert(str(fault))
+                self.alerts.alert(str(fault), "ledger")
         return changes
 
     async def _settle(self, ledger: LedgerId, limits: Limits, now: Instant) -> bool:

@@ -89,7 +89,8 @@ class ReconcileSuspensions:
             return Outcome(name, Action.LEAVE, "another process is changing it")
         if held is not None and is_stuck(held, now):
             self.alerts.alert(
-                f"subscription {name}: {held.phase} for long: check it in API Management"
+                f"subscription {name}: {held.phase} for long: check it in API Management",
+                "suspension",
             )
         decision = Decision(Action.LEAVE, desired.reason)
         try:
@@ -147,7 +148,7 @@ class ReconcileSuspensions:
         if stored not in await self.suspensions.list_suspensions():
             return _lost(unless=False)
         name = stored.suspension.subscription
-        self.alerts.alert(f"subscription {name}: {why}: left unchanged")
+        self.alerts.alert(f"subscription {name}: {why}: left unchanged", "suspension")
         return _lost(unless=await self._move(stored, Phase.OVERRIDDEN, why))
 
     async def _mark(

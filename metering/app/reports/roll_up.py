@@ -81,7 +81,7 @@ class RollUp:
             watched.page = 0
         except (LedgerBroken, RollupBroken) as fault:
             watched.page = 0
-            self.alerts.alert(str(fault))
+            self.alerts.alert(str(fault), "ledger")
         if not taken:
             watched.stored = None
         return taken
@@ -119,7 +119,7 @@ class RollUp:
             stored = await self.rollups.read_cursor(ledger)
             if watched.stored and stored and stored.etag != watched.stored.etag:
                 raise HeadMovedError(f"ledger {ledger}: another process rolls it up") from fault
-        self.alerts.alert(f"{fault}; the rollup is rebuilt")
+        self.alerts.alert(f"{fault}; the rollup is rebuilt", "rollup")
         etag = await self.rollups.reset_rollup(ledger)
         watched.stored = StoredCursor(Cursor(ledger), etag)
 

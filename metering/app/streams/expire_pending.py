@@ -73,7 +73,7 @@ class ExpirePending:
                 continue
             except LedgerBroken as fault:
                 # It waits until its ledger is repaired; streams of other ledgers do not.
-                self.alerts.alert(str(fault))
+                self.alerts.alert(str(fault), "ledger")
                 continue
             await self.pending.resolve([half.request_id])
             given_up += 1

@@ -22,8 +22,8 @@ from metering.local.demo.live import send_live
 from metering.local.demo.trace import TraceRow, read_trace
 from metering.local.functions.worker import InvocationFailed
 from metering.local.gateway.ask import admission_from
-from metering.local.gateway.catalogue import DEPLOYMENTS
 from metering.local.gateway.keys import key_of
+from metering.local.gateway.models.catalogue import DEPLOYMENTS
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import LocalSystem, local_system
 from metering.settings.settings import SqliteStore, read_settings

@@ -23,7 +23,8 @@ prices: Final = LazyGroup(
             ),
             "diff": Place(
                 "metering.cli.prices.price_import:diff_prices",
-                "Show the changes that an import would make, and the rows that would be skipped.",
+                "Show the changes that an import would make, what it would refuse, and what it"
+                " would skip.",
             ),
             "import": Place(
                 "metering.cli.prices.price_import:import_prices",

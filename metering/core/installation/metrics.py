@@ -46,7 +46,7 @@ type Counter = Literal[
     "metering.rollup.pages",
     # Periods closed.
     "metering.close.closed",
-    # Alerts to operators, each with a log record of level CRITICAL.
+    # Alerts to operators, each with a log record of level CRITICAL [fault].
     "metering.alerts",
 ]
 
@@ -62,9 +62,17 @@ type Histogram = Literal[
     "metering.commit.latency_ms",
     # How long a verdict took, in milliseconds.
     "metering.admission.latency_ms",
+    # Age of what a hub holds and nothing has counted, in milliseconds, also without traffic [hub].
+    "metering.hub.lag_ms",
 ]
 
-#: Gauges: how many there are now, set by timers, so by one process at a time.
+#: Kinds of faults that need a person: the values of the label `fault`.
+type Fault = Literal[
+    "batch", "closing", "effect", "export", "ledger", "other", "overdue", "rollup", "suspension"
+]
+
+#: Gauges: how many there are now, set by timers, so by one process at a time. Exported once for
+#: each time that they are set: a value that nobody has set since is not told again.
 type Gauge = Literal[
     # Streams that wait for their counts.
     "metering.streams.pending",

@@ -132,15 +132,11 @@ def fold(head: Head, pages: Iterable[Page]) -> Head:
 
 
 def follow(head: Head, pages: Iterable[Page]) -> Head:
-    """Return the head after the pages that come next; raises LedgerBroken where the chain breaks.
-
-    Pages that the head includes are passed over.
-    """
+    """Return the head after the pages that follow it. Raises LedgerBroken if the chain breaks."""
     links = Chain(head.ledger, head.position)
     for page in pages:
-        if page.number > head.pages:
-            links.follow(page)
-            head = _fold_page(head, page)
+        links.follow(page)
+        head = _fold_page(head, page)
     return head
 
 

@@ -78,7 +78,7 @@ class Covered(NamedTuple):
     is_reported: bool
     """Whether the price in force is known from public reports."""
     why: str | None
-    """Why a global standard request has no price; None where it has one."""
+    """The reason that a global standard request has no price; None if it has one."""
 
 
 def covered(book: PriceBook, models: Iterable[str], now: Instant) -> list[Covered]:

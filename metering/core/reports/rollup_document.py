@@ -150,11 +150,11 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
 
 def _whole(values: Any) -> list[int]:
     if not isinstance(values, list) or any(type(value) is not int for value in values):
-        raise TypeError("a count is no whole number")
+        raise TypeError("a count is not a whole number")
     return values
 
 
 def _amount(text: object) -> int:
     if not isinstance(text, str):
-        raise TypeError(f"the amount {text!r} is no text")
+        raise TypeError(f"the amount {text!r} is not a string")
     return int(text)

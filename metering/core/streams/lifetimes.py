@@ -1,4 +1,4 @@
-"""How long the partial records of a request wait for each other, and how long they are kept."""
+"""Waiting times and retention of the partial records of a request."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Why a body is no event that we take: pydantic's first complaint as a stable code."""
+"""Reasons to reject a body: the first validation error as a stable code."""
 
 import re
 from typing import Final

@@ -70,7 +70,7 @@ def parse_schedule(text: str) -> Schedule:
     try:
         fields = tuple(_field(part, *span) for part, span in zip(parts, _RANGES, strict=True))
     except ValueError as error:
-        raise ScheduleInvalid(f"{text!r} is no schedule: {error}") from error
+        raise ScheduleInvalid(f"{text!r} is not a schedule: {error}") from error
     schedule = Schedule(text, fields)
     schedule.after(0)
     return schedule

@@ -12,14 +12,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from metering.core.basics.errors import MeteringError
 from metering.local.gateway.call import Call
-from metering.local.gateway.chat import CHAT
-from metering.local.gateway.embeddings import EMBEDDINGS
 from metering.local.gateway.gate import Gate, exchange_for, identify, undergo
 from metering.local.gateway.journal import Journal, Stopwatch
-from metering.local.gateway.messages import MESSAGES
+from metering.local.gateway.models.chat import CHAT
+from metering.local.gateway.models.embeddings import EMBEDDINGS
+from metering.local.gateway.models.messages import MESSAGES
+from metering.local.gateway.models.responses import RESPONSES
+from metering.local.gateway.models.shapes import Exchange, Shape
 from metering.local.gateway.refusals import Refusal, not_found
-from metering.local.gateway.responses import RESPONSES
-from metering.local.gateway.shapes import Exchange, Shape
 from metering.local.gateway.simulation import Simulation
 from metering.ports import Clock
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from metering.core.basics.instants import Instant
 from metering.local.demo.traffic import Model
-from metering.local.gateway.counting import Counts, Prompt
 from metering.local.gateway.keys import Caller
-from metering.local.gateway.shapes import Shape, model_request_id
+from metering.local.gateway.models.counting import Counts, Prompt
+from metering.local.gateway.models.shapes import Shape, model_request_id
 
 SERVICE: Final = "local"
 """The name of this API Management service; events come from `/apim/local`."""

@@ -10,13 +10,13 @@ from metering.core.basics.instants import SECOND
 from metering.local.demo.traffic import Model
 from metering.local.gateway.admission import Admission, admit_all, blocked, decide
 from metering.local.gateway.call import Call
-from metering.local.gateway.catalogue import DEPLOYMENTS, serves
-from metering.local.gateway.counting import Counts
 from metering.local.gateway.hold import hold_of
 from metering.local.gateway.keys import caller_of, given_key
+from metering.local.gateway.models.catalogue import DEPLOYMENTS, serves
+from metering.local.gateway.models.counting import Counts
+from metering.local.gateway.models.shapes import Exchange
 from metering.local.gateway.refusals import Json, Refusal, no_key, retry_headers
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
-from metering.local.gateway.shapes import Exchange
 from metering.local.gateway.simulation import Simulation, simulation
 
 #: API Management logs at most 2 MB of a message; models take little more.

@@ -9,7 +9,7 @@ from typing import Final
 
 from metering.core.basics.instants import format_instant
 from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
-from metering.local.gateway.catalogue import provider_of
+from metering.local.gateway.models.catalogue import provider_of
 from metering.local.gateway.refusals import Json
 
 GATEWAY: Final = "GatewayLogs"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from metering.core.basics.errors import MeteringError
-from metering.local.gateway.counting import NO_TEXT
+from metering.local.gateway.models.counting import NO_TEXT
 from metering.local.gateway.refusals import Json
 
 

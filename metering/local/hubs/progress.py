@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from metering.core.basics.errors import RetryableError
@@ -31,14 +31,19 @@ class LocalHubProgress:
 
     async def counted_until(self) -> Instant:
         """Return the arrival of the oldest uncounted event; now if all are counted."""
-        return await asyncio.to_thread(self._counted_until)
+        return min((await self.counted_by_hub()).values(), default=self._clock.now())
 
-    def _counted_until(self) -> Instant:
-        until = self._clock.now()
+    async def counted_by_hub(self) -> Mapping[str, Instant]:
+        """Return for each hub the arrival of its oldest uncounted event; now if all are counted."""
+        return await asyncio.to_thread(self._counted_by_hub)
+
+    def _counted_by_hub(self) -> dict[str, Instant]:
+        now = self._clock.now()
+        found: dict[str, Instant] = {}
         try:
             for hub, group in self._hubs:
                 oldest = self._file.file.rows(_OLDEST, (group, hub))[0][0]
-                until = until if oldest is None else min(until, oldest)
+                found[hub] = now if oldest is None else min(now, oldest)
         except sqlite3.Error as error:
             raise RetryableError(f"the embedded hub: {error}") from error
-        return until
+        return found

@@ -145,6 +145,16 @@ async def test_while_a_partition_is_behind_nobody_knows_and_later_the_first_look
     assert await progress.counted_until() == NOW + 2 * HOUR
 
 
+async def test_each_hub_has_its_own_age_and_a_waiting_event_that_of_its_first_look(
+    progress: EventHubsProgress, publish: Publish, clock: MovableClock
+) -> None:
+    await publish("usage", 1, 3)
+    assert await progress.counted_by_hub() == {"usage": NOW, "other": NOW}
+    # Nothing reads the hub: what was seen first stays, and so its age grows.
+    clock.set(NOW + HOUR)
+    assert await progress.counted_by_hub() == {"usage": NOW, "other": NOW + HOUR}
+
+
 async def test_after_a_restart_it_is_found_again(
     progress: EventHubsProgress,
     checkpoints: Checkpoints,

@@ -148,7 +148,7 @@ def test_a_busy_feed_is_asked_again(feed: str, monkeypatch: pytest.MonkeyPatch) 
         ([(403, "")], "answered 403"),
         ([(500, "")] * 4, "answered 500"),
         ([(200, "<html>")], "prices: Expecting value"),
-        ([(200, "[]")], "no page of prices"),
+        ([(200, "[]")], "not a page of prices"),
         ([page(following="http://elsewhere.example/prices")], "the next page is elsewhere"),
     ],
 )

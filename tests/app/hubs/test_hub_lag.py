@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from metering.app.hubs.hub_lag import MEMORY, HubLag, HubLags
+from metering.app.hubs.hub_lag import MEMORY, HubLag, HubLags, NoHubs, WatchHubs
 from metering.core.basics.errors import (
     ConfigurationError,
     InvariantBroken,
@@ -13,7 +13,9 @@ from metering.core.basics.errors import (
 )
 from metering.core.basics.instants import MINUTE, SECOND, Instant
 from metering.core.calendars.dated import BEGINNING, FOREVER
-from metering.ports import HubProgress
+from metering.core.installation.metrics import Histogram
+from metering.ports import NO_LABELS, HubProgress, Labels
+from metering.ports.telemetry import Silent
 from tests.builders import NOW
 from tests.systems import MovableClock
 
@@ -118,3 +120,14 @@ async def test_closing_breaks_a_look_off() -> None:
     await lags.known()
     await lags.close()
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_without_hubs_nothing_is_behind() -> None:
+    recorded: list[float] = []
+
+    class Told(Silent):
+        def record(self, name: Histogram, value: float, labels: Labels = NO_LABELS) -> None:  # noqa: ARG002
+            recorded.append(value)
+
+    await WatchHubs(NoHubs, MovableClock(NOW), Told()).run()
+    assert recorded == []

@@ -9,7 +9,7 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.installation.metrics import Gauge
 from metering.ports import NO_LABELS, Labels, StoredHead
 from metering.ports.telemetry import Silent
-from tests.builders import body
+from tests.builders import body, price_file
 
 type System = Any
 
@@ -50,6 +50,18 @@ async def test_where_nothing_is_the_matter_there_is_nothing(system: System) -> N
         # The prices of these tests were read on the day of their clock.
         "metering.prices.age_days a test": 0,
     }
+
+
+async def test_a_source_without_a_date_has_no_age(system: System) -> None:
+    undated = (
+        price_file({"model": "new"}, version="v2")
+        .replace(b'"retrieved": "2026-11-20"', b'"retrieved": "unknown"')
+        .replace(b'"source": "a test"', b'"source": "another"')
+    )
+    await system.tenancy.publish_prices("v2", undated)
+    assert [name for name in await taken(system) if "age_days" in name] == [
+        "metering.prices.age_days a test"
+    ]
 
 
 async def test_what_waits_is_counted_over_all_ledgers(system: System) -> None:

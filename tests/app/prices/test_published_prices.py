@@ -61,6 +61,12 @@ async def test_a_version_that_comes_with_the_package_is_never_edited(system: Sys
         await publishing(system).publish("f", price_file({"model": "new"}), supersede=False)
 
 
+async def test_no_caller_may_publish_over_a_version_of_the_package(system: System) -> None:
+    await system.tenancy.refresh()
+    with pytest.raises(ConfigurationError, match="prices v1: a version of this name is in force"):
+        await system.tenancy.publish_prices("v1", price_file({"model": "new"}))
+
+
 async def test_a_price_may_change_from_the_soonest_on(system: System) -> None:
     content = price_file({"effective_from": LATER, "per_million_tokens": CHEAPER}, version="v2")
     published = await publishing(system).publish("f", content, supersede=False)

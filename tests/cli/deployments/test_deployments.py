@@ -50,6 +50,7 @@ def test_a_deployment_is_recorded_once_and_changes_from_now_on(metering: "Meteri
         "region": "eastus2",
         "service_tier": None,
         "provisioned": None,
+        "hosting": None,
     }
     assert after == {**before, "deployment_type": "data_zone"}
 

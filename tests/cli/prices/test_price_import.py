@@ -132,7 +132,7 @@ def test_an_import_of_what_is_known_publishes_nothing(metering: "Metering") -> N
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
-        ("no-such-file", None, "there is no such file, and the sources are"),
+        ("no-such-file", None, "unknown source or file; the sources are"),
         ("a.csv", "model,effective_from,input\nm,2026-01-01,0.4x\n", "a.csv:2: per_million_tokens"),
         ("a.json", json.dumps({"Items": [{"meterName": 3}]}), "items[0]: productName: is missing"),
         ("a.yaml", "prices: []\n", "currency: Field required"),

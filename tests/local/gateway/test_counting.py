@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.local.gateway.counting import (
+from metering.local.gateway.models.counting import (
     Mark,
     answer_beside_cache,
     answer_to,

@@ -61,7 +61,7 @@ def test_the_number_of_partitions_is_for_good(hub: EmbeddedHub) -> None:
 
 @pytest.mark.parametrize("partitions", [0, 33])
 def test_a_number_of_partitions_out_of_range_is_refused(hub: EmbeddedHub, partitions: int) -> None:
-    with pytest.raises(WrongPartitions, match="not 1 to 32"):
+    with pytest.raises(WrongPartitions, match="must be 1 to 32"):
         hub.declare("usage", partitions)
 
 

@@ -100,6 +100,7 @@ namespace Gateway
                 case "return-response": Return(node); break;
                 case "log-to-eventhub": Log(node); break;
                 case "forward-request": Forward(node); break;
+                case "retry": Retry(node); break;
                 case "validate-jwt": state.Set[Text(node, "output-token-variable-name")] = new Jwt(state.Claims); break;
                 default: throw new NotSupportedException((string)node["name"]);
             }

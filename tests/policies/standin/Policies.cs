@@ -130,9 +130,22 @@ namespace Gateway
             });
         }
 
+        // Runs what is in it once, and again while the condition holds, `count` times at most.
+        private void Retry(JObject node)
+        {
+            int left = Convert.ToInt32(Value(node["attributes"]["count"]));
+            do { Run((JArray)node["children"]); }
+            while ((bool)Value(node["attributes"]["condition"]) && left-- > 0);
+        }
+
+        // Of several backends, the next one at each attempt.
         private void Forward(JObject node)
         {
-            JObject backend = (JObject)state.Scenario["backend"];
+            var pool = state.Scenario["backends"] as JArray;
+            JObject backend = pool == null
+                ? (JObject)state.Scenario["backend"]
+                : (JObject)pool[Math.Min(state.Attempts, pool.Count - 1)];
+            state.Attempts++;
             var body = state.Incoming.Content;
             state.Forwarded = new JObject
             {

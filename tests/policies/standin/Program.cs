@@ -51,6 +51,7 @@ namespace Gateway
                 ["events"] = state.Events,
                 ["forwarded"] = state.Forwarded,
                 ["response"] = state.Outgoing == null ? null : state.Outgoing.Shown(),
+                ["attempts"] = state.Attempts,
                 ["stream_was_read"] = state.Outgoing != null && state.Outgoing.Content.StreamWasRead,
                 ["cached"] = state.Cache,
                 ["asked"] = state.Asked,

@@ -47,6 +47,7 @@ namespace Gateway
         public readonly JObject Cache = new JObject();
         public readonly JArray Events = new JArray(), Asked = new JArray();
         public Response Outgoing;
+        public int Attempts;
         public JObject Forwarded;
 
         public State(JObject scenario)

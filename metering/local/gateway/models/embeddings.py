@@ -6,10 +6,10 @@ import struct
 from typing import Final
 
 from metering.local.demo.traffic import Model
-from metering.local.gateway.counting import NO_TEXT, Counts, Prompt, inputs_of
+from metering.local.gateway.models.counting import NO_TEXT, Counts, Prompt, inputs_of
+from metering.local.gateway.models.shapes import Exchange, Shape
 from metering.local.gateway.refusals import Json, openai_refusal
 from metering.local.gateway.request_body import FieldInvalid, limit_in
-from metering.local.gateway.shapes import Exchange, Shape
 
 _LENGTHS: Final = {"text-embedding-3-large": 3_072}
 _LENGTH: Final = 1_536

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from metering.local.demo.traffic import Model
-from metering.local.gateway.counting import Counts, Prompt
+from metering.local.gateway.models.counting import Counts, Prompt
 from metering.local.gateway.refusals import Json, Refusal
 
 

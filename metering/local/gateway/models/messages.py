@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from metering.local.demo.traffic import Model
-from metering.local.gateway.counting import (
+from metering.local.gateway.models.counting import (
     Counts,
     Prompt,
     answer_beside_cache,
     mark_after,
     prompt_of,
 )
+from metering.local.gateway.models.shapes import Exchange, Piece, Shape, delta, sse, text_up_to
 from metering.local.gateway.refusals import Json, anthropic_refusal
 from metering.local.gateway.request_body import FieldInvalid, limit_in, messages_in, texts_in
-from metering.local.gateway.shapes import Exchange, Piece, Shape, delta, sse, text_up_to
 
 
 def _read(body: Json) -> Prompt:

@@ -1,0 +1,1 @@
+"""The models behind the simulated gateway: what they answer, and how many tokens it takes."""
