@@ -79,9 +79,9 @@ def test_money_is_text_and_never_a_json_number() -> None:
         (lambda d: d.update(ledger="globex|x"), "is day-2026-11-.* of globex"),
         (lambda d: d.update(id="day-2026-11-20-9"), "is day-2026-11-20-9 of acme"),
         (lambda d: d.pop("columns"), "cannot be read"),
-        (lambda d: d.update(page="1"), "no whole number"),
-        (lambda d: d["columns"].update(requests=[1.0]), "no whole number"),
-        (lambda d: d["columns"].update(requests=1), "no whole number"),
+        (lambda d: d.update(page="1"), "not a whole number"),
+        (lambda d: d["columns"].update(requests=[1.0]), "not a whole number"),
+        (lambda d: d["columns"].update(requests=1), "not a whole number"),
         (lambda d: d["columns"].update(requests=[1] * 9), "cannot be read"),
         (
             lambda d: d["columns"].update(amount=[1] * len(d["columns"]["amount"])),
