@@ -16,9 +16,9 @@ from metering.adapters.cosmos.containers import LEDGERS
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.adapters.cosmos.effects import effect_document
 from metering.core.basics.documents import Document
-from metering.core.basics.errors import HeadMovedError, InvariantBroken
+from metering.core.basics.errors import InvariantBroken
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Commit, with_seen
+from metering.core.ledger.commit import Commit, lost_race, with_seen
 from metering.core.ledger.head import Head, follow
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, page_id, read_page
@@ -42,7 +42,9 @@ class CosmosLedgers:
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
         """Return the head after the last page: point reads from the last head seen."""
-        stored = self._latest.get(ledger) or await self._checkpoint(ledger)
+        # Forgotten until the pages after it are known to follow: a ledger that was restored is read
+        # from its checkpoint again.
+        stored = self._latest.pop(ledger, None) or await self._checkpoint(ledger)
         if stored is None:
             return None
         head = stored.head
@@ -97,7 +99,7 @@ class CosmosLedgers:
                         _operations(commit), partition_key=str(ledger)
                     )
             except ResourceExistsError as error:
-                raise _lost(commit) from error
+                raise lost_race(commit) from error
             except CosmosBatchOperationError as error:
                 if error.status_code in {CONFLICT, PRECONDITION_FAILED}:
                     raise refusal(error, commit) from error
@@ -121,7 +123,7 @@ class CosmosLedgers:
         stored = await self._documents.read(_HEAD, str(ledger))
         head = commit.head if stored is None else with_seen(read_head(stored, ledger), commit)
         if not await self._put(head, None if stored is None else stored["_etag"]):
-            raise _lost(commit)
+            raise lost_race(commit)
 
     async def _put(self, head: Head, etag: str | None) -> bool:
         self._latest.pop(head.ledger, None)
@@ -164,14 +166,9 @@ def _operations(commit: Commit) -> list[tuple[Any, ...]]:
     return [*pages, *checkpoint, *effects]
 
 
-def _lost(commit: Commit) -> HeadMovedError:
-    reason = f"another process committed after page {commit.head.pages - len(commit.pages)}"
-    return HeadMovedError(f"ledger {commit.head.ledger}: {reason}")
-
-
 def refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
     """Name the operation that failed: a page that exists already is a lost race."""
     if (error.error_index or 0) < len(commit.pages):
-        return _lost(commit)
+        return lost_race(commit)
     reason = f"operation {error.error_index} of a commit was refused with {error.status_code}"
     return InvariantBroken(f"ledger {commit.head.ledger}: {reason}")

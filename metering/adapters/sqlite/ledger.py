@@ -7,9 +7,9 @@ from typing import Final
 from metering.adapters.sqlite.database import Database, parse_document
 from metering.adapters.sqlite.effects import insert_effects
 from metering.core.basics.documents import Document
-from metering.core.basics.errors import HeadMovedError, LedgerBroken
+from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Commit, with_seen
+from metering.core.ledger.commit import Commit, lost_race, with_seen
 from metering.core.ledger.head import Head, follow
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, read_page
@@ -112,8 +112,7 @@ def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
             ],
         )
     except sqlite3.IntegrityError:
-        reason = f"another process committed after page {commit.head.pages - len(commit.pages)}"
-        raise HeadMovedError(f"ledger {ledger}: {reason}") from None
+        raise lost_race(commit) from None
     if commit.checkpoint and not _write_checkpoint(connection, commit.head):
         _note(connection, commit)
     insert_effects(connection, commit.effects)

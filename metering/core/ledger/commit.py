@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from metering.core.basics.errors import MeteringError
+from metering.core.basics.errors import HeadMovedError, MeteringError
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
@@ -76,10 +76,6 @@ class Commit:
     """The pages as bytes to store, in the same order."""
     effects: tuple[Effect, ...]
     """Outbox messages that follow from the commit: written with the pages or not at all."""
-    seen: Diagnostics = NOTHING_ELSE
-    """Events of this commit that made no entry; the head includes them."""
-    checkpoint: bool = False
-    """Whether the head is written with the pages."""
     accepted: int = 0
     """Events that changed what is known: new ones, and better counts for known ones."""
     duplicates: int = 0
@@ -87,12 +83,30 @@ class Commit:
     for_adjacent_ledger: Mapping[LedgerId, Sequence[Usage]] = field(default_factory=dict)
     """Better counts for entries of an adjacent ledger: they are to be committed there."""
 
+    @property
+    def before(self) -> int:
+        """The number of the last page before this commit."""
+        return self.head.pages - len(self.pages)
+
+    @property
+    def checkpoint(self) -> bool:
+        """Whether the head is written with the pages."""
+        parts = self.before // CHECKPOINT_PAGES, self.head.pages // CHECKPOINT_PAGES
+        return not self.pages or not self.before or parts[0] != parts[1]
+
 
 def with_seen(checkpoint: Head, commit: Commit) -> Head:
     """Return the checkpoint to store for a commit without pages, given the stored one."""
     if checkpoint.pages < commit.head.pages:
         return commit.head
-    return replace(checkpoint, diagnostics=checkpoint.diagnostics.plus(commit.seen))
+    seen = Diagnostics(commit.duplicates, len(commit.conflicts))
+    return replace(checkpoint, diagnostics=checkpoint.diagnostics.plus(seen))
+
+
+def lost_race(commit: Commit) -> HeadMovedError:
+    """Return the error for a page whose number another process has used first."""
+    reason = f"another process committed after page {commit.before}"
+    return HeadMovedError(f"ledger {commit.head.ledger}: {reason}")
 
 
 @dataclass(slots=True)
@@ -197,9 +211,7 @@ def commit_of(
     _check_size(contents, effects)
     if not pages:
         following = replace(head, diagnostics=head.diagnostics.plus(seen))
-    due = head.pages // CHECKPOINT_PAGES != following.pages // CHECKPOINT_PAGES
-    checkpoint = due or not head.pages or not pages
-    return Commit(following, tuple(pages), tuple(contents), effects, seen, checkpoint)
+    return Commit(following, tuple(pages), tuple(contents), effects)
 
 
 def _classify_known(

@@ -193,6 +193,35 @@ async def test_an_unknown_outcome_is_retryable_and_sent_once(
     assert len([request for request in peer.requests if request.kind == "batch"]) == 1
 
 
+async def test_a_remembered_head_of_a_ledger_that_was_restored_is_forgotten(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    ledgers = CosmosLedgers(account)
+    first = plan_commit(Head(LEDGER), {}, [usage("a")], rating(), NOW)
+    lost = plan_commit(first.head, {}, [usage("b")], rating(), NOW)
+    for commit in (first, lost):
+        await ledgers.commit(commit)
+    remembered = await ledgers.read_head(LEDGER)
+    assert remembered is not None
+    assert remembered.head == lost.head
+    # The store goes back to page 1, and another process commits two pages after it.
+    async with CosmosClient(peer.url, peer.key) as client:
+        container = client.get_database_client("metering").get_container_client("ledgers")
+        await container.delete_item("page-00000002", str(LEDGER))
+    other = CosmosLedgers(account)
+    second = plan_commit(first.head, {}, [usage("c")], rating(), NOW)
+    third = plan_commit(second.head, {}, [usage("d")], rating(), NOW)
+    for commit in (second, third):
+        await other.commit(commit)
+    with pytest.raises(LedgerBroken, match="page 3 does not follow the page before it"):
+        await ledgers.read_head(LEDGER)
+    restored = await ledgers.read_head(LEDGER)
+    assert restored is not None
+    assert restored.head == third.head
+
+
 async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledger(
     connect: Connect, peer: CosmosPeer
 ) -> None:
