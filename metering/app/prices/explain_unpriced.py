@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.ledger.reading import head_of, pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
@@ -32,13 +33,16 @@ class ExplainUnpriced:
     clock: Clock
 
     async def ledger(self, ledger: LedgerId) -> list[Unpriced]:
-        """Return why the requests of a ledger have no price, the most frequent reason first."""
+        """Return the reasons for which requests of a ledger have no price, most frequent first.
+
+        Raises LedgerLagError if its last pages cannot be read yet, LedgerBroken if it is damaged.
+        """
         await self.tenancy.refresh()
-        stored = await self.ledgers.read_head(ledger)
-        if stored is None or not any(line.unpriced for line in stored.head.lines.values()):
+        head = await head_of(self.ledgers, ledger)
+        if head is None or not any(line.unpriced for line in head.lines.values()):
             return []
         latest: dict[EventKey, Entry] = {}
-        async for page in self.ledgers.pages(ledger):
+        async for page in pages(self.ledgers, ledger, through=head.position):
             for entry in page.entries:
                 latest.pop(entry.key, None)
                 if entry.state.is_unpriced:

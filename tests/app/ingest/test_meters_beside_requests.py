@@ -1,5 +1,6 @@
 """Fees beside the tokens: each is counted once, at its own price, or is unpriced by name."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from metering.app.ingest.ingest import Message, Tally
 from metering.app.prices.explain_unpriced import ExplainUnpriced, Unpriced
 from metering.app.prices.rerate import Rerate
+from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.money import format_amount
 from metering.core.billing.balance import Balance
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.deployments.deployment import read_deployment
+from metering.core.ledger.page import Page
 from metering.core.ledger.rerating import Scope
 from tests.builders import AT, body, price_file
 
@@ -59,6 +62,23 @@ async def test_searches_are_charged_beside_the_tokens_and_once(system: System) -
     assert await amount(system) == "0.0235"
     assert await ingest(system, event, event) == Tally(duplicates=2)
     assert await amount(system) == "0.0235"
+
+
+async def test_a_damaged_ledger_is_not_explained(system: System) -> None:
+    await ingest(system, body(data__model="mystery"))
+    await ingest(system, body(id="r-2", data__model="mystery"))
+    await ingest(system, body(id="r-3", data__model="mystery"))
+    system.store.absent = {2}
+    pages = system.store.pages
+
+    async def without_the_second(ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
+        async for page in pages(ledger, after=after):
+            if page.number != 2:
+                yield page
+
+    system.store.pages = without_the_second
+    with pytest.raises(LedgerBroken, match="page 2 is missing: page 3 follows"):
+        await reasons(system)
 
 
 async def test_a_fee_without_a_price_is_unpriced_by_name_and_comes_with_its_price(
