@@ -38,7 +38,7 @@ class Prices:
     async def _differences(self, book: PriceBook) -> bytes | None:
         """Return the rows of Azure's feed that differ from a book."""
         from metering.adapters.prices.azure_retail import live_azure_prices
-        from metering.adapters.prices.differences import differing_rows
+        from metering.adapters.prices.price_import import differing_rows
 
         today = to_datetime(self._base.clock.now()).date().isoformat()
         # The feed is read page by page over a blocking connection.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from metering.core.prices.price_book import TOKEN, PriceBook
+from metering.core.prices.price_changes import price_changes
 from metering.core.prices.price_file import read_price_file
 from metering.core.usage.buckets import BUCKETS, QUANTITY
 
@@ -174,3 +175,10 @@ def plain(price: Decimal) -> str:
     """Return a decimal without exponent and trailing zeros."""
     text = f"{price:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def differing_rows(found: PriceImport, book: PriceBook) -> bytes | None:
+    """Return the price file of the rows that differ from a book; None where none does."""
+    changes = price_changes(book, read_price_file(found.version, found.content))
+    keep = [change.kind != "same" for change in changes]
+    return with_lines(found.content, keep) if any(keep) else None

@@ -1,11 +1,14 @@
-"""Selects the statements that an export covers."""
+"""Selects the statements that an export covers; the part that such exports share."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from metering.app.exports.export_selection import must_be_a_name
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
 from metering.core.billing.statement import Statement
 from metering.core.exports.delivery_manifest import Window
 from metering.ports import StatementStore
@@ -63,3 +66,38 @@ class ClosedPeriods:
             return statement.period.name == self.window.name
         start, end = self.window.span
         return start <= statement.closed < end
+
+
+@dataclass(slots=True)
+class OfClosedPeriods:
+    """The part of Report that every report on statements has; call `_add` for each statement."""
+
+    closed: ClosedPeriods
+    _totals: Counter[str] = field(init=False, default_factory=Counter)
+    _as_of: Instant | None = field(init=False, default=None)
+
+    @property
+    def window(self) -> Window:
+        """The window of the periods."""
+        return self.closed.window
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant; None for all tenants."""
+        return self.closed.tenant
+
+    def totals(self) -> Mapping[str, Amount]:
+        """Return the sum of the statements' totals by currency."""
+        return self._totals
+
+    def as_of(self) -> Instant | None:
+        """Return the time at which the last of the statements was closed."""
+        return self._as_of
+
+    def notes(self) -> Mapping[str, str]:
+        """Name the tenants whose period is not closed."""
+        return self.closed.notes()
+
+    def _add(self, statement: Statement) -> None:
+        self._totals[statement.currency] += statement.total
+        self._as_of = max(statement.closed, self._as_of or 0)

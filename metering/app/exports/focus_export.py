@@ -1,21 +1,17 @@
 """The FOCUS export: the rows of every statement of one period as one CSV file."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.closed_periods import OfClosedPeriods
 from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
-from metering.core.basics.instants import Instant
-from metering.core.basics.money import Amount
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
-from metering.core.exports.delivery_manifest import Window
 from metering.core.focus.columns import COLUMNS, cells
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, ListPrices, UsageSums
@@ -30,39 +26,18 @@ _NOTES: Final = {
 
 
 @dataclass(slots=True)
-class FocusExport:
+class FocusExport(OfClosedPeriods):
     """Implements Report. Holds the sums of one tenant's period at a time."""
 
-    closed: ClosedPeriods
     ledgers: LedgerStore
     tenancy: Tenancy
     issuer: str
     progress: Progress = no_progress
     kind: ClassVar[str] = FOCUS
-    _totals: Counter[str] = field(init=False, default_factory=Counter)
-    _as_of: Instant | None = field(init=False, default=None)
-
-    @property
-    def window(self) -> Window:
-        """The window of the periods."""
-        return self.closed.window
-
-    @property
-    def tenant(self) -> str | None:
-        """The tenant; None for all tenants."""
-        return self.closed.tenant
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file."""
         yield ReportFile(f"{FOCUS}-{self.window.name}.csv", csv_chunks(COLUMNS, self._rows()))
-
-    def totals(self) -> Mapping[str, Amount]:
-        """Return the sum of BilledCost by currency."""
-        return self._totals
-
-    def as_of(self) -> Instant | None:
-        """Return the time at which the last of the statements was closed."""
-        return self._as_of
 
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the tenants whose period is not closed."""
@@ -74,8 +49,7 @@ class FocusExport:
         async for statement, before in self.closed.closed():
             for row in focus_rows(await self._billed(statement, before, prices), prices):
                 yield cells(statement, self.issuer, row)
-            self._totals[statement.currency] += statement.total
-            self._as_of = max(statement.closed, self._as_of or 0)
+            self._add(statement)
 
     async def _billed(
         self, statement: Statement, before: Statement | None, prices: ListPrices

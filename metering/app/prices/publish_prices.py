@@ -55,15 +55,12 @@ class PublishPrices:
             return reasons
         if not consent.supersede:
             reasons += _superseding(source, published.changes, soonest(self.clock.now()))
-        book = self.tenancy.prices
-        if any(row.version == published.version for row in book.rows.values()):
-            reasons.append(
-                f"prices {published.version}: a version of this name is in force: it is never"
-                " edited, publish under another name"
-            )
+        taken = self.tenancy.taken_version(published.version)
+        if taken is not None:
+            reasons.append(taken)
             return reasons
         try:
-            book.with_version(read_price_file(source, content))
+            self.tenancy.prices.with_version(read_price_file(source, content))
         except ConfigurationError as error:
             reasons.append(str(error))
         return reasons

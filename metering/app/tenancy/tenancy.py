@@ -220,13 +220,11 @@ class Tenancy:
         finds it. ConfigurationError if the name has other content already.
         """
         rows = read_price_file(f"prices {version}", content)
-        if any(row.version == version for row in self.prices.rows.values()):
+        taken = self.taken_version(version)
+        if taken is not None:
             if self.has_published(version, content):
                 return
-            raise ConfigurationError(
-                f"prices {version}: a version of this name is in force: it is never edited, publish"
-                " under another name"
-            )
+            raise ConfigurationError(taken)
         await put_published(self.price_store, version, content)
 
         def decide(now: Instant) -> Decision[Instant]:
@@ -237,6 +235,15 @@ class Tenancy:
             return decision
 
         await self._record(decide)
+
+    def taken_version(self, version: str) -> str | None:
+        """Return the reason to refuse the name of a version in force; None if it is free."""
+        if not any(row.version == version for row in self.prices.rows.values()):
+            return None
+        return (
+            f"prices {version}: a version of this name is in force: it is never edited, publish"
+            " under another name"
+        )
 
     def has_published(self, version: str, content: bytes) -> bool:
         """Return whether exactly this content is published as this version."""
