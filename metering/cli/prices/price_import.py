@@ -12,7 +12,7 @@ from metering.adapters.prices.sources import AZURE_LIVE, Wanted, read_source
 from metering.app.prices.publish_prices import Consent
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, stderr
-from metering.cli.prices.price_preview import Preview, show
+from metering.cli.prices.price_preview import AcceptJumps, Preview, Supersede, show
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import to_datetime
 from metering.core.prices.price_changes import price_changes
@@ -68,12 +68,8 @@ def import_prices(
     source: Source,
     provider: Provider = DEFAULT_PROVIDER,
     currency: Currency = "USD",
-    supersede: Annotated[
-        bool, typer.Option("--supersede", help="Replace prices that already apply.")
-    ] = False,
-    accept_jumps: Annotated[
-        bool, typer.Option("--accept-jumps", help="Accept prices that changed a hundredfold.")
-    ] = False,
+    supersede: Supersede = False,
+    accept_jumps: AcceptJumps = False,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:

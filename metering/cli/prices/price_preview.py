@@ -1,6 +1,8 @@
 """The changes that a price import would make."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import typer
 
 from metering.adapters.prices.price_import import PriceImport, with_lines
 from metering.cli import output
@@ -11,6 +13,11 @@ from metering.documents.prices.changes import (
     PriceImportDocument,
     skipped_by_reason,
 )
+
+Supersede = Annotated[bool, typer.Option("--supersede", help="Replace prices that already apply.")]
+AcceptJumps = Annotated[
+    bool, typer.Option("--accept-jumps", help="Accept prices that changed a hundredfold.")
+]
 
 
 class Preview(NamedTuple):
@@ -58,29 +65,39 @@ def show(preview: Preview, limit: int, *, as_json: bool) -> None:
     )
 
     def table() -> None:
-        _print_changes(found, len(differing))
+        _print_import(found, len(differing))
         _print_skipped(found, len(groups))
 
     output.show(found, table, as_json=as_json)
 
 
-def _print_changes(found: PriceImportDocument, differing: int) -> None:
+def print_changes(
+    changes: list[PriceChangeDocument], total: int, *, with_ratio: bool = True
+) -> None:
+    """Print a table of the first of `total` price changes, a line for each bucket."""
+    columns = ["kind", "row", "from", "bucket", "old", "new", "ratio"]
+    rows = [
+        [
+            *(change.kind, change.row, change.effective_from[:10], bucket),
+            *(prices.old or "-", prices.new or "-", prices.ratio or "-"),
+        ]
+        for change in changes
+        for bucket, prices in change.buckets.items()
+    ]
+    shown = len(columns) if with_ratio else -1
+    print_table(
+        f"Changes per million tokens ({count(len(changes))} of {count(total)} rows)",
+        columns[:shown],
+        [row[:shown] for row in rows],
+        left=4,
+    )
+
+
+def _print_import(found: PriceImportDocument, differing: int) -> None:
     summary = ", ".join(f"{count(number)} {kind}" for kind, number in found.counts.items())
     stdout().print(escape(f"{found.version}: {summary}"))
     if differing:
-        print_table(
-            f"Changes per million tokens ({count(len(found.changes))} of {count(differing)} rows)",
-            ["kind", "row", "from", "bucket", "old", "new", "ratio"],
-            [
-                [
-                    *(change.kind, change.row, change.effective_from[:10], bucket),
-                    *(prices.old or "-", prices.new or "-", prices.ratio or "-"),
-                ]
-                for change in found.changes
-                for bucket, prices in change.buckets.items()
-            ],
-            left=4,
-        )
+        print_changes(found.changes, differing)
     for reason in found.refused:
         stderr().print(f"[yellow]would be refused:[/yellow] {escape(reason)}")
 

@@ -7,7 +7,8 @@ import typer
 from metering.app.prices.propose_prices import Proposal
 from metering.app.prices.publish_prices import Consent
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, escape, print_table, show, stdout
+from metering.cli.output import AsJson, count, escape, show, stdout
+from metering.cli.prices.price_preview import AcceptJumps, Supersede, print_changes
 from metering.documents.prices.changes import PriceChangeDocument, ProposalDocument
 
 Limit = Annotated[int, typer.Option(min=1, help="The maximum number of changes to show.")]
@@ -32,12 +33,8 @@ def proposed_prices(limit: Limit = 50, as_json: AsJson = False) -> None:
 
 
 def publish_prices(
-    supersede: Annotated[
-        bool, typer.Option("--supersede", help="Replace prices that already apply.")
-    ] = False,
-    accept_jumps: Annotated[
-        bool, typer.Option("--accept-jumps", help="Accept prices that changed a hundredfold.")
-    ] = False,
+    supersede: Supersede = False,
+    accept_jumps: AcceptJumps = False,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -65,20 +62,7 @@ def _show(proposal: Proposal | None, limit: int, *, as_json: bool, in_force: boo
             return
         state = "in force" if in_force else "proposed"
         stdout().print(escape(f"{document.name}: {count(len(changes))} rows {state}"))
-        print_table(
-            f"Changes per million tokens ({count(len(document.changes))} of"
-            f" {count(len(changes))} rows)",
-            ["kind", "row", "from", "bucket", "old", "new"],
-            [
-                [
-                    *(change.kind, change.row, change.effective_from[:10], bucket),
-                    *(prices.old or "-", prices.new or "-"),
-                ]
-                for change in document.changes
-                for bucket, prices in change.buckets.items()
-            ],
-            left=4,
-        )
+        print_changes(document.changes, len(changes), with_ratio=False)
         for reason in () if in_force else document.refused:
             stdout().print(escape(f"needs consent: {reason}"))
 
