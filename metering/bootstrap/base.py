@@ -166,7 +166,7 @@ class Base:
         return EventHubsPublisher(hubs.host, hub, hubs.connection_string)
 
     async def close(self) -> None:
-        """Let go of what was opened; it is opened again when it is used again."""
+        """Close everything; it opens again on its next use."""
         for publisher in self._publishers.values():
             await publisher.close()
         if "stores" in self.__dict__:

@@ -54,7 +54,7 @@ class Billing:
 
     @cached_property
     def close_on_time(self) -> CloseOnTime:
-        """Close what is due by the clock, and tell of what is overdue."""
+        """Close what is due by the clock, and alert about overdue periods."""
         return CloseOnTime(
             self.close_periods, self._base.clock, self._base.alerts, self._base.telemetry
         )
@@ -76,7 +76,7 @@ class Billing:
 
     @cached_property
     def reconcile(self) -> Reconcile:
-        """Compare what was billed with the ledgers."""
+        """Compare Azure's bill with the ledgers."""
         return Reconcile(self._base.ledgers, self._base.tenancy)
 
     @cached_property
@@ -110,7 +110,7 @@ class Billing:
 
     @cached_property
     def scheduled_exports(self) -> ScheduledExports:
-        """Deliver what METERING_EXPORT_SCHEDULE says is due."""
+        """Deliver the exports that METERING_EXPORT_SCHEDULE schedules."""
         return scheduled_exports(
             self.exports,
             self.reports,

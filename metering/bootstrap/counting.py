@@ -65,7 +65,7 @@ class Counting:
 
     @cached_property
     def recover_usage(self) -> RecoverUsage:
-        """Publish from logs what no policy reported."""
+        """Recover unreported usage from logs."""
         return RecoverUsage(
             pending=self._base.stores.pending,
             ledgers=self._base.ledgers,
@@ -96,7 +96,7 @@ class Counting:
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
-        """Look at what was set aside, send it again, or drop it."""
+        """List, replay or delete dead letters."""
         return DeadLetters(
             store=self._base.stores.dead_letters, ingest=self.ingest, join=self.join_usage
         )

@@ -22,18 +22,18 @@ from metering.settings.settings import (
 
 _EVENT_HUBS: Final = "https://eventhubs.azure.net"
 #: A name that no gateway has: asking for it tells whether that is allowed.
-_NOBODYS: Final = "metering-doctor"
+_PROBE_SUBSCRIPTION: Final = "metering-doctor"
 
 
 async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
-    """Return what was found: settings, identity, store, clock, hub, gateway, prices, tenants.
+    """Return findings on settings, identity, store, clock, hub, gateway, prices and tenants.
 
-    Changes nothing. Of wrong settings only the first is told: the rest cannot be looked at then.
+    Changes nothing. Stops at the first invalid setting, because later checks need the settings.
     """
     unknown = [
         warn(
             f"setting {found.name}",
-            "is not known",
+            "unknown setting",
             f"did you mean {found.suggestion}?" if found.suggestion else "see docs/settings.md",
         )
         for found in unknown_settings(environment)
@@ -41,7 +41,8 @@ async def examine(environment: Mapping[str, str] | None = None) -> list[Finding]
     try:
         settings = read_settings(environment)
     except ConfigurationError as error:
-        return [fail("settings", str(error), "set it right, then run this again"), *unknown]
+        remedy = "correct it and run `metering doctor` again"
+        return [fail("settings", str(error), remedy), *unknown]
     findings = [_tenants_file(settings), *unknown, *await _identity(settings)]
     # Taking over a file of tenants would write to the store.
     app = App(settings._replace(tenants_file=None))
@@ -76,7 +77,7 @@ async def _identity(settings: Settings) -> list[Finding]:
     if settings.hubs is not None and settings.hubs.connection_string is None:
         scopes.append(_EVENT_HUBS)
     if not scopes:
-        return [ok("identity", "none is needed here")]
+        return [ok("identity", "not needed")]
     from metering.adapters.azure.identity_probe import probe_identity
 
     return [await probe_identity(scope) for scope in scopes]
@@ -100,8 +101,8 @@ async def _hub(settings: Settings) -> list[Finding]:
     if settings.hubs is None:
         if isinstance(settings.store, CosmosStore):
             remedy = "set UsageHub__fullyQualifiedNamespace, like contoso.servicebus.windows.net"
-            return [warn("hub", "none is set: streams go straight into the ledgers", remedy)]
-        return [ok("hub", "none is needed here")]
+            return [warn("hub", "not configured: completed streams are counted directly", remedy)]
+        return [ok("hub", "not needed")]
     return [await _hub_of(settings.hubs, settings.usage_hub)]
 
 
@@ -118,7 +119,7 @@ async def _hub_of(hubs: HubNamespace, name: str) -> Finding:
         )
         return fail(check, str(error), remedy)
     except RetryableError as error:
-        remedy = "see that the namespace is there, and that its firewall lets you in"
+        remedy = "check that the namespace exists and its firewall allows this machine"
         return fail(check, str(error), remedy)
     return ok(check, f"{len(partitions)} partitions")
 
@@ -127,8 +128,8 @@ async def _gateway(app: App) -> list[Finding]:
     if app.subscription_gate is None:
         return [ok("gateway", "suspension is off")]
     try:
-        await app.subscription_gate.read_state(_NOBODYS)
+        await app.subscription_gate.read_state(_PROBE_SUBSCRIPTION)
     except MeteringError as error:
         remedy = "see METERING_APIM_SERVICE, and give the identity the role that bicep/ defines"
         return [fail("gateway", str(error), remedy)]
-    return [ok("gateway", "its subscriptions can be read")]
+    return [ok("gateway", "subscriptions are readable")]

@@ -32,7 +32,7 @@ def export_store(
 
 
 class Reports(NamedTuple):
-    """Makes reports from what they are read from."""
+    """Builds reports from their sources."""
 
     ledgers: LedgerStore
     statements: StatementStore
@@ -40,13 +40,13 @@ class Reports(NamedTuple):
     issuer: str
 
     def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
-        """Return what was used, by product or another dimension."""
+        """Return the chargeback report, by product or another dimension."""
         return ChargebackReport(self.ledgers, self.tenancy, scope, progress)
 
     def focus(
         self, window: Window, tenant: str | None = None, progress: Progress = no_progress
     ) -> Report:
-        """Return what was charged in closed periods, in the format FOCUS."""
+        """Return the FOCUS report of closed periods."""
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
 

@@ -21,7 +21,7 @@ class Installation:
 
     @cached_property
     def deliver_effects(self) -> DeliverEffects:
-        """Tell the outside what commits asked for."""
+        """Deliver notifications."""
         return DeliverEffects(
             effects=self._base.stores.effects,
             notifier=self._base.notifier,
@@ -44,12 +44,12 @@ class Installation:
 
     @cached_property
     def watch_hubs(self) -> WatchHubs:
-        """Record how far each hub is behind."""
+        """Record the lag of each hub."""
         return WatchHubs(lambda: self._base.hub_progress, self._base.clock, self._base.telemetry)
 
     @cached_property
     def readiness(self) -> Readiness:
-        """Whether this process can serve."""
+        """The readiness of this process."""
         lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
         # First of all: a look that goes on would keep the hubs from being let go.
         self._base.closing.insert(0, lags.close)

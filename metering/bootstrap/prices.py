@@ -62,7 +62,7 @@ class Prices:
 
     @cached_property
     def price_unpriced(self) -> PriceUnpriced:
-        """Price what waited for a price."""
+        """Price unpriced entries."""
         return PriceUnpriced(
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,

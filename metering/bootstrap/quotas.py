@@ -67,7 +67,7 @@ class Quotas:
 
     @cached_property
     def admission(self) -> ObservedAdmission:
-        """Whether a subscription's requests may go on."""
+        """The admission of requests."""
         admission = Admission(
             ledgers=self._base.ledgers,
             credit=self._base.credits,

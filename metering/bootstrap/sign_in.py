@@ -36,7 +36,7 @@ class SignIn:
         """
         if self._settings.http.in_azure:
             raise ConfigurationError(
-                "WEBSITE_INSTANCE_ID: this is Azure, where the development issuer is not taken:"
+                "WEBSITE_INSTANCE_ID: the development issuer is not accepted in Azure:"
                 " set METERING_AUTH_ISSUER"
             )
         self._is_local = True

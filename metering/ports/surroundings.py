@@ -25,7 +25,7 @@ class Alerts(Protocol):
 
 
 class Notifier(Protocol):
-    """Whoever is told of effects."""
+    """The receiver of effects."""
 
     async def notify(self, effect: Effect) -> None:
         """Tell it; return once the receiver has it. May be asked again with the same effect.

@@ -35,7 +35,7 @@ class PriceStore(Protocol):
 
 
 class TokenVerifier(Protocol):
-    """Whoever can tell that a bearer token is genuine."""
+    """Verifies bearer tokens."""
 
     async def verify(self, token: str) -> Identity:
         """Return who a token names.

@@ -158,7 +158,7 @@ def _csv_lines(path: Path) -> Iterator[OwnLine]:
     try:
         header = [name.strip() for name in next(reader, [])]
         if len(set(header)) != len(header):
-            raise ConfigurationError(f"{path}:1: a column stands there twice")
+            raise ConfigurationError(f"{path}:1: duplicate column")
         unknown = sorted(set(header) - COLUMNS)
         if unknown:
             raise ConfigurationError(f"{path}:1: {unknown[0]}: unknown column")

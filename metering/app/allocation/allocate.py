@@ -84,7 +84,7 @@ class Allocate:
                 faults.append(str(fault))
         capacity = self._capacity(place)
         if faults or capacity is None:
-            return faults or ["its deployment is in no record"]
+            return faults or ["its deployment has no record"]
         derived = self._divided(capacity, allocation.month, allocation.month.end, usage)
         return differences(allocation, derived) if derived else ["its deployment costs nothing"]
 

@@ -31,7 +31,7 @@ class Checkup:
         """Return one finding for each source: a fresh list of one seller hides no old one."""
         ages = source_ages(self.tenancy.prices, self.clock.now())
         if not ages:
-            return [fail("prices", "none is in force", "run `metering prices import`")]
+            return [fail("prices", "no prices in force", "run `metering prices import`")]
         return [_source(age) for age in ages]
 
     def _currencies(self) -> list[Finding]:
@@ -43,7 +43,7 @@ class Checkup:
         return [
             fail(
                 f"plan {plan.id}",
-                f"is in {plan.currency}, but the price book has no prices in it",
+                f"is in {plan.currency}, a currency without prices in the price book",
                 f"import prices in {plan.currency}, or change the plan's currency",
             )
             for plan in wrong
@@ -55,7 +55,7 @@ class Checkup:
             return ok("tenants", f"{tenants} known")
         return warn(
             "tenants",
-            "none, and unknown subscriptions are refused",
+            "no tenants, and unknown subscriptions are rejected",
             "add one with `metering tenants set`, or set METERING_UNKNOWN_SUBSCRIPTION=auto",
         )
 

@@ -16,7 +16,7 @@ MEMORY: Final = 2 * SECOND
 
 
 class Ready(NamedTuple):
-    """How late the background work is."""
+    """The lag of the background work."""
 
     effects_lag: Instant
     """The lag of the oldest effect due; 0 without one."""

@@ -97,7 +97,7 @@ def _superseding(source: str, changes: Sequence[Change], earliest: int) -> list[
     wrong = [change.row.id for change in changes if _supersedes(change, earliest)]
     if not wrong:
         return []
-    remedy = "let it begin later, or say that the old price was wrong with --supersede"
+    remedy = "use a later effective_from, or pass --supersede if the old price was wrong"
     return [f"{source}: would change the price of past usage: {_few(wrong)}: {remedy}"]
 
 

@@ -60,7 +60,7 @@ def coverage(
     def table() -> None:
         _print_models(document.models)
         print_table(
-            "Meters of the feed that no price is made of",
+            "Meters of the feed without a price row",
             ["reason", "for example", "meters"],
             [[one.reason, one.examples[0], count(one.meters)] for one in document.left_out[:limit]],
             left=2,
@@ -83,7 +83,7 @@ def _print_models(found: list[CoveredModel]) -> None:
     ]
     print_table(
         f"{count(sum(one.priced for one in found))} of {count(len(found))} models have a price",
-        ["model", "priced", "ways", "why, or where"],
+        ["model", "priced", "ways", "reason or region"],
         rows,
         left=4,
     )

@@ -26,7 +26,7 @@ Source = Annotated[
     ),
 ]
 Provider = Annotated[
-    str, typer.Option(help="The provider whose list prices genai-prices is asked for.")
+    str, typer.Option(help="The provider whose list prices are taken from genai-prices.")
 ]
 Currency = Annotated[str, typer.Option(help="The currency of the file.")]
 Limit = Annotated[

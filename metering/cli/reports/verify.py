@@ -72,7 +72,7 @@ class Proven(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether every proof holds."""
+        """True if every proof holds."""
         return not (
             any(one.faults for one in self.ledgers)
             or any(one.faults for one in self.statements)

@@ -63,7 +63,7 @@ class LedgerUsage:
     def check(self) -> None:
         """Raise LedgerBroken if corrections took away more than was used."""
         if any(tokens < 0 for tokens in self.tokens.values()):
-            raise LedgerBroken(str(self.ledger), "its usage of capacity is less than nothing")
+            raise LedgerBroken(str(self.ledger), "its usage of capacity is negative")
 
 
 class CapacityUsage:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Why an event can never be accepted. The values are stable: operators rely on them."""
+    """Codes of events that can never be accepted. The values are stable: operators rely on them."""
 
     NOT_JSON = "not_json"
     TRUNCATED = "truncated"

@@ -1,4 +1,4 @@
-"""What-if: a ledger's usage as priced and under other terms, side by side."""
+"""Compare the cost of a ledger's usage with its cost under other terms."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ type Totals = dict[Rate, RateTotals]
 
 
 class Comparison(NamedTuple):
-    """The usage of one model and its cost both ways; an amount is None if nothing has a price."""
+    """The usage of one model and both its costs; None for a cost without any price."""
 
     model: str | None
     instead: str | None

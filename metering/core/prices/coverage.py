@@ -62,7 +62,7 @@ def _age(name: str, sources: list[PriceSource], now: Instant) -> SourceAge:
 def age_text(age: SourceAge) -> str:
     """Return the age of a source in words."""
     if age.retrieved is None:
-        return f"{age.rows} prices, of no stated day"
+        return f"{age.rows} prices, date unknown"
     day = format_instant(age.retrieved)[:10]
     return f"{age.rows} prices, read on {day}, {age.days} days ago"
 

@@ -263,7 +263,7 @@ class PriceBook:
     def why_unknown(self, name: str | None, at: Instant, place: PriceKey) -> str:
         """Return in words why `find` has no row: the first dimension for which no price exists."""
         if name is None:
-            return "the model is not named"
+            return "the request names no model"
         known = self.canonical(name)
         if known is None:
             return f"no price is known for {name}"
@@ -289,7 +289,7 @@ def _why_not_these(model: str, rows: list[PriceRow], at: Instant, place: PriceKe
         return f"the first known price of {model} is of {first}"
     regions = _named({row.region or "any" for row in started})
     if place.region is None:
-        return f"the price of {model} depends on the region, and none is given: {regions}"
+        return f"the price of {model} depends on the region, and the request names none: {regions}"
     return f"no price is known for {model} in region {place.region}: {regions}"
 
 

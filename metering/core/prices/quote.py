@@ -103,7 +103,7 @@ def why_unpriced(
 ) -> str | None:
     """Return in words why a request has no price; None for one that has."""
     if priced.not_understood is not None:
-        return f"{priced.not_understood}: may cost something, and no rule says how much"
+        return f"{priced.not_understood}: may be charged, but has no pricing rule"
     card = card_for(rate_card(book, plan, priced, at), buckets)
     if card.rate.is_priced:
         gaps = [
@@ -111,5 +111,5 @@ def why_unpriced(
         ]
         return f"{card.rate.row} has no price for {', '.join(gaps)}" if gaps else None
     if priced.is_provisioned:
-        return "the registry does not know this provisioned deployment"
+        return "this provisioned deployment has no record"
     return book.why_unknown(priced.model, at, priced.place._replace(currency=plan.currency))

@@ -13,7 +13,7 @@ from metering.core.plans.quota import Downgrade, Quota
 
 
 class Verdict(StrEnum):
-    """What the gateway does with a request, from weakest to strictest."""
+    """The gateway's action on a request, from weakest to strictest."""
 
     ALLOW = "allow"
     DOWNGRADE = "downgrade"

@@ -51,9 +51,9 @@ class Suspension(NamedTuple):
     reason: str
     """The reason, for operators."""
     since: Instant
-    """When this phase started."""
+    """The start of this phase."""
     at: Instant
-    """When a process last marked it."""
+    """The time of the last mark by a process."""
 
 
 class Desired(NamedTuple):

@@ -21,7 +21,7 @@ class Members:
         self._tenant_of: dict[str, Dated[str]] = {}
 
     def add(self, member: str, tenant: str, effective: Instant) -> None:
-        """Let a member read `tenant` from an instant on; NOBODY takes the right away."""
+        """Grants a member the right to read `tenant` from an instant on; NOBODY revokes it."""
         self._tenant_of.setdefault(member, Dated()).add(effective, tenant)
 
     def tenant_of(self, member: str, at: Instant) -> str | None:

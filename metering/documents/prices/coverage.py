@@ -31,7 +31,7 @@ class CoveredModel(Document):
 
 
 class LeftOutMeters(Document):
-    """Meters of the feed that no price is made of, for one reason."""
+    """Meters of the feed without a price row, for one reason."""
 
     reason: str
     meters: int

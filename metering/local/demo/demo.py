@@ -59,7 +59,7 @@ class TenantResult(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether there are no differences and no faults."""
+        """True without differences and faults."""
         return not self.differences and not self.verdict.faults
 
 

@@ -127,7 +127,7 @@ def test_what_is_wrong_in_a_csv_file_is_named_with_line_and_field(
     ("text", "where"),
     [
         ("model,effective_from,inputs\nm,2026-01-01,1\n", r":1: inputs: unknown column"),
-        ("model,effective_from,input,input\nm,2026-01-01,1,2\n", r":1: a column stands there"),
+        ("model,effective_from,input,input\nm,2026-01-01,1,2\n", r":1: duplicate column"),
         ("model,effective_from,input,currency\nm,2026-01-01,1,EUR\n", r":2: currency: 'EUR'"),
         (
             "model,effective_from,input,cached_read\nm,2026-01-01,1,2\n",

@@ -399,7 +399,7 @@ async def test_the_proof_finds_what_the_registry_no_longer_says(
     value = ptu().model_dump_json(exclude_none=True)
     await damage(system, "DELETE FROM records")
     fresh = type(system)(tmp_path / "store.db")
-    assert await allocate(fresh).proof(allocation) == ["its deployment is in no record"]
+    assert await allocate(fresh).proof(allocation) == ["its deployment has no record"]
     record = Record("deployment", "chat", value, DECEMBER.start + HOUR, NOW)
     assert await fresh.registry.append_record(record, 0)
     assert await allocate(fresh).proof(allocation) == ["its deployment costs nothing"]

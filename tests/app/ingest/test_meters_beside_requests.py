@@ -181,7 +181,7 @@ async def test_a_cost_that_is_not_understood_leaves_the_request_unpriced_by_name
 
     assert (await balance(system)).total.unpriced == 1
     assert [one.reason for one in await reasons(system)] == [
-        "prompt_tokens_details.video_tokens: may cost something, and no rule says how much"
+        "prompt_tokens_details.video_tokens: may be charged, but has no pricing rule"
     ]
 
 
@@ -197,7 +197,7 @@ async def test_an_unknown_tier_is_unpriced_and_two_tiers_are_too(system: System)
     assert await amount(system) == "0.0035"
     assert {one.reason for one in await reasons(system)} == {
         "no price is known for gpt-4o in service tier ultra: prices exist for standard",
-        "service_tier: may cost something, and no rule says how much",
+        "service_tier: may be charged, but has no pricing rule",
     }
 
 

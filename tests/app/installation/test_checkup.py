@@ -45,7 +45,7 @@ async def test_without_prices_it_fails(make_system: Any) -> None:
     (prices, currencies, _) = await Checkup(
         tenancy=tenancy, clock=system.clock, automatic=True
     ).run()
-    assert (prices.state, prices.detail) == ("fail", "none is in force")
+    assert (prices.state, prices.detail) == ("fail", "no prices in force")
     assert "metering prices import" in prices.remedy
     # The default plan is in USD.
     assert (currencies.state, currencies.check) == ("fail", "plan default")

@@ -34,7 +34,7 @@ def test_for_people_coverage_is_a_table_with_the_age_of_each_source(metering: "M
     ran = metering.run("prices", "coverage")
 
     assert "models have a price" in ran.stdout
-    assert "Meters of the feed that no price is made of" in ran.stdout
+    assert "Meters of the feed without a price row" in ran.stdout
     assert "prices.azure.com: " in ran.stdout
 
 
@@ -184,12 +184,12 @@ def test_cuts_and_first_prices_hold_from_their_dates(
         (
             ("--model", "gpt-4.1", "--deployment-type", "regional"),
             {"prompt_tokens": 1},
-            "depends on the region, and none is given: prices exist for eastus",
+            "depends on the region, and the request names none: prices exist for eastus",
         ),
         (
             ("--model", "claude-opus-5"),
             {"input_tokens": 1, "output_tokens": 1, "speed": "fast"},
-            "speed: may cost something, and no rule says how much",
+            "speed: may be charged, but has no pricing rule",
         ),
         (
             ("--model", "gpt-4.1"),

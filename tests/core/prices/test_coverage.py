@@ -30,7 +30,7 @@ def test_a_source_that_names_no_day_says_so() -> None:
     undated = price_file({}).replace(b'"retrieved": "2026-11-20"', b'"retrieved": "unknown"')
     (age,) = source_ages(PriceBook(read_price_file("u", undated)), AT)
 
-    assert (age.days, age.is_old, age_text(age)) == (None, False, "1 prices, of no stated day")
+    assert (age.days, age.is_old, age_text(age)) == (None, False, "1 prices, date unknown")
 
 
 def test_a_model_is_covered_in_the_ways_that_have_a_price() -> None:
@@ -74,10 +74,10 @@ def test_the_reason_names_the_first_dimension_without_a_price() -> None:
         assert name is None or book.find(name, NOW, key) is None
         return book.why_unknown(name, NOW, key)
 
-    assert why(None) == "the model is not named"
+    assert why(None) == "the request names no model"
     assert why() == (
-        "the price of gpt-4o depends on the region, and none is given: prices exist for region0,"
-        " region1, region2, region3, region4, region5 and 2 more"
+        "the price of gpt-4o depends on the region, and the request names none: prices exist for"
+        " region0, region1, region2, region3, region4, region5 and 2 more"
     )
     assert why(region="mars").startswith("no price is known for gpt-4o in region mars: ")
     assert why(currency="EUR") == (

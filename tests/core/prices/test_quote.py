@@ -64,5 +64,5 @@ def test_what_has_no_price_is_named() -> None:
         "gpt-4o/global/any/standard has no price for cache_write"
     )
     assert asked({"input": 1}, PricingKey("gpt-4o", "provisioned")).reason == (
-        "the registry does not know this provisioned deployment"
+        "this provisioned deployment has no record"
     )
