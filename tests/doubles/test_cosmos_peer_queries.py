@@ -14,7 +14,7 @@ from azure.cosmos.exceptions import CosmosHttpResponseError
 
 from tests.doubles.cosmos import CosmosPeer
 from tests.doubles.cosmos.client import quick_client
-from tests.doubles.cosmos.queries import ALL_ITEMS, QUERIES
+from tests.doubles.cosmos.data.queries import ALL_ITEMS, QUERIES
 
 pytest_plugins = ["tests.doubles.cosmos.fixtures"]
 

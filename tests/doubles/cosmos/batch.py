@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.doubles.cosmos.container import Container
-from tests.doubles.cosmos.documents import MAX_ITEM_BYTES
+from tests.doubles.cosmos.data.container import Container
+from tests.doubles.cosmos.data.documents import MAX_ITEM_BYTES
+from tests.doubles.cosmos.data.items import Operation, Outcome, carry_out
 from tests.doubles.cosmos.errors import Refusal, bad_request, too_large
 from tests.doubles.cosmos.exchange import Answer
-from tests.doubles.cosmos.items import Operation, Outcome, carry_out
 
 MAX_OPERATIONS = 100
 MAX_BYTES = MAX_ITEM_BYTES

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 
 from tests.doubles.cosmos import metadata_requests
-from tests.doubles.cosmos.account import Account
 from tests.doubles.cosmos.addresses import Address, read_path
-from tests.doubles.cosmos.charges import Charges
-from tests.doubles.cosmos.container import Container
 from tests.doubles.cosmos.credentials import check
-from tests.doubles.cosmos.documents import read_json
+from tests.doubles.cosmos.data.account import Account
+from tests.doubles.cosmos.data.charges import Charges
+from tests.doubles.cosmos.data.container import Container
+from tests.doubles.cosmos.data.documents import read_json
 from tests.doubles.cosmos.errors import (
     CONTAINER_RECREATED,
     TOO_MANY_REQUESTS,

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tests.doubles.cosmos import charges
 from tests.doubles.cosmos.batch import check_bytes, run_batch
-from tests.doubles.cosmos.container import Container
-from tests.doubles.cosmos.documents import Item
+from tests.doubles.cosmos.data import charges
+from tests.doubles.cosmos.data.container import Container
+from tests.doubles.cosmos.data.documents import Item
+from tests.doubles.cosmos.data.items import Operation, Outcome, carry_out
 from tests.doubles.cosmos.errors import bad_request, item_not_found
 from tests.doubles.cosmos.exchange import Answer, Kind, Request
-from tests.doubles.cosmos.items import Operation, Outcome, carry_out
 
 
 def key_of(container: Container, request: Request) -> str:

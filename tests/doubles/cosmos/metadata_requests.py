@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tests.doubles.cosmos import charges
-from tests.doubles.cosmos.account import Account, describe_container
 from tests.doubles.cosmos.addresses import Address
-from tests.doubles.cosmos.container import Container
+from tests.doubles.cosmos.data import charges
+from tests.doubles.cosmos.data.account import Account, describe_container
+from tests.doubles.cosmos.data.container import Container
 from tests.doubles.cosmos.errors import Refusal, bad_request, unsupported
 from tests.doubles.cosmos.exchange import Answer, Request
 

@@ -9,13 +9,13 @@ from typing import Any, Self
 import uvicorn
 from uvicorn.server import ServerState
 
-from tests.doubles.cosmos.account import Account
-from tests.doubles.cosmos.charges import Charges
 from tests.doubles.cosmos.clock import StandingClock
+from tests.doubles.cosmos.data.account import Account
+from tests.doubles.cosmos.data.charges import Charges
+from tests.doubles.cosmos.data.partitions import PhysicalPartitions
 from tests.doubles.cosmos.exchange import RequestInfo
 from tests.doubles.cosmos.faults import Faults
 from tests.doubles.cosmos.gateway import Gateway
-from tests.doubles.cosmos.partitions import PhysicalPartitions
 from tests.doubles.cosmos.wire import Application, Connection
 from tests.doubles.serving import ServerThread
 

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.doubles.cosmos.container import Container
-from tests.doubles.cosmos.documents import Item, read_json, write_json
+from tests.doubles.cosmos.data.container import Container
+from tests.doubles.cosmos.data.documents import Item, read_json, write_json
+from tests.doubles.cosmos.data.indexing import is_indexed
+from tests.doubles.cosmos.data.partitions import effective_key
+from tests.doubles.cosmos.data.queries import ALL_ITEMS
+from tests.doubles.cosmos.data.query import PreparedQuery, Progress
 from tests.doubles.cosmos.errors import (
     CROSS_PARTITION_NOT_SERVABLE,
     Refusal,
@@ -13,11 +17,7 @@ from tests.doubles.cosmos.errors import (
 )
 from tests.doubles.cosmos.exchange import Answer, Request
 from tests.doubles.cosmos.faults import Fault
-from tests.doubles.cosmos.indexing import is_indexed
 from tests.doubles.cosmos.item_requests import key_of
-from tests.doubles.cosmos.partitions import effective_key
-from tests.doubles.cosmos.queries import ALL_ITEMS
-from tests.doubles.cosmos.query import PreparedQuery, Progress
 
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000

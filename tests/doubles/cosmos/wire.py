@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tests.doubles.cosmos.documents import write_json
+from tests.doubles.cosmos.data.documents import write_json
 from tests.doubles.cosmos.exchange import Answer, Request
 from tests.doubles.cosmos.faults import Fault
 from tests.doubles.cosmos.gateway import Gateway

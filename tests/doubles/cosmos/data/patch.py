@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tests.doubles.cosmos import charges
-from tests.doubles.cosmos.documents import Item, as_stored
+from tests.doubles.cosmos.data import charges
+from tests.doubles.cosmos.data.documents import Item, as_stored
+from tests.doubles.cosmos.data.queries import find_condition
 from tests.doubles.cosmos.errors import bad_request, precondition_failed, unsupported
-from tests.doubles.cosmos.queries import find_condition
 
 MAX_OPERATIONS = 10
 _FIXED = frozenset({"id", "_id", "_rid", "_self", "_etag", "_attachments", "_ts"})

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.doubles.cosmos import charges
-from tests.doubles.cosmos.container import Transaction
-from tests.doubles.cosmos.documents import Item, user_fields
+from tests.doubles.cosmos.data import charges
+from tests.doubles.cosmos.data.container import Transaction
+from tests.doubles.cosmos.data.documents import Item, user_fields
+from tests.doubles.cosmos.data.patch import patched
 from tests.doubles.cosmos.errors import (
     PARTITION_KEY_MISMATCH,
     bad_request,
@@ -14,7 +15,6 @@ from tests.doubles.cosmos.errors import (
     item_not_found,
     precondition_failed,
 )
-from tests.doubles.cosmos.patch import patched
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.doubles.cosmos import charges
 from tests.doubles.cosmos.addresses import Address, make_rid
-from tests.doubles.cosmos.container import Container
-from tests.doubles.cosmos.documents import check_id
+from tests.doubles.cosmos.data import charges
+from tests.doubles.cosmos.data.container import Container
+from tests.doubles.cosmos.data.documents import check_id
+from tests.doubles.cosmos.data.indexing import DEFAULT_POLICY
+from tests.doubles.cosmos.data.partitions import KeyDefinition, PhysicalPartitions
 from tests.doubles.cosmos.errors import (
     Refusal,
     bad_request,
@@ -17,8 +19,6 @@ from tests.doubles.cosmos.errors import (
     unsupported,
 )
 from tests.doubles.cosmos.exchange import Answer
-from tests.doubles.cosmos.indexing import DEFAULT_POLICY
-from tests.doubles.cosmos.partitions import KeyDefinition, PhysicalPartitions
 
 _SETTABLE = ("partitionKey", "indexingPolicy", "defaultTtl", "conflictResolutionPolicy")
 

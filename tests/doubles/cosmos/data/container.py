@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.doubles.cosmos.addresses import make_rid
-from tests.doubles.cosmos.documents import Item, expired, size_of
-from tests.doubles.cosmos.partitions import KeyDefinition, PhysicalPartitions, effective_key
+from tests.doubles.cosmos.data.documents import Item, expired, size_of
+from tests.doubles.cosmos.data.partitions import KeyDefinition, PhysicalPartitions, effective_key
 
 
 @dataclass(slots=True)

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.doubles.cosmos import charges
-from tests.doubles.cosmos.documents import Item
-from tests.doubles.cosmos.errors import bad_request
-from tests.doubles.cosmos.faults import Fault
-from tests.doubles.cosmos.queries import (
+from tests.doubles.cosmos.data import charges
+from tests.doubles.cosmos.data.documents import Item
+from tests.doubles.cosmos.data.queries import (
     QUERIES,
     UNDEFINED,
     Document,
@@ -17,6 +15,8 @@ from tests.doubles.cosmos.queries import (
     Query,
     find_query,
 )
+from tests.doubles.cosmos.errors import bad_request
+from tests.doubles.cosmos.faults import Fault
 
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
 _RANKS = {type(None): 1, bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6}

@@ -1,0 +1,1 @@
+"""The data of the double: accounts, containers, partitions and items, queries and their charges."""
