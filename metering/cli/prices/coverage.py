@@ -1,6 +1,7 @@
-"""`metering prices coverage` and `unpriced`: what has a price, what has none, and why."""
+"""`metering prices coverage` and `unpriced`: priced and unpriced models and requests."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -26,8 +27,8 @@ def coverage(
     """Show, for the models that Azure lists, whether they are priced, and why not.
 
     Ways are deployment types and service tiers. A price by region needs the event, or the
-    registry, to name the region. After the models come the meters of Azure's feed that no price is
-    made of, by reason, and the age of each source.
+    registry, to name the region. After the models come the meters of Azure's feed without a price
+    row, by reason, and the age of each source.
 
     Example:  metering prices coverage
     """
@@ -45,30 +46,35 @@ def coverage(
         return covered(book, models, now), source_ages(book, now)
 
     found, ages = with_app(ask)
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for what, reason in listed.skipped:
-        groups[reason].append(what)
     document = CoverageDocument(
         models=[CoveredModel.of(one) for one in found],
-        left_out=[
-            LeftOutMeters(reason=reason, meters=len(names), examples=names[:limit])
-            for reason, names in sorted(groups.items(), key=lambda one: (-len(one[1]), one[0]))
-        ],
+        left_out=_left_out(listed.skipped, limit),
         sources=[PriceSourceAge.of(age) for age in ages],
     )
+    show(document, lambda: _print_coverage(document, ages, limit), as_json=as_json)
 
-    def table() -> None:
-        _print_models(document.models)
-        print_table(
-            "Meters of the feed without a price row",
-            ["reason", "for example", "meters"],
-            [[one.reason, one.examples[0], count(one.meters)] for one in document.left_out[:limit]],
-            left=2,
-        )
-        for age in ages:
-            stdout().print(f"{age.name}: {age_text(age)}")
 
-    show(document, table, as_json=as_json)
+def _left_out(skipped: Iterable[tuple[str, str]], limit: int) -> list[LeftOutMeters]:
+    """Return the meters without a price row by reason, the most frequent reason first."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for meter, reason in skipped:
+        groups[reason].append(meter)
+    return [
+        LeftOutMeters(reason=reason, meters=len(names), examples=names[:limit])
+        for reason, names in sorted(groups.items(), key=lambda one: (-len(one[1]), one[0]))
+    ]
+
+
+def _print_coverage(document: CoverageDocument, ages: list[SourceAge], limit: int) -> None:
+    _print_models(document.models)
+    print_table(
+        "Meters of the feed without a price row",
+        ["reason", "for example", "meters"],
+        [[one.reason, one.examples[0], count(one.meters)] for one in document.left_out[:limit]],
+        left=2,
+    )
+    for age in ages:
+        stdout().print(f"{age.name}: {age_text(age)}")
 
 
 def _print_models(found: list[CoveredModel]) -> None:
