@@ -37,6 +37,7 @@ OTHERS: Mapping[str, Mapping[str, str]] = {
     "METERING_COSMOS_KEY": {"METERING_STORE": EMULATOR},
     "METERING_WEBHOOK_URL": {"METERING_WEBHOOK_SECRET": SECRET},
     "METERING_WEBHOOK_SECRET": {"METERING_WEBHOOK_URL": "https://example.com/hook"},
+    "METERING_APP_SERVICE_AUTH": SIGN_IN,
     **{name: {k: v for k, v in SIGN_IN.items() if k != name} for name in SIGN_IN},
     **dict.fromkeys(
         [
@@ -104,6 +105,7 @@ NEVER_WRONG = {
     "METERING_EXPORT_SCHEDULE",
     "METERING_ISSUER",
     "WEBSITE_INSTANCE_ID",
+    "WEBSITE_AUTH_ENABLED",
 }
 
 
