@@ -1,5 +1,7 @@
 """The past of a tenant: holds are what streams turned out to use, and pages give it again."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from pydantic_core import from_json
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import MINUTE, SECOND
 from metering.core.calendars.periods import LedgerId, month_of
-from metering.core.ledger.commit import KnownBySlot, commit_of, plan_commit
+from metering.core.ledger.commit import Known, commit_of, plan_commit
 from metering.core.ledger.counts import NO_LIMITS, LimitChange
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
@@ -30,20 +32,20 @@ from metering.core.ledger.past import (
 from metering.core.ledger.proof import Proof
 from metering.core.usage.buckets import NO_TOKENS, by_name, from_names
 from metering.core.usage.evidence import Evidence
-from metering.core.usage.usage import Usage
+from metering.core.usage.usage import EventKey, Usage
 from tests.builders import AT, NOW, price_book, rating, usage
 
 LEDGER = LedgerId("acme", month_of(AT).start)
 RATE = rating(price_book({}))
 
 
-def stream(name: str, prompt: int = 100, most: int = 0, **changes: object) -> Usage:
+def stream(name: str, prompt: int = 100, most: int = 0, **changes: Any) -> Usage:
     """Return the request record of a stream."""
     buckets = from_names({"input": prompt, "output": most})
     return usage(name, evidence=Evidence.HELD, digest="held", buckets=buckets, **changes)
 
 
-def counts(name: str, **changes: object) -> Usage:
+def counts(name: str, **changes: Any) -> Usage:
     return usage(name, evidence=Evidence.TOTALS, **changes)
 
 
@@ -56,10 +58,10 @@ class Book:
         self._first = None if past is None else LimitChange(NO_LIMITS, past=past)
 
     def commit(self, *usages: Usage, now: int = NOW) -> None:
-        known: KnownBySlot = {}
+        known: dict[int, dict[EventKey, Known]] = {}
         for page in self.pages:
             for row, entry in enumerate(page.entries):
-                known.setdefault(page.slot, {})[entry.key] = (page, row)  # type: ignore[index]
+                known.setdefault(page.slot, {})[entry.key] = (page, row)
         change, self._first = self._first, None
         made = plan_commit(self.head, known, usages, RATE, now, change=change)
         self.head = made.head
