@@ -1,7 +1,8 @@
-"""The use cases that read ledgers: balances, breakdowns and proofs."""
+"""The use cases that read ledgers: balances, breakdowns, proofs, and what proofs find."""
 
 from functools import cached_property
 
+from metering.app.ledger.withdraw import Withdraw
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
@@ -41,7 +42,17 @@ class Reading:
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups)
+        return Verify(self._base.ledgers, self._base.stores.rollups, self._base.tenancy)
+
+    @cached_property
+    def withdraw(self) -> Withdraw:
+        """Take back what counts twice."""
+        return Withdraw(
+            ledgers=self._base.ledgers,
+            tenancy=self._base.tenancy,
+            committer=self._base.committer,
+            clock=self._base.clock,
+        )
 
     @cached_property
     def roll_up(self) -> RollUp:
