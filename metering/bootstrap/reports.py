@@ -1,18 +1,16 @@
-"""The use cases that read ledgers: balances, breakdowns, proofs, and what proofs find."""
+"""The use cases that read ledgers: balances, breakdowns and rollups."""
 
 from functools import cached_property
 
-from metering.app.ledger.withdraw import Withdraw
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
 from metering.app.reports.unit_economics import UnitEconomics
-from metering.app.reports.verify import Verify
 from metering.bootstrap.base import Base
 
 
 class Reading:
-    """Read ledgers and prove them."""
+    """Read ledgers."""
 
     def __init__(self, base: Base) -> None:
         self._base = base
@@ -36,21 +34,6 @@ class Reading:
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             credit=self._base.credits,
-            clock=self._base.clock,
-        )
-
-    @cached_property
-    def verify(self) -> Verify:
-        """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups, self._base.tenancy)
-
-    @cached_property
-    def withdraw(self) -> Withdraw:
-        """Take back what counts twice."""
-        return Withdraw(
-            ledgers=self._base.ledgers,
-            tenancy=self._base.tenancy,
-            committer=self._base.committer,
             clock=self._base.clock,
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from metering.core.basics.errors import RejectedEvent
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.entry import Entry, Kind
+from metering.core.ledger.entry import Entry
 from metering.core.ledger.rerating import as_usage
 from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import NO_DEPLOYMENT, PriceBook, PriceRow
@@ -42,16 +42,16 @@ class TermsProof:
             yield f"tenant {found.tenant} pays for its subject {subject!r}"
         elif not self._directory.knows(subject):
             yield f"no tenant pays for its subject {subject!r}"
-        elif entry.state.kind is not Kind.WITHDRAWAL and not self._is_todays(entry):
+        elif entry.state.is_usage and not self._is_todays(entry):
+            # Holds are estimates, and outcomes and withdrawals cost nothing.
             reason = self._wrong_with_rate(entry)
             if reason is not None:
                 yield reason
 
     def _is_todays(self, entry: Entry) -> bool:
         """Say whether today's terms give this rate: so it is with nearly every entry."""
-        usage = as_usage(entry, entry.arrival)
         try:
-            rate, _ = self._book.rate(usage, entry.time)
+            rate, _ = self._book.rate(as_usage(entry, entry.arrival), entry.time)
         except RejectedEvent:
             return False
         return rate == entry.state.rate
@@ -90,7 +90,7 @@ class TermsProof:
         """
         if (row.model, row.unit, row.channel) != (rate.model, rate.unit, rate.channel):
             return False
-        keys = self._book.pricing_keys(as_usage(entry, entry.arrival), entry.time)
+        keys = self._book.pricing_keys(entry.state.dimensions, entry.time)
         return any(self._fits(row, key) for key in keys)
 
     def _fits(self, row: PriceRow, key: PricingKey) -> bool:

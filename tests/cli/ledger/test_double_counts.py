@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.forging import Forger
+
 if TYPE_CHECKING:
     from tests.cli.conftest import EventBuilder, Metering
 
@@ -130,3 +132,15 @@ def test_people_are_told_what_stays_and_what_is_taken_back(doubled: "Metering") 
     assert "Nothing was written" in shown
     assert "1 withdrawal appended" in doubled.run("withdraw", "acme", "r-1", "--apply").stdout
     assert "the id counts once" in doubled.run("withdraw", "acme", "r-1").stdout
+
+
+def test_an_id_of_a_ledger_that_is_damaged_further_on_is_named_too(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    counted(metering, event("r-1"), event("r-1", subject="other"), event("r-2", subject="other"))
+    forger, other = Forger(metering.store), "other|2026-11-01T00:00:00Z"
+    forger.put_pages(other, forger.pages(other))  # the checkpoint is of the last page
+    forger.run("UPDATE pages SET document = '{}' WHERE ledger = ? AND number = 2", other)
+    code, verdicts = metering.verify()
+    assert code == 1
+    assert verdicts[ACME]["faults"] == [f"id 'r-1' of /apim/test counts in {other} too"]

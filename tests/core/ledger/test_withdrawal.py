@@ -14,6 +14,7 @@ from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
 from metering.core.ledger.withdrawal import ActiveEntries, PlanWithdrawal
 from metering.core.plans.quota import Quota
+from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from tests.builders import AT, NOW, rating, usage
 
@@ -120,3 +121,26 @@ def test_an_id_in_two_ledgers_is_named_in_both_until_one_is_taken_back() -> None
         LEDGER: [f"id 'a' of /apim/test counts in {october} too"],
         october: [f"id 'a' of /apim/test counts in {LEDGER} too"],
     }
+
+
+def test_of_three_counts_those_that_are_left_are_named() -> None:
+    head, pages = committed(*[[usage("a", time=AT + 3 * n * SLOT)] for n in range(3)])
+    entries = ActiveEntries("a")
+    for page in pages:
+        entries.add(page)
+    ((_, second, _),) = entries.found().values()
+    again = usage("a", time=second.entry.time)
+    done = PlanWithdrawal(second)(head, known_in(pages), [again], rate, NOW)
+    assert faults(done.head, [*pages, *done.pages]) == [
+        "page 3 row 0: id 'a' counts again (first on page 1)"
+    ]
+
+
+def test_a_correction_of_an_id_counts_nowhere_else() -> None:
+    weak = usage("a", evidence=Evidence.TOTALS)
+    first = plan_commit(Head(LEDGER), {}, [weak], rate, NOW)
+    better = plan_commit(first.head, known_in([*first.pages]), [usage("a")], rate, NOW)
+    elsewhere = Elsewhere(frozenset({hash_of(weak.key)}))
+    for page in (*first.pages, *better.pages):
+        elsewhere.add(page)
+    assert elsewhere.faults() == {}
