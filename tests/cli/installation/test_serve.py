@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -47,7 +48,7 @@ def test_what_goes_wrong_is_in_the_log_under_the_reference_of_its_answer(
             token = metering.run("token", "--operator").stdout.strip()
             # An entry with an outcome that does not exist: a fault that no rule expects.
             entry = ("1", "a", 5, "me", "plan.set", "plan/pro", "odd", None, None, "2026-11-20")
-            with sqlite3.connect(metering.store) as store:
+            with closing(sqlite3.connect(metering.store, autocommit=True)) as store:
                 store.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry)
             headers = {"Authorization": f"Bearer {token}"}
             answer = client.get(url + "/audit?day=2026-11-20", headers=headers)
