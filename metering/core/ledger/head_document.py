@@ -76,6 +76,8 @@ def _document(head: Head) -> Document:
 
 def _line_document(rate: Rate, line: RateTotals) -> Document:
     amount = amount_of(rate, line.tokens)
+    # Only where there are any, so that all other heads stay as they were.
+    from_cache = {"from_cache": line.from_cache} if line.from_cache else {}
     return {
         **rate_document(rate),
         "requests": line.requests,
@@ -83,6 +85,7 @@ def _line_document(rate: Rate, line: RateTotals) -> Document:
         "unpriced": line.unpriced,
         "missing": line.missing,
         "totals_only": line.totals_only,
+        **from_cache,
         "tokens": exact_counts(by_name(line.tokens)),
         "amount": None if amount is None else str(amount),
     }
@@ -136,4 +139,5 @@ def _line(document: Document) -> RateTotals:
         read_whole(document["missing"]),
         from_names({name: read_whole(n) for name, n in document["tokens"].items()}),
         read_whole(document["totals_only"]),
+        read_whole(document.get("from_cache", 0)),
     )

@@ -35,7 +35,14 @@ MAX_PART_BYTES: Final = 230_000
 #: What a part is brought down to, as a share of its bound, so that not every page merges again.
 _ROOM: Final = 0.8
 
-_COUNTS: Final = ("requests", "not_billable", "unpriced", "missing", "totals_only")
+_COUNTS: Final = (
+    "requests",
+    "not_billable",
+    "unpriced",
+    "missing",
+    "totals_only",
+    "from_cache",
+)
 #: The dimensions of a group without the day, which the part names.
 _NAMED: Final = GROUPS[1:]
 
@@ -176,8 +183,8 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
     figures = numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS)
     for amount, places, counts, tokens, came_about in zip(amounts, *figures, outcomes, strict=True):
         group = (day, *(names[place] for place in places))
-        requests, not_billable, unpriced, missing, totals_only = counts
-        line = RateTotals(requests, not_billable, unpriced, missing, tokens, totals_only)
+        requests, not_billable, unpriced, missing, *others = counts
+        line = RateTotals(requests, not_billable, unpriced, missing, tokens, *others)
         yield group, Count(line, _amount(amount), came_about)
 
 

@@ -27,13 +27,10 @@ async def test_thousands_of_long_names_in_a_day_stop_nobodys_rollup(process: Sys
     await ingest(process, *(body(id=f"o-{n}", subject="sub-2") for n in range(3)))
     while await process.roll_up.run():
         pass
-    assert [one for one in process.alerts.messages if "rollup" in one] == [
-        (
-            f"ledger {LEDGER}: more names of users, use cases and others on 2026-11-20 than its rollup"
-            f" has room for: those with the fewest requests are counted as {OTHER_NAMES!r}; pages have"
-            " all names"
-        )
-    ]
+    told = [one for one in process.alerts.messages if "rollup" in one]
+    assert len(told) == 1
+    assert told[0].startswith(f"ledger {LEDGER}: more names of users, use cases and others on 2026")
+    assert f"with the fewest requests are counted as {OTHER_NAMES!r}" in told[0]
     for ledger in (LEDGER, LEDGER._replace(tenant="sub-2")):
         assert (await process.verify.one(ledger)).faults == ()
         stored = await process.rollups.read_cursor(ledger)

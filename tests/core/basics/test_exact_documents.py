@@ -76,7 +76,7 @@ def test_heads_keep_their_counts(tokens: tuple[int, ...]) -> None:
 
 @given(TOKENS)
 def test_rollups_keep_their_counts(tokens: tuple[int, ...]) -> None:
-    group = ("2026-11-20", *("x",) * 6)
+    group: tuple[str | None, ...] = ("2026-11-20", *("x",) * 6)
     counts = {group: Count(RateTotals(requests=1, tokens=tokens), sum(tokens))}
     part = Part(PartName("2026-11-20", 1), 3, counts)
     assert read_part(kept_as_floats(write_part(LEDGER, part)), LEDGER) == part
