@@ -11,6 +11,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
+from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.meters import router_fee
@@ -71,13 +72,16 @@ class Ingest:
     ) -> Tally:
         """Commit a batch and return the tally of its outcomes.
 
-        Raises StopRuleError, with nothing committed, while most of the batch is unreadable: for at
-        most `stop_for` microseconds from its first arrival, then the events become dead letters.
+        Raises StopRuleError, with nothing committed, while the batch's only source is mostly
+        unreadable: for at most `stop_for` microseconds from its first arrival, then the events
+        become dead letters.
         Raises RetryableError if the store is unavailable. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
-        self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
+        sources = [(sender_of(message.body).source, why) for message, why in refused]
+        done = [usage.dimensions.source for (usage, _), _ in read]
+        self._stop_rule.apply(messages, done, sources, now, stop_for)
         await self.tenancy.refresh()
         batch = await self._sort(read, hub, now)
         batch.dead_letters.extend(

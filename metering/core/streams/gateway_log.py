@@ -5,12 +5,12 @@ Only the fields named here are ever read or kept: no message, header, URL or add
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from metering.core.basics.errors import Code, RejectedEvent
+from metering.core.basics.errors import UNREADABLE, Code, RejectedEvent
 from metering.core.streams.log_fields import KEPT_FIELDS, Fields
 from metering.core.streams.log_rows import (
     GatewayRow,
@@ -43,6 +43,13 @@ class Log(NamedTuple):
     refused: tuple[Refused, ...] = ()
     ignored: int = 0
     """Records without usage: other categories, message chunks, probes."""
+    resource: str = ""
+    """The resource that the first record is of, in lower case; empty if it names none."""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Say whether the body, or its end, could not be read."""
+        return any(bad.why.code in UNREADABLE for bad in self.refused)
 
 
 def read_log(body: bytes) -> Log:
@@ -91,7 +98,7 @@ def _records(content: Any) -> list[Any]:
     raise RejectedEvent(Code.UNKNOWN_TYPE, "is neither a log record nor a list of them")
 
 
-def _read_records(records: Iterable[Any]) -> Log:
+def _read_records(records: Sequence[Any]) -> Log:
     llm: list[LlmRow] = []
     gateway: list[GatewayRow] = []
     refused: list[Refused] = []
@@ -108,7 +115,15 @@ def _read_records(records: Iterable[Any]) -> Log:
             ignored += 1
         else:
             gateway.append(row)
-    return Log(tuple(llm), tuple(gateway), tuple(refused), ignored)
+    return Log(tuple(llm), tuple(gateway), tuple(refused), ignored, _resource(records))
+
+
+def _resource(records: Sequence[Any]) -> str:
+    if not records or not isinstance(records[0], dict):
+        return ""
+    fields = _lowered(records[0])
+    found = fields.get("resourceid") or fields.get("_resourceid")
+    return found[:_MAX_KEPT].lower() if isinstance(found, str) else ""
 
 
 def _read_record(record: Any) -> LlmRow | GatewayRow | None:
