@@ -82,7 +82,7 @@ class Ingest:
         sources = [(sender_of(message.body).source, why) for message, why in refused]
         done = [usage.dimensions.source for (usage, _), _ in read]
         self._stop_rule.apply(messages, done, sources, now, stop_for)
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         batch = await self._sort(read, hub, now)
         batch.dead_letters.extend(
             dead_letter_of(hub, message, now, why) for message, why in refused
@@ -127,6 +127,9 @@ class Ingest:
 
     async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
+        if any(self._is_unknown(usage) for (usage, _), _ in read):
+            # The directory may be seconds old: none is refused, or given a tenant, on its word.
+            await self.tenancy.refresh()
         for (usage, beside), message in read:
             subject = usage.dimensions.subject
             try:
@@ -146,6 +149,12 @@ class Ingest:
             if usage.evidence is Evidence.HELD:
                 batch.halves.append(PendingHalf(usage.id, message.body, usage.time))
         return batch
+
+    def _is_unknown(self, usage: Usage) -> bool:
+        subject = usage.dimensions.subject
+        if self.tenancy.terms_book.known(subject, usage.time) is not None:
+            return False
+        return self.tenancy.directory.assignment(subject, usage.time) is None
 
     async def _commit(
         self,
