@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.errors import UNREADABLE, Code, RejectedEvent, StopRuleError
 from metering.core.basics.instants import Instant
+from metering.core.calendars.dated import FOREVER
 from metering.core.hubs.stop_rule import LONGEST_STOP, stopped_sources
 from metering.ports import Alerts, DeadLetter
 
@@ -98,14 +99,19 @@ class StopRule:
     ) -> None:
         """Raise StopRuleError for an unreadable batch until `stop_for` microseconds pass.
 
-        `read` has the source of each event that was read, `refused` that of every other.
+        `read` has the source of each event that was read, `refused` that of every other. FOREVER:
+        the batch is from a file, and counts as one source.
         """
+        partition = messages[0].partition if messages else ""
         unreadable = Counter(source for source, why in refused if why.code in UNREADABLE)
         readable = Counter(read)
         readable.update(source for source, why in refused if why.code not in UNREADABLE)
+        if stop_for == FOREVER:
+            # A file: whoever sent it waits for the answer, and nobody else does.
+            unreadable = Counter({partition: unreadable.total()})
+            readable = Counter({partition: readable.total()})
         stopped = stopped_sources(readable, unreadable)
         self._note(readable.keys() - stopped, now)
-        partition = messages[0].partition if messages else ""
         if not stopped:
             self._stops.pop(partition, None)
             return
