@@ -172,12 +172,11 @@ class JoinUsage:
 def _unreadable(
     messages: Sequence[Message], logs: Sequence[Log]
 ) -> list[tuple[str, RejectedEvent]]:
-    """Return the source of each body that cannot be read, with the reason."""
+    """Return the source of each body that cannot be read to its end, with the first reason."""
     return [
-        (log.resource or sender_of(message.body).source, bad.why)
+        (log.resource or sender_of(message.body).source, whys[0])
         for message, log in zip(messages, logs, strict=True)
-        for bad in log.refused
-        if bad.why.code in UNREADABLE
+        if (whys := [bad.why for bad in log.refused if bad.why.code in UNREADABLE])
     ]
 
 
