@@ -18,7 +18,7 @@ from metering.ports import AllocationStore, StatementStore
 #: The fields of a statement that are derived; the others identify it.
 _DERIVED: Final = (
     *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
-    *("carried", "price_versions", "provenance"),
+    *("carried", "price_versions", "provenance", "from_cache"),
 )
 
 

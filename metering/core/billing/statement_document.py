@@ -35,6 +35,8 @@ def write_statement(statement: Statement) -> Document:
 
 def _unsealed(statement: Statement) -> Document:
     period = statement.period
+    # Only where there are any, so that the hashes of all other statements stay as they were.
+    from_cache = {"from_cache": statement.from_cache} if statement.from_cache else {}
     return {
         "schema": SCHEMA,
         "tenant": statement.ledger.tenant,
@@ -52,6 +54,7 @@ def _unsealed(statement: Statement) -> Document:
         "provenance": {rank.name.lower(): count for rank, count in statement.provenance.items()},
         "open": statement.open._asdict() | {"uncollected": list(statement.open.uncollected)},
         "closed": statement.closed,
+        **from_cache,
         "previous": statement.previous,
     }
 
@@ -107,6 +110,7 @@ def _statement(document: Document) -> Statement:
         provenance={Evidence[name.upper()]: n for name, n in document["provenance"].items()},
         open=Open(**{**unsettled, "uncollected": tuple(unsettled["uncollected"])}),
         closed=document["closed"],
+        from_cache=document.get("from_cache", 0),
         previous=document["previous"],
         hash=document["hash"],
     )

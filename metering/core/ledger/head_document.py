@@ -50,6 +50,8 @@ def write_head(head: Head) -> bytes:
 
 def _line_document(rate: Rate, line: RateTotals) -> Document:
     amount = amount_of(rate, line.tokens)
+    # Only where there are any, so that all other heads stay as they were.
+    from_cache = {"from_cache": line.from_cache} if line.from_cache else {}
     return {
         **rate_document(rate),
         "requests": line.requests,
@@ -57,6 +59,7 @@ def _line_document(rate: Rate, line: RateTotals) -> Document:
         "unpriced": line.unpriced,
         "missing": line.missing,
         "totals_only": line.totals_only,
+        **from_cache,
         "tokens": by_name(line.tokens),
         "amount": None if amount is None else str(amount),
     }
@@ -114,4 +117,5 @@ def _line(document: Document) -> RateTotals:
         _whole(document["missing"]),
         tuple(map(_whole, from_names(document["tokens"]))),
         _whole(document["totals_only"]),
+        _whole(document.get("from_cache", 0)),
     )

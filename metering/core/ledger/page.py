@@ -31,7 +31,7 @@ from metering.core.usage.buckets import (
     from_positions,
 )
 from metering.core.usage.evidence import Evidence
-from metering.core.usage.usage import Dimensions
+from metering.core.usage.usage import Dimensions, digested
 
 SCHEMA: Final = 2
 GENESIS: Final = "0" * 64
@@ -183,7 +183,8 @@ def _document(page: Page) -> Document:
         "columns": columns,
         "committed": page.committed,
         **diagnostics,
-        "dimensions": dimensions.values,
+        # As in pages that were written before the last fields came, where these say nothing.
+        "dimensions": [digested(values) for values in dimensions.values],
         "end_users": end_users.values,
         "id": page_id(page.number),
         "ledger": str(page.ledger),

@@ -90,6 +90,8 @@ class LlmUsageData(_Inbound):
     """The tier that served the request, by Azure's or the provider's name for it."""
     spillover: bool | None = None
     streamed: bool | None = None
+    cache: Literal["hit", "miss", "none"] | None = None
+    """`hit`: a cache of the gateway gave the response, and no model was asked for it."""
     error: Label | None = None
     """The error code of a refusal; never its text."""
     tool_calls: dict[Name, Count] = {}
