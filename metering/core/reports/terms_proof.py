@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from metering.core.basics.errors import RejectedEvent
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.entry import Entry
+from metering.core.ledger.names import without_name
 from metering.core.ledger.rerating import as_usage
 from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import NO_DEPLOYMENT, PriceBook, PriceRow
 from metering.core.prices.priced import PricingKey
-from metering.core.prices.rating import NO_UNITS, PRIORITY, Rate, off_peak_of
+from metering.core.prices.rating import NO_UNITS, OF_THE_PLAN, PRIORITY, Rate, off_peak_of
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.terms import TermsBook
 from metering.core.usage.buckets import BUCKETS
@@ -54,7 +55,7 @@ class TermsProof:
             rate, _ = self._book.rate(as_usage(entry, entry.arrival), entry.time)
         except RejectedEvent:
             return False
-        return rate == entry.state.rate
+        return entry.state.rate in {rate, without_name(rate)}
 
     def _wrong_with_rate(self, entry: Entry) -> str | None:
         rate = entry.state.rate
@@ -65,7 +66,7 @@ class TermsProof:
         if rate.version == OUTCOME or rate.version.startswith(_CAPACITY):
             return f"its rate is not what {rate.version} gives"
         if rate.version == f"{_PLAN}{plan.id}":
-            follows = rate.row == "plan" and _follows(rate, None, plan, entry)
+            follows = rate.row == OF_THE_PLAN and _follows(rate, None, plan, entry)
             return None if follows else f"its unit prices are not those of plan {plan.id}"
         return self._wrong_with_row(entry, rate, plan)
 

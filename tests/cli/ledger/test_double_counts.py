@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 #: 4,000 x 2.50 + 2,000 x 10 a million are 0.01 + 0.02.
 USAGE: dict[str, Any] = {"prompt_tokens": 4000, "completion_tokens": 2000, "total_tokens": 6000}
-DECEMBER = "2026-12-10T00:00:00Z"
+DECEMBER = {"METERING_NOW": "2026-12-10T00:00:00Z"}
 ACME = "acme|2026-11-01T00:00:00Z"
 
 
@@ -45,7 +45,7 @@ def test_a_ledger_that_verify_calls_broken_is_not_closed(doubled: "Metering") ->
     assert code == 1
     assert verdicts[ACME]["faults"] == ["page 3 row 0: id 'r-1' counts again (first on page 1)"]
 
-    found = doubled.run("close", "--at", DECEMBER, "--json").json
+    found = doubled.run("close", "--json", settings=DECEMBER).json
     assert found["closed"] == []
     (waiting,) = found["waiting"]
     assert "an id counts more than once" in waiting["reason"]
@@ -66,7 +66,7 @@ def test_a_withdrawal_makes_the_ledger_whole_and_the_period_closes(doubled: "Met
     # Two requests of 0.03 are left of the three.
     balance = doubled.run("balance", "acme", "--json").json
     assert (balance["requests"], balance["total"]) == (2, "0.06")
-    (closed,) = doubled.run("close", "--at", DECEMBER, "--json").json["closed"]
+    (closed,) = doubled.run("close", "--json", settings=DECEMBER).json["closed"]
     assert closed["total"] == "0.06"
 
     again = doubled.run("withdraw", "acme", "r-1", "--apply", "--json").json

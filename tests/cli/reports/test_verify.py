@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import EventBuilder, Metering
 
 ACME: Final = "acme|2026-11-01T00:00:00Z"
+DECEMBER: Final = {"METERING_NOW": "2026-12-10T00:00:00Z"}
 DAY: Final = 24 * 3600 * 1_000_000
 
 type Harm = Callable[[Forger], None]
@@ -118,7 +119,7 @@ def test_what_no_commit_writes_is_named_though_every_hash_fits(
     code, verdicts = metering.verify()
     assert code == 1
     assert any(fault in one for one in verdicts[ACME]["faults"]), verdicts[ACME]["faults"]
-    closed = metering.run("close", "--at", "2026-12-10T00:00:00Z", "--json").json
+    closed = metering.run("close", "--json", settings=DECEMBER).json
     assert [one["tenant"] for one in closed["closed"]] == ["other"]
 
 
