@@ -19,7 +19,7 @@ async def due(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[Wai
     A page reads the last statement of each of those tenants. It can be empty although `next` is
     not null.
     """
-    after = key_of("periods", cursor)
+    after = key_of("periods", cursor, like=("",))
     tenants = [one for one in await app.read.tenants() if after is None or one > str(after[0])]
     some = tenants[:limit]
     found = [one async for one in app.billing.close_periods.due(app.clock.now(), some)]

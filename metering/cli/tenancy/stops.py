@@ -29,8 +29,8 @@ def stop(
 ) -> None:
     """Block all requests of TENANT from now on, until it is resumed.
 
-    The gateway obeys once its cached verdict has expired: within 30 seconds. Usage up to then is
-    counted. Prices, owners and quotas stay as they are.
+    The service obeys within four seconds, the gateway once its cached verdict has expired: within 30
+    more. Usage up to then is counted. Prices, owners and quotas stay as they are.
 
     Example:  metering tenants stop acme --reason "leaked key"
     """
@@ -43,7 +43,7 @@ def resume(
 ) -> None:
     """Admit the requests of TENANT again after a stop, from now on.
 
-    The gateway obeys within 5 seconds. Quotas and credit decide again.
+    The gateway obeys within nine seconds. Quotas and credit decide again.
 
     Example:  metering tenants resume acme --reason "key replaced"
     """

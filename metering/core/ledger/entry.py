@@ -9,7 +9,7 @@ from metering.core.calendars.periods import Slot, slot_of
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import Buckets
 from metering.core.usage.evidence import Evidence, counts_known
-from metering.core.usage.usage import Dimensions, EventKey, is_billable
+from metering.core.usage.usage import CACHE_HIT, Dimensions, EventKey, is_billable
 
 _FROM_LOGS: Final = frozenset({Evidence.RECOVERED, Evidence.TOTALS})
 
@@ -25,9 +25,11 @@ class Kind(IntEnum):
     """A request whose recorded state is superseded by better counts."""
     OUTCOME = 4
     """A business outcome; totals of usage do not include it."""
+    WITHDRAWAL = 5
+    """Takes back a request that had been counted before: it adds nothing of its own."""
 
 
-_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME})
+_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME, Kind.WITHDRAWAL})
 
 
 class State(NamedTuple):
@@ -53,8 +55,13 @@ class State(NamedTuple):
     @property
     def is_billable(self) -> bool:
         """Say whether the service processed the request."""
-        of = self.dimensions
-        return is_billable(of.status, counted=counts_known(self.evidence), error=of.error)
+        of, counted = self.dimensions, counts_known(self.evidence)
+        return not self.is_from_cache and is_billable(of.status, counted=counted, error=of.error)
+
+    @property
+    def is_from_cache(self) -> bool:
+        """Say whether a cache of the gateway gave the response, and no model."""
+        return self.dimensions.cache == CACHE_HIT
 
     @property
     def is_missing(self) -> bool:
@@ -124,12 +131,16 @@ class Entry(NamedTuple):
         return self.key[2]
 
     def changes(self) -> tuple[Change, ...]:
-        """Return what the entry changes: its state is added, a superseded one taken away."""
+        """Return what the entry changes: its state is added, a superseded one taken away.
+
+        A withdrawal only takes away.
+        """
         added = Change(self.state, self.end_user, 1)
         replaced = self.supersedes
         if replaced is None:
             return (added,)
-        return added, Change(replaced.state, replaced.end_user, -1)
+        taken = Change(replaced.state, replaced.end_user, -1)
+        return (taken,) if self.state.kind is Kind.WITHDRAWAL else (added, taken)
 
     @property
     def slot(self) -> Slot:
