@@ -29,8 +29,8 @@ def stop(
 ) -> None:
     """Block all requests of TENANT from now on, until it is resumed.
 
-    The service obeys within four seconds, the gateway once its cached verdict has expired: within 30
-    more. Usage up to then is counted. Prices, owners and quotas stay as they are.
+    The service obeys within four seconds, the gateway once its cached verdict has expired: within
+    30 more. Usage up to then is counted. Prices, owners and quotas stay as they are.
 
     Example:  metering tenants stop acme --reason "leaked key"
     """
