@@ -47,6 +47,7 @@ class App(Base):
     forecasts = Part(lambda self: self._quotas.forecasts)
 
     read = Part(lambda self: self._reports.read)
+    requests = Part(lambda self: self._reports.requests)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
     verify = Part(lambda self: self._reports.verify)

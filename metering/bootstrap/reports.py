@@ -4,6 +4,7 @@ from functools import cached_property
 
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
+from metering.app.reports.requests import Requests
 from metering.app.reports.roll_up import RollUp
 from metering.app.reports.unit_economics import UnitEconomics
 from metering.app.reports.verify import Verify
@@ -22,6 +23,11 @@ class Reading:
         return Read(
             self._base.ledgers, self._base.stores.rollups, self._base.tenancy, self._base.clock
         )
+
+    @cached_property
+    def requests(self) -> Requests:
+        """The requests behind a figure."""
+        return Requests(self._base.ledgers, self._base.tenancy)
 
     @cached_property
     def unit_economics(self) -> UnitEconomics:

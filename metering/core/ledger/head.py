@@ -12,7 +12,7 @@ from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
-from metering.core.ledger.entry import Entry, Kind, State
+from metering.core.ledger.entry import Basis, Entry, Kind, State
 from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
@@ -23,13 +23,14 @@ from metering.core.usage.evidence import Evidence
 RECENT_PAGES = 256
 
 
-type Flags = tuple[bool, bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing, and counted from a log."""
+type Flags = tuple[bool, bool, bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, counted from a log, recovered from one,
+and estimated."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
 #: The flags of a request charged in full detail: nearly all are.
-_PLAIN: Final[Flags] = (False, False, False, False)
+_PLAIN: Final[Flags] = (False,) * 6
 
 
 class RateTotals(NamedTuple):
@@ -42,6 +43,21 @@ class RateTotals(NamedTuple):
     tokens: Buckets = NO_TOKENS
     totals_only: int = 0
     """Requests counted from a log, which may not distinguish cached tokens from others."""
+    recovered: int = 0
+    """Those of them that no policy reported."""
+    estimated: int = 0
+
+    @property
+    def by_basis(self) -> dict[Basis, int]:
+        """The number of billable requests by what their counts are taken from."""
+        known = self.requests - self.not_billable - self.missing
+        return {
+            Basis.FULL: known - self.totals_only - self.estimated,
+            Basis.TOTALS: self.totals_only - self.recovered,
+            Basis.RECOVERED: self.recovered,
+            Basis.ESTIMATED: self.estimated,
+            Basis.MISSING: self.missing,
+        }
 
     @property
     def is_unknown(self) -> bool:
@@ -58,6 +74,8 @@ class RateTotals(NamedTuple):
             self.missing + other.missing,
             tuple(map(add, self.tokens, other.tokens)),
             self.totals_only + other.totals_only,
+            self.recovered + other.recovered,
+            self.estimated + other.estimated,
         )
 
     def negated(self) -> "RateTotals":
@@ -69,6 +87,8 @@ class RateTotals(NamedTuple):
             -self.missing,
             tuple(-count for count in self.tokens),
             -self.totals_only,
+            -self.recovered,
+            -self.estimated,
         )
 
 
@@ -200,12 +220,20 @@ def _fold_lines(
 def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
     """Return the totals of several requests that differ only in their tokens."""
     tokens = tuple(map(sum, zip(*rows, strict=True)))
-    not_billable, unpriced, missing, totals_only = (len(rows) * flag for flag in flags)
-    return RateTotals(len(rows), not_billable, unpriced, missing, tokens, totals_only)
+    not_billable, unpriced, missing, *from_elsewhere = (len(rows) * flag for flag in flags)
+    return RateTotals(len(rows), not_billable, unpriced, missing, tokens, *from_elsewhere)
 
 
 def _flags(state: State) -> Flags:
-    return (not state.is_billable, state.is_unpriced, state.is_missing, state.is_totals_only)
+    basis = state.basis
+    return (
+        not state.is_billable,
+        state.is_unpriced,
+        state.is_missing,
+        state.is_totals_only,
+        basis is Basis.RECOVERED,
+        basis is Basis.ESTIMATED,
+    )
 
 
 def totals_of(state: State, sign: int = 1) -> RateTotals:

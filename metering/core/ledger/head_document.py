@@ -48,8 +48,13 @@ def write_head(head: Head) -> bytes:
     )
 
 
+#: Counts that came later (2026-11-30): left out where they are zero, as in earlier documents.
+_LATER: Final = ("recovered", "estimated")
+
+
 def _line_document(rate: Rate, line: RateTotals) -> Document:
     amount = amount_of(rate, line.tokens)
+    later = {name: count for name in _LATER if (count := getattr(line, name))}
     return {
         **rate_document(rate),
         "requests": line.requests,
@@ -57,6 +62,7 @@ def _line_document(rate: Rate, line: RateTotals) -> Document:
         "unpriced": line.unpriced,
         "missing": line.missing,
         "totals_only": line.totals_only,
+        **later,
         "tokens": by_name(line.tokens),
         "amount": None if amount is None else str(amount),
     }
@@ -114,4 +120,5 @@ def _line(document: Document) -> RateTotals:
         _whole(document["missing"]),
         tuple(map(_whole, from_names(document["tokens"]))),
         _whole(document["totals_only"]),
+        *(_whole(document.get(name, 0)) for name in _LATER),
     )

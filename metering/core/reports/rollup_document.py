@@ -23,7 +23,10 @@ CURSOR_ID: Final = "cursor"
 #: Cosmos DB takes 2 MB a batch; the difference is for the envelope of the request.
 MAX_STEP_BYTES: Final = 1_900_000
 
-_COUNTS: Final = ("requests", "not_billable", "unpriced", "missing", "totals_only")
+_COUNTS: Final = (
+    *("requests", "not_billable", "unpriced", "missing"),
+    *("totals_only", "recovered", "estimated"),
+)
 #: The dimensions of a group without the day, which the part names.
 _NAMED: Final = GROUPS[1:]
 
@@ -143,8 +146,8 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
     figures = numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS)
     for amount, places, counts, tokens, came_about in zip(amounts, *figures, outcomes, strict=True):
         group = (day, *(names[place] for place in places))
-        requests, not_billable, unpriced, missing, totals_only = counts
-        line = RateTotals(requests, not_billable, unpriced, missing, tokens, totals_only)
+        requests, not_billable, unpriced, missing, *from_elsewhere = counts
+        line = RateTotals(requests, not_billable, unpriced, missing, tokens, *from_elsewhere)
         yield group, Count(line, _amount(amount), came_about)
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from metering.core.basics.money import Amount, format_amount, format_fixed
+from metering.core.ledger.entry import Basis
 from metering.core.ledger.head import RateTotals
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS, by_name
@@ -29,6 +30,10 @@ class Figures(Document):
     missing: int = Field(description="Requests whose token counts never arrived.")
     totals_only: int = Field(description="Requests counted from a log.")
     not_billable: int = Field(description="Requests that were rejected or failed.")
+    evidence: Mapping[Basis, int] = Field(
+        description="Billable requests by what their counts are taken from.",
+        examples=[{"full": 1190, "totals": 6, "recovered": 2, "estimated": 1, "missing": 1}],
+    )
 
     @classmethod
     def of(cls, line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> Self:
@@ -51,4 +56,5 @@ def figures(line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> dict[
         "missing": line.missing,
         "totals_only": line.totals_only,
         "not_billable": line.not_billable,
+        "evidence": line.by_basis,
     }
