@@ -23,14 +23,14 @@ from metering.core.usage.evidence import Evidence
 RECENT_PAGES = 256
 
 
-type Flags = tuple[bool, bool, bool, bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing, counted from a log, recovered from one,
-and estimated."""
+type Flags = tuple[bool, bool, bool, bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, counted from a log, from a cache, recovered
+from a log, and estimated."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
 #: The flags of a request charged in full detail: nearly all are.
-_PLAIN: Final[Flags] = (False,) * 6
+_PLAIN: Final[Flags] = (False,) * 7
 
 
 class RateTotals(NamedTuple):
@@ -43,8 +43,10 @@ class RateTotals(NamedTuple):
     tokens: Buckets = NO_TOKENS
     totals_only: int = 0
     """Requests counted from a log, which may not distinguish cached tokens from others."""
+    from_cache: int = 0
+    """Requests that are not billable because a cache of the gateway answered them."""
     recovered: int = 0
-    """Those of them that no policy reported."""
+    """Those of `totals_only` that no policy reported."""
     estimated: int = 0
 
     @property
@@ -74,6 +76,7 @@ class RateTotals(NamedTuple):
             self.missing + other.missing,
             tuple(map(add, self.tokens, other.tokens)),
             self.totals_only + other.totals_only,
+            self.from_cache + other.from_cache,
             self.recovered + other.recovered,
             self.estimated + other.estimated,
         )
@@ -87,6 +90,7 @@ class RateTotals(NamedTuple):
             -self.missing,
             tuple(-count for count in self.tokens),
             -self.totals_only,
+            -self.from_cache,
             -self.recovered,
             -self.estimated,
         )
@@ -220,8 +224,9 @@ def _fold_lines(
 def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
     """Return the totals of several requests that differ only in their tokens."""
     tokens = tuple(map(sum, zip(*rows, strict=True)))
-    not_billable, unpriced, missing, *from_elsewhere = (len(rows) * flag for flag in flags)
-    return RateTotals(len(rows), not_billable, unpriced, missing, tokens, *from_elsewhere)
+    requests = len(rows)
+    not_billable, unpriced, missing, *others = (requests * flag for flag in flags)
+    return RateTotals(requests, not_billable, unpriced, missing, tokens, *others)
 
 
 def _flags(state: State) -> Flags:
@@ -231,6 +236,7 @@ def _flags(state: State) -> Flags:
         state.is_unpriced,
         state.is_missing,
         state.is_totals_only,
+        state.is_from_cache,
         basis is Basis.RECOVERED,
         basis is Basis.ESTIMATED,
     )
