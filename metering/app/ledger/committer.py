@@ -26,8 +26,8 @@ from metering.core.ledger.commit import (
     Rating,
     plan_commit,
 )
-from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head, follow
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage

@@ -13,10 +13,10 @@ from metering.core.basics.errors import HeadMovedError, MeteringError
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.effect import MAX_EFFECT_BYTES, Effect, effects_of
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.ledger.head import Head, fold
+from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.page import (
     ENTRIES_ONLY,
     MAX_ENTRIES,

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.counts import Counter
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import CounterKey
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import usual_before
 
@@ -23,6 +23,10 @@ _FIRST_PAUSE: Final = MINUTE
 _LONGEST_PAUSE: Final = HOUR
 #: The size of a stored effect at most: its detail is a name of 256 characters, escaped.
 MAX_EFFECT_BYTES: Final = 4_000
+#: Characters of a quota's label in an effect: its scope may name seven values of 256 characters.
+MAX_ABOUT: Final = 256
+#: Crossings of split quotas that one commit tells one by one: far below what it may write.
+MAX_TOLD_ALONE: Final = 40
 
 
 class EffectKind(StrEnum):
@@ -34,6 +38,8 @@ class EffectKind(StrEnum):
     """A threshold of a quota was reached; once per window; detail: JSON, see `_crossing`."""
     SPIKE = "spike"
     """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
+    QUOTA_CROWDED = "quota_crowded"
+    """A split quota has more values than are counted; once a period; detail: JSON, its quota."""
 
 
 class Effect(NamedTuple):
@@ -65,6 +71,7 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
     told = [(EffectKind.UNPRICED, model) for model in models]
     told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
+    told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in _crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed)
@@ -72,20 +79,44 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     )
 
 
+class _Crossing(NamedTuple):
+    """A threshold that a counter has newly reached."""
+
+    quota: Quota
+    threshold: int
+    key: CounterKey
+
+
 def _crossings(before: Head, after: Head) -> list[str]:
-    """Return the thresholds newly reached, each once per window."""
-    found: list[str] = []
+    """Return the thresholds newly reached, each once per window.
+
+    Those of split quotas stand together, one effect a threshold, where a commit has many.
+    """
     quotas = {quota.key: quota for quota in after.counts.limits.quotas}
+    found: list[_Crossing] = []
     for key, counter in sorted(after.counts.used.items()):
         known = before.counts.used.get(key)
         told = 0 if known is None else known.crossed
-        quota = quotas[key[0]]
+        quota = quotas[key.quota]
         found.extend(
-            _crossing(quota, key[1], counter, threshold)
+            _Crossing(quota, threshold, key)
             for threshold in quota.thresholds
             if told < threshold <= counter.crossed
         )
-    return found
+    alone = sum(1 for one in found if one.key.values) <= MAX_TOLD_ALONE
+    groups: dict[object, list[_Crossing]] = {}
+    for one in found:
+        together = one.key._replace(values=()), one.threshold
+        groups.setdefault(one if alone else together, []).append(one)
+    return [_told(after, group) for group in groups.values()]
+
+
+def _crowded(before: Head, after: Head) -> list[str]:
+    """Return the quotas that newly have more values than are counted."""
+    new = after.counts.crowded - before.counts.crowded
+    found = [one for one in after.counts.limits.quotas if one.key in new]
+    details = ({"about": one.label[:MAX_ABOUT], "quota": one.key} for one in found)
+    return [json.dumps(one, ensure_ascii=False, sort_keys=True) for one in details]
 
 
 def _spikes(before: Head, after: Head) -> list[str]:
@@ -102,16 +133,21 @@ def _spikes(before: Head, after: Head) -> list[str]:
     return [json.dumps(found, sort_keys=True)]
 
 
-def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) -> str:
+def _told(after: Head, crossings: list[_Crossing]) -> str:
+    """Return what is told of a crossing, or of several counters of one quota and threshold."""
+    quota, threshold, key = crossings[0]
+    values = key.values if len(crossings) == 1 else ()
     action = quota.action if isinstance(quota.action, str) else f"to {quota.action.downgrade}"
+    many = "" if len(crossings) == 1 else f": {len(crossings)} of them"
+    limit = after.counts.limits.limit_of(quota, values, after.committed)
     return json.dumps(
         {
             "quota": quota.key,
-            "about": quota.label,
+            "about": quota.label_of(values)[:MAX_ABOUT] + many,
             "threshold": threshold,
-            "limit": quota.limit,
-            "window_start": format_instant(start),
-            "window_end": format_instant(counter.end),
+            "limit": quota.show(limit),
+            "window_start": format_instant(key.start),
+            "window_end": format_instant(after.counts.used[key].end),
             "action": action if threshold == FULL else "notify",
             "mode": quota.mode,
         },
@@ -149,10 +185,19 @@ def _spike(detail: str) -> str:
     return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
 
 
+def _quota_crowded(detail: str) -> str:
+    about = json.loads(detail)["about"]
+    return (
+        f"{about!r} has more values than can be counted: those with the least use begin again at"
+        " zero"
+    )
+
+
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
     EffectKind.SPIKE: _spike,
+    EffectKind.QUOTA_CROWDED: _quota_crowded,
 }
 
 

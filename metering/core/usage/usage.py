@@ -54,19 +54,28 @@ class Dimensions(NamedTuple):
     """The field that may cost something and that no rule understands: there is no price."""
     surplus: int | None = None
     """Cached tokens that the service reported beyond the prompt; they are in no bucket."""
+    agent: str | None = None
+    """The agent or application of the tenant that made the request, as the gateway names it."""
+    session: str | None = None
 
 
-#: The fields that dimensions had before 2026-11-30. Digests of events that say nothing in the later
-#: ones stay as they were, so that a repeat of an old event is still its duplicate.
-_FIRST_DIMENSIONS: Final = Dimensions._fields.index("unit") + 1
-_NOTHING_LATER: Final = (None,) * (len(Dimensions._fields) - _FIRST_DIMENSIONS)
+#: How many fields dimensions had at first, and after each addition. Digests of events that say
+#: nothing in the later ones stay as they were, so that a repeat of an old event is its duplicate.
+_LENGTHS: Final = (
+    Dimensions._fields.index("unit") + 1,
+    Dimensions._fields.index("surplus") + 1,
+    len(Dimensions._fields),
+)
 
 
 def digested(dimensions: Dimensions) -> tuple[Any, ...]:
-    """Return the dimensions as digests cover them."""
-    if dimensions[_FIRST_DIMENSIONS:] == _NOTHING_LATER:
-        return dimensions[:_FIRST_DIMENSIONS]
-    return dimensions
+    """Return the dimensions as digests cover them: up to the last addition that says something."""
+    length = next(one for one in _LENGTHS if not any(map(_is_said, dimensions[one:])))
+    return dimensions[:length]
+
+
+def _is_said(value: object) -> bool:
+    return value is not None
 
 
 class Usage(NamedTuple):

@@ -138,6 +138,8 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         data.error,
         reading.not_understood,
         reading.surplus or None,
+        data.agent,
+        data.session,
     )
 
 
@@ -183,6 +185,8 @@ def _said_of_meter(event: MeterUsageEvent) -> tuple[Any, ...]:
         streamed=None,
         use_case=data.use_case,
         unit=data.unit,
+        agent=data.agent,
+        session=data.session,
     )
     return tuple(said)
 

@@ -11,10 +11,11 @@ from metering.core.basics.instants import DAY, HOUR, MINUTE
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.calendars.windows import window_of
 from metering.core.ledger.commit import Commit, KnownBySlot, commit_of, plan_commit
-from metering.core.ledger.counts import Counts, LimitChange, Limits, change_to
+from metering.core.ledger.counts import Counts, change_to
 from metering.core.ledger.effect import EffectKind, describe
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.limits import CounterKey, LimitChange, Limits
 from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
 from metering.core.plans.quota import Quota
@@ -47,6 +48,10 @@ QUOTAS = (
     quota(scope={"model": "mini"}, window="day"),
     quota(scope={"use_case": "faq"}),
     quota(scope={"end_user": "ada"}, metric="amount", limit="1"),
+    quota(scope={"end_user": "ada", "model": "mini"}),
+    quota(scope={"end_user": "*"}),
+    quota(scope={"use_case": "*", "model": "*"}, window="hour"),
+    quota(scope={"subscription": "sub-1", "session": "*"}, metric="requests"),
 )
 LIMITS = limits_of("Europe/Berlin", QUOTAS)
 
@@ -84,9 +89,22 @@ def plain_sum(pages: list[Page]) -> dict[Any, int]:
     for entry in latest.values():
         state, tokens = entry.state, entry.state.buckets
         for one in QUOTAS:
-            names = (state.rate.model, None, state.dimensions.use_case, entry.end_user)
-            if not one.covers(*names) or not (state.is_hold or state.is_billable):
+            named = {
+                "model": state.rate.model,
+                "use_case": state.dimensions.use_case,
+                "end_user": entry.end_user,
+                "subscription": state.dimensions.subject,
+                "session": state.dimensions.session,
+            }
+            scope = one.scope.named
+            matches = all(
+                named[name] and value in ("*", named[name]) for name, value in scope.items()
+            )
+            if not matches or not (state.is_hold or state.is_billable):
                 continue
+            # In the order of the attributes: the model comes first.
+            split = [name for name in ("model", *scope) if scope.get(name) == "*"]
+            whose = tuple(str(named[name]) for name in dict.fromkeys(split))
             value = {
                 "tokens": sum(tokens),
                 "amount": state.amount or 0,
@@ -94,7 +112,8 @@ def plain_sum(pages: list[Page]) -> dict[Any, int]:
                 "output": tokens[INDEX["output"]],
             }[one.metric]
             start = window_of(one.window, entry.time, LIMITS.zone, PERIOD).start
-            found[one.key, start] = found.get((one.key, start), 0) + value
+            key = one.key, start, whose
+            found[key] = found.get(key, 0) + value
     return {key: value for key, value in found.items() if value}
 
 
@@ -115,7 +134,8 @@ def requests(draw: st.DrawFn) -> Usage:
         buckets=NO_TOKENS if rank is Evidence.ABSENT else from_names(tokens),
         model=draw(st.sampled_from(["gpt-4o", "mini", "gpt-99"])),
         use_case=draw(st.sampled_from([None, "faq"])),
-        end_user=draw(st.sampled_from([None, "ada"])),
+        end_user=draw(st.sampled_from([None, "", "ada", "bob"])),
+        session=draw(st.sampled_from([None, "s-1", "s-2"])),
         status=draw(st.sampled_from([200, 200, 429])) if rank is Evidence.ABSENT else 200,
     )
 
@@ -209,7 +229,7 @@ def test_a_quota_set_below_what_is_spent_is_told_by_the_change_itself() -> None:
     change = change_from_head(head, limits_of("UTC", (quota(limit="1000"),)), NOW)
     commit = commit_of(head, {}, NOW, change)
     assert len(commit.effects) == 1
-    assert values(commit.head.counts) == {(quota(limit="1000").key, PERIOD.start): 1100}
+    assert values(commit.head.counts) == {CounterKey(quota(limit="1000").key, PERIOD.start): 1100}
 
 
 def test_a_window_is_counted_until_a_day_after_its_end_and_then_dropped() -> None:
@@ -219,7 +239,7 @@ def test_a_window_is_counted_until_a_day_after_its_end_and_then_dropped() -> Non
     # A late event of the same hour, just before and just after a day from the hour's end.
     for now, counted_still in ((hour + HOUR + DAY - 1, True), (hour + HOUR + DAY, False)):
         late = plan_commit(head, known(pages), [usage("late")], RATE, now)
-        assert ((limits.quotas[0].key, hour) in late.head.counts.used) == counted_still
+        assert (CounterKey(limits.quotas[0].key, hour) in late.head.counts.used) == counted_still
 
 
 def test_holds_stop_counting_when_they_lapse() -> None:
@@ -269,11 +289,13 @@ def test_other_limits_keep_what_stays_and_drop_what_goes() -> None:
     head, _, _ = committed([[usage()]], both)
     change = change_from_head(head, limits_of("UTC", (stays,)), NOW)
     after = commit_of(head, {}, NOW, change).head
-    assert values(after.counts) == {(stays.key, PERIOD.start): 1100}
+    assert values(after.counts) == {CounterKey(stays.key, PERIOD.start): 1100}
     # In another time zone the windows are others: all is counted anew.
     zone = change_from_head(head, limits_of("Asia/Tokyo", (stays,)), NOW)
     assert zone is not None
-    assert values(commit_of(head, {}, NOW, zone).head.counts) == {(stays.key, PERIOD.start): 1100}
+    assert values(commit_of(head, {}, NOW, zone).head.counts) == {
+        CounterKey(stays.key, PERIOD.start): 1100
+    }
 
 
 @pytest.mark.parametrize(
