@@ -14,6 +14,8 @@ from metering.core.quotas.verdict import ScopedVerdict, told
 
 #: Most rules of a document: the gateway reads it for every request.
 MAX_RULES: Final = 100
+#: Attributes that the document's other verdicts are about.
+_KNOWN: Final = frozenset({"model", "subscription"})
 
 
 class Scoped(NamedTuple):
@@ -36,7 +38,10 @@ def scoped_verdicts(
     about: Attributes,
     providers: Mapping[str, str],
 ) -> Scoped:
-    """Return the verdicts of quotas on attributes that `about` does not tell."""
+    """Return the verdicts of quotas on further attributes than model and subscription.
+
+    Of those that `about` tells, only the verdicts that apply; a rule does not repeat them.
+    """
     names: set[str] = set()
     must_ask = False
     for quota in quotas:
@@ -46,11 +51,11 @@ def scoped_verdicts(
             # Nobody may have a counter yet: the value that a request names decides.
             must_ask |= quota.limit_of(()) == 0 and bool(quota.scope.split_by)
     rules = [
-        _rule(state, unknown, providers)
+        _rule(state, about, providers)
         for state in states
         if state.is_reached
         and decides(state.quota)
-        and (unknown := unknown_of(state.quota.scope, about))
+        and set(state.named) - _KNOWN
         and _may_cover(state.named, about)
     ]
     if must_ask or len(rules) > MAX_RULES:
@@ -67,8 +72,8 @@ def _may_cover(named: Mapping[str, str], about: Attributes) -> bool:
     )
 
 
-def _rule(state: QuotaState, unknown: list[str], providers: Mapping[str, str]) -> ScopedVerdict:
-    action = state.quota.action
+def _rule(state: QuotaState, about: Attributes, providers: Mapping[str, str]) -> ScopedVerdict:
+    action, unknown = state.quota.action, unknown_of(state.quota.scope, about)
     to = action.downgrade if isinstance(action, Downgrade) else ""
     named = [*unknown, "model"] if "model" in state.named else unknown
     when = {name: state.named[name] for name in named}

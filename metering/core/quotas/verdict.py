@@ -17,6 +17,9 @@ class ModelVerdict(NamedTuple):
     remaining: str | None
     """The remainder of the deciding quota, or of the nearest one; None without quotas."""
     resets_at: Instant | None
+    limit: str | None = None
+    """Of that quota, the limit in force."""
+    metric: str | None = None
 
     def document(self, at: Instant) -> dict[str, object]:
         """Return the verdict as JSON values, as of an instant."""
@@ -27,6 +30,8 @@ class ModelVerdict(NamedTuple):
             "reason": self.reason,
             "detail": self.detail,
             "to": self.to,
+            "metric": self.metric,
+            "limit": self.limit,
             "remaining": self.remaining,
             "resets_at": None if resets is None else format_instant(resets),
             "retry_after_s": wait if self.verdict is Verdict.BLOCK else None,
@@ -69,4 +74,6 @@ def told(decision: Decision, states: Iterable[QuotaState]) -> ModelVerdict:
         decision.to,
         None if by is None else by.show(by.remaining),
         None if by is None else by.window.end,
+        None if by is None else by.show(by.limit),
+        None if by is None else by.quota.metric,
     )

@@ -14,6 +14,10 @@ class ModelAdmissionDocument(Document):
     reason: str
     detail: str
     to: str | None = Field(description="The deployment that serves a downgraded request.")
+    metric: str | None = Field(
+        description="Of the quota that decided, or the nearest to its limit."
+    )
+    limit: str | None
     remaining: str | None
     resets_at: str | None
     retry_after_s: int | None

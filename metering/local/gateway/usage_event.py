@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from metering.core.basics.instants import format_instant
 from metering.core.usage.event import LLM_USAGE
-from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
+from metering.local.gateway.call import BACKEND, REGION, SERVICE, Call
 from metering.local.gateway.refusals import Json
 
 type Tokens = Literal["final", "pending", "absent"]
@@ -24,7 +24,6 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
     answer = answer or {}
     usage = answer.get("usage")
     labels = {
-        "product": PRODUCT,
         "api": call.shape.api,
         "operation": call.shape.operation,
         "deployment": call.downgraded_to or call.requested_model,
@@ -35,8 +34,7 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "region": REGION if call.reached_model else None,
         "service_tier": _tier(answer),
         "admission": call.admission,
-        "use_case": call.use_case,
-        "end_user": call.end_user,
+        **call.attributes,
         "usage": usage,
         "hold": call.hold or None,
     }

@@ -55,6 +55,8 @@ async def test_a_tenant_at_its_limit_is_blocked_with_reason_rest_and_reset(syste
         "reason": "quota_reached",
         "detail": "amount a period: 0.0035 of 0.0035 used",
         "to": None,
+        "metric": "amount",
+        "limit": "0.0035",
         "remaining": "0",
         "resets_at": "2026-12-01T00:00:00Z",
         # 10 days and 12 hours

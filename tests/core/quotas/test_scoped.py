@@ -51,6 +51,8 @@ def test_what_only_the_request_tells_is_a_rule_of_the_document(name: str) -> Non
             "reason": "quota_reached",
             "detail": f"tokens a period of {name.replace('_', ' ')} x: 100 of 100 used",
             "to": None,
+            "metric": "tokens",
+            "limit": "100",
             "remaining": "0",
             "resets_at": "2026-12-01T00:00:00Z",
             # From 11:45 on the 20th: 10 days, 12 hours and a quarter
@@ -109,9 +111,10 @@ def test_beyond_a_hundred_rules_the_gateway_is_told_to_ask() -> None:
     assert found.scoped == ((), ("use_case", "end_user"))
     about = Attributes(use_case="", end_user="u-7")
     asked = admitted(quota, by_case, users=users, about=about)
-    assert (asked.overall.verdict, asked.scoped) == ("block", ((), ()))
+    assert (asked.overall.verdict, rules(asked), asked.scoped.ask) == ("block", [({}, "block")], ())
     about = Attributes(use_case="", end_user="u-101")
-    assert admitted(quota, by_case, users=users, about=about).overall.verdict == "allow"
+    other = admitted(quota, by_case, users=users, about=about)
+    assert (other.overall.verdict, rules(other)) == ("allow", [])
 
 
 def test_a_limit_of_zero_for_each_asks_for_whom() -> None:
