@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
 

@@ -17,8 +17,7 @@ async def balance(app: TheApp, tenant: TheTenant, period: PeriodName = None) -> 
     of = await period_named(app, tenant, period)
     now = app.clock.now()
     found = await app.read.balance(tenant, of)
-    has_grants = app.tenancy.directory.grants(tenant)
-    credit = await app.credits.of(tenant) if has_grants else None
+    credit = await app.credits.where_used(tenant)
     return BalanceDocument.of_period(tenant, of, found, credit=credit, now=now)
 
 

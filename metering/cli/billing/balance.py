@@ -41,7 +41,7 @@ def balance(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False) 
 
 
 class _Read(NamedTuple):
-    """A balance, with the credit of a tenant that has grants."""
+    """A balance, with the credit of a tenant that has grants or is prepaid."""
 
     at: Instant
     period: Period
@@ -53,8 +53,7 @@ async def _balance(app: bootstrap.App, tenant: str, name: str | None) -> _Read:
     period = await period_for(app, tenant, name)
     now = app.clock.now()
     found = await app.read.balance(tenant, period)
-    has_grants = app.tenancy.directory.grants(tenant)
-    return _Read(now, period, found, await app.credits.of(tenant) if has_grants else None)
+    return _Read(now, period, found, await app.credits.where_used(tenant))
 
 
 def _print(tenant: str, read: _Read) -> None:

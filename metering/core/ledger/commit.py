@@ -26,6 +26,7 @@ from metering.core.ledger.page import (
     Page,
     seal,
 )
+from metering.core.ledger.past import Past, expected
 from metering.core.prices.rating import Rate
 from metering.core.usage.event import BUSINESS_OUTCOME
 from metering.core.usage.evidence import Evidence
@@ -152,7 +153,8 @@ def plan_commit(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
-    batch = _classified(head.ledger, known, usages, rate)
+    past = head.counts.past or (None if change is None else change.past)
+    batch = _classified(head.ledger, known, _with_expectations(usages, past, rate), rate)
     seen = Diagnostics(batch.duplicates, len(batch.conflicts))
     for_adjacent_ledger = sum(map(len, batch.for_adjacent_ledger.values()))
     return replace(
@@ -162,6 +164,16 @@ def plan_commit(
         conflicts=tuple(batch.conflicts),
         for_adjacent_ledger=batch.for_adjacent_ledger,
     )
+
+
+def _with_expectations(usages: Sequence[Usage], past: Past | None, rate: Rating) -> list[Usage]:
+    """Return the usages; a stream without counts with the tokens that it is expected to use."""
+    return [
+        usage
+        if usage.evidence is not _HELD
+        else expected(past, rate(usage, usage.time)[0].model, usage)
+        for usage in usages
+    ]
 
 
 def _classified(
@@ -202,6 +214,9 @@ def commit_of(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
+    if not entries and change is not None and change.takes_over_only(head.counts.limits):
+        # The past waits for the first entries.
+        change = None
     if change is not None and not entries:
         entries = {slot_of(now): ()}
     first = Carried(change, seen)

@@ -15,6 +15,7 @@ from metering.core.calendars.windows import LATE, Window, window_of
 from metering.core.ledger.crowding import crowded_out
 from metering.core.ledger.entry import Change, Entry, State
 from metering.core.ledger.limits import NO_LIMITS, Counter, CounterKey, LimitChange, Limits
+from metering.core.ledger.past import Past, with_settled
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.scope import Attributes
 from metering.core.plans.spikes import NO_HOURS, Hours, spiked, with_spend
@@ -37,6 +38,8 @@ class Counts:
     """The spend of the last hours, if unusual hours are watched."""
     crowded: frozenset[str] = frozenset()
     """Keys of quotas that had more values than are counted: see `crowding.py`."""
+    past: Past | None = None
+    """None in ledgers that were begun before 2026-11-30, until their next commit."""
 
     def held_by(self, key: CounterKey) -> int:
         """Return the usage of open holds of one counter."""
@@ -91,8 +94,9 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     for slot, by_key in change.held.items():
         held[slot] = {**held.get(slot, {}), **by_key}
     hours = NO_HOURS if change.limits.spike is None else counts.hours
-    crowded = counts.crowded & kept
-    return Counts(change.limits, {**used, **change.used}, _filled(held), hours, crowded)
+    crowded, past = counts.crowded & kept, change.past or counts.past
+    used = {**used, **change.used}
+    return Counts(change.limits, used, _filled(held), hours, crowded, past)
 
 
 def counted(
@@ -105,6 +109,8 @@ def counted(
     """
     if counts.limits.spike is not None:
         counts = replace(counts, hours=with_spend(counts.hours, _spend(entries)))
+    if counts.past is not None:
+        counts = replace(counts, past=with_settled(counts.past, entries, committed))
     if not counts.limits.quotas:
         return counts
     used = {key: one for key, one in counts.used.items() if one.end + LATE > committed}

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Slot
+from metering.core.ledger.past import Past
 from metering.core.plans.increases import Increase, limit_in_force
 from metering.core.plans.quota import Quota
 from metering.core.plans.scope import Values
@@ -60,3 +61,9 @@ class LimitChange:
     limits: Limits
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
+    past: Past | None = None
+    """The past that the ledger takes over; None if it has one."""
+
+    def takes_over_only(self, limits: Limits) -> bool:
+        """Return whether nothing but the past would change under these limits."""
+        return self == LimitChange(limits, past=self.past)

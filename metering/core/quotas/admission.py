@@ -216,7 +216,7 @@ def _goes_down(state: QuotaState, model: str | None) -> bool:
 def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:
     """Return how long the verdicts may be cached: until the next window at most."""
     enforced = [one for one in states if one.quota.mode == "enforced"]
-    share = max((one.percent for one in enforced if not one.is_reached), default=0)
+    share = max((one.percent for one in enforced if one.is_held or not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)
     turn = min((one.window.end for one in enforced), default=now + _LONGEST_S * SECOND)
     return max(1, min(longest, (turn - now) // SECOND))

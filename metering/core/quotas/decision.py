@@ -6,10 +6,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
+from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window, window_of
 from metering.core.ledger.counts import Counts, percent
 from metering.core.ledger.limits import Counter, CounterKey
+from metering.core.ledger.past import usual_delay
 from metering.core.plans.increases import limit_in_force
 from metering.core.plans.quota import Downgrade, Quota
 from metering.core.plans.scope import UNKNOWN, Attributes, Values
@@ -28,6 +30,8 @@ class Reason(StrEnum):
 
     WITHIN_LIMITS = "within_limits"
     QUOTA_REACHED = "quota_reached"
+    HELD = "held"
+    """Only with the open streams is a limit reached: their counts decide."""
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
     CREDIT_USED_UP = "credit_used_up"
@@ -44,6 +48,10 @@ class QuotaState(NamedTuple):
     """The limit in force, in the metric's unit."""
     values: Values = ()
     """Of the attributes by which the quota is split."""
+    held: int = 0
+    """The part of the usage that open streams are expected to use."""
+    counts_due: Instant = FOREVER
+    """The instant by which the counts of open streams have usually arrived."""
     increased_until: Instant | None = None
     """When a temporary increase of the limit ends."""
 
@@ -76,6 +84,21 @@ class QuotaState(NamedTuple):
         """Return whether the action applies: from the limit on, not only beyond it."""
         return self.used >= self.limit
 
+    @property
+    def is_used_up(self) -> bool:
+        """Return whether the limit is reached without the streams that are open."""
+        return self.used - self.held >= self.limit
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether the limit is reached only with the streams that are open."""
+        return self.is_reached and not self.is_used_up
+
+    @property
+    def resets_at(self) -> Instant:
+        """When a request refused now may be admitted: the end of the window, or sooner if held."""
+        return min(self.counts_due, self.window.end) if self.is_held else self.window.end
+
     def show(self, value: int) -> str:
         """Return a value in the metric's unit as a decimal string."""
         return self.quota.show(value)
@@ -102,12 +125,13 @@ def quota_states(
     A quota that is split has one for each value counted, and one for the values of `about`.
     """
     found: list[QuotaState] = []
+    counts_due = at + usual_delay(counts.past)
     values_of: dict[tuple[str, Instant], list[Values]] = {}
     for key in counts.used:
         values_of.setdefault((key.quota, key.start), []).append(key.values)
-    held = Tally[CounterKey]()
+    holds = Tally[CounterKey]()
     for of_slot in counts.held.values():
-        held.update(of_slot)
+        holds.update(of_slot)
     for quota in counts.limits.quotas:
         window = window_of(quota.window, at, counts.limits.zone, period)
         each: Iterable[Values] = [()]
@@ -117,9 +141,10 @@ def quota_states(
             each = each if asked is None else {**each, asked: None}
         for values in each:
             key = CounterKey(quota.key, window.start, values)
-            used = counts.used.get(key, Counter(window.end)).used + held[key]
+            held = holds[key]
+            used = counts.used.get(key, Counter(window.end)).used + held
             limit, until = limit_in_force(quota, values, counts.limits.increases, at)
-            found.append(QuotaState(quota, window, used, limit, values, until))
+            found.append(QuotaState(quota, window, used, limit, values, held, counts_due, until))
     return found
 
 
@@ -131,8 +156,9 @@ def decides(quota: Quota) -> bool:
 def decide_quota(states: Iterable[QuotaState], asked: Attributes) -> Decision:
     """Return the verdict on a request: every quota that covers it must pass.
 
-    The strictest one that does not decides; of equally strict ones, the one that resets last. A
-    quota on an attribute that is unknown (the end user, say) does not cover the request.
+    The strictest one that does not decides; of equally strict ones, one that is used up before one
+    that is held, then the one that resets last. A quota on an attribute that is unknown (the end
+    user, say) does not cover the request.
     """
     decided, shadowed = Decision(Verdict.ALLOW, Reason.WITHIN_LIMITS, ""), []
     for state in states:
@@ -150,12 +176,16 @@ def applied(state: QuotaState) -> Decision:
     """Return the verdict of one quota that has reached its limit, which says so in `detail`."""
     quota = state.quota
     detail = f"{state.label}: {state.show(state.used)} of {state.show(state.limit)} used"
+    if state.is_held:
+        detail += f", {state.show(state.held)} of it by streams without counts yet"
+    reason = Reason.HELD if state.is_held else Reason.QUOTA_REACHED
     if isinstance(quota.action, Downgrade):
-        to = quota.action.downgrade
-        return Decision(Verdict.DOWNGRADE, Reason.QUOTA_REACHED, detail, to, state)
-    return Decision(Verdict.BLOCK, Reason.QUOTA_REACHED, detail, None, state)
+        return Decision(Verdict.DOWNGRADE, reason, detail, quota.action.downgrade, state)
+    return Decision(Verdict.BLOCK, reason, detail, None, state)
 
 
-def _strictness(decision: Decision) -> tuple[int, Instant]:
+def _strictness(decision: Decision) -> tuple[int, bool, Instant]:
     by = decision.decided_by
-    return list(Verdict).index(decision.verdict), 0 if by is None else by.window.end
+    if by is None:
+        return list(Verdict).index(decision.verdict), False, 0
+    return list(Verdict).index(decision.verdict), not by.is_held, by.window.end

@@ -73,7 +73,7 @@ def told(decision: Decision, states: Iterable[QuotaState]) -> ModelVerdict:
         decision.detail,
         decision.to,
         None if by is None else by.show(by.remaining),
-        None if by is None else by.window.end,
+        None if by is None else by.resets_at,
         None if by is None else by.show(by.limit),
         None if by is None else by.quota.metric,
     )

@@ -14,6 +14,8 @@ from metering.core.usage.usage import is_billable
 
 _DATED: Final = re.compile(r"(claude.*)-[0-9]{8}")
 _STATUSES: Final = range(100, 600)
+#: The status that policies report for a client that disconnected before the answer.
+CLIENT_GONE: Final = 499
 
 
 class LlmRow(NamedTuple):
@@ -116,7 +118,7 @@ def read_llm_row(fields: Fields) -> LlmRow | None:
 
 def read_gateway_row(fields: Fields) -> GatewayRow | None:
     """Return the request in a record; None for one that cannot have been charged."""
-    status = fields.whole("responsecode") or fields.whole("backendresponsecode")
+    status = _status(fields)
     if status is None or status not in _STATUSES:
         raise RejectedEvent(Code.INVALID_FIELD, "responseCode: is not an HTTP status")
     if not is_billable(status, counted=True):
@@ -140,6 +142,17 @@ def read_gateway_row(fields: Fields) -> GatewayRow | None:
         status,
         time,
     )
+
+
+def _status(fields: Fields) -> int | None:
+    """Return the status of a request. 0: its client was gone before there was one, as policies say.
+
+    A gateway that lacks it may have the backend's.
+    """
+    status, of_backend = fields.whole("responsecode"), fields.whole("backendresponsecode")
+    if status == 0:
+        return of_backend or CLIENT_GONE
+    return status or of_backend
 
 
 def _service(fields: Fields) -> str | None:

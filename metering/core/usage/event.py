@@ -66,7 +66,7 @@ class _Inbound(BaseModel):
 
 
 class Hold(_Inbound):
-    """The most that a stream may cost, estimated from its request."""
+    """What the request of a stream says of its cost: the length of its prompt, and its maximum."""
 
     prompt_tokens_estimate: Count | None = None
     max_output_tokens: Count | None = None

@@ -256,7 +256,7 @@ def _evidence_without_usage(data: LlmUsageData) -> Evidence:
 
 
 def _estimate(data: LlmUsageData) -> Reading:
-    """Return the counts of an event without usage: of a stream's hold, or none."""
+    """Return the counts of an event without usage: of a stream's request (see past.py), or none."""
     if data.hold is None or _evidence_without_usage(data) is not Evidence.HELD:
         return Reading(NO_TOKENS)
     prompt, output = data.hold.prompt_tokens_estimate or 0, data.hold.max_output_tokens or 0

@@ -35,7 +35,7 @@ _ANTHROPIC_TYPES: Final = {
 _TITLES: Final = {
     402: "No credit is left",
     403: "This is not allowed",
-    429: "A quota is used up",
+    429: "A quota is reached",
 }
 _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
@@ -167,7 +167,8 @@ def _status(reason: str) -> int:
     """402: credit is used up; 429: wait for the window to reset; 403: not allowed."""
     if "credit" in reason or "prepaid" in reason:
         return 402
-    return _TOO_MANY if "quota" in reason or "limit" in reason else _FORBIDDEN
+    is_temporary = reason == "held" or "quota" in reason or "limit" in reason
+    return _TOO_MANY if is_temporary else _FORBIDDEN
 
 
 def retry_headers(status: int, wait_ms: int) -> dict[str, str]:

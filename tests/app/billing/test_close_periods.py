@@ -525,7 +525,12 @@ async def test_a_crash_at_any_step_is_made_good_by_the_next_run(
 async def faults_of(system: System, *kept: Statement) -> list[str]:
     """Return what verifying finds where these are the statements that are kept."""
     store = KeptStatements(*kept)
-    drafts = DraftStatements(ledgers=system.store, accounts=system.accounts, tenancy=system.tenancy)
+    drafts = DraftStatements(
+        ledgers=system.store,
+        statements=store,
+        accounts=system.accounts,
+        tenancy=system.tenancy,
+    )
     proof = Statements(store, drafts, system.allocations, system.tenancy)
     return [fault async for one in proof.verify("acme") for fault in one.faults]
 

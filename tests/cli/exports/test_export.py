@@ -120,7 +120,7 @@ def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(
 
 
 def test_focus_and_statements_as_typed(used: Metering) -> None:
-    assert used.run("close", "--at", "2026-12-10T00:00:00Z").code == 0
+    assert used.run("close", settings={"METERING_NOW": "2026-12-10T00:00:00Z"}).code == 0
     out, papers = used.folder / "focus", used.folder / "statements"
     ran = used.run("export", "focus", "--period", "2026-11", "--out", out)
     assert ran.code == 0, ran.stderr
@@ -145,7 +145,7 @@ def test_focus_of_one_tenant_names_the_issuer_and_who_is_not_closed(used: Meteri
     chosen = ("--period", "2026-11", "--out", out)
     ran = used.run("export", "focus", *chosen, "--json", settings=settings)
     assert (ran.json["files"][0]["rows"], ran.json["notes"]["not_closed"]) == (0, "acme, globex")
-    used.run("close", "--at", "2026-12-10T00:00:00Z")
+    used.run("close", settings={"METERING_NOW": "2026-12-10T00:00:00Z"})
     options = ("--tenant", "acme", "--gzip", "--json")
     ran = used.run("export", "focus", *chosen, *options, settings=settings)
     assert ran.json["files"][0]["name"] == "focus-2026-11.csv.gz"

@@ -73,6 +73,45 @@ def test_the_columns_of_log_analytics_are_read_too() -> None:
     assert read_log(log(llm, gateway)) == Log((ROW,), (SENDER,))
 
 
+def test_the_columns_of_azure_diagnostics_are_read_too() -> None:
+    llm = {
+        "TimeGenerated": "2026-11-20T11:45:00.1234567Z",
+        "Type": "AzureDiagnostics",
+        "Category": "GatewayLlmLogs",
+        "correlationId_g": "r-1",
+        "CorrelationId": "",
+        "modelName_s": "gpt-4o",
+        "deploymentName_s": "gpt-4o",
+        "promptTokens_d": 1000.0,
+        "completionTokens_d": "100",
+        "totalTokens_d": 1100,
+        "promptCachedTokens_d": None,
+        "isStreamCompletion_b": True,
+        "sequenceNumber_d": 0.0,
+        # A column of the other log, empty in this row.
+        "responseCode_d": None,
+    }
+    gateway = {
+        "time_t": "2026-11-20T11:45:00.1234567Z",
+        "Category": "GatewayLogs",
+        "ResourceId": "/SUBSCRIPTIONS/0/PROVIDERS/MICROSOFT.APIMANAGEMENT/SERVICE/TEST",
+        "CorrelationId": "r-1",
+        "correlationId_g": "not-this-one",
+        "apimSubscriptionId_s": "sub-1",
+        "productId_s": "gold",
+        "apiId_s": "openai",
+        "operationId_s": "chat",
+        "location_s": "Sweden Central",
+        "backendId_s": "pool-1",
+        "responseCode_d": 200.0,
+    }
+    assert read_log(log(llm, gateway)) == Log((ROW,), (SENDER,))
+    refused = log({**llm, "correlationId_g": None, "requestMessages_s": "secret"})
+    (bad,) = read_log(refused).refused
+    assert b"secret" not in bad.body
+    assert read_log(bad.body).refused[0].body == bad.body
+
+
 def test_properties_may_be_written_as_text() -> None:
     record = llm_record()
     text = record | {"properties": json.dumps(record["properties"])}
@@ -123,7 +162,8 @@ def test_a_row_with_tokens_and_without_a_request_id_is_kept() -> None:
         (llm_record(modelName="m" * 257), Code.INVALID_FIELD),
         (llm_record() | {"time": "yesterday"}, Code.INVALID_FIELD),
         (llm_record() | {"time": "2026-11-20T11:45:00"}, Code.TIME_WITHOUT_ZONE),
-        (gateway_record(responseCode=0), Code.INVALID_FIELD),
+        (gateway_record(responseCode=-1), Code.INVALID_FIELD),
+        (gateway_record(responseCode=...), Code.INVALID_FIELD),
         (gateway_record(responseCode=700), Code.INVALID_FIELD),
         (gateway_record() | {"time": None}, Code.MISSING_FIELD),
         (gateway_record() | {"resourceId": None}, Code.MISSING_FIELD),
@@ -141,6 +181,14 @@ def test_a_record_that_cannot_be_used_is_refused_and_the_next_one_is_read(
 def test_a_status_that_the_gateway_lacks_is_that_of_the_backend() -> None:
     record = gateway_record(responseCode=..., backendResponseCode=200)
     assert read_log(log(record)).gateway_rows == (SENDER,)
+
+
+@pytest.mark.parametrize(("backend", "status"), [(..., 499), (0, 499), (200, 200), (502, 502)])
+def test_a_client_that_was_gone_before_an_answer_is_what_the_policy_calls_it(
+    backend: Any, status: int
+) -> None:
+    record = gateway_record(responseCode=0, backendResponseCode=backend)
+    assert read_log(log(record)) == Log((), (SENDER._replace(status=status),))
 
 
 def test_a_service_is_the_end_of_a_resource_id_that_names_none() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 
@@ -79,6 +80,39 @@ async def test_a_blocked_request_reaches_no_model_and_costs_nothing(
     (record,) = bench.logged("GatewayLogs")
     assert record["responseCode"] == status
     assert "backendResponseCode" not in record
+
+
+@pytest.mark.parametrize(
+    ("reason", "raised", "kind"),
+    [
+        ("held", anthropic.RateLimitError, "rate_limit_error"),
+        ("credit_used_up", anthropic.APIStatusError, "billing_error"),
+        ("model_not_allowed", anthropic.PermissionDeniedError, "permission_error"),
+    ],
+)
+async def test_anthropics_client_shows_the_reason_too(
+    bench: Bench, reason: str, raised: type[anthropic.APIStatusError], kind: str
+) -> None:
+    quota = {"metric": "tokens", "limit": "100", "remaining": "0", "retry_after_s": 60}
+    resets = {"resets_at": "2026-11-20T12:01:00Z"}
+    told = {"verdict": "block", "reason": reason, "detail": "so it is"}
+    bench.document = told | quota | resets
+    client = await bench.anthropic()
+    with pytest.raises(raised) as caught:
+        await client.messages.create(
+            model="claude-sonnet", max_tokens=10, messages=[{"role": "user", "content": "Hello"}]
+        )
+    error = caught.value
+    assert "so it is" in str(error)
+    assert isinstance(error.body, dict)
+    assert (error.body["error"]["type"], error.body["error"]["code"]) == (kind, reason)
+    limits = {name: error.response.headers.get(name) for name in error.response.headers}
+    if reason == "held":
+        assert limits["anthropic-ratelimit-tokens-limit"] == "100"
+        assert limits["anthropic-ratelimit-tokens-reset"] == "2026-11-20T12:01:00Z"
+        assert (limits["retry-after"], limits["x-should-retry"]) == ("60", "true")
+    else:
+        assert not {name for name in limits if "ratelimit" in name or name == "retry-after"}
 
 
 @pytest.mark.parametrize(
