@@ -24,7 +24,7 @@ def _attribute(name: str) -> Any:
     return Query(max_length=256, description=about)
 
 
-def _attributes(
+async def _attributes(
     model: Annotated[str | None, _attribute("model or deployment")] = None,
     product: Annotated[str | None, _attribute("product")] = None,
     use_case: Annotated[str | None, _attribute("use case")] = None,

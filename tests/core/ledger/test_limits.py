@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
@@ -18,6 +18,7 @@ from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.limits import CounterKey, LimitChange, Limits
 from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
+from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
 from metering.core.quotas.limit_change import BeforeTheChange, change_from_head
 from metering.core.usage.buckets import INDEX, NO_TOKENS, from_names
@@ -143,12 +144,14 @@ def requests(draw: st.DrawFn) -> Usage:
 BATCHES = st.lists(st.lists(requests(), min_size=1, max_size=5), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_the_counts_are_the_sum_over_the_latest_states(batches: list[list[Usage]]) -> None:
     head, pages, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
     assert values(head.counts) == plain_sum(pages)
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usage]]) -> None:
     from_the_start, _, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
@@ -167,6 +170,7 @@ def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usa
     assert change_from_head(head, alone, NOW) is None or not head.pages
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_counts_survive_their_documents_and_are_proven(batches: list[list[Usage]]) -> None:
     head, pages, commits = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
@@ -199,6 +203,23 @@ def test_each_threshold_is_told_once_a_window() -> None:
         "50 % of 4400 reached",
         "100 % of 4400 reached",
     ]
+
+
+def test_an_increase_is_in_the_pages_and_moves_thresholds_until_it_ends() -> None:
+    one = quota(limit="1000")
+    written = {"quota": one.key, "limit": "3000", "until": NOW + 2 * DAY, "reason": "launch"}
+    limits = limits_of("UTC", (one,))._replace(increases=(Increase.model_validate(written),))
+    change = change_to(limits, NOW, PERIOD.start)
+    head, pages, commits = committed([[usage("a")], [usage("b")]], change)
+    assert crossings(commits) == []
+    assert read_head(from_json(write_head(head)), LEDGER) == head
+    assert read_page(from_json(commits[0].contents[0]), LEDGER).change == change
+    # 3 x 1,100 tokens
+    third = plan_commit(head, known(pages), [usage("c")], RATE, NOW)
+    assert crossings([third]) == ["100 % of 3000 reached"]
+    # Once it has ended the limit of the plan is reached.
+    later = plan_commit(head, known(pages), [usage("d", time=NOW)], RATE, NOW + 2 * DAY)
+    assert crossings([later]) == ["100 % of 1000 reached"]
 
 
 def test_a_jump_over_several_thresholds_tells_each() -> None:
