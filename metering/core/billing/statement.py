@@ -112,6 +112,8 @@ class Statement:
     provenance: Provenance
     open: Open
     closed: Instant
+    from_cache: int = 0
+    """Requests of the period that a cache of the gateway answered, at no charge."""
     previous: str = GENESIS
     """The hash of the tenant's previous statement."""
     hash: str = ""
@@ -228,6 +230,7 @@ def statement_of(
         provenance=bill.own.provenance,
         open=_open(bill, closed),
         closed=closed,
+        from_cache=sum(line.from_cache for line in bill.own.head.lines.values()),
         previous=bill.previous.hash if bill.previous else GENESIS,
     )
 

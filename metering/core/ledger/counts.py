@@ -20,6 +20,7 @@ from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.scope import Attributes
 from metering.core.plans.spikes import NO_HOURS, Hours, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
+from metering.core.prices.rating import OTHER_NAMES
 from metering.core.usage.buckets import INDEX, TOKENS
 
 #: A hold whose counts never arrive stops counting towards quotas after this time.
@@ -57,9 +58,8 @@ def lapse_of(slot: Slot) -> Instant:
 def attributes_of(state: State, end_user: str | None) -> Attributes:
     """Return the attributes of a counted request, as scopes name them."""
     of = state.dimensions
-    return Attributes(
-        state.rate.model, of.product, of.use_case, end_user, of.subject, of.agent, of.session
-    )
+    model = of.model if state.rate.model == OTHER_NAMES else state.rate.model
+    return Attributes(model, of.product, of.use_case, end_user, of.subject, of.agent, of.session)
 
 
 def measure(quota: Quota, state: State) -> int:

@@ -9,24 +9,23 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from pydantic_core import to_json
+
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.crossings import crossings, crowded
 from metering.core.ledger.head import Head
-from metering.core.ledger.limits import CounterKey
-from metering.core.plans.quota import FULL, Quota
+from metering.core.ledger.names import MAX_NAMED_LINES
 from metering.core.plans.spikes import usual_before
+from metering.core.prices.rating import OTHER_NAMES
 
 #: Failed attempts after which an effect is given up: about six hours with the pauses between them.
 MAX_ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = MINUTE
 _LONGEST_PAUSE: Final = HOUR
-#: The size of a stored effect at most: its detail is a name of 256 characters, escaped.
-MAX_EFFECT_BYTES: Final = 4_000
-#: Characters of a quota's label in an effect: its scope may name seven values of 256 characters.
-MAX_ABOUT: Final = 256
-#: Crossings of split quotas that one commit tells one by one: far below what it may write.
-MAX_TOLD_ALONE: Final = 40
+#: The bytes of a stored effect beside its detail: names, numbers and the name of its ledger.
+_ENVELOPE_BYTES: Final = 400
 
 
 class EffectKind(StrEnum):
@@ -36,6 +35,8 @@ class EffectKind(StrEnum):
     """A model without a price was used for the first time in this ledger; detail: the model."""
     QUOTA = "quota"
     """A threshold of a quota was reached; once per window; detail: JSON, see `_crossing`."""
+    NAMES = "names"
+    """The ledger has no room for another name of a model or meter; once; detail: JSON."""
     SPIKE = "spike"
     """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
     QUOTA_CROWDED = "quota_crowded"
@@ -66,57 +67,24 @@ class Effect(NamedTuple):
         return f"{self.ledger}/{self.id}"
 
 
+def size_of(effect: Effect) -> int:
+    """Return the bytes that a store sends for an effect, at most."""
+    return len(to_json(effect.detail)) + _ENVELOPE_BYTES
+
+
 def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     """Return the effects of the commit between two heads; the result is deterministic."""
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
     told = [(EffectKind.UNPRICED, model) for model in models]
-    told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
-    told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in _crowded(before, after))
+    if _has_others(after) and not _has_others(before):
+        told.append((EffectKind.NAMES, json.dumps({"named": MAX_NAMED_LINES, "as": OTHER_NAMES})))
+    told.extend((EffectKind.QUOTA, detail) for detail in crossings(before, after))
+    told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed)
         for position, (kind, detail) in enumerate(told)
     )
-
-
-class _Crossing(NamedTuple):
-    """A threshold that a counter has newly reached."""
-
-    quota: Quota
-    threshold: int
-    key: CounterKey
-
-
-def _crossings(before: Head, after: Head) -> list[str]:
-    """Return the thresholds newly reached, each once per window.
-
-    Those of split quotas stand together, one effect a threshold, where a commit has many.
-    """
-    quotas = {quota.key: quota for quota in after.counts.limits.quotas}
-    found: list[_Crossing] = []
-    for key, counter in sorted(after.counts.used.items()):
-        known = before.counts.used.get(key)
-        told = 0 if known is None else known.crossed
-        quota = quotas[key.quota]
-        found.extend(
-            _Crossing(quota, threshold, key)
-            for threshold in quota.thresholds
-            if told < threshold <= counter.crossed
-        )
-    alone = sum(1 for one in found if one.key.values) <= MAX_TOLD_ALONE
-    groups: dict[object, list[_Crossing]] = {}
-    for one in found:
-        together = one.key._replace(values=()), one.threshold
-        groups.setdefault(one if alone else together, []).append(one)
-    return [_told(after, group) for group in groups.values()]
-
-
-def _crowded(before: Head, after: Head) -> list[str]:
-    """Return the quotas that newly have more values than are counted."""
-    new = after.counts.crowded - before.counts.crowded
-    found = [one for one in after.counts.limits.quotas if one.key in new]
-    details = ({"about": one.label[:MAX_ABOUT], "quota": one.key} for one in found)
-    return [json.dumps(one, ensure_ascii=False, sort_keys=True) for one in details]
 
 
 def _spikes(before: Head, after: Head) -> list[str]:
@@ -133,32 +101,17 @@ def _spikes(before: Head, after: Head) -> list[str]:
     return [json.dumps(found, sort_keys=True)]
 
 
-def _told(after: Head, crossings: list[_Crossing]) -> str:
-    """Return what is told of a crossing, or of several counters of one quota and threshold."""
-    quota, threshold, key = crossings[0]
-    values = key.values if len(crossings) == 1 else ()
-    action = quota.action if isinstance(quota.action, str) else f"to {quota.action.downgrade}"
-    many = "" if len(crossings) == 1 else f": {len(crossings)} of them"
-    limit = after.counts.limits.limit_of(quota, values, after.committed)
-    return json.dumps(
-        {
-            "quota": quota.key,
-            "about": quota.label_of(values)[:MAX_ABOUT] + many,
-            "threshold": threshold,
-            "limit": quota.show(limit),
-            "window_start": format_instant(key.start),
-            "window_end": format_instant(after.counts.used[key].end),
-            "action": action if threshold == FULL else "notify",
-            "mode": quota.mode,
-        },
-        ensure_ascii=False,
-        sort_keys=True,
-    )
-
-
 def _unpriced_models(head: Head) -> set[str]:
     """Return the models of unpriced requests; "" for an unnamed model."""
-    return {rate.model or "" for rate, line in head.lines.items() if line.unpriced}
+    return {
+        rate.model or ""
+        for rate, line in head.lines.items()
+        if line.unpriced and rate.model != OTHER_NAMES
+    }
+
+
+def _has_others(head: Head) -> bool:
+    return any(rate.model == OTHER_NAMES for rate in head.lines)
 
 
 def describe(effect: Effect) -> str:
@@ -180,6 +133,14 @@ def _quota(detail: str) -> str:
     )
 
 
+def _names(detail: str) -> str:
+    found = json.loads(detail)
+    return (
+        f"it has {found['named']} models and meters that no price book names: further ones count"
+        f" as {found['as']!r}"
+    )
+
+
 def _spike(detail: str) -> str:
     found = json.loads(detail)
     return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
@@ -196,6 +157,7 @@ def _quota_crowded(detail: str) -> str:
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
+    EffectKind.NAMES: _names,
     EffectKind.SPIKE: _spike,
     EffectKind.QUOTA_CROWDED: _quota_crowded,
 }

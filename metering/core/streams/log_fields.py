@@ -38,6 +38,8 @@ KEPT_FIELDS: Final = frozenset(
         "backendid",
         "responsecode",
         "backendresponsecode",
+        "backendtime",
+        "cache",
     }
 )
 

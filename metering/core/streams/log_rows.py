@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.streams.log_fields import Fields
-from metering.core.usage.usage import is_billable
+from metering.core.usage.usage import CACHE_HIT, is_billable
 
 _DATED: Final = re.compile(r"(claude.*)-[0-9]{8}")
 _STATUSES: Final = range(100, 600)
@@ -65,6 +65,8 @@ class GatewayRow(NamedTuple):
     """The name of the gateway, in lower case."""
     status: int
     time: Instant
+    is_from_cache: bool = False
+    """Whether a cache of responses answered, and no backend."""
 
     def body(self) -> bytes:
         """Return the row as the body of a log with this one record."""
@@ -78,6 +80,7 @@ class GatewayRow(NamedTuple):
             "backendId": self.backend,
             "resourceId": f"/service/{self.service}",
             "responseCode": self.status,
+            "cache": CACHE_HIT if self.is_from_cache else None,
         }
         return _body("GatewayLogs", self.time, said)
 
@@ -141,6 +144,7 @@ def read_gateway_row(fields: Fields) -> GatewayRow | None:
         service,
         status,
         time,
+        _is_from_cache(fields),
     )
 
 
@@ -153,6 +157,16 @@ def _status(fields: Fields) -> int | None:
     if status == 0:
         return of_backend or CLIENT_GONE
     return status or of_backend
+
+
+def _is_from_cache(fields: Fields) -> bool:
+    """Return whether a cache of responses answered and nothing shows that a backend was called.
+
+    `hit` alone is not enough: a policy may have found only a value in a cache, as ours does.
+    """
+    if (fields.text("cache") or "").lower() != CACHE_HIT or fields.text("backendid") is not None:
+        return False
+    return not (fields.whole("backendresponsecode") or fields.whole("backendtime"))
 
 
 def _service(fields: Fields) -> str | None:

@@ -54,28 +54,27 @@ class Dimensions(NamedTuple):
     """The field that may cost something and that no rule understands: there is no price."""
     surplus: int | None = None
     """Cached tokens that the service reported beyond the prompt; they are in no bucket."""
+    cache: str | None = None
+    """`hit`: the gateway answered from a cache of responses, and asked no model."""
     agent: str | None = None
     """The agent or application of the tenant that made the request, as the gateway names it."""
     session: str | None = None
 
 
-#: How many fields dimensions had at first, and after each addition. Digests of events that say
-#: nothing in the later ones stay as they were, so that a repeat of an old event is its duplicate.
-_LENGTHS: Final = (
-    Dimensions._fields.index("unit") + 1,
-    Dimensions._fields.index("surplus") + 1,
-    len(Dimensions._fields),
-)
+#: The value of `cache` of a response that no model gave.
+CACHE_HIT: Final = "hit"
+
+#: The numbers of fields that dimensions had in earlier versions. Digests of events that say nothing
+#: in later fields stay as they were, so that a repeat of an old event is still its duplicate.
+_LENGTHS: Final = tuple(Dimensions._fields.index(last) + 1 for last in ("unit", "surplus", "cache"))
 
 
 def digested(dimensions: Dimensions) -> tuple[Any, ...]:
-    """Return the dimensions as digests cover them: up to the last addition that says something."""
-    length = next(one for one in _LENGTHS if not any(map(_is_said, dimensions[one:])))
-    return dimensions[:length]
-
-
-def _is_said(value: object) -> bool:
-    return value is not None
+    """Return the dimensions as digests cover them."""
+    for length in _LENGTHS:
+        if all(value is None for value in dimensions[length:]):
+            return dimensions[:length]
+    return dimensions
 
 
 class Usage(NamedTuple):

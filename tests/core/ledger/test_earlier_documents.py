@@ -99,6 +99,8 @@ def test_dimensions_that_say_nothing_new_are_digested_as_before() -> None:
     assert digested(dimensions()) == tuple(dimensions())[:19]
     told = dimensions(error="content_filter")
     assert digested(told) == tuple(told)[:22]
+    stored = dimensions(cache="hit")
+    assert digested(stored) == tuple(stored)[:23]
     told = dimensions(agent="coder")
     assert digested(told) == tuple(told)
     assert Dimensions(*to_json_list(dimensions())[:19]) == dimensions()
