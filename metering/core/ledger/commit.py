@@ -268,12 +268,16 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
 
 
 def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
-    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict."""
+    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict.
+
+    A withdrawn entry counts elsewhere, so no better counts correct it here: that is a conflict.
+    """
     evidence = entry.state.evidence
-    if usage.evidence > evidence:
+    is_withdrawn = entry.state.kind is Kind.WITHDRAWAL
+    if usage.evidence > evidence and not is_withdrawn:
         return True
     same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
-    if same_rank and usage.digest != entry.digest:
+    if (same_rank or is_withdrawn) and usage.digest != entry.digest:
         batch.conflicts.append(usage)
     else:
         batch.duplicates += 1

@@ -49,10 +49,10 @@ def corrected(entry: Entry, at: Reference, rate: Rating, now: Instant) -> Entry 
     """Return the correction that an entry needs under today's rates, if any.
 
     Holds and requests without counts have no price to correct, and a request that is not billable
-    costs nothing under any price.
+    costs nothing under any price. Outcomes and withdrawals have none either.
     """
     state = entry.state
-    if state.is_hold or not counts_known(state.evidence) or not state.is_billable:
+    if not state.is_usage or not counts_known(state.evidence) or not state.is_billable:
         return None
     new = replacement(entry, at, as_usage(entry, now), rate)
     if state.rate in (new.state.rate, without_name(new.state.rate)):
