@@ -185,7 +185,8 @@ def _fold_page(head: Head, page: Page) -> Head:
 def _fold_counts(head: Head, page: Page) -> Counts:
     counts = head.counts if page.change is None else changed(head.counts, page.change)
     start = head.ledger.start
-    return crossed(counted(counts, page.slot, page.entries, page.committed, start))
+    counts = counted(counts, page.slot, page.entries, page.committed, start)
+    return crossed(counts, page.committed)
 
 
 def _fold_lines(
