@@ -3,8 +3,9 @@
 from typing import Final
 
 from metering.core.basics.instants import Instant
-from metering.core.quotas.admission import Admitted, ModelVerdict
-from metering.core.quotas.decision import Reason, Verdict
+from metering.core.quotas.admission import Admitted
+from metering.core.quotas.decision import Reason
+from metering.core.quotas.verdict import refused
 
 #: How long the gateway may cache a stop, in seconds: so soon a tenant is served once resumed.
 STOP_CACHE_S: Final = 5
@@ -12,6 +13,5 @@ STOP_CACHE_S: Final = 5
 
 def stopped(subscription: str, tenant: str, now: Instant, reason: str) -> Admitted:
     """Return the verdicts for a stopped subscription: every request is blocked."""
-    detail = f"stopped by an operator: {reason}"
-    overall = ModelVerdict(Verdict.BLOCK, Reason.STOPPED, detail, None, None, None)
+    overall = refused(Reason.STOPPED, f"stopped by an operator: {reason}")
     return Admitted(subscription, tenant, now, overall, {}, STOP_CACHE_S, ())
