@@ -184,6 +184,8 @@ class System:
             stores.dead_letters,
             stores.effects,
         )
+        self.register, self.count_streams = app.register, app.count_streams
+        self.take_over = app.take_over_pending
         self.suspensions, self.allocations = stores.suspensions, stores.allocations
         # Few prices instead of those in the package, so that amounts are easy to work out by hand.
         app.tenancy.committed = price_rows({"aliases": ["gpt-4o-2024-11-20"]})

@@ -28,6 +28,7 @@ class Timer(NamedTuple):
 
 
 async def _expire_pending(app: bootstrap.App) -> None:
+    await app.take_over_pending.run()
     app.telemetry.add("metering.streams.recovered", await app.recover_usage.run())
     expired = await app.expire_pending.run()
     app.telemetry.add("metering.streams.missing", expired.missing)

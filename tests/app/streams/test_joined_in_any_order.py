@@ -68,7 +68,7 @@ async def _ledger(batches: list[tuple[int, list[tuple[str, bytes]]]]) -> dict[st
         for process, batch in batches:
             await take_in(systems[process].ingest, *(b for hub, b in batch if hub == "usage"))
             await take_in(systems[process].join, *(b for hub, b in batch if hub == "logs"))
-        for later in (NOW + RECOVERY_DELAY + 1, AT + DAY + 1):
+        for later in (NOW + RECOVERY_DELAY + 1, NOW + DAY + 1):
             clock.set(later)
             await systems[0].recover.run()
             await systems[1].expire.run()

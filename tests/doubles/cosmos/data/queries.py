@@ -43,6 +43,24 @@ def _listed(value: Any, parameters: Parameters) -> bool:
     return value in parameters.values()
 
 
+def _in_list(prefix: str) -> Test:
+    """Compare with the parameters of a list, by the beginning of their names."""
+
+    def test(value: Any, parameters: Parameters) -> bool:
+        return any(value == other for name, other in parameters.items() if name.startswith(prefix))
+
+    return test
+
+
+def _between(after: str, until: str) -> Test:
+    """Compare text with two parameters."""
+
+    def test(value: Any, parameters: Parameters) -> bool:
+        return isinstance(value, str) and parameters[after] < value <= parameters[until]
+
+    return test
+
+
 def _defined(value: Any, _: Parameters) -> bool:
     return value is not UNDEFINED
 
@@ -127,25 +145,16 @@ QUERIES: Final[dict[str, Query]] = {
     "SELECT * FROM c ORDER BY c.received DESC": Query(order="received", descending=True),
     "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)": Query({"id": _starts_with("@prefix")}),
     "SELECT c.code FROM c": Query(select=("code",)),
-    # Pending halves.
-    "SELECT * FROM c WHERE c.id = @kind AND c.since < @instant AND NOT IS_DEFINED(c.settled)"
-    " ORDER BY c.since": Query(
-        {
-            "id": _compared(operator.eq, "@kind"),
-            "since": _compared(operator.lt, "@instant"),
-            "settled": _undefined,
-        },
-        order="since",
+    # The register of reported requests.
+    "SELECT * FROM c WHERE c.place IN (...) AND c._ts >= @since": Query(
+        {"place": _in_list("@place"), "_ts": _compared(operator.ge, "@since")}
     ),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'identity' AND NOT IS_DEFINED(c.settled)": Query(
-        {"id": _is("identity"), "settled": _undefined}, counts=True
+    "SELECT * FROM c WHERE c.due > @after AND c.due <= @until ORDER BY c.due": Query(
+        {"due": _between("@after", "@until")}, order="due"
     ),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'identity' AND IS_DEFINED(c.settled)": Query(
-        {"id": _is("identity"), "settled": _defined}, counts=True
-    ),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'tokens'": Query({"id": _is("tokens")}, counts=True),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'recovery'": Query(
-        {"id": _is("recovery")}, counts=True
+    # Partial records of versions before the register.
+    "SELECT * FROM c WHERE c.id = @kind AND c.since >= 0 ORDER BY c.since": Query(
+        {"id": _compared(operator.eq, "@kind"), "since": _defined}, order="since"
     ),
 }
 
