@@ -29,7 +29,9 @@ class Timer(NamedTuple):
 
 async def _expire_pending(app: bootstrap.App) -> None:
     await app.take_over_pending.run()
-    app.telemetry.add("metering.streams.recovered", await app.recover_usage.run())
+    found = await app.recover_usage.run()
+    app.telemetry.add("metering.streams.recovered", found.recovered)
+    app.telemetry.add("metering.streams.unclaimed", found.unclaimed)
     expired = await app.expire_pending.run()
     app.telemetry.add("metering.streams.missing", expired.missing)
 

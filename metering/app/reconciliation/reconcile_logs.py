@@ -17,6 +17,7 @@ from metering.core.streams.gateway_log import read_log
 from metering.core.streams.id_index import digest_of
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.core.streams.log_rows import LlmRow
+from metering.core.streams.sheets import sender_digest
 from metering.ports import Clock, LedgerStore
 
 #: Ids looked up at a time.
@@ -94,7 +95,8 @@ class ReconcileLogs:
     ) -> list[tuple[LlmRow, Absent]]:
         now = self.clock.now()
         wanted = {digest_of(row.request_id): slot_of(row.time or now) for row in rows}
-        found = await self.register.look(KINDS, wanted, REPORTED)
+        senders = {sender_digest(row.request_id): slot_of(row.time or now) for row in rows}
+        found = await self.register.look(KINDS, wanted | senders, REPORTED)
         young = now - RECOVERY_DELAY
 
         def why(row: LlmRow) -> Absent:
@@ -103,7 +105,8 @@ class ReconcileLogs:
             digest = digest_of(row.request_id)
             if comparison.is_held(row.request_id) or ("stream", digest) in found:
                 return Absent.PENDING
-            if row.time is not None and row.time > young:
+            is_young = row.time is not None and row.time > young
+            if is_young or ("waiting", sender_digest(row.request_id)) in found:
                 return Absent.LATE
             return Absent.UNCLAIMED if ("waiting", digest) in found else Absent.UNKNOWN
 

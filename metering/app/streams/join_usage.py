@@ -139,7 +139,6 @@ class JoinUsage:
             len(rows) - done.known,
             done.known,
             ignored=found - len(rows),
-            unclaimed=len(done.counts),
         )
         return tally.with_dead_letters(done.dead_letters)
 

@@ -26,6 +26,15 @@ from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, DeadLetter, DeadLetterStore, LedgerStore, UsagePublisher
 
 
+class Recovered(NamedTuple):
+    """The outcomes of one run, in requests."""
+
+    recovered: int
+    """Published, because nobody had reported them."""
+    unclaimed: int
+    """Neither reported nor recovered."""
+
+
 class _Due(NamedTuple):
     """What came of a round."""
 
@@ -50,25 +59,26 @@ class RecoverUsage:
     clock: Clock
     recovery_delay: Instant | None
 
-    async def run(self) -> int:
-        """Settle the log rows that have waited long enough; return how many were recovered.
+    async def run(self) -> Recovered:
+        """Settle the log rows that have waited long enough, and return the outcomes.
 
         Those of a stream complete it, if whoever filed the second of the two missed the first. A
         request that a ledger has counted or holds was reported by a policy: it is dropped. Safe to
         repeat at any point: publishing twice makes a duplicate.
         """
-        count = 0
+        recovered = unclaimed = 0
         async for filed in self.marks.rounds("waiting"):
-            count += await self._settle(filed)
-        return count
+            done = await self._settle(filed)
+            recovered, unclaimed = recovered + done.recovered, unclaimed + done.unclaimed
+        return Recovered(recovered, unclaimed)
 
-    async def _settle(self, filed: Sequence[Filed]) -> int:
+    async def _settle(self, filed: Sequence[Filed]) -> Recovered:
         due = await self._due(filed)
         dead_letters = [*due.dead_letters, *await self.streams.complete(due.joined)]
         published = await self.publish_unknown(due.events)
         await self.dead_letters.put(dead_letters)
         await self.marks.add("waiting", due.unclaimed)
-        return published
+        return Recovered(published, due.unclaimed)
 
     async def _due(self, filed: Sequence[Filed]) -> _Due:
         slots = _slots(filed)

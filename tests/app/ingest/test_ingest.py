@@ -1,6 +1,5 @@
 """Ingesting a batch: every body is counted once or set aside, and one fault stops nobody else."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 

@@ -76,7 +76,6 @@ async def test_a_crash_between_the_entry_and_its_mark_is_harmless(
     await ingest(system, PENDING)
     system.clock.set(AT + 2 * DAY)
     with monkeypatch.context() as broken:
-
         write_mark = system.register.store.write_mark
 
         async def crash(name: str, mark: Any) -> None:
@@ -108,9 +107,7 @@ async def test_a_broken_ledger_holds_up_no_other_tenants_streams(
 ) -> None:
     await ingest(system, PENDING)
     await ingest(system, body(subject="sub-2", data__tokens="pending", id="r-2", data__usage=None))
-    [(whole,)] = await system.database.all(
-        "SELECT document FROM pages WHERE ledger LIKE 'sub-1|%'"
-    )
+    [(whole,)] = await system.database.all("SELECT document FROM pages WHERE ledger LIKE 'sub-1|%'")
     await system.database.write(
         lambda connection: connection.execute(
             "UPDATE pages SET document = '{' WHERE ledger LIKE 'sub-1|%'"

@@ -60,7 +60,7 @@ async def test_a_stream_whose_log_comes_first_is_counted_when_its_identity_comes
     assert await take_in(system.ingest, PENDING) == Tally(accepted=1)
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
     system.clock.set(NOW + HOUR)
-    assert await system.recover.run() == 0
+    assert await system.recover.run() == (0, 0)
     assert await pending(system) == (0, 0, 0, 0)
 
 
@@ -246,7 +246,7 @@ async def test_the_log_rows_of_final_requests_leave_nothing_behind_and_no_entrie
     # Their ids, filed once by ingestion; nothing of their log rows.
     assert [place.partition("|")[0] for (place,) in kept] == ["final"]
     system.clock.set(NOW + HOUR)
-    assert await system.recover.run() == 0
+    assert await system.recover.run() == (0, 0)
     assert await pending(system) == (0, 0, 0, 0)
     system.clock.set(NOW + 8 * DAY + 1)
     assert (await system.expire.run()).settled == 0

@@ -13,7 +13,7 @@ from metering.bootstrap import sqlite_stores
 from metering.core.basics.instants import DAY
 from metering.core.ledger.entry import State
 from metering.core.streams.lifetimes import RECOVERY_DELAY
-from tests.builders import AT, NOW, body
+from tests.builders import NOW, body
 from tests.gateway_logs import gateway_record, llm_record, log, take_in
 from tests.systems import MovableClock, System
 

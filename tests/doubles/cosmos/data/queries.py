@@ -31,10 +31,6 @@ def _compared(compare: Callable[[Any, Any], bool], name: str) -> Test:
     return test
 
 
-def _is(constant: str) -> Test:
-    return lambda value, _: value == constant
-
-
 def _starts_with(name: str) -> Test:
     return lambda value, parameters: isinstance(value, str) and value.startswith(parameters[name])
 
@@ -65,17 +61,13 @@ def _defined(value: Any, _: Parameters) -> bool:
     return value is not UNDEFINED
 
 
-def _undefined(value: Any, _: Parameters) -> bool:
-    return value is UNDEFINED
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """The answer to one query.
 
     An item is found if all properties in `where` meet their condition. `select` names the
-    properties to return, none means all. `counts` returns the number of items instead. A query
-    costs 2.3 RU and a point read of each item that it returns or, if it counts, finds.
+    properties to return, none means all. A query costs 2.3 RU and a point read of each item that it
+    returns.
     """
 
     where: Mapping[str, Test] = field(default_factory=dict)
@@ -83,7 +75,6 @@ class Query:
     descending: bool = False
     top: int | None = None
     select: tuple[str, ...] = ()
-    counts: bool = False
 
     def matches(self, document: Document, parameters: Parameters) -> bool:
         """Return whether an item meets all conditions."""
