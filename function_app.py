@@ -1,10 +1,14 @@
-"""The app that the Functions host imports: it registers the triggers, nothing else."""
+"""The app that the Functions host imports: it reads the settings and registers the triggers."""
 
 import os
 
 import azure.functions as func
 
+from metering import bootstrap
 from metering.triggers import gateway_logs, http, timers, usage
+
+# Wrong settings stop the app when it starts, not at its first event.
+bootstrap.current()
 
 app = func.FunctionApp()
 app.register_functions(usage.blueprint)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from metering.adapters.clock import FixedClock
 from metering.app.billing.close_periods import Closed, ClosePeriods, Waiting
-from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ingest.direct_publisher import DirectPublisher
+from metering.app.ingest.ingest import Ingest
 from metering.app.quotas.admission import ObservedAdmission
 from metering.bootstrap import App, Stores
 from metering.bootstrap.billing import Billing

@@ -6,12 +6,11 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from metering.api.problems import Problem
-from metering.core.basics.instants import Instant, parse_instant
+from metering.core.basics.instants import Instant
+from metering.core.calendars.calendars import calendar_instant
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MAX: Final = 64
-#: Calendars end here.
-_LATEST: Final = parse_instant("9000-01-01T00:00:00Z")
 
 From = Annotated[
     str | None,
@@ -28,16 +27,9 @@ def instant_in(text: str | None, field: str) -> Instant | None:
     """Return an optional time. A date means its start in UTC. Problems name the field."""
     if text is None:
         return None
-    found = _parsed(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
-    if found is None or not 0 <= found < _LATEST:
+    try:
+        return calendar_instant(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    except ValueError:
         message = "must be a time such as 2026-11-20T12:00:00Z or a date such as 2026-11-20"
         fault = {"field": field, "message": message}
-        raise Problem(422, f"{field}: {message}", errors=[fault])
-    return found
-
-
-def _parsed(text: str) -> Instant | None:
-    try:
-        return parse_instant(text)
-    except (ValueError, OverflowError):
-        return None
+        raise Problem(422, f"{field}: {message}", errors=[fault]) from None

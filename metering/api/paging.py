@@ -1,13 +1,13 @@
 """Lists in pages. A cursor is opaque and marks where the next page starts."""
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Annotated, Final
 
 from fastapi import Query
+from pydantic_core import from_json
 
 from metering.api.problems import Problem
 from metering.documents.document import Document
@@ -15,6 +15,9 @@ from metering.documents.document import Document
 MAX_LIMIT: Final = 200
 _DIGEST_BYTES: Final = 8
 _MAX_CURSOR: Final = 4_096
+
+#: The types of the parts of a key.
+_PARTS: Final = frozenset({str, int, type(None)})
 
 type Key = tuple[str | int | None, ...]
 
@@ -40,24 +43,34 @@ def cursor_at(listed: str, key: Key) -> str:
     return base64.urlsafe_b64encode(_digest(listed, content) + content).rstrip(b"=").decode()
 
 
-def key_of(listed: str, cursor: str | None) -> Key | None:
-    """Return the key of a cursor. Raises 400 for a cursor of another list."""
+def key_of(listed: str, cursor: str | None, like: Key | None = None) -> Key | None:
+    """Return the key of a cursor; None without a cursor.
+
+    `like` is a key of the list, whose number and types of parts the key must have. Raises 400 for a
+    cursor of another list. The digest in a cursor finds mistakes; it does not prevent forgery, so
+    whatever a cursor says is checked.
+    """
     if cursor is None:
         return None
-    content = _content(listed, cursor)
-    if content is None:
+    key = _key(listed, cursor)
+    if key is None or (like is not None and list(map(type, key)) != list(map(type, like))):
         fault = {"field": "cursor", "message": "must be a cursor of this list"}
         raise Problem(400, "cursor: must be a cursor of this list", errors=[fault])
-    return tuple(json.loads(content))
+    return key
 
 
-def _content(listed: str, cursor: str) -> bytes | None:
+def _key(listed: str, cursor: str) -> Key | None:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        content = raw[_DIGEST_BYTES:]
+        if raw[:_DIGEST_BYTES] != _digest(listed, content):
+            return None
+        parts = from_json(content, allow_inf_nan=False)
+    except ValueError:
         return None
-    content = raw[_DIGEST_BYTES:]
-    return content if raw[:_DIGEST_BYTES] == _digest(listed, content) else None
+    if not isinstance(parts, list) or not all(type(part) in _PARTS for part in parts):
+        return None
+    return tuple(parts)
 
 
 def _digest(listed: str, content: bytes) -> bytes:
@@ -87,6 +100,12 @@ def page_of[E, T](
     return Page(items=[document(one) for one in found])
 
 
-def sort_key(key: Key) -> tuple[tuple[bool, str | int], ...]:
-    """Return the sort key; null parts come first."""
-    return tuple((part is not None, part if part is not None else "") for part in key)
+def sort_key(key: Key) -> tuple[tuple[int, int, str], ...]:
+    """Return the sort key: null parts come first, then numbers, then texts."""
+    return tuple(map(_in_order, key))
+
+
+def _in_order(part: str | int | None) -> tuple[int, int, str]:
+    if part is None:
+        return 0, 0, ""
+    return (1, part, "") if isinstance(part, int) else (2, 0, part)

@@ -22,7 +22,8 @@ from metering.core.basics.errors import (
 from metering.core.tenancy.access import NotSignedIn
 
 MEDIA_TYPE: Final = "application/problem+json"
-_log: Final = logging.getLogger("metering")
+LOGGER: Final = "metering.api"
+_log: Final = logging.getLogger(LOGGER)
 #: Invalid fields that a problem lists.
 _MAX_FAULTS: Final = 20
 
@@ -67,9 +68,9 @@ def response(problem: Problem) -> Response:
     if problem.errors:
         body["errors"] = list(problem.errors)
     headers = {"Cache-Control": "no-store", **problem.headers}
-    return Response(
-        json.dumps(body, ensure_ascii=False), problem.status, headers, media_type=MEDIA_TYPE
-    )
+    # What a field is called may be the caller's own text, in which UTF-8 cannot write everything.
+    content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    return Response(content, problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def unexpected(error: BaseException) -> Response:

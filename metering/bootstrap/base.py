@@ -134,6 +134,7 @@ class Base:
 
         return Credits(
             ledgers=self.ledgers,
+            statements=self.stores.statements,
             accounts=self.stores.accounts,
             tenancy=self.tenancy,
             clock=self.clock,

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from metering.app.allocation.allocate import Allocate
+from metering.app.billing.close_on_request import CloseOnRequest
 from metering.app.billing.close_on_time import CloseOnTime
 from metering.app.billing.close_periods import ClosePeriods, Patience
 from metering.app.billing.draft_statements import DraftStatements
@@ -33,6 +34,7 @@ class Billing:
     def _drafts(self) -> DraftStatements:
         return DraftStatements(
             ledgers=self._base.ledgers,
+            statements=self._base.stores.statements,
             accounts=self._base.stores.accounts,
             tenancy=self._base.tenancy,
         )
@@ -51,6 +53,11 @@ class Billing:
             alerts=self._base.alerts,
             patience=Patience(self._base.settings.close_grace, self._base.settings.close_wait),
         )
+
+    @cached_property
+    def close_on_request(self) -> CloseOnRequest:
+        """Close what somebody asks to be closed."""
+        return CloseOnRequest(self.close_periods, self._base.tenancy, self._base.clock)
 
     @cached_property
     def close_on_time(self) -> CloseOnTime:

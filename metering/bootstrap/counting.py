@@ -6,7 +6,8 @@ from functools import cached_property
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
 from metering.app.hubs.replay_capture import ReplayCapture, TakesBatches
 from metering.app.ingest.dead_letters import DeadLetters
-from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ingest.direct_publisher import DirectPublisher
+from metering.app.ingest.ingest import Ingest
 from metering.app.ingest.take_events import TakeEvents
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.streams.count_streams import CountStreams

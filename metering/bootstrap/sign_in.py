@@ -70,7 +70,7 @@ class SignIn:
     @property
     def browser(self) -> Literal["app_service", "sessions"] | None:
         """The browser sign-in of this installation; None if it has none."""
-        if self._settings.http.app_service_auth:
+        if self._settings.http.app_service_directory is not None:
             return "app_service"
         return "sessions" if self._is_local and self._settings.http.auth is None else None
 
@@ -85,7 +85,5 @@ class SignIn:
 
     def principal(self, header: str | None) -> Identity | None:
         """Return who App Service authentication names; None where it does not, or is not on."""
-        http = self._settings.http
-        if header is None or not http.app_service_auth:
-            return None
-        return identity_in(header, None if http.auth is None else http.auth.tenant)
+        directory = self._settings.http.app_service_directory
+        return None if header is None or directory is None else identity_in(header, directory)

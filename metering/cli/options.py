@@ -8,8 +8,8 @@ import typer
 
 from metering import bootstrap
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import Instant, parse_instant
-from metering.core.calendars.calendars import LATEST
+from metering.core.basics.instants import Instant
+from metering.core.calendars.calendars import calendar_instant
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.tenancy.directory import Directory
@@ -102,9 +102,6 @@ def instant(text: str | None, hint: str) -> Instant | None:
     if text is None:
         return None
     try:
-        found = parse_instant(text)
+        return calendar_instant(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
-    if found >= LATEST:
-        raise typer.BadParameter(f"{text!r} is too far in the future", param_hint=hint)
-    return found

@@ -22,8 +22,12 @@ class CreditDocument(Document):
 
     currency: str
     granted: Money
+    carried: Money = Field(
+        description="Owed to the tenant: carried forward or credited, less open charges."
+    )
     remaining: Money = Field(
-        validation_alias=AliasPath("remaining", "at_least"), description="The lower bound."
+        validation_alias=AliasPath("remaining", "at_least"),
+        description="The lower bound, including what is carried.",
     )
     remaining_at_most: Money = Field(validation_alias=AliasPath("remaining", "at_most"))
     by_channel: Annotated[Mapping[str, Money], BeforeValidator(_named)] = Field(

@@ -1,5 +1,6 @@
 """The HTTP API on one machine: the application of the function app, on loopback."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from socket import socket
@@ -21,7 +22,10 @@ async def local_api(app: bootstrap.App, listener: socket) -> AsyncIterator[str]:
     """
     # FastAPI takes a third of a second to import.
     from metering.api import create_api  # noqa: PLC0415
+    from metering.api.problems import LOGGER  # noqa: PLC0415
 
+    # Commands log nothing below CRITICAL; the reference in a response needs its log record.
+    logging.getLogger(LOGGER).setLevel(logging.ERROR)
     app.sign_in.listens_on_loopback()
     async with loopback.serving(create_api(app), listener) as url:
         yield url

@@ -32,8 +32,9 @@ class Http(NamedTuple):
 
     auth: Auth | None = None
     """None: only the development issuer on this machine signs callers in."""
-    app_service_auth: bool = False
-    """Whether App Service authentication runs in front of the app, so that its headers count."""
+    app_service_directory: str | None = None
+    """The Entra directory whose people App Service authentication vouches for in its headers; None
+    where it does not run in front of the app, so that anybody could send them."""
     rate_limit: int | None = DEFAULT_RATE_LIMIT
     """Requests a second and caller; None for no limit."""
     in_azure: bool = False
@@ -92,7 +93,8 @@ APP_SERVICE_AUTH: Final = Setting(
     "METERING_APP_SERVICE_AUTH",
     _is_on,
     False,
-    "`on`: App Service authentication runs in front of the app, and the app trusts its headers.",
+    "`on`: the app accepts people whom App Service authentication signed in. Needs"
+    " `METERING_AUTH_TENANT`, and counts only while `WEBSITE_AUTH_ENABLED` says that it runs.",
     "on",
     "`off`",
 )
@@ -100,7 +102,8 @@ RATE_LIMIT: Final[Setting[int | None]] = Setting(
     "METERING_RATE_LIMIT",
     _rate_limit,
     DEFAULT_RATE_LIMIT,
-    "Requests a second that one caller may send to the API, or `off`.",
+    "Requests a second that one caller may send to the API, or `off`. A gateway may send ten times"
+    " as many, and this many for each subscription.",
     "50",
     f"`{DEFAULT_RATE_LIMIT}`",
 )
@@ -112,15 +115,37 @@ IN_AZURE: Final = Setting(
     "set by the platform",
     readers=("app",),
 )
+PLATFORM_AUTH: Final = Setting(
+    "WEBSITE_AUTH_ENABLED",
+    lambda text: text.lower() == "true",
+    False,
+    "Set by App Service and Functions: `True` while their authentication runs in front of the app"
+    " and removes its headers from requests of clients.",
+    "True",
+    "set by the platform",
+    readers=("app",),
+)
 _SIGN_IN: Final = (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TENANT)
-SETTINGS: Final = (*_SIGN_IN, APP_SERVICE_AUTH, RATE_LIMIT, IN_AZURE)
+SETTINGS: Final = (*_SIGN_IN, APP_SERVICE_AUTH, RATE_LIMIT, IN_AZURE, PLATFORM_AUTH)
 
 
 def read_http(given: Environment) -> Http:
     """Return the settings of the HTTP API. Raises ConfigurationError for a wrong one."""
+    auth = _auth(given)
     return Http(
-        _auth(given), APP_SERVICE_AUTH.read(given), RATE_LIMIT.read(given), IN_AZURE.read(given)
+        auth, _app_service_directory(given, auth), RATE_LIMIT.read(given), IN_AZURE.read(given)
     )
+
+
+def _app_service_directory(given: Environment, auth: Auth | None) -> str | None:
+    is_on, is_running = APP_SERVICE_AUTH.read(given), PLATFORM_AUTH.read(given)
+    if not is_on:
+        return None
+    if auth is None:
+        raise AUTH_TENANT.invalid(
+            f"is not set, but {APP_SERVICE_AUTH.name}=on accepts people of this directory only"
+        )
+    return auth.tenant if is_running else None
 
 
 def _auth(given: Environment) -> Auth | None:

@@ -1,13 +1,17 @@
 """The HTTP part as it is served: real sockets, real tokens, the embedded store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 
 from metering import bootstrap
+from metering.adapters.clock import FixedClock
 from metering.app.hubs.batch import Message
+from metering.core.basics.instants import parse_instant
 from tests.api.issuer import Issuer
 from tests.builders import body
 
@@ -56,6 +60,13 @@ class Served:
         answer = await self.ask("GET", path, token, **more)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    @contextmanager
+    def at(self, date: str) -> Iterator[None]:
+        """Serve as if it were this date."""
+        later = parse_instant(f"{date}T00:00:00Z")
+        with patch.object(FixedClock, "now", lambda _: later):
+            yield
 
     async def count(self, *bodies: bytes) -> None:
         """Count events, as if a hub had delivered them."""

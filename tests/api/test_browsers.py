@@ -24,7 +24,7 @@ async def test_the_header_is_nothing_unless_a_setting_says_so(api: Served) -> No
 class TestWhereItIsOn:
     @pytest.fixture
     def http(self, http: Http) -> Http:
-        return http._replace(app_service_auth=True)
+        return http._replace(app_service_directory=TENANT)
 
     async def test_a_person_reads_their_tenant(self, api: Served) -> None:
         found = await api.get("/api/me/balance", headers=SIGNED_IN)

@@ -17,6 +17,7 @@ from metering.core.tenancy.access import Identity, Role
 from metering.local.api import listener_on, local_api, sign_in_links
 from metering.settings.http import Http
 from metering.settings.settings import Settings, SqliteStore
+from tests.api.issuer import TENANT
 from tests.api.served import Served, problem
 from tests.builders import NOW
 
@@ -214,13 +215,12 @@ async def test_where_another_issuer_is_set_there_are_no_sessions_of_ours(api: Se
 
 
 async def test_in_azure_app_service_signs_people_in_and_out(tmp_path: Path) -> None:
-    settings = Settings(
-        SqliteStore(tmp_path / "store.db"), fixed_now=NOW, http=Http(app_service_auth=True)
-    )
-    app = bootstrap.App(settings)
+    http = Http(app_service_directory=TENANT)
+    app = bootstrap.App(Settings(SqliteStore(tmp_path / "store.db"), fixed_now=NOW, http=http))
     person = "00000000-0000-0000-0000-0000000000aa"
     claims = [
         {"typ": "oid", "val": person},
+        {"typ": "tid", "val": TENANT},
         {"typ": "roles", "val": "Metering.Operator"},
     ]
     principal = base64.b64encode(json.dumps({"auth_typ": "aad", "claims": claims}).encode())

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import httpx2
+
 from tests.api.served import OF_GLOBEX, Served, problem
 from tests.builders import body
 
@@ -11,7 +13,8 @@ DECEMBER = "2026-12-10"
 async def closed(api: Served) -> dict[str, Any]:
     """Use something, and close the period as if it were December."""
     await api.count()
-    answer = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": DECEMBER})
+    with api.at(DECEMBER):
+        answer = await api.ask("POST", "/api/periods/close", api.operator(), json={})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -22,9 +25,10 @@ async def test_periods_are_closed_once_and_audited(api: Served) -> None:
     # 1,000 x 2.50 + 100 x 10.00 of a million: 0.0035, to the cent nothing.
     acme = {"tenant": "acme", "period": "2026-11", "currency": "USD", "total": "0", "unsettled": 0}
     assert acme in done["closed"]
-    again = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": DECEMBER})
+    with api.at(DECEMBER):
+        again = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": DECEMBER})
+        audit = (await api.get("/api/audit", api.operator()))["items"]
     assert again.json()["closed"] == []
-    audit = (await api.get("/api/audit", api.operator()))["items"]
     assert [one["action"] for one in audit].count("periods.close") == 4
     unknown = await api.ask(
         "POST", "/api/periods/close", api.operator(), json={"tenants": ["initech"]}
@@ -34,6 +38,21 @@ async def test_periods_are_closed_once_and_audited(api: Served) -> None:
     ]
     badly = await api.ask("POST", "/api/periods/close", api.operator(), json={"at": "soon"})
     assert problem(badly)["errors"][0]["field"] == "at"
+
+
+async def test_the_future_is_closed_only_for_a_period_that_is_over_and_named(api: Served) -> None:
+    await api.count()
+
+    async def close(**content: str) -> httpx2.Response:
+        return await api.ask("POST", "/api/periods/close", api.operator(), json=content)
+
+    for content in ({"at": "2028-12-01"}, {"at": "2026-12-10", "allow_future": "2026-11"}):
+        refused = problem(await close(**content))
+        assert refused["status"] == 422
+        assert "2026-11 of acme, 2026-11 of globex" in refused["detail"]
+    with api.at("2026-12-01"):
+        done = await close(at="2026-12-10", allow_future="2026-11")
+    assert [one["period"] for one in done.json()["closed"]] == ["2026-11", "2026-11"]
 
 
 async def test_a_statement_comes_as_it_is_asked_for(api: Served) -> None:

@@ -8,7 +8,7 @@ from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
 from metering.local.system import APP_SETTINGS
 from metering.settings.exports import ExportsContainer
 from metering.settings.external import EXTERNAL
-from metering.settings.http import IN_AZURE, Auth
+from metering.settings.http import IN_AZURE, PLATFORM_AUTH, Auth
 from metering.settings.hubs import STORAGE_ACCOUNT, STORAGE_URI, HubNamespace
 from metering.settings.settings import (
     SETTINGS,
@@ -58,7 +58,7 @@ _IN_AZURE: Final = {
     for setting in SETTINGS
     if "app" in setting.readers
     and not setting.is_local
-    and setting not in {IN_AZURE, STORAGE_URI, STORAGE_ACCOUNT}
+    and setting not in {IN_AZURE, PLATFORM_AUTH, STORAGE_URI, STORAGE_ACCOUNT}
 }
 
 
@@ -142,7 +142,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     )
     # The platform puts the secret in the place of the reference.
     filled["METERING_WEBHOOK_SECRET"] = "whsec_" + "A" * 32
-    settings = read_settings(filled)
+    settings = read_settings({**filled, "WEBSITE_AUTH_ENABLED": "True"})
     assert settings.store == CosmosStore(
         "https://cosmos-metering-prod-abc.documents.azure.com:443/", "metering"
     )
@@ -157,7 +157,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     assert settings.exports == ExportsContainer("https://stdata.blob.core.windows.net/exports")
     assert settings.export_schedule == "chargeback=daily"
     assert settings.http.auth == Auth(f"https://login.microsoftonline.com/{ID}/v2.0", ID, ID)
-    assert settings.http.app_service_auth
+    assert settings.http.app_service_directory == ID
 
 
 def test_what_a_parameter_allows_the_code_takes() -> None:

@@ -57,8 +57,8 @@ async def test_a_budget_of_50_dollars_ends_at_50_dollars(system: System) -> None
 async def test_streams_that_are_open_count_before_their_tokens_are_known(system: System) -> None:
     """#40095: the first requests, all at once, each found the budget untouched."""
     await put_under(system, CAP)
-    # Each may come to 4 x $2.50 + 1 x $10 = $20.
-    hold = {"prompt_tokens_estimate": 4_000_000, "max_output_tokens": 1_000_000}
+    # Each is held for 8 x $2.50 and 500 tokens at $10 a million: $20.005, whatever its maximum.
+    hold = {"prompt_tokens_estimate": 8_000_000, "max_output_tokens": 1_000_000}
     streams = [
         body(id=f"r-{n}", data__tokens="pending", data__usage=..., data__hold=hold)
         for n in range(3)

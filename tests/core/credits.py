@@ -49,6 +49,8 @@ def _spends(draw: st.DrawFn) -> list[Spend]:
     return [Spend(time, draw(st.sampled_from(CHANNELS)), draw(st.integers(0, 9))) for time in times]
 
 
+#: Amounts that are due at once, by channel.
+SETTLEMENTS = st.fixed_dictionaries({channel: st.integers(0, 9) for channel in CHANNELS})
 GRANTS = _grants()
 SPENDS = _spends()
 
@@ -57,8 +59,11 @@ def burn(
     grants: Iterable[Grant],
     spends: Iterable[Spend],
     settled: Mapping[str, Amount] = NOTHING_SETTLED,
+    *,
+    at_last: Mapping[str | None, Amount] | None = None,
 ) -> Burnt:
     """Pay `spends`, in order of their time, after `settled` was taken from the grants."""
     burning = Burning(grants, settled)
     burning.pay(spends)
+    burning.settle(LAST, at_last or {})
     return burning.burnt

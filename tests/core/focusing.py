@@ -63,7 +63,7 @@ def with_late(before: Sequence[Count], after: Sequence[Count], **terms: Any) -> 
     ledger, plan = LedgerId("acme", OCTOBER.start), Plan(id="then", **terms)
     all_of = totals_of([*before, *after])
     late = recomputed(ledger, all_of, before=totals_of(before), pages=2)
-    statement = closed(a_bill({}, late=[Late(OCTOBER, plan, late)]))
+    statement = closed(a_bill({}, late=[Late(OCTOBER, plan, late, has_statement=True)]))
     changed = Changed(ledger, OCTOBER, plan, after)
     own = Changed(statement.ledger, NOVEMBER, Plan(id="test"), ())
     return Billed(statement, own, [changed], {"2026-10": OCTOBER})

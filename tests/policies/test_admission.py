@@ -108,6 +108,7 @@ def test_a_failure_is_kept_for_ten_seconds_so_that_not_every_request_waits(
     ("reason", "status", "retry_after"),
     [
         ("quota_exceeded", 429, "3600"),
+        ("held", 429, "3600"),
         ("rate_limit", 429, "3600"),
         ("credit_exhausted", 402, None),
         ("prepaid_empty", 402, None),

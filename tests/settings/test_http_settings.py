@@ -16,7 +16,7 @@ GIVEN = {
 
 
 def test_without_settings_no_issuer_is_taken_and_no_header_believed() -> None:
-    expected = Http(None, app_service_auth=False, rate_limit=DEFAULT_RATE_LIMIT, in_azure=False)
+    expected = Http(None, app_service_directory=None, rate_limit=DEFAULT_RATE_LIMIT, in_azure=False)
     assert read_settings({}).http == expected
 
 
@@ -73,8 +73,31 @@ def test_an_issuer_on_this_machine_may_be_plain_http() -> None:
 
 
 def test_the_other_settings_say_what_they_say() -> None:
-    http = read_http({"METERING_APP_SERVICE_AUTH": "on", "METERING_RATE_LIMIT": "5"})
-    assert (http.app_service_auth, http.rate_limit) == (True, 5)
-    http = read_http({"METERING_APP_SERVICE_AUTH": "off", "METERING_RATE_LIMIT": "off"})
-    assert (http.app_service_auth, http.rate_limit) == (False, None)
+    assert read_http({"METERING_RATE_LIMIT": "5"}).rate_limit == 5
+    assert read_http({"METERING_RATE_LIMIT": "off"}).rate_limit is None
     assert read_http({"WEBSITE_INSTANCE_ID": "a1"}).in_azure
+
+
+@pytest.mark.parametrize("enabled", ["True", "true"])
+def test_the_platform_and_the_operator_together_turn_its_headers_on(enabled: str) -> None:
+    given = {**GIVEN, "METERING_APP_SERVICE_AUTH": "on", "WEBSITE_AUTH_ENABLED": enabled}
+    assert read_http(given).app_service_directory == TENANT.lower()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"METERING_APP_SERVICE_AUTH": "on"},
+        {"METERING_APP_SERVICE_AUTH": "on", "WEBSITE_AUTH_ENABLED": "False"},
+        {"METERING_APP_SERVICE_AUTH": "off", "WEBSITE_AUTH_ENABLED": "True"},
+        {"WEBSITE_AUTH_ENABLED": "True"},
+    ],
+)
+def test_neither_alone_turns_its_headers_on(given: dict[str, str]) -> None:
+    assert read_http({**GIVEN, **given}).app_service_directory is None
+
+
+@pytest.mark.parametrize("platform", [{}, {"WEBSITE_AUTH_ENABLED": "True"}])
+def test_people_of_no_directory_are_never_accepted(platform: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="^METERING_AUTH_TENANT: is not set, but METERING"):
+        read_settings({"METERING_APP_SERVICE_AUTH": "on", **platform})

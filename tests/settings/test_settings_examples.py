@@ -11,13 +11,11 @@ import pytest
 from metering import bootstrap
 from metering.bootstrap import app as bootstrap_app
 from metering.core.basics.errors import ConfigurationError
-from metering.local.functions.worker import FunctionsWorker, InvocationFailed
-from metering.local.hubs.hub import HubEvent
+from metering.local.functions.worker import FunctionsWorker, WorkerFailed
 from metering.local.system import app_dir
 from metering.settings import settings as settings_module
 from metering.settings.external import EXTERNAL
 from metering.settings.settings import SETTINGS, Unknown, read_settings, unknown_settings
-from tests.builders import NOW, body
 from tools.bicep_syntax import BICEP
 from tools.settings_page import PAGE, page
 
@@ -37,6 +35,7 @@ OTHERS: Mapping[str, Mapping[str, str]] = {
     "METERING_COSMOS_KEY": {"METERING_STORE": EMULATOR},
     "METERING_WEBHOOK_URL": {"METERING_WEBHOOK_SECRET": SECRET},
     "METERING_WEBHOOK_SECRET": {"METERING_WEBHOOK_URL": "https://example.com/hook"},
+    "METERING_APP_SERVICE_AUTH": SIGN_IN,
     **{name: {k: v for k, v in SIGN_IN.items() if k != name} for name in SIGN_IN},
     **dict.fromkeys(
         [
@@ -104,6 +103,7 @@ NEVER_WRONG = {
     "METERING_EXPORT_SCHEDULE",
     "METERING_ISSUER",
     "WEBSITE_INSTANCE_ID",
+    "WEBSITE_AUTH_ENABLED",
 }
 
 
@@ -239,10 +239,9 @@ def fresh_process() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fresh_process")
-async def test_the_function_app_starts_and_stops_at_first_use(
+async def test_the_function_app_does_not_start_with_a_wrong_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("METERING_STORE", "postgres://x")
-    worker = await FunctionsWorker.start(app_dir())
-    with pytest.raises(InvocationFailed, match="METERING_STORE: 'postgres://x' .*; example: cosm"):
-        await worker.invoke_event_hub("ingest_usage", [HubEvent(body(), "s", 0, "0", NOW)], "0")
+    with pytest.raises(WorkerFailed, match="METERING_STORE: 'postgres://x' .*; example: cosm"):
+        await FunctionsWorker.start(app_dir())

@@ -158,6 +158,7 @@ def _notes(statement: Statement) -> Sequence[str]:
         (unsettled.unpriced, "requests without a price: counted, but not in the total"),
         (unsettled.missing, "requests whose token counts never arrived: not in the total"),
         (unsettled.totals_only, "requests counted from logs: all input at full price"),
+        (statement.from_cache, "requests answered from the gateway's cache: no charge"),
         (len(unsettled.uncollected), "earlier periods with changes in another currency"),
     )
     return [f"{number:,} {meaning}" for number, meaning in notes if number]

@@ -20,23 +20,24 @@ _NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def identity_in(principal: str, tenant: str | None) -> Identity:
+def identity_in(principal: str, directory: str) -> Identity:
     """Return the identity in `x-ms-client-principal`: a user of a browser.
 
     Trust it only if App Service authentication is on, which removes the header from requests of
-    clients. The user must belong to the directory `tenant`, if given. Raises NotSignedIn for a
-    malformed header.
+    clients. The user must belong to this Entra directory. Raises NotSignedIn for a malformed
+    header.
     """
     try:
         if len(principal) > MAX_HEADER_CHARACTERS:
             raise NotSignedIn("the principal is too long")
         found = json.loads(base64.b64decode(principal, validate=True))
         claims = _claims(found)
-    except (binascii.Error, UnicodeDecodeError, ValueError, TypeError, KeyError):
+        provider = found.get("auth_typ")
+    except (binascii.Error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise NotSignedIn("the principal cannot be read") from None
-    if found.get("auth_typ") != "aad":
+    if provider != "aad":
         raise NotSignedIn("the principal is not from Microsoft Entra")
-    if tenant is not None and claims.get("tid") != tenant:
+    if claims.get("tid") != directory:
         raise NotSignedIn("the principal is from another directory")
     # A browser is used by a person, with or without scopes among the claims.
     found_identity = identity_of({**claims, "scp": claims.get("scp") or "browser"})

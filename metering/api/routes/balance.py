@@ -17,14 +17,13 @@ async def balance(app: TheApp, tenant: TheTenant, period: PeriodName = None) -> 
     of = await period_named(app, tenant, period)
     now = app.clock.now()
     found = await app.read.balance(tenant, of)
-    has_grants = app.tenancy.directory.grants(tenant)
-    credit = await app.credits.of(tenant) if has_grants else None
+    credit = await app.credits.where_used(tenant)
     return BalanceDocument.of_period(tenant, of, found, credit=credit, now=now)
 
 
 async def period_named(app: bootstrap.App, tenant: str, name: str | None) -> Period:
     """Return a period of a tenant's calendar by name; without a name, the current one."""
-    await app.tenancy.refresh()
+    await app.tenancy.refresh_if_due()
     if name is None:
         return app.tenancy.directory.period_at(tenant, app.clock.now())
     try:

@@ -26,7 +26,7 @@ _Limit = Annotated[int, Query(ge=1, le=MAX_TENANTS, description="The maximum num
 @router.get("/overview")
 async def overview(app: TheApp, limit: _Limit = 50, cursor: Cursor = None) -> TenantsOverview:
     """List tenants by name. Reads one head per tenant, whatever its usage."""
-    after = key_of("overview", cursor)
+    after = key_of("overview", cursor, like=("",))
     tenants = await app.read.tenants()
     rest = [one for one in tenants if after is None or one > str(after[0])]
     now = app.clock.now()

@@ -33,7 +33,7 @@ async def verify(
 ) -> Page[LedgerProof]:
     """Verify ledgers: pages, hashes, totals, and that no id counts twice. Reads every page."""
     listed = f"verify {tenant}"
-    after = key_of(listed, cursor)
+    after = key_of(listed, cursor, like=("", 0))
     ledgers = sorted(await app.verify.ledgers(tenant), key=lambda one: (one.tenant, one.start))
     rest = [one for one in ledgers if after is None or sort_key(tuple(one)) > sort_key(after)]
     proofs = [LedgerProof.of(await app.verify.one(ledger)) for ledger in rest[:limit]]
@@ -52,7 +52,7 @@ async def audit(
         fault = {"field": "day", "message": "must be a day such as 2026-11-20"}
         raise Problem(422, "day: must be a day such as 2026-11-20", errors=[fault])
     listed = f"audit {day}"
-    key = key_of(listed, cursor)
+    key = key_of(listed, cursor, like=("",))
     found = await app.audited.entries(day, None if key is None else str(key[0]), limit + 1)
     rows = found[:limit]
     more = cursor_at(listed, (rows[-1].id,)) if len(found) > limit else None

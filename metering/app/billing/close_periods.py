@@ -66,6 +66,17 @@ class Waiting(NamedTuple):
     """The time at which it could have been closed, if only the hubs delay it."""
 
 
+class Ahead(NamedTuple):
+    """The period that a run beyond the clock may close: one that is over, before its grace ends."""
+
+    period: str
+    now: Instant
+
+    def allows(self, period: Period) -> bool:
+        """Return whether a period is the one that was named, and over."""
+        return period.name == self.period and period.end <= self.now
+
+
 @dataclass(slots=True, kw_only=True)
 class ClosePeriods:
     """The use case behind the timer `close_periods` and `metering close`."""
@@ -85,12 +96,13 @@ class ClosePeriods:
     _allocated: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
 
     async def run(
-        self, at: Instant, tenants: Sequence[str] | None = None
+        self, at: Instant, tenants: Sequence[str] | None = None, *, ahead: Ahead | None = None
     ) -> AsyncIterator[Closed | Waiting]:
         """Close every period that is due at an instant, tenant by tenant; yield each result.
 
-        Safe to repeat, to cut off anywhere and to run twice at once: a period gets one statement.
-        If the ledger of a tenant cannot be trusted, an alert names it and only that tenant waits.
+        `ahead` limits a run at an instant beyond the clock. Safe to repeat, to cut off anywhere
+        and to run twice at once: a period gets one statement. If the ledger of a tenant cannot be
+        trusted, an alert names it and only that tenant waits.
         """
         await self.tenancy.refresh()
         self._allocated.clear()
@@ -101,7 +113,7 @@ class ClosePeriods:
             # Let other work in this process take its turn: a tenant takes milliseconds.
             await asyncio.sleep(0)
             try:
-                async for found in self._tenant(tenant, at, counted_until):
+                async for found in self._tenant(tenant, at, counted_until, ahead):
                     yield found
             except InvariantBroken as fault:
                 self.alerts.alert(f"closing {tenant}: {fault}", "closing")
@@ -119,13 +131,13 @@ class ClosePeriods:
                 yield waiting or Waiting(tenant, period.name, "due")
 
     async def _tenant(
-        self, tenant: str, at: Instant, counted_until: Instant
+        self, tenant: str, at: Instant, counted_until: Instant, ahead: Ahead | None
     ) -> AsyncIterator[Closed | Waiting]:
         latest = await self.statements.latest_statement(tenant)
         if latest is not None:
             await self._settle(latest)
         period = await self._next(tenant, latest, at)
-        while period.end <= at:
+        while period.end <= at and (ahead is None or ahead.allows(period)):
             waiting = await self._waiting(tenant, period, at, counted_until)
             if waiting is not None:
                 yield waiting
@@ -133,7 +145,8 @@ class ClosePeriods:
             latest = await self._close(tenant, period, latest, at)
             yield _closed(latest)
             period = self.tenancy.directory.period_at(tenant, latest.period.end)
-        self._next_due[tenant] = period.end
+        if ahead is None:
+            self._next_due[tenant] = period.end
 
     async def _next(self, tenant: str, latest: Statement | None, at: Instant) -> Period:
         """Return the tenant's first period that is not closed."""

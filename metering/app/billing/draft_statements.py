@@ -10,7 +10,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
 from metering.core.billing.recomputation import Recomputation, Recomputed
-from metering.core.billing.spends import at_last, spends_in, taken_from
+from metering.core.billing.spends import spends_in, taken_from
 from metering.core.billing.statement import (
     Bill,
     Late,
@@ -27,7 +27,7 @@ from metering.core.credit.account import Account
 from metering.core.credit.grant import Burning, Burnt, Grant, Spend
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
-from metering.ports import AccountStore, LedgerStore
+from metering.ports import AccountStore, LedgerStore, StatementStore
 
 #: Slots whose pages are in memory together while grants pay.
 _SLOTS_AT_ONCE: Final = 12
@@ -41,6 +41,7 @@ class DraftStatements:
     """Drafts statements; a statement names its sources, so that it can be derived again."""
 
     ledgers: LedgerStore
+    statements: StatementStore
     accounts: AccountStore
     tenancy: Tenancy
 
@@ -69,11 +70,7 @@ class DraftStatements:
             own=await self._recomputed(ledger, START, through),
             late=[late async for late in self._late(ledger, previous, through)],
             allocations=[one for one in allocations if shareable(period, previous, one)],
-            adjustments=[
-                made
-                for made in directory.adjustments(tenant)
-                if period.start <= made.at < period.end
-            ],
+            adjustments=directory.adjusted(tenant, period),
             previous=previous,
         )
         lines = lines_due(bill)
@@ -90,7 +87,12 @@ class DraftStatements:
                 continue
             recomputed = await self._recomputed(earlier, since, through)
             directory = self.tenancy.directory
-            yield Late(directory.period_of(earlier), directory.plan_for(earlier), recomputed)
+            yield Late(
+                directory.period_of(earlier),
+                directory.plan_for(earlier),
+                recomputed,
+                has_statement=await self.statements.read_statement(earlier) is not None,
+            )
 
     async def _has_more(self, ledger: LedgerId, since: Position, through: Positions | None) -> bool:
         if through is not None:
@@ -121,17 +123,16 @@ class DraftStatements:
         grants = [
             grant
             for grant in self.tenancy.directory.grants(bill.ledger.tenant)
-            if grant.currency == bill.currency
-            and grant.start <= last
-            and bill.period.start < grant.end
+            if grant.currency == bill.currency and grant.overlaps(bill.period)
         ]
         if not grants:
             return Burnt({}, 0)
         burning = Burning(grants, await self._settled_before(bill.ledger, grants))
-        left = due(lines)
+        owed = due(lines)
+        unused = dict(owed.usage)
         async for spends in self._spends(bill.own):
-            burning.pay(taken_from(left, spends))
-        burning.pay(at_last(left, last))
+            burning.pay(taken_from(unused, spends))
+        burning.settle(last, owed.beyond(unused))
         return burning.burnt
 
     async def _settled_before(self, ledger: LedgerId, grants: Sequence[Grant]) -> Mapping[str, int]:

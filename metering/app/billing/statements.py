@@ -18,7 +18,7 @@ from metering.ports import AllocationStore, StatementStore
 #: The fields of a statement that are derived; the others identify it.
 _DERIVED: Final = (
     *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
-    *("carried", "price_versions", "provenance"),
+    *("carried", "price_versions", "provenance", "from_cache"),
 )
 
 
@@ -57,7 +57,7 @@ class Statements:
 
     async def preview(self, tenant: str, period: Period, at: Instant) -> Statement:
         """Return the statement of an open period as of now, without storing it."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         previous = await self._before(tenant, period)
         return await self.drafts.draft(tenant, period, previous, at)
 

@@ -7,33 +7,43 @@ from typing import Final, NamedTuple
 
 from metering.app.ledger.reading import listed_head, pages
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
 from metering.core.billing.charge import charge
 from metering.core.billing.spends import (
-    Amounts,
+    Due,
     UsedBySpan,
-    charged_by_channel,
     cuts_in,
+    due_of,
     open_spends,
     used_at_some_time,
 )
+from metering.core.billing.statement import Statement
 from metering.core.calendars.dated import soonest
 from metering.core.calendars.periods import LedgerId, Period
-from metering.core.credit.account import Account
+from metering.core.credit.account import Account, settle
 from metering.core.credit.credit import Bounds, CreditBalance, OpenSpend, credit_balance
-from metering.core.credit.grant import Grant
+from metering.core.credit.grant import Burnt, Grant
 from metering.core.ledger.head import Head
-from metering.ports import AccountStore, Clock, LedgerStore
+from metering.ports import AccountStore, Clock, LedgerStore, StatementStore
 
 #: Ledgers whose usage by time is cached: a few sums each.
 _MAX_REMEMBERED: Final = 1_000
 
 
 class _Open(NamedTuple):
-    """A ledger that is not settled, as its head was read."""
+    """A period that is not settled, as the head of its ledger was read."""
 
     head: Head
     period: Period
-    charged: Amounts
+    due: Due
+
+
+class _Opened(NamedTuple):
+    """The periods of a tenant that are not settled, and the credit owed beyond them."""
+
+    periods: list[_Open]
+    carried: Amount
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,19 +51,28 @@ class Credits:
     """The use case behind `metering grants list`; admission uses it too."""
 
     ledgers: LedgerStore
+    statements: StatementStore
     accounts: AccountStore
     tenancy: Tenancy
     clock: Clock
     _used: OrderedDict[LedgerId, UsedBySpan] = field(init=False, default_factory=OrderedDict)
 
+    async def where_used(self, tenant: str) -> CreditBalance | None:
+        """Return the credit of a tenant that has grants or is prepaid; None for any other."""
+        await self.tenancy.refresh()
+        directory = self.tenancy.directory
+        plan, _, _ = directory.plan_of(tenant, self.clock.now())
+        has_credit = directory.grants(tenant) or plan.billing == "prepaid"
+        return await self.of(tenant) if has_credit else None
+
     async def of(self, tenant: str) -> CreditBalance:
         """Return a tenant's credit in the currency of its plan, as committed up to now.
 
-        It reads the account and the head of every ledger that is not settled. If a grant begins or
-        ends inside such a ledger's period and the heads do not determine the credit, it also reads
-        the ledger's pages: all of them once, and from then on the new ones.
+        It reads the account, the last statement and the head of every ledger that is not settled.
+        If a grant begins or ends inside such a ledger's period and the heads do not determine the
+        credit, it also reads the ledger's pages: all of them once, and from then on the new ones.
         """
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         now = self.clock.now()
         directory = self.tenancy.directory
         plan, _, _ = directory.plan_of(tenant, now)
@@ -61,40 +80,60 @@ class Credits:
         # Read before the heads, so that a ledger settled in between counts once, as open.
         stored = await self.accounts.read_account(tenant)
         account = Account(tenant) if stored is None else stored.account
-        ledgers = await self._open(account, grants, plan.currency)
+        latest = await self.statements.latest_statement(tenant)
+        if latest is not None and latest.burnt:
+            # The account follows its statement: a crash may have come in between.
+            account = settle(account, latest.ledger, Burnt(latest.burnt, 0))
+        opened = await self._open(account, latest, grants, now)
         settled = account.settled
 
         def balance(spends: Sequence[OpenSpend]) -> CreditBalance:
-            return credit_balance(tenant, plan.currency, grants, settled, spends, now)
+            return credit_balance(
+                tenant, plan.currency, grants, settled, spends, now, opened.carried
+            )
 
         rough = [
             spend
-            for one in ledgers
+            for one in opened.periods
             for spend in open_spends(
-                [used_at_some_time(one.head, one.period, soonest(now))], one.charged, one.period
+                [used_at_some_time(one.head, one.period, soonest(now))], one.due, one.period
             )
         ]
         found = balance(rough)
-        if _is_exact(found) or not any(cuts_in(one.period, grants) for one in ledgers):
+        if _is_exact(found) or not any(cuts_in(one.period, grants) for one in opened.periods):
             return found
-        return balance([spend for one in ledgers for spend in await self._by_time(one, grants)])
+        return balance(
+            [spend for one in opened.periods for spend in await self._by_time(one, grants)]
+        )
 
-    async def _open(self, account: Account, grants: Sequence[Grant], currency: str) -> list[_Open]:
-        """Return the unsettled ledgers that grants may have to pay for."""
+    async def _open(
+        self, account: Account, latest: Statement | None, grants: Sequence[Grant], now: Instant
+    ) -> _Opened:
+        """Return the periods that are not settled; what is carried pays for the earliest first."""
+        tenant, directory = account.tenant, self.tenancy.directory
+        currency = directory.plan_of(tenant, now)[0].currency
+        carried = latest.carried.get(currency, 0) if latest is not None else 0
+        current = LedgerId(tenant, directory.period_at(tenant, now).start)
+        listed = await self.ledgers.ledgers(tenant)
         found = []
-        for ledger in await self.ledgers.ledgers(account.tenant) if grants else ():
-            period = self.tenancy.directory.period_of(ledger)
-            plan = self.tenancy.directory.plan_for(ledger)
-            is_payable = plan.currency == currency and any(
-                grant.start < period.end and period.start < grant.end for grant in grants
+        for ledger in sorted({*listed, current}):
+            is_settled = account.has_settled(ledger) or (
+                latest is not None and ledger <= latest.ledger
             )
-            if account.has_settled(ledger) or not is_payable:
+            period, plan = directory.period_of(ledger), directory.plan_for(ledger)
+            credited = directory.adjusted(tenant, period)
+            if is_settled or plan.currency != currency:
+                continue
+            if not (carried or credited or any(grant.overlaps(period) for grant in grants)):
                 continue
             # Without a head its charge is unknown: that is an error, not a charge of zero.
-            head = await listed_head(self.ledgers, ledger)
-            charged = charged_by_channel(charge(head.lines, plan))
-            found.append(_Open(head, period, charged))
-        return found
+            is_listed = ledger in listed
+            head = await listed_head(self.ledgers, ledger) if is_listed else Head(ledger)
+            own = [(line.channel, line.amount) for line in charge(head.lines, plan).lines]
+            others = [(None, -carried), *((None, made.adjustment.units) for made in credited)]
+            carried = max(0, -sum(amount for _, amount in [*own, *others]))
+            found.append(_Open(head, period, due_of(own, others)))
+        return _Opened(found, carried)
 
     async def _by_time(self, one: _Open, grants: Sequence[Grant]) -> list[OpenSpend]:
         """Return the spending of a ledger, split where grants begin and end."""
@@ -108,7 +147,7 @@ class Credits:
         self._used[ledger] = used
         if len(self._used) > _MAX_REMEMBERED:
             self._used.popitem(last=False)
-        return open_spends(used.spans(), one.charged, one.period)
+        return open_spends(used.spans(), one.due, one.period)
 
 
 def _is_exact(found: CreditBalance) -> bool:

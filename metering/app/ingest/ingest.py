@@ -1,7 +1,7 @@
 """Ingest a batch of usage events: each body is counted once or dead-lettered with a code."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
@@ -13,6 +13,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
+from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.streams.sheets import Stream, stream_of
 from metering.core.usage.event import LLM_USAGE
@@ -25,7 +26,6 @@ from metering.ports import (
     Clock,
     DeadLetter,
     DeadLetterStore,
-    Outgoing,
 )
 
 __all__ = ["USAGE_HUB", "Ingest", "Message", "Tally"]
@@ -78,14 +78,17 @@ class Ingest:
     ) -> Tally:
         """Commit a batch and return the tally of its outcomes.
 
-        Raises StopRuleError, with nothing committed, while most of the batch is unreadable: for at
-        most `stop_for` microseconds from its first arrival, then the events become dead letters.
+        Raises StopRuleError, with nothing committed, while the batch's only source is mostly
+        unreadable: for at most `stop_for` microseconds from its first arrival, then the events
+        become dead letters.
         Raises RetryableError if the store is unavailable. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
-        self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
-        await self.tenancy.refresh()
+        sources = [(sender_of(message.body).source, why) for message, why in refused]
+        done = [usage.dimensions.source for (usage, _), _ in read]
+        self._stop_rule.apply(messages, done, sources, now, stop_for)
+        await self.tenancy.refresh_if_due()
         batch = await self._sort(read, hub, now)
         batch.dead_letters.extend(
             dead_letter_of(hub, message, now, why) for message, why in refused
@@ -96,12 +99,12 @@ class Ingest:
         names: list[bytes] = []
         for ledger, rows in batch.by_ledger.items():
             names.append(name_of(_digests(str(ledger), rows)))
-            done = self._pieces.outcome(names[-1])
-            if done is None:
-                done = await self._commit_all(batch, ledger, hub, now)
-                self._pieces.keep(names[-1], done)
-            answer = answer.plus(done[0])
-            batch.dead_letters.extend(done[1])
+            outcome = self._pieces.outcome(names[-1])
+            if outcome is None:
+                outcome = await self._commit_all(batch, ledger, hub, now)
+                self._pieces.keep(names[-1], outcome)
+            answer = answer.plus(outcome[0])
+            batch.dead_letters.extend(outcome[1])
         await self.dead_letters.put(batch.dead_letters)
         self._pieces.forget(names)
         await self.dead_letters.put(await self.streams.complete_reported(batch.streams))
@@ -133,6 +136,9 @@ class Ingest:
 
     async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
+        if any(self._is_unknown(usage) for (usage, _), _ in read):
+            # The directory may be seconds old: none is refused, or given a tenant, on its word.
+            await self.tenancy.refresh()
         for (usage, beside), message in read:
             subject = usage.dimensions.subject
             try:
@@ -152,6 +158,12 @@ class Ingest:
             if usage.evidence is Evidence.HELD:
                 batch.streams.append(stream_of(usage, message.body))
         return batch
+
+    def _is_unknown(self, usage: Usage) -> bool:
+        subject = usage.dimensions.subject
+        if self.tenancy.terms_book.known(subject, usage.time) is not None:
+            return False
+        return self.tenancy.directory.assignment(subject, usage.time) is None
 
     async def _commit(
         self,
@@ -232,19 +244,3 @@ def _counted(usages: Sequence[Usage], answer: Committed) -> list[Usage]:
         and usage.key[0] == LLM_USAGE
         and id(usage) not in set_aside
     ]
-
-
-@dataclass(slots=True, kw_only=True)
-class DirectPublisher:
-    """Implements UsagePublisher without a hub: events go straight into the ledgers."""
-
-    ingest: Callable[[], Ingest]
-    """Returns the use case. Ingest needs this publisher itself, so it is built later."""
-
-    async def publish(self, events: Sequence[Outgoing]) -> None:
-        """Ingest the events; those that are rejected become dead letters of the hub `usage`."""
-        messages = [Message(body, "joined", number) for number, (body, _) in enumerate(events)]
-        await self.ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
-
-    async def close(self) -> None:
-        """Do nothing: no connection was opened."""

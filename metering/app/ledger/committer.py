@@ -8,26 +8,31 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from metering.app.ledger.ledger_view import LedgerView, Views
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.app.ledger.past_before import PeriodAt, past_before
+from metering.core.basics.errors import (
+    HeadMovedError,
+    LedgerBroken,
+    RetryableError,
+    TooLargeError,
+)
 from metering.core.basics.instants import Instant
-from metering.core.calendars.periods import SLOT, LedgerId, Period, Slot, slot_of, slot_start
+from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of, slot_start
 from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.commit import (
     MAX_SLOTS,
     Commit,
-    CommitTooLargeError,
     KnownBySlot,
     Planner,
-    Rating,
     plan_commit,
 )
 from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head, follow
+from metering.core.ledger.names import Rating
 from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
@@ -51,10 +56,6 @@ _MAX_VIEW_ENTRIES: Final = 60_000
 
 type LimitsInForce = Callable[[LedgerId, Instant], Limits | None]
 """Returns the limits of a ledger's tenant at an instant; None for a ledger of another period."""
-
-
-type PeriodAt = Callable[[str, Instant], Period]
-"""Returns the period of a tenant that contains an instant."""
 
 
 def no_limits(_ledger: LedgerId, _at: Instant) -> Limits | None:
@@ -138,9 +139,9 @@ class Committer:
         async with lock:
             try:
                 commit = await self._retry_until_known(ledger, usages, work)
-            except CommitTooLargeError:
+            except TooLargeError as refused:
                 if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
-                    reason = "one event takes more than a commit may hold"
+                    reason = f"one event takes more than a commit may hold ({refused})"
                     raise LedgerBroken(str(ledger), reason) from None
                 commit = None
         if commit is None:
@@ -197,7 +198,7 @@ class Committer:
         await self._load_slots(view, slots)
         known = await self._with_adjacent(view, slots)
         now = self.clock.now()
-        change = self._limit_change(view.head, now)
+        change = await self._change(view.head, now)
         commit = work.planner(view.head, known, usages, work.rate, now, change=change)
         if commit.head.entries > MAX_LEDGER_ENTRIES:
             raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
@@ -205,6 +206,14 @@ class Committer:
             await self.store.commit(commit)
             view.advance(commit.head, commit.pages)
         return commit
+
+    async def _change(self, head: Head, now: Instant) -> LimitChange | None:
+        """Return what a page of this commit changes: the limits, and once the past."""
+        change = self._limit_change(head, now)
+        if head.counts.past is not None:
+            return change
+        past = await past_before(self.store, self.periods, head.ledger)
+        return replace(change or LimitChange(head.counts.limits), past=past)
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
         """Return the change to the limits in force now, if the head alone has the usage.

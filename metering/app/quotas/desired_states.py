@@ -62,7 +62,7 @@ class QuotasWantSuspended:
         for state in quota_states(stored.head.counts, now, period):
             quota = state.quota
             blocks = quota.scope == EVERYTHING and quota.action == "block"
-            if blocks and quota.mode == "enforced" and state.is_reached:
+            if blocks and quota.mode == "enforced" and state.is_used_up:
                 return f"{tenant}: {quota.label}: the limit of {quota.limit} is reached"
         return None
 

@@ -79,7 +79,7 @@ class Overview:
         It reads one head for each tenant, and calls Credits.of for those with grants or a prepaid
         plan.
         """
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         now, room = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
 
         async def one(tenant: str) -> TenantNow:
@@ -96,12 +96,11 @@ class Overview:
         head = Head(ledger) if stored is None else stored.head
         counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
         balance = balance_of(head, directory.plan_for(ledger))
-        has_credit = directory.grants(tenant) or balance.plan.billing == "prepaid"
         return TenantNow(
             tenant,
             period,
             balance,
             trend(balance.amount, Window(period.start, period.end), now),
             quota_states(counts, now, period),
-            await self.credit.of(tenant) if has_credit else None,
+            await self.credit.where_used(tenant),
         )

@@ -4,18 +4,18 @@ docs/adr/0007-streams.md has the protocol: file your own document, then look for
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
 
 from metering.app.hubs.batch import LOGS_HUB, Message, StopRule, Tally, dead_letter_of
 from metering.app.hubs.pieces import Pieces, name_of
 from metering.app.hubs.publish import publish
 from metering.app.streams.complete_streams import CompleteStreams, Joined, contradiction
+from metering.app.streams.log_pieces import LogRows, Logs, pieces_of, unreadable
 from metering.app.streams.register import REPORTED, Register
-from metering.core.basics.errors import UNREADABLE, RejectedEvent
+from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
-from metering.core.calendars.periods import Slot, slot_of
+from metering.core.calendars.periods import Slot
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.streams.filing import KINDS, WAITING
 from metering.core.streams.gateway_log import Log, read_log
@@ -27,34 +27,9 @@ from metering.core.streams.matching import Match, Report
 from metering.core.streams.sheets import file_waiting, sender_digest
 from metering.ports import Alerts, Clock, DeadLetter, DeadLetterStore, UsagePublisher
 
-#: Rows of one piece of a batch. A piece is done within a second or two, and then kept.
-MAX_ROWS: Final = 2_000
-
-type _Logs = list[tuple[Message, Log]]
-"""The bodies of a piece."""
-
-
-class _Rows(NamedTuple):
-    """Log rows by request."""
-
-    counts: Mapping[str, LlmRow]
-    senders: Mapping[str, GatewayRow]
-    now: Instant
-
-    @property
-    def slots(self) -> dict[str, Slot]:
-        """The slot of each request; a row without a time is taken for a new one."""
-        senders = {name: slot_of(row.time) for name, row in self.senders.items()}
-        counted = {name: slot_of(row.time or self.now) for name, row in self.counts.items()}
-        return senders | counted
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.counts) + len(self.senders)
-
 
 @dataclass(slots=True)
-class _Outcome:
+class _Sorted:
     """What became of log rows."""
 
     joined: list[Joined] = field(default_factory=list)
@@ -98,17 +73,18 @@ class JoinUsage:
     ) -> Tally:
         """Ingest a batch of logs and return the tally of its records.
 
-        Raises StopRuleError, with nothing stored, while most of the batch is unreadable: for at
-        most `stop_for` microseconds. Raises RetryableError if the store is unavailable or the hub
-        refuses to publish. Safe to repeat after either: the pieces that were done are skipped.
+        Raises StopRuleError, with nothing stored, while the batch's only source is mostly
+        unreadable: for at most `stop_for` microseconds. Raises RetryableError if the store is
+        unavailable or the hub refuses to publish. Safe to repeat after either: the pieces that were
+        done are skipped.
         """
         now = self.clock.now()
         logs = [read_log(message.body) for message in messages]
-        whys = [bad.why for log in logs for bad in log.refused if bad.why.code in UNREADABLE]
-        self._stop_rule.apply(messages, whys, now, stop_for)
+        read = [log.resource or hub for log in logs if not log.is_unreadable]
+        self._stop_rule.apply(messages, read, unreadable(messages, logs), now, stop_for)
         tally = Tally()
         names: list[bytes] = []
-        for piece in _cut(messages, logs):
+        for piece in pieces_of(messages, logs):
             names.append(name_of([hub, *(message.body for message, _ in piece)]))
             outcome = self._pieces.outcome(names[-1])
             if outcome is None:
@@ -118,9 +94,9 @@ class JoinUsage:
         self._pieces.forget(names)
         return tally
 
-    async def _join(self, piece: _Logs, hub: str, now: Instant) -> Tally:
+    async def _join(self, piece: Logs, hub: str, now: Instant) -> Tally:
         logs = [log for _, log in piece]
-        rows = _Rows(
+        rows = LogRows(
             merge_rows(row for log in logs for row in log.llm_rows), self._senders(logs), now
         )
         done = await self._sort(rows, hub)
@@ -130,15 +106,15 @@ class JoinUsage:
             for bad in log.refused
         ]
         await self._publish(done, now)
-        waiting = _Rows(done.counts, done.senders, now)
-        if waiting:
+        waiting = LogRows(done.counts, done.senders, now)
+        if waiting.number:
             done.dead_letters += await self._wait(waiting, hub)
         await self.dead_letters.put(done.dead_letters)
         found = sum(len(log.llm_rows) + len(log.gateway_rows) + log.ignored for log in logs)
         tally = Tally(
-            len(rows) - done.known,
+            rows.number - done.known,
             done.known,
-            ignored=found - len(rows),
+            ignored=found - rows.number,
         )
         return tally.with_dead_letters(done.dead_letters)
 
@@ -153,7 +129,7 @@ class JoinUsage:
         rows = (row for log in logs for row in log.gateway_rows)
         return {row.request_id: row for row in rows if row.subscription or not self.recovery_delay}
 
-    async def _sort(self, rows: _Rows, hub: str, *, again: bool = False) -> _Outcome:
+    async def _sort(self, rows: LogRows, hub: str, *, again: bool = False) -> _Sorted:
         """Look for the reports of log rows, and say what is to be done with each."""
         slots = rows.slots
         wanted = {digest_of(name): slot for name, slot in slots.items()}
@@ -166,15 +142,15 @@ class JoinUsage:
             senders = {sender_digest(name): slots[name] for name in alone}
             found |= await self.register.look(WAITING, senders, REPORTED)
             matches |= {name: self.register.match(found, name, slots[name]) for name in alone}
-        done = _Outcome()
+        done = _Sorted()
         for name, one in matches.items():
             self._place(name, one, rows, done, hub)
         return done
 
-    def _needs_sender(self, rows: _Rows, name: str, found: Match) -> bool:
+    def _needs_sender(self, rows: LogRows, name: str, found: Match) -> bool:
         return found.report is Report.NONE and (name in rows.senders or self.recovery_delay == 0)
 
-    def _place(self, name: str, found: Match, rows: _Rows, done: _Outcome, hub: str) -> None:
+    def _place(self, name: str, found: Match, rows: LogRows, done: _Sorted, hub: str) -> None:
         """Say what is to be done with the rows of one request."""
         row, sender = rows.counts.get(name), rows.senders.get(name)
         completed = self.streams.counts_of(name)
@@ -199,7 +175,7 @@ class JoinUsage:
                 done.counts.pop(name, None)
                 done.senders.pop(name, None)
 
-    async def _wait(self, rows: _Rows, hub: str) -> list[DeadLetter]:
+    async def _wait(self, rows: LogRows, hub: str) -> list[DeadLetter]:
         """File rows of requests that nobody has reported; then look again for their reports.
 
         Of report and row whichever is filed second is filed by somebody who looks afterwards.
@@ -217,7 +193,7 @@ class JoinUsage:
         await self._publish(done, rows.now)
         return done.dead_letters
 
-    async def _publish(self, done: _Outcome, now: Instant) -> None:
+    async def _publish(self, done: _Sorted, now: Instant) -> None:
         """Complete streams, and recover at once what is to be recovered at once."""
         done.dead_letters += await self.streams.complete(done.joined)
         events: list[bytes] = []
@@ -228,18 +204,3 @@ class JoinUsage:
                 letter = dead_letter_of(LOGS_HUB, Message(row.body(), "", 0), now, why)
                 done.dead_letters.append(letter)
         done.dead_letters += await publish(self.publisher, events, now)
-
-
-def _cut(messages: Sequence[Message], logs: Sequence[Log]) -> Iterator[_Logs]:
-    """Cut a batch into pieces of so many rows; a body is not cut."""
-    piece: _Logs = []
-    rows = 0
-    for message, log in zip(messages, logs, strict=True):
-        more = len(log.llm_rows) + len(log.gateway_rows) + len(log.refused)
-        if piece and rows + more > MAX_ROWS:
-            yield piece
-            piece, rows = [], 0
-        piece.append((message, log))
-        rows += more
-    if piece:
-        yield piece

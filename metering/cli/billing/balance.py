@@ -41,7 +41,7 @@ def balance(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False) 
 
 
 class _Read(NamedTuple):
-    """A balance, with the credit of a tenant that has grants."""
+    """A balance, with the credit of a tenant that has grants or is prepaid."""
 
     at: Instant
     period: Period
@@ -53,8 +53,7 @@ async def _balance(app: bootstrap.App, tenant: str, name: str | None) -> _Read:
     period = await period_for(app, tenant, name)
     now = app.clock.now()
     found = await app.read.balance(tenant, period)
-    has_grants = app.tenancy.directory.grants(tenant)
-    return _Read(now, period, found, await app.credits.of(tenant) if has_grants else None)
+    return _Read(now, period, found, await app.credits.where_used(tenant))
 
 
 def _print(tenant: str, read: _Read) -> None:
@@ -87,7 +86,8 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
         (total.unpriced, "request", "without a price, not in the amount"),
         (total.missing, "request", "whose token counts never arrived"),
         (total.totals_only, "request", "counted from logs, at the full input price"),
-        (total.not_billable, "request", "not billable: rejected or failed"),
+        (total.from_cache, "request", "answered from the gateway's cache, at no charge"),
+        (total.not_billable - total.from_cache, "request", "not billable: rejected or failed"),
         (found.held_requests, "stream", "waiting for token counts"),
         (diagnostics.duplicates, "duplicate", "not counted again"),
         (diagnostics.conflicts, "event", "with a known id and different content"),

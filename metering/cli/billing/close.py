@@ -18,16 +18,21 @@ def close(
         str | None, typer.Option(help="Close what is due at this time. Default: now.")
     ] = None,
     tenant: Annotated[list[str] | None, typer.Option(help="Only this tenant. Repeatable.")] = None,
+    allow_future: Annotated[
+        str | None,
+        typer.Option(help="The period, already over, that an --at beyond the clock may close."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Close every period that has ended, in order, and write its statement. Safe to repeat.
 
     A period is closed one day after its end. It waits up to three more days for missing counts and
-    prices. Later usage appears on the next statement as a correction. With a future --at, periods
-    close as they would at that time; usage until then goes on the next statement. If event hubs
-    are configured, a period still waits until they have been counted through its end.
+    prices. Later usage appears on the next statement as a correction. An --at beyond the clock
+    skips the rest of that wait for the period that --allow-future names. A period that still runs
+    is never closed. If event hubs are configured, a period waits until they have been counted
+    through its end.
 
-    Example:  metering close --at 2026-12-10T00:00:00Z --json
+    Example:  metering close --tenant acme --json
     """
     asked = instant(at, "--at")
     found: list[Closed | Waiting] = []
@@ -36,8 +41,9 @@ def close(
         for name in tenant or ():
             await must_know(app, name)
         moment = app.clock.now() if asked is None else asked
+        closing = app.billing.close_on_request.run(asked, tenant, allow_future=allow_future)
         with stderr().status("closing periods") as status:
-            async for one in app.billing.close_periods.run(moment, tenant):
+            async for one in closing:
                 found.append(one)
                 status.update(f"closing periods: {count(len(found))}, {one.tenant} {one.period}")
         return moment

@@ -106,6 +106,7 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
         (found.open.pending, "whose token counts had not arrived"),
         (found.open.unpriced, "without a price, not in the total"),
         (found.open.missing, "whose token counts never arrived, not in the total"),
+        (found.from_cache, "answered from the gateway's cache, at no charge"),
     )
     for number, meaning in notes:
         if number:

@@ -12,7 +12,9 @@ from metering.core.credit.grant import Grant
 def credit_line(found: CreditBalance) -> str:
     """Return the remaining credit as one line for people."""
     remaining = _range(found.remaining)
-    return f"credit: {remaining} {found.currency} remaining of {format_amount(found.granted)}"
+    granted, carried = format_amount(found.granted), format_amount(found.carried)
+    line = f"credit: {remaining} {found.currency} remaining of {granted}"
+    return f"{line} granted and {carried} carried forward" if found.carried else line
 
 
 def print_grants(found: CreditBalance, others: Sequence[Grant]) -> None:

@@ -1,6 +1,7 @@
 """Files of events: JSON Lines, each line the body of one event."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,8 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     number = 0
     while line := stream.readline(MAX_BODY_BYTES + 2):
         number += 1
-        body = line
+        # Editors of some systems begin a file with a byte-order mark.
+        body = line.removeprefix(BOM_UTF8) if number == 1 else line
         while not line.endswith(b"\n") and (line := stream.readline(MAX_BODY_BYTES)):
             pass
         if body.strip():

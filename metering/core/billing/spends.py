@@ -3,16 +3,17 @@
 The charge of the ledger gives the amounts, its entries give the times. Usage is spent in order of
 time up to the amount charged: if the charge is lower (an allowance, a tier), the last usage is
 free; if it is higher (a fee, a tier), the difference is spent in the last instant of the period.
+So are the lines that are no usage of the period: corrections, adjustments, shares.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
-from metering.core.billing.charge import Charge
 from metering.core.calendars.periods import Period
 from metering.core.credit.credit import CHANNELS, OpenSpend
 from metering.core.credit.grant import Grant, Spend
@@ -23,6 +24,8 @@ from metering.core.prices.rating import amount_of
 
 type Amounts = dict[str | None, Amount]
 """Amounts by channel."""
+type _Line = tuple[str | None, Amount]
+"""The channel and the amount of a line."""
 
 
 def channel_of(channel: str | None) -> str | None:
@@ -30,15 +33,7 @@ def channel_of(channel: str | None) -> str | None:
     return channel if channel in CHANNELS else None
 
 
-def charged_by_channel(charge: Charge) -> Amounts:
-    """Return a charge by channel; the amounts add up to its total.
-
-    Tiers, packages and fees have no channel.
-    """
-    return due_by_channel((line.channel, line.amount) for line in charge.lines)
-
-
-def due_by_channel(lines: Iterable[tuple[str | None, Amount]]) -> Amounts:
+def due_by_channel(lines: Iterable[_Line]) -> Amounts:
     """Return the sum of lines by channel, at least zero in total.
 
     A channel with a negative sum (free money, a correction) becomes zero, and the excess is
@@ -56,16 +51,29 @@ def due_by_channel(lines: Iterable[tuple[str | None, Amount]]) -> Amounts:
     return found
 
 
-def as_charged(
-    used: Iterable[Spend], charged: Mapping[str | None, Amount], last: Instant
-) -> Iterator[Spend]:
-    """Yield usage in order of time, up to the amount charged.
+class Due(NamedTuple):
+    """The amounts of a statement that credit has to pay. Both have every channel of CHANNELS."""
 
-    `charged` has every channel of CHANNELS; `last` is the last instant of the period.
+    total: Amounts
+    usage: Amounts
+    """The part that usage of the period itself may come to, which is spent when it was used."""
+
+    def beyond(self, unused: Mapping[str | None, Amount]) -> Amounts:
+        """Return the amounts to pay in the last instant; `unused` is the rest of `usage`."""
+        return {
+            channel: amount - self.usage[channel] + unused[channel]
+            for channel, amount in self.total.items()
+        }
+
+
+def due_of(own: Iterable[_Line], others: Iterable[_Line]) -> Due:
+    """Return the amounts due for the lines of a period's own charge and all other lines.
+
+    Lines below zero reduce the usage that is spent last.
     """
-    left = dict(charged)
-    yield from taken_from(left, used)
-    yield from at_last(left, last)
+    own = list(own)
+    charged, total = due_by_channel(own), due_by_channel([*own, *others])
+    return Due(total, {channel: min(charged[channel], due) for channel, due in total.items()})
 
 
 def taken_from(left: dict[str | None, Amount], used: Iterable[Spend]) -> Iterator[Spend]:
@@ -75,13 +83,6 @@ def taken_from(left: dict[str | None, Amount], used: Iterable[Spend]) -> Iterato
         if taken:
             left[spend.channel] -= taken
             yield spend._replace(amount=taken)
-
-
-def at_last(left: Mapping[str | None, Amount], last: Instant) -> Iterator[Spend]:
-    """Yield the amounts charged beyond usage."""
-    for channel, amount in left.items():
-        if amount:
-            yield Spend(last, channel, amount)
 
 
 def spends_in(pages: Iterable[Page]) -> list[Spend]:
@@ -101,21 +102,23 @@ def spends_in(pages: Iterable[Page]) -> list[Spend]:
     ]
 
 
-def open_spends(
-    used: Sequence[OpenSpend], charged: Mapping[str | None, Amount], period: Period
-) -> list[OpenSpend]:
-    """Return spans of usage in order of time, up to the amount charged, and the amounts beyond."""
-    last = period.end - 1
-    ends = {last: period.end} | {span.start: span.end for span in used}
+def open_spends(used: Sequence[OpenSpend], due: Due, period: Period) -> list[OpenSpend]:
+    """Return spans of usage, in order of time as far as it is due, then the amounts beyond."""
+    ends = {span.start: span.end for span in used}
     spends = (
         Spend(span.start, channel, amount)
         for span in used
         for channel, amount in span.amounts.items()
     )
+    left = dict(due.usage)
     found: defaultdict[Instant, Amounts] = defaultdict(lambda: dict.fromkeys(CHANNELS, 0))
-    for time, channel, amount in as_charged(spends, charged, last):
+    for time, channel, amount in taken_from(left, spends):
         found[time][channel] += amount
-    return [OpenSpend(start, ends[start], amounts) for start, amounts in found.items()]
+    spans = [OpenSpend(start, ends[start], amounts) for start, amounts in found.items()]
+    beyond = due.beyond(left)
+    if any(beyond.values()):
+        spans.append(OpenSpend(period.end - 1, period.end, beyond, is_settlement=True))
+    return spans
 
 
 def used_at_some_time(head: Head, period: Period, until: Instant) -> OpenSpend:

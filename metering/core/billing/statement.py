@@ -12,14 +12,14 @@ rounded lines add up to it.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount, rounded
 from metering.core.billing.charge import ChargeKind, ChargeLine, charge
 from metering.core.billing.recomputation import Provenance, Recomputed, difference
-from metering.core.billing.spends import Amounts, due_by_channel
+from metering.core.billing.spends import Due, due_of
 from metering.core.calendars.periods import LedgerId, Period, month_of
 from metering.core.credit.adjustment import MadeAdjustment
 from metering.core.credit.grant import Burnt
@@ -40,6 +40,8 @@ type BeyondCharge = Literal[
     "rounding",
 ]
 
+#: The lines of the period's own charge.
+_CHARGED: Final = frozenset(get_args(ChargeKind.__value__))
 #: Azure bills capacity itself, never through the marketplace.
 _CAPACITY_CHANNEL: Final = "microsoft"
 
@@ -110,6 +112,8 @@ class Statement:
     provenance: Provenance
     open: Open
     closed: Instant
+    from_cache: int = 0
+    """Requests of the period that a cache of the gateway answered, at no charge."""
     previous: str = GENESIS
     """The hash of the tenant's previous statement."""
     hash: str = ""
@@ -126,6 +130,8 @@ class Late(NamedTuple):
     period: Period
     plan: Plan
     recomputed: Recomputed
+    has_statement: bool
+    """Whether it was closed. Usage older than the tenant's first statement has none."""
 
 
 #: An allocation is billed up to this long after its month, as late usage is.
@@ -188,9 +194,11 @@ def lines_due(bill: Bill) -> list[StatementLine]:
     return lines
 
 
-def due(lines: Iterable[StatementLine]) -> Amounts:
-    """Return the amount due by channel, at least zero."""
-    return due_by_channel((line.channel, line.amount) for line in lines)
+def due(lines: Sequence[StatementLine]) -> Due:
+    """Return the amounts that credit has to pay."""
+    own = ((line.channel, line.amount) for line in lines if line.kind in _CHARGED)
+    others = ((line.channel, line.amount) for line in lines if line.kind not in _CHARGED)
+    return due_of(own, others)
 
 
 def statement_of(
@@ -222,6 +230,7 @@ def statement_of(
         provenance=bill.own.provenance,
         open=_open(bill, closed),
         closed=closed,
+        from_cache=sum(line.from_cache for line in bill.own.head.lines.values()),
         previous=bill.previous.hash if bill.previous else GENESIS,
     )
 
@@ -245,13 +254,20 @@ def _charged(line: ChargeLine) -> StatementLine:
 
 
 def _corrections(late: Late) -> Iterator[StatementLine]:
-    before = charge(late.recomputed.before, late.plan)
-    after = charge(late.recomputed.head.lines, late.plan)
-    for line in difference(before.lines, after.lines):
+    before, after = (
+        _comparable(charge(lines, late.plan).lines, late)
+        for lines in (late.recomputed.before, late.recomputed.head.lines)
+    )
+    for line in difference(before, after):
         charged = _charged(line)
         yield charged._replace(
             kind="correction", corrects=line.kind, charge_period=late.period.name
         )
+
+
+def _comparable(lines: tuple[ChargeLine, ...], late: Late) -> tuple[ChargeLine, ...]:
+    """Leave out the minimum of a period without a statement: never billed, it is not refunded."""
+    return tuple(line for line in lines if late.has_statement or line.kind != "minimum")
 
 
 def _shares(bill: Bill) -> Iterator[StatementLine]:

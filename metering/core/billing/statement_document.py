@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, exact, read_whole
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import Open, Statement, StatementLine
@@ -29,12 +29,19 @@ def sealed(statement: Statement) -> Statement:
 
 
 def write_statement(statement: Statement) -> Document:
-    """Return a sealed statement as the document to store."""
-    return {**_unsealed(statement), "hash": statement.hash}
+    """Return a sealed statement as the document to store; the hash covers quantities as numbers."""
+    unsealed = _unsealed(statement)
+    lines = [
+        {**line, "quantity": exact(line["quantity"])} if "quantity" in line else line
+        for line in unsealed["lines"]
+    ]
+    return {**unsealed, "lines": lines, "hash": statement.hash}
 
 
 def _unsealed(statement: Statement) -> Document:
     period = statement.period
+    # Only where there are any, so that the hashes of all other statements stay as they were.
+    from_cache = {"from_cache": statement.from_cache} if statement.from_cache else {}
     return {
         "schema": SCHEMA,
         "tenant": statement.ledger.tenant,
@@ -52,6 +59,7 @@ def _unsealed(statement: Statement) -> Document:
         "provenance": {rank.name.lower(): count for rank, count in statement.provenance.items()},
         "open": statement.open._asdict() | {"uncollected": list(statement.open.uncollected)},
         "closed": statement.closed,
+        **from_cache,
         "previous": statement.previous,
     }
 
@@ -107,6 +115,7 @@ def _statement(document: Document) -> Statement:
         provenance={Evidence[name.upper()]: n for name, n in document["provenance"].items()},
         open=Open(**{**unsettled, "uncollected": tuple(unsettled["uncollected"])}),
         closed=document["closed"],
+        from_cache=document.get("from_cache", 0),
         previous=document["previous"],
         hash=document["hash"],
     )
@@ -114,7 +123,8 @@ def _statement(document: Document) -> Statement:
 
 def _read_line(document: Mapping[str, Any]) -> StatementLine:
     money = {name: int(document[name]) for name in _MONEY if name in document}
-    return StatementLine(**{**document, **money})
+    quantity = {"quantity": read_whole(document["quantity"])} if "quantity" in document else {}
+    return StatementLine(**{**document, **money, **quantity})
 
 
 def _amounts(texts: Mapping[str, str]) -> dict[str, Amount]:

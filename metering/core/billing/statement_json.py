@@ -26,6 +26,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         "plan": statement.plan,
         "price_versions": list(statement.price_versions),
         "provenance": {rank.name.lower(): count for rank, count in statement.provenance.items()},
+        "from_cache": statement.from_cache,
         "open": {**statement.open._asdict(), "uncollected": list(statement.open.uncollected)},
         "billed": [
             {"ledger": str(ledger), "page": mark.page, "hash": mark.hash}

@@ -22,6 +22,14 @@ LATEST: Final = instant_of(datetime(_YEARS[-1], 12, 1, tzinfo=UTC))
 """Later than any valid date."""
 
 
+def calendar_instant(text: str) -> Instant:
+    """Return an RFC 3339 time that lies in a period; ValueError for any other."""
+    found = parse_instant(text)
+    if not BEGINNING <= found < LATEST:
+        raise ValueError(f"{text!r} is not between {_YEARS[0]} and {_YEARS[-1]}")
+    return found
+
+
 class _Span(NamedTuple):
     """One calendar, and the span in which it is in force."""
 

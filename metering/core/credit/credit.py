@@ -40,6 +40,8 @@ class OpenSpend(NamedTuple):
     start: Instant
     end: Instant
     amounts: Mapping[str | None, Amount]
+    is_settlement: bool = False
+    """Whether all of it is due at once, so that grants for one channel pay first."""
 
 
 class Remaining(NamedTuple):
@@ -74,7 +76,10 @@ class CreditBalance(NamedTuple):
     """The grants, in the order of use."""
     granted: Amount
     """The original amount of grants valid now."""
+    carried: Amount
+    """Owed to the tenant: carried forward or credited, as far as open periods leave it."""
     remaining: Bounds
+    """The remainder of grants valid now, and what is carried."""
     by_channel: Mapping[str | None, Amount]
     """The least credit for each channel, which decides whether a prepaid tenant is blocked."""
     open_spend: Amount
@@ -88,6 +93,7 @@ def credit_balance(
     settled: Mapping[str, Amount],
     open_spends: Sequence[OpenSpend],
     at: Instant,
+    carried: Amount = 0,
 ) -> CreditBalance:
     """Return a tenant's credit from its grants of one currency and the spends to pay."""
     left = remaining(grants, settled, open_spends, at)
@@ -107,8 +113,9 @@ def credit_balance(
         currency,
         tuple(found),
         sum(grant.units for grant in grants if grant.is_valid(at)),
-        left.total,
-        left.by_channel,
+        carried,
+        Bounds(*(bound + carried for bound in left.total)),
+        {channel: least + carried for channel, least in left.by_channel.items()},
         sum(sum(spend.amounts.values()) for spend in open_spends),
     )
 
@@ -162,6 +169,8 @@ def _pay(ranked: Iterable[Grant], left: dict[str, Bounds], spend: OpenSpend) -> 
         for some in _SETS
         for amount in [sum(spend.amounts.get(channel, 0) for channel in some)]
     }
+    if spend.is_settlement:
+        ranked = sorted(ranked, key=lambda grant: grant.channel is None)
     for grant in ranked:
         if grant.start < spend.end and spend.start < grant.end:
             throughout = grant.start <= spend.start and spend.end <= grant.end

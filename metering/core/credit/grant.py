@@ -2,7 +2,8 @@
 
 A spend is paid from the grants that are valid at its time and may pay for its channel: the lowest
 priority first, then the earliest to expire (grants without expiry come last), then the oldest, then
-by id. The rest is owed.
+by id. Of amounts that are due at once, at the end of a period, grants for one channel pay first.
+The rest is owed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from metering.core.basics.money import Amount, format_amount, parse_amount
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict
 from metering.core.calendars.dated import FOREVER
+from metering.core.calendars.periods import Period
 
 type Channel = Literal["microsoft", "marketplace"]
 """The channel through which the provider bills the usage."""
@@ -89,6 +91,10 @@ class Grant(Strict):
         """Return whether it pays for usage at an instant."""
         return self.start <= at < self.end
 
+    def overlaps(self, period: Period) -> bool:
+        """Return whether it pays at some time of a period."""
+        return self.start < period.end and period.start < self.end
+
     def pays_for(self, channel: str | None) -> bool:
         """Return whether it may pay for a channel; None: amounts without one, such as fees."""
         return self.channel is None or self.channel == channel
@@ -125,6 +131,10 @@ class Burnt(NamedTuple):
 NOTHING_SETTLED: Final[Mapping[str, Amount]] = MappingProxyType({})
 
 
+type _Open = tuple[str, Channel | None, Instant, Instant]
+"""The id of a grant, its channel, and the span in which it pays."""
+
+
 class Burning:
     """Pays spends, given in order of their time, from grants of the same currency."""
 
@@ -134,7 +144,9 @@ class Burning:
         """Start from `settled`, the amounts that earlier periods took from each grant."""
         ranked = sorted(grants, key=lambda grant: grant.rank)
         self._left = amounts_left(ranked, settled)
-        self._open = [(grant.id, grant.channel, grant.start, grant.end) for grant in ranked]
+        self._open: list[_Open] = [
+            (grant.id, grant.channel, grant.start, grant.end) for grant in ranked
+        ]
         self._spent: dict[str, Amount] = {}
         self._uncovered = self._latest = 0
 
@@ -143,21 +155,40 @@ class Burning:
 
         The caller merges corrections into the amounts that they correct.
         """
-        left, spent, latest = self._left, self._spent, self._latest
-        for time, channel, amount in spends:
-            if amount < 0 or time < latest:
-                raise InvariantBroken(
-                    f"credit: a spend of {amount} at {time} after one at {latest}"
-                )
-            latest, due = time, amount
-            for name, only, start, end in self._open:
-                if due and left[name] and start <= time < end and only in {None, channel}:
-                    taken = min(due, left[name])
-                    left[name] -= taken
-                    due -= taken
-                    spent[name] = spent.get(name, 0) + taken
-            self._uncovered += due
-        self._latest = latest
+        for spend in spends:
+            self._uncovered += self._take(self._open, self._checked(spend))
+
+    def settle(self, time: Instant, amounts: Mapping[str | None, Amount]) -> None:
+        """Pay the amounts of one instant, by channel: grants for one channel pay before the others.
+
+        So a grant for everything is left to what no other grant may pay for, whatever its rank.
+        InvariantBroken as in `pay`.
+        """
+        due = [self._checked(Spend(time, *amount)) for amount in amounts.items()]
+        for is_narrow in (True, False):
+            grants = [grant for grant in self._open if (grant[1] is not None) is is_narrow]
+            due = [spend._replace(amount=self._take(grants, spend)) for spend in due]
+        self._uncovered += sum(spend.amount for spend in due)
+
+    def _checked(self, spend: Spend) -> Spend:
+        if spend.amount < 0 or spend.time < self._latest:
+            raise InvariantBroken(
+                f"credit: a spend of {spend.amount} at {spend.time} after one at {self._latest}"
+            )
+        self._latest = spend.time
+        return spend
+
+    def _take(self, grants: Iterable[_Open], spend: Spend) -> Amount:
+        """Take a spend from the grants that may pay for it; return the rest."""
+        left, spent = self._left, self._spent
+        time, channel, due = spend
+        for name, only, start, end in grants:
+            if due and left[name] and start <= time < end and only in {None, channel}:
+                taken = min(due, left[name])
+                left[name] -= taken
+                due -= taken
+                spent[name] = spent.get(name, 0) + taken
+        return due
 
     @property
     def burnt(self) -> Burnt:

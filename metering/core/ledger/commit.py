@@ -5,18 +5,19 @@ write. metering/app/ledger/committer.py has the protocol around it (read, write,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from metering.core.basics.errors import HeadMovedError, MeteringError
+from metering.core.basics.errors import HeadMovedError, LedgerBroken, TooLargeError
 from metering.core.basics.instants import Instant
-from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
 from metering.core.ledger.counts import LimitChange
-from metering.core.ledger.effect import MAX_EFFECT_BYTES, Effect, effects_of
+from metering.core.ledger.effect import Effect, effects_of, size_of
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.ledger.head import Head, fold
+from metering.core.ledger.head_document import write_head
+from metering.core.ledger.names import BoundedNames, Rating
 from metering.core.ledger.page import (
     ENTRIES_ONLY,
     MAX_ENTRIES,
@@ -26,7 +27,7 @@ from metering.core.ledger.page import (
     Page,
     seal,
 )
-from metering.core.prices.rating import Rate
+from metering.core.ledger.past import Past, expected
 from metering.core.usage.event import BUSINESS_OUTCOME
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import EventKey, Usage, new_record
@@ -37,11 +38,12 @@ MAX_OPERATIONS: Final = 100
 #: Pages between two checkpoints of the head. Replacing a head of 7.6 KB costs as much as creating
 #: three small pages; whoever opens a ledger reads at most so many pages beyond the checkpoint.
 CHECKPOINT_PAGES: Final = 16
-#: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
+#: Cosmos takes 2 MiB a batch; the rest is for the envelope of the request, less than 200 bytes an
+#: operation. A document in it may be as large.
 MAX_COMMIT_BYTES: Final = 1_900_000
 
 
-class CommitTooLargeError(MeteringError):
+class CommitTooLargeError(TooLargeError):
     """These events exceed one transactional batch: commit them in halves."""
 
 
@@ -50,9 +52,6 @@ type Known = tuple[Page, int]
 
 type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
 """The latest entry by event, for the slots of the events and both neighbours of each."""
-
-type Rating = Callable[[Usage, Instant], tuple[Rate, Amount | None]]
-"""Rates a usage under the terms at an instant."""
 
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
@@ -109,6 +108,12 @@ def lost_race(commit: Commit) -> HeadMovedError:
     return HeadMovedError(f"ledger {commit.head.ledger}: {reason}")
 
 
+def left_behind(commit: Commit) -> LedgerBroken:
+    """Return the error for an effect that is there before the page which caused it."""
+    reason = f"an effect of page {commit.head.pages} is there without the page"
+    return LedgerBroken(str(commit.head.ledger), f"{reason}: a restore has left it behind")
+
+
 @dataclass(slots=True)
 class _Batch:
     """The answers so far."""
@@ -152,7 +157,9 @@ def plan_commit(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
-    batch = _classified(head.ledger, known, usages, rate)
+    rate = BoundedNames(rate, head)
+    past = head.counts.past or (None if change is None else change.past)
+    batch = _classified(head.ledger, known, _with_expectations(usages, past, rate), rate)
     seen = Diagnostics(batch.duplicates, len(batch.conflicts))
     for_adjacent_ledger = sum(map(len, batch.for_adjacent_ledger.values()))
     return replace(
@@ -162,6 +169,16 @@ def plan_commit(
         conflicts=tuple(batch.conflicts),
         for_adjacent_ledger=batch.for_adjacent_ledger,
     )
+
+
+def _with_expectations(usages: Sequence[Usage], past: Past | None, rate: Rating) -> list[Usage]:
+    """Return the usages; a stream without counts with the tokens that it is expected to use."""
+    return [
+        usage
+        if usage.evidence is not _HELD
+        else expected(past, rate(usage, usage.time)[0].model, usage)
+        for usage in usages
+    ]
 
 
 def _classified(
@@ -202,16 +219,19 @@ def commit_of(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
+    if not entries and change is not None and change.takes_over_only(head.counts):
+        # The past waits for the first entries.
+        change = None
     if change is not None and not entries:
         entries = {slot_of(now): ()}
     first = Carried(change, seen)
     pages, contents = _cut_pages(head, entries, max(now, head.committed), first)
     following = fold(head, pages)
-    effects = effects_of(head, following)
-    _check_size(contents, effects)
     if not pages:
         following = replace(head, diagnostics=head.diagnostics.plus(seen))
-    return Commit(following, tuple(pages), tuple(contents), effects)
+    commit = Commit(following, tuple(pages), tuple(contents), effects_of(head, following))
+    _check_size(commit)
+    return commit
 
 
 def _classify_known(
@@ -317,9 +337,11 @@ def _cut_pages(
     return pages, contents
 
 
-def _check_size(contents: Sequence[bytes], effects: Sequence[Effect]) -> None:
-    """Raise CommitTooLargeError if pages, head and effects exceed one batch."""
-    size = sum(map(len, contents)) + MAX_EFFECT_BYTES * len(effects)
+def _check_size(commit: Commit) -> None:
+    """Raise CommitTooLargeError if what a store sends for a commit exceeds one batch."""
+    contents, effects = commit.contents, commit.effects
+    checkpoint = len(write_head(commit.head)) if commit.checkpoint else 0
+    size = sum(map(len, contents)) + checkpoint + sum(map(size_of, effects))
     if len(contents) + 1 + len(effects) > MAX_OPERATIONS or size > MAX_COMMIT_BYTES:
-        parts = f"{len(contents)} pages, {len(effects)} effects"
-        raise CommitTooLargeError(f"{parts}, {size} bytes")
+        parts = f"{len(contents)} pages, {len(effects)} effects, a head of {checkpoint} bytes"
+        raise CommitTooLargeError(f"{parts}: {size} bytes, at most {MAX_COMMIT_BYTES}")

@@ -13,9 +13,11 @@ from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, Slot, slot_start
 from metering.core.calendars.windows import LATE, Window, window_of
 from metering.core.ledger.entry import Change, Entry, State
+from metering.core.ledger.past import Past, with_settled
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
+from metering.core.prices.rating import OTHER_NAMES
 from metering.core.usage.buckets import INDEX, TOKENS
 
 #: A hold whose counts never arrive stops counting towards quotas after this time.
@@ -56,6 +58,12 @@ class LimitChange:
     limits: Limits
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
+    past: Past | None = None
+    """The past that the ledger takes over; None if it has one."""
+
+    def takes_over_only(self, counts: "Counts") -> bool:
+        """Return whether nothing but the past would change."""
+        return self == LimitChange(counts.limits, past=self.past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Counts:
     """Open holds by the slot with which they expire."""
     hours: Hours = NO_HOURS
     """The spend of the last hours, if unusual hours are watched."""
+    past: Past | None = None
+    """None in ledgers that were begun before 2026-11-30, until their next commit."""
 
     def held_by(self, key: CounterKey) -> int:
         """Return the usage of open holds in a window."""
@@ -89,7 +99,8 @@ def measure(quota: Quota, state: State, end_user: str | None) -> int:
     amount. Other meters count towards amounts only.
     """
     of = state.dimensions
-    covered = quota.covers(state.rate.model, of.product, of.use_case, end_user)
+    model = of.model if state.rate.model == OTHER_NAMES else state.rate.model
+    covered = quota.covers(model, of.product, of.use_case, end_user)
     if not covered or not (state.is_hold or state.is_billable):
         return 0
     if quota.metric == "amount":
@@ -116,7 +127,8 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     for slot, by_key in change.held.items():
         held[slot] = {**held.get(slot, {}), **by_key}
     hours = NO_HOURS if change.limits.spike is None else counts.hours
-    return Counts(change.limits, {**used, **change.used}, _filled(held), hours)
+    past = change.past or counts.past
+    return Counts(change.limits, {**used, **change.used}, _filled(held), hours, past)
 
 
 def counted(
@@ -129,6 +141,8 @@ def counted(
     """
     if counts.limits.spike is not None:
         counts = replace(counts, hours=with_spend(counts.hours, _spend(entries)))
+    if counts.past is not None:
+        counts = replace(counts, past=with_settled(counts.past, entries, committed))
     if not counts.limits.quotas:
         return counts
     used = {key: one for key, one in counts.used.items() if one.end + LATE > committed}

@@ -6,8 +6,10 @@ from typing import Any
 from metering.core.basics.documents import Document
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counter, CounterKey, Counts, LimitChange, Limits
+from metering.core.ledger.past import Past, Streams
 from metering.core.plans.quota import Quota
 from metering.core.plans.spikes import Hours, Spike
+from metering.core.usage.buckets import by_name, from_names
 
 type _Held = Mapping[Slot, Mapping[CounterKey, int]]
 
@@ -20,6 +22,7 @@ def counts_document(counts: Counts) -> Document:
         "held": _held(counts.held),
         "hours": [[hour, str(amount)] for hour, amount in counts.hours.amounts],
         "hour_told": counts.hours.told,
+        **_past(counts.past),
     }
 
 
@@ -31,18 +34,48 @@ def read_counts(document: Document) -> Counts:
         _read_used(document),
         _read_held(document),
         Hours(hours, document["hour_told"]),
+        _read_past(document),
     )
 
 
 def change_document(change: LimitChange) -> Document:
     """Return a change of limits as stored; keys are sorted, since the document is hashed."""
-    document = {**_limits(change.limits), "used": _used(change.used), "held": _held(change.held)}
+    document = {
+        **_limits(change.limits),
+        "used": _used(change.used),
+        "held": _held(change.held),
+        **_past(change.past),
+    }
     return dict(sorted(document.items()))
 
 
 def read_change(document: Document) -> LimitChange:
     """Return the change that `change_document` wrote."""
-    return LimitChange(_read_limits(document), _read_used(document), _read_held(document))
+    return LimitChange(
+        _read_limits(document), _read_used(document), _read_held(document), _read_past(document)
+    )
+
+
+def _past(past: Past | None) -> Document:
+    """Return a past under its name: left out where there is none, as in earlier documents."""
+    if past is None:
+        return {}
+    streams = {
+        model: {"lengths": list(one.lengths), "tokens": dict(sorted(by_name(one.tokens).items()))}
+        for model, one in sorted(past.streams.items())
+    }
+    return {"past": {"delays": list(past.delays), "streams": streams}}
+
+
+def _read_past(document: Document) -> Past | None:
+    past = document.get("past")
+    if past is None:
+        return None
+    streams = {
+        model: Streams(tuple(one["lengths"]), from_names(one["tokens"]))
+        for model, one in past["streams"].items()
+    }
+    return Past(streams, tuple(past["delays"]))
 
 
 def _limits(limits: Limits) -> Document:

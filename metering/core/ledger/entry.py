@@ -9,7 +9,7 @@ from metering.core.calendars.periods import Slot, slot_of
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import Buckets
 from metering.core.usage.evidence import Evidence, counts_known
-from metering.core.usage.usage import Dimensions, EventKey, is_billable
+from metering.core.usage.usage import CACHE_HIT, Dimensions, EventKey, is_billable
 
 _FROM_LOGS: Final = frozenset({Evidence.RECOVERED, Evidence.TOTALS})
 
@@ -53,8 +53,13 @@ class State(NamedTuple):
     @property
     def is_billable(self) -> bool:
         """Say whether the service processed the request."""
-        of = self.dimensions
-        return is_billable(of.status, counted=counts_known(self.evidence), error=of.error)
+        of, counted = self.dimensions, counts_known(self.evidence)
+        return not self.is_from_cache and is_billable(of.status, counted=counted, error=of.error)
+
+    @property
+    def is_from_cache(self) -> bool:
+        """Say whether a cache of the gateway gave the response, and no model."""
+        return self.dimensions.cache == CACHE_HIT
 
     @property
     def is_missing(self) -> bool:

@@ -23,13 +23,13 @@ from metering.core.usage.evidence import Evidence
 RECENT_PAGES = 256
 
 
-type Flags = tuple[bool, bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing, and counted from a log."""
+type Flags = tuple[bool, bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, counted from a log, and from a cache."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
 #: The flags of a request charged in full detail: nearly all are.
-_PLAIN: Final[Flags] = (False, False, False, False)
+_PLAIN: Final[Flags] = (False, False, False, False, False)
 
 
 class RateTotals(NamedTuple):
@@ -42,6 +42,8 @@ class RateTotals(NamedTuple):
     tokens: Buckets = NO_TOKENS
     totals_only: int = 0
     """Requests counted from a log, which may not distinguish cached tokens from others."""
+    from_cache: int = 0
+    """Requests that are not billable because a cache of the gateway answered them."""
 
     @property
     def is_unknown(self) -> bool:
@@ -58,6 +60,7 @@ class RateTotals(NamedTuple):
             self.missing + other.missing,
             tuple(map(add, self.tokens, other.tokens)),
             self.totals_only + other.totals_only,
+            self.from_cache + other.from_cache,
         )
 
     def negated(self) -> "RateTotals":
@@ -69,6 +72,7 @@ class RateTotals(NamedTuple):
             -self.missing,
             tuple(-count for count in self.tokens),
             -self.totals_only,
+            -self.from_cache,
         )
 
 
@@ -200,12 +204,19 @@ def _fold_lines(
 def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
     """Return the totals of several requests that differ only in their tokens."""
     tokens = tuple(map(sum, zip(*rows, strict=True)))
-    not_billable, unpriced, missing, totals_only = (len(rows) * flag for flag in flags)
-    return RateTotals(len(rows), not_billable, unpriced, missing, tokens, totals_only)
+    requests = len(rows)
+    not_billable, unpriced, missing, *others = (requests * flag for flag in flags)
+    return RateTotals(requests, not_billable, unpriced, missing, tokens, *others)
 
 
 def _flags(state: State) -> Flags:
-    return (not state.is_billable, state.is_unpriced, state.is_missing, state.is_totals_only)
+    return (
+        not state.is_billable,
+        state.is_unpriced,
+        state.is_missing,
+        state.is_totals_only,
+        state.is_from_cache,
+    )
 
 
 def totals_of(state: State, sign: int = 1) -> RateTotals:

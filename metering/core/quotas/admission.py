@@ -238,14 +238,14 @@ def _told(decision: Decision, states: list[QuotaState]) -> ModelVerdict:
         decision.detail,
         decision.to,
         None if by is None else by.show(by.remaining),
-        None if by is None else by.window.end,
+        None if by is None else by.resets_at,
     )
 
 
 def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:
     """Return how long the verdicts may be cached: until the next window at most."""
     enforced = [one for one in states if one.quota.mode == "enforced"]
-    share = max((one.percent for one in enforced if not one.is_reached), default=0)
+    share = max((one.percent for one in enforced if one.is_held or not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)
     turn = min((one.window.end for one in enforced), default=now + _LONGEST_S * SECOND)
     return max(1, min(longest, (turn - now) // SECOND))

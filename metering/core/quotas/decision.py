@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import format_amount
+from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window, window_of
 from metering.core.ledger.counts import Counter, Counts, percent
+from metering.core.ledger.past import usual_delay
 from metering.core.plans.quota import Downgrade, Quota
 
 
@@ -25,6 +27,8 @@ class Reason(StrEnum):
 
     WITHIN_LIMITS = "within_limits"
     QUOTA_REACHED = "quota_reached"
+    HELD = "held"
+    """Only with the open streams is a limit reached: their counts decide."""
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
     CREDIT_USED_UP = "credit_used_up"
@@ -46,6 +50,10 @@ class QuotaState(NamedTuple):
     window: Window
     used: int
     """The usage including open holds, in the metric's unit."""
+    held: int = 0
+    """The part of it that open streams are expected to use."""
+    counts_due: Instant = FOREVER
+    """The instant by which the counts of open streams have usually arrived."""
 
     @property
     def remaining(self) -> int:
@@ -61,6 +69,21 @@ class QuotaState(NamedTuple):
     def is_reached(self) -> bool:
         """Return whether the action applies: from the limit on, not only beyond it."""
         return self.used >= self.quota.limit_units
+
+    @property
+    def is_used_up(self) -> bool:
+        """Return whether the limit is reached without the streams that are open."""
+        return self.used - self.held >= self.quota.limit_units
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether the limit is reached only with the streams that are open."""
+        return self.is_reached and not self.is_used_up
+
+    @property
+    def resets_at(self) -> Instant:
+        """When a request refused now may be admitted: the end of the window, or sooner if held."""
+        return min(self.counts_due, self.window.end) if self.is_held else self.window.end
 
     def show(self, value: int) -> str:
         """Return a value in the metric's unit as a decimal string."""
@@ -82,19 +105,21 @@ class Decision(NamedTuple):
 
 def quota_states(counts: Counts, at: Instant, period: Period) -> list[QuotaState]:
     """Return every quota with the usage of its window at an instant."""
-    found = []
+    found, counts_due = [], at + usual_delay(counts.past)
     for quota in counts.limits.quotas:
         window = window_of(quota.window, at, counts.limits.zone, period)
         key = quota.key, window.start
-        used = counts.used.get(key, Counter(window.end)).used + counts.held_by(key)
-        found.append(QuotaState(quota, window, used))
+        held = counts.held_by(key)
+        used = counts.used.get(key, Counter(window.end)).used + held
+        found.append(QuotaState(quota, window, used, held, counts_due))
     return found
 
 
 def decide_quota(states: Iterable[QuotaState], asked: Asked) -> Decision:
     """Return the verdict on a request: the strictest quota that covers it decides.
 
-    Of equally strict ones, the one that resets last decides. A quota on a property that is unknown
+    Of equally strict ones, one that is used up decides before one that is held, then the one that
+    resets last. A quota on a property that is unknown
     (the end user, say) does not cover the request.
     """
     decided, shadowed = Decision(Verdict.ALLOW, Reason.WITHIN_LIMITS, ""), []
@@ -113,12 +138,16 @@ def decide_quota(states: Iterable[QuotaState], asked: Asked) -> Decision:
 def _applied(state: QuotaState) -> Decision:
     quota = state.quota
     detail = f"{quota.label}: {state.show(state.used)} of {state.show(quota.limit_units)} used"
+    if state.is_held:
+        detail += f", {state.show(state.held)} of it by streams without counts yet"
+    reason = Reason.HELD if state.is_held else Reason.QUOTA_REACHED
     if isinstance(quota.action, Downgrade):
-        to = quota.action.downgrade
-        return Decision(Verdict.DOWNGRADE, Reason.QUOTA_REACHED, detail, to, state)
-    return Decision(Verdict.BLOCK, Reason.QUOTA_REACHED, detail, None, state)
+        return Decision(Verdict.DOWNGRADE, reason, detail, quota.action.downgrade, state)
+    return Decision(Verdict.BLOCK, reason, detail, None, state)
 
 
-def _strictness(decision: Decision) -> tuple[int, Instant]:
+def _strictness(decision: Decision) -> tuple[int, bool, Instant]:
     by = decision.decided_by
-    return list(Verdict).index(decision.verdict), 0 if by is None else by.window.end
+    if by is None:
+        return list(Verdict).index(decision.verdict), False, 0
+    return list(Verdict).index(decision.verdict), not by.is_held, by.window.end

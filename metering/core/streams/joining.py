@@ -12,6 +12,7 @@ from metering.core.usage.buckets import Buckets
 from metering.core.usage.event import LLM_USAGE
 from metering.core.usage.families import Family, family_of
 from metering.core.usage.provider_usage import ProviderUsage, disjoint_buckets
+from metering.core.usage.usage import CACHE_HIT
 
 ANONYMOUS: Final = "anonymous"
 """Subject of recovered usage whose record names no subscription (only without any policy)."""
@@ -66,6 +67,7 @@ def recovered(gateway: GatewayRow, row: LlmRow) -> bytes:
             "deployment": row.deployment,
             "tokens": "final",
             "evidence": "recovered",
+            **({"cache": CACHE_HIT} if gateway.is_from_cache else {}),
             "usage": _recovered_usage(row)[0],
         },
     }

@@ -1,4 +1,4 @@
-"""Fields of a log record, in either casing; numbers may be text."""
+"""Fields of a log record, in any of its spellings; numbers may be text."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -38,8 +38,26 @@ KEPT_FIELDS: Final = frozenset(
         "backendid",
         "responsecode",
         "backendresponsecode",
+        "backendtime",
+        "cache",
     }
 )
+
+#: The types that AzureDiagnostics appends to the names of its columns: `promptTokens_d`.
+_SUFFIXES: Final = ("_b", "_d", "_g", "_s", "_t")
+
+
+def lowered(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields under their names in lower case, without the suffixes of AzureDiagnostics.
+
+    Columns of that table are empty where a record has none, so a value wins over none.
+    """
+    plain = {name.lower(): value for name, value in content.items()}
+    for name in [name for name in plain if name.endswith(_SUFFIXES)]:
+        bare = name[:-2]
+        if bare in KEPT_FIELDS and plain.get(bare) in {None, ""}:
+            plain[bare] = plain.pop(name)
+    return plain
 
 
 class Fields(NamedTuple):
@@ -47,6 +65,11 @@ class Fields(NamedTuple):
 
     root: Mapping[str, Any]
     properties: Mapping[str, Any]
+
+    def category(self) -> str:
+        """Return the log's name in lower case and the singular; empty for anything but a log."""
+        # A table of Log Analytics names its rows in `Type` alone.
+        return (self.text("category") or self.text("type") or "").lower().removesuffix("s")
 
     def text(self, *names: str) -> str | None:
         """Return the first of these fields that is non-empty text."""

@@ -10,10 +10,12 @@ from pydantic_core import to_json
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.streams.log_fields import Fields
-from metering.core.usage.usage import is_billable
+from metering.core.usage.usage import CACHE_HIT, is_billable
 
 _DATED: Final = re.compile(r"(claude.*)-[0-9]{8}")
 _STATUSES: Final = range(100, 600)
+#: The status that policies report for a client that disconnected before the answer.
+CLIENT_GONE: Final = 499
 
 
 class LlmRow(NamedTuple):
@@ -63,6 +65,8 @@ class GatewayRow(NamedTuple):
     """The name of the gateway, in lower case."""
     status: int
     time: Instant
+    is_from_cache: bool = False
+    """Whether a cache of responses answered, and no backend."""
 
     def body(self) -> bytes:
         """Return the row as the body of a log with this one record."""
@@ -76,6 +80,7 @@ class GatewayRow(NamedTuple):
             "backendId": self.backend,
             "resourceId": f"/service/{self.service}",
             "responseCode": self.status,
+            "cache": CACHE_HIT if self.is_from_cache else None,
         }
         return _body("GatewayLogs", self.time, said)
 
@@ -116,7 +121,7 @@ def read_llm_row(fields: Fields) -> LlmRow | None:
 
 def read_gateway_row(fields: Fields) -> GatewayRow | None:
     """Return the request in a record; None for one that cannot have been charged."""
-    status = fields.whole("responsecode") or fields.whole("backendresponsecode")
+    status = _status(fields)
     if status is None or status not in _STATUSES:
         raise RejectedEvent(Code.INVALID_FIELD, "responseCode: is not an HTTP status")
     if not is_billable(status, counted=True):
@@ -139,7 +144,29 @@ def read_gateway_row(fields: Fields) -> GatewayRow | None:
         service,
         status,
         time,
+        _is_from_cache(fields),
     )
+
+
+def _status(fields: Fields) -> int | None:
+    """Return the status of a request. 0: its client was gone before there was one, as policies say.
+
+    A gateway that lacks it may have the backend's.
+    """
+    status, of_backend = fields.whole("responsecode"), fields.whole("backendresponsecode")
+    if status == 0:
+        return of_backend or CLIENT_GONE
+    return status or of_backend
+
+
+def _is_from_cache(fields: Fields) -> bool:
+    """Return whether a cache of responses answered and nothing shows that a backend was called.
+
+    `hit` alone is not enough: a policy may have found only a value in a cache, as ours does.
+    """
+    if (fields.text("cache") or "").lower() != CACHE_HIT or fields.text("backendid") is not None:
+        return False
+    return not (fields.whole("backendresponsecode") or fields.whole("backendtime"))
 
 
 def _service(fields: Fields) -> str | None:

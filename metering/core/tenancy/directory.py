@@ -243,3 +243,8 @@ class Directory:
     def adjustments(self, tenant: str) -> list[MadeAdjustment]:
         """Return all adjustments of a tenant, in the order they were recorded."""
         return list(self._adjustments.get(tenant, ()))
+
+    def adjusted(self, tenant: str, period: Period) -> list[MadeAdjustment]:
+        """Return the adjustments that go on the statement of a period."""
+        made = self._adjustments.get(tenant, ())
+        return [one for one in made if period.start <= one.at < period.end]

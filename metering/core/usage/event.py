@@ -32,8 +32,8 @@ MAX_ID_LENGTH = 256
 #: Names of models, deployments, products, users: long enough for any Azure resource name.
 MAX_NAME_LENGTH = 256
 
-#: Units of one event; far beyond any, and its millionths still fit 64 bits.
-MAX_QUANTITY: Final = 10**12
+#: Units of one event: their millionths stay below 2^53, beyond which JSON numbers are not exact.
+MAX_QUANTITY: Final = 9 * 10**9
 
 type Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 type Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
@@ -66,7 +66,7 @@ class _Inbound(BaseModel):
 
 
 class Hold(_Inbound):
-    """The most that a stream may cost, estimated from its request."""
+    """What the request of a stream says of its cost: the length of its prompt, and its maximum."""
 
     prompt_tokens_estimate: Count | None = None
     max_output_tokens: Count | None = None
@@ -90,6 +90,8 @@ class LlmUsageData(_Inbound):
     """The tier that served the request, by Azure's or the provider's name for it."""
     spillover: bool | None = None
     streamed: bool | None = None
+    cache: Literal["hit", "miss", "none"] | None = None
+    """`hit`: a cache of the gateway gave the response, and no model was asked for it."""
     error: Label | None = None
     """The error code of a refusal; never its text."""
     tool_calls: dict[Name, Count] = {}

@@ -54,18 +54,23 @@ class Dimensions(NamedTuple):
     """The field that may cost something and that no rule understands: there is no price."""
     surplus: int | None = None
     """Cached tokens that the service reported beyond the prompt; they are in no bucket."""
+    cache: str | None = None
+    """`hit`: the gateway answered from a cache of responses, and asked no model."""
 
 
-#: The fields that dimensions had before 2026-11-30. Digests of events that say nothing in the later
-#: ones stay as they were, so that a repeat of an old event is still its duplicate.
-_FIRST_DIMENSIONS: Final = Dimensions._fields.index("unit") + 1
-_NOTHING_LATER: Final = (None,) * (len(Dimensions._fields) - _FIRST_DIMENSIONS)
+#: The value of `cache` of a response that no model gave.
+CACHE_HIT: Final = "hit"
+
+#: The numbers of fields that dimensions had in earlier versions. Digests of events that say nothing
+#: in later fields stay as they were, so that a repeat of an old event is still its duplicate.
+_LENGTHS: Final = tuple(Dimensions._fields.index(last) + 1 for last in ("unit", "surplus"))
 
 
 def digested(dimensions: Dimensions) -> tuple[Any, ...]:
     """Return the dimensions as digests cover them."""
-    if dimensions[_FIRST_DIMENSIONS:] == _NOTHING_LATER:
-        return dimensions[:_FIRST_DIMENSIONS]
+    for length in _LENGTHS:
+        if all(value is None for value in dimensions[length:]):
+            return dimensions[:length]
     return dimensions
 
 

@@ -32,7 +32,14 @@ from metering.core.usage.evidence import Evidence
 from metering.core.usage.families import family_of
 from metering.core.usage.meters import meters_of
 from metering.core.usage.provider_usage import Reading, read_usage
-from metering.core.usage.usage import Dimensions, Usage, digested, is_billable, new_record
+from metering.core.usage.usage import (
+    CACHE_HIT,
+    Dimensions,
+    Usage,
+    digested,
+    is_billable,
+    new_record,
+)
 
 _DIGEST_BYTES = 8
 #: Events of other meters and outcomes report what was done, never a failed attempt.
@@ -138,6 +145,7 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         data.error,
         reading.not_understood,
         reading.surplus or None,
+        CACHE_HIT if data.cache == CACHE_HIT else None,
     )
 
 
@@ -215,6 +223,9 @@ def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
 
 def _counts(data: LlmUsageData) -> _Counts:
     usage, status = data.usage, data.status
+    if data.cache == CACHE_HIT:
+        # A response from a cache repeats the counts of the one that was stored.
+        return _Counts(_RANKS[data.evidence], Reading(NO_TOKENS), service_tier(data.service_tier))
     if usage is None:
         return _Counts(
             _evidence_without_usage(data), _estimate(data), service_tier(data.service_tier)
@@ -252,7 +263,7 @@ def _evidence_without_usage(data: LlmUsageData) -> Evidence:
 
 
 def _estimate(data: LlmUsageData) -> Reading:
-    """Return the counts of an event without usage: of a stream's hold, or none."""
+    """Return the counts of an event without usage: of a stream's request (see past.py), or none."""
     if data.hold is None or _evidence_without_usage(data) is not Evidence.HELD:
         return Reading(NO_TOKENS)
     prompt, output = data.hold.prompt_tokens_estimate or 0, data.hold.max_output_tokens or 0

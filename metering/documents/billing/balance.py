@@ -95,7 +95,9 @@ class BalanceDocument(Figures):
     total: Money = Field(description="The charge, with the plan's terms for the whole period.")
     charges: ChargeDocument
     pending: PendingStreams
-    credits: CreditDocument | None = Field(description="Null if the tenant has no grants.")
+    credits: CreditDocument | None = Field(
+        description="Null for a tenant that has no grants and is not prepaid."
+    )
     models: list[ModelFigures]
     duplicates: int = Field(description="Events received again and not counted again.")
     conflicts: int = Field(description="Events with a known id and different content.")

@@ -19,6 +19,11 @@ class CloseRequest(RequestBody):
         description="Close periods that are due at this time. Default: now.",
         examples=["2026-12-03"],
     )
+    allow_future: Annotated[str, Field(max_length=64)] | None = Field(
+        None,
+        description="The one period, already over, that a time beyond the clock may close.",
+        examples=["2026-11"],
+    )
     tenants: list[Annotated[str, Field(max_length=64)]] | None = Field(
         None, min_length=1, max_length=MAX_TENANTS
     )

@@ -60,6 +60,7 @@ class StatementDocument(Document):
     plan: str
     price_versions: list[str]
     provenance: dict[str, int]
+    from_cache: int = Field(description="Requests that a cache answered, at no charge.")
     open: dict[str, Any] = Field(description="Usage that was unsettled when the period closed.")
     billed: list[dict[str, Any]] = Field(description="The billed-through page of each ledger.")
     carried: dict[str, str]

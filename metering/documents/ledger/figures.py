@@ -28,7 +28,10 @@ class Figures(Document):
     unpriced: int = Field(description="Requests without a price, not in the amount.")
     missing: int = Field(description="Requests whose token counts never arrived.")
     totals_only: int = Field(description="Requests counted from a log.")
-    not_billable: int = Field(description="Requests that were rejected or failed.")
+    not_billable: int = Field(
+        description="Requests that were rejected or failed, or that a cache answered."
+    )
+    from_cache: int = Field(0, description="Requests that a cache of the gateway answered.")
 
     @classmethod
     def of(cls, line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> Self:
@@ -51,4 +54,5 @@ def figures(line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> dict[
         "missing": line.missing,
         "totals_only": line.totals_only,
         "not_billable": line.not_billable,
+        "from_cache": line.from_cache,
     }

@@ -52,6 +52,7 @@ class UseCaseDocument(Document):
     missing: int = Field(validation_alias=AliasPath("line", "missing"))
     totals_only: int = Field(validation_alias=AliasPath("line", "totals_only"))
     not_billable: int = Field(validation_alias=AliasPath("line", "not_billable"))
+    from_cache: int = Field(0, validation_alias=AliasPath("line", "from_cache"))
     input_tokens: int
     output_tokens: int
     cost_per_request: Cost | None

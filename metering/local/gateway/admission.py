@@ -20,7 +20,7 @@ type Admission = Callable[[str, str], Awaitable[Document]]
 _TITLES: Final = {
     402: "No credit is left",
     403: "This is not allowed",
-    429: "A quota is used up",
+    429: "A quota is reached",
 }
 
 
@@ -84,4 +84,4 @@ def _status(reason: str) -> int:
     """402: credit is used up; 429: wait for the window to reset; 403: not allowed."""
     if "credit" in reason or "prepaid" in reason:
         return 402
-    return 429 if "quota" in reason or "limit" in reason else 403
+    return 429 if reason == "held" or "quota" in reason or "limit" in reason else 403

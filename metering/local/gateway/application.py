@@ -98,18 +98,21 @@ class Endpoint:
         try:
             await identify(self._gate, call, request)
             exchange, simulated = await exchange_for(self._gate, call, request)
-            await undergo(self._gate, call, simulated)
+            if simulated.from_cache:
+                call.reached_model, call.from_cache = False, True
+            else:
+                await undergo(self._gate, call, simulated)
         except Refusal as refusal:
             return self._refused(call, refusal, watch)
         call.status = 200
         call.backend_ms = call.total_ms = watch.ms()
         if call.streamed:
-            self._journal.emit(call, "pending")
+            self._journal.emit(call, "absent" if call.from_cache else "pending")
             pieces = self._pieces(call, exchange, simulated)
             return StreamingResponse(pieces, media_type="text/event-stream")
         call.counts = exchange.counts
         answer = call.shape.answer(exchange)
-        self._journal.emit(call, "final", answer)
+        self._journal.emit(call, "absent" if call.from_cache else "final", answer)
         return JSONResponse(answer)
 
     def _refused(self, call: Call, refusal: Refusal, watch: Stopwatch) -> Response:

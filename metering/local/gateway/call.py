@@ -46,6 +46,7 @@ class Call:
     counts: Counts | None = None
     """The output of the model so far."""
     reached_model: bool = False
+    from_cache: bool = False
     aborted: bool = False
     request_length: int = 0
     response_length: int = 0

@@ -8,6 +8,7 @@ number 1, and the answer under 2. Here those pieces hold a placeholder and no te
 from typing import Final
 
 from metering.core.basics.instants import format_instant
+from metering.core.usage.usage import CACHE_HIT
 from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
 from metering.local.gateway.models.catalogue import provider_of
 from metering.local.gateway.refusals import Json
@@ -35,7 +36,7 @@ def gateway_record(call: Call) -> Json:
         "responseCode": call.status,
         "requestSize": call.request_length,
         "responseSize": call.response_length,
-        "cache": "none",
+        "cache": CACHE_HIT if call.from_cache else "none",
         "clientTime": max(0, call.total_ms - call.backend_ms),
         "apiId": call.shape.api,
         "operationId": call.shape.operation,
@@ -67,9 +68,11 @@ def gateway_record(call: Call) -> Json:
 def llm_records(call: Call) -> list[Json]:
     """Return the rows of GatewayLlmLogs: the one with the tokens, and pieces of a large prompt.
 
-    A request that reached no model has a row that says nothing; such rows are common.
+    A request that reached no model has a row that says nothing; such rows are common. Whether a
+    stored response has a row with its tokens is not known: here it has one.
     """
-    first = _row(call, 0, **(_tokens(call) if call.reached_model else _NO_MODEL))
+    is_told = call.reached_model or call.from_cache
+    first = _row(call, 0, **(_tokens(call) if is_told else _NO_MODEL))
     if not call.reached_model or call.request_length <= CHUNK_BYTES:
         return [first]
     pieces = -(-call.request_length // CHUNK_BYTES)

@@ -3,17 +3,20 @@
 `x-simulate-status: 429` fails the request; a list (`429,500,200`) is gone through by the attempts
 of an SDK, which counts them in `x-stainless-retry-count`. `x-simulate-counted: true` lets the error
 carry the tokens of the prompt, as of a request that was processed before it failed.
+`x-simulate-cache: hit` answers from a cache of responses, without the model.
 `x-simulate-latency-ms: 500` waits first; `x-simulate-abort: 3` cuts a stream after three chunks.
 """
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from metering.core.usage.usage import CACHE_HIT
 from metering.local.gateway.request_body import FieldInvalid
 
 _STATUS: Final = "x-simulate-status"
 _LATENCY: Final = "x-simulate-latency-ms"
 _ABORT: Final = "x-simulate-abort"
+_CACHE: Final = "x-simulate-cache"
 _ATTEMPT: Final = "x-stainless-retry-count"
 
 _OK: Final = 200
@@ -30,6 +33,7 @@ class Simulation(NamedTuple):
     latency_ms: int | None = None
     """None: the gateway's default."""
     abort_after: int | None = None
+    from_cache: bool = False
 
     @property
     def fails(self) -> bool:
@@ -49,6 +53,7 @@ def simulation(headers: Mapping[str, str]) -> Simulation:
         headers.get("x-simulate-counted", "").lower() == "true",
         _number(headers, _LATENCY, _LONGEST_MS),
         _number(headers, _ABORT, _MOST_CHUNKS),
+        headers.get(_CACHE, "").lower() == CACHE_HIT,
     )
 
 

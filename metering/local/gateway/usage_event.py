@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from metering.core.basics.instants import format_instant
 from metering.core.usage.event import LLM_USAGE
+from metering.core.usage.usage import CACHE_HIT
 from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
 from metering.local.gateway.refusals import Json
 
@@ -22,7 +23,8 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
     """
     assert call.caller is not None
     answer = answer or {}
-    usage = answer.get("usage")
+    # What a stored response says was used by the request that it was stored of.
+    usage = None if call.from_cache else answer.get("usage")
     labels = {
         "product": PRODUCT,
         "api": call.shape.api,
@@ -31,14 +33,15 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "model": answer.get("model"),
         "requested_model": call.requested_model,
         "provider": "anthropic" if call.shape.name == "anthropic" else None,
-        "backend": BACKEND,
+        "backend": None if call.from_cache else BACKEND,
         "region": REGION if call.reached_model else None,
-        "service_tier": _tier(answer),
+        "service_tier": None if call.from_cache else _tier(answer),
         "admission": call.admission,
         "use_case": call.use_case,
         "end_user": call.end_user,
         "usage": usage,
-        "hold": call.hold or None,
+        "hold": None if call.from_cache else call.hold or None,
+        "cache": CACHE_HIT if call.from_cache else None,
     }
     event = {
         "specversion": "1.0",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from metering.app.billing.close_on_time import CloseOnTime
-from metering.app.billing.close_periods import GRACE, Closed, ClosePeriods, Waiting
+from metering.app.billing.close_periods import GRACE, Ahead, Closed, ClosePeriods, Waiting
 from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import DAY, Instant
 from metering.core.calendars.dated import BEGINNING
@@ -67,9 +67,9 @@ class Found(ClosePeriods):
         self._fault = fault
 
     async def run(
-        self, at: Instant, tenants: Sequence[str] | None = None
+        self, at: Instant, tenants: Sequence[str] | None = None, *, ahead: Ahead | None = None
     ) -> AsyncIterator[Closed | Waiting]:
-        assert (at, tenants) == (DUE, None)
+        assert (at, tenants, ahead) == (DUE, None, None)
         for one in self._found:
             yield one
         if self._fault:

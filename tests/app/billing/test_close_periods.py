@@ -525,7 +525,12 @@ async def test_a_crash_at_any_step_is_made_good_by_the_next_run(
 async def faults_of(system: System, *kept: Statement) -> list[str]:
     """Return what verifying finds where these are the statements that are kept."""
     store = KeptStatements(*kept)
-    drafts = DraftStatements(ledgers=system.store, accounts=system.accounts, tenancy=system.tenancy)
+    drafts = DraftStatements(
+        ledgers=system.store,
+        statements=store,
+        accounts=system.accounts,
+        tenancy=system.tenancy,
+    )
     proof = Statements(store, drafts, system.allocations, system.tenancy)
     return [fault async for one in proof.verify("acme") for fault in one.faults]
 
@@ -618,3 +623,21 @@ async def test_what_is_due_is_told_without_closing_it(system: System) -> None:
     assert await due(DUE - 1) == [("acme", "2026-11", "grace"), ("later", "2026-11", "grace")]
     assert (await due(DUE))[0] == ("acme", "2026-11", "due")
     assert await statements(system) == []
+
+
+async def test_answers_from_a_cache_are_on_the_statement_as_requests_without_a_charge(
+    system: System,
+) -> None:
+    await system.tenancy.define_plan(Plan(id="fee", request_fee="1"), None)
+    await system.tenancy.assign_plan("acme", "fee", None)
+    await system.tenancy.map_subject("acme", "acme", None)
+    await use(system, "a")
+    await use(system, "b", data__cache="hit")
+    # Without a price, and still a known amount: nothing.
+    await use(system, "c", data__cache="hit", data__model="a-model-of-no-list")
+    await system.close(DUE)
+    (statement,) = await statements(system)
+    assert (statement.from_cache, statement.open.unpriced) == (2, 0)
+    # 0.0035 for the one that a model answered, and 1 USD a request that is charged.
+    assert (exact(statement, "usage"), exact(statement, "request_fee")) == ("0.0035", "1")
+    await must_hold(system)

@@ -315,3 +315,47 @@ async def test_what_only_the_pages_tell_is_counted_once_the_timer_has_run(system
     assert (await ask(system)).of("gpt-4o").verdict is Verdict.ALLOW
     assert await system.enforce.run() == 1
     assert (await ask(system)).of("gpt-4o").verdict is Verdict.BLOCK
+
+
+def stream(name: str, prompt: int) -> bytes:
+    hold = {"prompt_tokens_estimate": prompt, "max_output_tokens": 32_000}
+    return body(id=name, data__tokens="pending", data__usage=..., data__hold=hold)
+
+
+async def test_holds_alone_are_a_reason_of_their_own_until_logs_usually_arrive(
+    system: System,
+) -> None:
+    await on_plan(system, quotas=[{**CAP, "metric": "tokens", "limit": "2000"}])
+    # Each is held for its prompt and 500 tokens of output: 2 x (600 + 500) = 2,200.
+    await ingest(system, stream("s-1", 600), stream("s-2", 600))
+    told = (await ask(system)).document()
+    assert {name: told[name] for name in ("verdict", "reason", "remaining", "cache_s")} == {
+        "verdict": "block",
+        "reason": "held",
+        "remaining": "0",
+        "cache_s": 1,
+    }
+    assert (told["resets_at"], told["retry_after_s"]) == ("2026-11-20T12:02:00Z", 120)
+    assert told["detail"] == (
+        "tokens a period: 2200 of 2000 used, 2200 of it by streams without counts yet"
+    )
+
+
+async def test_what_is_used_up_decides_before_what_is_held(system: System) -> None:
+    tokens = {**CAP, "metric": "tokens", "limit": "1500"}
+    await on_plan(system, quotas=[tokens, {**CAP, "window": "day", "limit": "0.0035"}])
+    await ingest(system, body(), stream("s-1", 600))
+    told = (await ask(system)).overall
+    # The day's amount is used up; the period's tokens are 1,100 and 1,100 held.
+    assert (told.reason, told.detail) == (
+        "quota_reached",
+        "amount a day: 0.01 of 0.0035 used",
+    )
+
+
+async def test_a_held_limit_that_resets_sooner_than_logs_arrive_says_so(system: System) -> None:
+    await on_plan(system, quotas=[{**CAP, "metric": "tokens", "limit": "1000", "window": "hour"}])
+    system.clock.set(NOW - 30_000_000)
+    await ingest(system, stream("s-1", 600))
+    # At 11:59:30 the hour ends in thirty seconds.
+    assert (await ask(system)).document()["retry_after_s"] == 30

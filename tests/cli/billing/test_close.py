@@ -7,6 +7,8 @@ from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import EventBuilder, Metering
 
@@ -16,7 +18,7 @@ LATER = "2026-12-10T00:00:00Z"
 
 
 def _closed(metering: "Metering", at: str = LATER) -> dict[str, Any]:
-    found: dict[str, Any] = metering.run("close", "--at", at, "--json").json
+    found: dict[str, Any] = metering.run("close", "--json", settings={"METERING_NOW": at}).json
     return found
 
 
@@ -89,6 +91,42 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
     draft = metering.run("statement", "acme", "--period", "2026-11", "--preview", "--json").json
     assert draft["draft"] is True
     assert metering.run("statement", "acme").code == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        # Two years ahead, as a slip of the year: November still runs on the 20th.
+        (("--at", "2028-12-10T00:00:00Z"), "would close 2026-11 of acme"),
+        (("--at", "2028-12-10T00:00:00Z", "--allow-future", "2026-11"), "still runs"),
+        (("--at", "2028-12-10T00:00:00Z", "--allow-future", "2026-10"), "Next: 2026-11 of acme"),
+        (("--allow-future", "2026-11"), "not ahead of the clock"),
+    ],
+)
+def test_the_future_is_not_closed_by_a_slip(
+    metering: "Metering", event: "EventBuilder", chosen: tuple[str, ...], said: str
+) -> None:
+    metering.ingest(event("r-1", data={"usage": USAGE}))
+    ran = metering.run("close", *chosen)
+    assert (ran.code, ran.stdout, said in ran.stderr) == (1, "", True), ran.stderr
+    assert metering.run("statement", "acme").code == 1
+
+
+def test_many_periods_are_named_in_short(metering: "Metering", event: "EventBuilder") -> None:
+    ahead = ("close", "--at", "2028-12-10T00:00:00Z")
+    assert "would close nothing" in metering.run(*ahead).stderr
+    metering.ingest(*(event(f"r-{number}", subject=f"t-{number:02}") for number in range(12)))
+    assert "2026-11 of t-09 and 2 more" in metering.run(*ahead).stderr
+
+
+def test_a_period_that_is_over_may_be_closed_before_its_grace_ends(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1", data={"usage": USAGE}))
+    ahead = ("close", "--at", "2027-02-10T00:00:00Z", "--allow-future", "2026-11", "--json")
+    done = metering.run(*ahead, settings={"METERING_NOW": "2026-12-01T00:00:00Z"}).json
+    # December is due at that time, too; it still runs.
+    assert ([one["period"] for one in done["closed"]], done["waiting"]) == (["2026-11"], [])
 
 
 def test_an_adjustment_is_on_the_statement_with_reason_and_author(

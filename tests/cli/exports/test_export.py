@@ -80,7 +80,7 @@ def test_a_second_run_writes_the_same_bytes(used: Metering) -> None:
         ([], 2, "give either --period, or --from and --to"),
         (["--period", "2026-11", "--to", "2026-11-20T12:00:00Z"], 2, "give either --period"),
         (["--from", "yesterday", "--to", "2026-11-20T12:00:00Z"], 2, "--from"),
-        (["--period", "2026-13"], 1, "period '2026-13': no tenant has usage"),
+        (["--period", "2026-13"], 1, "period '2026-13' is not a period"),
         (["--period", "../x"], 1, "write it like 2026-11"),
         (["--period", "2026-11", "--tenant", "nobody"], 1, "unknown tenant 'nobody'"),
         (["--period", "2026-11", "--by", "colour"], 2, "--by"),
@@ -120,7 +120,7 @@ def test_a_disk_that_is_full_leaves_no_manifest_that_is_wrong(
 
 
 def test_focus_and_statements_as_typed(used: Metering) -> None:
-    assert used.run("close", "--at", "2026-12-10T00:00:00Z").code == 0
+    assert used.run("close", settings={"METERING_NOW": "2026-12-10T00:00:00Z"}).code == 0
     out, papers = used.folder / "focus", used.folder / "statements"
     ran = used.run("export", "focus", "--period", "2026-11", "--out", out)
     assert ran.code == 0, ran.stderr
@@ -145,7 +145,7 @@ def test_focus_of_one_tenant_names_the_issuer_and_who_is_not_closed(used: Meteri
     chosen = ("--period", "2026-11", "--out", out)
     ran = used.run("export", "focus", *chosen, "--json", settings=settings)
     assert (ran.json["files"][0]["rows"], ran.json["notes"]["not_closed"]) == (0, "acme, globex")
-    used.run("close", "--at", "2026-12-10T00:00:00Z")
+    used.run("close", settings={"METERING_NOW": "2026-12-10T00:00:00Z"})
     options = ("--tenant", "acme", "--gzip", "--json")
     ran = used.run("export", "focus", *chosen, *options, settings=settings)
     assert ran.json["files"][0]["name"] == "focus-2026-11.csv.gz"

@@ -94,3 +94,26 @@ def test_eight_processes_that_join_the_same_halves_at_once_count_each_stream_onc
     balance = metering.balance("acme")
     assert (balance["requests"], balance["amount"]) == (60, "0.21")
     assert (metering.verify()[0], metering.dead_letters()) == (0, [])
+
+
+def test_records_around_a_broken_one_count_and_the_letter_says_where_it_was(
+    metering: "Metering",
+) -> None:
+    settings = {"METERING_RECOVERY_DELAY": "0"}
+    record = gateway_record(apimSubscriptionId="acme")
+    diagnostics = {
+        "Category": "GatewayLlmLogs",
+        "correlationId_g": "r-1",
+        "modelName_s": "gpt-4o",
+        "promptTokens_d": 1000.0,
+        "completionTokens_d": 100.0,
+    }
+    broken = log(diagnostics, "?", record).replace(b'"?"', b'{"a": my secret}')
+    ran = _logs(metering, b"\xef\xbb\xbf" + broken, settings=settings)
+    assert ran.json["rejected"] == {"not_json": 1}
+    # 1,000 x 2.5 and 100 x 10 USD a million tokens
+    assert metering.balance("acme")["amount"] == "0.0035"
+    (letter,) = metering.dead_letters()
+    place = broken.index(b'{"a"')
+    assert letter["reason"] == f"records[1] at byte {place}: is not JSON"
+    assert b"secret" not in metering.store.read_bytes()

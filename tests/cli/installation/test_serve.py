@@ -1,6 +1,8 @@
 """`metering serve` and `metering token`: the HTTP API as somebody at a terminal meets it."""
 
 import signal
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -34,6 +36,29 @@ def test_a_token_of_this_machine_gets_into_what_is_served(metering: Any, event: 
             child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=10)
     assert (child.returncode, errors) == (0, b"")
+
+
+def test_what_goes_wrong_is_in_the_log_under_the_reference_of_its_answer(
+    metering: Any, event: Any
+) -> None:
+    assert metering.ingest(event()).code == 0
+    with metering.start("serve", "--port", "0") as child, httpx2.Client() as client:
+        try:
+            url = _url(child)
+            token = metering.run("token", "--operator").stdout.strip()
+            # An entry with an outcome that does not exist: a fault that no rule expects.
+            entry = ("1", "a", 5, "me", "plan.set", "plan/pro", "odd", None, None, "2026-11-20")
+            with closing(sqlite3.connect(metering.store, autocommit=True)) as store:
+                store.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry)
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = client.get(url + "/audit?day=2026-11-20", headers=headers)
+            assert answer.status_code == 500
+            reference = answer.json()["detail"].split()[-1].rstrip(".")
+        finally:
+            child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=10)
+    assert f"request failed: reference {reference}" in errors.decode()
+    assert "Traceback" in errors.decode()
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,58 @@ def test_an_offset_names_the_same_instant_as_its_utc_form() -> None:
 
 
 def test_a_time_without_a_zone_is_no_instant() -> None:
-    with pytest.raises(ZoneMissingError, match="no time zone"):
-        parse_instant("2026-11-20T11:45:00")
+    for text in ("2026-11-20T11:45:00", "2026-11-20"):
+        with pytest.raises(ZoneMissingError, match="no time zone"):
+            parse_instant(text)
 
 
-def test_text_that_is_no_time_is_refused() -> None:
-    with pytest.raises(ValueError, match="Invalid isoformat"):
-        parse_instant("yesterday")
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2026-11-20t11:45:00z", "2026-11-20T11:45:00Z"),
+        ("2026-11-20T11:45:00.5z", "2026-11-20T11:45:00.500000Z"),
+        ("2026-11-20T11:45:00-00:00", "2026-11-20T11:45:00Z"),
+        # A leap second belongs to the day and the period that it ends.
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999Z"),
+        ("2017-01-01T00:59:60.25+01:00", "2016-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_time_is_written_as_rfc_3339_allows(text: str, same: str) -> None:
+    assert format_instant(parse_instant(text)) == format_instant(parse_instant(same))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "",
+        "2026-W47-5T11:45:00Z",
+        "20261120T114500Z",
+        "2026-11-20T11:45:00,5Z",
+        "2026-11-20T11:45:00+01:00:30",
+        "2026-11-20T11:45:00+01",
+        "2026-11-20T11:45:00+0100",
+        "2026-11-20 11:45:00Z",
+        "2026-11-20T11:45Z",
+        "2026-11-20T24:00:00Z",
+        "2026-11-20T11:45:61Z",
+        "2026-11-20T11:45:00.Z",
+        "2026-11-20T11:45:00+24:00",
+        "2026-02-30T11:45:00Z",
+        "2026-11-20T11:45:00Z\n",
+        "\u0662026-11-20T11:45:00Z",
+        "0000-01-01T00:00:00Z",
+    ],
+)
+def test_text_that_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an RFC 3339 time"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-00:01"])
+def test_a_time_outside_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is outside the years 1 to 9999"):
+        parse_instant(text)
 
 
 @given(st.integers(min_value=0, max_value=4 * 10**15))

@@ -1,13 +1,15 @@
 """Spends: how much a ledger asks of credit, of which channel, and when it was used."""
 
 from metering.core.basics.instants import DAY, HOUR
-from metering.core.billing.charge import charge
+from metering.core.billing.charge import Charge, charge
 from metering.core.billing.spends import (
+    Amounts,
     UsedBySpan,
-    as_charged,
-    charged_by_channel,
     cuts_in,
+    due_by_channel,
+    due_of,
     open_spends,
+    taken_from,
     used_at_some_time,
 )
 from metering.core.calendars.periods import month_of
@@ -24,20 +26,24 @@ NOVEMBER = month_of(AT)
 NOTHING = {"microsoft": 0, "marketplace": 0, None: 0}
 
 
+def _by_channel(charge: Charge) -> Amounts:
+    return due_by_channel((line.channel, line.amount) for line in charge.lines)
+
+
 def test_a_charge_is_by_channel_as_its_lines_are() -> None:
     # 1 M x 2.50, 1 M x 3 of the marketplace, 5 for the month.
     totals = {
         a_rate(input="2.5")._replace(channel="microsoft"): a_line(input=10**6),
         a_rate("claude", input="3")._replace(channel="marketplace"): a_line(input=10**6),
     }
-    found = charged_by_channel(charge(totals, plan(base_fee="5")))
+    found = _by_channel(charge(totals, plan(base_fee="5")))
     assert found == {"microsoft": 25 * 10**17, "marketplace": 3 * 10**18, None: 5 * 10**18}
 
 
 def test_free_tokens_are_free_in_the_channel_that_they_are_of() -> None:
     totals = {a_rate(input="2.5")._replace(channel="microsoft"): a_line(input=10**6)}
     # Of 2.50 two fifths are free.
-    found = charged_by_channel(charge(totals, plan(allowance=({"tokens": 400_000},))))
+    found = _by_channel(charge(totals, plan(allowance=({"tokens": 400_000},))))
     assert found == {"microsoft": 15 * 10**17, "marketplace": 0, None: 0}
 
 
@@ -48,29 +54,45 @@ def test_free_money_is_taken_off_what_has_no_channel_and_then_off_the_channels()
         a_rate("own", input="1"): a_line(input=10**6),
     }
     # 1 without a channel, 2.50 and 3: of the 4 that are free 1 + 2.50 + 0.50.
-    found = charged_by_channel(charge(totals, plan(allowance=({"amount": "4"},))))
+    found = _by_channel(charge(totals, plan(allowance=({"amount": "4"},))))
     assert found == {"microsoft": 0, "marketplace": 25 * 10**17, None: 0}
 
 
 def test_usage_counts_in_order_of_time_as_far_as_it_is_charged() -> None:
     used = [Spend(1, "microsoft", 4), Spend(2, "microsoft", 4), Spend(3, None, 2)]
-    spends = list(as_charged(used, {"microsoft": 6, "marketplace": 0, None: 5}, 9))
     # 2 of the second are free; of 5 without a channel 2 were used and 3 come at the end.
-    assert spends == [
+    owed = due_of([("microsoft", 6), (None, 5)], [])
+    unused = dict(owed.usage)
+    assert list(taken_from(unused, used)) == [
         Spend(1, "microsoft", 4),
         Spend(2, "microsoft", 2),
         Spend(3, None, 2),
-        Spend(9, None, 3),
     ]
+    assert owed.beyond(unused) == {**NOTHING, None: 3}
+
+
+def test_a_line_that_is_no_usage_is_due_at_the_end_whatever_usage_was_free() -> None:
+    # 8 were used and 5 are charged; a correction of 8 is no usage of this period.
+    owed = due_of([("microsoft", 5)], [("microsoft", 8)])
+    unused = dict(owed.usage)
+    assert list(taken_from(unused, [Spend(1, "microsoft", 8)])) == [Spend(1, "microsoft", 5)]
+    assert owed.beyond(unused) == {**NOTHING, "microsoft": 8}
+
+
+def test_a_line_below_zero_makes_the_last_usage_free() -> None:
+    owed = due_of([("microsoft", 5)], [(None, -3)])
+    unused = dict(owed.usage)
+    assert list(taken_from(unused, [Spend(1, "microsoft", 5)])) == [Spend(1, "microsoft", 2)]
+    assert owed.beyond(unused) == NOTHING
 
 
 def test_what_is_charged_beyond_usage_is_spent_in_the_last_instant_of_the_period() -> None:
     used = [OpenSpend(5, 7, {"microsoft": 4}), OpenSpend(7, 9, {"microsoft": 4})]
-    charged = {"microsoft": 6, "marketplace": 0, None: 3}
-    assert open_spends(used, charged, NOVEMBER) == [
+    owed = due_of([("microsoft", 6), (None, 3)], [])
+    assert open_spends(used, owed, NOVEMBER) == [
         OpenSpend(5, 7, {**NOTHING, "microsoft": 4}),
         OpenSpend(7, 9, {**NOTHING, "microsoft": 2}),
-        OpenSpend(NOVEMBER.end - 1, NOVEMBER.end, {**NOTHING, None: 3}),
+        OpenSpend(NOVEMBER.end - 1, NOVEMBER.end, {**NOTHING, None: 3}, is_settlement=True),
     ]
 
 

@@ -46,7 +46,7 @@ def late(before: int, after: int, **terms: Any) -> Late:
     ledger = LedgerId("acme", OCTOBER.start)
     totals = {GPT: a_line(input=after)}
     found = recomputed(ledger, totals, before={GPT: a_line(input=before)}, pages=2)
-    return Late(OCTOBER, Plan(id="then", **terms), found)
+    return Late(OCTOBER, Plan(id="then", **terms), found, has_statement=True)
 
 
 def test_usage_is_a_line_for_each_model_bucket_and_price() -> None:
@@ -204,12 +204,33 @@ def test_the_lines_add_up_to_the_total_whatever_they_are(prices: list[int], chan
 
 def test_what_is_due_goes_by_channel_and_is_never_less_than_nothing() -> None:
     own = {GPT._replace(channel="microsoft"): a_line(input=MILLION)}
-    assert due(lines_due(a_bill(own, adjustments=[adjusted("-1")]))) == {
+    assert due(lines_due(a_bill(own, adjustments=[adjusted("-1")]))).total == {
         "microsoft": parse_amount("1.5"),
         "marketplace": 0,
         None: 0,
     }
-    assert set(due(lines_due(a_bill(own, adjustments=[adjusted("-9")]))).values()) == {0}
+    assert set(due(lines_due(a_bill(own, adjustments=[adjusted("-9")]))).total.values()) == {0}
+
+
+def test_a_correction_is_due_at_the_end_and_not_as_usage_of_the_period() -> None:
+    # Of 1 M x 2.50 the plan gives 2.00; October went from 1 M to 2 M tokens: 2.50 more.
+    own = {GPT._replace(channel="microsoft"): a_line(input=MILLION)}
+    bill = a_bill(own, late=[late(MILLION, 2 * MILLION)], allowance=({"amount": "2"},))
+    owed = due(lines_due(bill))
+    assert sum(owed.total.values()) == parse_amount("3")
+    assert owed.usage == {"microsoft": parse_amount("0.5"), "marketplace": 0, None: 0}
+
+
+def test_a_minimum_that_was_never_billed_is_not_refunded() -> None:
+    # Usage of a period before the first statement: 1 M x 2.50, of a minimum of 250.
+    never = late(0, MILLION, minimum="250")._replace(has_statement=False)
+    found = closed(a_bill(late=[never]))
+    assert [(line[0], line[4]) for line in told(found) if line[0] == "correction"] == [
+        ("correction", "2.5")
+    ]
+    # A period with a statement has paid it: 2.50 more usage, 2.50 less to the minimum.
+    billed = closed(a_bill(late=[late(0, MILLION, minimum="250")]))
+    assert sum(line.amount for line in billed.lines if line.kind == "correction") == 0
 
 
 def test_what_is_unsettled_at_the_close_is_told() -> None:

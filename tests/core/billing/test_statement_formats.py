@@ -28,7 +28,7 @@ def everything() -> Statement:
             GPT: a_line(2, input=MILLION, output=1),
             search: searches,
         },
-        late=[Late(OCTOBER, plan(), late)],
+        late=[Late(OCTOBER, plan(), late, has_statement=True)],
         allocations=[an_allocation(parse_amount("7"), 0)],
         adjustments=[adjusted("-20.125", reason="=cmd|' /C calc'!A0", author="<b>ada</b>")],
         base_fee="5",

@@ -16,7 +16,7 @@ from metering.core.credit.credit import (
     state_of,
 )
 from metering.core.credit.grant import Grant, Spend
-from tests.core.credits import CHANNELS, GRANTS, LAST, SPENDS, burn, grant
+from tests.core.credits import CHANNELS, GRANTS, LAST, SETTLEMENTS, SPENDS, burn, grant
 
 ANY = {"microsoft": 0, "marketplace": 0, None: 0}
 
@@ -35,13 +35,18 @@ def gathered(spends: Iterable[Spend], cuts: Iterable[int]) -> list[OpenSpend]:
 
 
 @settings(max_examples=400)
-@given(GRANTS, SPENDS, st.sets(st.integers(1, LAST), max_size=3), st.integers(0, LAST))
+@given(GRANTS, SPENDS, st.sets(st.integers(1, LAST), max_size=3), SETTLEMENTS, st.integers(0, LAST))
 def test_what_is_said_to_be_left_is_never_more_than_exact_burning_leaves(
-    grants: list[Grant], spends: list[Spend], cuts: set[int], at: int
+    grants: list[Grant],
+    spends: list[Spend],
+    cuts: set[int],
+    at_last: dict[str | None, int],
+    at: int,
 ) -> None:
-    spent = burn(grants, spends).spent
+    spent = burn(grants, spends, at_last=at_last).spent
     exact = {one.id: one.units - spent.get(one.id, 0) for one in grants}
-    left = remaining(grants, {}, gathered(spends, cuts), at)
+    settlement = OpenSpend(LAST, LAST + 1, at_last, is_settlement=True)
+    left = remaining(grants, {}, [*gathered(spends, cuts), settlement], at)
     for name, (at_least, at_most) in left.by_grant.items():
         assert 0 <= at_least <= exact[name] <= at_most
     valid = [one for one in grants if one.is_valid(at)]

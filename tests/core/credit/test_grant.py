@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from metering.core.basics.errors import InvariantBroken
 from metering.core.calendars.dated import FOREVER
 from metering.core.credit.grant import Burnt, Grant, Spend
-from tests.core.credits import GRANTS, SPENDS, burn, grant
+from tests.core.credits import GRANTS, LAST, SETTLEMENTS, SPENDS, burn, grant
 
 type Grants = list[Grant]
 type Spends = list[Spend]
@@ -155,3 +155,27 @@ def test_what_is_no_grant_is_refused(field: str, value: Any, reason: str) -> Non
     assert Grant.model_validate(content).amount == "10"
     with pytest.raises(ValidationError, match=reason):
         Grant.model_validate({**content, field: value})
+
+
+def test_at_the_end_grants_for_one_channel_pay_before_those_for_everything() -> None:
+    # A fee of 10 has no channel, a correction of 10 is of microsoft. In order of rank the general
+    # grant would pay the correction, the other nothing, and the fee would be owed.
+    grants = [grant("a-general", 10), grant("b-narrow", 10, channel="microsoft", priority=1)]
+    found = burn(grants, [], at_last={"microsoft": 10, "marketplace": 0, None: 10})
+    assert (found.spent, found.uncovered) == ({"a-general": 10, "b-narrow": 10}, 0)
+
+
+@given(GRANTS, SETTLEMENTS)
+def test_at_the_end_no_order_of_grants_would_pay_more(
+    grants: list[Grant], at_last: dict[str | None, int]
+) -> None:
+    valid = [one for one in grants if one.is_valid(LAST)]
+    narrow = {
+        channel: sum(one.units for one in valid if one.channel == channel)
+        for channel in ("microsoft", "marketplace")
+    }
+    general = sum(one.units for one in valid if one.channel is None)
+    unpaid = sum(max(0, due - narrow.get(channel or "", 0)) for channel, due in at_last.items())
+    found = burn(grants, [], at_last=at_last)
+    assert found.uncovered == max(0, unpaid - general)
+    assert found.total == sum(at_last.values()) - found.uncovered

@@ -13,8 +13,9 @@ from metering.core.basics.instants import parse_instant
 from metering.core.streams.gateway_log import Log, read_log
 from metering.core.streams.log_rows import GatewayRow, LlmRow, merge_rows
 from metering.core.usage.event import MAX_BODY_BYTES
-from tests.gateway_logs import gateway_record, llm_record, log
+from tests.gateway_logs import RESOURCE, gateway_record, llm_record, log
 
+OF = RESOURCE.lower()
 TIME = parse_instant("2026-11-20T11:45:00.123456Z")
 ROW = LlmRow("r-1", "gpt-4o", "gpt-4o", 1000, 100, 1100, None, TIME, 0)
 SENDER = GatewayRow(
@@ -37,12 +38,14 @@ def codes(found: Log) -> list[Code]:
 
 def test_a_body_holds_many_records_of_both_logs_and_of_others() -> None:
     other = {"category": "WebSocketConnectionLogs", "properties": {}}
-    assert read_log(log(llm_record(), gateway_record(), other)) == Log((ROW,), (SENDER,), (), 1)
+    assert read_log(log(llm_record(), gateway_record(), other)) == Log(
+        (ROW,), (SENDER,), ignored=1, resource=OF
+    )
 
 
 @pytest.mark.parametrize("wrap", [lambda record: [record], lambda record: record])
 def test_a_bare_list_or_a_bare_record_is_read_too(wrap: Any) -> None:
-    assert read_log(json.dumps(wrap(llm_record())).encode()) == Log((ROW,))
+    assert read_log(json.dumps(wrap(llm_record())).encode()) == Log((ROW,), resource=OF)
 
 
 def test_the_columns_of_log_analytics_are_read_too() -> None:
@@ -73,10 +76,49 @@ def test_the_columns_of_log_analytics_are_read_too() -> None:
     assert read_log(log(llm, gateway)) == Log((ROW,), (SENDER,))
 
 
+def test_the_columns_of_azure_diagnostics_are_read_too() -> None:
+    llm = {
+        "TimeGenerated": "2026-11-20T11:45:00.1234567Z",
+        "Type": "AzureDiagnostics",
+        "Category": "GatewayLlmLogs",
+        "correlationId_g": "r-1",
+        "CorrelationId": "",
+        "modelName_s": "gpt-4o",
+        "deploymentName_s": "gpt-4o",
+        "promptTokens_d": 1000.0,
+        "completionTokens_d": "100",
+        "totalTokens_d": 1100,
+        "promptCachedTokens_d": None,
+        "isStreamCompletion_b": True,
+        "sequenceNumber_d": 0.0,
+        # A column of the other log, empty in this row.
+        "responseCode_d": None,
+    }
+    gateway = {
+        "time_t": "2026-11-20T11:45:00.1234567Z",
+        "Category": "GatewayLogs",
+        "ResourceId": "/SUBSCRIPTIONS/0/PROVIDERS/MICROSOFT.APIMANAGEMENT/SERVICE/TEST",
+        "CorrelationId": "r-1",
+        "correlationId_g": "not-this-one",
+        "apimSubscriptionId_s": "sub-1",
+        "productId_s": "gold",
+        "apiId_s": "openai",
+        "operationId_s": "chat",
+        "location_s": "Sweden Central",
+        "backendId_s": "pool-1",
+        "responseCode_d": 200.0,
+    }
+    assert read_log(log(llm, gateway)) == Log((ROW,), (SENDER,))
+    refused = log({**llm, "correlationId_g": None, "requestMessages_s": "secret"})
+    (bad,) = read_log(refused).refused
+    assert b"secret" not in bad.body
+    assert read_log(bad.body).refused[0].body == bad.body
+
+
 def test_properties_may_be_written_as_text() -> None:
     record = llm_record()
     text = record | {"properties": json.dumps(record["properties"])}
-    assert read_log(log(text)) == Log((ROW,))
+    assert read_log(log(text)) == Log((ROW,), resource=OF)
     assert codes(read_log(log(record | {"properties": "{"}))) == [Code.INVALID_FIELD]
 
 
@@ -100,7 +142,7 @@ def test_the_correlation_id_is_that_of_the_properties_then_that_of_the_record() 
     ],
 )
 def test_what_says_nothing_about_usage_is_ignored(noise: Any) -> None:
-    assert read_log(log(noise)) == Log(ignored=1)
+    assert read_log(log(noise)) == Log(ignored=1, resource=OF)
 
 
 def test_a_row_with_tokens_and_without_a_request_id_is_kept() -> None:
@@ -123,7 +165,8 @@ def test_a_row_with_tokens_and_without_a_request_id_is_kept() -> None:
         (llm_record(modelName="m" * 257), Code.INVALID_FIELD),
         (llm_record() | {"time": "yesterday"}, Code.INVALID_FIELD),
         (llm_record() | {"time": "2026-11-20T11:45:00"}, Code.TIME_WITHOUT_ZONE),
-        (gateway_record(responseCode=0), Code.INVALID_FIELD),
+        (gateway_record(responseCode=-1), Code.INVALID_FIELD),
+        (gateway_record(responseCode=...), Code.INVALID_FIELD),
         (gateway_record(responseCode=700), Code.INVALID_FIELD),
         (gateway_record() | {"time": None}, Code.MISSING_FIELD),
         (gateway_record() | {"resourceId": None}, Code.MISSING_FIELD),
@@ -141,6 +184,14 @@ def test_a_record_that_cannot_be_used_is_refused_and_the_next_one_is_read(
 def test_a_status_that_the_gateway_lacks_is_that_of_the_backend() -> None:
     record = gateway_record(responseCode=..., backendResponseCode=200)
     assert read_log(log(record)).gateway_rows == (SENDER,)
+
+
+@pytest.mark.parametrize(("backend", "status"), [(..., 499), (0, 499), (200, 200), (502, 502)])
+def test_a_client_that_was_gone_before_an_answer_is_what_the_policy_calls_it(
+    backend: Any, status: int
+) -> None:
+    record = gateway_record(responseCode=0, backendResponseCode=backend)
+    assert read_log(log(record)) == Log((), (SENDER._replace(status=status),), resource=OF)
 
 
 def test_a_service_is_the_end_of_a_resource_id_that_names_none() -> None:

@@ -10,6 +10,9 @@ namespace Gateway
     // return-response ends the request: no later policy of any section runs.
     public sealed class Returned : Exception { }
 
+    // A lookup found a stored response: outbound is the next section.
+    public sealed class Cached : Exception { }
+
     public sealed partial class Interpreter
     {
         private readonly JObject policy, overall, fragments;
@@ -29,7 +32,9 @@ namespace Gateway
             try
             {
                 Begin();
-                foreach (string each in new[] { "inbound", "backend", "outbound" }) { RunSection(each); }
+                try { RunSection("inbound"); RunSection("backend"); }
+                catch (Cached) { }
+                RunSection("outbound");
                 AbortStream();
                 return "outbound";
             }
@@ -96,6 +101,10 @@ namespace Gateway
                 case "rewrite-uri": Rewrite(node); break;
                 case "cache-lookup-value": LookUp(node); break;
                 case "cache-store-value": Store(node); break;
+                case "cache-lookup":
+                case "llm-semantic-cache-lookup": LookUpResponse(); break;
+                case "cache-store":
+                case "llm-semantic-cache-store": break;
                 case "send-request": Ask(node); break;
                 case "return-response": Return(node); break;
                 case "log-to-eventhub": Log(node); break;

@@ -63,6 +63,15 @@ namespace Gateway
             }
         }
 
+        // A hit gives the response as it was stored; a miss goes on.
+        private void LookUpResponse()
+        {
+            var stored = state.Scenario["stored_response"] as JObject;
+            if (stored == null) { return; }
+            state.Outgoing = Response.Of(stored);
+            throw new Cached();
+        }
+
         private void Store(JObject node)
         {
             state.Cache[Text(node, "key")] = new JObject

@@ -89,7 +89,7 @@ function showTiles() {
       cash(quotas.amount.an_hour)} per hour`),
     tile("Requests", short(balance.requests), pending.requests
       ? `and ${count(pending.requests)} pending`
-      : `${count(balance.not_billable)} rejected or failed`),
+      : `${count(balance.not_billable - balance.from_cache)} rejected or failed`),
     tile("Tokens", short(used), `${short(balance.tokens.output ?? 0)} output`),
     credit ? tile("Credit remaining", money(credit.remaining, credit.currency),
       `of ${money(credit.granted, credit.currency)}`, credit.remaining === "0" ? "over" : null)

@@ -1,0 +1,29 @@
+"""The past of a tenant before one of its ledgers."""
+
+from collections.abc import Callable
+from typing import Final
+
+from metering.core.basics.instants import DAY, Instant
+from metering.core.calendars.periods import LedgerId, Period
+from metering.core.ledger.past import NO_PAST, Past
+from metering.ports import LedgerStore
+
+#: How far before its start a ledger looks for one whose past it takes over: weeks without usage.
+LOOK_BACK: Final = 35 * DAY
+
+type PeriodAt = Callable[[str, Instant], Period]
+"""Returns the period of a tenant that contains an instant."""
+
+
+async def past_before(store: LedgerStore, periods: PeriodAt, ledger: LedgerId) -> Past:
+    """Return the past of the last ledger of the tenant that was begun before `ledger`.
+
+    One read for each earlier period without usage, of at most LOOK_BACK together.
+    """
+    start = ledger.start
+    while start > max(0, ledger.start - LOOK_BACK):
+        start = periods(ledger.tenant, start - 1).start
+        stored = await store.read_head(LedgerId(ledger.tenant, start))
+        if stored is not None:
+            return stored.head.counts.past or NO_PAST
+    return NO_PAST
