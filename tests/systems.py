@@ -52,6 +52,11 @@ class FaultyLedgers:
         pages = await self._ledgers.read_slots(ledger, slots)
         return pages[: len(pages) - self.lag]
 
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        self.queries += 1
+        found = await self._ledgers.latest_slots(ledger, before, limit)
+        return found[self.lag :]
+
     async def write_checkpoint(self, head: Head) -> bool:
         return await self._ledgers.write_checkpoint(head)
 

@@ -46,6 +46,13 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         ["a", "c"],
         4.3,
     ),
+    (
+        "SELECT c.slot FROM c WHERE c.slot < @before ORDER BY c.slot DESC",
+        {"@before": 3},
+        having("slot", a=1, b=3, c=2, d="1"),
+        [{"slot": 2}, {"slot": 1}],
+        4.3,
+    ),
     (NUMBERED, {"@after": 1}, having("number", a=3, b=1, c=2, d="4"), ["c", "a"], 4.3),
     (
         "SELECT * FROM c WHERE c.due <= @value ORDER BY c.due",

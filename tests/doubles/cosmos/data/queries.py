@@ -96,6 +96,9 @@ QUERIES: Final[dict[str, Query]] = {
     ALL_ITEMS: Query(),
     # Pages and heads of ledgers.
     "SELECT * FROM c WHERE c.slot IN (...)": Query({"slot": _listed}),
+    "SELECT c.slot FROM c WHERE c.slot < @before ORDER BY c.slot DESC": Query(
+        {"slot": _compared(operator.lt, "@before")}, order="slot", descending=True, select=("slot",)
+    ),
     "SELECT * FROM c WHERE c.number > @after ORDER BY c.number": Query(
         {"number": _compared(operator.gt, "@after")}, order="number"
     ),
