@@ -1,36 +1,75 @@
 """Check of a plan against the price book: names the book does not know, impossible downgrades."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant
+from metering.core.plans.named_models import Step, named_models, steps
 from metering.core.plans.plan import Plan
-from metering.core.plans.quota import Downgrade
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.admission import is_of_another_provider
+from metering.core.quotas.ladder import ladder_of
 
 
-def check_plan(plan: Plan, book: PriceBook) -> None:
+def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
     """Raise ConfigurationError naming the field in which a plan and the price book disagree."""
     if plan.currency not in book.currencies:
-        raise ConfigurationError(
-            f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
-        )
-    for place, name in plan.named_models():
+        raise _refused(plan, "currency", f"the price book has no prices in {plan.currency}")
+    for place, name in named_models(plan):
         canonical = book.canonical(name)
         if canonical is None:
-            raise ConfigurationError(
-                f"plan {plan.id!r}: {place}: the price book has no model {name!r}"
-            )
+            raise _refused(plan, place, f"the price book has no model {name!r}")
         if canonical != name:
-            raise ConfigurationError(
-                f"plan {plan.id!r}: {place}: {name!r} is an alias: write {canonical!r}"
-            )
-    providers = book.providers
-    for number, quota in enumerate(plan.quotas):
-        model, action = quota.scope.model, quota.action
-        if not isinstance(action, Downgrade):
+            raise _refused(plan, place, f"{name!r} is an alias: write {canonical!r}")
+    _check_steps(plan, book, at)
+
+
+def _refused(plan: Plan, place: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"plan {plan.id!r}: {place}: {reason}")
+
+
+def _check_steps(plan: Plan, book: PriceBook, at: Instant) -> None:
+    """Refuse downgrades that would block, or lead in a circle."""
+    ladder = ladder_of(book, plan.currency, at)
+    for place, model, action in steps(plan):
+        to = action.downgrade
+        if not plan.allows(to):
+            raise _refused(plan, place, f"{to!r} is not among allowed_models")
+        if model is None:
             continue
-        if is_of_another_provider(model, action.downgrade, providers):
-            raise ConfigurationError(
-                f"plan {plan.id!r}: quotas.{number}.action.downgrade: {action.downgrade!r} is of"
-                f" {providers[action.downgrade]}, {model!r} of {providers[model or '']}:"
-                " a request cannot go down to another provider"
-            )
+        reason = ladder.refusal(model, to, may_be_dearer=action.dearer)
+        if reason is not None:
+            raise _refused(plan, place, f"{to!r} {reason}")
+    _refuse_circles(plan)
+
+
+def _refuse_circles(plan: Plan) -> None:
+    """Refuse steps by which a request could come back to the model that it left."""
+    every = {name for _, name in named_models(plan)}
+    leads: defaultdict[str, set[str]] = defaultdict(set)
+    for step in steps(plan):
+        _add(leads, step, every)
+        for start in _sources(step, every):
+            if start in _reached(leads, step.action.downgrade):
+                reason = f"{step.action.downgrade!r} leads back to {start!r}"
+                raise _refused(plan, step.place, reason)
+
+
+def _sources(step: Step, every: set[str]) -> set[str]:
+    return (every if step.model is None else {step.model}) - {step.action.downgrade}
+
+
+def _add(leads: defaultdict[str, set[str]], step: Step, every: set[str]) -> None:
+    for model in _sources(step, every):
+        leads[model].add(step.action.downgrade)
+
+
+def _reached(leads: Mapping[str, set[str]], start: str) -> set[str]:
+    """Return the models that requests for one can be sent down to, over any number of steps."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = leads.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
