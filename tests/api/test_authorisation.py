@@ -52,6 +52,8 @@ ROUTES: Final = {
     ("GET", "/api/tenants/{tenant}/statements/{period}"): NAMED,
     ("GET", "/api/tenants/{tenant}/adjustments"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("GET", "/api/tenants/{tenant}/increases"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/quotas/{quota}/increases"): OPERATORS,
     ("GET", "/api/overview"): OPERATORS,
     ("GET", "/api/overview/work"): OPERATORS,
     ("GET", "/api/periods/due"): OPERATORS,

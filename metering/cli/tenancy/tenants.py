@@ -9,13 +9,14 @@ import typer
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.cli.options import Tenant, instant, plan_at, with_app
-from metering.cli.output import AsJson, print_table, show, stdout
+from metering.cli.output import AsJson, escape, print_table, show, stderr, stdout
 from metering.cli.tenancy.members import allow, disallow
 from metering.core.basics.instants import format_instant
 from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
+from metering.core.quotas.plan_check import Known, unenforced
 from metering.core.tenancy.tenants_file import read_tenants_file
 from metering.documents.tenancy import TenantDocument
 
@@ -198,10 +199,20 @@ def set_plan(file: File, effective: From = None) -> None:
     plan = read_plan(str(file), read_structured(file))
     start = instant(effective, "--from")
 
-    async def apply(app: bootstrap.App) -> None:
+    async def apply(app: bootstrap.App) -> list[str]:
         tenancy = app.tenancy
         await tenancy.refresh()
         await tenancy.define_plan(plan, start)
+        return unenforced(plan, _known(app))
 
-    with_app(apply)
+    for warning in with_app(apply):
+        stderr().print(escape(f"warning: {warning}"), soft_wrap=True)
     stdout().print(f"plan {plan.id}: recorded")
+
+
+def _known(app: bootstrap.App) -> Known:
+    directory, prices, now = app.tenancy.directory, app.tenancy.prices, app.clock.now()
+    served = {prices.canonical(one.model) or one.model for one in directory.deployments(now)}
+    subjects = {name for one in directory.tenants() for name in directory.subjects(one, now)}
+    suspends = app.settings.apim_service is not None
+    return Known(frozenset(served), frozenset(subjects), suspends)
