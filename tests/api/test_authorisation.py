@@ -41,6 +41,8 @@ ROUTES: Final = {
     ("GET", "/api/health/ready"): EVERYBODY,
     ("GET", "/api/me/balance"): OWN,
     ("GET", "/api/me/usage"): OWN,
+    ("GET", "/api/me/requests"): OWN,
+    ("GET", "/api/tenants/{tenant}/requests"): NAMED,
     ("GET", "/api/me/alerts"): OWN,
     ("GET", "/api/me/quotas"): OWN,
     ("GET", "/api/me/grants"): OWN,

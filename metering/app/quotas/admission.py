@@ -12,9 +12,9 @@ from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import SECOND, Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.head import Head
+from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.admission import ALL_PAID, NOTHING, Admitted, Facts, Unpaid, admit
-from metering.core.quotas.decision import Asked
+from metering.core.quotas.admission import ALL_PAID, Admitted, Facts, Unpaid, admit
 from metering.core.quotas.limit_change import counts_in_force
 from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
@@ -38,14 +38,14 @@ class Admission:
     tenancy: Tenancy
     credit: Credits
     clock: Clock
-    _remembered: OrderedDict[tuple[str, Asked], _Remembered] = field(
+    _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
 
-    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+    async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription as of now, cached for a second at most.
 
-        `about`: other known properties of the requests; its model is ignored.
+        `about`: known attributes of the requests; its model and subscription are ignored.
 
         Raises RejectedEvent `unknown_subscription` if no tenant pays for it. Raises RetryableError
         if the store is unavailable; the gateway's own setting decides then.
@@ -63,7 +63,7 @@ class Admission:
             self._remembered.popitem(last=False)
         return answer
 
-    async def _look(self, subscription: str, about: Asked, now: Instant) -> Admitted:
+    async def _look(self, subscription: str, about: Attributes, now: Instant) -> Admitted:
         await self.tenancy.refresh_if_due()
         found = self.tenancy.directory.assignment(subscription, now)
         if found is None:
@@ -128,7 +128,7 @@ class ObservedAdmission:
     admission: Admission
     telemetry: Telemetry
 
-    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+    async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription, with the errors of `Admission.of`."""
         began = perf_counter()
         verdict = "unavailable"

@@ -16,7 +16,7 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.credit.adjustment import Adjustment
 from metering.core.credit.grant import Grant, Revocation
 from metering.core.deployments.deployment import Deployment
-from metering.core.ledger.counts import Limits
+from metering.core.ledger.limits import Limits
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file

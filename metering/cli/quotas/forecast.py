@@ -46,4 +46,4 @@ def _row(one: QuotaForecast) -> list[str]:
     show = one.state.show
     ends = "-" if one.exhausted_at is None else format_instant(one.exhausted_at)
     trend = [show(value) for value in one.trend]
-    return [one.state.quota.label, *trend, show(one.state.quota.limit_units), ends]
+    return [one.state.label, *trend, show(one.state.limit), ends]

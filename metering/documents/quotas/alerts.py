@@ -45,7 +45,8 @@ class QuotaDocument(Document):
     thresholds: list[int]
     window_start: Time
     window_end: Time
-    limit: str
+    limit: str = Field(description="The limit in force.")
+    increased_until: Time | None = Field(description="When a temporary increase ends.")
     used: str
     remaining: str
     percent: int
@@ -68,14 +69,15 @@ def _state(state: QuotaState) -> dict[str, object]:
     action = quota.action
     return {
         "quota": quota.key,
-        "about": quota.label,
+        "about": state.label,
         "metric": quota.metric,
         "mode": quota.mode,
         "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
         "thresholds": list(quota.thresholds),
         "window_start": state.window.start,
         "window_end": state.window.end,
-        "limit": quota.limit,
+        "limit": state.show(state.limit),
+        "increased_until": state.increased_until,
         "used": state.show(state.used),
         "remaining": state.show(state.remaining),
         "percent": state.percent,
