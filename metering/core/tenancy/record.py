@@ -19,11 +19,12 @@ type RecordKind = Literal[
     "adjustment",
     "member",
     "increase",
+    "stop",
 ]
 
 #: Kinds that no price depends on.
 PRICELESS: Final = frozenset(
-    {"subject", "calendar", "grant", "revocation", "adjustment", "member", "increase"}
+    {"subject", "calendar", "grant", "revocation", "adjustment", "member", "increase", "stop"}
 )
 
 
