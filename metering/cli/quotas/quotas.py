@@ -32,7 +32,7 @@ def list_quotas(tenant: Tenant, as_json: AsJson = False) -> None:
 
     async def read(app: bootstrap.App) -> QuotasDocument:
         await must_know(app, tenant)
-        return QuotasDocument.of(tenant, await app.forecasts.of(tenant))
+        return QuotasDocument.of(tenant, await app.forecasts.of(tenant), app.tenancy.directory)
 
     found = with_app(read)
     rows = [
