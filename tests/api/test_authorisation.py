@@ -54,6 +54,8 @@ ROUTES: Final = {
     ("GET", "/api/tenants/{tenant}/statements/{period}"): NAMED,
     ("GET", "/api/tenants/{tenant}/adjustments"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/stop"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/resume"): OPERATORS,
     ("GET", "/api/overview"): OPERATORS,
     ("GET", "/api/overview/work"): OPERATORS,
     ("GET", "/api/periods/due"): OPERATORS,

@@ -16,6 +16,7 @@ from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.prices.price_book import PriceBook
 from metering.core.quotas.admission import ALL_PAID, Admitted, Facts, Unpaid, admit
 from metering.core.quotas.limit_change import counts_in_force
+from metering.core.quotas.stopped import stopped
 from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
 
@@ -70,6 +71,10 @@ class Admission:
             raise RejectedEvent(
                 Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
             )
+        stop = self.tenancy.directory.stops.of(found.tenant, subscription)
+        if stop is not None:
+            # Nothing else is read: a stop holds whatever state the ledger is in.
+            return stopped(subscription, found.tenant, now, stop.reason)
         period = self.tenancy.directory.period_at(found.tenant, now)
         ledger = LedgerId(found.tenant, period.start)
         stored = await self.ledgers.read_head(ledger)

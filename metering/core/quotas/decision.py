@@ -35,6 +35,8 @@ class Reason(StrEnum):
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
     CREDIT_USED_UP = "credit_used_up"
+    STOPPED = "stopped"
+    """An operator stopped the tenant or the subscription."""
 
 
 class QuotaState(NamedTuple):

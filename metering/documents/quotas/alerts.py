@@ -9,8 +9,10 @@ from metering.app.quotas.forecast import Forecast, QuotaForecast
 from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
+from metering.core.tenancy.directory import Directory
 from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
+from metering.documents.tenancy import StopDocument
 
 
 class AlertDocument(Document):
@@ -119,9 +121,10 @@ class QuotasDocument(Document):
     as_of: Time
     amount: AmountForecastDocument
     quotas: list[QuotaForecastDocument]
+    stopped: list[StopDocument] = Field(description="What operators have stopped.")
 
     @classmethod
-    def of(cls, tenant: str, found: Forecast) -> Self:
+    def of(cls, tenant: str, found: Forecast, directory: Directory) -> Self:
         """Return a forecast as a document."""
         return cls.model_validate(
             {
@@ -130,5 +133,6 @@ class QuotasDocument(Document):
                 "as_of": found.at,
                 "amount": found.amount,
                 "quotas": found.quotas,
+                "stopped": StopDocument.all_of(directory, tenant, found.at),
             }
         )

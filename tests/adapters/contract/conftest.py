@@ -26,6 +26,7 @@ NEEDS_PARTITIONS = {"test_audit"}
 NEEDS_NOT_FOUND = {
     "test_the_records_beside_them_are_not_disturbed",
     "test_where_nothing_was_appended_there_is_nothing_to_read",
+    "test_a_mark_is_what_was_written_last",
     "test_a_version_that_is_not_there_is_nothing",
     "test_what_is_not_there_is_left_out_of_the_answer",
     "test_a_tenant_without_an_account_has_none",
