@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from metering.core.plans.plan import Plan
 from metering.core.plans.quota import Downgrade
+from metering.core.plans.scope import EACH
 from metering.core.plans.terms import Allowance, Package, Tier
 
 
@@ -21,7 +22,8 @@ def steps(plan: Plan) -> Iterator[Step]:
     """Yield every downgrade of a plan: of its quotas, its switches, and its rule on spikes."""
     for number, quota in enumerate(plan.quotas):
         if isinstance(quota.action, Downgrade):
-            yield Step(f"quotas.{number}.action.downgrade", quota.scope.model, quota.action)
+            model = None if quota.scope.model == EACH else quota.scope.model
+            yield Step(f"quotas.{number}.action.downgrade", model, quota.action)
     for number, switch in enumerate(plan.switches):
         yield Step(f"switches.{number}.action.downgrade", switch.model, switch.action)
     if plan.spike is not None and isinstance(plan.spike.action, Downgrade):
@@ -38,7 +40,7 @@ def named_models(plan: Plan) -> Iterator[tuple[str, str]]:
         *((step.place, step.action.downgrade) for step in steps(plan)),
         *_of_period_terms(plan),
     ]
-    yield from ((place, model) for place, model in found if model is not None)
+    yield from ((place, model) for place, model in found if model not in {None, EACH})
 
 
 def _of_period_terms(plan: Plan) -> Iterator[tuple[str, str | None]]:

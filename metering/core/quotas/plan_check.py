@@ -1,75 +1,74 @@
-"""Check of a plan against the price book: names the book does not know, impossible downgrades."""
+"""Check of a plan against the price book and the configuration."""
 
-from collections import defaultdict
-from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
-from metering.core.plans.named_models import Step, named_models, steps
+from metering.core.plans.named_models import named_models
 from metering.core.plans.plan import Plan
+from metering.core.plans.scope import EACH
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.ladder import ladder_of
+from metering.core.quotas.step_check import check_steps
 
 
 def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
     """Raise ConfigurationError naming the field in which a plan and the price book disagree."""
     if plan.currency not in book.currencies:
-        raise _refused(plan, "currency", f"the price book has no prices in {plan.currency}")
+        raise ConfigurationError(
+            f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
+        )
     for place, name in named_models(plan):
         canonical = book.canonical(name)
         if canonical is None:
-            raise _refused(plan, place, f"the price book has no model {name!r}")
+            raise ConfigurationError(
+                f"plan {plan.id!r}: {place}: the price book has no model {name!r}"
+            )
         if canonical != name:
-            raise _refused(plan, place, f"{name!r} is an alias: write {canonical!r}")
-    _check_steps(plan, book, at)
+            raise ConfigurationError(
+                f"plan {plan.id!r}: {place}: {name!r} is an alias: write {canonical!r}"
+            )
+    check_steps(plan, book, at)
 
 
-def _refused(plan: Plan, place: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"plan {plan.id!r}: {place}: {reason}")
+class Known(NamedTuple):
+    """What an installation knows, of what quotas can be about."""
+
+    served: frozenset[str]
+    """The canonical names of the models that known deployments serve."""
+    subjects: frozenset[str]
+    """The subjects that tenants pay for."""
+    suspends: bool
+    """Whether this system may suspend subscriptions at the gateway."""
 
 
-def _check_steps(plan: Plan, book: PriceBook, at: Instant) -> None:
-    """Refuse downgrades that would block, or lead in a circle."""
-    ladder = ladder_of(book, plan.currency, at)
-    for place, model, action in steps(plan):
-        to = action.downgrade
-        if not plan.allows(to):
-            raise _refused(plan, place, f"{to!r} is not among allowed_models")
-        if model is None:
-            continue
-        reason = ladder.refusal(model, to, may_be_dearer=action.dearer)
-        if reason is not None:
-            raise _refused(plan, place, f"{to!r} {reason}")
-    _refuse_circles(plan)
-
-
-def _refuse_circles(plan: Plan) -> None:
-    """Refuse steps by which a request could come back to the model that it left."""
-    every = {name for _, name in named_models(plan)}
-    leads: defaultdict[str, set[str]] = defaultdict(set)
-    for step in steps(plan):
-        _add(leads, step, every)
-        for start in _sources(step, every):
-            if start in _reached(leads, step.action.downgrade):
-                reason = f"{step.action.downgrade!r} leads back to {start!r}"
-                raise _refused(plan, step.place, reason)
-
-
-def _sources(step: Step, every: set[str]) -> set[str]:
-    return (every if step.model is None else {step.model}) - {step.action.downgrade}
-
-
-def _add(leads: defaultdict[str, set[str]], step: Step, every: set[str]) -> None:
-    for model in _sources(step, every):
-        leads[model].add(step.action.downgrade)
-
-
-def _reached(leads: Mapping[str, set[str]], start: str) -> set[str]:
-    """Return the models that requests for one can be sent down to, over any number of steps."""
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        new = leads.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
+def unenforced(plan: Plan, known: Known) -> list[str]:
+    """Return what this configuration cannot enforce of a plan's quotas, each with its place."""
+    found: list[str] = []
+    for number, quota in enumerate(plan.quotas):
+        place, scope = f"plan {plan.id!r}: quotas.{number}.scope", quota.scope
+        if scope.model not in {None, EACH, *known.served} and known.served:
+            found.append(
+                f"{place}.model: no deployment is known to serve {scope.model!r}: only requests"
+                " that name the model itself are limited (see `metering deployments list`)"
+            )
+        if scope.subscription not in {None, EACH, *known.subjects}:
+            found.append(
+                f"{place}.subscription: no tenant pays for {scope.subscription!r}: no request is"
+                " limited"
+            )
+        headers = [name for name in _HEADERS if getattr(scope, name) is not None]
+        if headers and plan.suspend and quota.action == "block":
+            found.append(
+                f"{place}: a limit on {' and '.join(headers)} suspends no subscription: it is"
+                " enforced request by request"
+            )
+    if plan.suspend and not known.suspends:
+        found.append(
+            f"plan {plan.id!r}: suspend: METERING_APIM_SERVICE is not set: no subscription is"
+            " suspended"
+        )
     return found
+
+
+#: Attributes that only a request tells.
+_HEADERS: Final = ("product", "use_case", "end_user", "agent", "session")

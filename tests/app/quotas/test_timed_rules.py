@@ -83,7 +83,9 @@ async def spiked(system: System, **rule: object) -> None:
     """Let the hour before noon be unusual after a day of usual ones."""
     await with_mini(system)
     await on_plan(system, spike={"factor": "3", "least": "0.001", **rule})
-    usual = [body(id=f"u-{n}", time=f"2026-11-{19 + n // 24}T{n % 24:02}:15:00Z") for n in range(35)]
+    usual = [
+        body(id=f"u-{n}", time=f"2026-11-{19 + n // 24}T{n % 24:02}:15:00Z") for n in range(35)
+    ]
     much = {"prompt_tokens": 100_000, "completion_tokens": 0}
     await ingest(system, *usual, body(id="much", data__usage=much))
 
