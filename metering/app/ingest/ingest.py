@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
+from metering.app.ingest.patience import Patience
 from metering.app.ledger.committer import Committed, Committer
+from metering.app.ledger.one_by_one import MAX_UNKNOWN
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
+from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.sender import sender_of
@@ -56,6 +58,7 @@ class Ingest:
     alerts: Alerts
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
     _stop_rule: StopRule = field(init=False)
+    _patience: Patience = field(init=False, default_factory=Patience)
     _told: set[str | None] = field(init=False, default_factory=set)
     """Models whose surplus of cached tokens this process has reported."""
 
@@ -75,7 +78,8 @@ class Ingest:
         Raises StopRuleError, with nothing committed, while the batch's only source is mostly
         unreadable: for at most `stop_for` microseconds from its first arrival, then the events
         become dead letters.
-        Raises RetryableError if the store is unavailable. Safe to repeat after either.
+        Raises RetryableError if the store is unavailable, or one ledger of it, after the others
+        were committed to. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
@@ -90,15 +94,23 @@ class Ingest:
         # Before the commit: once the ledger has an event, its redelivery is only a duplicate.
         await self.pending.put_identities(batch.halves)
         answer = Committed()
-        for ledger, rows in batch.by_ledger.items():
-            committed, dead_letters = await self._commit(ledger, rows, hub, now)
-            answer = answer.plus(committed)
-            batch.dead_letters.extend(dead_letters)
-            if batch.meters:
-                answer, dead_letters = await self._commit_meters(batch, ledger, hub, now, answer)
-                batch.dead_letters.extend(dead_letters)
+        waits: list[RetryableError] = []
+        for ledger in batch.by_ledger:
+            try:
+                answer = await self._commit_ledger(batch, ledger, hub, now, answer)
+                self._patience.succeeded(ledger, now)
+            except RetryableError as fault:
+                if self._patience.is_over(ledger, now):
+                    batch.dead_letters.extend(self._parked(batch, ledger, hub, now, str(fault)))
+                    continue
+                # The ledgers after it go first; then the batch comes again.
+                waits.append(fault)
+                if len(waits) >= MAX_UNKNOWN:
+                    break
         await self.dead_letters.put(batch.dead_letters)
         await self._complete(batch.halves)
+        if waits:
+            raise waits[0]
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
         return tally.with_dead_letters(batch.dead_letters)
 
@@ -155,6 +167,26 @@ class Ingest:
         if self.tenancy.terms_book.known(subject, usage.time) is not None:
             return False
         return self.tenancy.directory.assignment(subject, usage.time) is None
+
+    async def _commit_ledger(
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, answer: Committed
+    ) -> Committed:
+        """Commit one ledger's events with the meters beside them; return the sum of outcomes."""
+        committed, dead_letters = await self._commit(ledger, batch.by_ledger[ledger], hub, now)
+        batch.dead_letters.extend(dead_letters)
+        answer = answer.plus(committed)
+        if batch.meters:
+            answer, dead_letters = await self._commit_meters(batch, ledger, hub, now, answer)
+            batch.dead_letters.extend(dead_letters)
+        return answer
+
+    def _parked(
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, reason: str
+    ) -> list[DeadLetter]:
+        """Return the dead letters of a ledger that fails while all others are committed to."""
+        self.alerts.alert(f"ledger {ledger}: {reason}", "ledger")
+        why = RejectedEvent(Code.LEDGER_STOPPED, reason)
+        return [dead_letter_of(hub, message, now, why) for _, message in batch.by_ledger[ledger]]
 
     async def _commit(
         self,

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages, stored_head
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import HeadMovedError, LedgerBroken
+from metering.core.basics.errors import HeadMovedError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
@@ -34,15 +35,14 @@ class EnforceQuotas:
         """
         await self.tenancy.refresh()
         changes = 0
+        one_by_one = OneByOne(self.alerts)
         for tenant in self.tenancy.directory.tenants():
             now = self.clock.now()
             ledger = LedgerId(tenant, self.tenancy.directory.period_at(tenant, now).start)
             limits = self.tenancy.limits(tenant, now)
-            try:
+            with one_by_one.about(ledger):
                 changes += await self._settle(ledger, limits, now)
-            except LedgerBroken as fault:
-                # It waits until it is repaired; the others do not.
-                self.alerts.alert(str(fault), "ledger")
+        one_by_one.settle()
         return changes
 
     async def _settle(self, ledger: LedgerId, limits: Limits, now: Instant) -> bool:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.hubs.batch import USAGE_HUB, Message, dead_letter_of
 from metering.app.ledger.committer import Committer
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import LedgerBroken, RejectedEvent
+from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
 from metering.core.basics.instants import SECOND
 from metering.core.streams.lifetimes import LOG_TTL_S, PATIENCE
 from metering.core.usage.buckets import NO_TOKENS
@@ -57,28 +59,42 @@ class ExpirePending:
         await self.tenancy.refresh()
         completed = await self._complete(halves)
         given_up = 0
+        one_by_one = OneByOne(self.alerts)
         for half in halves:
             if half.request_id in completed:
                 continue
-            # Validated as of its own time: it was accepted then, however long this timer was down.
-            usage = reader.read(half.body, half.since)
-            missing = usage._replace(
-                evidence=Evidence.MISSING, buckets=NO_TOKENS, arrival=self.clock.now()
-            )
-            try:
-                terms = await self.tenancy.terms(usage.dimensions.subject, usage.time)
-                await self.committer.commit(terms.ledger, [missing], self.tenancy.terms_book.rate)
-            except RejectedEvent:
-                # No tenant pays for it, so its event is a dead letter; a replay restores it.
-                continue
-            except LedgerBroken as fault:
-                # It waits until its ledger is repaired; streams of other ledgers do not.
-                self.alerts.alert(str(fault), "ledger")
-                continue
-            await self.pending.resolve([half.request_id])
-            given_up += 1
+            with one_by_one.about(half.request_id):
+                given_up += await self._give_up(reader, half)
         await self.pending.forget_logs(now - LOG_TTL_S * SECOND)
+        one_by_one.settle()
         return Expired(len(completed), given_up)
+
+    async def _give_up(self, reader: UsageReader, half: PendingHalf) -> bool:
+        """Record in a stream's ledger that its counts are missing; False if it waits on."""
+        # Validated as of its own time: it was accepted then, however long this timer was down.
+        usage = reader.read(half.body, half.since)
+        missing = usage._replace(
+            evidence=Evidence.MISSING, buckets=NO_TOKENS, arrival=self.clock.now()
+        )
+        try:
+            terms = await self.tenancy.terms(usage.dimensions.subject, usage.time)
+            await self.committer.commit(terms.ledger, [missing], self.tenancy.terms_book.rate)
+        except RejectedEvent:
+            # No tenant pays for it, so its event is a dead letter; a replay restores it.
+            return False
+        except LedgerBroken as fault:
+            # A run takes a bounded number of the oldest: those of one ledger must not fill it.
+            await self._park(half, fault)
+            raise
+        await self.pending.resolve([half.request_id])
+        return True
+
+    async def _park(self, half: PendingHalf, fault: LedgerBroken) -> None:
+        """Make a stream's request record a dead letter: its replay lets the stream wait again."""
+        why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
+        message = Message(half.body, "expired", 0)
+        await self.dead_letters.put([dead_letter_of(USAGE_HUB, message, self.clock.now(), why)])
+        await self.pending.remove_halves("identity", [half.request_id])
 
     async def _complete(self, halves: Sequence[PendingHalf]) -> frozenset[str]:
         """Publish streams whose counts have arrived, in case a lagging read missed them."""
