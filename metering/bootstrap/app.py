@@ -50,6 +50,7 @@ class App(Base):
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
     verify = Part(lambda self: self._reports.verify)
+    repair = Part(lambda self: self._reports.repair)
     roll_up = Part(lambda self: self._reports.roll_up)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from metering.app.ledger.repair import Repair
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
@@ -41,7 +42,14 @@ class Reading:
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups)
+        base = self._base
+        return Verify(base.ledgers, base.stores.rollups, base.stores.effects, base.clock)
+
+    @cached_property
+    def repair(self) -> Repair:
+        """Repair ledgers."""
+        stores = self._base.stores
+        return Repair(self._base.ledgers, stores.repairs, stores.rollups)
 
     @cached_property
     def roll_up(self) -> RollUp:

@@ -82,6 +82,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
+        "repair": Place(
+            "metering.cli.ledger.repair:repair",
+            "Repair the ledgers of TENANT that a restore left halfway, or with rounded counts.",
+        ),
     },
     "Tenants and quotas": {
         "tenants": Place(

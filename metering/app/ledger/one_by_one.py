@@ -41,7 +41,8 @@ class OneByOne:
         except InvariantBroken as fault:
             told = map(str, self.left_out.values())
             if self._alerts is not None and str(fault) not in told:
-                self._alerts.alert(str(fault), "ledger")
+                text = str(fault) if str(name) in str(fault) else f"ledger {name}: {fault}"
+                self._alerts.alert(text, "ledger")
             self.left_out[str(name)] = fault
         except LedgerLagError as fault:
             self.left_out[str(name)] = fault

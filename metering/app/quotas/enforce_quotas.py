@@ -5,12 +5,14 @@ from typing import Final
 
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages, stored_head
+from metering.app.ledger.wrong_clock import counted_again
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import HeadMovedError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
-from metering.core.ledger.counts import Limits
+from metering.core.ledger.counts import LimitChange, Limits
+from metering.core.ledger.head import Head
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.ports import Alerts, Clock, LedgerStore
 
@@ -48,16 +50,23 @@ class EnforceQuotas:
     async def _settle(self, ledger: LedgerId, limits: Limits, now: Instant) -> bool:
         for _ in range(_MAX_RACES):
             stored = await stored_head(self.ledgers, ledger)
-            if stored is None or stored.head.counts.limits == limits:
+            if stored is None:
                 return False
             head = stored.head
-            counting = BeforeTheChange(head, limits, now)
-            async for page in pages(self.ledgers, ledger, through=head.position):
-                counting.add(page)
-            commit = commit_of(head, {}, now, counting.change())
+            change = await counted_again(self.ledgers, head, limits, now)
+            if change is None and head.counts.limits == limits:
+                return False
+            commit = commit_of(head, {}, now, change or await self._counted(head, limits, now))
             try:
                 await self.ledgers.commit(commit)
             except HeadMovedError:
                 continue
             return True
         return False
+
+    async def _counted(self, head: Head, limits: Limits, now: Instant) -> LimitChange:
+        """Return the change to other limits, with the usage of the new ones so far."""
+        counting = BeforeTheChange(head, limits, now)
+        async for page in pages(self.ledgers, head.ledger, through=head.position):
+            counting.add(page)
+        return counting.change()

@@ -51,6 +51,22 @@ class Counter(NamedTuple):
     """The highest threshold reached so far, regardless of later corrections."""
 
 
+class Holds(NamedTuple):
+    """The open holds of one slot; `amount` covers those with a price."""
+
+    requests: int = 0
+    tokens: int = 0
+    amount: Amount = 0
+
+    def plus(self, state: State, sign: int) -> "Holds":
+        """Return these holds with one more (`sign` 1) or one less (-1)."""
+        return Holds(
+            self.requests + sign,
+            self.tokens + sign * sum(state.buckets),
+            self.amount + sign * (state.amount or 0),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LimitChange:
     """A change of quotas from a page on, with the earlier usage of the new ones."""
@@ -60,6 +76,8 @@ class LimitChange:
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
     past: Past | None = None
     """The past that the ledger takes over; None if it has one."""
+    holds: Mapping[Slot, Holds] | None = None
+    """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
 
     def takes_over_only(self, counts: "Counts") -> bool:
         """Return whether nothing but the past would change."""

@@ -1,6 +1,6 @@
 """Changes of limits: the usage of new quotas before the change, from the head or from pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -10,6 +10,7 @@ from metering.core.ledger.counts import (
     Counter,
     CounterKey,
     Counts,
+    Holds,
     LimitChange,
     Limits,
     change_to,
@@ -17,7 +18,7 @@ from metering.core.ledger.counts import (
     counted,
     new_quotas,
 )
-from metering.core.ledger.head import Head, Holds, RateTotals
+from metering.core.ledger.head import Head, RateTotals, fold_holds
 from metering.core.ledger.page import Page
 from metering.core.plans.quota import EVERYTHING, Quota
 from metering.core.prices.price_book import TOKEN
@@ -85,6 +86,27 @@ def _of_line(quota: Quota, rate: Rate, line: RateTotals) -> int:
             return sum(line.tokens[TOKENS])
         case bucket:
             return line.tokens[INDEX[bucket]]
+
+
+class CountedAgain:
+    """Counts the quotas and open holds of a ledger again, whose time a wrong clock has moved on."""
+
+    def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
+        self._now = now
+        self._start = head.ledger.start
+        self._counts = Counts(limits, change_to(limits, now, self._start).used)
+        self._holds: Mapping[Slot, Holds] = {}
+
+    def add(self, page: Page) -> None:
+        """Add one page, as if it had been committed by now."""
+        page = replace(page, committed=min(page.committed, self._now))
+        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._start)
+        self._holds = fold_holds(self._holds, page)
+
+    def change(self) -> LimitChange:
+        """Return the change as of the last page added."""
+        counts = self._counts
+        return LimitChange(counts.limits, counts.used, counts.held, holds=self._holds)
 
 
 class BeforeTheChange:
