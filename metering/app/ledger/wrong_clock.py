@@ -2,8 +2,8 @@
 
 from metering.app.ledger.reading import pages
 from metering.core.basics.instants import Instant
-from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.quotas.limit_change import CountedAgain
 from metering.ports import LedgerStore
 

@@ -11,8 +11,8 @@ from metering.core.basics.errors import HeadMovedError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
-from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.ports import Alerts, Clock, LedgerStore
 

@@ -12,11 +12,11 @@ from typing import Final, Protocol
 from metering.core.basics.errors import HeadMovedError, LedgerBroken, TooLargeError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.effect import Effect, effects_of, size_of
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.ledger.head import Head, fold
 from metering.core.ledger.head_document import write_head
+from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.names import BoundedNames, Rating
 from metering.core.ledger.page import (
     ENTRIES_ONLY,
@@ -219,7 +219,7 @@ def commit_of(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
-    if not entries and change is not None and change.takes_over_only(head.counts):
+    if not entries and change is not None and change.takes_over_only(head.counts.limits):
         # The past waits for the first entries.
         change = None
     if change is not None and not entries:
@@ -270,12 +270,16 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
 
 
 def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
-    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict."""
+    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict.
+
+    A withdrawn entry counts elsewhere, so no better counts correct it here: that is a conflict.
+    """
     evidence = entry.state.evidence
-    if usage.evidence > evidence:
+    is_withdrawn = entry.state.kind is Kind.WITHDRAWAL
+    if usage.evidence > evidence and not is_withdrawn:
         return True
     same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
-    if same_rank and usage.digest != entry.digest:
+    if (same_rank or is_withdrawn) and usage.digest != entry.digest:
         batch.conflicts.append(usage)
     else:
         batch.duplicates += 1

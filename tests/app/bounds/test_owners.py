@@ -106,28 +106,14 @@ async def test_ingest(sick: System) -> None:
     assert letter.body == body(id=f"new-{SICK}", subject=subject(SICK))
 
 
-async def test_expiry(sick: System) -> None:
+async def test_expiry(sick: System, harm: str, kind: str, request: pytest.FixtureRequest) -> None:
     sick.clock.set(NOW + DAY + 10 * MINUTE)
-    done = await sick.expire.run()
-    assert done.missing == 9
+    assert (await sick.expire.run()).missing == 9
     assert is_told(sick)
-    (letter,) = await sick.dead_letters.list_dead_letters(10)
-    assert letter.code == "ledger_stopped"
-    # It fills no later run, and waits again once it is replayed.
-    assert await sick.pending.count_waiting() == 0
-
-
-async def test_expiry_is_replayed_into_a_repaired_ledger(
-    sick: System, harm: str, request: pytest.FixtureRequest
-) -> None:
-    if harm not in REFUSED:
-        pytest.skip("what is damaged is repaired in test_restored")
-    sick.clock.set(NOW + DAY + 10 * MINUTE)
-    await sick.expire.run()
-    request.getfixturevalue("peer").faults.clear()
-    letters = await sick.dead_letters.list_dead_letters(10)
-    assert (await sick.letters.replay(letters)).duplicates == 1
-    assert (await sick.expire.run()).missing == 1
+    if kind == "cosmos" and harm in REFUSED:
+        # Once the ledger takes commits again, its stream is settled too.
+        request.getfixturevalue("peer").faults.clear()
+        assert (await sick.expire.run()).missing == 1
 
 
 async def test_rerating(sick: System) -> None:

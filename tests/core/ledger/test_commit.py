@@ -12,9 +12,10 @@ from metering.core.basics.money import format_amount
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
 from metering.core.ledger.commit import Commit, CommitTooLargeError, Known, KnownBySlot, plan_commit
-from metering.core.ledger.counts import Holds
+from metering.core.ledger.double_counts import Named
 from metering.core.ledger.entry import Kind, Reference
 from metering.core.ledger.head import Head, fold
+from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import MAX_ENTRIES, Diagnostics
 from metering.core.ledger.proof import Proof
 from metering.core.plans.plan import DEFAULT_PLAN
@@ -67,7 +68,10 @@ class Ledger:
         for page in self.pages:
             proof.add(page)
         proof.compare(self.head)
-        return proof.faults
+        named = Named(proof.doubts)
+        for page in self.pages:
+            named.add(page)
+        return [*proof.faults, *named.faults()]
 
 
 def answers(done: Commit) -> tuple[int, int, int]:
