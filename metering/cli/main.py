@@ -104,6 +104,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.tenancy.tenants:plans",
             "Plans: the terms under which tenants pay.",
         ),
+        "quotas": Place(
+            "metering.cli.quotas.quotas:quotas",
+            "A tenant's quotas, and temporary increases of their limits.",
+        ),
         "grants": Place(
             "metering.cli.credit.grants:grants",
             "Prepaid credit of tenants. A date means its start in UTC.",

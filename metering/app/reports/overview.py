@@ -18,6 +18,7 @@ from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
 from metering.core.quotas.limit_change import counts_in_force
+from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
 
 #: A tenant is near a limit from this percentage on.
@@ -113,7 +114,7 @@ class Overview:
             period,
             balance,
             trend(balance.amount, Window(period.start, period.end), now),
-            quota_states(counts, now, period),
+            shown_states(quota_states(counts, now, period), counts.limits, now, period),
             credit,
             fault,
         )

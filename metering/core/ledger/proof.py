@@ -99,7 +99,8 @@ def wrong_with_state(entry: Entry) -> Iterator[str]:
         if entry.supersedes is None or any(state.buckets) or state.amount:
             yield "it is a withdrawal that takes nothing back, or counts something itself"
         return
-    if min(state.buckets) < 0:
+    # Outcomes can be taken back; tokens are corrected by entries that supersede.
+    if state.kind is not Kind.OUTCOME and min(state.buckets) < 0:
         yield "it has negative tokens"
     if state.amount != expected_amount(state):
         yield "its amount is not its tokens times its rate"

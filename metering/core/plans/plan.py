@@ -12,6 +12,7 @@ from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict, TimeZone, misplaced, validated
 from metering.core.plans.off_peak import OffPeak
 from metering.core.plans.quota import Downgrade, Quota
+from metering.core.plans.scope import EACH
 from metering.core.plans.spikes import Spike
 from metering.core.plans.targets import Targets
 from metering.core.plans.terms import (
@@ -234,7 +235,7 @@ class Plan(Strict):
 
     def _models_of_quotas(self) -> Iterator[tuple[str, str]]:
         for number, quota in enumerate(self.quotas):
-            if quota.scope.model is not None:
+            if quota.scope.model not in {None, EACH}:
                 yield f"quotas.{number}.scope.model", quota.scope.model
             if isinstance(quota.action, Downgrade):
                 yield f"quotas.{number}.action.downgrade", quota.action.downgrade

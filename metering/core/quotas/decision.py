@@ -57,6 +57,11 @@ class QuotaState(NamedTuple):
     increased_until: Instant | None = None
     """When a temporary increase of the limit ends."""
 
+    @property
+    def is_counter(self) -> bool:
+        """Return whether it counts: a split quota counts by value only."""
+        return bool(self.values) or not self.quota.scope.split_by
+
     def covers(self, of: Attributes) -> bool:
         """Return whether the counter counts requests with these attributes."""
         return self.quota.scope.values_in(of) == self.values
