@@ -30,9 +30,10 @@ from metering.settings.services import (
     Webhook,
 )
 from metering.settings.setting import Setting
-from metering.settings.stores import CosmosStore, SqliteStore
+from metering.settings.stores import DEFAULT_STORE, CosmosStore, SqliteStore
 
 __all__ = [
+    "DEFAULT_STORE",
     "ApimService",
     "AppInsights",
     "CosmosStore",
@@ -104,9 +105,16 @@ class Settings(NamedTuple):
     close_wait: Instant = 3 * DAY
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
+def read_settings(
+    environment: Mapping[str, str] | None = None, *, store: str | None = None
+) -> Settings:
+    """Return the settings in an environment. Raises ConfigurationError for the first wrong one.
+
+    `store` takes the place of METERING_STORE.
+    """
     given = os.environ if environment is None else environment
+    if store is not None:
+        given = {**given, stores.STORE.name: store}
     usage_hubs = hubs.USAGE.read(given)
     return Settings(
         store=stores.read_store(given),
