@@ -11,10 +11,18 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import SECOND, Instant
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.head import Head
 from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.admission import ALL_PAID, Admitted, Facts, Unpaid, admit
+from metering.core.quotas.admission import (
+    ALL_PAID,
+    Admitted,
+    Facts,
+    UnknownDeployments,
+    Unpaid,
+    admit,
+)
 from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.stopped import stopped
 from metering.core.tenancy.record import Assignment
@@ -39,6 +47,7 @@ class Admission:
     tenancy: Tenancy
     credit: Credits
     clock: Clock
+    unknown_deployments: UnknownDeployments = UnknownDeployments.BY_PLAN
     _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
@@ -89,6 +98,8 @@ class Admission:
             facts=Facts(
                 frozenset(_known(self.tenancy.prices, found)),
                 self._deployments(now),
+                self._learnt(counts),
+                self.unknown_deployments,
                 self.tenancy.prices.providers,
                 await self._unpaid(found),
             ),
@@ -109,6 +120,12 @@ class Admission:
             if left.get(row.channel, left.get(None, 0)) <= 0
         )
         return Unpaid(max(left.values(), default=0) <= 0, models)
+
+    def _learnt(self, counts: Counts) -> dict[str, str]:
+        """Return the models that deployments turned out to serve, under their canonical names."""
+        prices, past = self.tenancy.prices, counts.past
+        served = {} if past is None else past.served
+        return {name: prices.canonical(model) or model for name, model in served.items()}
 
     def _deployments(self, now: Instant) -> dict[str, str]:
         """Return the model of every registered deployment, under its canonical name."""

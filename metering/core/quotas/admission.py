@@ -1,6 +1,7 @@
 """The admission document: one verdict for a subscription, and those of models that differ."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -10,7 +11,14 @@ from metering.core.ledger.counts import Counts
 from metering.core.plans.plan import Plan
 from metering.core.plans.quota import Downgrade
 from metering.core.plans.scope import UNKNOWN, Attributes
-from metering.core.quotas.decision import QuotaState, Reason, Verdict, decide_quota, quota_states
+from metering.core.quotas.decision import (
+    QuotaState,
+    Reason,
+    Verdict,
+    decide_quota,
+    decides,
+    quota_states,
+)
 from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
 from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict, refused, told
 from metering.core.tenancy.record import Assignment
@@ -72,6 +80,15 @@ class Admitted(NamedTuple):
         }
 
 
+class UnknownDeployments(StrEnum):
+    """What holds for deployments whose model is not known, where limits depend on it."""
+
+    BY_PLAN = "by_plan"
+    """Blocked where the plan lists models or blocks those without a price; else allowed."""
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
 class Facts(NamedTuple):
     """Facts beside plan and counts that verdicts depend on."""
 
@@ -79,6 +96,9 @@ class Facts(NamedTuple):
     """Models with a price; used if the plan blocks models without one."""
     deployments: Mapping[str, str] = MappingProxyType({})
     """The model of each deployment: clients name deployments, plans name models."""
+    learnt: Mapping[str, str] = MappingProxyType({})
+    """The model that deployments turned out to serve which are not registered."""
+    unknown: UnknownDeployments = UnknownDeployments.BY_PLAN
     providers: Mapping[str, str] = MappingProxyType({})
     """The provider of each model: a downgrade stays with one provider."""
     unpaid: Unpaid = ALL_PAID
@@ -100,12 +120,13 @@ def admit(
 
     `about`: known attributes of the requests. Quotas on others become scoped verdicts.
     """
-    plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
+    plan, known = assignment.plan, facts.known_models
+    deployments = {**facts.learnt, **facts.deployments}
     about = about._replace(subscription=subscription, model=None)
     every = quota_states(counts, now, period, about)
     states = [one for one in every if not unknown_of(one.quota.scope, about)]
     scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.providers)
-    overall = _verdict(plan, states, about, known)
+    overall = _of_unknown(plan, states, about, facts)
     overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {
         name: _paid(
@@ -124,17 +145,17 @@ def admit(
         subscription,
         assignment.tenant,
         now,
-        _to_deployment(overall, deployments),
-        {name: _to_deployment(one, deployments) for name, one in models.items() if one != overall},
+        _to_deployment(overall, facts),
+        {name: _to_deployment(one, facts) for name, one in models.items() if one != overall},
         _cache_s(every, now),
         decide_quota(states, about).shadowed,
-        Scoped(tuple(_led(one, deployments) for one in scoped.rules), scoped.ask),
+        Scoped(tuple(_led(one, facts) for one in scoped.rules), scoped.ask),
         _serves(scoped.rules, deployments),
     )
 
 
-def _led(rule: ScopedVerdict, deployments: Mapping[str, str]) -> ScopedVerdict:
-    return rule._replace(verdict=_to_deployment(rule.verdict, deployments))
+def _led(rule: ScopedVerdict, facts: Facts) -> ScopedVerdict:
+    return rule._replace(verdict=_to_deployment(rule.verdict, facts))
 
 
 def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> dict[str, str]:
@@ -171,19 +192,26 @@ def is_of_another_provider(model: str | None, to: str, providers: Mapping[str, s
     return ours is not None and theirs is not None and ours != theirs
 
 
-def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
-    """Return a verdict with a downgrade to a deployment, if one of that model is known."""
-    if one.to is None or one.to in deployments:
-        return one
-    names = sorted(name for name, model in deployments.items() if model == one.to)
-    return one._replace(to=names[0]) if names else one
+def _to_deployment(one: ModelVerdict, facts: Facts) -> ModelVerdict:
+    """Return a verdict with a downgrade to a deployment, registered before learnt, if known."""
+    for deployments in (facts.deployments, facts.learnt):
+        if one.to is None or one.to in deployments:
+            return one
+        names = sorted(name for name, model in deployments.items() if model == one.to)
+        if names:
+            return one._replace(to=names[0])
+    return one
 
 
 def _named(plan: Plan, facts: Facts, states: Iterable[QuotaState], to: str | None) -> set[str]:
     """Return the models whose verdict may differ from the overall one, a downgrade to `to`."""
-    named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
+    named = {*(plan.allowed_models or ()), *facts.unpaid.models}
+    named |= {*facts.deployments.values(), *facts.learnt.values()}
     if plan.unpriced == "block":
         named |= facts.known_models
+    if facts.unknown is UnknownDeployments.ALLOW and plan.allowed_models is not None:
+        # What is not known is allowed: what is known, and not allowed, must be named.
+        named |= {*facts.providers}
     named |= {state.named["model"] for state in states if "model" in state.named}
     for quota in plan.quotas:
         if isinstance(quota.action, Downgrade):
@@ -193,6 +221,27 @@ def _named(plan: Plan, facts: Facts, states: Iterable[QuotaState], to: str | Non
             one for one in facts.providers if is_of_another_provider(one, to, facts.providers)
         }
     return named
+
+
+_SETTING: Final = "(METERING_UNKNOWN_DEPLOYMENTS)"
+
+
+def _of_unknown(
+    plan: Plan, states: list[QuotaState], about: Attributes, facts: Facts
+) -> ModelVerdict:
+    """Return the verdict for deployments whose model is not known."""
+    by_quota = any(quota.scope.model and decides(quota) for quota in plan.quotas)
+    depends = plan.allowed_models is not None or plan.unpriced == "block"
+    if facts.unknown is UnknownDeployments.BLOCK and (depends or by_quota):
+        return refused(
+            Reason.DEPLOYMENT_UNKNOWN,
+            f"the model of this deployment is not known, and limits depend on it {_SETTING}",
+        )
+    if facts.unknown is UnknownDeployments.ALLOW and depends:
+        covering = [one for one in states if one.covers(about)]
+        return told(decide_quota(states, about), covering)
+    found = _verdict(plan, states, about, facts.known_models)
+    return found._replace(detail=f"{found.detail} {_SETTING}") if depends else found
 
 
 def _verdict(
