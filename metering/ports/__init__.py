@@ -41,6 +41,7 @@ from metering.ports.surroundings import (
     Alerts,
     Clock,
     DeploymentSource,
+    Executor,
     Notifier,
 )
 from metering.ports.telemetry import (
@@ -73,6 +74,7 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "Executor",
     "ExportStore",
     "HubProgress",
     "HubWatch",

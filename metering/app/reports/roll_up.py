@@ -1,8 +1,8 @@
 """Roll up ledgers: add new pages to the usage by day and dimension."""
 
-import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from metering.app.ledger.reading import pages, stored_head
@@ -13,7 +13,7 @@ from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Head
 from metering.core.reports.rollup import Cursor, Intake
 from metering.core.reports.rollup_document import MAX_STEP_BYTES, Step, step_of
-from metering.ports import Alerts, LedgerStore, RollupStore, StoredCursor
+from metering.ports import Alerts, Executor, LedgerStore, RollupStore, StoredCursor
 
 #: Pages of one ledger added by one run of the timer; the next run continues.
 MAX_PAGES_A_RUN: Final = 2_000
@@ -43,6 +43,7 @@ class RollUp:
     ledgers: LedgerStore
     rollups: RollupStore
     alerts: Alerts
+    executor: Executor
     _watched: dict[LedgerId, _Watched] = field(init=False, default_factory=dict)
 
     async def run(self) -> int:
@@ -131,7 +132,7 @@ class RollUp:
             parts = [
                 part async for part in read_listed(self.rollups, cursor, intake.changes.keys())
             ]
-            step = step_of(intake, parts)
+            step = await self.executor.run(partial(step_of, intake, parts))
             if not step.is_too_large:
                 return step
             if intake.pages == 1:
@@ -145,9 +146,8 @@ class RollUp:
         found = pages(self.ledgers, cursor.ledger, since=cursor.position, through=through)
         async with aclosing(found):
             async for page in found:
-                intake.add(page)
-                # Let ingestion in this process take its turn: a page takes milliseconds.
-                await asyncio.sleep(0)
+                # A page takes milliseconds, in which ingestion and admission would wait.
+                await self.executor.run(partial(intake.add, page))
                 if intake.is_full or intake.pages >= limit:
                     break
         return intake
