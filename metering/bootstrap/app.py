@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from metering.bootstrap.counting import Counting
     from metering.bootstrap.installation import Installation
     from metering.bootstrap.prices import Prices
+    from metering.bootstrap.proofs import Proofs
     from metering.bootstrap.quotas import Quotas
     from metering.bootstrap.reports import Reading
     from metering.bootstrap.sign_in import SignIn
@@ -35,6 +36,8 @@ class App(Base):
     join_usage = Part(lambda self: self._counting.join_usage)
     recover_usage = Part(lambda self: self._counting.recover_usage)
     expire_pending = Part(lambda self: self._counting.expire_pending)
+    take_over_pending = Part(lambda self: self._counting.take_over_pending)
+    count_streams = Part(lambda self: self._counting.count_streams)
     take_events = Part(lambda self: self._counting.take_events)
     dead_letters = Part(lambda self: self._counting.dead_letters)
     replay_capture = Part(lambda self: self._counting.replay_capture)
@@ -47,10 +50,13 @@ class App(Base):
     forecasts = Part(lambda self: self._quotas.forecasts)
 
     read = Part(lambda self: self._reports.read)
+    requests = Part(lambda self: self._reports.requests)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
-    verify = Part(lambda self: self._reports.verify)
     roll_up = Part(lambda self: self._reports.roll_up)
+
+    verify = Part(lambda self: self._proofs.verify)
+    withdraw = Part(lambda self: self._proofs.withdraw)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)
     propose_prices = Part(lambda self: self._prices.propose_prices)
@@ -62,6 +68,7 @@ class App(Base):
     collect_gauges = Part(lambda self: self._installation.collect_gauges)
     watch_hubs = Part(lambda self: self._installation.watch_hubs)
     readiness = Part(lambda self: self._installation.readiness)
+    status = Part(lambda self: self._installation.status(self.billing.close_periods))
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)
     deployments = Part(lambda self: self._installation.deployments)
@@ -100,6 +107,12 @@ class App(Base):
         from metering.bootstrap.reports import Reading
 
         return Reading(self)
+
+    @cached_property
+    def _proofs(self) -> "Proofs":
+        from metering.bootstrap.proofs import Proofs
+
+        return Proofs(self)
 
     @cached_property
     def _prices(self) -> "Prices":

@@ -1,18 +1,21 @@
-"""The use cases that read ledgers: balances, breakdowns and proofs."""
+"""The use cases that read ledgers: balances, breakdowns and rollups."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from metering.app.reports.breakdowns import Breakdowns
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
 from metering.app.reports.unit_economics import UnitEconomics
-from metering.app.reports.verify import Verify
 from metering.bootstrap.base import Base
+
+if TYPE_CHECKING:
+    from metering.app.reports.requests import Requests
 
 
 class Reading:
-    """Read ledgers and prove them."""
+    """Read ledgers."""
 
     def __init__(self, base: Base) -> None:
         self._base = base
@@ -25,6 +28,14 @@ class Reading:
             store=base.ledgers, rollups=base.stores.rollups, executor=base.executor
         )
         return Read(base.ledgers, breakdowns, base.tenancy, base.clock, base.executor)
+
+    @cached_property
+    def requests(self) -> "Requests":
+        """The requests behind a figure."""
+        # A balance, which most commands of this wing read, needs none of it.
+        from metering.app.reports.requests import Requests
+
+        return Requests(self._base.ledgers, self._base.tenancy)
 
     @cached_property
     def unit_economics(self) -> UnitEconomics:
@@ -40,11 +51,6 @@ class Reading:
             credit=self._base.credits,
             clock=self._base.clock,
         )
-
-    @cached_property
-    def verify(self) -> Verify:
-        """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups)
 
     @cached_property
     def roll_up(self) -> RollUp:

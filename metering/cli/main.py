@@ -69,6 +69,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.billing.balance:usage",
             "Break down the usage of TENANT by day, model and other dimensions.",
         ),
+        "requests": Place(
+            "metering.cli.reports.requests:requests",
+            "Requests one by one: counts, price, evidence and corrections of each.",
+        ),
         "forecast": Place(
             "metering.cli.quotas.forecast:forecast",
             "Show the rate at which TENANT uses its quotas, and when they are exhausted.",
@@ -81,6 +85,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "verify": Place(
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
+        ),
+        "withdraw": Place(
+            "metering.cli.ledger.withdraw:withdraw",
+            "Take back what counts twice: append an entry that withdraws the second count of ID.",
         ),
     },
     "Tenants and quotas": {
@@ -155,6 +163,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
+        ),
+        "status": Place(
+            "metering.cli.installation.status:status",
+            "Say whether everything is read, counted, priced, closed and delivered.",
         ),
     },
 }

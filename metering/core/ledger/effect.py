@@ -9,20 +9,23 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from pydantic_core import to_json
+
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.counts import Counter
+from metering.core.ledger.crossings import crossings, crowded
 from metering.core.ledger.head import Head
-from metering.core.plans.quota import FULL, Quota
+from metering.core.ledger.names import MAX_NAMED_LINES
 from metering.core.plans.spikes import usual_before
+from metering.core.prices.rating import OTHER_NAMES
 
 #: Failed attempts after which an effect is given up: about six hours with the pauses between them.
 MAX_ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = MINUTE
 _LONGEST_PAUSE: Final = HOUR
-#: The size of a stored effect at most: its detail is a name of 256 characters, escaped.
-MAX_EFFECT_BYTES: Final = 4_000
+#: The bytes of a stored effect beside its detail: names, numbers and the name of its ledger.
+_ENVELOPE_BYTES: Final = 400
 
 
 class EffectKind(StrEnum):
@@ -32,8 +35,12 @@ class EffectKind(StrEnum):
     """A model without a price was used for the first time in this ledger; detail: the model."""
     QUOTA = "quota"
     """A threshold of a quota was reached; once per window; detail: JSON, see `_crossing`."""
+    NAMES = "names"
+    """The ledger has no room for another name of a model or meter; once; detail: JSON."""
     SPIKE = "spike"
     """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
+    QUOTA_CROWDED = "quota_crowded"
+    """A split quota has more values than are counted; once a period; detail: JSON, its quota."""
 
 
 class Effect(NamedTuple):
@@ -60,32 +67,24 @@ class Effect(NamedTuple):
         return f"{self.ledger}/{self.id}"
 
 
+def size_of(effect: Effect) -> int:
+    """Return the bytes that a store sends for an effect, at most."""
+    return len(to_json(effect.detail)) + _ENVELOPE_BYTES
+
+
 def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     """Return the effects of the commit between two heads; the result is deterministic."""
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
     told = [(EffectKind.UNPRICED, model) for model in models]
-    told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
+    if _has_others(after) and not _has_others(before):
+        told.append((EffectKind.NAMES, json.dumps({"named": MAX_NAMED_LINES, "as": OTHER_NAMES})))
+    told.extend((EffectKind.QUOTA, detail) for detail in crossings(before, after))
+    told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed)
         for position, (kind, detail) in enumerate(told)
     )
-
-
-def _crossings(before: Head, after: Head) -> list[str]:
-    """Return the thresholds newly reached, each once per window."""
-    found: list[str] = []
-    quotas = {quota.key: quota for quota in after.counts.limits.quotas}
-    for key, counter in sorted(after.counts.used.items()):
-        known = before.counts.used.get(key)
-        told = 0 if known is None else known.crossed
-        quota = quotas[key[0]]
-        found.extend(
-            _crossing(quota, key[1], counter, threshold)
-            for threshold in quota.thresholds
-            if told < threshold <= counter.crossed
-        )
-    return found
 
 
 def _spikes(before: Head, after: Head) -> list[str]:
@@ -102,27 +101,17 @@ def _spikes(before: Head, after: Head) -> list[str]:
     return [json.dumps(found, sort_keys=True)]
 
 
-def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) -> str:
-    action = quota.action if isinstance(quota.action, str) else f"to {quota.action.downgrade}"
-    return json.dumps(
-        {
-            "quota": quota.key,
-            "about": quota.label,
-            "threshold": threshold,
-            "limit": quota.limit,
-            "window_start": format_instant(start),
-            "window_end": format_instant(counter.end),
-            "action": action if threshold == FULL else "notify",
-            "mode": quota.mode,
-        },
-        ensure_ascii=False,
-        sort_keys=True,
-    )
-
-
 def _unpriced_models(head: Head) -> set[str]:
     """Return the models of unpriced requests; "" for an unnamed model."""
-    return {rate.model or "" for rate, line in head.lines.items() if line.unpriced}
+    return {
+        rate.model or ""
+        for rate, line in head.lines.items()
+        if line.unpriced and rate.model != OTHER_NAMES
+    }
+
+
+def _has_others(head: Head) -> bool:
+    return any(rate.model == OTHER_NAMES for rate in head.lines)
 
 
 def describe(effect: Effect) -> str:
@@ -144,15 +133,33 @@ def _quota(detail: str) -> str:
     )
 
 
+def _names(detail: str) -> str:
+    found = json.loads(detail)
+    return (
+        f"it has {found['named']} models and meters that no price book names: further ones count"
+        f" as {found['as']!r}"
+    )
+
+
 def _spike(detail: str) -> str:
     found = json.loads(detail)
     return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
 
 
+def _quota_crowded(detail: str) -> str:
+    about = json.loads(detail)["about"]
+    return (
+        f"{about!r} has more values than can be counted: those with the least use begin again at"
+        " zero"
+    )
+
+
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
+    EffectKind.NAMES: _names,
     EffectKind.SPIKE: _spike,
+    EffectKind.QUOTA_CROWDED: _quota_crowded,
 }
 
 

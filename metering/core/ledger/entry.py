@@ -1,6 +1,6 @@
 """Entries: the immutable lines of a ledger."""
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
@@ -25,9 +25,38 @@ class Kind(IntEnum):
     """A request whose recorded state is superseded by better counts."""
     OUTCOME = 4
     """A business outcome; totals of usage do not include it."""
+    WITHDRAWAL = 5
+    """Takes back a request that had been counted before: it adds nothing of its own."""
 
 
-_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME})
+_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME, Kind.WITHDRAWAL})
+
+
+class Basis(StrEnum):
+    """What the counts of a request are taken from, for people; every request has one."""
+
+    FULL = "full"
+    """The provider's usage object."""
+    TOTALS = "totals"
+    """A log with totals only."""
+    RECOVERED = "recovered"
+    """A log, for a request that no policy reported."""
+    ESTIMATED = "estimated"
+    """An estimate by the producer."""
+    MISSING = "missing"
+    """Nothing: the counts of a request that was processed never arrived."""
+    NOT_BILLABLE = "not_billable"
+    """Nothing, and nothing is owed: the request was rejected or failed."""
+    PENDING = "pending"
+    """Nothing yet: a stream waits for its counts, and its hold is an estimate."""
+
+
+_BASES: Final = {
+    Evidence.FULL: Basis.FULL,
+    Evidence.TOTALS: Basis.TOTALS,
+    Evidence.RECOVERED: Basis.RECOVERED,
+    Evidence.ESTIMATED: Basis.ESTIMATED,
+}
 
 
 class State(NamedTuple):
@@ -70,6 +99,15 @@ class State(NamedTuple):
     def is_totals_only(self) -> bool:
         """Say whether the counts come from a log, which may not distinguish cached tokens."""
         return self.evidence in _FROM_LOGS and self.is_billable
+
+    @property
+    def basis(self) -> "Basis":
+        """What the counts are taken from."""
+        if self.is_hold:
+            return Basis.PENDING
+        if not self.is_billable:
+            return Basis.NOT_BILLABLE
+        return _BASES.get(self.evidence, Basis.MISSING)
 
     @property
     def is_unpriced(self) -> bool:
@@ -129,12 +167,16 @@ class Entry(NamedTuple):
         return self.key[2]
 
     def changes(self) -> tuple[Change, ...]:
-        """Return what the entry changes: its state is added, a superseded one taken away."""
+        """Return what the entry changes: its state is added, a superseded one taken away.
+
+        A withdrawal only takes away.
+        """
         added = Change(self.state, self.end_user, 1)
         replaced = self.supersedes
         if replaced is None:
             return (added,)
-        return added, Change(replaced.state, replaced.end_user, -1)
+        taken = Change(replaced.state, replaced.end_user, -1)
+        return (taken,) if self.state.kind is Kind.WITHDRAWAL else (added, taken)
 
     @property
     def slot(self) -> Slot:

@@ -1,11 +1,11 @@
 """Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import reduce
 from heapq import merge
 from itertools import batched, groupby
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import to_datetime
@@ -14,7 +14,7 @@ from metering.core.calendars.periods import Slot, slot_start
 from metering.core.ledger.entry import Kind, State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
-from metering.core.prices.rating import amount_of
+from metering.core.prices.rating import OTHER_NAMES, amount_of
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
 GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_case", "end_user")
@@ -67,6 +67,34 @@ class Outcomes(NamedTuple):
     number: int
 
 
+type _Packed = tuple[int, ...]
+"""A count as one flat tuple. The garbage collector leaves those alone, while a hundred thousand
+counts, each of several objects, would have it hold up the whole process again and again."""
+
+
+def _packed(count: Count) -> _Packed:
+    one, amount, outcomes = count
+    counts = (one.requests, one.not_billable, one.unpriced, one.missing, one.totals_only)
+    return (*counts, one.from_cache, one.recovered, one.estimated, amount, outcomes, *one.tokens)
+
+
+def _unpacked(packed: _Packed) -> Count:
+    requests, not_billable, unpriced, missing, totals_only, *others = packed
+    from_cache, recovered, estimated, amount, outcomes, *tokens = others
+    line = RateTotals(
+        requests=requests,
+        not_billable=not_billable,
+        unpriced=unpriced,
+        missing=missing,
+        tokens=tuple(tokens),
+        totals_only=totals_only,
+        from_cache=from_cache,
+        recovered=recovered,
+        estimated=estimated,
+    )
+    return Count(line, amount, outcomes)
+
+
 class Breakdown:
     """Sums by group the changes of pages, or sums made of them before.
 
@@ -76,7 +104,7 @@ class Breakdown:
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
         self._places = [GROUPS.index(name) for name in group_by]
-        self._counts: dict[Group, Count] = {}
+        self._counts: dict[Group, _Packed] = {}
         self._order: list[Group] | None = None
         self._changed: set[Group] = set()
         """Groups that may be new or gone since the order was made."""
@@ -93,7 +121,12 @@ class Breakdown:
         """Add counts by full group."""
         for full, count in counts.items():
             group = tuple([full[place] for place in self._places])
-            add_to(self._counts, group, count)
+            change, before = _packed(count), self._counts.get(group)
+            total = change if before is None else tuple(map(add, before, change))
+            if any(total):
+                self._counts[group] = total
+            else:
+                self._counts.pop(group, None)
             if self._order is not None:
                 self._changed.add(group)
 
@@ -121,7 +154,7 @@ class Breakdown:
         order = self._order or []
         start = 0 if group is None else bisect_right(order, in_order(group), key=in_order)
         for place in range(start, len(order)):
-            yield order[place], self._counts[order[place]]
+            yield order[place], _unpacked(self._counts[order[place]])
 
     def rows(self) -> list[Row]:
         """Return the groups with usage, in order of their names."""
@@ -183,6 +216,30 @@ def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
         counts.pop(group, None)
     else:
         counts[group] = total
+
+
+def without_names(group: Group) -> Group:
+    """Return the group for all usage of a day and model that has no room for its names."""
+    return (*group[:2], *(OTHER_NAMES,) * (len(GROUPS) - 2))
+
+
+def without_model(group: Group) -> Group:
+    """Return the group for all usage of a day that has no room for its model and names."""
+    return (group[0], *(OTHER_NAMES,) * (len(GROUPS) - 1))
+
+
+def place_of(group: Group, rows: Collection[Group]) -> Group:
+    """Return the row that counts a group: its own, or the one that took it in for want of room.
+
+    A row for others holds the whole of each group in it, so a group that has no row of its own
+    while its row for others exists was, or will be, counted there.
+    """
+    if group in rows:
+        return group
+    for others in (without_names(group), without_model(group)):
+        if others in rows:
+            return others
+    return group
 
 
 def day_of(slot: Slot) -> str:

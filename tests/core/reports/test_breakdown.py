@@ -22,7 +22,7 @@ from metering.core.reports.breakdown import (
     in_order,
     rows_after,
 )
-from metering.core.usage.buckets import from_names
+from metering.core.usage.buckets import BUCKETS, from_names
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, rating, usage
 
@@ -152,3 +152,13 @@ def test_many_changes_after_a_sort_are_sorted_anew() -> None:
     names = [row.group[0] for row in breakdown.rows()]
     assert names == ["a", "b", *(f"n-{number:04d}" for number in range(5_000))]
     assert len(breakdown) == 5_002
+
+
+def test_every_total_of_a_group_is_kept() -> None:
+    """Each has a value of its own, so that none can take the place of another."""
+    totals = {name: n for n, name in enumerate(RateTotals._fields, 1) if name != "tokens"}
+    line = RateTotals(**totals, tokens=tuple(range(100, 100 + len(BUCKETS))))
+    breakdown = Breakdown(GROUPS)
+    group = ("2026-11-20", "m", None, None, None, None, None)
+    breakdown.add_counts({group: Count(line, 7, 9)})
+    assert list(breakdown.after()) == [(group, Count(line, 7, 9))]
