@@ -1,6 +1,7 @@
 """The thread for computations that would hold the event loop."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,9 @@ class ThreadExecutor:
         """Return the result of `work`, or raise its exception. Calls are done in turn."""
         if self._threads is None:
             sys.setswitchinterval(_SWITCH_S)
+            # Modules and settings stay: no collection of garbage need walk through them again,
+            # which holds up every thread.
+            gc.freeze()
             self._threads = ThreadPoolExecutor(1, "metering-executor")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
