@@ -12,6 +12,7 @@ from metering.ports.exports import (
 )
 from metering.ports.ledger import (
     EffectStore,
+    LedgerRepairs,
     LedgerStore,
     RollupStore,
     StoredCursor,
@@ -79,6 +80,7 @@ __all__ = [
     "HubProgress",
     "HubWatch",
     "Labels",
+    "LedgerRepairs",
     "LedgerStore",
     "Notifier",
     "Outgoing",
