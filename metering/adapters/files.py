@@ -1,11 +1,10 @@
 """Files of operators (YAML or JSON), and the price data that ships with the package."""
 
+import json
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
-
-from pydantic_core import from_json
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.prices.price_book import NamedRow
@@ -13,7 +12,7 @@ from metering.core.prices.price_file import read_price_file
 
 #: Plans and lists of tenants are far smaller; a larger file is a mistake.
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-#: Values of a YAML file, anchors written out, and levels of nesting.
+#: Values of a file, YAML's anchors written out, and levels of nesting.
 MAX_VALUES: Final = 2_000_000
 MAX_DEPTH: Final = 100
 
@@ -30,34 +29,29 @@ def read_structured(path: Path) -> object:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from None
-    if path.suffix == ".json":
-        try:
-            return from_json(text, allow_inf_nan=False)
-        except ValueError as error:
-            raise ConfigurationError(f"{path}: not JSON: {error}") from None
-    return _read_yaml(path, text)
-
-
-def _read_yaml(path: Path, text: str) -> object:
+    kind, read = ("JSON", json.loads) if path.suffix == ".json" else ("YAML", _read_yaml)
     try:
-        import yaml  # noqa: PLC0415, the function app in Azure reads JSON and does not install it
-
-        from metering.adapters.yaml_text import PlainLoader  # noqa: PLC0415
+        content: object = read(text)
+        _must_be_plain(content)
     except ModuleNotFoundError:
         raise ConfigurationError(f"{path}: install PyYAML to read YAML, or write JSON") from None
-    try:
-        content = yaml.load(text, PlainLoader)  # noqa: S506, a SafeLoader
-        _must_be_plain(content)
     except RecursionError:
         raise ConfigurationError(f"{path}: is nested too deeply") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         line = " ".join(str(error).split())
-        raise ConfigurationError(f"{path}: not YAML: {line}") from None
+        raise ConfigurationError(f"{path}: not {kind}: {line}") from None
     return content
 
 
+def _read_yaml(text: str) -> object:
+    # The function app in Azure reads JSON and does not install it.
+    from metering.adapters.yaml_text import read_yaml  # noqa: PLC0415
+
+    return read_yaml(text)
+
+
 def _must_be_plain(content: object) -> None:
-    """Raise ValueError for a document that is not a tree of reasonable size, or has odd text.
+    """Raise ValueError for a document that is not a tree of reasonable size.
 
     Anchors can make a few lines stand for billions of values, and a value stand in itself.
     """
@@ -68,8 +62,6 @@ def _must_be_plain(content: object) -> None:
         left -= 1
         if left < 0 or depth > MAX_DEPTH:
             raise ValueError(f"has more than {MAX_VALUES} values, or is nested too deeply")
-        if isinstance(value, str):
-            value.encode()
         inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value
         if isinstance(inner, list):
             values += [(one, depth + 1) for one in inner]

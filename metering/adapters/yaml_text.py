@@ -29,3 +29,12 @@ PlainLoader.yaml_implicit_resolvers = {
 }
 PlainLoader.add_constructor(_INT, _number_or_text)
 PlainLoader.add_constructor(_TIMESTAMP, _text)
+
+
+def read_yaml(text: str) -> object:
+    """Return the content of a YAML text; ValueError for any other text."""
+    try:
+        content: object = yaml.load(text, PlainLoader)  # noqa: S506, a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    return content

@@ -9,7 +9,7 @@ from metering.app.quotas.enforce_quotas import EnforceQuotas
 from metering.app.quotas.forecast import Forecasts
 from metering.app.quotas.reconcile_suspensions import ReconcileSuspensions
 from metering.bootstrap.base import Base
-from metering.core.quotas.admission import UnknownDeployments
+from metering.core.quotas.facts import UnknownDeployments
 from metering.ports import SubscriptionGate
 
 

@@ -37,6 +37,10 @@ class Reason(StrEnum):
     DEPLOYMENT_UNKNOWN = "deployment_unknown"
     """Limits depend on the model, and nobody knows which one the deployment serves."""
     CREDIT_USED_UP = "credit_used_up"
+    SCHEDULED = "scheduled"
+    """The plan switches models at this hour of the week."""
+    SPIKE = "spike"
+    """An hour of unusual spend, to which the plan reacts for some time."""
     STOPPED = "stopped"
     """An operator stopped the tenant or the subscription."""
 

@@ -8,7 +8,8 @@ from metering.app.ingest.ingest import Message
 from metering.app.quotas.admission import Admission
 from metering.core.deployments.deployment import Deployment
 from metering.core.plans.plan import read_plan
-from metering.core.quotas.admission import Admitted, UnknownDeployments
+from metering.core.quotas.admission import Admitted
+from metering.core.quotas.facts import UnknownDeployments
 from tests.builders import body, price_file
 
 type System = Any
