@@ -40,7 +40,9 @@ from metering.ports.streams import (
 from metering.ports.surroundings import (
     Alerts,
     Clock,
+    CloudReading,
     DeploymentSource,
+    ModelCaller,
     Notifier,
 )
 from metering.ports.telemetry import (
@@ -68,6 +70,7 @@ __all__ = [
     "AuditLog",
     "CaptureSource",
     "Clock",
+    "CloudReading",
     "DeadLetter",
     "DeadLetterStore",
     "DeploymentSource",
@@ -78,6 +81,7 @@ __all__ = [
     "HubWatch",
     "Labels",
     "LedgerStore",
+    "ModelCaller",
     "Notifier",
     "Outgoing",
     "PendingHalf",
