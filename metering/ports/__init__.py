@@ -12,6 +12,7 @@ from metering.ports.exports import (
 )
 from metering.ports.ledger import (
     EffectStore,
+    LedgerRepairs,
     LedgerStore,
     RollupStore,
     StoredCursor,
@@ -42,6 +43,7 @@ from metering.ports.surroundings import (
     Clock,
     CloudReading,
     DeploymentSource,
+    Executor,
     ModelCaller,
     Notifier,
 )
@@ -76,10 +78,12 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "Executor",
     "ExportStore",
     "HubProgress",
     "HubWatch",
     "Labels",
+    "LedgerRepairs",
     "LedgerStore",
     "ModelCaller",
     "Notifier",

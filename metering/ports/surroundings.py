@@ -1,6 +1,6 @@
-"""The clock, notifications, and the cloud around an installation."""
+"""The clock, computations, notifications, and the cloud around an installation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from metering.core.basics.instants import Instant
@@ -15,6 +15,18 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """Return the present instant."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs computations of more than some milliseconds without holding the event loop."""
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """Return the result of `work`, or raise its exception; calls are done in turn.
+
+        `work` runs in another thread and must own what it changes: a caller that is cancelled
+        leaves it running.
+        """
         ...
 
 
