@@ -8,6 +8,7 @@ from metering.adapters.clock import FixedClock, SystemClock
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry.log import LogAlerts, LogNotifier
 from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
+from metering.app.hubs.batch_waits import BatchWaits
 from metering.app.tenancy.tenancy import Tenancy
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
@@ -137,6 +138,11 @@ class Base:
 
         return hub_progress(self.settings, self.clock, self.closing)
 
+    @cached_property
+    def batch_waits(self) -> BatchWaits:
+        """Waits at the end of batches."""
+        return BatchWaits(longest=self.settings.batch_wait)
+
     @property
     def usage_publisher(self) -> UsagePublisher:
         """Publishes usage events to the hub that `ingest_usage` reads."""
@@ -168,6 +174,7 @@ class Base:
 
     async def close(self) -> None:
         """Close everything; it opens again on its next use."""
+        self.batch_waits.end()
         for publisher in self._publishers.values():
             await publisher.close()
         if "stores" in self.__dict__:
