@@ -6,8 +6,8 @@ from typing import Any
 
 from metering.core.basics.instants import Instant, parse_instant
 from metering.core.basics.money import Amount, parse_fixed
-from metering.core.ledger.commit import Rating
 from metering.core.ledger.head import RateTotals
+from metering.core.ledger.names import Rating
 from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file

@@ -1,7 +1,8 @@
-"""The guard before every route: authentication, rate limits and authorisation.
+"""The guard before every route: authentication, rate limits and authorisation, in this order.
 
-It runs before the body is read. Only authorised callers learn what is wrong with a request, and a
-tenant that asks about another gets the same response whether or not it exists.
+It runs before the body is read, and limits a request before the store is read. Only authorised
+callers learn what is wrong with a request, and a tenant that asks about another gets the same
+response whether or not it exists.
 """
 
 from collections.abc import Callable, Coroutine
@@ -15,7 +16,7 @@ from pydantic_core import from_json
 from metering.api.parameters import app_of
 from metering.api.problems import Problem, not_found
 from metering.api.sign_in import identify
-from metering.core.tenancy.access import Action, Caller, NotSignedIn, Role, may
+from metering.core.tenancy.access import Action, Caller, Identity, NotSignedIn, Role, may
 
 SUBSCRIPTION_HEADER: Final = "x-metering-subscription"
 #: A page of another origin cannot send it without a preflight, which is never allowed.
@@ -101,19 +102,30 @@ class OwnRoute(GuardedRoute):
 
 
 async def _signed_in(request: Request) -> Caller:
+    identity = await limited_identity(request)
+    if identity.is_ambient and request.method not in _SAFE:
+        _must_be_intended(request)
+    return await app_of(request).callers.caller(identity)
+
+
+async def limited_identity(request: Request) -> Identity:
+    """Return the verified identity of a request, counted against its limit.
+
+    The store is not read before. Raises NotSignedIn without valid credentials, and the problem 429
+    if the limit is exceeded.
+    """
     limits = request.app.state.rate_limits
     try:
         identity = await identify(request)
     except NotSignedIn:
         limits.take(_UNKNOWN)
         raise
-    if identity.is_ambient and request.method not in _SAFE:
-        _must_be_intended(request)
-    caller = await app_of(request).callers.caller(identity)
-    # The gateway acts for many subscriptions: each has its own limit.
-    about = _subscription(request, caller) or request.path_params.get("subscription", "")
-    limits.take(f"{caller.subject} {about}")
-    return caller
+    if Role.GATEWAY in identity.roles:
+        named = request.headers.get(SUBSCRIPTION_HEADER)
+        limits.take_for(identity.subject, named or request.path_params.get("subscription", ""))
+    else:
+        limits.take(identity.subject)
+    return identity
 
 
 def _must_be_intended(request: Request) -> None:

@@ -11,6 +11,11 @@ from metering.ports import Clock
 _MAX_CALLERS: Final = 10_000
 #: Burst size, in seconds of the rate.
 _BURST_S: Final = 2
+#: A gateway acts for many subscriptions: it may send so many times the rate, and for each of its
+#: subscriptions the rate.
+GATEWAY_TIMES: Final = 10
+#: Characters of a subscription by which it is remembered; longer ones are refused later.
+_MAX_NAME: Final = 257
 
 
 class Bucket(NamedTuple):
@@ -21,29 +26,47 @@ class Bucket(NamedTuple):
 
 
 class RateLimits:
-    """The buckets of all callers."""
+    """The buckets of all callers.
+
+    A key is what the caller has proved, never what it says: a caller that makes up subscriptions
+    fills up the buckets of its own requests only.
+    """
 
     def __init__(self, per_second: int | None, clock: Clock) -> None:
         """Set the rate per second; None means no limit."""
         self._per_second = per_second
         self._clock = clock
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._callers: OrderedDict[str, Bucket] = OrderedDict()
+        self._subscriptions: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
 
     def take(self, caller: str) -> None:
         """Count one request of a caller. Raises 429 if the limit is exceeded."""
+        if self._per_second is not None:
+            self._take(self._callers, caller, self._per_second)
+
+    def take_for(self, gateway: str, subscription: str) -> None:
+        """Count one request of a gateway for a subscription. Raises 429 if a limit is exceeded.
+
+        What one subscription sends beyond its own limit takes nothing from the gateway's.
+        """
         if self._per_second is None:
             return
-        burst = self._per_second * _BURST_S
-        known = self._buckets.get(caller)
-        bucket, wait_s = take_token(known, self._clock.now(), self._per_second, burst)
-        self._buckets[caller] = bucket
-        self._buckets.move_to_end(caller)
-        if len(self._buckets) > _MAX_CALLERS:
-            self._buckets.popitem(last=False)
+        if subscription:
+            key = gateway, subscription[:_MAX_NAME]
+            self._take(self._subscriptions, key, self._per_second)
+        self._take(self._callers, gateway, GATEWAY_TIMES * self._per_second)
+
+    def _take[K](self, buckets: OrderedDict[K, Bucket], key: K, per_second: int) -> None:
+        now = self._clock.now()
+        bucket, wait_s = take_token(buckets.get(key), now, per_second, per_second * _BURST_S)
+        buckets[key] = bucket
+        buckets.move_to_end(key)
+        if len(buckets) > _MAX_CALLERS:
+            buckets.popitem(last=False)
         if wait_s:
             raise Problem(
                 429,
-                f"The limit is {self._per_second} requests per second; retry in {wait_s} s.",
+                f"The limit is {per_second} requests per second; retry in {wait_s} s.",
                 headers={"Retry-After": str(wait_s)},
             )
 

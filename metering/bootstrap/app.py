@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from metering.bootstrap.counting import Counting
     from metering.bootstrap.installation import Installation
     from metering.bootstrap.prices import Prices
+    from metering.bootstrap.proofs import Proofs
     from metering.bootstrap.quotas import Quotas
     from metering.bootstrap.reports import Reading
     from metering.bootstrap.sign_in import SignIn
@@ -49,8 +50,10 @@ class App(Base):
     read = Part(lambda self: self._reports.read)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
-    verify = Part(lambda self: self._reports.verify)
     roll_up = Part(lambda self: self._reports.roll_up)
+
+    verify = Part(lambda self: self._proofs.verify)
+    withdraw = Part(lambda self: self._proofs.withdraw)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)
     propose_prices = Part(lambda self: self._prices.propose_prices)
@@ -100,6 +103,12 @@ class App(Base):
         from metering.bootstrap.reports import Reading
 
         return Reading(self)
+
+    @cached_property
+    def _proofs(self) -> "Proofs":
+        from metering.bootstrap.proofs import Proofs
+
+        return Proofs(self)
 
     @cached_property
     def _prices(self) -> "Prices":

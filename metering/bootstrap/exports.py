@@ -64,7 +64,9 @@ class Reports(NamedTuple):
 def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
     """Return the reports that a schedule may name: a further one is a line here."""
     return {
-        CHARGEBACK: ScheduledReport(lambda window: reports.chargeback(Scope(window))),
+        CHARGEBACK: ScheduledReport(
+            lambda window: reports.chargeback(Scope(window, by_arrival=True)), again=0
+        ),
         FOCUS: ScheduledReport(reports.focus),
         STATEMENT: ScheduledReport(reports.statement),
     }

@@ -1,4 +1,4 @@
-"""The use cases that read ledgers: balances, breakdowns and proofs."""
+"""The use cases that read ledgers: balances, breakdowns and rollups."""
 
 from functools import cached_property
 
@@ -6,12 +6,11 @@ from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
 from metering.app.reports.unit_economics import UnitEconomics
-from metering.app.reports.verify import Verify
 from metering.bootstrap.base import Base
 
 
 class Reading:
-    """Read ledgers and prove them."""
+    """Read ledgers."""
 
     def __init__(self, base: Base) -> None:
         self._base = base
@@ -37,11 +36,6 @@ class Reading:
             credit=self._base.credits,
             clock=self._base.clock,
         )
-
-    @cached_property
-    def verify(self) -> Verify:
-        """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups)
 
     @cached_property
     def roll_up(self) -> RollUp:

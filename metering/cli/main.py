@@ -82,6 +82,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
+        "withdraw": Place(
+            "metering.cli.ledger.withdraw:withdraw",
+            "Take back what counts twice: append an entry that withdraws the second count of ID.",
+        ),
     },
     "Tenants and quotas": {
         "tenants": Place(

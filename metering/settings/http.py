@@ -102,7 +102,8 @@ RATE_LIMIT: Final[Setting[int | None]] = Setting(
     "METERING_RATE_LIMIT",
     _rate_limit,
     DEFAULT_RATE_LIMIT,
-    "Requests a second that one caller may send to the API, or `off`.",
+    "Requests a second that one caller may send to the API, or `off`. A gateway may send ten times"
+    " as many, and this many for each subscription.",
     "50",
     f"`{DEFAULT_RATE_LIMIT}`",
 )

@@ -35,6 +35,9 @@ class Issuer:
         self.fetches = 0
         self.status = 200
         self.delay_s = 0.0
+        self.hangs: asyncio.Event | None = None
+        """Set it to let an answer go that hangs."""
+        self.asked = asyncio.Event()
         self.metadata: dict[str, Any] = {}
         self.jwks: dict[str, Any] | None = None
 
@@ -45,6 +48,9 @@ class Issuer:
 
     async def list_keys(self, _: web.Request) -> web.Response:
         self.fetches += 1
+        self.asked.set()
+        if self.hangs is not None:
+            await self.hangs.wait()
         await asyncio.sleep(self.delay_s)
         listed = [public(name) for name in self.keys]
         return web.json_response(self.jwks or {"keys": listed}, status=self.status)

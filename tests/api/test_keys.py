@@ -14,8 +14,10 @@ from metering.adapters.sign_in.jwks import (
     MAX_AGE_S,
     MAX_STALE_S,
     RETRY_S,
+    TIMEOUT_S,
     IssuerKeys,
     KeyCache,
+    Keys,
 )
 from metering.adapters.sign_in.tokens import BearerTokens
 from metering.core.basics.errors import RetryableError
@@ -84,14 +86,70 @@ async def test_made_up_key_ids_do_not_make_a_stampede(
     assert issuer.fetches == 2
 
 
-async def test_a_withdrawn_key_goes_within_the_hour(
+async def test_a_withdrawn_key_goes_with_the_first_request_after_an_hour(
     issuer: Issuer, tokens: BearerTokens, time: Time
 ) -> None:
     await tokens.verify(issuer.token("one"))
     issuer.keys = ["two"]
     time.s += MAX_AGE_S
+    await tokens.verify(issuer.token("one"))
+    # A token of a key not known yet waits for the same fetch.
+    await tokens.verify(issuer.token("two"))
     with pytest.raises(NotSignedIn, match="key"):
         await tokens.verify(issuer.token("one"))
+    assert issuer.fetches == 2
+
+
+async def test_a_hanging_issuer_delays_nobody_whose_key_is_known(
+    issuer: Issuer, tokens: BearerTokens, time: Time
+) -> None:
+    token = issuer.token()
+    await tokens.verify(token)
+    issuer.hangs = asyncio.Event()
+    time.s += MAX_AGE_S
+    # The issuer answers only after these are through.
+    await asyncio.gather(*(tokens.verify(token) for _ in range(8)))
+    made_up = asyncio.create_task(tokens.verify(issuer.token("two")))
+    await asyncio.gather(*(tokens.verify(token) for _ in range(8)))
+    assert not made_up.done()
+    issuer.hangs.set()
+    with pytest.raises(NotSignedIn, match="unknown key"):
+        await made_up
+    assert issuer.fetches == 2
+
+
+async def test_a_caller_that_goes_away_ends_no_fetch_that_another_waits_for(
+    issuer: Issuer, tokens: BearerTokens
+) -> None:
+    issuer.hangs = asyncio.Event()
+    first, second = (asyncio.create_task(tokens.verify(issuer.token())) for _ in range(2))
+    await issuer.asked.wait()
+    first.cancel()
+    issuer.hangs.set()
+    await second
+    assert issuer.fetches == 1
+
+
+async def test_an_issuer_that_hangs_from_the_start_is_waited_for_once_by_all(time: Time) -> None:
+    fetches = 0
+
+    async def hang() -> Keys:
+        nonlocal fetches
+        fetches += 1
+        # As long as the adapter waits: the clock of the cache goes on meanwhile.
+        time.s += TIMEOUT_S
+        await asyncio.sleep(0)
+        raise RetryableError("sign-in: the issuer's keys: TimeoutError")
+
+    cache = KeyCache(hang, time.now)
+    for _ in range(2):
+        asked = await asyncio.gather(*(cache.key("one") for _ in range(8)), return_exceptions=True)
+        assert all(isinstance(one, RetryableError) for one in asked)
+    assert fetches == 1
+    time.s += RETRY_S
+    with pytest.raises(RetryableError):
+        await cache.key("one")
+    assert fetches == 2
 
 
 async def test_an_issuer_out_of_reach_stops_nobody_whose_key_is_known_for_a_day(

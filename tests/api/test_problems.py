@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from metering import bootstrap
+from metering.adapters.clock import FixedClock
 from metering.api.shell import MAX_REQUEST_BYTES
 from metering.settings.http import Http
 from tests.api.served import Served, problem
+from tests.builders import NOW
 
 
 async def test_an_address_that_is_not_there_is_a_problem(api: Served) -> None:
@@ -179,6 +182,12 @@ class TestOfRates:
     def http(self, http: Http) -> Http:
         return http._replace(rate_limit=1)
 
+    @pytest.fixture
+    async def app(self, app: bootstrap.App) -> bootstrap.App:
+        """Let no time pass, so that nothing fills up meanwhile."""
+        app.sign_in.clock = FixedClock(NOW)
+        return app
+
     async def test_a_caller_that_asks_too_often_waits_and_others_do_not(self, api: Served) -> None:
         token = api.tenant()
         statuses = []
@@ -199,6 +208,52 @@ class TestOfRates:
             headers = {"x-metering-subscription": subscription}
             answer = await api.ask("GET", "/api/me/balance", gateway, headers=headers)
         assert answer.status_code == 200
+
+    async def test_made_up_subscriptions_are_no_way_around_the_rate(self, api: Served) -> None:
+        """The rate is 1, of a gateway 10 in all: twice that at once."""
+        for path, token, through in (
+            ("/api/subscriptions/made-up-{}", api.operator(), 2),
+            ("/api/admission/made-up-{}", api.tenant(), 2),
+            ("/api/admission/made-up-{}", api.gateway(), 20),
+        ):
+            statuses = [
+                (await api.ask("GET", path.format(n), token)).status_code for n in range(30)
+            ]
+            assert [status == 429 for status in statuses] == [False] * through + [True] * (
+                30 - through
+            )
+
+    async def test_a_subscription_that_asks_too_often_takes_nothing_from_the_others(
+        self, api: Served
+    ) -> None:
+        gateway = api.gateway()
+        for _ in range(40):
+            last = await api.ask("GET", "/api/admission/sub-1", gateway)
+        assert last.status_code == 429
+        assert (await api.ask("GET", "/api/admission/sub-2", gateway)).status_code == 200
+
+    async def test_what_the_limit_refuses_reads_nothing(self, api: Served) -> None:
+        token = api.tenant()
+        for _ in range(2):
+            assert (await api.ask("GET", "/api/me/balance", token)).status_code == 200
+        seen: list[str] = []
+        database = api.app.stores.registry._database  # type: ignore[attr-defined]  # noqa: SLF001
+        database._connection.set_trace_callback(seen.append)  # noqa: SLF001
+        # As old as it can be: whoever gets through has to read.
+        api.app.tenancy.elapsed_s = lambda: 1e9
+        for path in ("/api/me/balance", "/api/me/usage", "/api/tenants/acme", "/dashboard"):
+            assert (await api.ask("GET", path, token)).status_code == 429
+        assert seen == []
+        assert (await api.ask("GET", "/api/me/balance", api.tenant(12))).status_code == 200
+        assert seen
+
+    async def test_pages_are_limited_like_the_rest(self, api: Served) -> None:
+        operator = api.operator()
+        paths = ["/dashboard", "/dashboard/tenants/acme", "/dashboard"]
+        statuses = [(await api.ask("GET", path, operator)).status_code for path in paths]
+        assert statuses == [200, 200, 429]
+        statuses = [(await api.ask("GET", "/dashboard")).status_code for _ in range(3)]
+        assert statuses == [303, 303, 429]
 
     async def test_who_has_not_signed_in_shares_one_rate(self, api: Served) -> None:
         statuses = [

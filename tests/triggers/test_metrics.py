@@ -239,7 +239,7 @@ async def test_the_deadline_is_an_outcome_of_its_own(
 
 
 async def test_a_store_out_of_reach_is_told_as_no_verdict(world: World) -> None:
-    await world.ask("sub-1")
+    await world.ingest(body())
     assert isinstance(world.app.settings.store, SqliteStore)
     world.clock.set(NOW + MINUTE)
     other = sqlite3.connect(world.app.settings.store.path, isolation_level=None)

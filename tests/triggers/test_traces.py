@@ -65,7 +65,7 @@ async def test_a_body_is_in_no_record_span_or_label(
     )
     await world.ingest(log(llm_record("r-5", requestMessages=SECRET)), function="join_usage")
     with pytest.raises(InvocationFailed):
-        await world.ingest(*(f"{SECRET} {n}".encode() for n in range(30)))
+        await world.ingest(*(body(id=f"{n}", type=SECRET, data={"x": SECRET}) for n in range(30)))
     spans = [span.to_json() for span in world.finished.get_finished_spans()]
     records = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
     assert spans

@@ -5,19 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceExistsError,
-    ServiceRequestError,
-)
+from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from metering.adapters.cosmos.answers import OnAnswer, ignore_answer, read_answer
 from metering.adapters.cosmos.containers import Container
+from metering.adapters.cosmos.refusals import translated
 from metering.core.basics.documents import Document
-from metering.core.basics.errors import ConfigurationError, HeadMovedError, RetryableError
+from metering.core.basics.errors import ConfigurationError
 
 #: Far below an invocation's deadline of 60 s; a point read takes milliseconds.
 CONNECT_TIMEOUT_S: Final = 5
@@ -29,12 +24,6 @@ THROTTLE_WAIT_S: Final = 10
 
 #: Requests at once: enough to keep the service busy, few enough to avoid being throttled.
 _AT_ONCE: Final = 16
-
-UNAUTHORISED: Final = 401
-FORBIDDEN: Final = 403
-NOT_FOUND: Final = 404
-CONFLICT: Final = 409
-PRECONDITION_FAILED: Final = 412
 
 
 class CosmosAccount:
@@ -77,6 +66,8 @@ class CosmosAccount:
                 retry_throttle_total=THROTTLE_RETRIES,
                 retry_throttle_backoff_max=THROTTLE_WAIT_S,
                 retry_write=0,
+                # What is sized is what is sent: the bytes of the pages, not an escaped form.
+                enable_compact_utf8_item_writes=True,
                 raw_response_hook=lambda answer: self._on_answer(read_answer(answer)),
             )
             try:
@@ -164,33 +155,3 @@ class CosmosAccount:
         credential, self._credential = self._credential, None
         if credential is not None:
             await credential.close()
-
-
-def translated(error: Exception, place: str) -> RetryableError | ConfigurationError:
-    """Return our error for one of the SDK's; a permanent one names the setting or resource."""
-    if isinstance(error, ClientAuthenticationError):
-        return ConfigurationError(f"store {place}: signing in failed: {_line(error)}")
-    if isinstance(error, HttpResponseError):
-        return _by_status(error, place)
-    if isinstance(error, ServiceRequestError):
-        return RetryableError(f"store {place}: no connection: {_line(error)}")
-    return RetryableError(f"store {place}: {_line(error)}")
-
-
-def _by_status(error: HttpResponseError, place: str) -> RetryableError | ConfigurationError:
-    status = error.status_code
-    if status == UNAUTHORISED:
-        return ConfigurationError(f"store {place}: METERING_COSMOS_KEY is not this account's key")
-    if status == FORBIDDEN:
-        return ConfigurationError(
-            f"store {place}: no permission: the identity needs the Cosmos DB data contributor role"
-        )
-    if status == NOT_FOUND:
-        return ConfigurationError(f"store {place}: does not exist: run `metering init`")
-    if status == PRECONDITION_FAILED:
-        return HeadMovedError(f"store {place}: another process wrote first")
-    return RetryableError(f"store {place}: status {status}: {_line(error)}")
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]

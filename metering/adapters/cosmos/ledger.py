@@ -4,21 +4,24 @@ A commit of one page is a create; with effects or a checkpoint it is a transacti
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from azure.core.exceptions import ResourceExistsError
+from azure.cosmos.aio import ContainerProxy
 from azure.cosmos.exceptions import CosmosBatchOperationError
 from pydantic_core import from_json
 
-from metering.adapters.cosmos.account import CONFLICT, PRECONDITION_FAILED, CosmosAccount
+from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.adapters.cosmos.effects import effect_document
-from metering.core.basics.documents import Document
-from metering.core.basics.errors import InvariantBroken
+from metering.adapters.cosmos.refusals import CONFLICT, PRECONDITION_FAILED
+from metering.core.basics.documents import Document, is_rounded
+from metering.core.basics.errors import LedgerBroken, PartitionFullError
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Commit, lost_race, with_seen
+from metering.core.ledger.commit import Commit, left_behind, lost_race, with_seen
 from metering.core.ledger.head import Head, follow
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, page_id, read_page
@@ -61,7 +64,7 @@ class CosmosLedgers:
         document = await self._documents.read(_HEAD, str(ledger))
         if document is None:
             return None
-        head = read_head(document, ledger)
+        head = _stored_head(document, ledger)
         return StoredHead(head, head.pages)
 
     def _remember(self, stored: StoredHead) -> None:
@@ -90,7 +93,7 @@ class CosmosLedgers:
             return
         ledger = commit.head.ledger
         before = self._latest.pop(ledger, None)
-        async with self._account.container(LEDGERS) as container:
+        async with self._writing(ledger) as container:
             try:
                 if len(commit.contents) == 1 and not (commit.effects or commit.checkpoint):
                     await container.create_item(from_json(commit.contents[0]), no_response=True)
@@ -112,7 +115,7 @@ class CosmosLedgers:
     async def write_checkpoint(self, head: Head) -> bool:
         """Replace the checkpoint, unless the one that is stored is as new."""
         stored = await self._documents.read(_HEAD, str(head.ledger))
-        if stored is None or read_head(stored, head.ledger).pages >= head.pages:
+        if stored is None or _stored_head(stored, head.ledger).pages >= head.pages:
             self._latest.pop(head.ledger, None)
             return False
         return await self._put(head, stored["_etag"])
@@ -121,13 +124,23 @@ class CosmosLedgers:
         """Note the duplicates of a commit without pages in the checkpoint."""
         ledger = commit.head.ledger
         stored = await self._documents.read(_HEAD, str(ledger))
-        head = commit.head if stored is None else with_seen(read_head(stored, ledger), commit)
+        head = commit.head if stored is None else with_seen(_stored_head(stored, ledger), commit)
         if not await self._put(head, None if stored is None else stored["_etag"]):
             raise lost_race(commit)
 
     async def _put(self, head: Head, etag: str | None) -> bool:
         self._latest.pop(head.ledger, None)
-        return await self._documents.put(_head_document(head), etag) is not None
+        async with self._writing(head.ledger):
+            return await self._documents.put(_head_document(head), etag) is not None
+
+    @asynccontextmanager
+    async def _writing(self, ledger: LedgerId) -> AsyncIterator[ContainerProxy]:
+        """Give the container to the body; a full logical partition is the fault of its ledger."""
+        try:
+            async with self._account.container(LEDGERS) as container:
+                yield container
+        except PartitionFullError as full:
+            raise LedgerBroken(str(ledger), str(full)) from full
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
@@ -150,6 +163,13 @@ class CosmosLedgers:
         return sorted([LedgerId.parse(document["ledger"]) async for document in found])
 
 
+def _stored_head(document: Document, ledger: LedgerId) -> Head:
+    """Return the head in a document; LedgerBroken where the service has rounded a count of it."""
+    if is_rounded(document):
+        raise LedgerBroken(str(ledger), "its head has a count of 2^53 or more, which was rounded")
+    return read_head(document, ledger)
+
+
 def _head_document(head: Head) -> Document:
     document: Document = from_json(write_head(head))
     return document | {"id": _HEAD, "tenant": head.ledger.tenant}
@@ -167,8 +187,10 @@ def _operations(commit: Commit) -> list[tuple[Any, ...]]:
 
 
 def refusal(error: CosmosBatchOperationError, commit: Commit) -> Exception:
-    """Name the operation that failed: a page that exists already is a lost race."""
+    """Name the operation that failed: a page that exists already is a lost race.
+
+    Nothing else of a commit can be there before its page, unless a restore left it.
+    """
     if (error.error_index or 0) < len(commit.pages):
         return lost_race(commit)
-    reason = f"operation {error.error_index} of a commit was refused with {error.status_code}"
-    return InvariantBroken(f"ledger {commit.head.ledger}: {reason}")
+    return left_behind(commit)

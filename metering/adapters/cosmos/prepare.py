@@ -6,8 +6,9 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
-from metering.adapters.cosmos.account import CosmosAccount, translated
+from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import CONTAINERS, Container
+from metering.adapters.cosmos.refusals import translated
 from metering.core.basics.errors import ConfigurationError
 
 

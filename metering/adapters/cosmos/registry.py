@@ -5,6 +5,7 @@ from typing import Final
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import REGISTRY
 from metering.adapters.cosmos.documents import CosmosDocuments
+from metering.core.basics.documents import Document, exact, read_whole
 from metering.core.tenancy.record import Record
 
 _PARTITION: Final = "records"
@@ -32,14 +33,21 @@ class CosmosRegistry:
         )
         async for document in found:
             if document["number"] == after + len(records) + 1:
-                records.append(Record(*(document[name] for name in Record._fields)))
+                records.append(_record(document))
         return records
 
     async def append_record(self, record: Record, expected: int) -> bool:
         """Append a record as number `expected` + 1; return False if that number is taken."""
         number = expected + 1
         document = {"id": _name(number), "registry": _PARTITION, "number": number}
-        return await self._documents.create({**document, **record._asdict()})
+        # A decision may take effect at any time that can be written, so beyond 2^53 microseconds.
+        times = {"effective": exact(record.effective), "recorded": exact(record.recorded)}
+        return await self._documents.create({**document, **record._asdict(), **times})
+
+
+def _record(document: Document) -> Record:
+    effective, recorded = read_whole(document["effective"]), read_whole(document["recorded"])
+    return Record(document["kind"], document["key"], document["value"], effective, recorded)
 
 
 def _name(number: int) -> str:

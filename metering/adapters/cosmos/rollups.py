@@ -7,14 +7,10 @@ from typing import Any, Final
 from azure.cosmos.exceptions import CosmosBatchOperationError
 from pydantic_core import from_json
 
-from metering.adapters.cosmos.account import (
-    CONFLICT,
-    NOT_FOUND,
-    PRECONDITION_FAILED,
-    CosmosAccount,
-)
+from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import ROLLUPS
 from metering.adapters.cosmos.documents import CosmosDocuments
+from metering.adapters.cosmos.refusals import CONFLICT, NOT_FOUND, PRECONDITION_FAILED
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId
 from metering.core.reports.rollup import Cursor, Part, PartName

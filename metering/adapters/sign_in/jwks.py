@@ -1,7 +1,8 @@
-"""The public keys of an issuer: fetched once, cached, and fetched again after a rotation."""
+"""The public keys of an issuer: cached, and renewed in the background."""
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,11 +18,11 @@ from metering.core.tenancy.access import NotSignedIn
 #: For the key set or the metadata: Entra's have about 20 KB.
 MAX_DOCUMENT_BYTES: Final = 262_144
 TIMEOUT_S: Final = 5
-#: Keys are fetched again after this time in any case, so that withdrawn keys disappear.
+#: The first request after this time has the keys fetched again, so that withdrawn keys disappear.
 MAX_AGE_S: Final = 3_600.0
 #: An unknown key id triggers a fetch at most this often, so made-up ids cost nothing.
 COOL_DOWN_S: Final = 30.0
-#: The pause after a failed fetch.
+#: The pause after a failed fetch, from its end.
 RETRY_S: Final = 5.0
 #: The time that cached keys stay valid without a fetch, to survive an outage of the issuer.
 MAX_STALE_S: Final = 24 * 3_600.0
@@ -31,51 +32,67 @@ ALGORITHMS: Final[Mapping[str, str]] = {"RSA": "RS256", "EC": "ES256"}
 _SIZES: Final = {"RS256": range(2_048, 16_385), "ES256": range(256, 257)}
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 
+_log: Final = logging.getLogger("metering")
+
 type Keys = Mapping[str, PyJWK]
 type FetchKeys = Callable[[], Awaitable[Keys]]
 
 
 class KeyCache:
-    """Keys by id. Concurrent callers share one fetch."""
+    """Keys by id, renewed in the background by one fetch at a time.
+
+    A known key is returned at once, however slow the issuer is. Only a caller with an unknown key
+    waits for the fetch, for as long as one fetch lasts, and shares it with the others.
+    """
 
     def __init__(self, fetch: FetchKeys, now_s: Callable[[], float]) -> None:
-        """`clock` must be monotonic."""
+        """`now_s` must be monotonic."""
         self._fetch = fetch
         self._now_s = now_s
         self._keys: Keys = {}
         self._fetched_s: float | None = None
         self._tried_s: float | None = None
         self._failed = False
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, kid: str) -> PyJWK:
         """Return a key by id.
 
         Raises NotSignedIn if the issuer does not have it, RetryableError if the issuer is down.
         """
-        if kid in self._keys and not self._is_due(MAX_AGE_S):
-            return self._keys[kid]
-        await self._renew(kid)
         if kid in self._keys and not self._is_due(MAX_STALE_S):
+            if self._is_due(MAX_AGE_S):
+                self._renewal()
             return self._keys[kid]
+        renewal = self._renewal()
+        if renewal is not None:
+            # A caller that goes away must not end the fetch that others wait for.
+            await asyncio.shield(renewal)
         if self._fetched_s is None or self._is_due(MAX_STALE_S):
             raise RetryableError("sign-in: the issuer's keys cannot be fetched")
-        raise NotSignedIn("the token is signed with an unknown key")
+        if kid not in self._keys:
+            raise NotSignedIn("the token is signed with an unknown key")
+        return self._keys[kid]
 
-    async def _renew(self, kid: str) -> None:
-        """Fetch the keys if they are due; a caller that waited for a fetch starts no second one."""
-        async with self._lock:
-            known = kid in self._keys and not self._is_due(MAX_AGE_S)
-            if known or not self._may_try():
-                return
-            self._tried_s = self._now_s()
-            try:
-                self._keys = await self._fetch()
-            except RetryableError:
-                self._failed = True
-                return
+    def _renewal(self) -> asyncio.Task[None] | None:
+        """Return the fetch under way, or a new one; None during the pause after the last."""
+        if self._fetching is None or self._fetching.done():
+            if not self._may_try():
+                return None
+            self._fetching = asyncio.create_task(self._renew())
+        return self._fetching
+
+    async def _renew(self) -> None:
+        try:
+            self._keys = await self._fetch()
+        except RetryableError as fault:
+            self._failed = True
+            _log.warning("%s", fault)
+        else:
             self._failed = False
             self._fetched_s = self._now_s()
+        # The pause begins when the fetch ends: a fetch that hangs lasts longer than the pause.
+        self._tried_s = self._now_s()
 
     def _may_try(self) -> bool:
         pause_s = RETRY_S if self._failed else COOL_DOWN_S

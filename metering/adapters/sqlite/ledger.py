@@ -9,7 +9,7 @@ from metering.adapters.sqlite.effects import insert_effects
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Commit, lost_race, with_seen
+from metering.core.ledger.commit import Commit, left_behind, lost_race, with_seen
 from metering.core.ledger.head import Head, follow
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, read_page
@@ -115,7 +115,12 @@ def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
         raise lost_race(commit) from None
     if commit.checkpoint and not _write_checkpoint(connection, commit.head):
         _note(connection, commit)
-    insert_effects(connection, commit.effects)
+    try:
+        insert_effects(connection, commit.effects)
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+            raise left_behind(commit) from None
+        raise
 
 
 def _note(connection: sqlite3.Connection, commit: Commit) -> None:

@@ -4,10 +4,10 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from metering.api.dashboard.rendering import assets, page
+from metering.api.guard import limited_identity
 from metering.api.parameters import TheApp, app_of, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import for_browsers
-from metering.api.sign_in import identify
 from metering.core.tenancy.access import Action, Caller, NotSignedIn, may
 
 router = for_browsers()
@@ -29,7 +29,7 @@ async def dashboard(request: Request, app: TheApp) -> Response:
         return page("operator", _about(request, caller))
     if caller.tenant is None:
         return page("no_tenant", _about(request, caller))
-    await app.tenancy.refresh()
+    await app.tenancy.refresh_if_due()
     return _tenant_page(request, caller, caller.tenant, "/api/me")
 
 
@@ -70,6 +70,6 @@ def _about(request: Request, caller: Caller) -> dict[str, object]:
 
 async def _caller(request: Request) -> Caller | None:
     try:
-        return await app_of(request).callers.caller(await identify(request))
+        return await app_of(request).callers.caller(await limited_identity(request))
     except NotSignedIn:
         return None

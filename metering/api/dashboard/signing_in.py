@@ -23,6 +23,8 @@ router = for_browsers()
 
 _USED: Final = "The link has been used, or it is older than ten minutes."
 _MAX_FORM_BYTES: Final = 16_384
+#: Nobody is signed in yet: all attempts share one limit.
+_SIGNING_IN: Final = "sign-in"
 
 
 @router.get("/signin")
@@ -38,6 +40,7 @@ async def sign_in(request: Request, app: TheApp) -> Response:
     _must_be_our_page(request)
     if app.sign_in.browser != "sessions":
         raise Problem(403, "Sign-in with a form is turned off.")
+    request.app.state.rate_limits.take(_SIGNING_IN)
     form = await _form(request)
     sessions = app.sign_in.sessions
     if form.get("token"):

@@ -23,7 +23,7 @@ async def balance(app: TheApp, tenant: TheTenant, period: PeriodName = None) -> 
 
 async def period_named(app: bootstrap.App, tenant: str, name: str | None) -> Period:
     """Return a period of a tenant's calendar by name; without a name, the current one."""
-    await app.tenancy.refresh()
+    await app.tenancy.refresh_if_due()
     if name is None:
         return app.tenancy.directory.period_at(tenant, app.clock.now())
     try:

@@ -9,7 +9,7 @@ from metering.api.auditing import Change, change
 from metering.api.idempotency import IdempotencyKey, required
 from metering.api.instants import instant_in
 from metering.api.paging import Cursor, Limit, Page, page_of
-from metering.api.parameters import TheApp, TheCaller, TheTenant, names_tenant
+from metering.api.parameters import TheApp, TheCaller, TheTenant, must_know, names_tenant
 from metering.api.problems import not_found
 from metering.api.routers import about_tenants, for_operators
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
@@ -42,7 +42,7 @@ async def grants(
     )
 
 
-@router.post("/tenants/{tenant}/grants", status_code=201, dependencies=[Depends(names_tenant)])
+@router.post("/tenants/{tenant}/grants", status_code=201, dependencies=[Depends(must_know)])
 async def add_grant(
     app: TheApp,
     caller: TheCaller,

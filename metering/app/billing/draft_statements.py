@@ -27,6 +27,7 @@ from metering.core.credit.account import Account
 from metering.core.credit.grant import Burning, Burnt, Grant, Spend
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
+from metering.core.reports.terms_proof import TermsProof
 from metering.ports import AccountStore, LedgerStore, StatementStore
 
 #: Slots whose pages are in memory together while grants pay.
@@ -104,7 +105,9 @@ class DraftStatements:
         self, ledger: LedgerId, since: Position, through: Positions | None
     ) -> Recomputed:
         """Return a ledger's totals through a position; as of now, its head must match them."""
-        found = Recomputation(ledger, since)
+        directory = self.tenancy.directory
+        terms = TermsProof(ledger, directory, self.tenancy.prices)
+        found = Recomputation(ledger, since, directory.period_of(ledger), terms.wrong_with)
         head: Head | None = None
         if through is None:
             head = await head_of(self.ledgers, ledger) or Head(ledger)

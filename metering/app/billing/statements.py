@@ -57,7 +57,7 @@ class Statements:
 
     async def preview(self, tenant: str, period: Period, at: Instant) -> Statement:
         """Return the statement of an open period as of now, without storing it."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         previous = await self._before(tenant, period)
         return await self.drafts.draft(tenant, period, previous, at)
 

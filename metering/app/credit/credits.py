@@ -72,7 +72,7 @@ class Credits:
         If a grant begins or ends inside such a ledger's period and the heads do not determine the
         credit, it also reads the ledger's pages: all of them once, and from then on the new ones.
         """
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         now = self.clock.now()
         directory = self.tenancy.directory
         plan, _, _ = directory.plan_of(tenant, now)

@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 
 from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
 from metering.app.exports.export_selection import ledgers_in
-from metering.app.ledger.reading import pages
+from metering.app.ledger.reading import head_of, pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.exports.chargeback import By, Chargeback
+from metering.core.exports.chargeback import By, Chargeback, Span
 from metering.core.exports.delivery_manifest import Window
 from metering.ports import LedgerStore
 
@@ -31,6 +31,13 @@ class Scope(NamedTuple):
     window: Window
     tenant: str | None = None
     by: By = "product"
+    by_arrival: bool = False
+    """Whether late usage counts in the window in which it arrived, as rows of its own day."""
+
+    @property
+    def span(self) -> Span | None:
+        """The part of the usage that counts; None for all usage of the periods."""
+        return self.window.span and Span(*self.window.span, self.by_arrival)
 
 
 class ChargebackReport:
@@ -45,7 +52,8 @@ class ChargebackReport:
     ) -> None:
         self._ledgers = ledgers
         self._tenancy = tenancy
-        self._sums = Chargeback(scope.by, scope.window.span)
+        self._span = scope.span
+        self._sums = Chargeback(scope.by, scope.span)
         self._progress = progress
         self.kind = CHARGEBACK if scope.by == "product" else f"{CHARGEBACK}-by-{scope.by}"
         self.window = scope.window
@@ -53,9 +61,19 @@ class ChargebackReport:
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file. Raises ConfigurationError for a wrong window before the file begins."""
-        found = await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
-        name = f"{self.kind}-{self.window.name}.csv"
+        found = await self._chosen()
+        name = f"{self.kind}-{self.window.file_name}.csv"
         yield ReportFile(name, csv_chunks(self._sums.columns, self._rows(found)))
+
+    async def _chosen(self) -> list[LedgerId]:
+        """Return the ledgers with usage that may count."""
+        span = self._span
+        if span is None or not span.by_arrival:
+            return await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
+        await self._tenancy.refresh()
+        begun = [one for one in await self._ledgers.ledgers(self.tenant) if one.start < span.end]
+        heads = [await head_of(self._ledgers, one) for one in begun]
+        return [one.ledger for one in heads if one is not None and span.may_count(one.committed)]
 
     def totals(self) -> Mapping[str, Amount]:
         """Return the sum of all amounts by currency."""
@@ -73,6 +91,8 @@ class ChargebackReport:
         for ledger in ledgers:
             currency = self._tenancy.directory.plan_for(ledger).currency
             async for page in pages(self._ledgers, ledger):
+                if self._span is not None and self._span.is_over(page.committed):
+                    break
                 self._sums.add(page, currency)
                 self._progress(1)
                 # Let ingestion in this process take its turn.

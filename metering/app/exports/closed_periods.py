@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from metering.app.exports.export_selection import must_be_a_name
+from metering.app.exports.export_selection import must_have
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
@@ -25,8 +25,8 @@ class Closed(NamedTuple):
 class ClosedPeriods:
     """Finds statements, tenant by tenant, and notes the tenants without one.
 
-    A window by name selects each tenant's period of that name. A window by span selects the
-    statements closed within it, so that each is in exactly one of several adjacent spans.
+    A window by name selects each tenant's period of that name or start. A window by span selects
+    the statements closed within it, so that each is in exactly one of several adjacent spans.
     """
 
     statements: StatementStore
@@ -48,7 +48,7 @@ class ClosedPeriods:
             if not is_closed and self.window.span is None:
                 self._not_closed.append(tenant)
         if not found and self.window.span is None:
-            must_be_a_name(self.window.name, "no tenant has a closed one")
+            must_have(self.tenancy, self.window.name, self.tenant)
 
     def notes(self) -> Mapping[str, str]:
         """Name the tenants whose period of the window's name is not closed."""
@@ -63,7 +63,8 @@ class ClosedPeriods:
 
     def _is_meant(self, statement: Statement) -> bool:
         if self.window.span is None:
-            return statement.period.name == self.window.name
+            find = self.tenancy.directory.find_period
+            return find(statement.ledger.tenant, self.window.name) == statement.period
         start, end = self.window.span
         return start <= statement.closed < end
 

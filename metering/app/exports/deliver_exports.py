@@ -225,7 +225,7 @@ class DeliverExports:
 
 def folder_of(kind: str, tenant: str | None, window: Window) -> str:
     """Return the folder of a delivery, with a trailing slash."""
-    return f"{kind}/{'all' if tenant is None else f'tenant-{tenant}'}/{window.name}/"
+    return f"{kind}/{'all' if tenant is None else f'tenant-{tenant}'}/{window.file_name}/"
 
 
 def _read_or_none(content: bytes | None) -> Manifest | None:

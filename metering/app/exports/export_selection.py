@@ -1,16 +1,14 @@
 """Selects the ledgers that an export covers."""
 
-import re
-from typing import Final
+from collections.abc import Iterable
 
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import format_instant
 from metering.core.calendars.calendars import Calendars
 from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Window
 from metering.ports import LedgerStore
-
-_NAME: Final = re.compile(r"[0-9]{4}-[0-9A-Za-z.-]{1,20}")
 
 
 async def ledgers_in(
@@ -18,9 +16,9 @@ async def ledgers_in(
 ) -> list[LedgerId]:
     """Return the ledgers in a window, by tenant and start.
 
-    A window by name selects each tenant's period of that name in its own calendar; a window by span
-    selects all ledgers that overlap it. Raises ConfigurationError for a name that is neither a
-    month nor any tenant's period.
+    A window by name selects each tenant's period of that name or start in its own calendar; a
+    window by span selects all ledgers that overlap it. Raises ConfigurationError for a period that
+    no tenant has.
     """
     await tenancy.refresh()
     periods = [
@@ -29,22 +27,34 @@ async def ledgers_in(
     if window.span is not None:
         start, end = window.span
         return [ledger for ledger, of in periods if of.start < end and start < of.end]
-    found = [ledger for ledger, of in periods if of.name == window.name]
+    find = tenancy.directory.find_period
+    found = [ledger for ledger, of in periods if find(ledger.tenant, window.name) == of]
     if not found:
-        must_be_a_name(window.name, "no tenant has usage in one of it")
+        must_have(tenancy, window.name, tenant)
     return found
 
 
 def named_window(name: str) -> Window:
-    """Return the window of a period by name. Raises ConfigurationError for a malformed name."""
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(f"period {name!r}: write it like 2026-11")
+    """Return the window of a period by name or start. ConfigurationError if no calendar has it."""
+    try:
+        Calendars().find(name)
+    except ValueError as fault:
+        raise ConfigurationError(f"period {fault}") from None
     return Window(name)
 
 
-def must_be_a_name(name: str, reason: str) -> None:
-    """Raise ConfigurationError, with a reason, for a name that no calendar gives to a period."""
-    try:
-        Calendars().find(name)
-    except ValueError:
-        raise ConfigurationError(f"period {name!r}: {reason}") from None
+def must_have(tenancy: Tenancy, name: str, tenant: str | None) -> None:
+    """Raise ConfigurationError unless a tenant has the period: begun, and after its first record.
+
+    A period without usage is not an error.
+    """
+    directory, now = tenancy.directory, tenancy.clock.now()
+    chosen: Iterable[str] = directory.tenants() if tenant is None else [tenant]
+    for one in chosen:
+        period, since = directory.find_period(one, name), directory.since(one)
+        if period is not None and since is not None and period.start <= now and since < period.end:
+            return
+    who = "no tenant" if tenant is None else f"tenant {tenant!r} never"
+    raise ConfigurationError(
+        f"period {name!r}: {who} had such a period by {format_instant(now)}; nothing was delivered"
+    )

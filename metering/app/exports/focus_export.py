@@ -37,7 +37,7 @@ class FocusExport(OfClosedPeriods):
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file."""
-        yield ReportFile(f"{FOCUS}-{self.window.name}.csv", csv_chunks(COLUMNS, self._rows()))
+        yield ReportFile(f"{FOCUS}-{self.window.file_name}.csv", csv_chunks(COLUMNS, self._rows()))
 
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the tenants whose period is not closed."""

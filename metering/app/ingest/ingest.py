@@ -11,6 +11,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
+from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.meters import router_fee
@@ -71,14 +72,17 @@ class Ingest:
     ) -> Tally:
         """Commit a batch and return the tally of its outcomes.
 
-        Raises StopRuleError, with nothing committed, while most of the batch is unreadable: for at
-        most `stop_for` microseconds from its first arrival, then the events become dead letters.
+        Raises StopRuleError, with nothing committed, while the batch's only source is mostly
+        unreadable: for at most `stop_for` microseconds from its first arrival, then the events
+        become dead letters.
         Raises RetryableError if the store is unavailable. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
-        self._stop_rule.apply(messages, [why for _, why in refused], now, stop_for)
-        await self.tenancy.refresh()
+        sources = [(sender_of(message.body).source, why) for message, why in refused]
+        done = [usage.dimensions.source for (usage, _), _ in read]
+        self._stop_rule.apply(messages, done, sources, now, stop_for)
+        await self.tenancy.refresh_if_due()
         batch = await self._sort(read, hub, now)
         batch.dead_letters.extend(
             dead_letter_of(hub, message, now, why) for message, why in refused
@@ -123,6 +127,9 @@ class Ingest:
 
     async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
         batch = _Sorted()
+        if any(self._is_unknown(usage) for (usage, _), _ in read):
+            # The directory may be seconds old: none is refused, or given a tenant, on its word.
+            await self.tenancy.refresh()
         for (usage, beside), message in read:
             subject = usage.dimensions.subject
             try:
@@ -142,6 +149,12 @@ class Ingest:
             if usage.evidence is Evidence.HELD:
                 batch.halves.append(PendingHalf(usage.id, message.body, usage.time))
         return batch
+
+    def _is_unknown(self, usage: Usage) -> bool:
+        subject = usage.dimensions.subject
+        if self.tenancy.terms_book.known(subject, usage.time) is not None:
+            return False
+        return self.tenancy.directory.assignment(subject, usage.time) is None
 
     async def _commit(
         self,

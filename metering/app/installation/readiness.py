@@ -45,7 +45,7 @@ class Readiness:
         now = self.clock.now()
         if self._known is not None and 0 <= now - self._known[0] < MEMORY:
             return self._known[1]
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         due = await self.effects.due(now, 1)
         oldest = due[0].due if due else None
         ready = Ready(0 if oldest is None else now - oldest, await self.hub_lags.known())

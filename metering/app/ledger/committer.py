@@ -14,21 +14,25 @@ from weakref import WeakValueDictionary
 
 from metering.app.ledger.ledger_view import LedgerView, Views
 from metering.app.ledger.past_before import PeriodAt, past_before
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, RetryableError
+from metering.core.basics.errors import (
+    HeadMovedError,
+    LedgerBroken,
+    RetryableError,
+    TooLargeError,
+)
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of, slot_start
 from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.commit import (
     MAX_SLOTS,
     Commit,
-    CommitTooLargeError,
     KnownBySlot,
     Planner,
-    Rating,
     plan_commit,
 )
 from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head, follow
+from metering.core.ledger.names import Rating
 from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head
 from metering.core.usage.usage import Usage
@@ -135,9 +139,9 @@ class Committer:
         async with lock:
             try:
                 commit = await self._retry_until_known(ledger, usages, work)
-            except CommitTooLargeError:
+            except TooLargeError as refused:
                 if len(usages) < 2:  # noqa: PLR2004, one event cannot be halved
-                    reason = "one event takes more than a commit may hold"
+                    reason = f"one event takes more than a commit may hold ({refused})"
                     raise LedgerBroken(str(ledger), reason) from None
                 commit = None
         if commit is None:

@@ -64,7 +64,7 @@ class Admission:
         return answer
 
     async def _look(self, subscription: str, about: Asked, now: Instant) -> Admitted:
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         found = self.tenancy.directory.assignment(subscription, now)
         if found is None:
             raise RejectedEvent(

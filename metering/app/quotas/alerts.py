@@ -36,7 +36,7 @@ class TenantAlerts:
 
     async def of(self, ledger: LedgerId) -> Told:
         """Return the alerts of one ledger."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         now = self.clock.now()
         period = self.tenancy.directory.period_of(ledger)
         stored = await self.ledgers.read_head(ledger)

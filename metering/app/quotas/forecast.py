@@ -42,7 +42,7 @@ class Forecasts:
 
     async def of(self, tenant: str) -> Forecast:
         """Return the forecast for a tenant's present period."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         now = self.clock.now()
         period = self.tenancy.directory.period_at(tenant, now)
         ledger = LedgerId(tenant, period.start)

@@ -79,7 +79,7 @@ class Overview:
         It reads one head for each tenant, and calls Credits.of for those with grants or a prepaid
         plan.
         """
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         now, room = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
 
         async def one(tenant: str) -> TenantNow:

@@ -52,7 +52,7 @@ class Read:
 
     async def tenants(self) -> list[str]:
         """Return every tenant's id."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         return self.tenancy.directory.tenants()
 
     async def knows(self, tenant: str) -> bool:
@@ -64,17 +64,17 @@ class Read:
         """Return the last period in which a tenant used anything; the current one without usage."""
         ledgers = await self.store.ledgers(tenant)
         at = ledgers[-1].start if ledgers else self.clock.now()
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         return self.tenancy.directory.period_at(tenant, at)
 
     async def present_period(self, tenant: str) -> Period:
         """Return a tenant's current period."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         return self.tenancy.directory.period_at(tenant, self.clock.now())
 
     async def balance(self, tenant: str, period: Period) -> Balance:
         """Return a tenant's balance as committed up to now; all zero without usage."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         ledger = LedgerId(tenant, period.start)
         head = await head_of(self.store, ledger) or Head(ledger)
         return balance_of(head, self.tenancy.directory.plan_for(ledger))
@@ -101,7 +101,7 @@ class Read:
         self, tenant: str, days: Days, group_by: tuple[str, ...]
     ) -> tuple[Breakdown, list[LedgerRead]]:
         """Return the same as `usage_of_days`, with outcomes beside usage."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         total, read = Breakdown(group_by), list[LedgerRead]()
         for ledger in await self.store.ledgers(tenant):
             if days.overlap(self.tenancy.directory.period_of(ledger)):

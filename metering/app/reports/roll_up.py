@@ -7,12 +7,19 @@ from typing import Final
 
 from metering.app.ledger.reading import pages, stored_head
 from metering.app.reports.rollup_reading import must_belong, read_listed
-from metering.core.basics.errors import HeadMovedError, LedgerBroken, LedgerLagError, RollupBroken
+from metering.core.basics.errors import (
+    HeadMovedError,
+    LedgerBroken,
+    LedgerLagError,
+    RollupBroken,
+    StoreRefusal,
+)
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Head
+from metering.core.prices.rating import OTHER_NAMES
 from metering.core.reports.rollup import Cursor, Intake
-from metering.core.reports.rollup_document import MAX_STEP_BYTES, Step, step_of
+from metering.core.reports.rollup_document import Step, step_of
 from metering.ports import Alerts, LedgerStore, RollupStore, StoredCursor
 
 #: Pages of one ledger added by one run of the timer; the next run continues.
@@ -44,6 +51,8 @@ class RollUp:
     rollups: RollupStore
     alerts: Alerts
     _watched: dict[LedgerId, _Watched] = field(init=False, default_factory=dict)
+    _told: set[LedgerId] = field(init=False, default_factory=set)
+    """Ledgers whose names this process has reported as too many."""
 
     async def run(self) -> int:
         """Add new pages to the rollups, and return the number of pages added.
@@ -79,7 +88,7 @@ class RollUp:
         except HeadMovedError:
             # Another process rolls this ledger up: its result is as good.
             watched.page = 0
-        except (LedgerBroken, RollupBroken) as fault:
+        except (LedgerBroken, RollupBroken, StoreRefusal) as fault:
             watched.page = 0
             self.alerts.alert(str(fault), "ledger")
         if not taken:
@@ -109,6 +118,7 @@ class RollUp:
         while cursor.page < head.pages and cursor.page - before < MAX_PAGES_A_RUN:
             step = await self._step(cursor, head.position)
             etag = await self.rollups.write_rollup(step, etag)
+            self._tell_of_names(step)
             cursor = step.cursor
             watched.stored = StoredCursor(cursor, etag)
         watched.page = min(cursor.page, head.pages)
@@ -123,6 +133,18 @@ class RollUp:
         etag = await self.rollups.reset_rollup(ledger)
         watched.stored = StoredCursor(Cursor(ledger), etag)
 
+    def _tell_of_names(self, step: Step) -> None:
+        """Report a ledger with too many names for its rollup, once for each process."""
+        ledger = step.cursor.ledger
+        if step.crowded and ledger not in self._told:
+            self._told.add(ledger)
+            self.alerts.alert(
+                f"ledger {ledger}: more names of users, use cases and others on"
+                f" {step.crowded[0].day} than its rollup has room for: those with the fewest"
+                f" requests are counted as {OTHER_NAMES!r}; pages have all names",
+                "rollup",
+            )
+
     async def _step(self, cursor: Cursor, through: Position) -> Step:
         """Return the next step, with as many pages as one batch can hold."""
         limit = MAX_PAGES_A_RUN
@@ -132,12 +154,9 @@ class RollUp:
                 part async for part in read_listed(self.rollups, cursor, intake.changes.keys())
             ]
             step = step_of(intake, parts)
-            if not step.is_too_large:
+            # The changes of one page always fit.
+            if not step.is_too_large or intake.pages == 1:
                 return step
-            if intake.pages == 1:
-                # From here on its usage is read from the pages: slower, but as exact.
-                reason = f"a day's rollup takes more than {MAX_STEP_BYTES} bytes"
-                raise LedgerBroken(str(cursor.ledger), f"{reason}, after page {cursor.page}")
             limit = intake.pages // 2
 
     async def _intake(self, cursor: Cursor, through: Position, limit: int) -> Intake:

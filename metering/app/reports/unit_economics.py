@@ -43,7 +43,7 @@ class UnitEconomics:
 
     async def of_period(self, tenant: str, period: Period) -> UnitCosts:
         """Return the cost of outcomes in a period, with the targets at its end, or now."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         ledger = LedgerId(tenant, period.start)
         found, read = await self.read.breakdown_of(ledger, GROUPED_BY)
         at = max(period.start, min(period.end - 1, self.clock.now()))

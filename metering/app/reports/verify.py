@@ -1,16 +1,20 @@
-"""Prove a ledger: fold its pages again and compare its head and rollup; no id counts twice."""
+"""Prove ledgers: fold their pages again, check every entry, and compare head and rollup."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from metering.app.ledger.reading import head_of, stored_pages
 from metering.app.reports.rollup_reading import read_listed
+from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken, RollupBroken
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.double_counts import Doubts, Elsewhere, Identities, Named
 from metering.core.ledger.head import Head
-from metering.core.ledger.proof import Proof
+from metering.core.ledger.proof import EntryCheck, Proof, no_check
 from metering.core.reports.rollup import Cursor, RollupProof
+from metering.core.reports.terms_proof import TermsProof
 from metering.ports import LedgerStore, RollupStore
 
 #: Attempts to read a rollup while it is being written, before it is reported as wrong.
@@ -35,20 +39,50 @@ class Verify:
 
     store: LedgerStore
     rollups: RollupStore
+    tenancy: Tenancy
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers to verify."""
         return await self.store.ledgers(tenant)
 
+    async def all(self, ledgers: Sequence[LedgerId]) -> list[Verdict]:
+        """Verify ledgers, each by itself and all against each other: an id counts in one of them.
+
+        Reads every page, and once more those of ledgers that share an id.
+        """
+        identities, verdicts = Identities(), dict[LedgerId, Verdict]()
+        for ledger in ledgers:
+            verdict, own = await self._one(ledger)
+            verdicts[ledger] = self._with_known_tenant(verdict)
+            identities.extend(own)
+        shared = identities.doubts().keys
+        if shared:
+            elsewhere = Elsewhere(shared)
+            for ledger in ledgers:
+                await self._read(ledger, elsewhere)
+            for ledger, faults in elsewhere.faults().items():
+                known = verdicts[ledger]
+                verdicts[ledger] = replace(known, faults=(*known.faults, *faults))
+        return list(verdicts.values())
+
+    def _with_known_tenant(self, verdict: Verdict) -> Verdict:
+        if self.tenancy.directory.since(verdict.ledger.tenant) is not None:
+            return verdict
+        return replace(verdict, faults=(*verdict.faults, "the registry does not know its tenant"))
+
     async def one(self, ledger: LedgerId) -> Verdict:
         """Verify one ledger. The verdict lists its faults; damage raises nothing."""
+        return (await self._one(ledger))[0]
+
+    async def _one(self, ledger: LedgerId) -> tuple[Verdict, Identities]:
+        await self.tenancy.refresh()
         # Read before the head, so that the rollup is never ahead of it.
         rolled_up, rollup_faults = await self._rollup(ledger)
         try:
             head = await head_of(self.store, ledger) or Head(ledger)
         except LedgerBroken as fault:
-            return Verdict(ledger, 0, 0, 0, "", (fault.reason, *rollup_faults))
-        proof = Proof(ledger)
+            return Verdict(ledger, 0, 0, 0, "", (fault.reason, *rollup_faults)), Identities()
+        proof = Proof(ledger, self.tenancy.directory.period_of(ledger), self._check(ledger))
         try:
             async for page in stored_pages(self.store, ledger, through=head.position):
                 proof.add(page)
@@ -57,8 +91,33 @@ class Verify:
         except LedgerBroken as fault:
             proof.faults.append(fault.reason)
         proof.compare(head)
+        proof.note(*await self._named(ledger, proof.doubts))
         faults = (*proof.faults, *rollup_faults)
-        return Verdict(ledger, head.pages, head.entries, head.amount, head.last_hash, faults)
+        verdict = Verdict(ledger, head.pages, head.entries, head.amount, head.last_hash, faults)
+        return verdict, proof.identities
+
+    def _check(self, ledger: LedgerId) -> EntryCheck:
+        """Return the check of entries against the terms of a tenant that the registry knows."""
+        directory = self.tenancy.directory
+        if directory.since(ledger.tenant) is None:
+            return no_check
+        return TermsProof(ledger, directory, self.tenancy.prices).wrong_with
+
+    async def _named(self, ledger: LedgerId, doubts: Doubts) -> list[str]:
+        """Read a ledger once more to name what its pages leave in doubt."""
+        named = Named(doubts)
+        if doubts:
+            await self._read(ledger, named)
+        return named.faults()
+
+    async def _read(self, ledger: LedgerId, reader: Named | Elsewhere) -> None:
+        """Give a reader the pages of a ledger, as far as they can be read."""
+        try:
+            head = await head_of(self.store, ledger) or Head(ledger)
+            async for page in stored_pages(self.store, ledger, through=head.position):
+                reader.add(page)
+        except LedgerBroken:
+            return
 
     async def _rollup(self, ledger: LedgerId) -> tuple[RollupProof, list[str]]:
         """Return a proof to compare with the pages, and the faults of the rollup itself."""

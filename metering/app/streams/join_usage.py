@@ -12,6 +12,7 @@ from metering.app.hubs.publish import publish
 from metering.app.streams.complete_streams import CompleteStreams, row_of
 from metering.core.basics.errors import UNREADABLE, Code, RejectedEvent
 from metering.core.basics.instants import Instant
+from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.streams.gateway_log import Log, read_log
 from metering.core.streams.joining import recovered
@@ -75,14 +76,15 @@ class JoinUsage:
     ) -> Tally:
         """Ingest a batch of logs and return the tally of its records.
 
-        Raises StopRuleError, with nothing stored, while most of the batch is unreadable: for at
-        most `stop_for` microseconds. Raises RetryableError if the store is unavailable or the hub
-        refuses to publish. Safe to repeat after either.
+        Raises StopRuleError, with nothing stored, while the batch's only source is mostly
+        unreadable: for at most `stop_for` microseconds. Raises RetryableError if the store is
+        unavailable or the hub refuses to publish. Safe to repeat after either.
         """
         now = self.clock.now()
         logs = [read_log(message.body) for message in messages]
-        whys = [bad.why for log in logs for bad in log.refused if bad.why.code in UNREADABLE]
-        self._stop_rule.apply(messages, whys, now, stop_for)
+        refused = _unreadable(messages, logs)
+        done = [log.resource or hub for log in logs if not log.is_unreadable]
+        self._stop_rule.apply(messages, done, refused, now, stop_for)
         dead_letters = [
             dead_letter_of(hub, message._replace(body=bad.body), now, bad.why)
             for message, log in zip(messages, logs, strict=True)
@@ -165,6 +167,17 @@ class JoinUsage:
         else:
             dead_letters += await publish(self.publisher, events.values(), now)
         return dead_letters
+
+
+def _unreadable(
+    messages: Sequence[Message], logs: Sequence[Log]
+) -> list[tuple[str, RejectedEvent]]:
+    """Return the source of each body that cannot be read to its end, with the first reason."""
+    return [
+        (log.resource or sender_of(message.body).source, whys[0])
+        for message, log in zip(messages, logs, strict=True)
+        if (whys := [bad.why for bad in log.refused if bad.why.code in UNREADABLE])
+    ]
 
 
 def _contradictions(

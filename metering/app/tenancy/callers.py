@@ -22,7 +22,7 @@ class Callers:
         """Return the caller for an identity, as of now."""
         tenant = identity.tenant
         if tenant is None:
-            await self.tenancy.refresh()
+            await self.tenancy.refresh_if_due()
             tenant = self._tenant_of(identity.subject, self.clock.now())
         return Caller(identity.subject, identity.roles, tenant, identity.is_ambient)
 
@@ -39,5 +39,5 @@ class Callers:
 
     async def tenant_of_subscription(self, subscription: str) -> str | None:
         """Return the tenant of the subscription that a gateway names."""
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         return self._payer(subscription, self.clock.now())

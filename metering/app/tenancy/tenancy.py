@@ -1,8 +1,10 @@
 """Tenancy: the registry and the published prices, kept up to date and resolved into terms."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from time import monotonic
 from typing import Final
 
 from metering.app.tenancy.published_prices import put_published, read_published
@@ -28,6 +30,11 @@ from metering.core.tenancy.tenants_file import TenantsFile
 from metering.core.tenancy.terms import Terms, TermsBook
 from metering.ports import Clock, PriceStore, RegistryStore
 
+#: How long hot paths go on with the directory as last read, in seconds. A change of what holds
+#: starts no earlier than five minutes after it is recorded (core/calendars/dated.py), so no event
+#: is priced or billed differently for it. Members, grants and first mappings, which hold at once,
+#: are seen by other processes that much later.
+MEMORY_S: Final = 3.0
 #: Appends lost in a row to other writers before the change fails.
 _MAX_RACES: Final = 20
 
@@ -38,6 +45,9 @@ type _Expected = tuple[RecordKind, str, int | None]
 @dataclass(kw_only=True)
 class Tenancy:
     """The directory of one process. `refresh` brings it up to date with the store.
+
+    Changes, commands and timers call `refresh`. What runs for each request or batch calls
+    `refresh_if_due`, which reads the store every few seconds.
 
     Every change is a decision of core/tenancy, appended unless another process appended a record
     first; then it is decided again. `expected` is the `Directory.revision` the caller has read:
@@ -54,7 +64,11 @@ class Tenancy:
     """Whether an unknown subject gets a tenant of its own on the default plan."""
     file: TenantsFile | None = None
     """Taken over before the first answer."""
+    elapsed_s: Callable[[], float] = monotonic
     directory: Directory = field(init=False, default_factory=Directory)
+    _read_s: float | None = field(init=False, default=None)
+    """When the store was last read."""
+    _reading: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     @cached_property
     def prices(self) -> PriceBook:
@@ -66,11 +80,36 @@ class Tenancy:
         """The terms of every subject, as of the last `refresh`."""
         return TermsBook(self.directory, self.prices)
 
+    async def refresh_if_due(self) -> None:
+        """Refresh unless that was done in the last `MEMORY_S` seconds; concurrent callers share it.
+
+        A subject, member or tenant that the directory does not have may have been added since.
+        """
+        if self._is_recent():
+            return
+        async with self._reading:
+            if not self._is_recent():
+                await self._read_new()
+        await self._take_over_file()
+
     async def refresh(self) -> None:
         """Apply the records that were appended since the last call."""
+        # One at a time: a record that two callers read would be applied twice.
+        async with self._reading:
+            await self._read_new()
+        await self._take_over_file()
+
+    def _is_recent(self) -> bool:
+        return self._read_s is not None and self.elapsed_s() - self._read_s < MEMORY_S
+
+    async def _read_new(self) -> None:
+        began_s = self.elapsed_s()
         records = await self.registry.read_records(self.directory.version)
         if records:
             await self._apply(*records)
+        self._read_s = began_s
+
+    async def _take_over_file(self) -> None:
         if self.file is not None:
             file, self.file = self.file, None
             await self.take_over(file, changes=False)
@@ -260,7 +299,11 @@ class Tenancy:
             decision = decide(self.clock.now())
             if decision.record is None:
                 return decision
-            if await self.registry.append_record(decision.record, self.directory.version):
-                await self._apply(decision.record)
+            version = self.directory.version
+            if await self.registry.append_record(decision.record, version):
+                async with self._reading:
+                    # A concurrent caller may have read it already.
+                    if self.directory.version == version:
+                        await self._apply(decision.record)
                 return decision
         raise RetryableError("registry: too many concurrent changes: try again")

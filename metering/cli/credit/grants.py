@@ -77,7 +77,12 @@ def add_grant(  # noqa: PLR0913, PLR0917, each is an option of the command
         reason=reason,
         author=author,
     )
-    grant, is_news = with_app(lambda app: app.tenancy.add_grant(offer))
+
+    async def give(app: bootstrap.App) -> tuple[Grant, bool]:
+        await must_know(app, tenant)
+        return await app.tenancy.add_grant(offer)
+
+    grant, is_news = with_app(give)
     until = "" if grant.expiry is None else f" until {format_instant(grant.expiry)}"
     text = (
         f"grant {grant.id} for {tenant}: {grant.amount} {grant.currency} from"

@@ -30,7 +30,7 @@ export = typer.Typer(no_args_is_help=True, help="Deliver reports as files with a
 
 Period = Annotated[
     str | None,
-    typer.Option("--period", help="A period such as 2026-11, in each tenant's calendar."),
+    typer.Option("--period", help="A period, such as 2026-11, by its name or start."),
 ]
 Start = Annotated[
     str | None,

@@ -33,7 +33,7 @@ def verify(
         if tenant is not None:
             await must_know(app, tenant)
         ledgers = await app.verify.ledgers(tenant)
-        verdicts = [await app.verify.one(ledger) for ledger in ledgers]
+        verdicts = await app.verify.all(ledgers)
         if not statement:
             return Proven(verdicts)
         names = await app.read.tenants() if tenant is None else [tenant]

@@ -85,6 +85,18 @@ class LedgerBroken(InvariantBroken):
         self.reason = reason
 
 
+class StoreRefusal(InvariantBroken):
+    """The store refuses a write for good, whoever repeats it: the fault of what is written."""
+
+
+class TooLargeError(StoreRefusal):
+    """A document or a transaction takes more bytes than the store accepts: write less at once."""
+
+
+class PartitionFullError(StoreRefusal):
+    """A logical partition is full: only what is in it is affected."""
+
+
 class RollupBroken(InvariantBroken):
     """A rollup contradicts its cursor or its ledger: pages are read instead, and it is rebuilt."""
 

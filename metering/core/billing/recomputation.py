@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from metering.core.basics.errors import LedgerBroken
 from metering.core.billing.charge import ChargeLine
-from metering.core.calendars.periods import LedgerId, Slot
+from metering.core.calendars.periods import LedgerId, Period, Slot
 from metering.core.ledger.chain import START, Position
-from metering.core.ledger.entry import expected_amount
-from metering.core.ledger.head import Head, RateTotals, fold
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.page import Page
-from metering.core.ledger.proof import FOLDED
+from metering.core.ledger.proof import EntryCheck, Proof, no_check
 from metering.core.prices.rating import Rate
 from metering.core.usage.evidence import Evidence
 
@@ -39,11 +38,18 @@ class Recomputed(NamedTuple):
 
 
 class Recomputation:
-    """Folds the pages of one ledger, as `app.ledger.reading` yields them from the first on."""
+    """Proves and folds the pages of one ledger, as `app.ledger.reading` yields them."""
 
-    def __init__(self, ledger: LedgerId, since: Position = START) -> None:
+    def __init__(
+        self,
+        ledger: LedgerId,
+        since: Position = START,
+        period: Period | None = None,
+        check: EntryCheck = no_check,
+    ) -> None:
         """Start before the first page; `since` is the ledger's billed-through position."""
-        self._head = Head(ledger)
+        self._ledger = ledger
+        self._proof = Proof(ledger, period, check)
         self._since = since
         self._before: Mapping[Rate, RateTotals] = {}
         self._known: Counter[Evidence] = Counter()
@@ -52,38 +58,45 @@ class Recomputation:
     def add(self, page: Page) -> None:
         """Fold the next page.
 
-        Raises LedgerBroken if an amount is not its tokens times its rate, or if the page at the
+        Raises LedgerBroken for whatever the proof of a ledger finds, and if the page at the
         billed-through position is not the one that was billed.
         """
-        for row, entry in enumerate(page.entries):
-            if entry.state.amount != expected_amount(entry.state):
-                place = f"page {page.number} row {row}"
-                raise self._broken(f"{place}: its amount is not its tokens times its rate")
+        self._proof.add(page)
+        self._must_hold()
+        for entry in page.entries:
             for state, _, sign in entry.changes():
                 if state.is_usage:
                     self._known[state.evidence] += sign
         self._pages_of[page.slot] = (*self._pages_of.get(page.slot, ()), page.number)
-        self._head = fold(self._head, [page])
         if page.number == self._since.page:
             if page.hash != self._since.hash:
                 raise self._broken(f"page {page.number} is not the one that was billed")
-            self._before = self._head.lines
+            self._before = self._proof.folded.lines
 
     def require(self, head: Head) -> None:
-        """Raise LedgerBroken unless the pages give this head."""
-        for name in FOLDED:
-            if getattr(self._head, name) != getattr(head, name):
-                raise self._broken(f"the head's {name} is not what its pages give")
+        """Raise LedgerBroken unless the pages give this head and count no id twice."""
+        self._proof.compare(head)
+        self._must_hold()
+        if self._proof.doubts:
+            raise self._broken(
+                "an id counts more than once, or a correction supersedes what is not there:"
+                " `metering verify` names it"
+            )
+
+    def _must_hold(self) -> None:
+        if self._proof.faults:
+            raise self._broken(self._proof.faults[0])
 
     def result(self) -> Recomputed:
         """Return the totals. Raises LedgerBroken if the pages end before the billed position."""
-        if self._head.pages < self._since.page:
+        head = self._proof.folded
+        if head.pages < self._since.page:
             raise self._broken(f"page {self._since.page} was billed and is missing")
         known = {evidence: number for evidence, number in sorted(self._known.items()) if number}
-        return Recomputed(self._head, self._since, self._before, known, self._pages_of)
+        return Recomputed(head, self._since, self._before, known, self._pages_of)
 
     def _broken(self, reason: str) -> LedgerBroken:
-        return LedgerBroken(str(self._head.ledger), reason)
+        return LedgerBroken(str(self._ledger), reason)
 
 
 def difference(before: tuple[ChargeLine, ...], after: tuple[ChargeLine, ...]) -> list[ChargeLine]:

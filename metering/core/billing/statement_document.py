@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, exact, read_whole
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import Open, Statement, StatementLine
@@ -29,8 +29,13 @@ def sealed(statement: Statement) -> Statement:
 
 
 def write_statement(statement: Statement) -> Document:
-    """Return a sealed statement as the document to store."""
-    return {**_unsealed(statement), "hash": statement.hash}
+    """Return a sealed statement as the document to store; the hash covers quantities as numbers."""
+    unsealed = _unsealed(statement)
+    lines = [
+        {**line, "quantity": exact(line["quantity"])} if "quantity" in line else line
+        for line in unsealed["lines"]
+    ]
+    return {**unsealed, "lines": lines, "hash": statement.hash}
 
 
 def _unsealed(statement: Statement) -> Document:
@@ -118,7 +123,8 @@ def _statement(document: Document) -> Statement:
 
 def _read_line(document: Mapping[str, Any]) -> StatementLine:
     money = {name: int(document[name]) for name in _MONEY if name in document}
-    return StatementLine(**{**document, **money})
+    quantity = {"quantity": read_whole(document["quantity"])} if "quantity" in document else {}
+    return StatementLine(**{**document, **money, **quantity})
 
 
 def _amounts(texts: Mapping[str, str]) -> dict[str, Amount]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
-from metering.core.ledger.commit import Rating
 from metering.core.ledger.entry import Entry, State, expected_amount
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
+from metering.core.ledger.names import Rating
 from metering.core.ledger.page import Page
 from metering.core.ledger.rerating import as_usage
 from metering.core.prices.rating import Rate, amount_of

@@ -49,8 +49,15 @@ def _price(text: object) -> str:
     return _not_negative(text, PRICE_DECIMALS)
 
 
+#: Pages keep weights in 10^-6, as numbers below 2^53. Published weights are below 10.
+MAX_WEIGHT: Final = 1_000_000
+
+
 def _weight(text: object) -> str:
-    return _not_negative(text, MULTIPLIER_DECIMALS)
+    weight = _not_negative(text, MULTIPLIER_DECIMALS)
+    if parse_not_negative(weight, MULTIPLIER_DECIMALS) > MAX_WEIGHT * 10**MULTIPLIER_DECIMALS:
+        raise ValueError(f"is more than {MAX_WEIGHT}")
+    return weight
 
 
 class _Strict(BaseModel):

@@ -3,6 +3,10 @@
 A correction removes the state that it supersedes from its row. First and last times are kept by day
 to bound memory: if a correction moves a request to another row, the old row keeps that day's first
 or last time as long as the day has other requests there.
+
+A delivery by schedule counts each change of the ledger in exactly one of the adjacent windows: that
+of its usage, or, if it was committed later than ARRIVAL after it, that of its commit. Its rows name
+the day (UTC) of the usage, so that the deliveries of all days add up to the usage of each day.
 """
 
 from collections import Counter, defaultdict
@@ -11,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from metering.core.basics.csv_text import Cell, Figure, figure
-from metering.core.basics.instants import DAY, Instant, format_instant
+from metering.core.basics.instants import DAY, MINUTE, Instant, format_instant, to_datetime
 from metering.core.basics.money import Amount, format_fixed
 from metering.core.ledger.entry import State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
@@ -20,6 +24,9 @@ from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, QUANTITY, QUANTITY_DECIMALS, TOKENS
 
 By = Literal["product", "tenant", "use_case"]
+
+#: Usage that is committed within this time after the end of its window is in that window.
+ARRIVAL: Final = 15 * MINUTE
 
 #: Names listed in one cell; the cell says how many more there are.
 MAX_LISTED: Final = 100
@@ -38,7 +45,31 @@ COLUMNS: Final = (
 """The columns after the first, which is named after the grouping."""
 
 
+class Span(NamedTuple):
+    """The part of the usage that counts: `[start, end)`, by time of use or of arrival."""
+
+    start: Instant
+    end: Instant
+    by_arrival: bool = False
+
+    def counts(self, time: Instant, committed: Instant) -> bool:
+        """Return whether a change to usage of one time, committed at another, counts."""
+        at = max(time, committed - ARRIVAL) if self.by_arrival else time
+        return self.start <= at < self.end
+
+    def may_count(self, committed: Instant) -> bool:
+        """Return whether a ledger that was last committed then may have changes that count."""
+        # A producer's clock may be ahead of that of the commit.
+        return not self.by_arrival or committed + DAY >= self.start
+
+    def is_over(self, committed: Instant) -> bool:
+        """Return whether nothing that is committed from then on counts."""
+        return self.by_arrival and committed - ARRIVAL >= self.end
+
+
 class _Key(NamedTuple):
+    day: str | None
+    """The day of the usage; None unless rows are by day."""
     name: str | None
     model: str | None
     unit: str
@@ -64,8 +95,8 @@ class _Sum:
 class Chargeback:
     """Sums pages of any ledgers; holds sums only."""
 
-    def __init__(self, by: By, span: tuple[Instant, Instant] | None) -> None:
-        """Count requests in `[start, end)`; without a span, all requests."""
+    def __init__(self, by: By, span: Span | None) -> None:
+        """Count requests in a span; without one, all requests."""
         self._by = by
         self._span = span
         self._sums: defaultdict[_Key, _Sum] = defaultdict(_Sum)
@@ -76,7 +107,7 @@ class Chargeback:
         """Add one page of a ledger in this currency."""
         counted = False
         for entry in page.entries:
-            if self._span and not self._span[0] <= entry.time < self._span[1]:
+            if self._span and not self._span.counts(entry.time, page.committed):
                 continue
             counted = True
             for state, _, sign in entry.changes():
@@ -90,7 +121,8 @@ class Chargeback:
         name = tenant if self._by == "tenant" else of.product
         if self._by == "use_case":
             name = of.use_case
-        total = self._sums[_Key(name, state.rate.model, state.rate.unit, currency)]
+        day_of = f"{to_datetime(time):%Y-%m-%d}" if self._is_by_day else None
+        total = self._sums[_Key(day_of, name, state.rate.model, state.rate.unit, currency)]
         total.line = total.line.plus(totals_of(state, sign))
         total.amount += sign * (state.amount or 0)
         values = (of.region, of.subject, of.backend, tenant)
@@ -105,14 +137,19 @@ class Chargeback:
     @property
     def columns(self) -> tuple[str, ...]:
         """The header."""
-        return (self._by, *COLUMNS)
+        return (*(("day",) if self._is_by_day else ()), self._by, *COLUMNS)
+
+    @property
+    def _is_by_day(self) -> bool:
+        return self._span is not None and self._span.by_arrival
 
     def rows(self) -> Iterator[tuple[Cell, ...]]:
-        """Yield the rows by name, model, unit and currency; unnamed rows come first."""
+        """Yield the rows by day, name, model, unit and currency; unnamed rows come first."""
         for key in sorted(self._sums, key=_in_order):
             total = self._sums[key]
-            if total.line.requests:
-                yield (key.name, key.model, key.unit, key.currency, *_figures(key.unit, total))
+            if total.line != NOTHING or total.amount:
+                named = key if self._is_by_day else key[1:]
+                yield (*named, *_figures(key.unit, total))
 
     def totals(self) -> Mapping[str, Amount]:
         """Return the sum of all amounts by currency."""
@@ -131,6 +168,7 @@ def _figures(unit: str, total: _Sum) -> tuple[Cell, ...]:
     prompt, of_all = sum(tokens[INPUT_BUCKETS]), sum(tokens[TOKENS])
     cached = sum(tokens[index] for index in _CACHED)
     quantity = None if unit == TOKEN else format_fixed(tokens[INDEX[QUANTITY]], QUANTITY_DECIMALS)
+    # A delivery may have corrections alone: then no request of it is new.
     days = [day for day in total.days.values() if day.requests]
     return (
         line.requests,
@@ -141,8 +179,8 @@ def _figures(unit: str, total: _Sum) -> tuple[Cell, ...]:
         cached,
         sum(tokens[index] for index in _CACHE_WRITTEN),
         _share(cached, prompt),
-        format_instant(min(day.first for day in days)),
-        format_instant(max(day.last for day in days)),
+        format_instant(min(day.first for day in days)) if days else None,
+        format_instant(max(day.last for day in days)) if days else None,
         *(_listed(names) for names in total.lists),
         line.unpriced,
         line.missing,

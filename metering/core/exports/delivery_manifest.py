@@ -18,9 +18,14 @@ class Window(NamedTuple):
     """The window of a delivery: a period by name, the span `[start, end)`, or both."""
 
     name: str
-    """The name used in file names: `2026-11`, `2026-11-20`, `2026-11-20T13`."""
+    """`2026-11`, `2026-11-20`, `2026-11-20T13Z`, or the instant at which a period starts."""
     span: tuple[Instant, Instant] | None = None
-    """None for each tenant's own period of that name."""
+    """None for each tenant's own period of that name or start."""
+
+    @property
+    def file_name(self) -> str:
+        """The name as part of file and folder names, which have no colon on some systems."""
+        return self.name.replace(":", "")
 
 
 class DeliveredFile(NamedTuple):

@@ -11,7 +11,7 @@ from metering.core.calendars.periods import LedgerId, Period
 from metering.core.ledger.entry import Entry, State
 from metering.core.ledger.page import Page
 from metering.core.plans.plan import Plan
-from metering.core.prices.price_book import PriceBook, PriceRow
+from metering.core.prices.price_book import PriceBook
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
 
@@ -79,15 +79,10 @@ class ListPrices:
 
     def __init__(self, book: PriceBook) -> None:
         self.rows = book.rows
-        self._named: defaultdict[tuple[str, str], list[PriceRow]] = defaultdict(list)
-        for row in sorted(book.rows.values(), key=lambda one: one.effective_from):
-            self._named[row.version, row.id].append(row)
+        self._named = book.rows_named
 
     def key_of(self, rate: Rate, provider: str | None, at: Instant) -> str | None:
-        """Return the key of the row behind a rate at an instant; None if no row matches.
-
-        Rows of the same name differ in start, channel and provider.
-        """
+        """Return the key of the row behind a rate at an instant; None if no row matches."""
         found = [
             row
             for row in self._named.get((rate.version or "", rate.row or ""), ())

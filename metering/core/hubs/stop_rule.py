@@ -1,18 +1,21 @@
-"""The stop rule: a batch that is mostly unreadable means a bad deploy, not bad events."""
+"""The stop rule: a source whose events are mostly unreadable means a bad deploy, not bad events."""
 
-from collections.abc import Iterable
+from collections import Counter
 from typing import Final
 
-from metering.core.basics.errors import UNREADABLE, Code
 from metering.core.basics.instants import MINUTE, Instant
 
 MIN_UNREADABLE: Final = 20
-"""Fewer unreadable events than this never stop a batch."""
+"""Fewer unreadable events than this never stop a source."""
 LONGEST_STOP: Final[Instant] = 15 * MINUTE
-"""After this the batch is dead-lettered, so that its partition continues."""
+"""After this the batch is dead-lettered, so that its partition continues. A process that has read
+another source within this time is not the bad deploy, and holds nothing."""
 
 
-def is_bad_deploy(codes: Iterable[Code], batch_size: int) -> bool:
-    """Return whether more than half of a batch, and at least 20 events, are unreadable."""
-    unreadable = sum(code in UNREADABLE for code in codes)
-    return unreadable >= MIN_UNREADABLE and 2 * unreadable > batch_size
+def stopped_sources(readable: Counter[str], unreadable: Counter[str]) -> frozenset[str]:
+    """Return the sources of which more than half, and at least 20 events, are unreadable."""
+    return frozenset(
+        source
+        for source, number in unreadable.items()
+        if number >= MIN_UNREADABLE and number > readable[source]
+    )

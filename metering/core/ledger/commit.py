@@ -5,18 +5,19 @@ write. metering/app/ledger/committer.py has the protocol around it (read, write,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from metering.core.basics.errors import HeadMovedError, MeteringError
+from metering.core.basics.errors import HeadMovedError, LedgerBroken, TooLargeError
 from metering.core.basics.instants import Instant
-from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
 from metering.core.ledger.counts import LimitChange
-from metering.core.ledger.effect import MAX_EFFECT_BYTES, Effect, effects_of
+from metering.core.ledger.effect import Effect, effects_of, size_of
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.ledger.head import Head, fold
+from metering.core.ledger.head_document import write_head
+from metering.core.ledger.names import BoundedNames, Rating
 from metering.core.ledger.page import (
     ENTRIES_ONLY,
     MAX_ENTRIES,
@@ -27,7 +28,6 @@ from metering.core.ledger.page import (
     seal,
 )
 from metering.core.ledger.past import Past, expected
-from metering.core.prices.rating import Rate
 from metering.core.usage.event import BUSINESS_OUTCOME
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import EventKey, Usage, new_record
@@ -38,11 +38,12 @@ MAX_OPERATIONS: Final = 100
 #: Pages between two checkpoints of the head. Replacing a head of 7.6 KB costs as much as creating
 #: three small pages; whoever opens a ledger reads at most so many pages beyond the checkpoint.
 CHECKPOINT_PAGES: Final = 16
-#: Cosmos takes 2 MB a batch; the rest is for the envelope of the request.
+#: Cosmos takes 2 MiB a batch; the rest is for the envelope of the request, less than 200 bytes an
+#: operation. A document in it may be as large.
 MAX_COMMIT_BYTES: Final = 1_900_000
 
 
-class CommitTooLargeError(MeteringError):
+class CommitTooLargeError(TooLargeError):
     """These events exceed one transactional batch: commit them in halves."""
 
 
@@ -51,9 +52,6 @@ type Known = tuple[Page, int]
 
 type KnownBySlot = Mapping[Slot, Mapping[EventKey, Known]]
 """The latest entry by event, for the slots of the events and both neighbours of each."""
-
-type Rating = Callable[[Usage, Instant], tuple[Rate, Amount | None]]
-"""Rates a usage under the terms at an instant."""
 
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
@@ -110,6 +108,12 @@ def lost_race(commit: Commit) -> HeadMovedError:
     return HeadMovedError(f"ledger {commit.head.ledger}: {reason}")
 
 
+def left_behind(commit: Commit) -> LedgerBroken:
+    """Return the error for an effect that is there before the page which caused it."""
+    reason = f"an effect of page {commit.head.pages} is there without the page"
+    return LedgerBroken(str(commit.head.ledger), f"{reason}: a restore has left it behind")
+
+
 @dataclass(slots=True)
 class _Batch:
     """The answers so far."""
@@ -153,6 +157,7 @@ def plan_commit(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
+    rate = BoundedNames(rate, head)
     past = head.counts.past or (None if change is None else change.past)
     batch = _classified(head.ledger, known, _with_expectations(usages, past, rate), rate)
     seen = Diagnostics(batch.duplicates, len(batch.conflicts))
@@ -222,11 +227,11 @@ def commit_of(
     first = Carried(change, seen)
     pages, contents = _cut_pages(head, entries, max(now, head.committed), first)
     following = fold(head, pages)
-    effects = effects_of(head, following)
-    _check_size(contents, effects)
     if not pages:
         following = replace(head, diagnostics=head.diagnostics.plus(seen))
-    return Commit(following, tuple(pages), tuple(contents), effects)
+    commit = Commit(following, tuple(pages), tuple(contents), effects_of(head, following))
+    _check_size(commit)
+    return commit
 
 
 def _classify_known(
@@ -263,12 +268,16 @@ def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:
 
 
 def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
-    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict."""
+    """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict.
+
+    A withdrawn entry counts elsewhere, so no better counts correct it here: that is a conflict.
+    """
     evidence = entry.state.evidence
-    if usage.evidence > evidence:
+    is_withdrawn = entry.state.kind is Kind.WITHDRAWAL
+    if usage.evidence > evidence and not is_withdrawn:
         return True
     same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
-    if same_rank and usage.digest != entry.digest:
+    if (same_rank or is_withdrawn) and usage.digest != entry.digest:
         batch.conflicts.append(usage)
     else:
         batch.duplicates += 1
@@ -332,9 +341,11 @@ def _cut_pages(
     return pages, contents
 
 
-def _check_size(contents: Sequence[bytes], effects: Sequence[Effect]) -> None:
-    """Raise CommitTooLargeError if pages, head and effects exceed one batch."""
-    size = sum(map(len, contents)) + MAX_EFFECT_BYTES * len(effects)
+def _check_size(commit: Commit) -> None:
+    """Raise CommitTooLargeError if what a store sends for a commit exceeds one batch."""
+    contents, effects = commit.contents, commit.effects
+    checkpoint = len(write_head(commit.head)) if commit.checkpoint else 0
+    size = sum(map(len, contents)) + checkpoint + sum(map(size_of, effects))
     if len(contents) + 1 + len(effects) > MAX_OPERATIONS or size > MAX_COMMIT_BYTES:
-        parts = f"{len(contents)} pages, {len(effects)} effects"
-        raise CommitTooLargeError(f"{parts}, {size} bytes")
+        parts = f"{len(contents)} pages, {len(effects)} effects, a head of {checkpoint} bytes"
+        raise CommitTooLargeError(f"{parts}: {size} bytes, at most {MAX_COMMIT_BYTES}")

@@ -17,6 +17,7 @@ from metering.core.ledger.past import Past, with_settled
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
+from metering.core.prices.rating import OTHER_NAMES
 from metering.core.usage.buckets import INDEX, TOKENS
 
 #: A hold whose counts never arrive stops counting towards quotas after this time.
@@ -98,7 +99,8 @@ def measure(quota: Quota, state: State, end_user: str | None) -> int:
     amount. Other meters count towards amounts only.
     """
     of = state.dimensions
-    covered = quota.covers(state.rate.model, of.product, of.use_case, end_user)
+    model = of.model if state.rate.model == OTHER_NAMES else state.rate.model
+    covered = quota.covers(model, of.product, of.use_case, end_user)
     if not covered or not (state.is_hold or state.is_billable):
         return 0
     if quota.metric == "amount":

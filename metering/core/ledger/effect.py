@@ -9,20 +9,27 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from pydantic_core import to_json
+
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.counts import Counter
+from metering.core.ledger.counts import Counter, CounterKey
 from metering.core.ledger.head import Head
+from metering.core.ledger.names import MAX_NAMED_LINES
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import usual_before
+from metering.core.prices.rating import OTHER_NAMES
 
 #: Failed attempts after which an effect is given up: about six hours with the pauses between them.
 MAX_ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = MINUTE
 _LONGEST_PAUSE: Final = HOUR
-#: The size of a stored effect at most: its detail is a name of 256 characters, escaped.
-MAX_EFFECT_BYTES: Final = 4_000
+#: Thresholds that one commit tells of: a plan has 50 quotas at most, and the pages of a commit and
+#: its other effects need room too.
+MAX_CROSSINGS: Final = 60
+#: The bytes of a stored effect beside its detail: names, numbers and the name of its ledger.
+_ENVELOPE_BYTES: Final = 400
 
 
 class EffectKind(StrEnum):
@@ -32,6 +39,8 @@ class EffectKind(StrEnum):
     """A model without a price was used for the first time in this ledger; detail: the model."""
     QUOTA = "quota"
     """A threshold of a quota was reached; once per window; detail: JSON, see `_crossing`."""
+    NAMES = "names"
+    """The ledger has no room for another name of a model or meter; once; detail: JSON."""
     SPIKE = "spike"
     """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
 
@@ -60,10 +69,17 @@ class Effect(NamedTuple):
         return f"{self.ledger}/{self.id}"
 
 
+def size_of(effect: Effect) -> int:
+    """Return the bytes that a store sends for an effect, at most."""
+    return len(to_json(effect.detail)) + _ENVELOPE_BYTES
+
+
 def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     """Return the effects of the commit between two heads; the result is deterministic."""
     models = sorted(_unpriced_models(after) - _unpriced_models(before))
     told = [(EffectKind.UNPRICED, model) for model in models]
+    if _has_others(after) and not _has_others(before):
+        told.append((EffectKind.NAMES, json.dumps({"named": MAX_NAMED_LINES, "as": OTHER_NAMES})))
     told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     return tuple(
@@ -73,19 +89,27 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
 
 
 def _crossings(before: Head, after: Head) -> list[str]:
-    """Return the thresholds newly reached, each once per window."""
-    found: list[str] = []
+    """Return the thresholds newly reached, each once per window.
+
+    One event may reach thousands, and a transaction takes a hundred operations. Beyond
+    MAX_CROSSINGS only the highest of each window is told, and of the windows the latest.
+    """
     quotas = {quota.key: quota for quota in after.counts.limits.quotas}
+    reached: dict[CounterKey, list[int]] = {}
     for key, counter in sorted(after.counts.used.items()):
         known = before.counts.used.get(key)
         told = 0 if known is None else known.crossed
-        quota = quotas[key[0]]
-        found.extend(
-            _crossing(quota, key[1], counter, threshold)
-            for threshold in quota.thresholds
-            if told < threshold <= counter.crossed
-        )
-    return found
+        between = [one for one in quotas[key[0]].thresholds if told < one <= counter.crossed]
+        if between:
+            reached[key] = between
+    if sum(map(len, reached.values())) > MAX_CROSSINGS:
+        latest = sorted(reached, key=lambda key: -after.counts.used[key].end)[:MAX_CROSSINGS]
+        reached = {key: reached[key][-1:] for key in sorted(latest)}
+    return [
+        _crossing(quotas[key[0]], key[1], after.counts.used[key], threshold)
+        for key, thresholds in reached.items()
+        for threshold in thresholds
+    ]
 
 
 def _spikes(before: Head, after: Head) -> list[str]:
@@ -122,7 +146,15 @@ def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) ->
 
 def _unpriced_models(head: Head) -> set[str]:
     """Return the models of unpriced requests; "" for an unnamed model."""
-    return {rate.model or "" for rate, line in head.lines.items() if line.unpriced}
+    return {
+        rate.model or ""
+        for rate, line in head.lines.items()
+        if line.unpriced and rate.model != OTHER_NAMES
+    }
+
+
+def _has_others(head: Head) -> bool:
+    return any(rate.model == OTHER_NAMES for rate in head.lines)
 
 
 def describe(effect: Effect) -> str:
@@ -144,6 +176,14 @@ def _quota(detail: str) -> str:
     )
 
 
+def _names(detail: str) -> str:
+    found = json.loads(detail)
+    return (
+        f"it has {found['named']} models and meters that no price book names: further ones count"
+        f" as {found['as']!r}"
+    )
+
+
 def _spike(detail: str) -> str:
     found = json.loads(detail)
     return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
@@ -152,6 +192,7 @@ def _spike(detail: str) -> str:
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
+    EffectKind.NAMES: _names,
     EffectKind.SPIKE: _spike,
 }
 

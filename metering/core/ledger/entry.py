@@ -25,9 +25,11 @@ class Kind(IntEnum):
     """A request whose recorded state is superseded by better counts."""
     OUTCOME = 4
     """A business outcome; totals of usage do not include it."""
+    WITHDRAWAL = 5
+    """Takes back a request that had been counted before: it adds nothing of its own."""
 
 
-_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME})
+_NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME, Kind.WITHDRAWAL})
 
 
 class State(NamedTuple):
@@ -129,12 +131,16 @@ class Entry(NamedTuple):
         return self.key[2]
 
     def changes(self) -> tuple[Change, ...]:
-        """Return what the entry changes: its state is added, a superseded one taken away."""
+        """Return what the entry changes: its state is added, a superseded one taken away.
+
+        A withdrawal only takes away.
+        """
         added = Change(self.state, self.end_user, 1)
         replaced = self.supersedes
         if replaced is None:
             return (added,)
-        return added, Change(replaced.state, replaced.end_user, -1)
+        taken = Change(replaced.state, replaced.end_user, -1)
+        return (taken,) if self.state.kind is Kind.WITHDRAWAL else (added, taken)
 
     @property
     def slot(self) -> Slot:

@@ -2,18 +2,25 @@
 
 A page is written in columns and its repeated parts once, so that an entry takes about 120 bytes.
 Its hash is SHA-256 over its document without the hash, as UTF-8 JSON with sorted keys and no white
-space (RFC 8785 gives the same bytes), so the chain can be checked with a few lines of code.
+space (RFC 8785 gives the same bytes), so the chain can be checked with a few lines of code. Counts
+of 2^53 and more are stored as text, which every store keeps exactly, and hashed as numbers.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.documents import (
+    EXACT,
+    UNREADABLE_DOCUMENT,
+    Document,
+    exact,
+    read_whole,
+)
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount, format_fixed, parse_fixed
@@ -115,8 +122,37 @@ def _sealed(document: Document) -> tuple[str, bytes]:
     """Return the hash of a document and its bytes with the hash put in its sorted place."""
     content = to_json(document)
     digest = hashlib.sha256(content).hexdigest()
+    if _has(document, _is_large):
+        content = to_json(_with_counts(document, exact))
     head, tail = content.split(b',"id":"page-', 1)
     return digest, b'%s,"hash":"%s","id":"page-%s' % (head, digest.encode(), tail)
+
+
+def _has(document: Document, found: Callable[[Sequence[Any]], bool]) -> bool:
+    """Say whether any counts in a page's document, a column or a row of them, are such."""
+    columns = document["columns"]["buckets"].values()
+    return any(map(found, columns)) or any(
+        found(tuple(item["buckets"].values())) for item in document["supersedes"]
+    )
+
+
+def _is_large(counts: Sequence[int]) -> bool:
+    return max(counts, default=0) >= EXACT
+
+
+def _is_text(counts: Sequence[Any]) -> bool:
+    return str in map(type, counts)
+
+
+def _with_counts(document: Document, change: Callable[[Any], int | str]) -> Document:
+    """Return a page's document with each of its counts changed."""
+    columns = document["columns"]
+    buckets = {name: list(map(change, column)) for name, column in columns["buckets"].items()}
+    supersedes = [
+        {**item, "buckets": {name: change(count) for name, count in item["buckets"].items()}}
+        for item in document["supersedes"]
+    ]
+    return {**document, "columns": {**columns, "buckets": buckets}, "supersedes": supersedes}
 
 
 class _Table[T]:
@@ -276,6 +312,8 @@ def read_page(document: Document, ledger: LedgerId) -> Page:
     if document.get("schema") != SCHEMA:
         raise LedgerBroken(str(ledger), f"a page has schema {document.get('schema')}, not {SCHEMA}")
     try:
+        if _has(document, _is_text):
+            document = _with_counts(document, read_whole)
         digest = _hash_of(document)
         page = _page(document)
     except UNREADABLE_DOCUMENT as error:

@@ -11,10 +11,11 @@ from enum import StrEnum
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, Slot
-from metering.core.ledger.commit import Commit, KnownBySlot, Rating, commit_of, replacement
+from metering.core.ledger.commit import Commit, KnownBySlot, commit_of, replacement
 from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.entry import Entry, Reference
 from metering.core.ledger.head import Head
+from metering.core.ledger.names import BoundedNames, Rating, without_name
 from metering.core.ledger.page import Page
 from metering.core.usage.evidence import counts_known
 from metering.core.usage.usage import EventKey, Usage
@@ -48,13 +49,13 @@ def corrected(entry: Entry, at: Reference, rate: Rating, now: Instant) -> Entry 
     """Return the correction that an entry needs under today's rates, if any.
 
     Holds and requests without counts have no price to correct, and a request that is not billable
-    costs nothing under any price.
+    costs nothing under any price. Outcomes and withdrawals have none either.
     """
     state = entry.state
-    if state.is_hold or not counts_known(state.evidence) or not state.is_billable:
+    if not state.is_usage or not counts_known(state.evidence) or not state.is_billable:
         return None
     new = replacement(entry, at, as_usage(entry, now), rate)
-    if new.state.rate == state.rate:
+    if state.rate in (new.state.rate, without_name(new.state.rate)):
         return None
     # A price that is gone does not revoke an amount: unknown never replaces known.
     return new if new.state.rate.is_priced else None
@@ -73,6 +74,7 @@ def plan_rerating(
 
     It uses the current state of each entry, so planning twice changes nothing.
     """
+    rate = BoundedNames(rate, head)
     entries: defaultdict[Slot, list[Entry]] = defaultdict(list)
     for usage in usages:
         place = _latest(known, usage)

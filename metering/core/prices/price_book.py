@@ -212,6 +212,17 @@ class PriceBook:
         return None if known is None else self.providers.get(known)
 
     @cached_property
+    def rows_named(self) -> dict[tuple[str, str], list[PriceRow]]:
+        """The rows by version and id, as entries name them, the earliest start first.
+
+        Rows of the same name differ in start, channel and provider.
+        """
+        named: defaultdict[tuple[str, str], list[PriceRow]] = defaultdict(list)
+        for row in sorted(self.rows.values(), key=_EFFECTIVE_FROM):
+            named[row.version, row.id].append(row)
+        return dict(named)
+
+    @cached_property
     def providers(self) -> dict[str, str]:
         """The seller of each model that only one sells."""
         sellers: defaultdict[str, set[str]] = defaultdict(set)

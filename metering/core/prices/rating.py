@@ -25,6 +25,11 @@ PRIORITY: Final = "priority"
 #: Longer prompts on such a deployment are served and charged as standard (Azure's priority
 #: processing page, 2026; it names gpt-4.1 and gpt-5.4). A response that names its tier decides.
 PRIORITY_PROMPT_TOKENS: Final = 128_000
+#: The row of a rate that a plan gives without a row of the price book: the name of its model is
+#: the one that the request gave.
+OF_THE_PLAN: Final = "plan"
+#: The name under which a ledger counts models and meters that it has no room to name.
+OTHER_NAMES: Final = "(other names)"
 #: After the key of a deployment it names the row of its provisioned units.
 _PROVISIONED_ROW: Final = "/provisioned"
 
@@ -164,7 +169,7 @@ def _rate(priced: PricingKey, row: PriceRow | None, plan: Plan, at: Instant) -> 
     return Rate(
         model,
         version,
-        "plan" if row is None else row.id,
+        OF_THE_PLAN if row is None else row.id,
         plan.multiplier * off_peak // ONE,
         units,
         None if row is None else row.channel,

@@ -1,6 +1,6 @@
 """Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import to_datetime
@@ -9,7 +9,7 @@ from metering.core.calendars.periods import Slot, slot_start
 from metering.core.ledger.entry import Kind, State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
-from metering.core.prices.rating import amount_of
+from metering.core.prices.rating import OTHER_NAMES, amount_of
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
 GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_case", "end_user")
@@ -117,6 +117,30 @@ def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
         counts.pop(group, None)
     else:
         counts[group] = total
+
+
+def without_names(group: Group) -> Group:
+    """Return the group for all usage of a day and model that has no room for its names."""
+    return (*group[:2], *(OTHER_NAMES,) * (len(GROUPS) - 2))
+
+
+def without_model(group: Group) -> Group:
+    """Return the group for all usage of a day that has no room for its model and names."""
+    return (group[0], *(OTHER_NAMES,) * (len(GROUPS) - 1))
+
+
+def place_of(group: Group, rows: Collection[Group]) -> Group:
+    """Return the row that counts a group: its own, or the one that took it in for want of room.
+
+    A row for others holds the whole of each group in it, so a group that has no row of its own
+    while its row for others exists was, or will be, counted there.
+    """
+    if group in rows:
+        return group
+    for others in (without_names(group), without_model(group)):
+        if others in rows:
+            return others
+    return group
 
 
 def day_of(slot: Slot) -> str:

@@ -6,8 +6,8 @@ up to and the page that last changed each part, so that a reader can detect a mi
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from pydantic_core import to_json
@@ -15,7 +15,16 @@ from pydantic_core import to_json
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.page import GENESIS, Page
-from metering.core.reports.breakdown import Count, Counts, Group, add_to, changes_of
+from metering.core.reports.breakdown import (
+    Count,
+    Counts,
+    Group,
+    add_to,
+    changes_of,
+    in_order,
+    place_of,
+    without_names,
+)
 
 #: Parts of a day. A page belongs to one day, so it changes at most so many parts.
 PARTS: Final = 8
@@ -43,6 +52,24 @@ class Part:
     name: PartName
     page: int
     counts: Counts
+
+    @property
+    def has_others(self) -> bool:
+        """Say whether it counts groups without their names."""
+        return any(group == without_names(group) for group in self.counts)
+
+    def collapsed(self, kept: int, others: Callable[[Group], Group]) -> "Part":
+        """Return it with `kept` rows of their own, those with most requests, and rows for others.
+
+        The rows of a flood of names have few requests each, so it is they that are merged.
+        """
+        ranked = sorted(
+            self.counts.items(), key=lambda row: (-row[1].line.requests, in_order(row[0]))
+        )
+        counts = dict(ranked[:kept])
+        for group, count in ranked[kept:]:
+            add_to(counts, others(group), count)
+        return replace(self, counts=counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +126,10 @@ class Intake:
         before = {part.name: part.counts for part in parts}
         after: list[Part] = []
         for name, changes in sorted(self.changes.items()):
-            counts = dict(before.get(name, {}))
+            rows = before.get(name, {})
+            counts = dict(rows)
             for group, change in changes.items():
-                add_to(counts, group, change)
+                add_to(counts, place_of(group, rows), change)
             after.append(Part(name, self._changed[name], counts))
         listed = {**self.cursor.parts, **self._changed}
         return Cursor(self.cursor.ledger, *self.through, listed), after
@@ -112,25 +140,28 @@ class RollupProof:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self._counts: dict[Group, Count] = {}
+        self._rows: dict[PartName, frozenset[Group]] = {}
+        self._counts: dict[PartName, dict[Group, Count]] = {}
         self._through = START
 
     def add_part(self, part: Part) -> None:
         """Add one part."""
-        for group, count in part.counts.items():
-            add_to(self._counts, group, count)
+        self._rows[part.name] = frozenset(part.counts)
+        self._counts[part.name] = dict(part.counts)
 
     def add(self, page: Page) -> None:
         """Subtract the changes of a page, up to the cursor."""
         if page.number > self._cursor.page:
             return
         for group, count in changes_of(page).items():
-            add_to(self._counts, group, count.negated())
+            name = part_of(group)
+            row = place_of(group, self._rows.get(name, frozenset()))
+            add_to(self._counts.setdefault(name, {}), row, count.negated())
         self._through = Position(page.number, page.hash)
 
     def faults(self) -> list[str]:
         """Return the faults of the rollup, after all pages were added."""
         if self._through != self._cursor.position:
             return [f"its rollup names a page {self._cursor.page} that is not in the chain"]
-        wrong = sorted({part_of(group) for group in self._counts})
+        wrong = sorted(name for name, counts in self._counts.items() if counts)
         return [f"its rollup's {name} is not what its pages give" for name in wrong]

@@ -1,7 +1,8 @@
 """The documents of a rollup: columns in JSON, names once, money as integer strings of 10^-18.
 
 A row takes 60 to 100 bytes, mostly for the end user's name and the amount. A Cosmos DB batch takes
-2 MB and may change all parts of a day, so a day has room for about 20,000 groups.
+2 MB and may change all parts of a day, so a day has room for about 20,000 groups of such names.
+Beyond that the rows with the fewest requests are merged under the name for all others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +10,18 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, exact, read_whole
 from metering.core.basics.errors import RollupBroken
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.head import RateTotals
-from metering.core.reports.breakdown import GROUPS, Count, Group, in_order
+from metering.core.reports.breakdown import (
+    GROUPS,
+    Count,
+    Group,
+    in_order,
+    without_model,
+    without_names,
+)
 from metering.core.reports.rollup import PARTS, Cursor, Intake, Part, PartName
 from metering.core.usage.buckets import BUCKETS
 
@@ -22,6 +30,10 @@ CURSOR_ID: Final = "cursor"
 
 #: Cosmos DB takes 2 MB a batch; the difference is for the envelope of the request.
 MAX_STEP_BYTES: Final = 1_900_000
+#: A page may change all parts of its day, and the cursor is in the same batch.
+MAX_PART_BYTES: Final = 230_000
+#: What a part is brought down to, as a share of its bound, so that not every page merges again.
+_ROOM: Final = 0.8
 
 _COUNTS: Final = (
     "requests",
@@ -41,6 +53,8 @@ class Step(NamedTuple):
     cursor: Cursor
     parts: tuple[Part, ...]
     contents: tuple[bytes, ...]
+    crowded: tuple[PartName, ...] = ()
+    """Parts that count groups without their names from this step on."""
 
     @property
     def is_too_large(self) -> bool:
@@ -50,9 +64,28 @@ class Step(NamedTuple):
 
 def step_of(intake: Intake, parts: Iterable[Part]) -> Step:
     """Return the step that writes an intake on top of `parts`."""
-    cursor, changed = intake.onto(parts)
-    contents = [write_part(cursor.ledger, part) for part in changed]
-    return Step(cursor, tuple(changed), tuple(contents))
+    before = list(parts)
+    cursor, changed = intake.onto(before)
+    fitted = [fit(cursor.ledger, part) for part in changed]
+    known = {part.name for part in before if part.has_others}
+    crowded = [part.name for part, _ in fitted if part.has_others and part.name not in known]
+    made, contents = zip(*fitted, strict=True) if fitted else ((), ())
+    return Step(cursor, made, contents, tuple(crowded))
+
+
+def fit(ledger: LedgerId, part: Part) -> tuple[Part, bytes]:
+    """Return a part within MAX_PART_BYTES, and its document; rows beyond it lose their names.
+
+    They are merged by model, and if the models alone are too many, into one row.
+    """
+    content = write_part(ledger, part)
+    for others in (without_names, without_model):
+        whole, kept = part, len(part.counts)
+        while len(content) > MAX_PART_BYTES and kept:
+            kept = int(kept * _ROOM * MAX_PART_BYTES / len(content))
+            part = whole.collapsed(kept, others)
+            content = write_part(ledger, part)
+    return part, content
 
 
 def write_cursor(cursor: Cursor) -> bytes:
@@ -99,7 +132,7 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
     for name in _COUNTS:
         columns[name] = [getattr(count.line, name) for _, count in rows]
     for place, bucket in enumerate(BUCKETS):
-        columns[bucket] = [count.line.tokens[place] for _, count in rows]
+        columns[bucket] = [exact(count.line.tokens[place]) for _, count in rows]
     columns["outcomes"] = [count.outcomes for _, count in rows]
     kept = {name: column for name, column in columns.items() if any(column)}
     kept["amount"] = [str(count.amount) for _, count in rows]
@@ -156,9 +189,9 @@ def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tupl
 
 
 def _whole(values: Any) -> list[int]:
-    if not isinstance(values, list) or any(type(value) is not int for value in values):
-        raise TypeError("a count is not a whole number")
-    return values
+    if not isinstance(values, list):
+        raise TypeError("the counts are not a list: not a whole number each")
+    return list(map(read_whole, values))
 
 
 def _amount(text: object) -> int:

@@ -6,12 +6,12 @@ Only the fields named here are ever read or kept: no message, header, URL or add
 
 import hashlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from metering.core.basics.errors import Code, RejectedEvent
+from metering.core.basics.errors import UNREADABLE, Code, RejectedEvent
 from metering.core.streams.broken_bodies import Document, Rest, parts_of
 from metering.core.streams.log_fields import KEPT_FIELDS, Fields, lowered
 from metering.core.streams.log_rows import (
@@ -47,6 +47,13 @@ class Log(NamedTuple):
     refused: tuple[Refused, ...] = ()
     ignored: int = 0
     """Records without usage: other categories, message chunks, probes."""
+    resource: str = ""
+    """The resource that the first record is of, in lower case; empty if it names none."""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Say whether the body, or its end, could not be read."""
+        return any(bad.why.code in UNREADABLE for bad in self.refused)
 
 
 def read_log(body: bytes) -> Log:
@@ -98,6 +105,7 @@ def _read_parts(body: bytes, plain: bytes) -> Log:
         tuple(row for log in logs for row in log.gateway_rows),
         tuple(bad for log in logs for bad in log.refused),
         sum(log.ignored for log in logs),
+        next((log.resource for log in logs if log.resource), ""),
     )
 
 
@@ -125,7 +133,7 @@ def _records(content: Any) -> list[Any]:
     raise RejectedEvent(Code.UNKNOWN_TYPE, "is neither a log record nor a list of them")
 
 
-def _read_records(records: Iterable[Any], first: int = 0, where: str = "") -> Log:
+def _read_records(records: Sequence[Any], first: int = 0, where: str = "") -> Log:
     """Read records; `first` is the place of the first one, `where` that of their document."""
     llm: list[LlmRow] = []
     gateway: list[GatewayRow] = []
@@ -144,7 +152,15 @@ def _read_records(records: Iterable[Any], first: int = 0, where: str = "") -> Lo
             ignored += 1
         else:
             gateway.append(row)
-    return Log(tuple(llm), tuple(gateway), tuple(refused), ignored)
+    return Log(tuple(llm), tuple(gateway), tuple(refused), ignored, _resource(records))
+
+
+def _resource(records: Sequence[Any]) -> str:
+    if not records or not isinstance(records[0], dict):
+        return ""
+    fields = lowered(records[0])
+    found = fields.get("resourceid") or fields.get("_resourceid")
+    return found[:_MAX_KEPT].lower() if isinstance(found, str) else ""
 
 
 def _read_record(record: Any) -> LlmRow | GatewayRow | None:

@@ -4,7 +4,7 @@ from itertools import count
 from typing import NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.validation import validated
 from metering.core.credit.adjustment import Adjustment
 from metering.core.tenancy.decisions import check_exists
@@ -30,7 +30,10 @@ class AdjustmentOffer(NamedTuple):
 def make_adjustment(
     directory: Directory, offer: AdjustmentOffer, now: Instant
 ) -> Decision[Adjustment]:
-    """Make an adjustment, in the currency of the plan in force at the present period's start."""
+    """Make an adjustment, in the currency of the plan in force at the present period's start.
+
+    The period that it is about must be one of the tenant's and have begun.
+    """
     check_exists(directory, offer.tenant)
     known = {made.adjustment.id: made.adjustment for made in directory.adjustments(offer.tenant)}
     name = offer.id or _free_name(known)
@@ -45,12 +48,29 @@ def make_adjustment(
                 f"{what}: exists with other content: an adjustment is never edited; make another"
             )
         return Decision(same, None)
+    if found.charge_period is not None:
+        _check_period(directory, f"{what}: about", found, now)
     if found.currency != plan.currency:
         raise ConfigurationError(
             f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {found.currency}"
         )
     value = found.model_dump_json(exclude_none=True)
     return Decision(found, Record("adjustment", found.tenant, value, now, now))
+
+
+def _check_period(directory: Directory, what: str, made: Adjustment, now: Instant) -> None:
+    name = made.charge_period or ""
+    try:
+        period = directory.find_period(made.tenant, name)
+    except ValueError as fault:
+        raise ConfigurationError(f"{what}: {fault}") from None
+    if period is None:
+        raise ConfigurationError(f"{what}: {made.tenant!r} has no period {name!r}")
+    if period.start > now:
+        raise ConfigurationError(
+            f"{what}: period {name!r} begins {format_instant(period.start)}: it cannot be about"
+            " the future"
+        )
 
 
 def _free_name(known: dict[str, Adjustment]) -> str:

@@ -163,6 +163,10 @@ class TermsBook:
         priced = priced_of(dimensions, registered, by_request=by_request)
         return self._swapped(priced), start, end
 
+    def pricing_keys(self, of: Dimensions, at: Instant) -> tuple[PricingKey, PricingKey]:
+        """Return the pricing key of a request, and the one without its registered deployment."""
+        return self._priced(of, at)[0], priced_of(of, None)
+
     def why_unpriced(self, usage: Usage, at: Instant) -> str:
         """Return in words why a usage has no price under today's terms for its time."""
         plan = self.terms(usage.dimensions.subject, at).plan

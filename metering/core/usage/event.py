@@ -32,8 +32,8 @@ MAX_ID_LENGTH = 256
 #: Names of models, deployments, products, users: long enough for any Azure resource name.
 MAX_NAME_LENGTH = 256
 
-#: Units of one event; far beyond any, and its millionths still fit 64 bits.
-MAX_QUANTITY: Final = 10**12
+#: Units of one event: their millionths stay below 2^53, beyond which JSON numbers are not exact.
+MAX_QUANTITY: Final = 9 * 10**9
 
 type Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 type Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]

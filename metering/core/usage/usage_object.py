@@ -12,8 +12,8 @@ from metering.core.usage.usage_details import (
     Reported,
 )
 
-#: Seconds, characters or images of one request; their millionths still fit 64 bits.
-MAX_QUANTITY: Final = 10**12
+#: Seconds, characters or images of one request: their millionths stay below 2^53.
+MAX_QUANTITY: Final = 9 * 10**9
 
 type Number = Annotated[int | float, Field(ge=0, le=MAX_QUANTITY, allow_inf_nan=False)]
 

@@ -55,7 +55,7 @@ def _knows(system: LocalSystem) -> Callable[[str], Awaitable[bool]]:
     async def knows(subject: str) -> bool:
         if not tenancy.directory.knows(subject):
             # It may have been mapped since, by another process.
-            await tenancy.refresh()
+            await tenancy.refresh_if_due()
         return tenancy.directory.knows(subject)
 
     return knows

@@ -4,21 +4,24 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
-from azure.cosmos.exceptions import CosmosBatchOperationError
+from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.adapters.cosmos.ledger import CosmosLedgers, refusal
 from metering.adapters.cosmos.prepare import prepare
+from metering.adapters.cosmos.refusals import translated
 from metering.adapters.cosmos.registry import CosmosRegistry
 from metering.core.basics.errors import (
     ConfigurationError,
     HeadMovedError,
-    InvariantBroken,
     LedgerBroken,
+    PartitionFullError,
     RetryableError,
+    TooLargeError,
 )
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import plan_commit
@@ -261,11 +264,63 @@ async def test_records_end_before_one_that_a_lagging_query_lacks(
     assert await registry.read_records(0) == records[:1]
 
 
-def test_a_refusal_of_an_effect_is_a_bug_and_no_lost_race() -> None:
+def test_a_refusal_of_an_effect_is_the_fault_of_its_ledger_and_no_lost_race() -> None:
     commit = plan_commit(Head(LEDGER), {}, [usage(model="gpt-99")], rating(), NOW)
     assert len(commit.effects) == 1
-    for index, kind in [(0, HeadMovedError), (1, InvariantBroken), (2, InvariantBroken)]:
+    for index, kind in [(0, HeadMovedError), (1, LedgerBroken), (2, LedgerBroken)]:
         error = CosmosBatchOperationError(  # type: ignore[no-untyped-call]
             error_index=index, headers={}, status_code=409
         )
         assert type(refusal(error, commit)) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "substatus", "kind", "complaint"),
+    [
+        (413, 0, TooLargeError, "more bytes than one request may have"),
+        (403, 1014, PartitionFullError, "a logical partition has its 20 GB"),
+        (403, 3, RetryableError, "another region takes the writes now"),
+        (403, 0, ConfigurationError, "the identity needs the Cosmos DB data contributor role"),
+        (404, 1002, RetryableError, "a replica is behind this session"),
+        (404, 1003, ConfigurationError, "does not exist"),
+        (400, 0, RetryableError, "status 400"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["request", "batch"])
+def test_every_refusal_has_its_owner(
+    status: int, substatus: int, kind: type[Exception], complaint: str, shape: str
+) -> None:
+    refused: HttpResponseError
+    if shape == "batch":
+        results = [{"statusCode": 424}, {"statusCode": status, "subStatusCode": substatus}]
+        refused = CosmosBatchOperationError(  # type: ignore[no-untyped-call]
+            error_index=1, headers={}, status_code=status, operation_responses=results
+        )
+    else:
+        refused = CosmosHttpResponseError(  # type: ignore[no-untyped-call]
+            status_code=status, message="no", sub_status=substatus
+        )
+    found = translated(refused, "here")
+    assert type(found) is kind
+    assert complaint in str(found)
+
+
+async def test_a_full_partition_is_the_fault_of_its_ledger(
+    connect: Connect, peer: CosmosPeer
+) -> None:
+    account = connect()
+    await prepare(account)
+    ledgers = CosmosLedgers(account)
+    first = plan_commit(Head(LEDGER), {}, [usage("a")], rating(), NOW)
+    await ledgers.commit(first)
+    for kind in ("create", "replace"):
+        full = Fault(what="fail_before", kind=kind, status=403, substatus=1014)
+        peer.faults.add(full)
+    commit = plan_commit(first.head, {}, [usage("b")], rating(), NOW)
+    with pytest.raises(LedgerBroken, match="a logical partition has its 20 GB"):
+        await ledgers.commit(commit)
+    known = {first.pages[0].slot: {first.pages[0].entries[0].key: (first.pages[0], 0)}}
+    again = plan_commit(first.head, known, [usage("a")], rating(), NOW)
+    with pytest.raises(LedgerBroken, match="a logical partition has its 20 GB"):
+        await ledgers.commit(again)
+    assert await ledgers.commit(commit) is None  # type: ignore[func-returns-value]

@@ -8,7 +8,7 @@ from azure.cosmos.aio import CosmosClient
 from metering.adapters.cosmos.effects import effect_document
 from metering.adapters.sqlite.database import Database
 from metering.bootstrap import sqlite_stores, stores_for
-from metering.core.basics.errors import ConfigurationError, InvariantBroken
+from metering.core.basics.errors import ConfigurationError, LedgerBroken
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.head import Head
@@ -35,15 +35,27 @@ async def test_in_sqlite(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_in_cosmos_where_it_is_a_bug_that_is_named() -> None:
+async def test_in_cosmos_where_one_is_there_already() -> None:
     with CosmosPeer() as peer:
         stores = stores_for(CosmosStore(peer.url, "metering", peer.key))
         await stores.prepare()
         async with CosmosClient(peer.url, peer.key) as client:
             container = client.get_database_client("metering").get_container_client("ledgers")
             await container.create_item(effect_document(COMMIT.effects[0]))
-        with pytest.raises(InvariantBroken, match="operation 2 of a commit was refused with 409"):
+        with pytest.raises(LedgerBroken, match="an effect of page 1 is there without the page"):
             await stores.ledgers.commit(COMMIT)
         assert await stores.ledgers.read_head(LEDGER) is None
         assert await stores.ledgers.read_page(LEDGER, 1) is None
         await stores.close()
+
+
+async def test_in_sqlite_where_one_is_there_already(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.db")
+    stores = sqlite_stores(database)
+    await stores.ledgers.commit(COMMIT)
+    await database.write(lambda connection: connection.execute("DELETE FROM pages"))
+    await database.write(lambda connection: connection.execute("DELETE FROM heads"))
+    with pytest.raises(LedgerBroken, match="an effect of page 1 is there without the page"):
+        await stores.ledgers.commit(COMMIT)
+    assert await stores.ledgers.read_page(LEDGER, 1) is None
+    await database.close()

@@ -14,7 +14,7 @@ from metering.core.basics.errors import ConfigurationError, LedgerBroken, Retrya
 from metering.core.basics.instants import format_instant, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.exports.delivery_manifest import Manifest, Window
+from metering.core.exports.delivery_manifest import Manifest
 from metering.core.exports.windows import span_window
 from metering.core.ledger.page import seal
 from metering.core.usage.buckets import from_names
@@ -108,11 +108,24 @@ async def test_what_no_tenant_calls_a_period_is_refused(
     system: System, report: Callable[[Scope], Any]
 ) -> None:
     await use(system, "a-1")
-    assert (await report(Scope(named_window("2025-01"))))[1] == []
-    with pytest.raises(ConfigurationError, match="period '2026-13': no tenant has usage"):
-        await report(Scope(Window("2026-13")))
-    with pytest.raises(ConfigurationError, match="write it like 2026-11"):
-        named_window("../2026")
+    # One that was there without usage is empty; one before the first record, or to come, is none.
+    system.clock.set(parse_instant("2026-12-02T00:00:00Z"))
+    assert (await report(Scope(named_window("2026-12"))))[1] == []
+    for name in ("2025-01", "2027-01", "2026-11-03", "2026-11-02T00:00:00Z"):
+        with pytest.raises(ConfigurationError, match=f"period '{name}': no tenant had"):
+            await report(Scope(named_window(name)))
+    for name in ("../2026", "2026-13", "2026-W44"):
+        with pytest.raises(ConfigurationError, match="write it like 2026-11"):
+            named_window(name)
+
+
+async def test_a_period_goes_by_its_start_too(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    await use(system, "a-1")
+    _, by_start = await report(Scope(named_window("2026-11-01T00:00:00Z")))
+    assert by_start == (await report(Scope(NOVEMBER)))[1] != []
+    assert named_window("2026-11-01T00:00:00Z").file_name == "2026-11-01T000000Z"
 
 
 async def test_progress_is_told_by_pages(system: System) -> None:

@@ -1,17 +1,23 @@
 """Exports by schedule: what is there decides what is due."""
 
 import asyncio
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given as given_
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.export_selection import named_window
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
 from metering.core.basics.errors import RetryableError
-from metering.core.basics.instants import DAY, HOUR, parse_instant
+from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
+from metering.core.exports.chargeback import Span
 from metering.core.exports.delivery_manifest import read_manifest
 from metering.core.exports.windows import DELAY, Scheduled
 from tests.app.exporting import contents, given, use
@@ -26,7 +32,7 @@ DAILY = Scheduled("chargeback", "daily")
 
 def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledExports:
     def chargeback(window: Any) -> ChargebackReport:
-        return ChargebackReport(system.store, system.tenancy, Scope(window))
+        return ChargebackReport(system.store, system.tenancy, Scope(window, by_arrival=True))
 
     def broken(_: Any) -> Any:
         return given("broken", a_csv=RetryableError("the ledger is busy"))
@@ -34,7 +40,10 @@ def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledEx
     return ScheduledExports(
         exports=DeliverExports(ExportFolder(folder)),
         ledgers=system.store,
-        reports={"chargeback": ScheduledReport(chargeback), "broken": ScheduledReport(broken)},
+        reports={
+            "chargeback": ScheduledReport(chargeback, again=0),
+            "broken": ScheduledReport(broken),
+        },
         schedule=schedule,
         clock=system.clock,
         alerts=system.alerts,
@@ -68,8 +77,7 @@ async def test_a_day_is_delivered_a_while_after_its_end_and_once(
     await exports.run()
     assert "2026-11-20Z" not in delivered(tmp_path / "out")
     system.clock.set(TODAY + DAY + DELAY)
-    # The day before is delivered again with it.
-    assert await exports.run() == 2
+    assert await exports.run() == 1
     # 0.0035 in units of 0.0001.
     assert delivered(tmp_path / "out")["2026-11-20Z"] == "35"
     assert await exports.run() == 0
@@ -87,20 +95,45 @@ async def test_every_day_since_the_first_usage_is_caught_up_with(
     assert min(delivered(tmp_path / "out")) == "2026-11-01Z"
 
 
-async def test_late_usage_is_in_when_the_day_is_delivered_again(
+async def test_late_usage_is_in_the_delivery_of_its_arrival_as_rows_of_its_own_day(
     system: System, tmp_path: Path
 ) -> None:
-    await use(system, "a-1")
     exports = scheduled(system, tmp_path / "out", DAILY)
-    system.clock.set(TOMORROW + HOUR)
+    third, ninth = (parse_instant(f"2026-11-{day:02}T08:00:00Z") for day in (3, 9))
+    system.clock.set(third)
+    await use(system, "on-time", time=format_instant(third))
+    for day in range(4, 32):
+        system.clock.set(third + (day - 3) * DAY)
+        if day == 9:
+            await use(system, "late", time=format_instant(third))
+            await use(system, "own", time=format_instant(ninth))
+        await exports.run()
     await exports.run()
-    await use(system, "a-2")
-    assert await exports.run() == 0
-    assert delivered(tmp_path / "out")["2026-11-20Z"] == "35"
-    system.clock.set(TOMORROW + DAY + HOUR)
-    assert await exports.run() == 2
-    assert delivered(tmp_path / "out")["2026-11-20Z"] == "70"
-    assert delivered(tmp_path / "out")["2026-11-21Z"] == "0"
+    found = delivered(tmp_path / "out")
+    # 0.0035 each, in units of 0.0001: the late one is in the delivery of the 9th.
+    assert {day: total for day, total in found.items() if total != "0"} == {
+        "2026-11-03Z": "35",
+        "2026-11-09Z": "70",
+    }
+    assert len(found) == 30
+    text = (tmp_path / "out/chargeback/all/2026-11-09Z/chargeback-2026-11-09Z.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["day"] for row in rows] == ["2026-11-03", "2026-11-09"]
+    # The days add up to the month, whichever way it is asked for.
+    month = ChargebackReport(system.store, system.tenancy, Scope(named_window("2026-11")))
+    await DeliverExports(ExportFolder(tmp_path / "month")).deliver(month)
+    assert delivered(tmp_path / "month") == {"2026-11": "105"}
+
+
+@settings(max_examples=25, deadline=None)
+@given_(st.integers(0, 40 * DAY), st.integers(0, 40 * DAY))
+def test_adjacent_spans_count_each_change_once(used: int, lag: int) -> None:
+    committed = min(used + lag, 41 * DAY)
+    for by_arrival in (False, True):
+        spans = [Span(day * DAY, (day + 1) * DAY, by_arrival) for day in range(41)]
+        (of,) = (span for span in spans if span.counts(used, committed))
+        assert of.may_count(committed)
+        assert not of.is_over(committed)
 
 
 async def test_a_delivery_that_lost_its_manifest_is_made_again(
@@ -111,7 +144,7 @@ async def test_a_delivery_that_lost_its_manifest_is_made_again(
     await scheduled(system, tmp_path / "out", DAILY).run()
     before = contents(tmp_path / "out")
     (tmp_path / "out/chargeback/all/2026-11-20Z/manifest.json").unlink()
-    assert await scheduled(system, tmp_path / "out", DAILY).run() == 2
+    assert await scheduled(system, tmp_path / "out", DAILY).run() == 1
     assert contents(tmp_path / "out") == before
 
 

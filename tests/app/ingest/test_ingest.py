@@ -140,29 +140,63 @@ async def test_a_store_out_of_reach_is_raised_and_a_repeat_counts_once(system: S
     assert (await amount(system, "sub-1"), await amount(system, "sub-2")) == ("0.0035", "0.0035")
 
 
-async def test_a_mostly_unreadable_batch_commits_nothing(system: System) -> None:
-    bad = [b"nonsense %d" % n for n in range(20)]
+async def test_a_mostly_unreadable_batch_of_one_source_commits_nothing(system: System) -> None:
+    bad = [body(id=f"bad-{n}", specversion="9") for n in range(20)]
     with pytest.raises(StopRuleError, match="20 of 21 events from 0/0 cannot be read"):
         await ingest(system, *bad, body())
     assert await letters(system) == []
     assert await amount(system, "sub-1") == "0"
 
 
+async def test_junk_of_one_source_holds_back_nothing_of_another(system: System) -> None:
+    """In the same batch, in a later batch of the same partition, and if the junk comes first."""
+    junk = [b"nonsense %d" % n for n in range(20)]
+    of_b = [body(id=f"b-{n}", source="/apim/b", specversion="9") for n in range(20)]
+    with pytest.raises(StopRuleError):
+        await ingest(system, *of_b)
+    # Another partition, or the next process: source a can be read, so the deploy is good.
+    assert await ingest(system, *junk, *(body(id=f"r-{n}") for n in range(19))) == Tally(
+        19, rejected={Code.NOT_JSON: 20}
+    )
+    assert await ingest(system, *of_b) == Tally(rejected={Code.UNKNOWN_SCHEMA_VERSION: 20})
+    assert await ingest(system, *junk) == Tally(rejected={Code.NOT_JSON: 20})
+    assert "of 1 sources: '/apim/b'" in system.alerts.messages[1]
+
+
+async def test_a_bad_deploy_of_the_readable_source_itself_is_held(system: System) -> None:
+    await ingest(system, body())
+    bad = [body(id=f"bad-{n}", specversion="9") for n in range(20)]
+    with pytest.raises(StopRuleError):
+        await ingest(system, *bad)
+    # What was read a quarter of an hour ago no longer vouches for the deploy.
+    await ingest(system, body(id="b-1", source="/apim/b"))
+    system.clock.set(NOW + 15 * MINUTE)
+    with pytest.raises(StopRuleError):
+        await ingest(system, *(body(id=f"more-{n}", specversion="9") for n in range(30)))
+
+
+async def test_many_readable_sources_are_not_remembered_for_ever(system: System) -> None:
+    for n in range(40):
+        await ingest(system, body(id=f"r-{n}", source=f"/apim/{n}"))
+    junk = [b"nonsense %d" % n for n in range(20)]
+    assert await ingest(system, *junk) == Tally(rejected={Code.NOT_JSON: 20})
+
+
 async def test_after_fifteen_minutes_an_unreadable_batch_goes_to_dead_letters(
     system: System,
 ) -> None:
-    bad = [b"nonsense %d" % n for n in range(20)]
+    bad = [body(id=f"bad-{n}", specversion="9") for n in range(20)]
     for elapsed in (0, 15 * MINUTE - SECOND):
         system.clock.set(NOW + elapsed)
         with pytest.raises(StopRuleError):
             await ingest(system, *bad)
     system.clock.set(NOW + 15 * MINUTE)
-    assert await ingest(system, *bad, body()) == Tally(1, 0, {Code.NOT_JSON: 20})
+    assert await ingest(system, *bad, body()) == Tally(1, 0, {Code.UNKNOWN_SCHEMA_VERSION: 20})
     assert "20 unreadable events become dead letters" in system.alerts.messages[0]
 
 
 async def test_a_batch_that_became_readable_starts_its_patience_anew(system: System) -> None:
-    bad = [b"nonsense %d" % n for n in range(20)]
+    bad = [body(id=f"bad-{n}", specversion="9") for n in range(20)]
     with pytest.raises(StopRuleError):
         await ingest(system, *bad)
     await ingest(system, body())

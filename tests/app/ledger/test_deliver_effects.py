@@ -16,9 +16,10 @@ from tests.builders import NOW, body
 type System = Any
 
 
-async def ingest(system: System, *models: str) -> None:
+async def ingest(system: System, *models: str, subject: str = "sub-1") -> None:
     messages = [
-        Message(body(id=f"r-{model}", data__model=model), "0", n) for n, model in enumerate(models)
+        Message(body(id=f"r-{model}", data__model=model, subject=subject), "0", n)
+        for n, model in enumerate(models)
     ]
     await system.ingest.batch(messages)
 
@@ -118,7 +119,8 @@ async def test_what_was_given_up_can_be_tried_once_more(system: System) -> None:
 
 async def test_one_run_takes_a_bounded_number_and_the_next_the_rest(system: System) -> None:
     models = [f"m-{n}" for n in range(MAX_EFFECTS + 1)]
-    await ingest(system, *models)
+    for first in range(0, len(models), 200):
+        await ingest(system, *models[first : first + 200], subject=f"sub-{first}")
     assert await system.deliver.run() == MAX_EFFECTS
     assert await system.deliver.run() == 1
     assert sorted(told(system)) == sorted(models)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from metering.app.reports import roll_up
-from metering.core.basics.errors import RetryableError
+from metering.core.basics.errors import RetryableError, TooLargeError
 from metering.core.basics.instants import DAY
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.page import Page
@@ -94,16 +94,16 @@ async def test_a_step_that_is_too_large_is_taken_with_fewer_pages(
     assert await usage_is_exact(system)
 
 
-async def test_a_day_that_no_batch_can_hold_is_told_and_read_from_its_pages(
-    system: System, monkeypatch: pytest.MonkeyPatch
+async def test_a_rollup_that_the_store_refuses_is_told_and_read_from_its_pages(
+    system: System,
 ) -> None:
     await commit(system, usage("a"))
     await system.roll_up.run()
     await commit(system, usage("b"))
-    monkeypatch.setattr(rollup_document, "MAX_STEP_BYTES", 10)
-    assert await system.roll_up.run() == 0
-    assert "a day's rollup takes more than" in system.alerts.messages[0]
-    assert system.alerts.messages[0].endswith("after page 1")
+    await commit(system, usage("b"), ledger=LEDGER._replace(tenant="globex"))
+    system.rollups.before.append(fail(TooLargeError("store x: more bytes than it may have")))
+    assert await system.roll_up.run() == 1
+    assert system.alerts.messages == ["store x: more bytes than it may have"]
     assert await usage_is_exact(system)
     assert await faults(system) == ()
 

@@ -127,7 +127,7 @@ async def test_a_truncated_event_gives_what_was_before_the_cut(system: System) -
 async def test_a_mostly_unreadable_batch_takes_in_nothing_for_fifteen_minutes(
     system: System,
 ) -> None:
-    bad = [b"nonsense %d" % number for number in range(20)]
+    bad = [log(llm_record(f"r-{n}"))[:-9] for n in range(20)]
     await take_in(system.ingest, PENDING)
     for elapsed in (0, 15 * MINUTE - 1):
         system.clock.set(NOW + elapsed)
@@ -135,9 +135,21 @@ async def test_a_mostly_unreadable_batch_takes_in_nothing_for_fifteen_minutes(
             await take_in(system.join, *bad, LOG)
     assert (await counts(system), await letters(system)) == ((0, 0, 1), {})
     system.clock.set(NOW + 15 * MINUTE)
-    assert await take_in(system.join, *bad, LOG) == Tally(1, rejected={Code.NOT_JSON: 20})
+    assert await take_in(system.join, *bad, LOG) == Tally(1, rejected={Code.TRUNCATED: 20})
     assert await amount(system) == WORTH
     assert "20 unreadable events" in system.alerts.messages[0]
+
+
+async def test_twenty_junk_records_stop_none_of_nineteen_good_ones(system: System) -> None:
+    junk = [b"nonsense %d" % number for number in range(20)]
+    good = [log(llm_record(f"r-{number}")) for number in range(19)]
+    assert await take_in(system.join, *junk, *good) == Tally(
+        19, rejected={Code.NOT_JSON: 20}, unclaimed=19
+    )
+    # Without a record that names a resource, the hub itself is the source of what can be read.
+    assert await take_in(system.join, *junk, log("no record"), log()) == Tally(
+        rejected={Code.NOT_JSON: 20, Code.INVALID_FIELD: 1}
+    )
 
 
 @pytest.mark.parametrize("first", ["identity", "log"])

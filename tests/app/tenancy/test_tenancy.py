@@ -1,17 +1,27 @@
 """Who pays: recorded by append, the same for every process, and never twice."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from metering.app.hubs.batch import Message
 from metering.app.tenancy import tenancy as tenancy_module
-from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.basics.errors import (
+    Code,
+    ConfigurationError,
+    RetryableError,
+    StaleRevisionError,
+)
 from metering.core.basics.instants import DAY, MINUTE
 from metering.core.calendars.dated import BEGINNING
+from metering.core.calendars.periods import month_of
 from metering.core.plans.plan import Plan
+from metering.core.tenancy.record import Record
 from metering.core.tenancy.tenants_file import TenantsFile, read_tenants_file
-from tests.builders import NOW, price_rows
+from metering.ports import RegistryStore
+from tests.builders import NOW, body, price_rows
 
 type System = Any
 
@@ -190,3 +200,90 @@ async def test_nobody_may_read_a_tenant_that_there_is_not(system: System) -> Non
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.tenancy.set_member(member, "acme")
     assert system.tenancy.directory.members.tenant_of(member, NOW) == "acme"
+
+
+class SlowRegistry:
+    """The registry across a network: counts reads, and lets others run between call and answer."""
+
+    def __init__(self, inner: RegistryStore) -> None:
+        self.inner = inner
+        self.reads = 0
+
+    async def read_records(self, after: int) -> list[Record]:
+        self.reads += 1
+        found = await self.inner.read_records(after)
+        await asyncio.sleep(0.001)
+        return found
+
+    async def append_record(self, record: Record, expected: int) -> bool:
+        done = await self.inner.append_record(record, expected)
+        await asyncio.sleep(0.005)
+        return done
+
+
+@pytest.fixture(name="registry")
+def slow_registry(system: System) -> SlowRegistry:
+    made = SlowRegistry(system.registry)
+    system.tenancy.registry = made
+    return made
+
+
+async def test_what_asks_all_the_time_reads_the_registry_every_three_seconds(
+    system: System, registry: SlowRegistry, make_system: Callable[..., System]
+) -> None:
+    now_s = 100.0
+    system.tenancy.elapsed_s = lambda: now_s
+    await asyncio.gather(*(system.read.balance("acme", month_of(NOW)) for _ in range(20)))
+    assert registry.reads == 1
+    await make_system().tenancy.map_subject("sub-1", "acme", None)
+    now_s = 102.9
+    assert await system.read.tenants() == []
+    now_s = 103.0
+    assert await system.read.tenants() == ["acme"]
+    assert registry.reads == 2
+
+
+@pytest.mark.usefixtures("registry")
+async def test_a_change_is_decided_on_what_the_store_has_now(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await system.read.tenants()
+    await make_system().tenancy.map_subject("sub-1", "acme", None)
+    with pytest.raises(StaleRevisionError):
+        await system.tenancy.map_subject("sub-1", "globex", None, expected=0)
+    assert system.tenancy.directory.tenants() == ["acme"]
+
+
+@pytest.mark.usefixtures("registry")
+async def test_records_that_two_callers_read_at_once_are_applied_once(
+    system: System, make_system: Callable[..., System]
+) -> None:
+    await make_system().tenancy.map_subject("sub-1", "acme", None)
+    await asyncio.gather(*(system.tenancy.refresh() for _ in range(3)))
+    assert system.tenancy.directory.version == 1
+    # Between the append and its answer another caller reads what was appended.
+    change = asyncio.create_task(system.tenancy.map_subject("sub-2", "acme", None))
+    while system.tenancy.directory.version == 1:
+        await system.tenancy.refresh()
+    await change
+    assert system.tenancy.directory.version == 2
+    await make_system().tenancy.map_subject("sub-3", "acme", None)
+    await system.tenancy.refresh()
+    assert system.tenancy.directory.knows("sub-3")
+
+
+async def test_no_event_is_refused_or_given_a_tenant_on_the_word_of_an_old_directory(
+    make_system: Callable[..., System],
+) -> None:
+    system, other = make_system(automatic=False), make_system()
+    registry = system.tenancy.registry = SlowRegistry(system.registry)
+    await system.ingest.batch([])
+    await other.tenancy.map_subject("sub-1", "acme", None)
+    messages = [Message(body(id=f"r-{n}"), "0", n) for n in range(50)]
+    strangers = [Message(body(id=f"s-{n}", subject=f"x-{n}"), "0", n) for n in range(50)]
+    tally = await system.ingest.batch([*messages, *strangers])
+    assert (tally.accepted, tally.rejected) == (50, {Code.UNKNOWN_SUBSCRIPTION: 50})
+    # One read for the batch, however many strangers are in it; none for those who are known.
+    assert registry.reads == 2
+    await system.ingest.batch([Message(body(id="r-51"), "0", 51)])
+    assert registry.reads == 2

@@ -112,6 +112,13 @@ def test_the_future_is_not_closed_by_a_slip(
     assert metering.run("statement", "acme").code == 1
 
 
+def test_many_periods_are_named_in_short(metering: "Metering", event: "EventBuilder") -> None:
+    ahead = ("close", "--at", "2028-12-10T00:00:00Z")
+    assert "would close nothing" in metering.run(*ahead).stderr
+    metering.ingest(*(event(f"r-{number}", subject=f"t-{number:02}") for number in range(12)))
+    assert "2026-11 of t-09 and 2 more" in metering.run(*ahead).stderr
+
+
 def test_a_period_that_is_over_may_be_closed_before_its_grace_ends(
     metering: "Metering", event: "EventBuilder"
 ) -> None:

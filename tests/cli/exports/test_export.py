@@ -80,7 +80,7 @@ def test_a_second_run_writes_the_same_bytes(used: Metering) -> None:
         ([], 2, "give either --period, or --from and --to"),
         (["--period", "2026-11", "--to", "2026-11-20T12:00:00Z"], 2, "give either --period"),
         (["--from", "yesterday", "--to", "2026-11-20T12:00:00Z"], 2, "--from"),
-        (["--period", "2026-13"], 1, "period '2026-13': no tenant has usage"),
+        (["--period", "2026-13"], 1, "period '2026-13' is not a period"),
         (["--period", "../x"], 1, "write it like 2026-11"),
         (["--period", "2026-11", "--tenant", "nobody"], 1, "unknown tenant 'nobody'"),
         (["--period", "2026-11", "--by", "colour"], 2, "--by"),

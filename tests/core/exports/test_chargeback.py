@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable
 
 from metering.core.basics.csv_text import csv_line
-from metering.core.basics.instants import DAY, HOUR, Instant
+from metering.core.basics.instants import DAY, HOUR, Instant, to_datetime
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, month_of, slot_of
-from metering.core.exports.chargeback import MAX_LISTED, By, Chargeback
+from metering.core.exports.chargeback import MAX_LISTED, By, Chargeback, Span
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
 from metering.core.ledger.page import GENESIS, Page, seal
 from metering.core.prices.rating import Rate, amount_of
@@ -48,7 +48,7 @@ def page(*entries: Entry, tenant: str = "acme", committed: Instant = NOW) -> Pag
 
 
 def rows(
-    pages: Iterable[Page], by: By = "product", span: tuple[Instant, Instant] | None = None
+    pages: Iterable[Page], by: By = "product", span: Span | None = None
 ) -> list[dict[str, str]]:
     report = Chargeback(by, span)
     for one in pages:
@@ -168,9 +168,9 @@ def test_rows_are_by_product_tenant_or_use_case() -> None:
 
 def test_a_span_owns_its_start_and_not_its_end() -> None:
     one = page(entry(state()), entry(state(), name="r-2", time=AT + 1))
-    (row,) = rows([one], span=(AT, AT + 1))
+    (row,) = rows([one], span=Span(AT, AT + 1))
     assert (row["calls"], row["last_seen"]) == ("1", "2026-11-20T11:45:00Z")
-    assert rows([one], span=(AT + 2, AT + HOUR)) == []
+    assert rows([one], span=Span(AT + 2, AT + HOUR)) == []
 
 
 def test_names_beyond_a_number_are_counted() -> None:
@@ -182,8 +182,18 @@ def test_names_beyond_a_number_are_counted() -> None:
     assert row["callers"].endswith(";sub-099;and 2 more")
 
 
+def test_a_correction_that_arrives_later_is_a_row_of_its_day_without_a_call() -> None:
+    before, after = state(evidence=Evidence.TOTALS), state(counts={"input": 3000, "output": 100})
+    corrected = page(entry(after, instead_of=before), committed=AT + 2 * DAY)
+    arrived = Span(AT + DAY, AT + 3 * DAY, by_arrival=True)
+    (row,) = rows([page(entry(before)), corrected], span=arrived)
+    # 2,000 x 2.50 a million more than before.
+    assert (row["calls"], row["prompt_tokens"], row["amount"]) == ("0", "2000", "0.005")
+    assert (row["day"], row["first_seen"]) == (f"{to_datetime(AT):%Y-%m-%d}", "")
+
+
 def test_the_data_is_as_of_the_last_page_that_counts() -> None:
-    report = Chargeback("product", (AT, AT + HOUR))
+    report = Chargeback("product", Span(AT, AT + HOUR))
     assert report.as_of is None
     report.add(page(entry(state()), committed=NOW), "USD")
     report.add(page(entry(state(), name="r-2", time=AT + DAY), committed=NOW + DAY), "USD")

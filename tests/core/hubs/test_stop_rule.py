@@ -1,25 +1,26 @@
-"""The stop rule: more than half of a batch and at least twenty unreadable events stop it."""
+"""The stop rule: more than half of a source's events, and at least twenty, are unreadable."""
+
+from collections import Counter
 
 import pytest
 
-from metering.core.basics.errors import UNREADABLE, Code
-from metering.core.hubs.stop_rule import is_bad_deploy
+from metering.core.hubs.stop_rule import stopped_sources
 
 
 @pytest.mark.parametrize(
-    ("unreadable", "size", "stops"),
-    [(19, 19, False), (20, 20, True), (20, 39, True), (20, 40, False), (21, 40, True)],
+    ("unreadable", "readable", "stops"),
+    [(19, 0, False), (20, 0, True), (20, 19, True), (20, 20, False), (21, 20, True)],
 )
-def test_a_batch_stops_from_twenty_unreadable_events_that_are_more_than_half(
+def test_a_source_stops_from_twenty_unreadable_events_that_are_more_than_half(
     unreadable: int,
-    size: int,
+    readable: int,
     stops: bool,  # noqa: FBT001
 ) -> None:
-    assert is_bad_deploy([Code.NOT_JSON] * unreadable, size) is stops
+    found = stopped_sources(Counter(a=readable), Counter(a=unreadable))
+    assert found == ({"a"} if stops else set())
 
 
-def test_events_that_can_be_read_never_stop_a_batch() -> None:
-    for code in set(Code) - UNREADABLE:
-        assert not is_bad_deploy([code] * 100, 100)
-    for code in UNREADABLE:
-        assert is_bad_deploy([code] * 100, 100)
+def test_the_events_of_other_sources_neither_stop_a_source_nor_excuse_it() -> None:
+    readable = Counter(a=1_000, b=19)
+    unreadable = Counter(a=100, b=20, c=19)
+    assert stopped_sources(readable, unreadable) == {"b"}

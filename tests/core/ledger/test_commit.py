@@ -12,6 +12,7 @@ from metering.core.basics.money import format_amount
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
 from metering.core.ledger.commit import Commit, CommitTooLargeError, Known, KnownBySlot, plan_commit
+from metering.core.ledger.double_counts import Named
 from metering.core.ledger.entry import Kind, Reference
 from metering.core.ledger.head import Head, Holds, fold
 from metering.core.ledger.page import MAX_ENTRIES, Diagnostics
@@ -66,7 +67,10 @@ class Ledger:
         for page in self.pages:
             proof.add(page)
         proof.compare(self.head)
-        return proof.faults
+        named = Named(proof.doubts)
+        for page in self.pages:
+            named.add(page)
+        return [*proof.faults, *named.faults()]
 
 
 def answers(done: Commit) -> tuple[int, int, int]:

@@ -11,14 +11,15 @@ from metering.core.calendars.periods import SLOT, LedgerId, month_of
 from metering.core.ledger.commit import CommitTooLargeError, KnownBySlot, plan_commit
 from metering.core.ledger.effect import (
     MAX_ATTEMPTS,
-    MAX_EFFECT_BYTES,
     Effect,
     EffectKind,
     describe,
     effects_of,
     pause_after,
+    size_of,
 )
 from metering.core.ledger.head import Head
+from metering.core.ledger.head_document import write_head
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from tests.builders import AT, NOW, rating, usage
@@ -98,11 +99,14 @@ def test_pages_head_and_effects_together_are_at_most_a_hundred() -> None:
 
 
 def test_effects_count_towards_the_bytes_of_a_commit() -> None:
-    long = [usage(f"{n}-{'x' * 240}", end_user=f"{n}" * 200) for n in range(1000, 2600)]
-    alone = sum(map(len, commit(Head(LEDGER), *long).contents))
-    assert 1_900_000 - 98 * MAX_EFFECT_BYTES < alone < 1_900_000
+    long = [usage(f"{n}-{'x' * 240}", end_user=f"{n}" * 200) for n in range(1000, 2550)]
+    models = [f"{n}".rjust(256, "m") for n in range(98)]
+    short = commit(Head(LEDGER), *map(unpriced, models, models))
+    pages = sum(map(len, (*commit(Head(LEDGER), *long).contents, *short.contents)))
+    head = len(write_head(short.head))
+    assert 1_900_000 - sum(map(size_of, short.effects)) < pages + head < 1_900_000
     with pytest.raises(CommitTooLargeError, match="98 effects"):
-        commit(Head(LEDGER), *long, *(unpriced(f"{n}", f"m-{n}") for n in range(98)))
+        commit(Head(LEDGER), *long, *map(unpriced, models, models))
 
 
 def test_the_key_names_ledger_and_effect() -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from metering.core.calendars.periods import SLOT, LedgerId, month_of
 from metering.core.ledger.commit import KnownBySlot, plan_commit
-from metering.core.ledger.entry import Entry, Reference
+from metering.core.ledger.double_counts import Named
+from metering.core.ledger.entry import Entry, Kind, Reference
 from metering.core.ledger.head import Head, fold
 from metering.core.ledger.page import Page, seal
 from metering.core.ledger.proof import MAX_FAULTS, Proof
+from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from tests.builders import AT, NOW, rating, usage
@@ -36,6 +39,10 @@ def faults(found: list[Page], head: Head | None = None) -> list[str]:
     for page in found:
         proof.add(page)
     proof.compare(head or fold(Head(LEDGER), found))
+    named = Named(proof.doubts)
+    for page in found:
+        named.add(page)
+    proof.note(*named.faults())
     return proof.faults
 
 
@@ -117,3 +124,52 @@ def test_a_head_that_says_something_else_is_named(part: str) -> None:
 def test_the_list_of_faults_is_bounded() -> None:
     again = [usage("a", time=AT + 5 * n * SLOT) for n in range(MAX_FAULTS + 5)]
     assert len(faults(pages(*[[one] for one in again]))) == MAX_FAULTS
+
+
+def changed_state(**changes: Any) -> Callable[[Entry], Entry]:
+    return lambda entry: entry._replace(state=entry.state._replace(**changes))
+
+
+NEGATIVE = from_names({"input": -1000})
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        # -1,000 tokens at 2.50 a million, in 10^-18: the amount fits, and the tokens are negative.
+        (changed_state(buckets=NEGATIVE, amount=-2500 * 10**12), "it has negative tokens"),
+        (changed_state(kind=Kind.OUTCOME), "its kind is outcome and its type is llm.usage.v1"),
+        (changed_state(kind=Kind.HOLD), "its kind is hold and its evidence is FULL"),
+        (changed_state(kind=Kind.CORRECTION), "it is a correction of nothing"),
+        (
+            changed_state(kind=Kind.WITHDRAWAL),
+            "it is a withdrawal that takes nothing back, or counts something itself",
+        ),
+    ],
+)
+def test_an_entry_that_no_commit_writes_is_named(
+    change: Callable[[Entry], Entry], fault: str
+) -> None:
+    assert f"page 1 row 0: {fault}" in faults([resealed(TWO[0], change)])
+
+
+def test_a_page_that_was_committed_before_the_one_before_it_is_named() -> None:
+    early = replace(TWO[1], committed=NOW - 1)
+    assert "page 2: was committed before the page before it" in faults([TWO[0], early])
+
+
+def test_a_time_outside_the_period_is_named() -> None:
+    proof = Proof(LEDGER, month_of(LEDGER.start - 1))
+    proof.add(TWO[0])
+    assert proof.faults == ["page 1 row 0: its time is not in the period 2026-10"]
+
+
+def test_a_state_that_is_superseded_twice_is_named() -> None:
+    first = plan_commit(Head(LEDGER), {}, [usage("a", evidence=Evidence.TOTALS)], rate, NOW)
+    page = first.pages[0]
+    known: KnownBySlot = {page.slot: {page.entries[0].key: (page, 0)}}
+    second = plan_commit(first.head, known, [usage("a")], rate, NOW)
+    third = plan_commit(second.head, known, [usage("a")], rate, NOW)
+    assert "page 3 row 0: what it supersedes is not the latest entry of id 'a'" in faults(
+        [*first.pages, *second.pages, *third.pages]
+    )

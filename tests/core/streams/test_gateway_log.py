@@ -13,8 +13,9 @@ from metering.core.basics.instants import parse_instant
 from metering.core.streams.gateway_log import Log, read_log
 from metering.core.streams.log_rows import GatewayRow, LlmRow, merge_rows
 from metering.core.usage.event import MAX_BODY_BYTES
-from tests.gateway_logs import gateway_record, llm_record, log
+from tests.gateway_logs import RESOURCE, gateway_record, llm_record, log
 
+OF = RESOURCE.lower()
 TIME = parse_instant("2026-11-20T11:45:00.123456Z")
 ROW = LlmRow("r-1", "gpt-4o", "gpt-4o", 1000, 100, 1100, None, TIME, 0)
 SENDER = GatewayRow(
@@ -37,12 +38,14 @@ def codes(found: Log) -> list[Code]:
 
 def test_a_body_holds_many_records_of_both_logs_and_of_others() -> None:
     other = {"category": "WebSocketConnectionLogs", "properties": {}}
-    assert read_log(log(llm_record(), gateway_record(), other)) == Log((ROW,), (SENDER,), (), 1)
+    assert read_log(log(llm_record(), gateway_record(), other)) == Log(
+        (ROW,), (SENDER,), ignored=1, resource=OF
+    )
 
 
 @pytest.mark.parametrize("wrap", [lambda record: [record], lambda record: record])
 def test_a_bare_list_or_a_bare_record_is_read_too(wrap: Any) -> None:
-    assert read_log(json.dumps(wrap(llm_record())).encode()) == Log((ROW,))
+    assert read_log(json.dumps(wrap(llm_record())).encode()) == Log((ROW,), resource=OF)
 
 
 def test_the_columns_of_log_analytics_are_read_too() -> None:
@@ -115,7 +118,7 @@ def test_the_columns_of_azure_diagnostics_are_read_too() -> None:
 def test_properties_may_be_written_as_text() -> None:
     record = llm_record()
     text = record | {"properties": json.dumps(record["properties"])}
-    assert read_log(log(text)) == Log((ROW,))
+    assert read_log(log(text)) == Log((ROW,), resource=OF)
     assert codes(read_log(log(record | {"properties": "{"}))) == [Code.INVALID_FIELD]
 
 
@@ -139,7 +142,7 @@ def test_the_correlation_id_is_that_of_the_properties_then_that_of_the_record() 
     ],
 )
 def test_what_says_nothing_about_usage_is_ignored(noise: Any) -> None:
-    assert read_log(log(noise)) == Log(ignored=1)
+    assert read_log(log(noise)) == Log(ignored=1, resource=OF)
 
 
 def test_a_row_with_tokens_and_without_a_request_id_is_kept() -> None:
@@ -188,7 +191,7 @@ def test_a_client_that_was_gone_before_an_answer_is_what_the_policy_calls_it(
     backend: Any, status: int
 ) -> None:
     record = gateway_record(responseCode=0, backendResponseCode=backend)
-    assert read_log(log(record)) == Log((), (SENDER._replace(status=status),))
+    assert read_log(log(record)) == Log((), (SENDER._replace(status=status),), resource=OF)
 
 
 def test_a_service_is_the_end_of_a_resource_id_that_names_none() -> None:

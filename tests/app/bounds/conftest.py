@@ -1,0 +1,59 @@
+"""Systems on both stores: what a caller can choose is bounded on either."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metering.adapters.sqlite.database import Database
+from metering.bootstrap import Stores, sqlite_stores, stores_for
+from metering.settings.settings import CosmosStore
+from tests.doubles.cosmos import CosmosPeer
+from tests.systems import MovableClock, System
+
+
+@pytest.fixture(scope="session")
+def shared_peer() -> Iterator[CosmosPeer]:
+    with CosmosPeer() as made:
+        yield made
+
+
+@pytest.fixture
+def peer(shared_peer: CosmosPeer) -> CosmosPeer:
+    shared_peer.clear()
+    return shared_peer
+
+
+@pytest.fixture(params=["sqlite", "cosmos"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def make_process(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[System]]]:
+    """Make processes with clocks of their own over one store of either kind."""
+    made: list[tuple[Stores, Database | None]] = []
+
+    async def make(clock: MovableClock | None = None, **options: Any) -> System:
+        database = Database(tmp_path / "store.db") if kind == "sqlite" else None
+        if database is None:
+            peer: CosmosPeer = request.getfixturevalue("peer")
+            stores = stores_for(CosmosStore(peer.url, "metering", peer.key))
+        else:
+            stores = sqlite_stores(database)
+        if not made:
+            await stores.prepare()
+        made.append((stores, database))
+        return System(stores, clock=clock, **options)
+
+    yield make
+    for stores, _ in made:
+        await stores.close()
+
+
+@pytest.fixture
+async def process(make_process: Callable[..., Awaitable[System]]) -> System:
+    return await make_process()
