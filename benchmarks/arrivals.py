@@ -22,6 +22,17 @@ class Arrival(NamedTuple):
     event: dict[str, Any]
 
 
+class Moment:
+    """A clock that is set to the time of what happens next."""
+
+    def __init__(self, at: Instant) -> None:
+        self.at = at
+
+    def now(self) -> Instant:
+        """Return the time that was set last."""
+        return self.at
+
+
 def shares(name: str) -> Iterator[float]:
     """Yield numbers between 0 and 1, evenly spread and the same in every run."""
     number = 0
