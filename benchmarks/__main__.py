@@ -1,14 +1,14 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance` and `--overshoot`
-alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--overshoot` and
+`--batches` alone.
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from benchmarks import balance, closing, cost, counting, growth, overshoot, rating
+from benchmarks import balance, batches, closing, cost, counting, growth, overshoot, rating
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.overshoot_report import overshoot_document
@@ -77,6 +77,11 @@ def _options() -> Namespace:
     parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
     )
+    parser.add_argument(
+        "--batches",
+        action="store_true",
+        help="Only simulate how batches form, and what a wait at their end saves and costs.",
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
     return parser.parse_args()
 
@@ -93,6 +98,8 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
         return balance.balance_document(balance.measure(progress))
     if options.overshoot:
         return overshoot_document(overshoot.measure(progress))
+    if options.batches:
+        return batches.batches_document(progress)
     return run(options.trace, progress)
 
 

@@ -7,6 +7,7 @@ while the invocation before it ran. Events of a partition are taken in by one in
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from math import ceil
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -92,9 +93,12 @@ class Wait(NamedTuple):
         return wait_after(events, since, self.longest) / SECOND
 
 
+NO_WAIT: Final = Wait("none")
+
+
 def ways() -> list[Wait]:
     """Return the ways to wait that are compared."""
-    found = [Wait("none")]
+    found = [NO_WAIT]
     for seconds in WAITS:
         longest, name = round(seconds * SECOND), f"{seconds:g} s"
         found += [
@@ -184,24 +188,28 @@ def _billed(partitions: Sequence[Sequence[_Run]]) -> float:
     return seconds
 
 
+def batches_document(progress: Progress) -> dict[str, object]:
+    """Measure what commits are charged, and simulate every combination with it."""
+    from benchmarks.finals import measured_charges  # noqa: PLC0415, it needs what only tests need
+
+    progress("request units of commits by their size")
+    charges = measured_charges()
+    return {
+        "charges": {"batch": charges.batch, **{str(n): ru for n, ru in charges.commits.items()}},
+        "grid": grid(charges, progress),
+    }
+
+
 def grid(charges: Charges, progress: Progress) -> list[dict[str, object]]:
     """Simulate every rate, number of tenants, number of partitions and way to wait."""
     found: list[dict[str, object]] = []
-    for per_second in RATES:
-        for of_tenants in TENANTS:
-            for partitions in PARTITIONS:
-                progress(f"{per_second} requests/s, {of_tenants} tenants, {partitions} partitions")
-                place = {
-                    "requests_per_s": per_second,
-                    "tenants": of_tenants,
-                    "partitions": partitions,
-                }
-                base: Formed | None = None
-                for wait in ways():
-                    formed = simulate(charges, per_second, of_tenants, partitions, wait)
-                    base = base or formed
-                    added = round(formed.delay_mean_s - base.delay_mean_s, 3)
-                    found.append(
-                        {**place, "wait": wait.name, **formed._asdict(), "overshoot_added_s": added}
-                    )
+    for per_second, of_tenants, partitions in product(RATES, TENANTS, PARTITIONS):
+        progress(f"{per_second} requests/s, {of_tenants} tenants, {partitions} partitions")
+        place = {"requests_per_s": per_second, "tenants": of_tenants, "partitions": partitions}
+        none = simulate(charges, per_second, of_tenants, partitions, NO_WAIT)
+        for wait in ways():
+            formed = simulate(charges, per_second, of_tenants, partitions, wait)
+            added = round(formed.delay_mean_s - none.delay_mean_s, 3)
+            line = {"wait": wait.name, **formed._asdict(), "overshoot_added_s": added}
+            found.append({**place, **line})
     return found

@@ -1,5 +1,6 @@
 """What Cosmos DB charges for final events that arrive within seconds, by the size of a commit."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -94,14 +95,17 @@ def _batches(size: int, together: int, turns: int) -> list[list[bytes]]:
     return batches
 
 
-async def charges(peer: "CosmosPeer") -> Charges:
+def measured_charges() -> Charges:
     """Measure what the simulation of batches takes for the charge of a batch and of its commits."""
-    alone = {size: await final_events(peer, size) for size in SIZES}
-    together = await final_events(peer, 1, TENANTS)
-    of_batch = {size: one.per_thousand / 1_000 * size for size, one in alone.items()}
-    # Five commits and one batch, against one of each.
-    commit = (together.per_thousand / 1_000 * TENANTS - of_batch[1]) / (TENANTS - 1)
-    batch = of_batch[1] - commit
-    return Charges(
-        round(batch, 2), {size: round(all_ - batch, 2) for size, all_ in of_batch.items()}
-    )
+    from tests.doubles.cosmos import CosmosPeer  # noqa: PLC0415, needs what only tests need
+
+    with CosmosPeer() as peer:
+        return asyncio.run(_charges(peer))
+
+
+async def _charges(peer: "CosmosPeer") -> Charges:
+    units = {size: (await final_events(peer, size)).per_thousand * size / 1_000 for size in SIZES}
+    together = (await final_events(peer, 1, TENANTS)).per_thousand * TENANTS / 1_000
+    # Five commits in one batch, against one of each.
+    batch = max(0.0, units[1] - (together - units[1]) / (TENANTS - 1))
+    return Charges(round(batch, 2), {size: round(ru - batch, 2) for size, ru in units.items()})

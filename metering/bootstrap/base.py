@@ -29,6 +29,7 @@ from metering.settings.settings import Settings
 if TYPE_CHECKING:
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
+    from metering.app.streams.register import Register
 
 
 class Base:
@@ -119,6 +120,15 @@ class Base:
         )
 
     @cached_property
+    def register(self) -> "Register":
+        """The register of reported requests, as far as this process remembers it."""
+        from metering.app.streams.register import Register
+
+        register = Register(store=self.stores.register, clock=self.clock, alerts=self.alerts)
+        self.closing.append(register.flush)
+        return register
+
+    @cached_property
     def credits(self) -> "Credits":
         """The credit of tenants."""
         from metering.app.credit.credits import Credits
@@ -175,9 +185,9 @@ class Base:
     async def close(self) -> None:
         """Close everything; it opens again on its next use."""
         self.batch_waits.end()
+        for close in self.closing:
+            await close()
         for publisher in self._publishers.values():
             await publisher.close()
         if "stores" in self.__dict__:
             await self.stores.close()
-        for close in self.closing:
-            await close()

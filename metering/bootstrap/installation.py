@@ -36,7 +36,6 @@ class Installation:
         return CollectGauges(
             tenancy=self._base.tenancy,
             ledgers=self._base.ledgers,
-            pending=self._base.stores.pending,
             effects=self._base.stores.effects,
             clock=self._base.clock,
             telemetry=self._base.telemetry,

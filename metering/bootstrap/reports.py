@@ -1,12 +1,16 @@
 """The use cases that read ledgers: balances, breakdowns and rollups."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
 from metering.app.reports.unit_economics import UnitEconomics
 from metering.bootstrap.base import Base
+
+if TYPE_CHECKING:
+    from metering.app.reports.requests import Requests
 
 
 class Reading:
@@ -21,6 +25,14 @@ class Reading:
         return Read(
             self._base.ledgers, self._base.stores.rollups, self._base.tenancy, self._base.clock
         )
+
+    @cached_property
+    def requests(self) -> "Requests":
+        """The requests behind a figure."""
+        # A balance, which most commands of this wing read, needs none of it.
+        from metering.app.reports.requests import Requests
+
+        return Requests(self._base.ledgers, self._base.tenancy)
 
     @cached_property
     def unit_economics(self) -> UnitEconomics:

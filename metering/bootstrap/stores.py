@@ -11,6 +11,7 @@ from metering.adapters.sqlite.effects import SqliteEffects
 from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
+from metering.adapters.sqlite.register import SqliteRegister
 from metering.adapters.sqlite.registry import SqliteRegistry
 from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.sqlite.statements import SqliteStatements
@@ -26,6 +27,7 @@ from metering.ports import (
     LedgerStore,
     PendingStore,
     PriceStore,
+    RegisterStore,
     RegistryStore,
     RollupStore,
     StatementStore,
@@ -49,6 +51,7 @@ class Stores(NamedTuple):
     registry: RegistryStore
     prices: PriceStore
     dead_letters: DeadLetterStore
+    register: RegisterStore
     pending: PendingStore
     effects: EffectStore
     rollups: RollupStore
@@ -78,6 +81,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteRegistry(database),
         SqlitePrices(database),
         SqliteDeadLetters(database),
+        SqliteRegister(database),
         SqlitePending(database),
         SqliteEffects(database),
         SqliteRollups(database),
@@ -105,6 +109,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     from metering.adapters.cosmos.pending import CosmosPending
     from metering.adapters.cosmos.prepare import prepare
     from metering.adapters.cosmos.prices import CosmosPrices
+    from metering.adapters.cosmos.register import CosmosRegister
     from metering.adapters.cosmos.registry import CosmosRegistry
     from metering.adapters.cosmos.rollups import CosmosRollups
     from metering.adapters.cosmos.statements import CosmosStatements
@@ -119,6 +124,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
         CosmosRegistry(account),
         CosmosPrices(account),
         CosmosDeadLetters(account),
+        CosmosRegister(account),
         CosmosPending(account),
         CosmosEffects(account),
         CosmosRollups(account),

@@ -69,6 +69,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.billing.balance:usage",
             "Break down the usage of TENANT by day, model and other dimensions.",
         ),
+        "requests": Place(
+            "metering.cli.reports.requests:requests",
+            "Requests one by one: counts, price, evidence and corrections of each.",
+        ),
         "forecast": Place(
             "metering.cli.quotas.forecast:forecast",
             "Show the rate at which TENANT uses its quotas, and when they are exhausted.",

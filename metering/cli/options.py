@@ -8,11 +8,13 @@ import typer
 
 from metering import bootstrap
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import Instant, format_instant
 from metering.core.calendars.calendars import calendar_instant
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Decision
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[
@@ -95,6 +97,19 @@ async def ledgers_named(app: bootstrap.App, tenant: str | None, name: str) -> li
     named_period(directory, "", name)
     found = [(one, named_period(directory, one, name)) for one in tenants]
     return [LedgerId(one, period.start) for one, period in found if period is not None]
+
+
+Move = Annotated[
+    bool, typer.Option("--move", help="Also take what belongs to somebody else from its owner.")
+]
+
+
+def since(decision: Decision[Instant]) -> str:
+    """Return from when a decision holds, in words; `unchanged` if it recorded nothing."""
+    if decision.record is None:
+        return "unchanged"
+    start = decision.outcome
+    return f"from {'the beginning' if start == BEGINNING else format_instant(start)}"
 
 
 def instant(text: str | None, hint: str) -> Instant | None:

@@ -47,6 +47,14 @@ class LedgerStore(Protocol):
         """Return the pages of these slots by number. The answer may lag behind recent commits."""
         ...
 
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        """Return the slots of the last pages before a slot, descending: one for each page.
+
+        At most `limit` pages; a slot with several pages comes several times. The answer may lag
+        behind recent commits.
+        """
+        ...
+
     async def commit(self, commit: Commit) -> None:
         """Create pages and effects, and write the checkpoint where one is due, in one transaction.
 

@@ -86,6 +86,16 @@ class CosmosLedgers:
         pages = [read_page(document, ledger) async for document in found]
         return sorted(pages, key=lambda page: page.number)
 
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        """Return the slots of the last pages before a slot, one for each page."""
+        found = self._documents.select(
+            "SELECT c.slot FROM c WHERE c.slot < @before ORDER BY c.slot DESC",
+            {"@before": before},
+            partition=str(ledger),
+            limit=limit,
+        )
+        return [document["slot"] async for document in found]
+
     async def commit(self, commit: Commit) -> None:
         """Create pages and effects, and write the checkpoint where one is due: all or nothing."""
         if not commit.pages:

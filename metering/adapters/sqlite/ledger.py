@@ -58,6 +58,16 @@ class SqliteLedgers:
         pages = [_page(ledger, document) for (document,) in rows]
         return sorted(pages, key=lambda page: page.number)
 
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        """Return the slots of the last pages before a slot, one for each page."""
+        rows = await self._database.all(
+            "SELECT slot FROM pages WHERE ledger = ? AND slot < ? ORDER BY slot DESC LIMIT ?",
+            str(ledger),
+            before,
+            limit,
+        )
+        return [slot for (slot,) in rows]
+
     async def commit(self, commit: Commit) -> None:
         """Create pages and effects, and write the checkpoint where one is due."""
         await self._database.write(lambda connection: _commit(connection, commit))

@@ -30,8 +30,8 @@ from metering.core.ledger.commit import (
     Planner,
     plan_commit,
 )
-from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.head import Head, follow
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.ledger.names import Rating
 from metering.core.ledger.page import MAX_ENTRIES, Page
 from metering.core.quotas.limit_change import change_from_head

@@ -12,10 +12,11 @@ from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import SECOND, Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.head import Head
+from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.admission import ALL_PAID, NOTHING, Admitted, Facts, Unpaid, admit
-from metering.core.quotas.decision import Asked
+from metering.core.quotas.admission import ALL_PAID, Admitted, Facts, Unpaid, admit
 from metering.core.quotas.limit_change import counts_in_force
+from metering.core.quotas.stopped import stopped
 from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
 
@@ -38,14 +39,14 @@ class Admission:
     tenancy: Tenancy
     credit: Credits
     clock: Clock
-    _remembered: OrderedDict[tuple[str, Asked], _Remembered] = field(
+    _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
 
-    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+    async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription as of now, cached for a second at most.
 
-        `about`: other known properties of the requests; its model is ignored.
+        `about`: known attributes of the requests; its model and subscription are ignored.
 
         Raises RejectedEvent `unknown_subscription` if no tenant pays for it. Raises RetryableError
         if the store is unavailable; the gateway's own setting decides then.
@@ -63,13 +64,17 @@ class Admission:
             self._remembered.popitem(last=False)
         return answer
 
-    async def _look(self, subscription: str, about: Asked, now: Instant) -> Admitted:
+    async def _look(self, subscription: str, about: Attributes, now: Instant) -> Admitted:
         await self.tenancy.refresh_if_due()
         found = self.tenancy.directory.assignment(subscription, now)
         if found is None:
             raise RejectedEvent(
                 Code.UNKNOWN_SUBSCRIPTION, f"no tenant pays for {subscription!r} now"
             )
+        stop = self.tenancy.directory.stops.of(found.tenant, subscription)
+        if stop is not None:
+            # Nothing else is read: a stop holds whatever state the ledger is in.
+            return stopped(subscription, found.tenant, now, stop.reason)
         period = self.tenancy.directory.period_at(found.tenant, now)
         ledger = LedgerId(found.tenant, period.start)
         stored = await self.ledgers.read_head(ledger)
@@ -128,7 +133,7 @@ class ObservedAdmission:
     admission: Admission
     telemetry: Telemetry
 
-    async def of(self, subscription: str, about: Asked = NOTHING) -> Admitted:
+    async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription, with the errors of `Admission.of`."""
         began = perf_counter()
         verdict = "unavailable"

@@ -9,7 +9,7 @@ from metering.core.basics.errors import HeadMovedError, LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
-from metering.core.ledger.counts import Limits
+from metering.core.ledger.limits import Limits
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.ports import Alerts, Clock, LedgerStore
 

@@ -12,7 +12,7 @@ from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
-from metering.core.ledger.entry import Entry, Kind, State
+from metering.core.ledger.entry import Basis, Entry, Kind, State
 from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
@@ -23,13 +23,14 @@ from metering.core.usage.evidence import Evidence
 RECENT_PAGES = 256
 
 
-type Flags = tuple[bool, bool, bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing, counted from a log, and from a cache."""
+type Flags = tuple[bool, bool, bool, bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, counted from a log, from a cache, recovered
+from a log, and estimated."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
 #: The flags of a request charged in full detail: nearly all are.
-_PLAIN: Final[Flags] = (False, False, False, False, False)
+_PLAIN: Final[Flags] = (False,) * 7
 
 
 class RateTotals(NamedTuple):
@@ -44,6 +45,21 @@ class RateTotals(NamedTuple):
     """Requests counted from a log, which may not distinguish cached tokens from others."""
     from_cache: int = 0
     """Requests that are not billable because a cache of the gateway answered them."""
+    recovered: int = 0
+    """Those of `totals_only` that no policy reported."""
+    estimated: int = 0
+
+    @property
+    def by_basis(self) -> dict[Basis, int]:
+        """The number of billable requests by what their counts are taken from."""
+        known = self.requests - self.not_billable - self.missing
+        return {
+            Basis.FULL: known - self.totals_only - self.estimated,
+            Basis.TOTALS: self.totals_only - self.recovered,
+            Basis.RECOVERED: self.recovered,
+            Basis.ESTIMATED: self.estimated,
+            Basis.MISSING: self.missing,
+        }
 
     @property
     def is_unknown(self) -> bool:
@@ -61,6 +77,8 @@ class RateTotals(NamedTuple):
             tuple(map(add, self.tokens, other.tokens)),
             self.totals_only + other.totals_only,
             self.from_cache + other.from_cache,
+            self.recovered + other.recovered,
+            self.estimated + other.estimated,
         )
 
     def negated(self) -> "RateTotals":
@@ -73,6 +91,8 @@ class RateTotals(NamedTuple):
             tuple(-count for count in self.tokens),
             -self.totals_only,
             -self.from_cache,
+            -self.recovered,
+            -self.estimated,
         )
 
 
@@ -165,7 +185,8 @@ def _fold_page(head: Head, page: Page) -> Head:
 def _fold_counts(head: Head, page: Page) -> Counts:
     counts = head.counts if page.change is None else changed(head.counts, page.change)
     start = head.ledger.start
-    return crossed(counted(counts, page.slot, page.entries, page.committed, start))
+    counts = counted(counts, page.slot, page.entries, page.committed, start)
+    return crossed(counts, page.committed)
 
 
 def _fold_lines(
@@ -210,12 +231,15 @@ def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
 
 
 def _flags(state: State) -> Flags:
+    basis = state.basis
     return (
         not state.is_billable,
         state.is_unpriced,
         state.is_missing,
         state.is_totals_only,
         state.is_from_cache,
+        basis is Basis.RECOVERED,
+        basis is Basis.ESTIMATED,
     )
 
 

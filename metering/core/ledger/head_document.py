@@ -74,10 +74,13 @@ def _document(head: Head) -> Document:
     }
 
 
+#: Counts that came later (2026-11-30): left out where they are zero, as in earlier documents.
+_LATER: Final = ("from_cache", "recovered", "estimated")
+
+
 def _line_document(rate: Rate, line: RateTotals) -> Document:
     amount = amount_of(rate, line.tokens)
-    # Only where there are any, so that all other heads stay as they were.
-    from_cache = {"from_cache": line.from_cache} if line.from_cache else {}
+    later = {name: count for name in _LATER if (count := getattr(line, name))}
     return {
         **rate_document(rate),
         "requests": line.requests,
@@ -85,7 +88,7 @@ def _line_document(rate: Rate, line: RateTotals) -> Document:
         "unpriced": line.unpriced,
         "missing": line.missing,
         "totals_only": line.totals_only,
-        **from_cache,
+        **later,
         "tokens": exact_counts(by_name(line.tokens)),
         "amount": None if amount is None else str(amount),
     }
@@ -139,5 +142,5 @@ def _line(document: Document) -> RateTotals:
         read_whole(document["missing"]),
         from_names({name: read_whole(n) for name, n in document["tokens"].items()}),
         read_whole(document["totals_only"]),
-        read_whole(document.get("from_cache", 0)),
+        *(read_whole(document.get(name, 0)) for name in _LATER),
     )

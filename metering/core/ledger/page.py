@@ -25,9 +25,9 @@ from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount, format_fixed, parse_fixed
 from metering.core.calendars.periods import LedgerId, Slot, slot_start
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.counts_document import change_document, read_change
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
+from metering.core.ledger.limits import LimitChange
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import (
     BUCKETS,

@@ -9,22 +9,16 @@ from metering.core.calendars.periods import Period
 from metering.core.ledger.counts import Counts
 from metering.core.plans.plan import Plan
 from metering.core.plans.quota import Downgrade
-from metering.core.quotas.decision import (
-    Asked,
-    Decision,
-    QuotaState,
-    Reason,
-    Verdict,
-    decide_quota,
-    quota_states,
-)
+from metering.core.plans.scope import UNKNOWN, Attributes
+from metering.core.quotas.decision import QuotaState, Reason, Verdict, decide_quota, quota_states
+from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
+from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict, refused, told
 from metering.core.tenancy.record import Assignment
 
 #: How long the gateway may cache a verdict, in seconds, by the used share of the nearest limit.
 #: Near the limit a cached answer could let too much through.
 _CACHE_S: Final = ((95, 1), (80, 5), (0, 30))
 _LONGEST_S: Final = 30
-NOTHING: Final = Asked()
 
 
 class Unpaid(NamedTuple):
@@ -42,18 +36,6 @@ class Unpaid(NamedTuple):
 ALL_PAID: Final = Unpaid()
 
 
-class ModelVerdict(NamedTuple):
-    """The verdict for requests to one model."""
-
-    verdict: Verdict
-    reason: Reason
-    detail: str
-    to: str | None
-    remaining: str | None
-    """The remainder of the deciding quota, or of the nearest one; None without quotas."""
-    resets_at: Instant | None
-
-
 class Admitted(NamedTuple):
     """The document for one subscription."""
 
@@ -65,6 +47,10 @@ class Admitted(NamedTuple):
     models: dict[str, ModelVerdict]
     cache_s: int
     shadowed: tuple[str, ...]
+    scoped: Scoped = Scoped()
+    """The verdicts for requests with further attributes."""
+    serves: Mapping[str, str] = MappingProxyType({})
+    """The model of each deployment of a model that a scoped verdict names."""
 
     def of(self, model: str | None) -> ModelVerdict:
         """Return the verdict for a model."""
@@ -76,23 +62,13 @@ class Admitted(NamedTuple):
             "subscription": self.subscription,
             "tenant": self.tenant,
             "at": format_instant(self.at),
-            **self._verdict(self.of(model)),
+            **self.of(model).document(self.at),
             "cache_s": self.cache_s,
-            "models": {name: self._verdict(one) for name, one in sorted(self.models.items())},
+            "models": {name: one.document(self.at) for name, one in sorted(self.models.items())},
+            "rules": [one.document(self.at) for one in self.scoped.rules],
+            "serves": dict(sorted(self.serves.items())),
+            "ask": list(self.scoped.ask),
             "shadow": list(self.shadowed),
-        }
-
-    def _verdict(self, one: ModelVerdict) -> dict[str, object]:
-        resets = one.resets_at
-        wait = None if resets is None else max(1, -(-(resets - self.at) // SECOND))
-        return {
-            "verdict": one.verdict,
-            "reason": one.reason,
-            "detail": one.detail,
-            "to": one.to,
-            "remaining": one.remaining,
-            "resets_at": None if resets is None else format_instant(resets),
-            "retry_after_s": wait if one.verdict is Verdict.BLOCK else None,
         }
 
 
@@ -116,24 +92,27 @@ def admit(
     now: Instant,
     period: Period,
     facts: Facts,
-    about: Asked = NOTHING,
+    about: Attributes = UNKNOWN,
 ) -> Admitted:
     """Return the verdicts for a subscription under its plan and the counts of its ledger.
 
     `period` is the ledger's, and contains `now`.
 
-    `about`: known properties of the requests, for quotas by product, use case or end user.
+    `about`: known attributes of the requests. Quotas on others become scoped verdicts.
     """
     plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
-    states = quota_states(counts, now, period)
-    overall = _verdict(plan, states, about._replace(model=None), known)
+    about = about._replace(subscription=subscription, model=None)
+    every = quota_states(counts, now, period, about)
+    states = [one for one in every if not unknown_of(one.quota.scope, about)]
+    scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.providers)
+    overall = _verdict(plan, states, about, known)
     overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {
         name: _paid(
             _verdict(plan, states, about._replace(model=name), known),
             is_paid=not facts.unpaid.of(name),
         )
-        for name in _named(plan, facts, overall.to)
+        for name in _named(plan, facts, states, overall.to)
     }
     models = {
         name: _possible(one, models, overall, facts.providers, name) for name, one in models.items()
@@ -147,15 +126,27 @@ def admit(
         now,
         _to_deployment(overall, deployments),
         {name: _to_deployment(one, deployments) for name, one in models.items() if one != overall},
-        _cache_s(states, now),
+        _cache_s(every, now),
         decide_quota(states, about).shadowed,
+        Scoped(tuple(_led(one, deployments) for one in scoped.rules), scoped.ask),
+        _serves(scoped.rules, deployments),
     )
+
+
+def _led(rule: ScopedVerdict, deployments: Mapping[str, str]) -> ScopedVerdict:
+    return rule._replace(verdict=_to_deployment(rule.verdict, deployments))
+
+
+def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> dict[str, str]:
+    """Return the deployments that serve a model which a rule names, or leads to."""
+    named = {rule.when.get("model") for rule in rules} | {rule.verdict.to for rule in rules}
+    return {name: model for name, model in deployments.items() if model in named}
 
 
 def _paid(one: ModelVerdict, *, is_paid: bool) -> ModelVerdict:
     if is_paid or one.verdict is Verdict.BLOCK:
         return one
-    return _refused(Reason.CREDIT_USED_UP, "the tenant's credit is used up")
+    return refused(Reason.CREDIT_USED_UP, "the tenant's credit is used up")
 
 
 def _possible(
@@ -188,14 +179,13 @@ def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVe
     return one._replace(to=names[0]) if names else one
 
 
-def _named(plan: Plan, facts: Facts, to: str | None) -> set[str]:
+def _named(plan: Plan, facts: Facts, states: Iterable[QuotaState], to: str | None) -> set[str]:
     """Return the models whose verdict may differ from the overall one, a downgrade to `to`."""
     named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
     if plan.unpriced == "block":
         named |= facts.known_models
+    named |= {state.named["model"] for state in states if "model" in state.named}
     for quota in plan.quotas:
-        if quota.scope.model is not None:
-            named.add(quota.scope.model)
         if isinstance(quota.action, Downgrade):
             named.add(quota.action.downgrade)
     if to is not None:
@@ -206,40 +196,21 @@ def _named(plan: Plan, facts: Facts, to: str | None) -> set[str]:
 
 
 def _verdict(
-    plan: Plan, states: list[QuotaState], asked: Asked, known: frozenset[str]
+    plan: Plan, states: list[QuotaState], asked: Attributes, known: frozenset[str]
 ) -> ModelVerdict:
     model = asked.model
     if plan.allowed_models is not None and (model is None or not plan.allows(model)):
-        return _refused(Reason.MODEL_NOT_ALLOWED, "the plan does not allow this model")
+        return refused(Reason.MODEL_NOT_ALLOWED, "the plan does not allow this model")
     if plan.unpriced == "block" and model not in known:
-        return _refused(Reason.MODEL_WITHOUT_PRICE, "the plan blocks models without a price")
+        return refused(Reason.MODEL_WITHOUT_PRICE, "the plan blocks models without a price")
     decision = decide_quota([one for one in states if _goes_down(one, model)], asked)
-    return _told(decision, [one for one in states if one.quota.covers(*asked)])
-
-
-def _refused(reason: Reason, detail: str) -> ModelVerdict:
-    return ModelVerdict(Verdict.BLOCK, reason, detail, None, None, None)
+    return told(decision, [one for one in states if one.covers(asked)])
 
 
 def _goes_down(state: QuotaState, model: str | None) -> bool:
     """Return whether a quota's action applies to this model, which is not its own downgrade."""
     action = state.quota.action
     return not (isinstance(action, Downgrade) and action.downgrade == model)
-
-
-def _told(decision: Decision, states: list[QuotaState]) -> ModelVerdict:
-    by = decision.decided_by
-    if by is None:
-        enforced = [one for one in states if one.quota.mode == "enforced"]
-        by = max(enforced, key=lambda one: one.percent, default=None)
-    return ModelVerdict(
-        decision.verdict,
-        decision.reason,
-        decision.detail,
-        decision.to,
-        None if by is None else by.show(by.remaining),
-        None if by is None else by.resets_at,
-    )
 
 
 def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:

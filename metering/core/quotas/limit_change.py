@@ -6,20 +6,12 @@ from typing import Final
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Slot
-from metering.core.ledger.counts import (
-    Counter,
-    CounterKey,
-    Counts,
-    LimitChange,
-    Limits,
-    change_to,
-    changed,
-    counted,
-    new_quotas,
-)
+from metering.core.ledger.counts import Counts, change_to, changed, counted, new_quotas
 from metering.core.ledger.head import Head, Holds, RateTotals
+from metering.core.ledger.limits import Counter, CounterKey, LimitChange, Limits
 from metering.core.ledger.page import Page
-from metering.core.plans.quota import EVERYTHING, Quota
+from metering.core.plans.quota import Quota
+from metering.core.plans.scope import EVERYTHING
 from metering.core.prices.price_book import TOKEN
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import INDEX, TOKENS
@@ -52,7 +44,7 @@ def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | 
     used: dict[CounterKey, Counter] = {}
     held: dict[Slot, dict[CounterKey, int]] = {}
     for quota in new.quotas:
-        key = quota.key, start
+        key = CounterKey(quota.key, start)
         used[key] = Counter(limits.end, _used(head, quota))
         for slot, holds in head.holds.items():
             held.setdefault(slot, {})[key] = _HELD[quota.metric](holds)

@@ -18,6 +18,7 @@ type RecordKind = Literal[
     "revocation",
     "adjustment",
     "member",
+    "stop",
 ]
 
 

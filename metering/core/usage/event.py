@@ -100,6 +100,8 @@ class LlmUsageData(_Inbound):
     """Charged tools that the request offered, where its calls of them cannot be seen."""
     use_case: Label | None = None
     end_user: Label | None = None
+    agent: Label | None = None
+    session: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"
     evidence: Literal["estimated", "recovered", "totals", "full"] = "full"
     hold: Hold | None = None
@@ -149,6 +151,8 @@ class MeterUsageData(_Inbound):
     region: Label | None = None
     use_case: Label | None = None
     end_user: Label | None = None
+    agent: Label | None = None
+    session: Label | None = None
 
 
 class MeterUsageEvent(_Inbound):

@@ -14,9 +14,9 @@ from metering.core.billing.what_if import WhatIf
 from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import Commit, plan_commit
-from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.entry import Kind
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.ledger.page import read_page
 from metering.core.ledger.proof import Proof
 from metering.core.plans.plan import Plan
