@@ -86,6 +86,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
+        "repair": Place(
+            "metering.cli.ledger.repair:repair",
+            "Repair the ledgers of TENANT that a restore left halfway, or with rounded counts.",
+        ),
         "withdraw": Place(
             "metering.cli.ledger.withdraw:withdraw",
             "Take back what counts twice: append an entry that withdraws the second count of ID.",
@@ -99,6 +103,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "plans": Place(
             "metering.cli.tenancy.tenants:plans",
             "Plans: the terms under which tenants pay.",
+        ),
+        "quotas": Place(
+            "metering.cli.quotas.quotas:quotas",
+            "A tenant's quotas, and temporary increases of their limits.",
         ),
         "grants": Place(
             "metering.cli.credit.grants:grants",
@@ -163,6 +171,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
+        ),
+        "status": Place(
+            "metering.cli.installation.status:status",
+            "Say whether everything is read, counted, priced, closed and delivered.",
         ),
     },
 }

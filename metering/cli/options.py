@@ -1,8 +1,9 @@
 """Arguments that several commands share."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -15,6 +16,8 @@ from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.record import Decision
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[
@@ -120,3 +123,10 @@ def instant(text: str | None, hint: str) -> Instant | None:
         return calendar_instant(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
+
+
+def day_or_instant(text: str | None, hint: str) -> Instant | None:
+    """Return an optional time; a date means its start in UTC. The usage error names the option."""
+    if text is not None and _DATE.fullmatch(text):
+        text += "T00:00:00Z"
+    return instant(text, hint)

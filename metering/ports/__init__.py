@@ -12,6 +12,7 @@ from metering.ports.exports import (
 )
 from metering.ports.ledger import (
     EffectStore,
+    LedgerRepairs,
     LedgerStore,
     RollupStore,
     StoredCursor,
@@ -77,6 +78,7 @@ __all__ = [
     "HubProgress",
     "HubWatch",
     "Labels",
+    "LedgerRepairs",
     "LedgerStore",
     "Notifier",
     "Outgoing",

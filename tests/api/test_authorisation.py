@@ -54,6 +54,8 @@ ROUTES: Final = {
     ("GET", "/api/tenants/{tenant}/statements/{period}"): NAMED,
     ("GET", "/api/tenants/{tenant}/adjustments"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/adjustments"): OPERATORS,
+    ("GET", "/api/tenants/{tenant}/increases"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/quotas/{quota}/increases"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/stop"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/resume"): OPERATORS,
     ("GET", "/api/overview"): OPERATORS,

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import Request
 from pydantic_core import from_json
 
+from metering.api.openapi import EVENTS, SCHEMAS
 from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_producers
@@ -31,13 +32,7 @@ _BODY: Final[dict[str, Any]] = {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": MAX_EVENTS,
-                "items": {
-                    "type": "object",
-                    "required": ["specversion", "type", "source", "id", "time", "subject", "data"],
-                    "properties": {
-                        "type": {"enum": ["llm.usage.v1", "meter.usage.v1", "business.outcome.v1"]}
-                    },
-                },
+                "items": {"oneOf": [{"$ref": f"{SCHEMAS}{event.__name__}"} for event in EVENTS]},
             },
             "example": [_EVENT],
         }

@@ -17,6 +17,7 @@ from metering.core.credit.adjustment import Adjustment
 from metering.core.credit.grant import Grant, Revocation
 from metering.core.deployments.deployment import Deployment
 from metering.core.ledger.limits import Limits
+from metering.core.plans.increases import Increase
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
@@ -25,6 +26,7 @@ from metering.core.tenancy import decisions
 from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjustment
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
+from metering.core.tenancy.increases import IncreaseOffer, make_increase
 from metering.core.tenancy.moves import refuse_moves
 from metering.core.tenancy.record import Decision, Record, RecordKind
 from metering.core.tenancy.stop_records import set_stop
@@ -148,7 +150,8 @@ class Tenancy:
         """Return the limits in force for a tenant at an instant."""
         plan, _, _ = self.directory.plan_of(tenant, at)
         end = self.directory.period_at(tenant, at).end if plan.quotas else 0
-        return Limits(plan.time_zone, plan.quotas, plan.spike, end)
+        increases = self.directory.increases.of(tenant, plan, at)
+        return Limits(plan.time_zone, plan.quotas, plan.spike, end, increases)
 
     async def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of a subject; RejectedEvent if it is, and stays, unknown."""
@@ -203,7 +206,7 @@ class Tenancy:
         def decide(now: Instant) -> Decision[Instant]:
             decision = decisions.define_plan(self.directory, plan, now, effective)
             if decision.record is not None:
-                check_plan(plan, self.prices)
+                check_plan(plan, self.prices, now)
             return decision
 
         return await self._record(decide, ("plan", plan.id, expected))
@@ -268,6 +271,19 @@ class Tenancy:
         """Make an adjustment; return it and whether it is new. Safe to repeat with an id."""
         decision = await self._record(lambda now: make_adjustment(self.directory, offer, now))
         return decision.outcome, decision.record is not None
+
+    async def raise_quota(self, offer: IncreaseOffer) -> Increase:
+        """Raise the limit of a tenant's quota until an instant. Every call is an increase."""
+
+        def decide(now: Instant) -> Decision[Increase]:
+            decisions.check_exists(self.directory, offer.tenant)
+            plan, _, _ = self.directory.plan_of(offer.tenant, now)
+            known = self.directory.increases.of(offer.tenant, plan, now)
+            increase = make_increase(offer, plan, known, now)
+            value = increase.model_dump_json()
+            return Decision(increase, Record("increase", offer.tenant, value, now, now))
+
+        return (await self._record(decide)).outcome
 
     async def publish_prices(self, version: str, content: bytes) -> None:
         """Put a version of prices above all earlier ones, for every process of the store.

@@ -9,7 +9,7 @@ import typer
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.cli.options import Move, Tenant, instant, plan_at, since, with_app
-from metering.cli.output import AsJson, escape, print_table, show, stdout
+from metering.cli.output import AsJson, escape, print_table, show, stderr, stdout
 from metering.cli.tenancy.members import allow, disallow
 from metering.cli.tenancy.stops import resume, stop
 from metering.core.basics.instants import Instant, format_instant
@@ -17,6 +17,7 @@ from metering.core.basics.validation import validated
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
+from metering.core.quotas.plan_check import Known, unenforced
 from metering.core.tenancy.decisions import map_subject
 from metering.core.tenancy.record import Decision
 from metering.core.tenancy.tenants_file import read_tenants_file
@@ -241,12 +242,22 @@ def set_plan(file: File, effective: From = None) -> None:
     plan = read_plan(str(file), read_structured(file))
     start = instant(effective, "--from")
 
-    async def apply(app: bootstrap.App) -> tuple[Decision[Instant], int]:
+    async def apply(app: bootstrap.App) -> tuple[Decision[Instant], int, list[str]]:
         decision = await app.tenancy.define_plan(plan, start)
         directory, at = app.tenancy.directory, decision.outcome
         on_it = [one for one in directory.tenants() if directory.plan_of(one, at)[0].id == plan.id]
-        return decision, len(on_it)
+        return decision, len(on_it), unenforced(plan, _known(app))
 
-    decision, number = with_app(apply)
+    decision, number, warnings = with_app(apply)
+    for warning in warnings:
+        stderr().print(escape(f"warning: {warning}"), soft_wrap=True)
     tenants_on_it = "1 tenant" if number == 1 else f"{number} tenants"
     stdout().print(f"plan {plan.id}: {since(decision)}, for {tenants_on_it}")
+
+
+def _known(app: bootstrap.App) -> Known:
+    directory, prices, now = app.tenancy.directory, app.tenancy.prices, app.clock.now()
+    served = {prices.canonical(one.model) or one.model for one in directory.deployments(now)}
+    subjects = {name for one in directory.tenants() for name in directory.subjects(one, now)}
+    suspends = app.settings.apim_service is not None
+    return Known(frozenset(served), frozenset(subjects), suspends)

@@ -41,6 +41,9 @@ class QuotaDocument(Document):
 
     quota: str = Field(description="The id of this version of the quota.")
     about: str = Field(examples=["amount a period"])
+    values: Mapping[str, str] = Field(
+        description="Of the attributes the quota is split by; empty for the quota itself."
+    )
     metric: str
     mode: str = Field(description="shadow: the quota is evaluated and not enforced.")
     action: str = Field(examples=["block"])
@@ -72,6 +75,7 @@ def _state(state: QuotaState) -> dict[str, object]:
     return {
         "quota": quota.key,
         "about": state.label,
+        "values": dict(zip(quota.scope.split_by, state.values, strict=False)),
         "metric": quota.metric,
         "mode": quota.mode,
         "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
