@@ -49,6 +49,7 @@ async def fill_heads(app: App, of_tenants: int) -> None:
         ]
         for first in range(0, len(bodies), MAX_SLOTS):
             await app.ingest.batch(messages(bodies[first : first + MAX_SLOTS]))
+    await app.register.flush()
 
 
 async def final_events(peer: "CosmosPeer", size: int, together: int = 1) -> Charged:
@@ -65,9 +66,11 @@ async def final_events(peer: "CosmosPeer", size: int, together: int = 1) -> Char
         before = accepted = 0
         for number, batch in enumerate(batches):
             if number == first:
+                await app.register.flush()
                 before, accepted = len(peer.requests), 0
             clock.at += len(batch) * SECOND // _PER_SECOND
             accepted += (await app.ingest.batch(messages(batch))).accepted
+        await app.register.flush()
         units = units_of(peer.requests[before:])
     finally:
         await app.close()

@@ -5,6 +5,7 @@ of Cosmos DB, and takes as long as its requests to the store one after the other
 """
 
 import json
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,10 +38,10 @@ INSTANCES: Final = 2
 """Of each of the two functions, which scale apart: four in all."""
 
 #: Simulated before requests are counted, until logs of the first ones are there, and counted.
-_WARM_S: Final = 40
+_WARM_S: Final = 65
 _COUNTED_S: Final = 60
 #: The log of a request reaches its hub so long after its beginning, in events of so many rows.
-_LOG_DELAY: Final[Instant] = 30 * SECOND
+_LOG_DELAY: Final[Instant] = 60 * SECOND
 _RECORDS_AN_EVENT: Final = 20
 #: As in benchmarks/batches.py.
 _GATHER: Final[Instant] = SECOND // 50
@@ -103,7 +104,7 @@ class Simulation:
     def send(self, place: Place, at: Instant, body: bytes) -> None:
         """Put an event into a partition."""
         queue = self.queues[place]
-        queue.events.append((at, body))
+        insort(queue.events, (at, body), lo=queue.taken)
         if not queue.is_due:
             self._plan(place, queue)
 
@@ -132,6 +133,7 @@ class Simulation:
         batch = queue.events[queue.taken : upto]
         app = self.apps[place.hub][place.partition % INSTANCES]
         self.clock.at = at
+        self.peer.clock.seconds = at // SECOND
         asked = len(self.peer.requests)
         messages = [
             Message(body, str(place.partition), queue.taken + row)
