@@ -1,7 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--overshoot`,
-`--traffic` and `--batches` alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--hostile`,
+`--overshoot`, `--traffic` and `--batches` alone.
 """
 
 import sys
@@ -10,7 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks import balance, batches, closing, cost, counting, growth, overshoot, rating, traffic
+from benchmarks import (
+    balance,
+    batches,
+    closing,
+    cost,
+    counting,
+    growth,
+    hostile,
+    overshoot,
+    rating,
+    traffic,
+)
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.overshoot_report import overshoot_document
@@ -23,6 +34,7 @@ from metering.core.basics.errors import MeteringError
 #: What is measured alone, by its option.
 _ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
     "balance": lambda progress: balance.balance_document(balance.measure(progress)),
+    "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
     "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
     "traffic": traffic.measure,
     "batches": batches.batches_document,
@@ -83,6 +95,11 @@ def _options() -> Namespace:
     )
     parser.add_argument(
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
+    )
+    parser.add_argument(
+        "--hostile",
+        action="store_true",
+        help="Only see what a hostile tenant does to nine ordinary ones.",
     )
     parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."

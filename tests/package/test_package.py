@@ -87,13 +87,3 @@ def test_libraries_are_where_functions_looks_for_them() -> None:
 def test_the_host_is_told_to_fetch_a_known_range_of_extensions() -> None:
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     assert host["extensionBundle"]["version"] == "[4.*, 5.0.0)"
-
-
-def test_what_a_hub_hands_over_is_bounded_in_events_and_bytes() -> None:
-    hubs = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["eventHubs"]
-    # What gathers during the wait after a batch is one batch, not several.
-    assert hubs["prefetchCount"] == hubs["maxEventBatchSize"] == 1_000
-    # 32 partitions, Event Hubs Standard's most, are 256 MiB of an instance's 2 GB.
-    assert hubs["prefetchSizeInBytes"] * 32 == 256 * 1024**2
-    # The extension's own minimum may stop a quiet partition unseen (its timer's path, 6.5.3).
-    assert "minEventBatchSize" not in hubs
