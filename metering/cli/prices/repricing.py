@@ -9,6 +9,7 @@ from metering import bootstrap
 from metering.adapters.prices.operator_file import file_prices
 from metering.app.prices.rerate import Rerated
 from metering.app.prices.what_if import Answer
+from metering.cli.auditing import changing
 from metering.cli.options import (
     PeriodName,
     Tenant,
@@ -52,7 +53,8 @@ def rerate(
         chosen = await _chosen(app, tenant, period)
         return [await app.rerate.ledger(ledger, scope, dry_run=not apply) for ledger in chosen]
 
-    found = with_app(work)
+    wanted = {"tenant": tenant, "period": period, "scope": scope.value}
+    found = changing("prices.rerate", "ledgers", wanted, work) if apply else with_app(work)
     documents = [RerateDocument.model_validate(one) for one in found]
     show(documents, lambda: _print_rerated(documents, applied=apply), as_json=as_json)
 
