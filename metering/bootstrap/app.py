@@ -57,6 +57,7 @@ class App(Base):
 
     verify = Part(lambda self: self._proofs.verify)
     withdraw = Part(lambda self: self._proofs.withdraw)
+    repair = Part(lambda self: self._proofs.repair)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)
     propose_prices = Part(lambda self: self._prices.propose_prices)

@@ -90,6 +90,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
+        "repair": Place(
+            "metering.cli.ledger.repair:repair",
+            "Repair the ledgers of TENANT that a restore left halfway, or with rounded counts.",
+        ),
         "withdraw": Place(
             "metering.cli.ledger.withdraw:withdraw",
             "Take back what counts twice: append an entry that withdraws the second count of ID.",

@@ -12,6 +12,7 @@ from metering.ports.exports import (
 )
 from metering.ports.ledger import (
     EffectStore,
+    LedgerRepairs,
     LedgerStore,
     RollupStore,
     StoredCursor,
@@ -41,6 +42,7 @@ from metering.ports.surroundings import (
     Alerts,
     Clock,
     DeploymentSource,
+    Executor,
     Notifier,
 )
 from metering.ports.telemetry import (
@@ -73,10 +75,12 @@ __all__ = [
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "Executor",
     "ExportStore",
     "HubProgress",
     "HubWatch",
     "Labels",
+    "LedgerRepairs",
     "LedgerStore",
     "Notifier",
     "Outgoing",

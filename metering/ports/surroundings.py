@@ -1,5 +1,6 @@
-"""The clock, notifications, and the cloud's list of deployments."""
+"""The clock, computations, notifications, and the cloud's list of deployments."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from metering.core.basics.instants import Instant
@@ -13,6 +14,18 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """Return the present instant."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs computations of more than some milliseconds without holding the event loop."""
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """Return the result of `work`, or raise its exception; calls are done in turn.
+
+        `work` runs in another thread and must own what it changes: a caller that is cancelled
+        leaves it running.
+        """
         ...
 
 

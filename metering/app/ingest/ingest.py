@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
 from metering.app.hubs.pieces import Pieces, name_of
+from metering.app.ingest.patience import Patience
 from metering.app.ledger.committer import Committed, Committer
+from metering.app.ledger.one_by_one import MAX_UNKNOWN
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.streams.register import Register
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
+from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.sender import sender_of
@@ -61,6 +63,7 @@ class Ingest:
     alerts: Alerts
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
     _stop_rule: StopRule = field(init=False)
+    _patience: Patience = field(init=False, default_factory=Patience)
     _pieces: Pieces[_Outcome] = field(init=False, default_factory=Pieces)
     _told: set[str | None] = field(init=False, default_factory=set)
     """Models whose surplus of cached tokens this process has reported."""
@@ -81,7 +84,8 @@ class Ingest:
         Raises StopRuleError, with nothing committed, while the batch's only source is mostly
         unreadable: for at most `stop_for` microseconds from its first arrival, then the events
         become dead letters.
-        Raises RetryableError if the store is unavailable. Safe to repeat after either.
+        Raises RetryableError if the store is unavailable, or one ledger of it, after the others
+        were committed to. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
@@ -97,15 +101,22 @@ class Ingest:
         await self.register.file_streams(batch.streams)
         answer = Committed()
         names: list[bytes] = []
+        waits: list[RetryableError] = []
         for ledger, rows in batch.by_ledger.items():
             names.append(name_of(_digests(str(ledger), rows)))
-            outcome = self._pieces.outcome(names[-1])
-            if outcome is None:
-                outcome = await self._commit_all(batch, ledger, hub, now)
-                self._pieces.keep(names[-1], outcome)
+            try:
+                outcome = await self._once(names[-1], batch, ledger, hub, now)
+            except RetryableError as fault:
+                # The ledgers after it go first; then the batch comes again.
+                waits.append(fault)
+                if len(waits) >= MAX_UNKNOWN:
+                    break
+                continue
             answer = answer.plus(outcome[0])
             batch.dead_letters.extend(outcome[1])
         await self.dead_letters.put(batch.dead_letters)
+        if waits:
+            raise waits[0]
         self._pieces.forget(names)
         await self.dead_letters.put(await self.streams.complete_reported(batch.streams))
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
@@ -164,6 +175,34 @@ class Ingest:
         if self.tenancy.terms_book.known(subject, usage.time) is not None:
             return False
         return self.tenancy.directory.assignment(subject, usage.time) is None
+
+    async def _once(
+        self, name: bytes, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant
+    ) -> _Outcome:
+        """Commit one ledger's events, unless an earlier attempt of the batch has done so.
+
+        Raises RetryableError while it is not clear that the fault is the ledger's own.
+        """
+        outcome = self._pieces.outcome(name)
+        if outcome is not None:
+            return outcome
+        try:
+            outcome = await self._commit_all(batch, ledger, hub, now)
+            self._patience.succeeded(ledger, now)
+        except RetryableError as fault:
+            if not self._patience.is_over(ledger, now):
+                raise
+            outcome = Committed(), self._parked(batch, ledger, hub, now, str(fault))
+        self._pieces.keep(name, outcome)
+        return outcome
+
+    def _parked(
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, reason: str
+    ) -> list[DeadLetter]:
+        """Return the dead letters of a ledger that fails while all others are committed to."""
+        self.alerts.alert(f"ledger {ledger}: {reason}", "ledger")
+        why = RejectedEvent(Code.LEDGER_STOPPED, reason)
+        return [dead_letter_of(hub, message, now, why) for _, message in batch.by_ledger[ledger]]
 
     async def _commit(
         self,

@@ -9,12 +9,14 @@ from typing import Final, NamedTuple
 from metering.app.credit.credits import Credits
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, RejectedEvent
-from metering.core.basics.instants import SECOND, Instant
+from metering.core.basics.instants import MINUTE, SECOND, Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.head import Head
+from metering.core.plans.named_models import steps
 from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.prices.price_book import PriceBook
 from metering.core.quotas.admission import ALL_PAID, Admitted, Facts, Unpaid, admit
+from metering.core.quotas.ladder import NO_LADDER, Ladder, ladder_of
 from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.stopped import stopped
 from metering.core.tenancy.record import Assignment
@@ -22,8 +24,19 @@ from metering.ports import Clock, LedgerStore, Telemetry
 
 #: How long this process answers from its cache: commits take effect that much later.
 MEMORY: Final[Instant] = SECOND
+#: How long the order of models by price is kept: prices start to hold at times of their own.
+LADDER_MEMORY: Final[Instant] = 5 * MINUTE
 #: Most subscriptions cached.
 _MAX_REMEMBERED: Final = 10_000
+
+
+class _KeptLadder(NamedTuple):
+    """A ladder of one state of the price book, until the next start of a price may have come."""
+
+    prices: PriceBook
+    since: Instant
+    until: Instant
+    ladder: Ladder
 
 
 class _Remembered(NamedTuple):
@@ -42,6 +55,7 @@ class Admission:
     _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
+    _ladders: dict[str, _KeptLadder] = field(init=False, default_factory=dict)
 
     async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription as of now, cached for a second at most.
@@ -89,7 +103,7 @@ class Admission:
             facts=Facts(
                 frozenset(_known(self.tenancy.prices, found)),
                 self._deployments(now),
-                self.tenancy.prices.providers,
+                self._ladder(found, now),
                 await self._unpaid(found),
             ),
             about=about,
@@ -109,6 +123,18 @@ class Admission:
             if left.get(row.channel, left.get(None, 0)) <= 0
         )
         return Unpaid(max(left.values(), default=0) <= 0, models)
+
+    def _ladder(self, found: Assignment, now: Instant) -> Ladder:
+        """Return what is known of the models that a plan may send requests down to."""
+        if not any(steps(found.plan)):
+            return NO_LADDER
+        prices = self.tenancy.prices
+        known = self._ladders.get(found.plan.currency)
+        if known is None or known.prices is not prices or not known.since <= now < known.until:
+            ladder = ladder_of(prices, found.plan.currency, now)
+            known = _KeptLadder(prices, now, now + LADDER_MEMORY, ladder)
+            self._ladders[found.plan.currency] = known
+        return known.ladder
 
     def _deployments(self, now: Instant) -> dict[str, str]:
         """Return the model of every registered deployment, under its canonical name."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metering.core.basics.documents import Document
+from metering.core.basics.documents import Document, exact, read_whole
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts
-from metering.core.ledger.limits import Counter, CounterKey, LimitChange, Limits
+from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.past import Past, Streams
 from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
@@ -50,13 +50,42 @@ def change_document(change: LimitChange) -> Document:
         "held": _held(change.held),
         **_past(change.past),
     }
+    if change.holds is not None:
+        document["holds"] = holds_document(change.holds)
     return dict(sorted(document.items()))
+
+
+def holds_document(holds: Mapping[Slot, Holds]) -> list[Document]:
+    """Return open holds as stored."""
+    return [
+        {
+            "amount": str(held.amount),
+            "requests": held.requests,
+            "slot": slot,
+            "tokens": exact(held.tokens),
+        }
+        for slot, held in sorted(holds.items())
+    ]
+
+
+def read_holds(document: list[Document]) -> dict[Slot, Holds]:
+    """Return the holds that `holds_document` wrote."""
+    return {
+        read_whole(held["slot"]): Holds(
+            read_whole(held["requests"]), read_whole(held["tokens"]), int(held["amount"])
+        )
+        for held in document
+    }
 
 
 def read_change(document: Document) -> LimitChange:
     """Return the change that `change_document` wrote."""
     return LimitChange(
-        _read_limits(document), _read_used(document), _read_held(document), _read_past(document)
+        _read_limits(document),
+        _read_used(document),
+        _read_held(document),
+        _read_past(document),
+        read_holds(document["holds"]) if "holds" in document else None,
     )
 
 

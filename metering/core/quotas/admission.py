@@ -7,11 +7,14 @@ from typing import Final, NamedTuple
 from metering.core.basics.instants import SECOND, Instant, format_instant
 from metering.core.calendars.periods import Period
 from metering.core.ledger.counts import Counts
+from metering.core.plans.named_models import steps
 from metering.core.plans.plan import Plan
 from metering.core.plans.quota import Downgrade
 from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.quotas.decision import QuotaState, Reason, Verdict, decide_quota, quota_states
+from metering.core.quotas.ladder import Ladder
 from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
+from metering.core.quotas.timed import TimedRule, next_change, timed_rules
 from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict, refused, told
 from metering.core.tenancy.record import Assignment
 
@@ -79,8 +82,8 @@ class Facts(NamedTuple):
     """Models with a price; used if the plan blocks models without one."""
     deployments: Mapping[str, str] = MappingProxyType({})
     """The model of each deployment: clients name deployments, plans name models."""
-    providers: Mapping[str, str] = MappingProxyType({})
-    """The provider of each model: a downgrade stays with one provider."""
+    ladder: Ladder = Ladder()
+    """The models that may take the place of others."""
     unpaid: Unpaid = ALL_PAID
 
 
@@ -104,29 +107,32 @@ def admit(
     about = about._replace(subscription=subscription, model=None)
     every = quota_states(counts, now, period, about)
     states = [one for one in every if not unknown_of(one.quota.scope, about)]
-    scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.providers)
-    overall = _verdict(plan, states, about, known)
+    scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.ladder.providers)
+    rules = timed_rules(plan, counts, now)
+    overall = _over(rules, _verdict(plan, states, about, known), None)
     overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {
         name: _paid(
-            _verdict(plan, states, about._replace(model=name), known),
+            _over(rules, _verdict(plan, states, about._replace(model=name), known), name),
             is_paid=not facts.unpaid.of(name),
         )
-        for name in _named(plan, facts, states, overall.to)
+        for name in _named(plan, facts, states, rules, overall.to)
     }
+    dearer = frozenset(step.action.downgrade for step in steps(plan) if step.action.dearer)
     models = {
-        name: _possible(one, models, overall, facts.providers, name) for name, one in models.items()
+        name: _possible(one, models, overall, (facts.ladder, dearer), name)
+        for name, one in models.items()
     }
     # The model of a deployment decides, not the deployment's name.
-    models |= {name: models[model] for name, model in deployments.items()}
-    overall = _possible(overall, models, overall, facts.providers)
+    models |= {name: models[model] for name, model in deployments.items() if model in models}
+    overall = _possible(overall, models, overall, (facts.ladder, dearer))
     return Admitted(
         subscription,
         assignment.tenant,
         now,
         _to_deployment(overall, deployments),
         {name: _to_deployment(one, deployments) for name, one in models.items() if one != overall},
-        _cache_s(every, now),
+        _cache_s(every, next_change(plan, rules, now), now),
         decide_quota(states, about).shadowed,
         Scoped(tuple(_led(one, deployments) for one in scoped.rules), scoped.ask),
         _serves(scoped.rules, deployments),
@@ -143,8 +149,17 @@ def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> d
     return {name: model for name, model in deployments.items() if model in named}
 
 
+def _over(rules: Iterable[TimedRule], one: ModelVerdict, model: str | None) -> ModelVerdict:
+    """Return the strictest of a verdict and the rules that hold for some time."""
+    for rule in rules:
+        if rule.covers(model):
+            one = rule.over(one)
+    return one
+
+
 def _paid(one: ModelVerdict, *, is_paid: bool) -> ModelVerdict:
-    if is_paid or one.verdict is Verdict.BLOCK:
+    # A model without a price cannot be paid for either: with no credit at all, one verdict is left.
+    if is_paid or (one.verdict is Verdict.BLOCK and one.reason is not Reason.MODEL_WITHOUT_PRICE):
         return one
     return refused(Reason.CREDIT_USED_UP, "the tenant's credit is used up")
 
@@ -153,22 +168,24 @@ def _possible(
     one: ModelVerdict,
     models: Mapping[str, ModelVerdict],
     overall: ModelVerdict,
-    providers: Mapping[str, str],
+    allowed: tuple[Ladder, frozenset[str]],
     model: str | None = None,
 ) -> ModelVerdict:
-    """Return a verdict; a downgrade to a model that is blocked too becomes a block."""
+    """Return a verdict; a downgrade that leads nowhere becomes a block.
+
+    It leads nowhere if the other model is blocked or downgraded too, or cannot take the place of
+    this one. `allowed`: what is known of models, and those that may be dearer.
+    """
     if one.to is None:
         return one
+    ladder, dearer = allowed
     is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
-    if is_open and not is_of_another_provider(model, one.to, providers):
+    may_be_dearer = one.to in dearer
+    if is_open and (
+        model is None or ladder.refusal(model, one.to, may_be_dearer=may_be_dearer) is None
+    ):
         return one
     return one._replace(verdict=Verdict.BLOCK, to=None)
-
-
-def is_of_another_provider(model: str | None, to: str, providers: Mapping[str, str]) -> bool:
-    """Return whether two models are known to have different providers."""
-    ours, theirs = providers.get(model or ""), providers.get(to)
-    return ours is not None and theirs is not None and ours != theirs
 
 
 def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
@@ -179,19 +196,25 @@ def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVe
     return one._replace(to=names[0]) if names else one
 
 
-def _named(plan: Plan, facts: Facts, states: Iterable[QuotaState], to: str | None) -> set[str]:
+def _named(
+    plan: Plan,
+    facts: Facts,
+    states: Iterable[QuotaState],
+    rules: Iterable[TimedRule],
+    to: str | None,
+) -> set[str]:
     """Return the models whose verdict may differ from the overall one, a downgrade to `to`."""
+    if facts.unpaid.everything:
+        return set()
     named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
     if plan.unpriced == "block":
         named |= facts.known_models
     named |= {state.named["model"] for state in states if "model" in state.named}
-    for quota in plan.quotas:
-        if isinstance(quota.action, Downgrade):
-            named.add(quota.action.downgrade)
+    named |= {rule.model for rule in rules if rule.model is not None}
+    named |= {step.action.downgrade for step in steps(plan)}
     if to is not None:
-        named |= {
-            one for one in facts.providers if is_of_another_provider(one, to, facts.providers)
-        }
+        # Of these the downgrade is a block; those that may be dearer too are told apart later.
+        named |= {one for one in facts.ladder.models if facts.ladder.refusal(one, to) is not None}
     return named
 
 
@@ -213,10 +236,11 @@ def _goes_down(state: QuotaState, model: str | None) -> bool:
     return not (isinstance(action, Downgrade) and action.downgrade == model)
 
 
-def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:
-    """Return how long the verdicts may be cached: until the next window at most."""
+def _cache_s(states: Iterable[QuotaState], change: Instant | None, now: Instant) -> int:
+    """Return how long the verdicts may be cached: until the next window or `change` at most."""
     enforced = [one for one in states if one.quota.mode == "enforced"]
     share = max((one.percent for one in enforced if one.is_held or not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)
-    turn = min((one.window.end for one in enforced), default=now + _LONGEST_S * SECOND)
+    turns = [one.window.end for one in enforced]
+    turn = min([*turns, now + _LONGEST_S * SECOND if change is None else change])
     return max(1, min(longest, (turn - now) // SECOND))

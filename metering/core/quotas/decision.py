@@ -35,6 +35,10 @@ class Reason(StrEnum):
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
     CREDIT_USED_UP = "credit_used_up"
+    SCHEDULED = "scheduled"
+    """The plan switches models at this hour of the week."""
+    SPIKE = "spike"
+    """An hour of unusual spend, to which the plan reacts for some time."""
     STOPPED = "stopped"
     """An operator stopped the tenant or the subscription."""
 

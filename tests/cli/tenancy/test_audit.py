@@ -54,6 +54,7 @@ COMMANDS: list[tuple[list[str], str, str]] = [
     ),
     (["deployments", "import", "deployments.json"], "deployments.import", "deployments"),
     (["withdraw", "acme", "r-1", "--apply"], "request.withdraw", "request/acme/r-1"),
+    (["repair", "acme", "--apply"], "ledgers.repair", "ledgers/acme"),
     (["tenants", "stop", "acme", "--reason", "r"], "tenant.stop", "tenant/acme"),
 ]
 
@@ -89,6 +90,7 @@ def test_a_change_is_recorded_before_and_after(
         ["tenants", "list"],
         ["prices", "rerate"],
         ["withdraw", "acme", "r-1"],
+        ["repair", "acme"],
         ["deployments", "import", "deployments.json", "--dry-run"],
         ["balance", "acme"],
     ],
