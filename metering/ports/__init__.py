@@ -41,8 +41,10 @@ from metering.ports.streams import (
 from metering.ports.surroundings import (
     Alerts,
     Clock,
+    CloudReading,
     DeploymentSource,
     Executor,
+    ModelCaller,
     Notifier,
 )
 from metering.ports.telemetry import (
@@ -70,6 +72,7 @@ __all__ = [
     "AuditLog",
     "CaptureSource",
     "Clock",
+    "CloudReading",
     "DeadLetter",
     "DeadLetterStore",
     "DeploymentSource",
@@ -82,6 +85,7 @@ __all__ = [
     "Labels",
     "LedgerRepairs",
     "LedgerStore",
+    "ModelCaller",
     "Notifier",
     "Outgoing",
     "PendingHalf",

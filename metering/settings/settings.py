@@ -104,6 +104,11 @@ class Settings(NamedTuple):
     close_wait: Instant = 3 * DAY
 
 
+def deployment_environment() -> Mapping[str, str]:
+    """Return the environment as a parameter file of a deployment reads it."""
+    return os.environ
+
+
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
     given = os.environ if environment is None else environment
