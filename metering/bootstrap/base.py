@@ -26,7 +26,7 @@ from metering.ports import (
     Telemetry,
     UsagePublisher,
 )
-from metering.settings.settings import Settings
+from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
     from metering.app.credit.credits import Credits
@@ -88,6 +88,16 @@ class Base:
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
         return stores_for(self.settings.store, self.telemetry)
+
+    async def signed_in_as(self) -> str | None:
+        """Return the identity that the store signs in; None where it knows nobody."""
+        store = self.settings.store
+        if not isinstance(store, CosmosStore) or store.key is not None:
+            return None
+        # Only a change by a command wants to know, in Azure.
+        from metering.adapters.azure.signed_in import signed_in_as
+
+        return await signed_in_as("https://cosmos.azure.com")
 
     @cached_property
     def ledgers(self) -> LedgerStore:
