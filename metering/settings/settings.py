@@ -92,6 +92,8 @@ class Settings(NamedTuple):
     usage_hub: str = DEFAULT_USAGE_HUB
     recovery_delay: Instant | None = RECOVERY_DELAY
     """None: usage is never recovered from logs."""
+    batch_wait: Instant = 0
+    """The longest wait at the end of a batch."""
     webhook: Webhook | None = None
     apim_service: ApimService | None = None
     telemetry: TelemetrySetting = "off"
@@ -101,8 +103,14 @@ class Settings(NamedTuple):
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
+    unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
     close_wait: Instant = 3 * DAY
+
+
+def deployment_environment() -> Mapping[str, str]:
+    """Return the environment as a parameter file of a deployment reads it."""
+    return os.environ
 
 
 def read_settings(
@@ -116,15 +124,18 @@ def read_settings(
     if store is not None:
         given = {**given, stores.STORE.name: store}
     usage_hubs = hubs.USAGE.read(given)
+    chosen = stores.read_store(given)
     return Settings(
-        store=stores.read_store(given),
+        store=chosen,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
+        unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
         fixed_now=NOW.read(given),
         arm_endpoint=services.ARM_ENDPOINT.read(given),
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(store, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),
