@@ -135,7 +135,7 @@ def read_settings(
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
-        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(store, CosmosStore)),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(chosen, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),
