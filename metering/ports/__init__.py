@@ -28,6 +28,7 @@ from metering.ports.quotas import (
 from metering.ports.streams import (
     CaptureSource,
     DeadLetter,
+    DeadLetterCounts,
     DeadLetterStore,
     HubProgress,
     HubWatch,
@@ -71,6 +72,7 @@ __all__ = [
     "CaptureSource",
     "Clock",
     "DeadLetter",
+    "DeadLetterCounts",
     "DeadLetterStore",
     "DeploymentSource",
     "DesiredStates",
