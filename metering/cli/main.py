@@ -82,6 +82,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "Show the unit cost of each outcome of TENANT's use cases, and whether it meets its"
             " target.",
         ),
+        "audit": Place(
+            "metering.cli.tenancy.audit:audit",
+            "Show operators' changes on a day, by command and over HTTP, newest first.",
+        ),
         "verify": Place(
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
@@ -171,6 +175,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
+        ),
+        "azure": Place(
+            "metering.cli.installation.azure:azure",
+            "Check a deployment in Azure, before and after it.",
         ),
         "status": Place(
             "metering.cli.installation.status:status",

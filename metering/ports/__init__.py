@@ -42,8 +42,10 @@ from metering.ports.streams import (
 from metering.ports.surroundings import (
     Alerts,
     Clock,
+    CloudReading,
     DeploymentSource,
     Executor,
+    ModelCaller,
     Notifier,
 )
 from metering.ports.telemetry import (
@@ -71,6 +73,7 @@ __all__ = [
     "AuditLog",
     "CaptureSource",
     "Clock",
+    "CloudReading",
     "DeadLetter",
     "DeadLetterCounts",
     "DeadLetterStore",
@@ -84,6 +87,7 @@ __all__ = [
     "Labels",
     "LedgerRepairs",
     "LedgerStore",
+    "ModelCaller",
     "Notifier",
     "Outgoing",
     "PendingHalf",

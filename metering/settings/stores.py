@@ -67,10 +67,11 @@ def _letters(text: str) -> int | None:
     return int(text)
 
 
+DEFAULT_STORE: Final = SqliteStore(Path(".metering/metering.db"))
 STORE: Final[Setting[SqliteStore | CosmosStore]] = Setting(
     "METERING_STORE",
     _store,
-    SqliteStore(Path(".metering/metering.db")),
+    DEFAULT_STORE,
     "The store: `sqlite:///PATH` (four slashes for an absolute path) or `cosmos://ACCOUNT/DATABASE`."
     " An empty value is an error, so that a variable left unset never opens another store.",
     "cosmos://contoso-metering/metering",
@@ -122,8 +123,17 @@ DEAD_LETTERS_AN_HOUR: Final[Setting[int | None]] = Setting(
     "5000",
     f"`{DEFAULT_DEAD_LETTERS_AN_HOUR}`",
 )
+UNKNOWN_DEPLOYMENTS: Final[Setting[str]] = Setting(
+    "METERING_UNKNOWN_DEPLOYMENTS",
+    choice("by_plan", "allow", "block"),
+    "by_plan",
+    "Requests to deployments whose model is not known, where limits depend on the model: `allow`,"
+    " `block`, or `by_plan`: blocked by `allowed_models` and `unpriced: block`, allowed by quotas"
+    " on models. A model is known from the registry, or from the first response that was counted.",
+    "block",
+)
 SETTINGS: Final = (
-    *(STORE, COSMOS_KEY, TENANTS, UNKNOWN_SUBSCRIPTION),
+    *(STORE, COSMOS_KEY, TENANTS, UNKNOWN_SUBSCRIPTION, UNKNOWN_DEPLOYMENTS),
     *(DEAD_LETTER_DAYS, DEAD_LETTERS_AN_HOUR),
 )
 

@@ -11,7 +11,15 @@ from metering.core.plans.named_models import steps
 from metering.core.plans.plan import Plan
 from metering.core.plans.quota import Downgrade
 from metering.core.plans.scope import UNKNOWN, Attributes
-from metering.core.quotas.decision import QuotaState, Reason, Verdict, decide_quota, quota_states
+from metering.core.quotas.decision import (
+    QuotaState,
+    Reason,
+    Verdict,
+    decide_quota,
+    decides,
+    quota_states,
+)
+from metering.core.quotas.facts import Facts, UnknownDeployments
 from metering.core.quotas.ladder import Ladder
 from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
 from metering.core.quotas.timed import TimedRule, next_change, timed_rules
@@ -22,21 +30,6 @@ from metering.core.tenancy.record import Assignment
 #: Near the limit a cached answer could let too much through.
 _CACHE_S: Final = ((95, 1), (80, 5), (0, 30))
 _LONGEST_S: Final = 30
-
-
-class Unpaid(NamedTuple):
-    """The usage a prepaid tenant has no credit left for."""
-
-    everything: bool = False
-    models: frozenset[str] = frozenset()
-    """Models of a billing channel without a usable grant."""
-
-    def of(self, model: str) -> bool:
-        """Return whether a model is unpaid."""
-        return self.everything or model in self.models
-
-
-ALL_PAID: Final = Unpaid()
 
 
 class Admitted(NamedTuple):
@@ -54,6 +47,8 @@ class Admitted(NamedTuple):
     """The verdicts for requests with further attributes."""
     serves: Mapping[str, str] = MappingProxyType({})
     """The model of each deployment of a model that a scoped verdict names."""
+    requests_per_minute: int | None = None
+    """The rate at which the gateway takes requests of the tenant; None: no limit."""
 
     def of(self, model: str | None) -> ModelVerdict:
         """Return the verdict for a model."""
@@ -71,20 +66,9 @@ class Admitted(NamedTuple):
             "rules": [one.document(self.at) for one in self.scoped.rules],
             "serves": dict(sorted(self.serves.items())),
             "ask": list(self.scoped.ask),
+            "requests_per_minute": self.requests_per_minute,
             "shadow": list(self.shadowed),
         }
-
-
-class Facts(NamedTuple):
-    """Facts beside plan and counts that verdicts depend on."""
-
-    known_models: frozenset[str] = frozenset()
-    """Models with a price; used if the plan blocks models without one."""
-    deployments: Mapping[str, str] = MappingProxyType({})
-    """The model of each deployment: clients name deployments, plans name models."""
-    ladder: Ladder = Ladder()
-    """The models that may take the place of others."""
-    unpaid: Unpaid = ALL_PAID
 
 
 def admit(
@@ -103,13 +87,14 @@ def admit(
 
     `about`: known attributes of the requests. Quotas on others become scoped verdicts.
     """
-    plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
+    plan, known = assignment.plan, facts.known_models
+    deployments = {**facts.learnt, **facts.deployments}
     about = about._replace(subscription=subscription, model=None)
     every = quota_states(counts, now, period, about)
     states = [one for one in every if not unknown_of(one.quota.scope, about)]
     scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.ladder.providers)
     rules = timed_rules(plan, counts, now)
-    overall = _over(rules, _verdict(plan, states, about, known), None)
+    overall = _over(rules, _of_unknown(plan, states, about, facts), None)
     overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {
         name: _paid(
@@ -130,17 +115,18 @@ def admit(
         subscription,
         assignment.tenant,
         now,
-        _to_deployment(overall, deployments),
-        {name: _to_deployment(one, deployments) for name, one in models.items() if one != overall},
+        _to_deployment(overall, facts),
+        {name: _to_deployment(one, facts) for name, one in models.items() if one != overall},
         _cache_s(every, next_change(plan, rules, now), now),
         decide_quota(states, about).shadowed,
-        Scoped(tuple(_led(one, deployments) for one in scoped.rules), scoped.ask),
+        Scoped(tuple(_led(one, facts) for one in scoped.rules), scoped.ask),
         _serves(scoped.rules, deployments),
+        plan.requests_per_minute,
     )
 
 
-def _led(rule: ScopedVerdict, deployments: Mapping[str, str]) -> ScopedVerdict:
-    return rule._replace(verdict=_to_deployment(rule.verdict, deployments))
+def _led(rule: ScopedVerdict, facts: Facts) -> ScopedVerdict:
+    return rule._replace(verdict=_to_deployment(rule.verdict, facts))
 
 
 def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> dict[str, str]:
@@ -188,12 +174,15 @@ def _possible(
     return one._replace(verdict=Verdict.BLOCK, to=None)
 
 
-def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
-    """Return a verdict with a downgrade to a deployment, if one of that model is known."""
-    if one.to is None or one.to in deployments:
-        return one
-    names = sorted(name for name, model in deployments.items() if model == one.to)
-    return one._replace(to=names[0]) if names else one
+def _to_deployment(one: ModelVerdict, facts: Facts) -> ModelVerdict:
+    """Return a verdict with a downgrade to a deployment, registered before learnt, if known."""
+    for deployments in (facts.deployments, facts.learnt):
+        if one.to is None or one.to in deployments:
+            return one
+        names = sorted(name for name, model in deployments.items() if model == one.to)
+        if names:
+            return one._replace(to=names[0])
+    return one
 
 
 def _named(
@@ -206,8 +195,12 @@ def _named(
     """Return the models whose verdict may differ from the overall one, a downgrade to `to`."""
     if facts.unpaid.everything:
         return set()
-    named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
+    named = {*(plan.allowed_models or ()), *facts.unpaid.models}
+    named |= {*facts.deployments.values(), *facts.learnt.values()}
     if plan.unpriced == "block":
+        named |= facts.known_models
+    if facts.unknown is UnknownDeployments.ALLOW and plan.allowed_models is not None:
+        # What is not known is allowed: what is known, and not allowed, must be named.
         named |= facts.known_models
     named |= {state.named["model"] for state in states if "model" in state.named}
     named |= {rule.model for rule in rules if rule.model is not None}
@@ -216,6 +209,27 @@ def _named(
         # Of these the downgrade is a block; those that may be dearer too are told apart later.
         named |= {one for one in facts.ladder.models if facts.ladder.refusal(one, to) is not None}
     return named
+
+
+_SETTING: Final = "(METERING_UNKNOWN_DEPLOYMENTS)"
+
+
+def _of_unknown(
+    plan: Plan, states: list[QuotaState], about: Attributes, facts: Facts
+) -> ModelVerdict:
+    """Return the verdict for deployments whose model is not known."""
+    by_quota = any(quota.scope.model and decides(quota) for quota in plan.quotas)
+    depends = plan.allowed_models is not None or plan.unpriced == "block"
+    if facts.unknown is UnknownDeployments.BLOCK and (depends or by_quota):
+        return refused(
+            Reason.DEPLOYMENT_UNKNOWN,
+            f"the model of this deployment is not known, and limits depend on it {_SETTING}",
+        )
+    if facts.unknown is UnknownDeployments.ALLOW and depends:
+        covering = [one for one in states if one.covers(about)]
+        return told(decide_quota(states, about), covering)
+    found = _verdict(plan, states, about, facts.known_models)
+    return found._replace(detail=f"{found.detail} {_SETTING}") if depends else found
 
 
 def _verdict(

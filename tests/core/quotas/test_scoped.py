@@ -9,7 +9,8 @@ from metering.core.ledger.counts import Counts
 from metering.core.ledger.limits import Counter, CounterKey, Limits
 from metering.core.plans.plan import read_plan
 from metering.core.plans.scope import UNKNOWN, Attributes
-from metering.core.quotas.admission import Admitted, Facts, admit
+from metering.core.quotas.admission import Admitted, admit
+from metering.core.quotas.facts import Facts
 from metering.core.quotas.ladder import Ladder
 from metering.core.tenancy.record import Assignment
 from tests.builders import AT
