@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit
@@ -64,6 +65,13 @@ class LedgerStore(Protocol):
         """Yield all pages with a higher number than `after`, in order.
 
         A query: it may lag behind recent commits. `app.ledger.reading` makes up for that.
+        """
+        ...
+
+    def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        """Yield the documents of all pages as they were written, in order, hash included.
+
+        A query as `pages`. What a store adds of its own is left out.
         """
         ...
 
