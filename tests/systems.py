@@ -74,6 +74,9 @@ class FaultyLedgers:
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         return self._ledgers.pages(ledger, after=after)
 
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        return await self._ledgers.ledgers_of_pages()
+
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         return await self._ledgers.ledgers(tenant)
 

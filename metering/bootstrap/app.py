@@ -53,6 +53,7 @@ class App(Base):
     roll_up = Part(lambda self: self._reports.roll_up)
 
     verify = Part(lambda self: self._proofs.verify)
+    verify_store = Part(lambda self: self._proofs.verify_store)
     withdraw = Part(lambda self: self._proofs.withdraw)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)

@@ -52,6 +52,7 @@ class Billing:
             progress=self._base.hub_progress,
             alerts=self._base.alerts,
             patience=Patience(self._base.settings.close_grace, self._base.settings.close_wait),
+            after_close=lambda: self._base.anchors.write_after_close(),
         )
 
     @cached_property

@@ -4,6 +4,8 @@ from functools import cached_property
 
 from metering.app.ledger.withdraw import Withdraw
 from metering.app.reports.verify import Verify
+from metering.app.reports.verify_records import VerifyRecords
+from metering.app.reports.verify_store import VerifyStore
 from metering.bootstrap.base import Base
 
 
@@ -16,7 +18,25 @@ class Proofs:
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups, self._base.tenancy)
+        stores = self._base.stores
+        return Verify(self._base.ledgers, stores.rollups, stores.effects, self._base.tenancy)
+
+    @cached_property
+    def verify_store(self) -> VerifyStore:
+        """Prove a store."""
+        stores = self._base.stores
+        records = VerifyRecords(
+            registry=stores.registry,
+            prices=stores.prices,
+            statements=stores.statements,
+            accounts=stores.accounts,
+        )
+        return VerifyStore(
+            verify=self.verify,
+            records=records,
+            anchors=self._base.anchors,
+            tenancy=self._base.tenancy,
+        )
 
     @cached_property
     def withdraw(self) -> Withdraw:

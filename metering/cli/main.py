@@ -82,6 +82,11 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
+        "anchors": Place(
+            "metering.cli.reports.anchors:anchors",
+            "Digests over all ledgers, statements and records, kept outside the store"
+            " (METERING_ANCHORS).",
+        ),
         "withdraw": Place(
             "metering.cli.ledger.withdraw:withdraw",
             "Take back what counts twice: append an entry that withdraws the second count of ID.",

@@ -75,6 +75,10 @@ class LedgerStore(Protocol):
         """
         ...
 
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page, with or without a head: a look at every page."""
+        ...
+
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         ...

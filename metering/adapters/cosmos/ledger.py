@@ -160,6 +160,12 @@ class CosmosLedgers:
             page_size=_PAGES_A_READ,
         )
 
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page: one row a page, over all partitions."""
+        query = "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)"
+        names = {document["ledger"] async for document in self._documents.select(query)}
+        return sorted(map(LedgerId.parse, names))
+
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         if tenant is None:

@@ -92,6 +92,11 @@ class SqliteLedgers:
             if len(rows) < _PAGES_A_READ:
                 return
 
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page."""
+        rows = await self._database.all("SELECT DISTINCT ledger FROM pages")
+        return sorted(LedgerId.parse(ledger) for (ledger,) in rows)
+
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         if tenant is None:

@@ -65,6 +65,10 @@ class ObservedLedgers:
         """Yield the documents of all pages as they were written."""
         return self._ledgers.page_documents(ledger)
 
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page."""
+        return await self._ledgers.ledgers_of_pages()
+
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         return await self._ledgers.ledgers(tenant)
