@@ -54,6 +54,7 @@ class App(Base):
 
     verify = Part(lambda self: self._proofs.verify)
     verify_store = Part(lambda self: self._proofs.verify_store)
+    evidence = Part(lambda self: self._proofs.evidence)
     withdraw = Part(lambda self: self._proofs.withdraw)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from metering.app.anchors.evidence import WriteEvidence
 from metering.app.ledger.withdraw import Withdraw
 from metering.app.reports.verify import Verify
 from metering.app.reports.verify_records import VerifyRecords
@@ -36,6 +37,19 @@ class Proofs:
             records=records,
             anchors=self._base.anchors,
             tenancy=self._base.tenancy,
+        )
+
+    @cached_property
+    def evidence(self) -> WriteEvidence:
+        """Write what proves a tenant's bill."""
+        stores = self._base.stores
+        return WriteEvidence(
+            ledgers=self._base.ledgers,
+            statements=stores.statements,
+            registry=stores.registry,
+            tenancy=self._base.tenancy,
+            anchors=self._base.anchors,
+            clock=self._base.clock,
         )
 
     @cached_property

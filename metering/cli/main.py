@@ -82,6 +82,11 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
         ),
+        "evidence": Place(
+            "metering.cli.reports.evidence:evidence",
+            "Write what proves TENANT's bill of a period: pages, statements, records and"
+            " inclusion proofs.",
+        ),
         "anchors": Place(
             "metering.cli.reports.anchors:anchors",
             "Digests over all ledgers, statements and records, kept outside the store"

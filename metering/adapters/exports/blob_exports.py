@@ -65,7 +65,8 @@ class BlobExports:
     ) -> None:
         """`url` is `https://ACCOUNT.blob.core.windows.net/CONTAINER`; the app's identity signs in.
 
-        `setting` names it in errors. `emulator` means Azurite on this machine, with its published key.
+        `setting` names it in errors. `emulator` means Azurite on this machine, with
+        its published key.
         """
         self.url = url
         self._setting = setting

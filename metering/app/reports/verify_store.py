@@ -1,6 +1,4 @@
-"""Prove a store: its registry, the records of its tenants, and its ledgers, with what they say of
-each other.
-"""
+"""Prove a store: the registry, the records of each tenant, and all ledgers against both."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,9 +26,10 @@ class Proven(NamedTuple):
     @property
     def holds(self) -> bool:
         """True if nothing is wrong."""
-        verdicts = (*self.ledgers, *self.tenants, self.registry)
         return not (
-            any(one.faults for one in verdicts)
+            any(one.faults for one in self.ledgers)
+            or any(one.faults for one in self.tenants)
+            or self.registry.faults
             or (self.anchored is not None and self.anchored.faults)
         )
 
