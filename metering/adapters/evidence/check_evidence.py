@@ -812,6 +812,7 @@ class Inclusions:
     def __init__(self, proofs: list[Doc], anchor: Doc) -> None:
         self.faults: list[str] = []
         self._leaves: dict[tuple[str, str, int], str] = {}
+        self._proven: set[tuple[str, str, int]] = set()
         for proof in proofs:
             leaf = proof["leaf"]
             about = (leaf["kind"], leaf["name"], leaf["number"])
@@ -824,6 +825,7 @@ class Inclusions:
 
     def prove(self, kind: str, name: str, number: int, found: str) -> None:
         """Require that the anchor has a statement or record with this hash."""
+        self._proven.add((kind, name, number))
         anchored = self._leaves.get((kind, name, number))
         if anchored is None:
             self.faults.append(f"{kind} {name} {number}: is not in the anchor")
@@ -837,9 +839,15 @@ class Inclusions:
         if through < billed:
             self.faults.append(f"{ledger.name}: its pages after {through} are not in the anchor")
         for number in numbers:
+            self._proven.add(("ledger", ledger.name, number))
             anchored = self._leaves["ledger", ledger.name, number]
             if ledger.hashes.get(number) != anchored:
                 self.faults.append(f"{ledger.name}: page {number} is not the one in the anchor")
+
+    def name_the_rest(self) -> None:
+        """Name what the anchor has and the file leaves out, though it proves that it was there."""
+        for kind, name, number in sorted(self._leaves.keys() - self._proven):
+            self.faults.append(f"{kind} {name} {number}: is in the anchor and not in the file")
 
 
 # --- The file --------------------------------------------------------------------------------
@@ -945,6 +953,7 @@ class Evidence:
         billed = self.statements[-1]["billed"] if self._has_statement() else {}
         for name, ledger in self.ledgers.items():
             found.prove_ledger(ledger, billed.get(name, [0])[0])
+        found.name_the_rest()
         return found.faults
 
 

@@ -33,7 +33,7 @@ class Anchored:
             return
         known = self.ledgers.setdefault(ledger, set())
         position = Position(leaf.number, leaf.hash)
-        if not any(one.position == position for one in known):
+        if position not in {one.position for one in known}:
             known.add(Recorded(position, f"the anchor of {name}"))
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from metering.app.ledger.reading import head_of
+from metering.app.ledger.reading import listed_head
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.anchors.anchor import (
     REGISTRY,
@@ -107,12 +107,11 @@ class KeepAnchors:
             # Let other work in this process take its turn: there may be thousands.
             await asyncio.sleep(0)
             try:
-                head = await head_of(self.ledgers, ledger)
+                head = await listed_head(self.ledgers, ledger)
             except LedgerBroken as fault:
                 self.alerts.alert(f"anchor: left out: {fault}", "ledger")
                 continue
-            if head is not None and head.pages:
-                yield Leaf("ledger", str(ledger), head.pages, head.last_hash)
+            yield Leaf("ledger", str(ledger), head.pages, head.last_hash)
         await self.tenancy.refresh()
         for tenant in self.tenancy.directory.tenants():
             async for one in self.statements.statements(tenant):

@@ -77,10 +77,6 @@ class Ahead(NamedTuple):
         return period.name == self.period and period.end <= self.now
 
 
-async def no_more() -> None:
-    """Do nothing after a close."""
-
-
 @dataclass(slots=True, kw_only=True)
 class ClosePeriods:
     """The use case behind the timer `close_periods` and `metering close`."""
@@ -94,7 +90,7 @@ class ClosePeriods:
     progress: HubProgress
     alerts: Alerts
     patience: Patience = DEFAULT_PATIENCE
-    after_close: Callable[[], Awaitable[None]] = no_more
+    after_close: Callable[[], Awaitable[None]]
     """Called at the end of a run that closed a period: it anchors the new statements."""
     # By tenant: no period is due before. It saves a process from asking.
     _next_due: dict[str, Instant] = field(init=False, default_factory=dict)

@@ -10,6 +10,7 @@ from metering.app.anchors.keep_anchors import KeepAnchors
 from metering.app.reports.verify import Verdict, Verify
 from metering.app.reports.verify_records import RegistryVerdict, TenantVerdict, VerifyRecords
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import InvariantBroken, RetryableError
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import Recorded
 
@@ -48,7 +49,12 @@ class VerifyStore:
         said = await read_anchored(self.anchors, tenant) if anchored else None
         known = said or Anchored()
         registry = await self.records.the_registry(known.records)
-        await self.tenancy.refresh()
+        try:
+            await self.tenancy.refresh()
+        except (InvariantBroken, RetryableError) as fault:
+            # Without terms no ledger can be proven; the registry's own faults say why.
+            reason = f"its records cannot be used, so no ledger was read: {fault}"
+            return Proven((), (), registry._replace(faults=(*registry.faults, reason)), said)
         recorded: defaultdict[LedgerId, list[Recorded]] = defaultdict(list)
         for ledger, positions in known.ledgers.items():
             recorded[ledger].extend(sorted(positions))
@@ -72,6 +78,7 @@ class VerifyStore:
 
 
 def _stray(verdict: Verdict, stray: set[LedgerId]) -> Verdict:
-    if verdict.ledger not in stray or verdict.faults:
+    if verdict.ledger not in stray:
         return verdict
-    return replace(verdict, faults=("it has pages, and neither a head nor a first page",))
+    reason = "it has pages, and neither a head nor a first page"
+    return replace(verdict, faults=(reason, *verdict.faults))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -14,6 +14,9 @@ from metering.adapters.evidence.verifier import VERIFIER_NAME
 from tests.cli.conftest import Metering
 
 VERIFIER = Path(__file__).parents[3] / "metering/adapters/evidence" / VERIFIER_NAME
+
+#: When the evidence is written: after the close of November.
+NOW: Final = "2026-12-11T00:00:00Z"
 
 type Line = dict[str, Any]
 
@@ -169,3 +172,13 @@ def evidence(billed: Path, tmp_path: Path) -> Evidence:
     for name in ("evidence.jsonl", "anchor.json"):
         shutil.copy(billed / name, tmp_path / name)
     return Evidence(tmp_path)
+
+
+@pytest.fixture
+def store(billed: Path, tmp_path: Path) -> Metering:
+    """Return the command over a copy of the billed store and its anchors."""
+    for name in ("metering.db", "metering.db-wal", "metering.db-shm"):
+        if (billed / name).exists():
+            shutil.copy(billed / name, tmp_path / name)
+    shutil.copytree(billed / ".metering", tmp_path / ".metering")
+    return Metering(tmp_path)
