@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import streams
+from benchmarks import streams_traffic
 from benchmarks.charged import Charged, units_of
 from benchmarks.events import NOW, Batch, loads
 from benchmarks.timing import Progress
@@ -59,7 +59,7 @@ def measure(trace: Path | None, progress: Progress) -> dict[str, Charged]:
             for key, way in (("turns", _in_turns), ("at_once", _at_once)):
                 found[f"writers_{key}_{size}"] = asyncio.run(_shared(peer, tenants, size, way))
         progress("request units, streams")
-        found |= asyncio.run(streams.measure(peer, tenants))
+        found |= asyncio.run(streams_traffic.measure(peer, tenants))
         progress("request units, the usual design")
         found |= asyncio.run(_usual(peer, tenants))
     return found
@@ -124,8 +124,13 @@ async def _measured(
         await apps[0].stores.prepare()
         await _fill_heads(apps[0], tenants)
         await _in_turns(apps, warm)
+        # What was noted of the events before is not a cost of those that are measured.
+        for app in apps:
+            await app.register.flush()
         before = len(peer.requests)
         accepted = await way(apps, timed)
+        for app in apps:
+            await app.register.flush()
     finally:
         for app in apps:
             await app.close()

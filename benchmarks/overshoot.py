@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
 
@@ -135,17 +136,18 @@ class Kept:
     def __init__(self, ask: Admission, cache_s: int) -> None:
         self._ask = ask
         self._cache_s = cache_s
-        self._kept: dict[str, tuple[Document, float]] = {}
+        self._kept: dict[tuple[str, ...], tuple[Document, float]] = {}
 
-    async def __call__(self, subscription: str, model: str) -> Document:
-        """Return what is kept for a subscription, or ask."""
+    async def __call__(self, subscription: str, asked: Mapping[str, str]) -> Document:
+        """Return what is kept for a subscription and these values, or ask."""
         now = asyncio.get_running_loop().time()
-        document, until = self._kept.get(subscription, ({}, now))
+        key = subscription, *asked.values()
+        document, until = self._kept.get(key, ({}, now))
         if now < until:
             return document
-        document = await self._ask(subscription, model)
+        document = await self._ask(subscription, asked)
         keep_s = min(self._cache_s, document.get("cache_s", self._cache_s))
-        self._kept[subscription] = document, now + keep_s
+        self._kept[key] = document, now + keep_s
         return document
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from benchmarks.overshoot_clients import MODEL, SUBSCRIPTION
 from benchmarks.overshoot_system import TENANT, capped_system, send_usage
 from metering.core.calendars.periods import LedgerId, month_of
-from metering.core.quotas.decision import Asked
+from metering.core.plans.scope import Attributes
 from metering.local.system import LocalSystem
 
 #: A limit that is never reached, in units of 10^-18.
@@ -41,7 +41,7 @@ async def measure_latency() -> Latency:
 
 async def _admission(system: LocalSystem) -> list[float]:
     """Return what each of many calls in a row took: all but one a second are answered at once."""
-    about, taken = Asked(MODEL), []
+    about, taken = Attributes(MODEL), []
     for _ in range(_CALLS):
         start = perf_counter()
         await system.app.admission.of(SUBSCRIPTION, about)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from metering.adapters.clock import FixedClock
 from metering.app.billing.close_periods import Closed, ClosePeriods, Waiting
-from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ingest.direct_publisher import DirectPublisher
+from metering.app.ingest.ingest import Ingest
 from metering.app.quotas.admission import ObservedAdmission
 from metering.bootstrap import App, Stores
 from metering.bootstrap.billing import Billing
@@ -51,6 +52,11 @@ class FaultyLedgers:
         self.queries += 1
         pages = await self._ledgers.read_slots(ledger, slots)
         return pages[: len(pages) - self.lag]
+
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        self.queries += 1
+        found = await self._ledgers.latest_slots(ledger, before, limit)
+        return found[self.lag :]
 
     async def write_checkpoint(self, head: Head) -> bool:
         return await self._ledgers.write_checkpoint(head)
@@ -191,6 +197,8 @@ class System:
             stores.dead_letters,
             stores.effects,
         )
+        self.register, self.count_streams = app.register, app.count_streams
+        self.take_over = app.take_over_pending
         self.suspensions, self.allocations = stores.suspensions, stores.allocations
         # Few prices instead of those in the package, so that amounts are easy to work out by hand.
         app.tenancy.committed = price_rows({"aliases": ["gpt-4o-2024-11-20"]})

@@ -27,6 +27,18 @@ param useCaseHeader string = 'x-use-case'
 @description('Optional. The request header that names the end user.')
 param endUserHeader string = 'x-end-user'
 
+@description('Optional. The request header that names the agent or application of the tenant.')
+param agentHeader string = 'x-agent'
+
+@description('Optional. The claim of a validated token that names the agent, before the header does.')
+param agentClaim string = 'none'
+
+@description('Optional. The request header that names the session.')
+param sessionHeader string = 'x-session'
+
+@description('Optional. The claim of a validated token that names the session, before the header does.')
+param sessionClaim string = 'none'
+
 @description('Optional. Whether subjects carry the name of the gateway: two gateways may have subscriptions with the same id.')
 param subjectScope 'subscription' | 'gateway' = 'subscription'
 
@@ -57,6 +69,10 @@ var values = {
   'metering-trust-bearer': 'false'
   'metering-use-case-header': useCaseHeader
   'metering-end-user-header': endUserHeader
+  'metering-agent-header': agentHeader
+  'metering-agent-claim': agentClaim
+  'metering-session-header': sessionHeader
+  'metering-session-claim': sessionClaim
   'metering-openai-audience': openAiAudience
   'metering-anthropic-audience': anthropicAudience
 }

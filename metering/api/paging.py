@@ -14,7 +14,7 @@ from metering.documents.document import Document
 
 MAX_LIMIT: Final = 200
 _DIGEST_BYTES: Final = 8
-_MAX_CURSOR: Final = 4_096
+MAX_CURSOR: Final = 4_096
 
 #: The types of the parts of a key.
 _PARTS: Final = frozenset({str, int, type(None)})
@@ -25,7 +25,7 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum number
 Cursor = Annotated[
     str | None,
     Query(
-        max_length=_MAX_CURSOR, description="`next` of the previous page. Default: the first page."
+        max_length=MAX_CURSOR, description="`next` of the previous page. Default: the first page."
     ),
 ]
 

@@ -36,6 +36,8 @@ class App(Base):
     join_usage = Part(lambda self: self._counting.join_usage)
     recover_usage = Part(lambda self: self._counting.recover_usage)
     expire_pending = Part(lambda self: self._counting.expire_pending)
+    take_over_pending = Part(lambda self: self._counting.take_over_pending)
+    count_streams = Part(lambda self: self._counting.count_streams)
     take_events = Part(lambda self: self._counting.take_events)
     dead_letters = Part(lambda self: self._counting.dead_letters)
     replay_capture = Part(lambda self: self._counting.replay_capture)
@@ -48,6 +50,7 @@ class App(Base):
     forecasts = Part(lambda self: self._quotas.forecasts)
 
     read = Part(lambda self: self._reports.read)
+    requests = Part(lambda self: self._reports.requests)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
     roll_up = Part(lambda self: self._reports.roll_up)
@@ -56,6 +59,7 @@ class App(Base):
     verify_store = Part(lambda self: self._proofs.verify_store)
     evidence = Part(lambda self: self._proofs.evidence)
     withdraw = Part(lambda self: self._proofs.withdraw)
+    repair = Part(lambda self: self._proofs.repair)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)
     propose_prices = Part(lambda self: self._prices.propose_prices)
@@ -67,6 +71,8 @@ class App(Base):
     collect_gauges = Part(lambda self: self._installation.collect_gauges)
     watch_hubs = Part(lambda self: self._installation.watch_hubs)
     readiness = Part(lambda self: self._installation.readiness)
+    smoke_test = Part(lambda self: self._installation.smoke_test)
+    status = Part(lambda self: self._installation.status(self.billing.close_periods))
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)
     deployments = Part(lambda self: self._installation.deployments)

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from metering.adapters.clock import FixedClock, SystemClock
+from metering.adapters.executor import EXECUTOR
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry.log import LogAlerts, LogNotifier
 from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
@@ -17,6 +18,7 @@ from metering.ports import (
     SILENT,
     Alerts,
     Clock,
+    Executor,
     HubWatch,
     LedgerStore,
     Notifier,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from metering.app.anchors.keep_anchors import KeepAnchors
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
+    from metering.app.streams.register import Register
 
 
 class Base:
@@ -47,6 +50,11 @@ class Base:
         """The machine's clock, or the standing one that METERING_NOW sets."""
         fixed = self.settings.fixed_now
         return SystemClock() if fixed is None else FixedClock(fixed)
+
+    @property
+    def executor(self) -> Executor:
+        """Runs long computations beside the event loop."""
+        return EXECUTOR
 
     @cached_property
     def telemetry(self) -> Telemetry:
@@ -139,6 +147,15 @@ class Base:
         )
 
     @cached_property
+    def register(self) -> "Register":
+        """The register of reported requests, as far as this process remembers it."""
+        from metering.app.streams.register import Register
+
+        register = Register(store=self.stores.register, clock=self.clock, alerts=self.alerts)
+        self.closing.append(register.flush)
+        return register
+
+    @cached_property
     def credits(self) -> "Credits":
         """The credit of tenants."""
         from metering.app.credit.credits import Credits
@@ -189,9 +206,9 @@ class Base:
 
     async def close(self) -> None:
         """Close everything; it opens again on its next use."""
+        for close in self.closing:
+            await close()
         for publisher in self._publishers.values():
             await publisher.close()
         if "stores" in self.__dict__:
             await self.stores.close()
-        for close in self.closing:
-            await close()

@@ -96,7 +96,7 @@ class Billing:
         """Compare the gateway's logs with the ledgers."""
         return ReconcileLogs(
             ledgers=self._base.ledgers,
-            pending=self._base.stores.pending,
+            register=self._base.register,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
         )

@@ -6,12 +6,17 @@ from functools import cached_property
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
 from metering.app.hubs.replay_capture import ReplayCapture, TakesBatches
 from metering.app.ingest.dead_letters import DeadLetters
-from metering.app.ingest.ingest import DirectPublisher, Ingest
+from metering.app.ingest.direct_publisher import DirectPublisher
+from metering.app.ingest.ingest import Ingest
 from metering.app.ingest.take_events import TakeEvents
 from metering.app.streams.complete_streams import CompleteStreams
+from metering.app.streams.count_streams import CountStreams
 from metering.app.streams.expire_pending import ExpirePending
 from metering.app.streams.join_usage import JoinUsage
+from metering.app.streams.open_holds import OpenHolds
 from metering.app.streams.recover_usage import RecoverUsage
+from metering.app.streams.take_over_pending import TakeOverPending
+from metering.app.streams.timer_marks import TimerMarks
 from metering.bootstrap.base import Base
 from metering.ports import CaptureSource, UsagePublisher
 
@@ -29,11 +34,15 @@ class Counting:
             tenancy=self._base.tenancy,
             committer=self._base.committer,
             dead_letters=self._base.stores.dead_letters,
-            pending=self._base.stores.pending,
+            register=self._base.register,
             streams=self._streams,
             clock=self._base.clock,
             alerts=self._base.alerts,
         )
+
+    @cached_property
+    def _marks(self) -> TimerMarks:
+        return TimerMarks(store=self._base.stores.register, clock=self._base.clock)
 
     @cached_property
     def stream_publisher(self) -> UsagePublisher:
@@ -45,7 +54,7 @@ class Counting:
     @cached_property
     def _streams(self) -> CompleteStreams:
         return CompleteStreams(
-            pending=self._base.stores.pending,
+            register=self._base.register,
             publisher=self.stream_publisher,
             clock=self._base.clock,
         )
@@ -54,7 +63,7 @@ class Counting:
     def join_usage(self) -> JoinUsage:
         """Join the counts in gateway logs to streams."""
         return JoinUsage(
-            pending=self._base.stores.pending,
+            register=self._base.register,
             streams=self._streams,
             publisher=self.stream_publisher,
             dead_letters=self._base.stores.dead_letters,
@@ -67,7 +76,9 @@ class Counting:
     def recover_usage(self) -> RecoverUsage:
         """Recover unreported usage from logs."""
         return RecoverUsage(
-            pending=self._base.stores.pending,
+            register=self._base.register,
+            streams=self._streams,
+            marks=self._marks,
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             publisher=self.stream_publisher,
@@ -80,13 +91,42 @@ class Counting:
     def expire_pending(self) -> ExpirePending:
         """Give up waiting for counts."""
         return ExpirePending(
-            pending=self._base.stores.pending,
+            register=self._base.register,
             streams=self._streams,
+            marks=self._marks,
+            open_holds=OpenHolds(
+                ledgers=self._base.ledgers,
+                tenancy=self._base.tenancy,
+                committer=self._base.committer,
+                clock=self._base.clock,
+            ),
             tenancy=self._base.tenancy,
             committer=self._base.committer,
             dead_letters=self._base.stores.dead_letters,
             clock=self._base.clock,
             alerts=self._base.alerts,
+        )
+
+    @cached_property
+    def take_over_pending(self) -> TakeOverPending:
+        """Take over what versions before the register left."""
+        return TakeOverPending(
+            pending=self._base.stores.pending,
+            register=self._base.register,
+            streams=self._streams,
+            recover=self.recover_usage,
+            dead_letters=self._base.stores.dead_letters,
+            clock=self._base.clock,
+        )
+
+    @cached_property
+    def count_streams(self) -> CountStreams:
+        """Count the streams and log rows that wait."""
+        return CountStreams(
+            ledgers=self._base.ledgers,
+            register=self._base.stores.register,
+            marks=self._marks,
+            clock=self._base.clock,
         )
 
     @cached_property

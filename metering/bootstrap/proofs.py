@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from metering.app.anchors.evidence import WriteEvidence
+from metering.app.ledger.repair import Repair
 from metering.app.ledger.withdraw import Withdraw
 from metering.app.reports.verify import Verify
 from metering.app.reports.verify_records import VerifyRecords
@@ -19,8 +20,8 @@ class Proofs:
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        stores = self._base.stores
-        return Verify(self._base.ledgers, stores.rollups, stores.effects, self._base.tenancy)
+        base, stores = self._base, self._base.stores
+        return Verify(base.ledgers, stores.rollups, base.tenancy, stores.effects, base.clock)
 
     @cached_property
     def verify_store(self) -> VerifyStore:
@@ -51,6 +52,12 @@ class Proofs:
             anchors=self._base.anchors,
             clock=self._base.clock,
         )
+
+    @cached_property
+    def repair(self) -> Repair:
+        """Repair ledgers."""
+        stores = self._base.stores
+        return Repair(self._base.ledgers, stores.repairs, stores.rollups)
 
     @cached_property
     def withdraw(self) -> Withdraw:

@@ -69,6 +69,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.billing.balance:usage",
             "Break down the usage of TENANT by day, model and other dimensions.",
         ),
+        "requests": Place(
+            "metering.cli.reports.requests:requests",
+            "Requests one by one: counts, price, evidence and corrections of each.",
+        ),
         "forecast": Place(
             "metering.cli.quotas.forecast:forecast",
             "Show the rate at which TENANT uses its quotas, and when they are exhausted.",
@@ -81,6 +85,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "verify": Place(
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
+        ),
+        "repair": Place(
+            "metering.cli.ledger.repair:repair",
+            "Repair the ledgers of TENANT that a restore left halfway, or with rounded counts.",
         ),
         "evidence": Place(
             "metering.cli.reports.evidence:evidence",
@@ -105,6 +113,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "plans": Place(
             "metering.cli.tenancy.tenants:plans",
             "Plans: the terms under which tenants pay.",
+        ),
+        "quotas": Place(
+            "metering.cli.quotas.quotas:quotas",
+            "A tenant's quotas, and temporary increases of their limits.",
         ),
         "grants": Place(
             "metering.cli.credit.grants:grants",
@@ -169,6 +181,14 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
+        ),
+        "azure": Place(
+            "metering.cli.installation.azure:azure",
+            "Check a deployment in Azure, before and after it.",
+        ),
+        "status": Place(
+            "metering.cli.installation.status:status",
+            "Say whether everything is read, counted, priced, closed and delivered.",
         ),
     },
 }

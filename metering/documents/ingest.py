@@ -124,9 +124,11 @@ class DroppedDeadLetters(Document):
 
 
 class PendingDocument(Document):
-    """Counts of partial records: streams and log records that wait for each other."""
+    """Counts of streams and log rows that wait for each other."""
 
     waiting: int = Field(description="Streams that wait for their token counts.")
     missing: int = Field(description="Streams given up in the last week.")
-    unclaimed: int = Field(description="Counts from logs that match no stream.")
-    recovering: int = Field(description="Requests known only from logs, to be recovered.")
+    unclaimed: int = Field(
+        description="Requests in logs that nobody reported and that were not recovered, last week."
+    )
+    recovering: int = Field(description="Requests in logs that wait for their report.")

@@ -48,6 +48,14 @@ class LedgerStore(Protocol):
         """Return the pages of these slots by number. The answer may lag behind recent commits."""
         ...
 
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        """Return the slots of the last pages before a slot, descending: one for each page.
+
+        At most `limit` pages; a slot with several pages comes several times. The answer may lag
+        behind recent commits.
+        """
+        ...
+
     async def commit(self, commit: Commit) -> None:
         """Create pages and effects, and write the checkpoint where one is due, in one transaction.
 
@@ -81,6 +89,33 @@ class LedgerStore(Protocol):
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
+        ...
+
+
+class LedgerRepairs(Protocol):
+    """What only `metering repair` may do: write and remove documents of a ledger as they are.
+
+    Nothing else may write to the ledger meanwhile. Every method is safe to repeat.
+    """
+
+    async def page_document(self, ledger: LedgerId, number: int) -> Document | None:
+        """Return a page as it is stored, damaged or not."""
+        ...
+
+    async def documents_after(self, ledger: LedgerId, page: int) -> list[Document]:
+        """Return the pages and effects after a page, as they are stored."""
+        ...
+
+    async def restore_page(self, page: Page) -> None:
+        """Write a page over the one of its number."""
+        ...
+
+    async def replace_head(self, head: Head) -> None:
+        """Write the checkpoint of the head, whatever is stored."""
+        ...
+
+    async def remove(self, ledger: LedgerId, documents: Sequence[Document]) -> None:
+        """Remove pages and effects that `documents_after` returned."""
         ...
 
 

@@ -1,10 +1,12 @@
-"""Publishing, hub progress, Capture files, dead letters and partial records of streams."""
+"""Publishing, hub progress, Capture files, dead letters and the register of reported requests."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.hubs.capture import CapturedEvent, CaptureFile
+from metering.core.streams.filing import Filed, Filing
 
 type Outgoing = tuple[bytes, str]
 """An event to publish: its body and its partition key."""
@@ -112,87 +114,78 @@ class DeadLetterStore(Protocol):
         ...
 
 
-class PendingHalf(NamedTuple):
-    """A partial record of a request: one body under the id of the request."""
+class RegisterStore(Protocol):
+    """Stores the register of reported requests: immutable documents under places, and marks.
 
-    request_id: str
-    body: bytes
-    since: Instant
-    """For a request record, the time of the request; for log records, their arrival."""
-
-
-type LogHalf = Literal["tokens", "gateway", "recovery"]
-"""Log records of a request: counts, sender, and usage to publish after the recovery delay."""
-
-
-class PendingCounts(NamedTuple):
-    """Numbers of partial records."""
-
-    waiting: int
-    """Streams that wait for their counts."""
-    missing: int
-    """Streams recorded as missing in the last week."""
-    unclaimed: int
-    """Counts from logs that no stream has claimed, including those of final requests."""
-    recovering: int
-    """Requests that no policy has reported, to be published from logs after the delay."""
-
-
-class PendingStore(Protocol):
-    """Stores partial records by request id. Writing one again has no effect.
-
-    A process that writes one record and then reads the other cannot miss it: of two writers, at
-    least the later one sees both. Every method raises RetryableError if the store is busy or
-    unreachable.
+    A document is kept for REGISTER_TTL_S from its filing. Every method raises RetryableError if the
+    store is busy or unreachable.
     """
 
-    async def put_identities(self, halves: Sequence[PendingHalf]) -> None:
-        """Store request records until they are settled or removed; existing ones stay unchanged."""
+    async def file(self, filings: Sequence[Filing], now: Instant) -> None:
+        """Store documents, each on its own; those that exist stay as they are."""
         ...
 
-    async def identities_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest unsettled request records from before `instant`."""
-        ...
+    def read(self, places: Collection[str], after: int) -> AsyncIterator[Filed]:
+        """Yield the documents of these places that were filed after an order of filing.
 
-    async def resolve(self, request_ids: Sequence[str]) -> None:
-        """Settle request records: they are kept for a week and no longer returned by age."""
-        ...
-
-    async def put_logs(self, kind: LogHalf, halves: Sequence[PendingHalf]) -> frozenset[str]:
-        """Store log records and return the ids of existing ones, which stay unchanged.
-
-        The ids are distinct. `tokens` and `gateway` are kept for a week, `recovery` until it is
-        removed.
+        Earlier ones may be among them: an order is as exact as the store's clock, and what was
+        filed shortly before `after` is given again. 0 gives all.
         """
         ...
 
-    async def read_halves(
-        self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
-    ) -> Mapping[str, bytes]:
-        """Return the stored bodies by request id, including settled ones."""
+    async def due(self, after: str, until: str, limit: int) -> list[Filed]:
+        """Return the first documents with `after` < due <= `until`, in order of due."""
         ...
 
-    async def recoveries_before(self, instant: Instant, limit: int) -> list[PendingHalf]:
-        """Return the oldest records of kind `recovery` that arrived before `instant`."""
+    async def read_mark(self, name: str) -> Document | None:
+        """Return what a timer noted last, or None."""
         ...
 
-    async def remove_halves(
-        self, kind: Literal["identity"] | LogHalf, request_ids: Collection[str]
-    ) -> None:
-        """Delete partial records; ids that do not exist are ignored."""
+    async def write_mark(self, name: str, mark: Document) -> None:
+        """Note how far a timer has come; the last writer wins."""
         ...
 
-    async def forget_logs(self, before: Instant) -> None:
-        """Delete records of kind `tokens` and `gateway` that arrived before `before`.
+    async def forget(self, before: Instant) -> None:
+        """Delete documents filed before an instant.
 
         Only for stores without a time to live; others do nothing.
         """
         ...
 
-    async def count_waiting(self) -> int:
-        """Return the number of streams that wait for their counts; it may lag."""
+
+class PendingHalf(NamedTuple):
+    """A partial record of a request, as versions before the register kept it."""
+
+    request_id: str
+    body: bytes
+    since: Instant
+    """For a request record, the time of the request; for usage to recover, its arrival."""
+    is_settled: bool = False
+    """Whether its counts were recorded as missing."""
+
+
+type PendingKind = Literal["identity", "tokens", "gateway", "recovery"]
+"""Request records; log rows of counts and of senders; usage to publish after the delay."""
+
+
+class PendingStore(Protocol):
+    """What versions before the register stored by request id, until it has been taken over.
+
+    Every method raises RetryableError if the store is busy or unreachable.
+    """
+
+    async def read_pending(
+        self, kind: Literal["identity", "recovery"], limit: int
+    ) -> list[PendingHalf]:
+        """Return the oldest request records, or usage to recover."""
         ...
 
-    async def count_pending(self) -> PendingCounts:
-        """Return the numbers of partial records; they may lag."""
+    async def read_halves(
+        self, kind: Literal["tokens", "gateway"], request_ids: Collection[str]
+    ) -> Mapping[str, bytes]:
+        """Return the stored log rows by request id, each as a log body."""
+        ...
+
+    async def remove_halves(self, kind: PendingKind, request_ids: Collection[str]) -> None:
+        """Delete partial records; ids that do not exist are ignored."""
         ...

@@ -65,7 +65,6 @@ class Answered:
         add("metering.events.duplicate", tally.duplicates, self._labels)
         for code, number in tally.rejected.items():
             add("metering.events.rejected", number, {**self._labels, "code": code})
-        add("metering.streams.unclaimed", tally.unclaimed)
         stopped = tally.rejected.get(Code.LEDGER_STOPPED, 0)
         add("metering.ledger.stopped", stopped, self._labels)
 

@@ -28,7 +28,10 @@ class Timer(NamedTuple):
 
 
 async def _expire_pending(app: bootstrap.App) -> None:
-    app.telemetry.add("metering.streams.recovered", await app.recover_usage.run())
+    await app.take_over_pending.run()
+    found = await app.recover_usage.run()
+    app.telemetry.add("metering.streams.recovered", found.recovered)
+    app.telemetry.add("metering.streams.unclaimed", found.unclaimed)
     expired = await app.expire_pending.run()
     app.telemetry.add("metering.streams.missing", expired.missing)
 

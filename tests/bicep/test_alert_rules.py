@@ -334,8 +334,8 @@ def _counted(recorded: Recorded, accepted: int, **figures: int) -> None:
         ("recovered", {"accepted": 100, "recovered": 2}, True),
         ("recovered", {"accepted": 100, "recovered": 1}, False),
         # 111 of 100 are over 110 %.
-        ("unclaimed", {"accepted": 100, "unclaimed": 111}, True),
-        ("unclaimed", {"accepted": 100, "unclaimed": 110}, False),
+        ("unclaimed", {"accepted": 10_000, "unclaimed": 101}, True),
+        ("unclaimed", {"accepted": 10_000, "unclaimed": 100}, False),
         ("unclaimed", {"accepted": 0, "unclaimed": 100}, True),
     ],
 )

@@ -66,8 +66,7 @@ def ru_of(batch: Decimal) -> Decimal:
 def need(requests: Decimal, batch: Decimal) -> Need:
     streams = requests * INPUT["streams"]
     events = requests + streams
-    in_pending = RU["streams, identity first"] - 2 * RU["200 events a commit"]
-    others = streams * in_pending + (requests - streams) * RU["logs of final requests"]
+    others = events / batch * INPUT["register"] + requests * RU["logs of final requests"]
     ledgers = events * ru_of(batch)
     room = INPUT["headroom of the store"]
     return Need(
@@ -137,11 +136,11 @@ def test_what_it_costs_follows_from_what_is_needed_and_the_prices(row: list[str]
 
 def test_the_worked_example_is_what_the_page_says_by_hand() -> None:
     # 2 x 730 x 0.13 + 2 x 730 x 0.03 + 876 x 1.35 x 0.028 = 189.80 + 43.80 + 33.1128 = 266.7128;
-    # 52 x 730 x 0.012 = 455.52; 4 x 2 x 2,628,000 x 0.000026 + 113.88 x 0.4 = 546.624 + 45.552
-    # = 592.176; the sum is 1,314.4088, and / 876 = 1.5004....
+    # 11 x 730 x 0.012 = 96.36; 4 x 2 x 2,628,000 x 0.000026 + 113.88 x 0.4 = 546.624 + 45.552
+    # = 592.176; the sum is 955.2488, and / 876 = 1.0904....
     assert cost(Decimal(1_000), Decimal(10)) == (
         Decimal(876),
-        *map(Decimal, ("266.71", "455.52", "592.18", "1314.41", "1.50")),
+        *map(Decimal, ("266.71", "96.36", "592.18", "955.25", "1.09")),
     )
 
 

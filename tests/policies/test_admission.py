@@ -6,7 +6,7 @@ import pytest
 
 from tests.policies.exchanges import CHAT, answer, run
 from tests.policies.gateway import Gateway
-from tests.policies.verdicts import ALLOW, BLOCK, DOWN, KEY, admitted, answered, problem
+from tests.policies.verdicts import ALLOW, BLOCK, DOWN, KEY, admitted, answered, kept, refusal
 
 
 def test_nobody_is_asked_unless_the_operator_says_so(gateway: Gateway) -> None:
@@ -39,20 +39,30 @@ def test_who_is_allowed_passes_and_the_event_says_so(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("said", "seconds"),
     [(30, 30), (1, 1), (0, 1), (-5, 1), (9999, 300), (10**20, 300), ("60", 30), (None, 30)],
 )
 def test_a_document_is_kept_as_long_as_it_says_within_bounds(
-    gateway: Gateway, said: object, kept: int
+    gateway: Gateway, said: object, seconds: int
 ) -> None:
     document = ALLOW | {"cache_s": said}
     stored = admitted(gateway, document)["cached"][KEY]
-    assert (json.loads(stored["value"]), stored["seconds"]) == (document, kept)
+    assert json.loads(stored["value"])["document"] == document
+    assert stored["seconds"] == seconds
 
 
 def test_a_kept_verdict_is_obeyed_without_asking(gateway: Gateway) -> None:
-    done = answered(gateway, None, cache={KEY: json.dumps(BLOCK)})
-    assert (done["asked"], done["cached"], problem(done)["status"]) == ([], {}, 429)
+    done = answered(gateway, None, cache={KEY: kept(BLOCK)})
+    assert (done["asked"], done["cached"], refusal(done)["status"]) == ([], {}, 429)
+
+
+def test_what_the_cache_kept_too_long_is_asked_for_again(gateway: Gateway) -> None:
+    # A tick before the request's own time, and exactly then.
+    for ticks in ("639307719001234566", "639307719001234567"):
+        late = json.dumps(json.loads(kept(BLOCK)) | {"until": ticks})
+        assert admitted(gateway, ALLOW, cache={KEY: late})["end"] == "outbound"
+    fresh = json.dumps(json.loads(kept(BLOCK)) | {"until": "639307719001234568"})
+    assert refusal(admitted(gateway, ALLOW, cache={KEY: fresh}))["status"] == 429
 
 
 @pytest.mark.parametrize("miss_is_null", [False, True])
@@ -90,7 +100,7 @@ def test_a_failed_call_lets_pass_where_the_operator_wants_that(
 @pytest.mark.parametrize("reply", BROKEN)
 def test_a_failed_call_stops_where_the_operator_wants_that(gateway: Gateway, reply: object) -> None:
     done = answered(gateway, reply, values="closed")
-    assert problem(done)["type"] == "urn:metering:admission:admission_unavailable"
+    assert refusal(done)["code"] == "admission_unavailable"
     assert (done["response"]["status"], done["response"]["headers"]["retry-after"]) == (503, "10")
     assert done["forwarded"] is None
 
@@ -99,7 +109,7 @@ def test_a_failure_is_kept_for_ten_seconds_so_that_not_every_request_waits(
     gateway: Gateway,
 ) -> None:
     stored = answered(gateway, None)["cached"][KEY]
-    assert stored == {"value": '{"failed":true}', "seconds": 10}
+    assert (json.loads(stored["value"])["document"], stored["seconds"]) == ({"failed": True}, 10)
     again = admitted(gateway, ALLOW, cache={KEY: stored["value"]}, values="closed")
     assert (again["asked"], again["response"]["status"]) == ([], 503)
 
@@ -109,6 +119,8 @@ def test_a_failure_is_kept_for_ten_seconds_so_that_not_every_request_waits(
     [
         ("quota_exceeded", 429, "3600"),
         ("held", 429, "3600"),
+        ("scheduled", 429, "3600"),
+        ("spike", 429, "3600"),
         ("rate_limit", 429, "3600"),
         ("credit_exhausted", 402, None),
         ("prepaid_empty", 402, None),
@@ -118,17 +130,18 @@ def test_a_failure_is_kept_for_ten_seconds_so_that_not_every_request_waits(
         (None, 403, None),
     ],
 )
-def test_a_block_answers_with_a_problem_and_the_status_of_its_reason(
+def test_a_block_answers_with_an_error_and_the_status_of_its_reason(
     gateway: Gateway, reason: str | None, status: int, retry_after: str | None
 ) -> None:
     done = admitted(gateway, BLOCK | {"reason": reason})
     assert done["response"]["status"] == status
     assert done["response"]["headers"].get("retry-after") == retry_after
-    said = problem(done)
-    assert said["instance"] == "urn:uuid:6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11"
+    said = refusal(done)
     assert (said["model"], said["remaining"]) == ("gpt-4o", "0")
     assert said["resets_at"] == "2026-12-01T00:00:00Z"
-    assert " " not in said["type"]
+    assert said["code"] == (reason or "blocked")
+    body = json.loads(done["response"]["body"])
+    assert body["request_id"] == "6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11"
 
 
 def test_a_blocked_request_goes_nowhere_and_is_one_event_without_tokens(gateway: Gateway) -> None:
@@ -142,7 +155,7 @@ def test_a_blocked_request_goes_nowhere_and_is_one_event_without_tokens(gateway:
 def test_the_verdict_on_a_model_comes_before_that_on_the_subscription(gateway: Gateway) -> None:
     blocked = {"verdict": "block", "reason": "model_not_allowed"}
     done = admitted(gateway, ALLOW | {"models": {"GPT-4o": blocked}})
-    assert problem(done)["status"] == 403
+    assert refusal(done)["status"] == 403
     done = admitted(gateway, BLOCK | {"models": {"gpt-4o": {"verdict": "allow"}}})
     assert done["end"] == "outbound"
     done = admitted(gateway, ALLOW | {"models": {"o3": blocked, "gpt-4o": "nonsense"}})
@@ -159,4 +172,6 @@ def test_a_verdict_that_says_nothing_is_as_good_as_none(gateway: Gateway, rule: 
 
 
 def test_what_the_cache_garbled_is_as_good_as_none(gateway: Gateway) -> None:
-    assert admitted(gateway, ALLOW, cache={KEY: '{"verd'})["end"] == "outbound"
+    assert admitted(gateway, ALLOW, cache={KEY: '{"unti'})["end"] == "outbound"
+    broken = json.dumps({"until": "soon", "document": BLOCK, "answers": {}})
+    assert admitted(gateway, ALLOW, cache={KEY: broken})["end"] == "outbound"

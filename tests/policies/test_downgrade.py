@@ -7,7 +7,7 @@ import pytest
 
 from tests.policies.exchanges import CHAT, CHAT_ANSWER, answer, stream
 from tests.policies.gateway import Gateway
-from tests.policies.verdicts import ALLOW, DOWN, admitted, problem
+from tests.policies.verdicts import ALLOW, DOWN, admitted, refusal
 
 
 def downgraded(
@@ -93,7 +93,7 @@ def test_where_verdicts_differ_by_model_one_that_cannot_be_read_does_not_pass(
     gateway: Gateway, body: object
 ) -> None:
     done = downgraded(gateway, "openai-v1", body=body)
-    assert problem(done)["type"] == "urn:metering:admission:model_unreadable"
+    assert refusal(done)["code"] == "model_unreadable"
     assert done["response"]["status"] == 400
     assert admitted(gateway, ALLOW, "openai-v1", body=body)["end"] == "outbound"
     files = downgraded(gateway, "openai-v1", body=body, path="/v1/files")
@@ -111,13 +111,13 @@ def test_embeddings_are_blocked_where_another_model_would_be_put(
     body = {"model": "text-embedding-3-small", "input": "x"}
     more = {"path": path} if path else {}
     done = admitted(gateway, ALLOW | {"models": models}, policy, body=body, **more)
-    assert problem(done)["status"] == 429
+    assert refusal(done)["status"] == 429
     assert done["forwarded"] is None
 
 
 @pytest.mark.parametrize("to", ["", "gpt-4o", "GPT-4O", "../other", "a b", "x" * 65, None])
 def test_a_downgrade_to_nowhere_is_a_block(gateway: Gateway, to: Any) -> None:
-    assert problem(downgraded(gateway, to=to))["status"] == 429
+    assert refusal(downgraded(gateway, to=to))["status"] == 429
 
 
 @pytest.mark.parametrize("verdict", ["block", "downgrade"])
@@ -125,13 +125,13 @@ def test_a_downgrade_to_what_is_not_allowed_either_is_a_block(
     gateway: Gateway, verdict: str
 ) -> None:
     models = {"gpt-4o": DOWN, "gpt-4o-mini": {"verdict": verdict, "to": "gpt-4.1-nano"}}
-    assert problem(admitted(gateway, ALLOW | {"models": models}))["status"] == 429
+    assert refusal(admitted(gateway, ALLOW | {"models": models}))["status"] == 429
 
 
 def test_a_downgrade_where_the_path_cannot_be_rewritten_is_a_block(gateway: Gateway) -> None:
     wildcard = {"id": "all", "url_template": "/*"}
     done = downgraded(gateway, operation=wildcard, matched={})
-    assert problem(done)["status"] == 429
+    assert refusal(done)["status"] == 429
 
 
 def test_a_downgraded_request_is_answered_as_the_backend_answers_it(gateway: Gateway) -> None:

@@ -8,6 +8,7 @@ import pytest
 from metering.core.basics.instants import parse_instant
 from metering.core.streams.gateway_log import read_log
 from metering.core.streams.joining import complete
+from metering.core.streams.sheets import stream_of
 from metering.core.usage.usage_reader import UsageReader
 from tests.gateway_logs import llm_record, log
 from tests.policies.exchanges import CHAT, STREAM, answer, data, request, run, stream
@@ -163,7 +164,9 @@ def test_a_stream_that_may_have_searched_is_unpriced_once_the_log_tells_its_toke
     asked = STREAMED | {"tools": [{"type": "web_search"}]}
     (emitted,) = run(gateway, "responses", body=asked, backend=stream())["events"]
     row = read_log(log(llm_record(promptTokens=1_000, completionTokens=100))).llm_rows[0]
-    event = complete(json.dumps(emitted["event"]).encode(), row)
+    reported = json.dumps(emitted["event"]).encode()
+    held = UsageReader().read(reported, parse_instant("2026-11-20T12:00:00Z"))
+    event = complete(stream_of(held, reported), row)
     usage = UsageReader().read(event, parse_instant("2026-11-20T12:00:00Z"))
     assert usage.dimensions.not_understood == "server_tools.web_search"
     assert sum(usage.buckets) == 1_100

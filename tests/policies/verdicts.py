@@ -18,6 +18,8 @@ BLOCK = {
     "cache_s": 30,
     "models": {},
 }
+#: Ticks a minute after the requests of these tests: 2026-11-20T11:46:00Z since the year 1.
+UNTIL = "639307719600000000"
 DOWN = {"verdict": "downgrade", "to": "gpt-4o-mini", "reason": "quota_exceeded"}
 
 
@@ -33,9 +35,15 @@ def answered(gateway: Gateway, reply: object, policy: str = "chat-completions", 
     return run(gateway, policy, **({"values": "open", "admission": reply} | more))
 
 
-def problem(done: Any) -> Any:
+def kept(document: object, **answers: object) -> str:
+    """Return what the cache holds of a subject, fresh for a while."""
+    fresh = {"until": UNTIL, "document": document}
+    own = {question: {"until": UNTIL, "rules": rules} for question, rules in answers.items()}
+    return json.dumps(fresh | {"answers": own})
+
+
+def refusal(done: Any) -> Any:
+    """Return the error that the client got, in OpenAI's shape, with the status that it had."""
     assert done["end"] == "returned"
-    assert done["response"]["headers"]["content-type"] == "application/problem+json"
-    said = json.loads(done["response"]["body"])
-    assert said["status"] == done["response"]["status"]
-    return said
+    assert done["response"]["headers"]["content-type"] == "application/json"
+    return json.loads(done["response"]["body"])["error"] | {"status": done["response"]["status"]}

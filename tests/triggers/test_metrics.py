@@ -164,7 +164,7 @@ STORIES: Final[Mapping[Callable[[World], Awaitable[None]], Figures]] = {
     },
     streams: {
         "metering.streams.missing": 1,
-        "metering.streams.unclaimed": 2,
+        "metering.streams.unclaimed": 1,
         "metering.streams.recovered": 1,
         "metering.streams.pending": 1,
     },
@@ -268,8 +268,8 @@ async def test_request_units_and_throttled_requests_are_those_of_the_service(
         world = World(app, MovableClock(NOW), worker, reader, finished)
         peer.faults.add(Fault(what="throttle", container="ledgers", times=3))
         await world.ingest(body())
-        figures = world.figures()
         await app.close()
+        figures = world.figures()
         assert figures["metering.store.throttled container=ledgers"] == 3
         assert figures["metering.store.request_units container=ledgers"] > 10
         assert figures["metering.store.request_units"] == pytest.approx(peer.charges.total)

@@ -56,10 +56,17 @@ DEAD_LETTERS: Final = Container(
     "docs/adr/0004-cosmos.md: a flood of dead letters must not hit one partition",
     ("/received", "/code"),
 )
+REGISTERS: Final = Container(
+    "registers",
+    "/shard",
+    "docs/adr/0007-streams.md: a slot is spread, so that no partition takes all writes",
+    ("/place", "/due"),
+    TTL_BY_ITEM,
+)
 PENDING: Final = Container(
     "pending",
     "/request_id",
-    "docs/adr/0004-cosmos.md: the two halves of a request come from different hubs",
+    "docs/adr/0007-streams.md: only what versions before the register left is read here",
     ("/since",),
     TTL_BY_ITEM,
 )
@@ -95,6 +102,6 @@ SHARINGS: Final = Container(
 )
 
 CONTAINERS: Final = (
-    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, PENDING, ROLLUPS, ACCOUNTS),
-    *(STATEMENTS, SHARINGS, AUDIT),
+    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, REGISTERS, PENDING, ROLLUPS),
+    *(ACCOUNTS, STATEMENTS, SHARINGS, AUDIT),
 )

@@ -45,6 +45,13 @@ CREATE TABLE IF NOT EXISTS pending_logs (
     kind TEXT NOT NULL, request_id TEXT NOT NULL, body BLOB NOT NULL, since INTEGER NOT NULL,
     PRIMARY KEY (kind, request_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pending_logs_by_age ON pending_logs (kind, since);
+CREATE TABLE IF NOT EXISTS register (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, place TEXT NOT NULL,
+    due TEXT, filed INTEGER NOT NULL, content BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS register_by_place ON register (place, number);
+CREATE INDEX IF NOT EXISTS register_due ON register (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS register_by_age ON register (filed);
+CREATE TABLE IF NOT EXISTS register_marks (name TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS effects (
     ledger TEXT NOT NULL, page INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL,
     detail TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER,

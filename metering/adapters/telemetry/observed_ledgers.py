@@ -38,6 +38,10 @@ class ObservedLedgers:
         """Return the pages of these slots by number."""
         return await self._ledgers.read_slots(ledger, slots)
 
+    async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
+        """Return the slots of the last pages before a slot, one for each page."""
+        return await self._ledgers.latest_slots(ledger, before, limit)
+
     async def write_checkpoint(self, head: Head) -> bool:
         """Write the checkpoint of a quiet ledger."""
         return await self._ledgers.write_checkpoint(head)

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from fastapi.responses import JSONResponse
 
 from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_the_gateway
 from metering.core.basics.errors import RejectedEvent
-from metering.core.quotas.decision import Asked
+from metering.core.plans.scope import Attributes
 from metering.documents.quotas.admission import AdmissionDocument
 
 router = for_the_gateway("admission")
@@ -19,24 +19,30 @@ Subject = Annotated[
 ]
 
 
-def _dimension(name: str) -> Any:
-    return Query(max_length=256, description=f"The {name} of the requests.")
+def _attribute(name: str) -> Any:
+    about = f"The {name} of the requests; empty if they have none."
+    return Query(max_length=256, description=about)
+
+
+async def _attributes(
+    model: Annotated[str | None, _attribute("model or deployment")] = None,
+    product: Annotated[str | None, _attribute("product")] = None,
+    use_case: Annotated[str | None, _attribute("use case")] = None,
+    end_user: Annotated[str | None, _attribute("end user")] = None,
+    agent: Annotated[str | None, _attribute("agent")] = None,
+    session: Annotated[str | None, _attribute("session")] = None,
+) -> Attributes:
+    return Attributes(model, product, use_case, end_user, None, agent, session)
 
 
 @router.get("/admission/{subscription:path}", response_model=AdmissionDocument)
 async def admission(
-    app: TheApp,
-    subscription: Subject,
-    model: Annotated[str | None, _dimension("model or deployment")] = None,
-    product: Annotated[str | None, _dimension("product")] = None,
-    use_case: Annotated[str | None, _dimension("use case")] = None,
-    end_user: Annotated[str | None, _dimension("end user")] = None,
+    app: TheApp, subscription: Subject, about: Annotated[Attributes, Depends(_attributes)]
 ) -> JSONResponse:
     """Return whether requests of a subscription are admitted; 404 if it is unknown."""
-    about = Asked(model, product, use_case, end_user)
     try:
         found = await app.admission.of(subscription, about)
     except RejectedEvent as unknown:
         raise Problem(404, unknown.reason, title="Unknown subscription") from None
     headers = {"Cache-Control": f"private, max-age={found.cache_s}"}
-    return JSONResponse(found.document(model), headers=headers)
+    return JSONResponse(found.document(about.model), headers=headers)

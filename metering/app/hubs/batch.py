@@ -40,8 +40,6 @@ class Tally:
     """Ids of the dead letters made of rejected events."""
     ignored: int = 0
     """Log records without usage."""
-    unclaimed: int = field(default=0, compare=False)
-    """New counts in logs without a waiting stream."""
     effects: int = field(default=0, compare=False)
     """Outbox messages written with the commit."""
 
@@ -55,7 +53,6 @@ class Tally:
             dict(rejected),
             self.dead_letters | other.dead_letters,
             self.ignored + other.ignored,
-            self.unclaimed + other.unclaimed,
             self.effects + other.effects,
         )
 

@@ -1,18 +1,24 @@
 """Ingest a batch of usage events: each body is counted once or dead-lettered with a code."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
+from metering.app.hubs.pieces import Pieces, name_of
+from metering.app.ingest.patience import Patience
 from metering.app.ledger.committer import Committed, Committer
+from metering.app.ledger.one_by_one import MAX_UNKNOWN
 from metering.app.streams.complete_streams import CompleteStreams
+from metering.app.streams.register import Register
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent
+from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
+from metering.core.streams.sheets import Stream, stream_of
+from metering.core.usage.event import LLM_USAGE
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.meters import router_fee
 from metering.core.usage.usage import EventKey, Usage
@@ -22,12 +28,13 @@ from metering.ports import (
     Clock,
     DeadLetter,
     DeadLetterStore,
-    Outgoing,
-    PendingHalf,
-    PendingStore,
 )
 
 __all__ = ["USAGE_HUB", "Ingest", "Message", "Tally"]
+
+
+type _Outcome = tuple[Committed, list[DeadLetter]]
+"""The outcomes of the events of a ledger, and the dead letters of those set aside."""
 
 
 @dataclass(slots=True)
@@ -38,7 +45,7 @@ class _Sorted:
         default_factory=lambda: defaultdict(list)
     )
     dead_letters: list[DeadLetter] = field(default_factory=list)
-    halves: list[PendingHalf] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
     meters: dict[int, tuple[Usage, ...]] = field(default_factory=dict)
     """The meters beside a request, by the identity of its usage: ids may repeat in a batch."""
 
@@ -50,12 +57,14 @@ class Ingest:
     tenancy: Tenancy
     committer: Committer
     dead_letters: DeadLetterStore
-    pending: PendingStore
+    register: Register
     streams: CompleteStreams
     clock: Clock
     alerts: Alerts
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
     _stop_rule: StopRule = field(init=False)
+    _patience: Patience = field(init=False, default_factory=Patience)
+    _pieces: Pieces[_Outcome] = field(init=False, default_factory=Pieces)
     _told: set[str | None] = field(init=False, default_factory=set)
     """Models whose surplus of cached tokens this process has reported."""
 
@@ -75,7 +84,8 @@ class Ingest:
         Raises StopRuleError, with nothing committed, while the batch's only source is mostly
         unreadable: for at most `stop_for` microseconds from its first arrival, then the events
         become dead letters.
-        Raises RetryableError if the store is unavailable. Safe to repeat after either.
+        Raises RetryableError if the store is unavailable, or one ledger of it, after the others
+        were committed to. Safe to repeat after either.
         """
         now = self.clock.now()
         read, refused = self._read(messages, now)
@@ -88,30 +98,40 @@ class Ingest:
             dead_letter_of(hub, message, now, why) for message, why in refused
         )
         # Before the commit: once the ledger has an event, its redelivery is only a duplicate.
-        await self.pending.put_identities(batch.halves)
+        await self.register.file_streams(batch.streams)
         answer = Committed()
+        names: list[bytes] = []
+        waits: list[RetryableError] = []
         for ledger, rows in batch.by_ledger.items():
-            committed, dead_letters = await self._commit(ledger, rows, hub, now)
-            answer = answer.plus(committed)
-            batch.dead_letters.extend(dead_letters)
-            if batch.meters:
-                answer, dead_letters = await self._commit_meters(batch, ledger, hub, now, answer)
-                batch.dead_letters.extend(dead_letters)
+            names.append(name_of(_digests(str(ledger), rows)))
+            try:
+                outcome = await self._once(names[-1], batch, ledger, hub, now)
+            except RetryableError as fault:
+                # The ledgers after it go first; then the batch comes again.
+                waits.append(fault)
+                if len(waits) >= MAX_UNKNOWN:
+                    break
+                continue
+            answer = answer.plus(outcome[0])
+            batch.dead_letters.extend(outcome[1])
         await self.dead_letters.put(batch.dead_letters)
-        await self._complete(batch.halves)
+        if waits:
+            raise waits[0]
+        self._pieces.forget(names)
+        await self.dead_letters.put(await self.streams.complete_reported(batch.streams))
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
         return tally.with_dead_letters(batch.dead_letters)
 
-    async def _complete(self, halves: Sequence[PendingHalf]) -> None:
-        """Publish the streams whose counts arrived first. Batches without streams cost nothing.
-
-        Call it after the request records are stored: of two writers, the later one sees both.
-        """
-        identities = {half.request_id: half.body for half in halves}
-        tokens = await self.pending.read_halves("tokens", identities.keys())
-        if tokens:
-            done = await self.streams.complete(identities, tokens)
-            await self.dead_letters.put(done.dead_letters)
+    async def _commit_all(
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant
+    ) -> _Outcome:
+        """Commit one ledger's events with the meters beside them."""
+        answer, dead_letters = await self._commit(ledger, batch.by_ledger[ledger], hub, now)
+        if batch.meters:
+            refused = {letter.body for letter in (*batch.dead_letters, *dead_letters)}
+            meters = await self._commit_meters(batch, ledger, hub, now, refused)
+            answer, dead_letters = answer.plus(meters[0]), dead_letters + meters[1]
+        return answer, dead_letters
 
     def _read(
         self, messages: Sequence[Message], now: Instant
@@ -147,7 +167,7 @@ class Ingest:
             if usage.dimensions.surplus:
                 self._tell_of_surplus(usage)
             if usage.evidence is Evidence.HELD:
-                batch.halves.append(PendingHalf(usage.id, message.body, usage.time))
+                batch.streams.append(stream_of(usage, message.body))
         return batch
 
     def _is_unknown(self, usage: Usage) -> bool:
@@ -156,13 +176,41 @@ class Ingest:
             return False
         return self.tenancy.directory.assignment(subject, usage.time) is None
 
+    async def _once(
+        self, name: bytes, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant
+    ) -> _Outcome:
+        """Commit one ledger's events, unless an earlier attempt of the batch has done so.
+
+        Raises RetryableError while it is not clear that the fault is the ledger's own.
+        """
+        outcome = self._pieces.outcome(name)
+        if outcome is not None:
+            return outcome
+        try:
+            outcome = await self._commit_all(batch, ledger, hub, now)
+            self._patience.succeeded(ledger, now)
+        except RetryableError as fault:
+            if not self._patience.is_over(ledger, now):
+                raise
+            outcome = Committed(), self._parked(batch, ledger, hub, now, str(fault))
+        self._pieces.keep(name, outcome)
+        return outcome
+
+    def _parked(
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, reason: str
+    ) -> list[DeadLetter]:
+        """Return the dead letters of a ledger that fails while all others are committed to."""
+        self.alerts.alert(f"ledger {ledger}: {reason}", "ledger")
+        why = RejectedEvent(Code.LEDGER_STOPPED, reason)
+        return [dead_letter_of(hub, message, now, why) for _, message in batch.by_ledger[ledger]]
+
     async def _commit(
         self,
         ledger: LedgerId,
         rows: Sequence[tuple[Usage, Message]],
         hub: str,
         now: Instant,
-    ) -> tuple[Committed, list[DeadLetter]]:
+    ) -> _Outcome:
         """Commit one ledger's events; a broken ledger dead-letters its own events only."""
         usages = [usage for usage, _ in rows]
         try:
@@ -172,6 +220,7 @@ class Ingest:
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
             return Committed(), [dead_letter_of(hub, message, now, why) for _, message in rows]
         dead_letters: list[DeadLetter] = []
+        await self.register.note_counted(_counted(usages, answer))
         if answer.conflicts:
             # By evidence too: weaker and better counts of one request may have equal digests.
             messages: dict[tuple[EventKey, Evidence, str], Message] = {
@@ -185,15 +234,14 @@ class Ingest:
         return answer, dead_letters
 
     async def _commit_meters(
-        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, answer: Committed
-    ) -> tuple[Committed, list[DeadLetter]]:
+        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, refused: Collection[bytes]
+    ) -> _Outcome:
         """Commit the meters beside the requests of one ledger that were counted.
 
         After the requests: a kill in between delivers the batch again, and each meter is known by
         its id. The tally is of events, so meters add their effects alone. A ledger that broke in
         between parks the requests again: replayed, they are duplicates and their meters count.
         """
-        refused = {letter.body for letter in batch.dead_letters}
         rows = [
             (meter, message)
             for usage, message in batch.by_ledger[ledger]
@@ -201,9 +249,9 @@ class Ingest:
             for meter in batch.meters.get(id(usage), ())
         ]
         if not rows:
-            return answer, []
+            return Committed(), []
         done, dead_letters = await self._commit(ledger, rows, hub, now)
-        return answer.plus(Committed(effects=done.effects)), dead_letters
+        return Committed(effects=done.effects), dead_letters
 
     def _tell_of_surplus(self, usage: Usage) -> None:
         """Report a model's cached tokens beyond its prompt, once for each model and process."""
@@ -217,17 +265,21 @@ class Ingest:
             )
 
 
-@dataclass(slots=True, kw_only=True)
-class DirectPublisher:
-    """Implements UsagePublisher without a hub: events go straight into the ledgers."""
+def _digests(ledger: str, rows: Sequence[tuple[Usage, Message]]) -> Iterator[str]:
+    """Yield what a ledger's part of a batch is known by."""
+    yield ledger
+    for usage, _ in rows:
+        yield usage.id
+        yield usage.digest
 
-    ingest: Callable[[], Ingest]
-    """Returns the use case. Ingest needs this publisher itself, so it is built later."""
 
-    async def publish(self, events: Sequence[Outgoing]) -> None:
-        """Ingest the events; those that are rejected become dead letters of the hub `usage`."""
-        messages = [Message(body, "joined", number) for number, (body, _) in enumerate(events)]
-        await self.ingest().batch(messages, hub=USAGE_HUB, stop_for=0)
-
-    async def close(self) -> None:
-        """Do nothing: no connection was opened."""
+def _counted(usages: Sequence[Usage], answer: Committed) -> list[Usage]:
+    """Return the requests to models whose counts the ledger has now."""
+    set_aside = {id(usage) for usage in answer.conflicts}
+    return [
+        usage
+        for usage in usages
+        if usage.evidence >= Evidence.RECOVERED
+        and usage.key[0] == LLM_USAGE
+        and id(usage) not in set_aside
+    ]

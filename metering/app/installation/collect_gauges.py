@@ -11,7 +11,6 @@ from metering.ports import (
     Clock,
     EffectStore,
     LedgerStore,
-    PendingStore,
     Telemetry,
 )
 
@@ -27,25 +26,26 @@ class CollectGauges:
 
     tenancy: Tenancy
     ledgers: LedgerStore
-    pending: PendingStore
     effects: EffectStore
     clock: Clock
     telemetry: Telemetry
 
     async def run(self) -> None:
         """Set the gauges. Reads only, so it is safe to repeat at any point."""
-        self.telemetry.set("metering.streams.pending", await self.pending.count_waiting())
         parked = await self.effects.parked(MAX_COUNTED)
         self.telemetry.set("metering.effects.waiting", len(parked))
-        self.telemetry.set("metering.usage.unpriced", await self._unpriced())
+        unpriced, held = await self._requests()
+        self.telemetry.set("metering.usage.unpriced", unpriced)
+        self.telemetry.set("metering.streams.pending", held)
         await self.tenancy.refresh()
         for age in source_ages(self.tenancy.prices, self.clock.now()):
             if age.days is not None:
                 self.telemetry.set("metering.prices.age_days", age.days, {"source": age.name})
 
-    async def _unpriced(self) -> int:
+    async def _requests(self) -> tuple[int, int]:
+        """Return how many requests have no price, and how many streams wait for their counts."""
         since = self.clock.now() - RECENT
-        unpriced = 0
+        unpriced = held = 0
         for ledger in await self.ledgers.ledgers():
             if ledger.start < since:
                 continue
@@ -56,4 +56,5 @@ class CollectGauges:
                 continue
             if stored is not None:
                 unpriced += sum(line.unpriced for line in stored.head.lines.values())
-        return unpriced
+                held += sum(holds.requests for holds in stored.head.holds.values())
+        return unpriced, held

@@ -90,7 +90,8 @@ async def stored_pages(
     """Yield the pages after one position through another as they are stored, without any check.
 
     Only `metering verify` needs this: it goes on after a fault. A page beyond `through` is yielded
-    if a page before it is missing, so that the gap can be told from lag.
+    if a page before it is missing, so that the gap can be told from lag, and a head that ends at
+    a gap from one that is right.
     """
     reached = since.page
     if reached >= through.page:
@@ -104,8 +105,11 @@ async def stored_pages(
             if page.number <= through.page or reached < through.page:
                 yield page
                 reached = max(reached, page.number)
-            if reached >= through.page:
-                return
+                continue
+            # The first page beyond: where another one is missing before it, the head ends too soon.
+            if page.number > reached + 1 and await store.read_page(ledger, reached + 1) is None:
+                yield page
+            return
     async for page in _by_number(store, ledger, range(reached + 1, through.page + 1)):
         yield page
 
@@ -117,14 +121,48 @@ async def pages_of_slots(
 
     Raises LedgerLagError if one of them cannot be read yet.
     """
-    wanted = set(numbers)
-    found = {page.number: page for page in await store.read_slots(ledger, slots)}
-    for number in wanted - found.keys():
-        page = await store.read_page(ledger, number)
-        if page is None:
-            raise LedgerLagError(f"ledger {ledger}: page {number} is not there yet")
-        found[number] = page
-    return [found[number] for number in sorted(wanted)]
+    return await _complete(store, ledger, await store.read_slots(ledger, slots), numbers)
+
+
+async def slots_before(store: LedgerStore, head: Head, before: Slot, most: int) -> list[Slot]:
+    """Return the last slots with pages before a slot, descending; none means there are no more.
+
+    Together they have about `most` pages at most, unless it is a single slot that has more. What a
+    lagging query leaves out is taken from the recent pages of the head.
+    """
+    listed = await store.latest_slots(head.ledger, before, most)
+    is_cut = len(listed) == most
+    # Below a cut the head's recent pages are not all there is.
+    least = listed[-1] if is_cut else 0
+    recent = {slot for _, slot in head.recent if least <= slot < before}
+    slots = sorted(recent.union(listed), reverse=True)
+    return slots[:-1] if is_cut and len(slots) > 1 else slots
+
+
+async def pages_of_whole_slots(store: LedgerStore, head: Head, slots: Sequence[Slot]) -> list[Page]:
+    """Return all pages of these slots that the head counts, in order.
+
+    Raises LedgerLagError if one of the recent ones cannot be read yet.
+    """
+    found = await store.read_slots(head.ledger, slots)
+    counted = {page.number for page in found if page.number <= head.pages}
+    recent = {number for number, slot in head.recent if slot in slots}
+    return await _complete(store, head.ledger, found, counted | recent)
+
+
+async def _complete(
+    store: LedgerStore, ledger: LedgerId, found: Iterable[Page], numbers: Iterable[int]
+) -> list[Page]:
+    """Return the pages with these numbers in order; those not found are read one by one."""
+    known = {page.number: page for page in found}
+    wanted = sorted(set(numbers))
+    for number in wanted:
+        if number not in known:
+            page = await store.read_page(ledger, number)
+            if page is None:
+                raise LedgerLagError(f"ledger {ledger}: page {number} is not there yet")
+            known[number] = page
+    return [known[number] for number in wanted]
 
 
 async def _by_number(

@@ -7,7 +7,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
-from metering.core.plans.quota import EVERYTHING
+from metering.core.plans.scope import EVERYTHING
 from metering.core.quotas.decision import quota_states
 from metering.core.quotas.suspension import Desired
 from metering.ports import Alerts, LedgerStore, SuspensionStore
@@ -63,7 +63,7 @@ class QuotasWantSuspended:
             quota = state.quota
             blocks = quota.scope == EVERYTHING and quota.action == "block"
             if blocks and quota.mode == "enforced" and state.is_used_up:
-                return f"{tenant}: {quota.label}: the limit of {quota.limit} is reached"
+                return f"{tenant}: {state.label}: the limit of {state.show(state.limit)} is reached"
         return None
 
     async def _as_they_are(self, subjects: list[str]) -> dict[str, Desired]:

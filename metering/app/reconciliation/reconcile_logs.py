@@ -6,14 +6,19 @@ from itertools import batched
 from typing import Final, NamedTuple
 
 from metering.app.ledger.reading import pages
+from metering.app.streams.register import REPORTED, Register
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, Instant
+from metering.core.calendars.periods import slot_of
 from metering.core.reconciliation.log_comparison import Absent, LogComparison, LogReport
+from metering.core.streams.filing import KINDS
 from metering.core.streams.gateway_log import read_log
+from metering.core.streams.id_index import digest_of
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.core.streams.log_rows import LlmRow
-from metering.ports import Clock, LedgerStore, PendingStore
+from metering.core.streams.sheets import sender_digest
+from metering.ports import Clock, LedgerStore
 
 #: Ids looked up at a time.
 _LOOKED_UP: Final = 500
@@ -31,7 +36,7 @@ class ReconcileLogs:
     """The use case behind `metering reconcile --gateway-logs`."""
 
     ledgers: LedgerStore
-    pending: PendingStore
+    register: Register
     tenancy: Tenancy
     clock: Clock
 
@@ -88,19 +93,21 @@ class ReconcileLogs:
     async def _why(
         self, comparison: LogComparison, rows: Sequence[LlmRow]
     ) -> list[tuple[LlmRow, Absent]]:
-        ids = [row.request_id for row in rows]
-        waiting = (await self.pending.read_halves("identity", ids)).keys()
-        recovering = (await self.pending.read_halves("recovery", ids)).keys()
-        unclaimed = (await self.pending.read_halves("tokens", ids)).keys()
-        young = self.clock.now() - RECOVERY_DELAY
+        now = self.clock.now()
+        wanted = {digest_of(row.request_id): slot_of(row.time or now) for row in rows}
+        senders = {sender_digest(row.request_id): slot_of(row.time or now) for row in rows}
+        found = await self.register.look(KINDS, wanted | senders, REPORTED)
+        young = now - RECOVERY_DELAY
 
         def why(row: LlmRow) -> Absent:
             if comparison.is_missing(row.request_id):
                 return Absent.MISSING
-            if comparison.is_held(row.request_id) or row.request_id in waiting:
+            digest = digest_of(row.request_id)
+            if comparison.is_held(row.request_id) or ("stream", digest) in found:
                 return Absent.PENDING
-            if row.request_id in recovering or (row.time is not None and row.time > young):
+            is_young = row.time is not None and row.time > young
+            if is_young or ("waiting", sender_digest(row.request_id)) in found:
                 return Absent.LATE
-            return Absent.UNCLAIMED if row.request_id in unclaimed else Absent.UNKNOWN
+            return Absent.UNCLAIMED if ("waiting", digest) in found else Absent.UNKNOWN
 
         return [(row, why(row)) for row in rows]

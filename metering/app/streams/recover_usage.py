@@ -1,37 +1,57 @@
-"""Recover usage from logs if no policy has reported it within the recovery delay."""
+"""Come back to waiting log rows: complete, recover, or count them as unclaimed."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import NamedTuple
 
+from metering.app.hubs.batch import LOGS_HUB, Message, dead_letter_of
 from metering.app.hubs.publish import publish
+from metering.app.streams.complete_streams import CompleteStreams, Joined
+from metering.app.streams.register import REPORTED, Register
+from metering.app.streams.timer_marks import TimerMarks
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken, RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId, Slot, slot_of
+from metering.core.streams.filing import KINDS, Filed
+from metering.core.streams.id_index import digest_of
+from metering.core.streams.joining import recovered
+from metering.core.streams.log_rows import GatewayRow, LlmRow
+from metering.core.streams.matching import Report
+from metering.core.streams.sheets import rows_of, sender_digest
 from metering.core.usage.event import LLM_USAGE
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage_reader import UsageReader
-from metering.ports import (
-    Clock,
-    DeadLetterStore,
-    LedgerStore,
-    PendingHalf,
-    PendingStore,
-    UsagePublisher,
-)
+from metering.ports import Clock, DeadLetter, DeadLetterStore, LedgerStore, UsagePublisher
 
-#: Requests of one round: their ledgers are read once for all of them.
-TOGETHER: Final = 1_000
-#: Rounds in one run of the timer; the next run continues.
-MAX_ROUNDS: Final = 50
+
+class Recovered(NamedTuple):
+    """The outcomes of one run, in requests."""
+
+    recovered: int
+    """Published, because nobody had reported them."""
+    unclaimed: int
+    """Neither reported nor recovered."""
+
+
+class _Due(NamedTuple):
+    """What came of a round."""
+
+    joined: list[Joined]
+    events: dict[str, bytes]
+    """Usage to recover, by request."""
+    unclaimed: int
+    dead_letters: list[DeadLetter]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverUsage:
     """The use case that the timer `expire_pending` runs first."""
 
-    pending: PendingStore
+    register: Register
+    streams: CompleteStreams
+    marks: TimerMarks
     ledgers: LedgerStore
     tenancy: Tenancy
     publisher: UsagePublisher
@@ -39,44 +59,71 @@ class RecoverUsage:
     clock: Clock
     recovery_delay: Instant | None
 
-    async def run(self) -> int:
-        """Publish the usage that is due and return the number of requests.
+    async def run(self) -> Recovered:
+        """Settle the log rows that have waited long enough, and return the outcomes.
 
-        A request that a ledger has counted or holds was reported by a policy: it is dropped. Safe
-        to repeat at any point: publishing twice makes a duplicate.
+        Those of a stream complete it, if whoever filed the second of the two missed the first. A
+        request that a ledger has counted or holds was reported by a policy: it is dropped. Safe to
+        repeat at any point: publishing twice makes a duplicate.
         """
-        published = 0
-        if self.recovery_delay is None:
-            return published
-        for _ in range(MAX_ROUNDS):
-            before = self.clock.now() - self.recovery_delay
-            due = await self.pending.recoveries_before(before, TOGETHER)
-            if not due:
-                break
-            published += await self._settle(due)
-        return published
+        recovered = unclaimed = 0
+        async for filed in self.marks.rounds("waiting"):
+            done = await self._settle(filed)
+            recovered, unclaimed = recovered + done.recovered, unclaimed + done.unclaimed
+        return Recovered(recovered, unclaimed)
 
-    async def _settle(self, due: list[PendingHalf]) -> int:
-        await self.tenancy.refresh()
-        known = await self._known(due)
-        ids = [half.request_id for half in due]
-        bodies = [half.body for half in due if half.request_id not in known]
-        dead_letters = await publish(self.publisher, bodies, self.clock.now())
+    async def _settle(self, filed: Sequence[Filed]) -> Recovered:
+        due = await self._due(filed)
+        dead_letters = [*due.dead_letters, *await self.streams.complete(due.joined)]
+        published = await self.publish_unknown(due.events)
         await self.dead_letters.put(dead_letters)
-        await self.pending.remove_halves("recovery", ids)
+        await self.marks.add("waiting", due.unclaimed)
+        return Recovered(published, due.unclaimed)
+
+    async def _due(self, filed: Sequence[Filed]) -> _Due:
+        slots = _slots(filed)
+        wanted = {digest_of(name): slot for name, slot in slots.items()}
+        wanted |= {sender_digest(name): slot for name, slot in slots.items()}
+        found = await self.register.look(KINDS, wanted, REPORTED, again=True)
+        due = _Due([], {}, 0, [])
+        unclaimed = 0
+        for name, slot in slots.items():
+            one = self.register.match(found, name, slot)
+            if one.row is None or one.report is Report.COUNTED:
+                continue
+            if one.stream is not None:
+                due.joined.append((one.stream, one.row))
+            elif one.sender is None or self.recovery_delay is None:
+                unclaimed += 1
+            else:
+                try:
+                    due.events[name] = recovered(one.sender, one.row)
+                except RejectedEvent as why:
+                    message = Message(one.row.body(), "", 0)
+                    now = self.clock.now()
+                    due.dead_letters.append(dead_letter_of(LOGS_HUB, message, now, why))
+        return due._replace(unclaimed=unclaimed)
+
+    async def publish_unknown(self, events: Mapping[str, bytes]) -> int:
+        """Publish usage of requests that no ledger knows; return their number."""
+        if not events:
+            return 0
+        await self.tenancy.refresh()
+        known = await self._known(events)
+        bodies = [body for name, body in events.items() if name not in known]
+        await self.dead_letters.put(await publish(self.publisher, bodies, self.clock.now()))
         return len(bodies)
 
-    async def _known(self, due: list[PendingHalf]) -> set[str]:
+    async def _known(self, events: Mapping[str, bytes]) -> set[str]:
         """Return the ids of these requests that ledgers have counted or hold, from any source.
 
         Requests that a policy reported without counts are left out: the log's counts are better.
         """
         slots: defaultdict[LedgerId, set[Slot]] = defaultdict(set)
         reader = UsageReader()
-        for half in due:
+        for body in events.values():
             try:
-                # Validated as of its arrival: however long this timer was down, it is not too old.
-                usage = reader.read(half.body, half.since)
+                usage = reader.read(body, self.clock.now())
                 terms = await self.tenancy.terms(usage.dimensions.subject, usage.time)
             except RejectedEvent:
                 # Ingestion dead-letters it with the same code, and it can be replayed.
@@ -98,3 +145,14 @@ class RecoverUsage:
                 and (entry.state.is_hold or entry.state.evidence >= Evidence.RECOVERED)
             )
         return ids
+
+
+def _slots(filed: Sequence[Filed]) -> dict[str, Slot]:
+    """Return the requests of waiting rows, each with the slot under which its rows are filed."""
+    slots: dict[str, Slot] = {}
+    for one in filed:
+        slot = int(one.place.partition("|")[2])
+        for row in rows_of(one):
+            if isinstance(row, LlmRow | GatewayRow):
+                slots.setdefault(row.request_id, slot)
+    return slots

@@ -1,4 +1,4 @@
-"""`metering pending`: partial records that wait for their counterpart."""
+"""`metering pending`: streams and log rows that wait for each other."""
 
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show
@@ -10,12 +10,12 @@ def pending(as_json: AsJson = False) -> None:
 
     Example:  metering pending
     """
-    found = with_app(lambda app: app.stores.pending.count_pending())
+    found = with_app(lambda app: app.count_streams.run())
     rows = [
         ("streams waiting for their token counts", found.waiting),
         ("streams given up in the last week", found.missing),
-        ("counts from logs that match no stream, last week", found.unclaimed),
-        ("requests known only from logs, to be recovered", found.recovering),
+        ("requests in logs that nobody reported, last week", found.unclaimed),
+        ("requests in logs that wait for their report", found.recovering),
     ]
     cells = [(name, count(number)) for name, number in rows]
     document = PendingDocument.model_validate(found)

@@ -9,11 +9,12 @@ from metering.cli.options import with_app
 from metering.cli.output import AsJson, escape, print_table, show, stdout
 from metering.core.basics.errors import ConfigurationError, RejectedEvent
 from metering.core.basics.instants import format_instant
-from metering.core.quotas.admission import Admitted, ModelVerdict
-from metering.core.quotas.decision import Asked
+from metering.core.plans.scope import Attributes
+from metering.core.quotas.admission import Admitted
+from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict
 
 
-def admission(
+def admission(  # noqa: PLR0913, PLR0917, each is an option of the command
     subscription: Annotated[
         str, typer.Argument(help="The subscription, as events name it.", show_default=False)
     ],
@@ -21,13 +22,15 @@ def admission(
     product: Annotated[str | None, typer.Option(help="For quotas by product.")] = None,
     use_case: Annotated[str | None, typer.Option(help="For quotas by use case.")] = None,
     end_user: Annotated[str | None, typer.Option(help="For quotas by end user.")] = None,
+    agent: Annotated[str | None, typer.Option(help="For quotas by agent.")] = None,
+    session: Annotated[str | None, typer.Option(help="For quotas by session.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show whether requests of SUBSCRIPTION are admitted: allow, downgrade or block, and why.
 
     Example:  metering admission sub-3 --model gpt-4o
     """
-    about = Asked(model, product, use_case, end_user)
+    about = Attributes(model, product, use_case, end_user, None, agent, session)
 
     async def ask(app: bootstrap.App) -> Admitted:
         try:
@@ -50,8 +53,22 @@ def _print(found: Admitted, model: str | None) -> None:
             [[name, *_cells(one)] for name, one in sorted(found.models.items())],
             left=4,
         )
+    if found.scoped.rules:
+        print_table(
+            "Requests with a different decision",
+            ["requests of", "verdict", "to", "reason", "remaining", "resets"],
+            [[_whose(one), *_cells(one.verdict)] for one in found.scoped.rules],
+            left=4,
+        )
+    if found.scoped.ask:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in found.scoped.ask)
+        stdout().print(f"further decisions depend on the request: give {names}")
     for text in found.shadowed:
         stdout().print(escape(f"shadow mode: {text}"))
+
+
+def _whose(one: ScopedVerdict) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in one.when.items())
 
 
 def _detail(one: ModelVerdict) -> str:

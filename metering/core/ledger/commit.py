@@ -12,11 +12,11 @@ from typing import Final, Protocol
 from metering.core.basics.errors import HeadMovedError, LedgerBroken, TooLargeError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.effect import Effect, effects_of, size_of
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
 from metering.core.ledger.head import Head, fold
 from metering.core.ledger.head_document import write_head
+from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.names import BoundedNames, Rating
 from metering.core.ledger.page import (
     ENTRIES_ONLY,
@@ -219,13 +219,15 @@ def commit_of(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
-    if not entries and change is not None and change.takes_over_only(head.counts):
+    if not entries and change is not None and change.takes_over_only(head.counts.limits):
         # The past waits for the first entries.
         change = None
     if change is not None and not entries:
         entries = {slot_of(now): ()}
     first = Carried(change, seen)
-    pages, contents = _cut_pages(head, entries, max(now, head.committed), first)
+    is_set_right = change is not None and change.holds is not None
+    committed = now if is_set_right else max(now, head.committed)
+    pages, contents = _cut_pages(head, entries, committed, first)
     following = fold(head, pages)
     if not pages:
         following = replace(head, diagnostics=head.diagnostics.plus(seen))

@@ -6,64 +6,25 @@ counts again. A new quota starts with the earlier usage of its windows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, Slot, slot_start
 from metering.core.calendars.windows import LATE, Window, window_of
+from metering.core.ledger.crowding import crowded_out
 from metering.core.ledger.entry import Change, Entry, State
+from metering.core.ledger.limits import NO_LIMITS, Counter, CounterKey, LimitChange, Limits
 from metering.core.ledger.past import Past, with_settled
 from metering.core.plans.quota import FULL, Quota
-from metering.core.plans.spikes import NO_HOURS, Hours, Spike, spiked, with_spend
+from metering.core.plans.scope import Attributes
+from metering.core.plans.spikes import NO_HOURS, Hours, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.usage.buckets import INDEX, TOKENS
 
 #: A hold whose counts never arrive stops counting towards quotas after this time.
 HOLD_LIFE: Final = DAY
-
-
-class Limits(NamedTuple):
-    """The quotas of a tenant, and the time zone of their windows."""
-
-    zone: str = "UTC"
-    quotas: tuple[Quota, ...] = ()
-    spike: Spike | None = None
-    """The rule for unusual hours; None for no alert."""
-    end: Instant = 0
-    """The end of the ledger's period, at which windows end; zero without quotas."""
-
-
-NO_LIMITS: Final = Limits()
-
-type CounterKey = tuple[str, Instant]
-"""A quota's key, and the start of a window."""
-
-
-class Counter(NamedTuple):
-    """The usage of one quota in one window, in the metric's unit."""
-
-    end: Instant
-    used: int = 0
-    """The usage of entries, without open holds."""
-    crossed: int = 0
-    """The highest threshold reached so far, regardless of later corrections."""
-
-
-@dataclass(frozen=True, slots=True)
-class LimitChange:
-    """A change of quotas from a page on, with the earlier usage of the new ones."""
-
-    limits: Limits
-    used: Mapping[CounterKey, Counter] = field(default_factory=dict)
-    held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
-    past: Past | None = None
-    """The past that the ledger takes over; None if it has one."""
-
-    def takes_over_only(self, counts: "Counts") -> bool:
-        """Return whether nothing but the past would change."""
-        return self == LimitChange(counts.limits, past=self.past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +37,13 @@ class Counts:
     """Open holds by the slot with which they expire."""
     hours: Hours = NO_HOURS
     """The spend of the last hours, if unusual hours are watched."""
+    crowded: frozenset[str] = frozenset()
+    """Keys of quotas that had more values than are counted: see `crowding.py`."""
     past: Past | None = None
     """None in ledgers that were begun before 2026-11-30, until their next commit."""
 
     def held_by(self, key: CounterKey) -> int:
-        """Return the usage of open holds in a window."""
+        """Return the usage of open holds of one counter."""
         return sum(held.get(key, 0) for held in self.held.values())
 
 
@@ -92,16 +55,20 @@ def lapse_of(slot: Slot) -> Instant:
     return slot_start(slot) + SLOT + HOLD_LIFE
 
 
-def measure(quota: Quota, state: State, end_user: str | None) -> int:
-    """Return the usage of a state towards a quota, in its unit; a hold counts its estimate.
+def attributes_of(state: State, end_user: str | None) -> Attributes:
+    """Return the attributes of a counted request, as scopes name them."""
+    of = state.dimensions
+    model = of.model if state.rate.model == OTHER_NAMES else state.rate.model
+    return Attributes(model, of.product, of.use_case, end_user, of.subject, of.agent, of.session)
+
+
+def measure(quota: Quota, state: State) -> int:
+    """Return the usage of a state towards a quota that covers it; a hold counts its estimate.
 
     A request that is not billable counts zero, and one without a price counts zero towards an
     amount. Other meters count towards amounts only.
     """
-    of = state.dimensions
-    model = of.model if state.rate.model == OTHER_NAMES else state.rate.model
-    covered = quota.covers(model, of.product, of.use_case, end_user)
-    if not covered or not (state.is_hold or state.is_billable):
+    if not (state.is_hold or state.is_billable):
         return 0
     if quota.metric == "amount":
         return state.amount or 0
@@ -119,16 +86,17 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     kept = {quota.key for quota in change.limits.quotas}
     if change.limits.zone != counts.limits.zone:
         kept = set()
-    used = {key: counter for key, counter in counts.used.items() if key[0] in kept}
+    used = {key: counter for key, counter in counts.used.items() if key.quota in kept}
     held = {
-        slot: {key: value for key, value in by_key.items() if key[0] in kept}
+        slot: {key: value for key, value in by_key.items() if key.quota in kept}
         for slot, by_key in counts.held.items()
     }
     for slot, by_key in change.held.items():
         held[slot] = {**held.get(slot, {}), **by_key}
     hours = NO_HOURS if change.limits.spike is None else counts.hours
-    past = change.past or counts.past
-    return Counts(change.limits, {**used, **change.used}, _filled(held), hours, past)
+    crowded, past = counts.crowded & kept, change.past or counts.past
+    used = {**used, **change.used}
+    return Counts(change.limits, used, _filled(held), hours, crowded, past)
 
 
 def counted(
@@ -150,21 +118,40 @@ def counted(
     lapsed = lapse_of(slot) <= committed
     period = Window(start, counts.limits.end)
     for time, (state, end_user, sign) in _changes(entries):
+        attributes = attributes_of(state, end_user)
         for quota in counts.limits.quotas:
-            value = measure(quota, state, end_user) * sign
-            if not value:
+            values = quota.scope.values_in(attributes)
+            value = 0 if values is None else measure(quota, state) * sign
+            if values is None or not value:
                 continue
             window = window_of(quota.window, time, counts.limits.zone, period)
             if window.end + LATE <= committed:
                 continue
-            key = quota.key, window.start
+            key = CounterKey(quota.key, window.start, values)
             counter = used.setdefault(key, Counter(window.end))
             if not state.is_hold:
                 used[key] = counter._replace(used=counter.used + value)
             elif not lapsed and (sign > 0 or slot in held):
                 of = held.setdefault(slot, {})
                 of[key] = of.get(key, 0) + value
-    return replace(counts, used=used, held=_filled(held))
+    return _uncrowded(replace(counts, used=used, held=_filled(held)))
+
+
+def _uncrowded(counts: Counts) -> Counts:
+    """Return the counts without those of split quotas that there is no room for."""
+    shares = sum(1 for quota in counts.limits.quotas if quota.scope.split_by)
+    if not shares:
+        return counts
+    dropped = crowded_out(counts.used, counts.held, shares)
+    if not dropped:
+        return counts
+    used = {key: one for key, one in counts.used.items() if key not in dropped}
+    held = {
+        slot: {key: value for key, value in by_key.items() if key not in dropped}
+        for slot, by_key in counts.held.items()
+    }
+    crowded = counts.crowded | {key.quota for key in dropped}
+    return replace(counts, used=used, held=_filled(held), crowded=crowded)
 
 
 def _changes(entries: Iterable[Entry]) -> Iterator[tuple[Instant, Change]]:
@@ -188,8 +175,11 @@ def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[Co
     return {slot: by_key for slot, by_key in filled.items() if by_key}
 
 
-def crossed(counts: Counts) -> Counts:
-    """Return the counts with the thresholds reached so far and any spike recorded."""
+def crossed(counts: Counts, committed: Instant) -> Counts:
+    """Return the counts with the thresholds reached so far and any spike recorded.
+
+    `committed` is the time of the commit, at which increases are in force or have ended.
+    """
     if counts.limits.spike is not None:
         counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike))
     if not counts.limits.quotas:
@@ -197,17 +187,17 @@ def crossed(counts: Counts) -> Counts:
     quotas = {quota.key: quota for quota in counts.limits.quotas}
     used = dict(counts.used)
     for key, counter in counts.used.items():
-        quota = quotas[key[0]]
-        share = percent(quota, counter.used + counts.held_by(key))
+        quota = quotas[key.quota]
+        limit = counts.limits.limit_of(quota, key.values, committed)
+        share = percent(limit, counter.used + counts.held_by(key))
         reached = max((one for one in quota.thresholds if one <= share), default=0)
         if reached > counter.crossed:
             used[key] = counter._replace(crossed=reached)
     return replace(counts, used=used)
 
 
-def percent(quota: Quota, value: int) -> int:
-    """Return the percentage of the limit that is used, rounded down; FULL for a limit of zero."""
-    limit = quota.limit_units
+def percent(limit: int, value: int) -> int:
+    """Return the percentage of a limit that is used, rounded down; FULL for a limit of zero."""
     return max(0, value) * FULL // limit if limit else FULL
 
 
@@ -219,9 +209,10 @@ def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
     """
     period = Window(start, limits.end)
     used = {
-        (quota.key, window.start): Counter(window.end)
+        CounterKey(quota.key, window.start): Counter(window.end)
         for quota in limits.quotas
-        if (window := window_of(quota.window, now, limits.zone, period))
+        if not quota.scope.split_by
+        and (window := window_of(quota.window, now, limits.zone, period))
     }
     return LimitChange(limits, used)
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metering.core.basics.documents import Document
+from metering.core.basics.documents import Document, exact, read_whole
 from metering.core.calendars.periods import Slot
-from metering.core.ledger.counts import Counter, CounterKey, Counts, LimitChange, Limits
+from metering.core.ledger.counts import Counts
+from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.past import Past, Streams
+from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
 from metering.core.plans.spikes import Hours, Spike
 from metering.core.usage.buckets import by_name, from_names
@@ -18,7 +20,8 @@ def counts_document(counts: Counts) -> Document:
     """Return counts as stored."""
     return {
         **_limits(counts.limits),
-        "used": _used(counts.used),
+        **_counters(counts.used),
+        **({"crowded": sorted(counts.crowded)} if counts.crowded else {}),
         "held": _held(counts.held),
         "hours": [[hour, str(amount)] for hour, amount in counts.hours.amounts],
         "hour_told": counts.hours.told,
@@ -34,6 +37,7 @@ def read_counts(document: Document) -> Counts:
         _read_used(document),
         _read_held(document),
         Hours(hours, document["hour_told"]),
+        frozenset(document.get("crowded", ())),
         _read_past(document),
     )
 
@@ -42,17 +46,46 @@ def change_document(change: LimitChange) -> Document:
     """Return a change of limits as stored; keys are sorted, since the document is hashed."""
     document = {
         **_limits(change.limits),
-        "used": _used(change.used),
+        **_counters(change.used),
         "held": _held(change.held),
         **_past(change.past),
     }
+    if change.holds is not None:
+        document["holds"] = holds_document(change.holds)
     return dict(sorted(document.items()))
+
+
+def holds_document(holds: Mapping[Slot, Holds]) -> list[Document]:
+    """Return open holds as stored."""
+    return [
+        {
+            "amount": str(held.amount),
+            "requests": held.requests,
+            "slot": slot,
+            "tokens": exact(held.tokens),
+        }
+        for slot, held in sorted(holds.items())
+    ]
+
+
+def read_holds(document: list[Document]) -> dict[Slot, Holds]:
+    """Return the holds that `holds_document` wrote."""
+    return {
+        read_whole(held["slot"]): Holds(
+            read_whole(held["requests"]), read_whole(held["tokens"]), int(held["amount"])
+        )
+        for held in document
+    }
 
 
 def read_change(document: Document) -> LimitChange:
     """Return the change that `change_document` wrote."""
     return LimitChange(
-        _read_limits(document), _read_used(document), _read_held(document), _read_past(document)
+        _read_limits(document),
+        _read_used(document),
+        _read_held(document),
+        _read_past(document),
+        read_holds(document["holds"]) if "holds" in document else None,
     )
 
 
@@ -64,7 +97,9 @@ def _past(past: Past | None) -> Document:
         model: {"lengths": list(one.lengths), "tokens": dict(sorted(by_name(one.tokens).items()))}
         for model, one in sorted(past.streams.items())
     }
-    return {"past": {"delays": list(past.delays), "streams": streams}}
+    # In the order of the deployments: the earliest one gives way first.
+    served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
+    return {"past": {"delays": list(past.delays), **served, "streams": streams}}
 
 
 def _read_past(document: Document) -> Past | None:
@@ -75,13 +110,17 @@ def _read_past(document: Document) -> Past | None:
         model: Streams(tuple(one["lengths"]), from_names(one["tokens"]))
         for model, one in past["streams"].items()
     }
-    return Past(streams, tuple(past["delays"]))
+    served = dict(past.get("served", ()))
+    return Past(streams, tuple(past["delays"]), served)
 
 
 def _limits(limits: Limits) -> Document:
     quotas = [_sorted(quota.model_dump(mode="json")) for quota in limits.quotas]
     spike = None if limits.spike is None else _sorted(limits.spike.model_dump(mode="json"))
-    return {"end": limits.end, "quotas": quotas, "spike": spike, "zone": limits.zone}
+    written = {"end": limits.end, "quotas": quotas, "spike": spike, "zone": limits.zone}
+    if limits.increases:
+        written["increases"] = [_sorted(one.model_dump(mode="json")) for one in limits.increases]
+    return written
 
 
 def _sorted(value: Any) -> Any:
@@ -90,24 +129,39 @@ def _sorted(value: Any) -> Any:
     return value
 
 
-def _used(used: Mapping[CounterKey, Counter]) -> list[Document]:
-    return [
+def _counters(used: Mapping[CounterKey, Counter]) -> Document:
+    """Return counters as stored: those of split quotas, of which there are many, in rows."""
+    whole = [
         {
             "crossed": counter.crossed,
             "end": counter.end,
-            "quota": key,
-            "start": start,
+            "quota": key.quota,
+            "start": key.start,
             "used": str(counter.used),
         }
-        for (key, start), counter in sorted(used.items())
+        for key, counter in sorted(used.items())
+        if not key.values
     ]
+    split: dict[tuple[str, int, int], list[list[Any]]] = {}
+    for key, counter in sorted(used.items()):
+        if key.values:
+            rows = split.setdefault((key.quota, key.start, counter.end), [])
+            rows.append([list(key.values), str(counter.used), counter.crossed])
+    if not split:
+        return {"used": whole}
+    rows_of = [
+        {"end": end, "quota": quota, "rows": rows, "start": start}
+        for (quota, start, end), rows in sorted(split.items())
+    ]
+    return {"split": rows_of, "used": whole}
 
 
 def _held(held: _Held) -> list[Document]:
     return [
-        {"held": str(value), "quota": key, "slot": slot, "start": start}
+        {"held": str(value), "quota": key.quota, "slot": slot, "start": key.start}
+        | ({"values": list(key.values)} if key.values else {})
         for slot, by_key in sorted(held.items())
-        for (key, start), value in sorted(by_key.items())
+        for key, value in sorted(by_key.items())
     ]
 
 
@@ -118,18 +172,27 @@ def _read_limits(document: Document) -> Limits:
         tuple(map(Quota.model_validate, document["quotas"])),
         None if spike is None else Spike.model_validate(spike),
         document["end"],
+        tuple(map(Increase.model_validate, document.get("increases", ()))),
     )
 
 
 def _read_used(document: Document) -> dict[CounterKey, Counter]:
-    return {
-        (one["quota"], one["start"]): Counter(one["end"], int(one["used"]), one["crossed"])
+    used = {
+        CounterKey(one["quota"], one["start"]): Counter(
+            one["end"], int(one["used"]), one["crossed"]
+        )
         for one in document["used"]
     }
+    for window in document.get("split", ()):
+        for values, count, crossed in window["rows"]:
+            key = CounterKey(window["quota"], window["start"], tuple(values))
+            used[key] = Counter(window["end"], int(count), crossed)
+    return used
 
 
 def _read_held(document: Document) -> dict[Slot, dict[CounterKey, int]]:
     held: dict[Slot, dict[CounterKey, int]] = {}
     for one in document["held"]:
-        held.setdefault(one["slot"], {})[one["quota"], one["start"]] = int(one["held"])
+        key = CounterKey(one["quota"], one["start"], tuple(one.get("values", ())))
+        held.setdefault(one["slot"], {})[key] = int(one["held"])
     return held

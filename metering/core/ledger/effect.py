@@ -14,10 +14,9 @@ from pydantic_core import to_json
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.counts import Counter, CounterKey
+from metering.core.ledger.crossings import crossings, crowded
 from metering.core.ledger.head import Head
 from metering.core.ledger.names import MAX_NAMED_LINES
-from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.spikes import usual_before
 from metering.core.prices.rating import OTHER_NAMES
 
@@ -25,9 +24,6 @@ from metering.core.prices.rating import OTHER_NAMES
 MAX_ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = MINUTE
 _LONGEST_PAUSE: Final = HOUR
-#: Thresholds that one commit tells of: a plan has 50 quotas at most, and the pages of a commit and
-#: its other effects need room too.
-MAX_CROSSINGS: Final = 60
 #: The bytes of a stored effect beside its detail: names, numbers and the name of its ledger.
 _ENVELOPE_BYTES: Final = 400
 
@@ -43,6 +39,8 @@ class EffectKind(StrEnum):
     """The ledger has no room for another name of a model or meter; once; detail: JSON."""
     SPIKE = "spike"
     """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
+    QUOTA_CROWDED = "quota_crowded"
+    """A split quota has more values than are counted; once a period; detail: JSON, its quota."""
 
 
 class Effect(NamedTuple):
@@ -80,36 +78,13 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     told = [(EffectKind.UNPRICED, model) for model in models]
     if _has_others(after) and not _has_others(before):
         told.append((EffectKind.NAMES, json.dumps({"named": MAX_NAMED_LINES, "as": OTHER_NAMES})))
-    told.extend((EffectKind.QUOTA, detail) for detail in _crossings(before, after))
+    told.extend((EffectKind.QUOTA, detail) for detail in crossings(before, after))
+    told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed)
         for position, (kind, detail) in enumerate(told)
     )
-
-
-def _crossings(before: Head, after: Head) -> list[str]:
-    """Return the thresholds newly reached, each once per window.
-
-    One event may reach thousands, and a transaction takes a hundred operations. Beyond
-    MAX_CROSSINGS only the highest of each window is told, and of the windows the latest.
-    """
-    quotas = {quota.key: quota for quota in after.counts.limits.quotas}
-    reached: dict[CounterKey, list[int]] = {}
-    for key, counter in sorted(after.counts.used.items()):
-        known = before.counts.used.get(key)
-        told = 0 if known is None else known.crossed
-        between = [one for one in quotas[key[0]].thresholds if told < one <= counter.crossed]
-        if between:
-            reached[key] = between
-    if sum(map(len, reached.values())) > MAX_CROSSINGS:
-        latest = sorted(reached, key=lambda key: -after.counts.used[key].end)[:MAX_CROSSINGS]
-        reached = {key: reached[key][-1:] for key in sorted(latest)}
-    return [
-        _crossing(quotas[key[0]], key[1], after.counts.used[key], threshold)
-        for key, thresholds in reached.items()
-        for threshold in thresholds
-    ]
 
 
 def _spikes(before: Head, after: Head) -> list[str]:
@@ -124,24 +99,6 @@ def _spikes(before: Head, after: Head) -> list[str]:
         "usual": format_amount(usual_before(hours) or 0),
     }
     return [json.dumps(found, sort_keys=True)]
-
-
-def _crossing(quota: Quota, start: Instant, counter: Counter, threshold: int) -> str:
-    action = quota.action if isinstance(quota.action, str) else f"to {quota.action.downgrade}"
-    return json.dumps(
-        {
-            "quota": quota.key,
-            "about": quota.label,
-            "threshold": threshold,
-            "limit": quota.limit,
-            "window_start": format_instant(start),
-            "window_end": format_instant(counter.end),
-            "action": action if threshold == FULL else "notify",
-            "mode": quota.mode,
-        },
-        ensure_ascii=False,
-        sort_keys=True,
-    )
 
 
 def _unpriced_models(head: Head) -> set[str]:
@@ -189,11 +146,20 @@ def _spike(detail: str) -> str:
     return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
 
 
+def _quota_crowded(detail: str) -> str:
+    about = json.loads(detail)["about"]
+    return (
+        f"{about!r} has more values than can be counted: those with the least use begin again at"
+        " zero"
+    )
+
+
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
     EffectKind.NAMES: _names,
     EffectKind.SPIKE: _spike,
+    EffectKind.QUOTA_CROWDED: _quota_crowded,
 }
 
 

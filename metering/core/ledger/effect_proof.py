@@ -7,11 +7,22 @@ before it, and commits of the same instant are taken together.
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
-from metering.core.ledger.effect import MAX_CROSSINGS, Effect, EffectKind, effects_of
+from metering.core.ledger.crossings import MAX_CROSSINGS
+from metering.core.ledger.effect import Effect, EffectKind, effects_of
 from metering.core.ledger.head import Head
+
+#: Which values of a quota are crowded out depends on where the commit ends.
+_CROWDED: Final = EffectKind.QUOTA_CROWDED
+
+
+#: The fields of details that do not depend on it.
+_SAME: Final = {
+    EffectKind.SPIKE: ("hour",),
+    EffectKind.QUOTA: ("quota", "threshold", "window_start"),
+}
 
 
 class _Due(NamedTuple):
@@ -37,7 +48,7 @@ class EffectProof:
             # One commit tells of the last unusual hour only.
             for one in [one for one in due.must if one[0] is EffectKind.SPIKE]:
                 del due.must[one]
-        due.must.update(dict.fromkeys(told, after.pages))
+        due.must.update((one, after.pages) for one in told if one[0] is not _CROWDED)
         unpriced = {rate.model or "" for rate, line in after.lines.items() if line.unpriced}
         # Priced again within the same commit, a model is not told of.
         priced = [
@@ -65,10 +76,18 @@ class EffectProof:
 
 
 def _told(effect: Effect) -> tuple[EffectKind, str]:
-    """Return what an effect tells of; of an unusual hour, whose amount still grows, the hour."""
-    if effect.kind is EffectKind.SPIKE:
-        return effect.kind, str(json.loads(effect.detail)["hour"])
-    return effect.kind, effect.detail
+    """Return what an effect tells of, without what depends on where its commit ended.
+
+    That is the amount of an unusual hour, and how many values of a quota are told together.
+    """
+    names = _SAME.get(effect.kind)
+    if names is None:
+        return effect.kind, effect.detail
+    try:
+        said = json.loads(effect.detail)
+        return effect.kind, json.dumps([said[name] for name in names])
+    except (ValueError, KeyError, TypeError):
+        return effect.kind, effect.detail
 
 
 def _required(due: _Due) -> list[tuple[tuple[EffectKind, str], int]]:

@@ -1,6 +1,6 @@
 """Entries: the immutable lines of a ledger."""
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
@@ -30,6 +30,33 @@ class Kind(IntEnum):
 
 
 _NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME, Kind.WITHDRAWAL})
+
+
+class Basis(StrEnum):
+    """What the counts of a request are taken from, for people; every request has one."""
+
+    FULL = "full"
+    """The provider's usage object."""
+    TOTALS = "totals"
+    """A log with totals only."""
+    RECOVERED = "recovered"
+    """A log, for a request that no policy reported."""
+    ESTIMATED = "estimated"
+    """An estimate by the producer."""
+    MISSING = "missing"
+    """Nothing: the counts of a request that was processed never arrived."""
+    NOT_BILLABLE = "not_billable"
+    """Nothing, and nothing is owed: the request was rejected or failed."""
+    PENDING = "pending"
+    """Nothing yet: a stream waits for its counts, and its hold is an estimate."""
+
+
+_BASES: Final = {
+    Evidence.FULL: Basis.FULL,
+    Evidence.TOTALS: Basis.TOTALS,
+    Evidence.RECOVERED: Basis.RECOVERED,
+    Evidence.ESTIMATED: Basis.ESTIMATED,
+}
 
 
 class State(NamedTuple):
@@ -72,6 +99,15 @@ class State(NamedTuple):
     def is_totals_only(self) -> bool:
         """Say whether the counts come from a log, which may not distinguish cached tokens."""
         return self.evidence in _FROM_LOGS and self.is_billable
+
+    @property
+    def basis(self) -> "Basis":
+        """What the counts are taken from."""
+        if self.is_hold:
+            return Basis.PENDING
+        if not self.is_billable:
+            return Basis.NOT_BILLABLE
+        return _BASES.get(self.evidence, Basis.MISSING)
 
     @property
     def is_unpriced(self) -> bool:

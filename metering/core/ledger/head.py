@@ -7,12 +7,13 @@ from itertools import chain
 from operator import add
 from typing import Final, NamedTuple
 
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import HOUR, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
-from metering.core.ledger.entry import Entry, Kind, State
+from metering.core.ledger.entry import Basis, Entry, Kind, State
+from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
@@ -21,15 +22,19 @@ from metering.core.usage.evidence import Evidence
 #: Pages the head lists by number and slot. A query may lag behind a commit; what it leaves out of
 #: these is read by id. Lag is seconds, so a few hundred commits are ample and stay under 5 KB.
 RECENT_PAGES = 256
+#: How far ahead of the clock a ledger's time may be. Windows and holds end a day after their time,
+#: so that an hour does no harm; beyond it they are counted again.
+MAX_AHEAD: Final = HOUR
 
 
-type Flags = tuple[bool, bool, bool, bool, bool]
-"""Whether a request is not billable, unpriced, missing, counted from a log, and from a cache."""
+type Flags = tuple[bool, bool, bool, bool, bool, bool, bool]
+"""Whether a request is not billable, unpriced, missing, counted from a log, from a cache, recovered
+from a log, and estimated."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
 #: The flags of a request charged in full detail: nearly all are.
-_PLAIN: Final[Flags] = (False, False, False, False, False)
+_PLAIN: Final[Flags] = (False,) * 7
 
 
 class RateTotals(NamedTuple):
@@ -44,6 +49,21 @@ class RateTotals(NamedTuple):
     """Requests counted from a log, which may not distinguish cached tokens from others."""
     from_cache: int = 0
     """Requests that are not billable because a cache of the gateway answered them."""
+    recovered: int = 0
+    """Those of `totals_only` that no policy reported."""
+    estimated: int = 0
+
+    @property
+    def by_basis(self) -> dict[Basis, int]:
+        """The number of billable requests by what their counts are taken from."""
+        known = self.requests - self.not_billable - self.missing
+        return {
+            Basis.FULL: known - self.totals_only - self.estimated,
+            Basis.TOTALS: self.totals_only - self.recovered,
+            Basis.RECOVERED: self.recovered,
+            Basis.ESTIMATED: self.estimated,
+            Basis.MISSING: self.missing,
+        }
 
     @property
     def is_unknown(self) -> bool:
@@ -61,6 +81,8 @@ class RateTotals(NamedTuple):
             tuple(map(add, self.tokens, other.tokens)),
             self.totals_only + other.totals_only,
             self.from_cache + other.from_cache,
+            self.recovered + other.recovered,
+            self.estimated + other.estimated,
         )
 
     def negated(self) -> "RateTotals":
@@ -73,26 +95,12 @@ class RateTotals(NamedTuple):
             tuple(-count for count in self.tokens),
             -self.totals_only,
             -self.from_cache,
+            -self.recovered,
+            -self.estimated,
         )
 
 
 NOTHING = RateTotals()
-
-
-class Holds(NamedTuple):
-    """The open holds of one slot; `amount` covers those with a price."""
-
-    requests: int = 0
-    tokens: int = 0
-    amount: Amount = 0
-
-    def plus(self, state: State, sign: int) -> "Holds":
-        """Return these holds with one more (`sign` 1) or one less (-1)."""
-        return Holds(
-            self.requests + sign,
-            self.tokens + sign * sum(state.buckets),
-            self.amount + sign * (state.amount or 0),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,10 @@ class Head:
     def position(self) -> Position:
         """The position of the last page."""
         return Position(self.pages, self.last_hash)
+
+    def is_ahead(self, now: Instant) -> bool:
+        """Say whether a process with a wrong clock has moved the ledger's time ahead of now."""
+        return self.committed > now + MAX_AHEAD
 
     @property
     def next_at(self) -> Instant | None:
@@ -146,7 +158,8 @@ def follow(head: Head, pages: Iterable[Page]) -> Head:
 
 def _fold_page(head: Head, page: Page) -> Head:
     lines = _fold_lines(head.lines, page.entries)
-    holds = _fold_holds(head.holds, page)
+    counted_again = None if page.change is None else page.change.holds
+    holds = fold_holds(head.holds if counted_again is None else counted_again, page)
     recent = (*head.recent, (page.number, page.slot))[-RECENT_PAGES:]
     return replace(
         head,
@@ -165,7 +178,8 @@ def _fold_page(head: Head, page: Page) -> Head:
 def _fold_counts(head: Head, page: Page) -> Counts:
     counts = head.counts if page.change is None else changed(head.counts, page.change)
     start = head.ledger.start
-    return crossed(counted(counts, page.slot, page.entries, page.committed, start))
+    counts = counted(counts, page.slot, page.entries, page.committed, start)
+    return crossed(counts, page.committed)
 
 
 def _fold_lines(
@@ -210,12 +224,15 @@ def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
 
 
 def _flags(state: State) -> Flags:
+    basis = state.basis
     return (
         not state.is_billable,
         state.is_unpriced,
         state.is_missing,
         state.is_totals_only,
         state.is_from_cache,
+        basis is Basis.RECOVERED,
+        basis is Basis.ESTIMATED,
     )
 
 
@@ -230,7 +247,7 @@ def totals_of(state: State, sign: int = 1) -> RateTotals:
     return line if sign > 0 else line.negated()
 
 
-def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
+def fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
     """Open and settle the page's holds; all holds of a slot expire a day after its end."""
     holds = {slot: open_ for slot, open_ in before.items() if lapse_of(slot) > page.committed}
     concerned = [

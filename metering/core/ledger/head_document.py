@@ -9,15 +9,19 @@ from pydantic_core import from_json, to_json
 from metering.core.basics.documents import (
     UNREADABLE_DOCUMENT,
     Document,
-    exact,
     exact_counts,
     exact_values,
     read_whole,
 )
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.counts_document import counts_document, read_counts
-from metering.core.ledger.head import Head, Holds, RateTotals
+from metering.core.ledger.counts_document import (
+    counts_document,
+    holds_document,
+    read_counts,
+    read_holds,
+)
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.page import Diagnostics, rate_document, read_rate
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import by_name, from_names
@@ -57,15 +61,7 @@ def _document(head: Head) -> Document:
         "next_at": head.next_at,
         "recent": head.recent,
         "lines": sorted(lines, key=lambda line: (line["model"] or "", line["row"] or "")),
-        "holds": [
-            {
-                "slot": slot,
-                "requests": held.requests,
-                "tokens": exact(held.tokens),
-                "amount": str(held.amount),
-            }
-            for slot, held in sorted(head.holds.items())
-        ],
+        "holds": holds_document(head.holds),
         "counts": counts_document(head.counts),
         "diagnostics": {
             "duplicates": head.diagnostics.duplicates,
@@ -74,10 +70,13 @@ def _document(head: Head) -> Document:
     }
 
 
+#: Counts that came later (2026-11-30): left out where they are zero, as in earlier documents.
+_LATER: Final = ("from_cache", "recovered", "estimated")
+
+
 def _line_document(rate: Rate, line: RateTotals) -> Document:
     amount = amount_of(rate, line.tokens)
-    # Only where there are any, so that all other heads stay as they were.
-    from_cache = {"from_cache": line.from_cache} if line.from_cache else {}
+    later = {name: count for name in _LATER if (count := getattr(line, name))}
     return {
         **rate_document(rate),
         "requests": line.requests,
@@ -85,7 +84,7 @@ def _line_document(rate: Rate, line: RateTotals) -> Document:
         "unpriced": line.unpriced,
         "missing": line.missing,
         "totals_only": line.totals_only,
-        **from_cache,
+        **later,
         "tokens": exact_counts(by_name(line.tokens)),
         "amount": None if amount is None else str(amount),
     }
@@ -120,12 +119,7 @@ def _head(document: Document) -> Head:
         committed=read_whole(document["committed"]),
         recent=tuple((read_whole(number), read_whole(slot)) for number, slot in document["recent"]),
         lines={read_rate(line): _line(line) for line in document["lines"]},
-        holds={
-            read_whole(held["slot"]): Holds(
-                read_whole(held["requests"]), read_whole(held["tokens"]), int(held["amount"])
-            )
-            for held in document["holds"]
-        },
+        holds=read_holds(document["holds"]),
         counts=read_counts(document["counts"]),
         diagnostics=Diagnostics(read_whole(seen["duplicates"]), read_whole(seen["conflicts"])),
     )
@@ -139,5 +133,5 @@ def _line(document: Document) -> RateTotals:
         read_whole(document["missing"]),
         from_names({name: read_whole(n) for name, n in document["tokens"].items()}),
         read_whole(document["totals_only"]),
-        read_whole(document.get("from_cache", 0)),
+        *(read_whole(document.get(name, 0)) for name in _LATER),
     )

@@ -25,9 +25,9 @@ from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount, format_fixed, parse_fixed
 from metering.core.calendars.periods import LedgerId, Slot, slot_start
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.counts_document import change_document, read_change
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
+from metering.core.ledger.limits import LimitChange
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import (
     BUCKETS,
@@ -116,6 +116,12 @@ def seal(
     unsealed = Page(ledger, number, slot, previous, committed, rows, "", *carried)
     digest, content = _sealed(_document(unsealed))
     return replace(unsealed, hash=digest), content
+
+
+def page_content(page: Page) -> bytes:
+    """Return a sealed page as the bytes to store."""
+    _, content = _sealed(_document(page))
+    return content
 
 
 def _sealed(document: Document) -> tuple[str, bytes]:

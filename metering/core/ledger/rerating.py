@@ -12,9 +12,9 @@ from enum import StrEnum
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, Slot
 from metering.core.ledger.commit import Commit, KnownBySlot, commit_of, replacement
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.entry import Entry, Reference
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.names import BoundedNames, Rating, without_name
 from metering.core.ledger.page import Page
 from metering.core.usage.evidence import counts_known

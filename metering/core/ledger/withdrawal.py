@@ -10,10 +10,10 @@ from typing import NamedTuple
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import Commit, KnownBySlot, commit_of
-from metering.core.ledger.counts import LimitChange
 from metering.core.ledger.double_counts import placed
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.names import Rating
 from metering.core.ledger.page import Page
 from metering.core.usage.buckets import NO_TOKENS

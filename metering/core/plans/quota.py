@@ -1,68 +1,67 @@
 """Quotas: limits on a tenant's usage in a window, and the action at the limit."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Annotated, Final, Literal, get_args
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 
-from metering.core.basics.money import AMOUNT_DECIMALS, format_fixed, parse_not_negative
+from metering.core.basics.money import (
+    AMOUNT_DECIMALS,
+    format_amount,
+    format_fixed,
+    parse_not_negative,
+)
 from metering.core.basics.validation import Strict, misplaced
 from metering.core.calendars.windows import WindowKind
+from metering.core.plans.scope import EACH, EVERYTHING, Scope, Values
 from metering.core.plans.terms import Listed, ModelName
 from metering.core.usage.buckets import BucketName
 
-#: The threshold in per cent at which the action applies; lower ones only alert.
+#: The threshold in per cent at which the action applies; all others only alert.
 FULL: Final = 100
+#: Ten times the limit: usage beyond it is told often enough before.
+_HIGHEST: Final = 1_000
 _METRICS: Final = frozenset({"amount", "tokens", "requests", *get_args(BucketName)}) - {"quantity"}
 _KEY_BYTES: Final = 8
-_ALL: Final = "all"
-
-
-class Scope(Strict):
-    """The usage a quota counts: all, or that of one model, product, use case or end user."""
-
-    model: ModelName | None = None
-    product: ModelName | None = None
-    use_case: ModelName | None = None
-    end_user: ModelName | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_one_thing(cls, written: object) -> object:
-        if written == _ALL:
-            return {}
-        if not isinstance(written, dict) or len(written) != 1 or None in written.values():
-            raise ValueError("write all, or one of model, product, use_case, end_user")
-        return written
-
-    @model_serializer
-    def _as_written(self) -> str | dict[str, str]:
-        return {name: value for name, value in self if value is not None} or _ALL
-
-    @property
-    def label(self) -> str:
-        """The scope for people: ` of use case faq`; empty for all usage."""
-        named = [f" of {name.replace('_', ' ')} {value}" for name, value in self if value]
-        return "".join(named)
-
-    def covers(self, names: Sequence[str | None]) -> bool:
-        """Return whether the scope covers usage of this model, product, use case and end user."""
-        wanted = (self.model, self.product, self.use_case, self.end_user)
-        return all(name in {None, value} for name, value in zip(wanted, names, strict=True))
-
-
-EVERYTHING: Final = Scope.model_validate(_ALL)
+#: Limits of single values: they are in every page that changes the limits.
+MAX_OVERRIDES: Final = 200
 
 
 class Downgrade(Strict):
     """The request goes to another model instead."""
 
     downgrade: ModelName
+    dearer: bool = False
+    """Whether the other model may be dearer."""
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As actions were written before they could say it: quotas keep their keys.
+        found: dict[str, Any] = write(self)
+        return found if self.dearer else {"downgrade": self.downgrade}
 
 
 def _limit(text: object) -> str:
+    if type(text) is int:
+        text = str(text)
     return format_fixed(parse_not_negative(text, AMOUNT_DECIMALS), AMOUNT_DECIMALS)
+
+
+def _pairs(written: object) -> object:
+    if not isinstance(written, Mapping):
+        return written
+    return tuple(sorted(written.items(), key=lambda pair: str(pair[0])))
 
 
 def _metric(name: str) -> str:
@@ -77,7 +76,16 @@ def _ascending(thresholds: tuple[int, ...]) -> tuple[int, ...]:
     return thresholds
 
 
-type Threshold = Annotated[int, Field(ge=1, le=FULL)]
+type Limit = Annotated[str, BeforeValidator(_limit)]
+type Overrides = Annotated[
+    tuple[tuple[ModelName, Limit], ...],
+    Field(max_length=MAX_OVERRIDES),
+    BeforeValidator(_pairs),
+    PlainSerializer(dict),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+"""Limits by value: an object in the file, pairs in memory."""
+type Threshold = Annotated[int, Field(ge=1, le=_HIGHEST)]
 
 
 class Quota(Strict):
@@ -87,8 +95,10 @@ class Quota(Strict):
     """amount (before what is computed over the period), tokens, requests, or one bucket."""
     window: WindowKind
     scope: Scope = EVERYTHING
-    limit: Annotated[str, BeforeValidator(_limit)]
+    limit: Limit
     """A decimal string: currency units, or a whole number. Zero: nothing may be used."""
+    overrides: Overrides = ()
+    """The limits of single values, of a quota that is split by one attribute."""
     thresholds: Annotated[Listed[Threshold], Field(min_length=1), AfterValidator(_ascending)] = (
         FULL,
     )
@@ -99,33 +109,68 @@ class Quota(Strict):
 
     @model_validator(mode="after")
     def _counts_are_whole(self) -> "Quota":
-        if self.metric != "amount" and "." in self.limit:
-            raise misplaced(("limit",), f"{self.limit!r} is not a whole number")
+        places: list[tuple[tuple[str, ...], str]] = [(("limit",), self.limit)]
+        places += [(("overrides", name), limit) for name, limit in self.overrides]
+        for place, limit in places:
+            if self.metric != "amount" and "." in limit:
+                raise misplaced(place, f"{limit!r} is not a whole number")
         return self
 
-    @property
+    @model_validator(mode="after")
+    def _overrides_are_of_one_attribute(self) -> "Quota":
+        if self.overrides and len(self.scope.split_by) != 1:
+            raise misplaced(("overrides",), f"needs a scope with one {EACH!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _zero_is_not_of_each_model(self) -> "Quota":
+        if self.scope.model == EACH and self.limit_of(()) == 0:
+            raise misplaced(("limit",), "zero for each model: list the others as allowed_models")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what quotas did not have at first: their keys, and hashes of pages, stay."""
+        written: dict[str, Any] = write(self)
+        if not self.overrides:
+            del written["overrides"]
+        return written
+
+    @cached_property
     def key(self) -> str:
         """The identity of this version: any change makes another one."""
         content = self.model_dump_json().encode()
         return hashlib.blake2b(content, digest_size=_KEY_BYTES).hexdigest()
 
-    @property
-    def limit_units(self) -> int:
-        """The limit in the metric's own unit: 10^-18 currency units, tokens or requests."""
-        decimals = AMOUNT_DECIMALS if self.metric == "amount" else 0
-        return parse_not_negative(self.limit, decimals)
+    def limit_of(self, values: Values) -> int:
+        """Return the limit in the metric's own unit: 10^-18 currency units, tokens or requests.
+
+        `values`: of the attributes the quota is split by, one of which may have its own limit.
+        """
+        own = self._overridden.get(values[0]) if len(values) == 1 else None
+        return self._limit if own is None else own
+
+    @cached_property
+    def _limit(self) -> int:
+        return self.units(self.limit)
+
+    @cached_property
+    def _overridden(self) -> Mapping[str, int]:
+        return {value: self.units(limit) for value, limit in self.overrides}
+
+    def units(self, limit: str) -> int:
+        """Return a limit as written in the metric's own unit."""
+        return parse_not_negative(limit, AMOUNT_DECIMALS if self.metric == "amount" else 0)
+
+    def show(self, value: int) -> str:
+        """Return a value in the metric's own unit as a decimal string."""
+        return format_amount(value) if self.metric == "amount" else str(value)
 
     @property
     def label(self) -> str:
         """The label for people and messages: `amount a day of model gpt-4o`."""
-        return f"{self.metric} a {self.window}{self.scope.label}"
+        return self.label_of(())
 
-    def covers(
-        self,
-        model: str | None,
-        product: str | None = None,
-        use_case: str | None = None,
-        end_user: str | None = None,
-    ) -> bool:
-        """Return whether the quota counts such usage."""
-        return self.scope.covers((model, product, use_case, end_user))
+    def label_of(self, values: Values) -> str:
+        """Return the label of one counter of a quota that is split by attributes."""
+        return f"{self.metric} a {self.window}{self.scope.label_of(values)}"

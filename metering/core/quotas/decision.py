@@ -1,17 +1,20 @@
 """Quota decisions: the verdict on a request, from the counts of a ledger and the time."""
 
+from collections import Counter as Tally
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
-from metering.core.basics.money import format_amount
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window, window_of
-from metering.core.ledger.counts import Counter, Counts, percent
+from metering.core.ledger.counts import Counts, percent
+from metering.core.ledger.limits import Counter, CounterKey
 from metering.core.ledger.past import usual_delay
+from metering.core.plans.increases import limit_in_force
 from metering.core.plans.quota import Downgrade, Quota
+from metering.core.plans.scope import UNKNOWN, Attributes, Values
 
 
 class Verdict(StrEnum):
@@ -31,49 +34,73 @@ class Reason(StrEnum):
     """Only with the open streams is a limit reached: their counts decide."""
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
+    DEPLOYMENT_UNKNOWN = "deployment_unknown"
+    """Limits depend on the model, and nobody knows which one the deployment serves."""
     CREDIT_USED_UP = "credit_used_up"
-
-
-class Asked(NamedTuple):
-    """The properties of a request that are known in advance."""
-
-    model: str | None = None
-    product: str | None = None
-    use_case: str | None = None
-    end_user: str | None = None
+    SCHEDULED = "scheduled"
+    """The plan switches models at this hour of the week."""
+    SPIKE = "spike"
+    """An hour of unusual spend, to which the plan reacts for some time."""
+    STOPPED = "stopped"
+    """An operator stopped the tenant or the subscription."""
 
 
 class QuotaState(NamedTuple):
-    """The state of one quota at an instant."""
+    """The state of one counter of a quota at an instant."""
 
     quota: Quota
     window: Window
     used: int
     """The usage including open holds, in the metric's unit."""
+    limit: int
+    """The limit in force, in the metric's unit."""
+    values: Values = ()
+    """Of the attributes by which the quota is split."""
     held: int = 0
-    """The part of it that open streams are expected to use."""
+    """The part of the usage that open streams are expected to use."""
     counts_due: Instant = FOREVER
     """The instant by which the counts of open streams have usually arrived."""
+    increased_until: Instant | None = None
+    """When a temporary increase of the limit ends."""
+
+    @property
+    def is_counter(self) -> bool:
+        """Return whether it counts: a split quota counts by value only."""
+        return bool(self.values) or not self.quota.scope.split_by
+
+    def covers(self, of: Attributes) -> bool:
+        """Return whether the counter counts requests with these attributes."""
+        return self.quota.scope.values_in(of) == self.values
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The values of the attributes that the requests it counts have."""
+        return self.quota.scope.of_one(self.values)
+
+    @property
+    def label(self) -> str:
+        """The label for people: `amount a day of end user ada`."""
+        return self.quota.label_of(self.values)
 
     @property
     def remaining(self) -> int:
         """The remainder; never negative."""
-        return max(0, self.quota.limit_units - self.used)
+        return max(0, self.limit - self.used)
 
     @property
     def percent(self) -> int:
         """The used share of the limit in per cent, rounded down."""
-        return percent(self.quota, self.used)
+        return percent(self.limit, self.used)
 
     @property
     def is_reached(self) -> bool:
         """Return whether the action applies: from the limit on, not only beyond it."""
-        return self.used >= self.quota.limit_units
+        return self.used >= self.limit
 
     @property
     def is_used_up(self) -> bool:
         """Return whether the limit is reached without the streams that are open."""
-        return self.used - self.held >= self.quota.limit_units
+        return self.used - self.held >= self.limit
 
     @property
     def is_held(self) -> bool:
@@ -87,7 +114,7 @@ class QuotaState(NamedTuple):
 
     def show(self, value: int) -> str:
         """Return a value in the metric's unit as a decimal string."""
-        return format_amount(value) if self.quota.metric == "amount" else str(value)
+        return self.quota.show(value)
 
 
 class Decision(NamedTuple):
@@ -103,41 +130,65 @@ class Decision(NamedTuple):
     """The verdicts of quotas in shadow mode."""
 
 
-def quota_states(counts: Counts, at: Instant, period: Period) -> list[QuotaState]:
-    """Return every quota with the usage of its window at an instant."""
-    found, counts_due = [], at + usual_delay(counts.past)
+def quota_states(
+    counts: Counts, at: Instant, period: Period, about: Attributes = UNKNOWN
+) -> list[QuotaState]:
+    """Return every counter of every quota with the usage of its window at an instant.
+
+    A quota that is split has one for each value counted, and one for the values of `about`.
+    """
+    found: list[QuotaState] = []
+    counts_due = at + usual_delay(counts.past)
+    values_of: dict[tuple[str, Instant], list[Values]] = {}
+    for key in counts.used:
+        values_of.setdefault((key.quota, key.start), []).append(key.values)
+    holds = Tally[CounterKey]()
+    for of_slot in counts.held.values():
+        holds.update(of_slot)
     for quota in counts.limits.quotas:
         window = window_of(quota.window, at, counts.limits.zone, period)
-        key = quota.key, window.start
-        held = counts.held_by(key)
-        used = counts.used.get(key, Counter(window.end)).used + held
-        found.append(QuotaState(quota, window, used, held, counts_due))
+        each: Iterable[Values] = [()]
+        if quota.scope.split_by:
+            each = dict.fromkeys(values_of.get((quota.key, window.start), ()))
+            asked = quota.scope.values_in(about)
+            each = each if asked is None else {**each, asked: None}
+        for values in each:
+            key = CounterKey(quota.key, window.start, values)
+            held = holds[key]
+            used = counts.used.get(key, Counter(window.end)).used + held
+            limit, until = limit_in_force(quota, values, counts.limits.increases, at)
+            found.append(QuotaState(quota, window, used, limit, values, held, counts_due, until))
     return found
 
 
-def decide_quota(states: Iterable[QuotaState], asked: Asked) -> Decision:
-    """Return the verdict on a request: the strictest quota that covers it decides.
+def decides(quota: Quota) -> bool:
+    """Return whether a quota stops or redirects requests at its limit."""
+    return quota.mode == "enforced" and quota.action != "notify"
 
-    Of equally strict ones, one that is used up decides before one that is held, then the one that
-    resets last. A quota on a property that is unknown
-    (the end user, say) does not cover the request.
+
+def decide_quota(states: Iterable[QuotaState], asked: Attributes) -> Decision:
+    """Return the verdict on a request: every quota that covers it must pass.
+
+    The strictest one that does not decides; of equally strict ones, one that is used up before one
+    that is held, then the one that resets last. A quota on an attribute that is unknown (the end
+    user, say) does not cover the request.
     """
     decided, shadowed = Decision(Verdict.ALLOW, Reason.WITHIN_LIMITS, ""), []
     for state in states:
-        quota = state.quota
-        if not state.is_reached or not quota.covers(*asked) or quota.action == "notify":
+        if not state.is_reached or not state.covers(asked) or state.quota.action == "notify":
             continue
-        found = _applied(state)
-        if quota.mode == "shadow":
+        found = applied(state)
+        if state.quota.mode == "shadow":
             shadowed.append(f"{found.verdict}: {found.detail}")
         elif _strictness(found) > _strictness(decided):
             decided = found
     return decided._replace(shadowed=tuple(shadowed))
 
 
-def _applied(state: QuotaState) -> Decision:
+def applied(state: QuotaState) -> Decision:
+    """Return the verdict of one quota that has reached its limit, which says so in `detail`."""
     quota = state.quota
-    detail = f"{quota.label}: {state.show(state.used)} of {state.show(quota.limit_units)} used"
+    detail = f"{state.label}: {state.show(state.used)} of {state.show(state.limit)} used"
     if state.is_held:
         detail += f", {state.show(state.held)} of it by streams without counts yet"
     reason = Reason.HELD if state.is_held else Reason.QUOTA_REACHED

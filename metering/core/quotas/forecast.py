@@ -30,7 +30,7 @@ def exhausted_at(state: QuotaState, at: Instant) -> Instant | None:
     """
     if state.is_reached:
         return at
-    limit, used = state.quota.limit_units, state.used
+    limit, used = state.limit, state.used
     if used <= 0:
         return None
     elapsed = max(1, at - state.window.start)

@@ -42,6 +42,8 @@ _COUNTS: Final = (
     "missing",
     "totals_only",
     "from_cache",
+    "recovered",
+    "estimated",
 )
 #: The dimensions of a group without the day, which the part names.
 _NAMED: Final = GROUPS[1:]

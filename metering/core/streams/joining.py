@@ -1,12 +1,13 @@
-"""Joining: complete events from the partial records of a request."""
+"""Joining: complete events from what was reported of a request and its log rows."""
 
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import format_instant
 from metering.core.streams.log_rows import GatewayRow, LlmRow
+from metering.core.streams.sheets import Stream
 from metering.core.usage.buckets import Buckets
 from metering.core.usage.event import LLM_USAGE
 from metering.core.usage.families import Family, family_of
@@ -17,15 +18,15 @@ ANONYMOUS: Final = "anonymous"
 """Subject of recovered usage whose record names no subscription (only without any policy)."""
 
 
-def complete(identity: bytes, row: LlmRow) -> bytes:
+def complete(stream: Stream, row: LlmRow) -> bytes:
     """Return the event of a stream with the counts from the log.
 
-    If the partial records disagree, the request record takes precedence for subject, time and
-    model. The log gives the counts, and the model only if the request record has none.
+    If they disagree, the report takes precedence for subject, time and model. The log gives the
+    counts, and the model only if the report has none.
     RejectedEvent `usage_inconsistent` for impossible counts.
     """
-    event: dict[str, Any] = from_json(identity)
-    data = {name: value for name, value in event["data"].items() if name != "hold"}
+    event = stream.to_event()
+    data: dict[str, Any] = event["data"]
     data["model"] = data.get("model") or row.model
     data["deployment"] = data.get("deployment") or row.deployment
     names = (data.get("provider"), data["model"], data.get("requested_model"), row.model)

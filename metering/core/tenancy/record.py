@@ -20,7 +20,14 @@ type RecordKind = Literal[
     "revocation",
     "adjustment",
     "member",
+    "increase",
+    "stop",
 ]
+
+#: Kinds that no price depends on.
+PRICELESS: Final = frozenset(
+    {"subject", "calendar", "grant", "revocation", "adjustment", "member", "increase", "stop"}
+)
 
 
 class Record(NamedTuple):

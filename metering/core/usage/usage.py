@@ -56,6 +56,9 @@ class Dimensions(NamedTuple):
     """Cached tokens that the service reported beyond the prompt; they are in no bucket."""
     cache: str | None = None
     """`hit`: the gateway answered from a cache of responses, and asked no model."""
+    agent: str | None = None
+    """The agent or application of the tenant that made the request, as the gateway names it."""
+    session: str | None = None
 
 
 #: The value of `cache` of a response that no model gave.
@@ -63,7 +66,7 @@ CACHE_HIT: Final = "hit"
 
 #: The numbers of fields that dimensions had in earlier versions. Digests of events that say nothing
 #: in later fields stay as they were, so that a repeat of an old event is still its duplicate.
-_LENGTHS: Final = tuple(Dimensions._fields.index(last) + 1 for last in ("unit", "surplus"))
+_LENGTHS: Final = tuple(Dimensions._fields.index(last) + 1 for last in ("unit", "surplus", "cache"))
 
 
 def digested(dimensions: Dimensions) -> tuple[Any, ...]:

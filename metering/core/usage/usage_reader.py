@@ -146,6 +146,8 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         reading.not_understood,
         reading.surplus or None,
         CACHE_HIT if data.cache == CACHE_HIT else None,
+        data.agent,
+        data.session,
     )
 
 
@@ -191,6 +193,8 @@ def _said_of_meter(event: MeterUsageEvent) -> tuple[Any, ...]:
         streamed=None,
         use_case=data.use_case,
         unit=data.unit,
+        agent=data.agent,
+        session=data.session,
     )
     return tuple(said)
 

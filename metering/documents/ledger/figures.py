@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from metering.core.basics.money import Amount, format_amount, format_fixed
+from metering.core.ledger.entry import Basis
 from metering.core.ledger.head import RateTotals
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS, by_name
@@ -32,6 +33,10 @@ class Figures(Document):
         description="Requests that were rejected or failed, or that a cache answered."
     )
     from_cache: int = Field(0, description="Requests that a cache of the gateway answered.")
+    evidence: Mapping[Basis, int] = Field(
+        description="Billable requests by what their counts are taken from.",
+        examples=[{"full": 1190, "totals": 6, "recovered": 2, "estimated": 1, "missing": 1}],
+    )
 
     @classmethod
     def of(cls, line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> Self:
@@ -55,4 +60,5 @@ def figures(line: RateTotals, amount: Amount | None, unit: str = TOKEN) -> dict[
         "totals_only": line.totals_only,
         "not_billable": line.not_billable,
         "from_cache": line.from_cache,
+        "evidence": line.by_basis,
     }

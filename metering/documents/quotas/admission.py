@@ -14,13 +14,27 @@ class ModelAdmissionDocument(Document):
     reason: str
     detail: str
     to: str | None = Field(description="The deployment that serves a downgraded request.")
+    metric: str | None = Field(
+        description="Of the quota that decided, or the nearest to its limit."
+    )
+    limit: str | None
     remaining: str | None
     resets_at: str | None
     retry_after_s: int | None
 
 
+class ScopedAdmissionDocument(ModelAdmissionDocument):
+    """The decision for requests with all of these attributes, on top of their model's."""
+
+    when: Mapping[str, str] = Field(
+        description="Values by attribute; of the model, its canonical name.",
+        examples=[{"end_user": "ada"}],
+    )
+    to_provider: str | None = Field(description="The provider of the model behind `to`.")
+
+
 class AdmissionDocument(ModelAdmissionDocument):
-    """The decision for a subscription, with the models that differ from it.
+    """The decision for a subscription, with the models and requests that differ from it.
 
     Built by `Admitted.document`, so that the gateway's path validates nothing twice.
     """
@@ -30,4 +44,13 @@ class AdmissionDocument(ModelAdmissionDocument):
     at: str
     cache_s: int = Field(description="How long the decision can be cached, in seconds.")
     models: Mapping[str, ModelAdmissionDocument]
+    rules: list[ScopedAdmissionDocument] = Field(
+        description="Decisions on some of the requests. Of all that apply the strictest decides."
+    )
+    serves: Mapping[str, str] = Field(
+        description="The model of each deployment of a model that a rule names."
+    )
+    ask: list[str] = Field(
+        description="Attributes to ask again with, since the decision depends on their values."
+    )
     shadow: list[str] = Field(description="What quotas in shadow mode would have done.")

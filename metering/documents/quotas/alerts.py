@@ -9,8 +9,10 @@ from metering.app.quotas.forecast import Forecast, QuotaForecast
 from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
+from metering.core.tenancy.directory import Directory
 from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
+from metering.documents.tenancy import StopDocument
 
 
 class AlertDocument(Document):
@@ -39,13 +41,17 @@ class QuotaDocument(Document):
 
     quota: str = Field(description="The id of this version of the quota.")
     about: str = Field(examples=["amount a period"])
+    values: Mapping[str, str] = Field(
+        description="Of the attributes the quota is split by; empty for the quota itself."
+    )
     metric: str
     mode: str = Field(description="shadow: the quota is evaluated and not enforced.")
     action: str = Field(examples=["block"])
     thresholds: list[int]
     window_start: Time
     window_end: Time
-    limit: str
+    limit: str = Field(description="The limit in force.")
+    increased_until: Time | None = Field(description="When a temporary increase ends.")
     used: str
     remaining: str
     percent: int
@@ -68,14 +74,16 @@ def _state(state: QuotaState) -> dict[str, object]:
     action = quota.action
     return {
         "quota": quota.key,
-        "about": quota.label,
+        "about": state.label,
+        "values": dict(zip(quota.scope.split_by, state.values, strict=False)),
         "metric": quota.metric,
         "mode": quota.mode,
         "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
         "thresholds": list(quota.thresholds),
         "window_start": state.window.start,
         "window_end": state.window.end,
-        "limit": quota.limit,
+        "limit": state.show(state.limit),
+        "increased_until": state.increased_until,
         "used": state.show(state.used),
         "remaining": state.show(state.remaining),
         "percent": state.percent,
@@ -117,9 +125,10 @@ class QuotasDocument(Document):
     as_of: Time
     amount: AmountForecastDocument
     quotas: list[QuotaForecastDocument]
+    stopped: list[StopDocument] = Field(description="What operators have stopped.")
 
     @classmethod
-    def of(cls, tenant: str, found: Forecast) -> Self:
+    def of(cls, tenant: str, found: Forecast, directory: Directory) -> Self:
         """Return a forecast as a document."""
         return cls.model_validate(
             {
@@ -128,5 +137,6 @@ class QuotasDocument(Document):
                 "as_of": found.at,
                 "amount": found.amount,
                 "quotas": found.quotas,
+                "stopped": StopDocument.all_of(directory, tenant, found.at),
             }
         )

@@ -31,7 +31,7 @@ def read_trace(path: Path | None = None) -> list[TraceRow]:
         rows = [
             TraceRow(
                 number,
-                parse_instant(row["TIMESTAMP"] + "Z"),
+                parse_instant(row["TIMESTAMP"].replace(" ", "T") + "Z"),
                 int(row["ContextTokens"]),
                 int(row["GeneratedTokens"]),
             )

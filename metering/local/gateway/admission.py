@@ -1,32 +1,37 @@
-"""Admission as the gateway's policies see it: a decision for a subscription.
+"""Admission as the gateway's policies see it: a decision on a request.
 
 The document is what `GET /api/admission/{subscription}` answers: a `verdict` (allow, downgrade,
-block), and in `models` those of single models, which come first. With a verdict may stand `to`,
-`reason`, `retry_after_s`, `remaining` and `resets_at`.
+block), in `models` those of single models, which come first, and in `rules` those of requests with
+certain values. With a verdict may stand `to`, `reason`, `detail`, `metric`, `limit`,
+`retry_after_s`, `remaining` and `resets_at`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from metering.core.basics.patterns import IDENTIFIER
-from metering.local.gateway.refusals import Json, Refusal
 
 type Document = Mapping[str, Any]
-type Admission = Callable[[str, str], Awaitable[Document]]
-"""Called with the subscription and the model of a request."""
+type Admission = Callable[[str, Mapping[str, str]], Awaitable[Document]]
+"""Called with the subscription, and with the values of the request that the document asks for."""
+
+_STRICTNESS: Final = ("allow", "downgrade", "block")
+_NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-_TITLES: Final = {
-    402: "No credit is left",
-    403: "This is not allowed",
-    429: "A quota is reached",
-}
-
-
-async def admit_all(_subscription: str, _model: str) -> Document:
+async def admit_all(_subscription: str, _asked: Mapping[str, str]) -> Document:
     """Admit every request: there are no quotas."""
     return {"verdict": "allow"}
+
+
+class Requested(NamedTuple):
+    """What is decided on: a request to a model or deployment, with its attributes."""
+
+    model: str
+    attributes: Mapping[str, str] = _NO_ATTRIBUTES
+    is_downgradable: bool = True
+    is_anthropic: bool = False
 
 
 class Decision(NamedTuple):
@@ -37,51 +42,72 @@ class Decision(NamedTuple):
     rule: Document = MappingProxyType({})
 
 
-def decide(document: Document, model: str, *, downgradable: bool) -> Decision:
-    """Return the decision on a request for a model.
+async def document_for(
+    admission: Admission, subscription: str, attributes: Mapping[str, str]
+) -> Document:
+    """Return the document of a subscription, its rules those of a request if it asks for that."""
+    document = await admission(subscription, {})
+    asked = document.get("ask")
+    if not asked:
+        return document
+    own = await admission(subscription, {name: attributes.get(name, "") for name in asked})
+    return {**document, "rules": own.get("rules", []), "serves": own.get("serves", {})}
 
-    A downgrade that cannot be, because of the interface or of where it leads, blocks. A document
-    that says nothing known lets the request through, as a gateway does that fails open.
+
+def decide(document: Document, request: Requested) -> Decision:
+    """Return the decision on a request: of all verdicts that apply, the strictest.
+
+    Of equally strict ones, the last to reset decides. A downgrade that cannot be, because of the
+    interface or of where it leads, blocks. A document that says nothing known lets the request
+    through, as a gateway does that fails open.
     """
     models = {name.lower(): rule for name, rule in document.get("models", {}).items()}
-    rule = models.get(model.lower(), document)
-    verdict, to = rule.get("verdict", document.get("verdict")), str(rule.get("to", ""))
+    own = models.get(request.model.lower(), document)
+    rule = max((own, *_rules(document, request)), key=_rank)
+    verdict = rule.get("verdict", document.get("verdict"))
     if verdict == "downgrade":
-        possible = (
-            downgradable
-            and IDENTIFIER.fullmatch(to) is not None
-            and to.lower() != model.lower()
-            and models.get(to.lower(), {}).get("verdict", "allow") == "allow"
-        )
+        to = str(rule.get("to", ""))
+        possible = _leads_somewhere(rule, request) and _is_open(document, request, to, models)
         return Decision("downgrade", to, rule) if possible else Decision("block", rule=rule)
     return Decision("block", rule=rule) if verdict == "block" else Decision("allow")
 
 
-def blocked(decision: Decision, request_id: str, model: str) -> Refusal:
-    """Return the response to a blocked request (RFC 9457)."""
-    reason = str(decision.rule.get("reason", "blocked"))
-    status = _status(reason)
-    problem: Json = {
-        "type": f"urn:metering:admission:{reason}",
-        "title": _TITLES[status],
-        "status": status,
-        "detail": reason,
-        "instance": f"urn:uuid:{request_id}",
-        "model": model,
-    }
-    problem |= {
-        name: decision.rule[name] for name in ("remaining", "resets_at") if name in decision.rule
-    }
-    wait = decision.rule.get("retry_after_s")
-    headers = {}
-    if status == 429 and wait is not None:  # noqa: PLR2004, HTTP's own
-        problem["retry_after_s"] = wait
-        headers["Retry-After"] = str(wait)
-    return Refusal(status, problem, headers=headers, media_type="application/problem+json")
+def _rank(rule: Document) -> tuple[int, bool, str]:
+    verdict, resets = rule.get("verdict", "allow"), rule.get("resets_at")
+    strictness = _STRICTNESS.index(verdict) if verdict in _STRICTNESS else 0
+    # What never resets is the last to do so.
+    return strictness, resets is None, str(resets or "")
 
 
-def _status(reason: str) -> int:
-    """402: credit is used up; 429: wait for the window to reset; 403: not allowed."""
-    if "credit" in reason or "prepaid" in reason:
-        return 402
-    return 429 if reason == "held" or "quota" in reason or "limit" in reason else 403
+def _rules(document: Document, request: Requested) -> Iterator[Document]:
+    """Yield the rules that apply to a request."""
+    serves = {name.lower(): model for name, model in document.get("serves", {}).items()}
+    served = serves.get(request.model.lower(), request.model).lower()
+    for rule in document.get("rules", ()):
+        when = dict(rule["when"])
+        model = when.pop("model", None)
+        to = str(rule.get("to") or "").lower()
+        # The model that a downgrade leads to is not led away again.
+        is_there = rule.get("verdict") == "downgrade" and serves.get(to, to).lower() == served
+        of_model = model is None or model.lower() == served
+        if of_model and not is_there and when.items() <= request.attributes.items():
+            yield rule
+
+
+def _leads_somewhere(rule: Document, request: Requested) -> bool:
+    to, provider = str(rule.get("to", "")), rule.get("to_provider")
+    return (
+        request.is_downgradable
+        and IDENTIFIER.fullmatch(to) is not None
+        and to.lower() != request.model.lower()
+        and (provider is None or (provider == "anthropic") == request.is_anthropic)
+    )
+
+
+def _is_open(
+    document: Document, request: Requested, to: str, models: Mapping[str, Document]
+) -> bool:
+    applying = [*_rules(document, request._replace(model=to))]
+    own = models.get(to.lower())
+    verdicts = [one.get("verdict") for one in (*applying, *([] if own is None else [own]))]
+    return all(verdict == "allow" for verdict in verdicts)

@@ -1,7 +1,7 @@
 """Admission requests to the HTTP API, as the policy of API Management sends them."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import quote
@@ -25,11 +25,11 @@ async def admission_from(api: str, issue: Callable[[], str]) -> AsyncIterator[Ad
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
 
-        async def ask(subscription: str, model: str) -> Document:
+        async def ask(subscription: str, asked: Mapping[str, str]) -> Document:
             url = f"{api}/api/admission/{quote(subscription, safe='')}"
             headers = {"Authorization": f"Bearer {token.current()}"}
             try:
-                async with session.get(url, params={"model": model}, headers=headers) as answer:
+                async with session.get(url, params=asked, headers=headers) as answer:
                     found: Document = await answer.json(content_type=None)
                     return found if answer.status == _OK else {"verdict": "allow"}
             except (aiohttp.ClientError, TimeoutError, ValueError):

@@ -39,8 +39,8 @@ class Call:
     hold: dict[str, int] = field(default_factory=dict)
     tier: Tier = "standard"
     streamed: bool = False
-    use_case: str | None = None
-    end_user: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    """What limits may be about and only the request tells; empty for what it does not name."""
     status: int = 0
     prompt: Prompt | None = None
     counts: Counts | None = None

@@ -7,19 +7,32 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 
 from metering.core.basics.instants import SECOND
+from metering.core.usage.event import MAX_NAME_LENGTH
 from metering.local.demo.traffic import Model
-from metering.local.gateway.admission import Admission, admit_all, blocked, decide
-from metering.local.gateway.call import Call
+from metering.local.gateway.admission import (
+    Admission,
+    Requested,
+    admit_all,
+    decide,
+    document_for,
+)
+from metering.local.gateway.call import PRODUCT, Call
 from metering.local.gateway.hold import hold_of
 from metering.local.gateway.keys import caller_of, given_key
 from metering.local.gateway.models.catalogue import DEPLOYMENTS, serves
 from metering.local.gateway.models.counting import Counts
 from metering.local.gateway.models.shapes import Exchange
-from metering.local.gateway.refusals import Json, Refusal, no_key, retry_headers
+from metering.local.gateway.refusals import Json, Refusal, no_key, not_admitted, retry_headers
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
 from metering.local.gateway.simulation import Simulation, simulation
 
 #: API Management logs at most 2 MB of a message; models take little more.
+_HEADERS: Final = {
+    "use_case": "x-use-case",
+    "end_user": "x-end-user",
+    "agent": "x-agent",
+    "session": "x-session",
+}
 _MAX_BODY_BYTES: Final = 4 * 1_048_576
 
 
@@ -47,8 +60,11 @@ async def identify(gate: Gate, call: Call, request: Request) -> None:
     call.caller = await caller_of(key, gate.knows)
     if call.caller is None:
         raise no_key(call.url, given=key is not None)
-    call.use_case = request.headers.get("x-use-case")
-    call.end_user = request.headers.get("x-end-user")
+    named = {
+        name: request.headers.get(header, "").strip()[:MAX_NAME_LENGTH]
+        for name, header in _HEADERS.items()
+    }
+    call.attributes = {"product": PRODUCT, **named}
 
 
 async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchange, Simulation]:
@@ -77,12 +93,13 @@ async def _body(call: Call, request: Request) -> bytes:
 async def _admitted(gate: Gate, call: Call, name: str) -> str:
     """Return the deployment to use. Raises Refusal when admission blocks the request."""
     assert call.caller is not None
-    document = await gate.admission(call.caller.subject, name)
+    document = await document_for(gate.admission, call.caller.subject, call.attributes)
     # Vectors of another model are of no use: embeddings have no stream, and no stand-in.
-    decision = decide(document, name, downgradable=call.shape.stream is not None)
+    downgradable, anthropic = call.shape.stream is not None, call.shape.name == "anthropic"
+    decision = decide(document, Requested(name, call.attributes, downgradable, anthropic))
     call.admission, call.downgraded_to = decision.verdict, decision.to
     if decision.verdict == "block":
-        raise blocked(decision, call.request_id, name)
+        raise not_admitted(call.shape.refuse, decision.rule, call.request_id, name)
     return decision.to or name
 
 

@@ -1,7 +1,7 @@
 """Error responses of the gateway and of the providers, each in its own format."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from metering.core.basics.errors import MeteringError
 
@@ -22,6 +22,7 @@ _OPENAI_CODES: Final = {
 _ANTHROPIC_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     408: "timeout_error",
@@ -29,6 +30,17 @@ _ANTHROPIC_TYPES: Final = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+
+
+_TITLES: Final = {
+    402: "No credit is left",
+    403: "This is not allowed",
+    429: "A quota is reached",
+}
+_FORBIDDEN: Final = 403
+_TOO_MANY: Final = 429
+#: Clients wait for a minute at most.
+_LONGEST_WAIT_S: Final = 60
 
 
 class Refusal(MeteringError):
@@ -94,6 +106,73 @@ def anthropic_refusal(
     text = f"{param}: {message}" if param else message
     error = {"type": _ANTHROPIC_TYPES.get(status, "api_error"), "message": text}
     return Refusal(status, {"type": "error", "error": error})
+
+
+class Refuse(Protocol):
+    """Builds a provider's errors."""
+
+    def __call__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+    ) -> Refusal:
+        """Return the error for a status."""
+        ...
+
+
+def not_admitted(refuse: Refuse, rule: Mapping[str, Any], request_id: str, model: str) -> Refusal:
+    """Return the response to a request that admission blocks, as its client expects errors.
+
+    `x-should-retry` keeps clients from trying again for a window that is far away (openai 3.54,
+    anthropic 2.12).
+    """
+    reason = str(rule.get("reason", "blocked"))
+    status, detail = _status(reason), rule.get("detail")
+    message = f"{_TITLES[status]}{f': {detail}' if detail else f' ({reason})'}."
+    if status == _TOO_MANY and rule.get("resets_at"):
+        message += f" It resets at {rule['resets_at']}."
+    refusal = refuse(status, message, code=reason)
+    error = refusal.body["error"]
+    if "param" in error:
+        error["type"] = "invalid_request_error" if status == _FORBIDDEN else "insufficient_quota"
+        error["param"] = "model" if status == _FORBIDDEN else None
+    names = ["limit", "remaining", "resets_at"]
+    error |= {"code": reason, "model": model}
+    error |= {name: rule[name] for name in names if rule.get(name) is not None}
+    refusal.body["request_id"] = request_id
+    wait = rule.get("retry_after_s")
+    if status == _TOO_MANY and wait is not None:
+        error["retry_after_s"] = wait
+        refusal.headers |= {
+            "Retry-After": str(wait),
+            "x-should-retry": "false" if wait > _LONGEST_WAIT_S else "true",
+            **_limit_headers(rule, is_anthropic="param" not in error),
+        }
+    return refusal
+
+
+def _limit_headers(rule: Mapping[str, Any], *, is_anthropic: bool) -> dict[str, str]:
+    """Return the headers in which providers tell of limits on requests and tokens."""
+    metric = rule.get("metric")
+    if metric not in {"requests", "tokens"}:
+        return {}
+    limit, remaining = str(rule["limit"]), str(rule["remaining"])
+    if is_anthropic:
+        name = f"anthropic-ratelimit-{metric}"
+        told = {"limit": limit, "remaining": remaining, "reset": str(rule["resets_at"])}
+        return {f"{name}-{of}": value for of, value in told.items()}
+    told = {"limit": limit, "remaining": remaining, "reset": f"{rule['retry_after_s']}s"}
+    return {f"x-ratelimit-{of}-{metric}": value for of, value in told.items()}
+
+
+#: Reasons that end by themselves, beside those that name a quota or a limit.
+_TEMPORARY: Final = frozenset({"held", "scheduled", "spike"})
+
+
+def _status(reason: str) -> int:
+    """402: credit is used up; 429: wait for the window to reset; 403: not allowed."""
+    if "credit" in reason or "prepaid" in reason:
+        return 402
+    is_temporary = reason in _TEMPORARY or "quota" in reason or "limit" in reason
+    return _TOO_MANY if is_temporary else _FORBIDDEN
 
 
 def retry_headers(status: int, wait_ms: int) -> dict[str, str]:

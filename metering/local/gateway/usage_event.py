@@ -4,9 +4,9 @@ import json
 from typing import Final, Literal
 
 from metering.core.basics.instants import format_instant
-from metering.core.usage.event import LLM_USAGE
+from metering.core.usage.event import LLM_USAGE, MAX_NAME_LENGTH
 from metering.core.usage.usage import CACHE_HIT
-from metering.local.gateway.call import BACKEND, PRODUCT, REGION, SERVICE, Call
+from metering.local.gateway.call import BACKEND, REGION, SERVICE, Call
 from metering.local.gateway.refusals import Json
 
 type Tokens = Literal["final", "pending", "absent"]
@@ -26,7 +26,6 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
     # What a stored response says was used by the request that it was stored of.
     usage = None if call.from_cache else answer.get("usage")
     labels = {
-        "product": PRODUCT,
         "api": call.shape.api,
         "operation": call.shape.operation,
         "deployment": call.downgraded_to or call.requested_model,
@@ -37,8 +36,7 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "region": REGION if call.reached_model else None,
         "service_tier": None if call.from_cache else _tier(answer),
         "admission": call.admission,
-        "use_case": call.use_case,
-        "end_user": call.end_user,
+        **call.attributes,
         "usage": usage,
         "hold": None if call.from_cache else call.hold or None,
         "cache": CACHE_HIT if call.from_cache else None,
@@ -52,7 +50,7 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "subject": call.caller.subject,
         "datacontenttype": "application/json",
         "data": {
-            **{name: value for name, value in labels.items() if value},
+            **{name: _cut(value) for name, value in labels.items() if value},
             "spillover": False,
             "status": call.status,
             "streamed": call.streamed,
@@ -61,6 +59,11 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         },
     }
     return json.dumps(event).encode()
+
+
+def _cut(value: object) -> object:
+    """Return a name as long as an event may have it, as the policy cuts it."""
+    return value[:MAX_NAME_LENGTH] if isinstance(value, str) else value
 
 
 def _tier(answer: Json) -> str | None:

@@ -19,13 +19,14 @@ from tests.doubles.third_party.cosmos import KEY, missing, third_party_cosmos
 
 ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
 #: Modules whose port is kept in transactional batches.
-TRANSACTIONAL = {"test_ledgers", "test_effects", "test_rollups", "test_reading"}
+TRANSACTIONAL = {"test_ledgers", "test_effects", "test_rollups", "test_reading", "test_requests"}
 #: The server by others reads all partitions whichever one is asked for.
 NEEDS_PARTITIONS = {"test_audit"}
 #: The server by others answers 500, not 404, to a point read of an item that is not there.
 NEEDS_NOT_FOUND = {
     "test_the_records_beside_them_are_not_disturbed",
     "test_where_nothing_was_appended_there_is_nothing_to_read",
+    "test_a_mark_is_what_was_written_last",
     "test_a_version_that_is_not_there_is_nothing",
     "test_what_is_not_there_is_left_out_of_the_answer",
     "test_a_tenant_without_an_account_has_none",

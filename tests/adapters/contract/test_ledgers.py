@@ -46,6 +46,23 @@ async def test_what_was_committed_reads_back_the_same_in_every_process(
     assert await other.ledgers.read_page(LEDGER, 2) == commit.pages[1]
 
 
+async def test_the_last_slots_come_once_for_each_of_their_pages(stores: Stores) -> None:
+    first = planned(Head(LEDGER), usage("a"), usage("b", time=AT + SLOT))
+    await stores.ledgers.commit(first)
+    second = planned(first.head, usage("c"), usage("d", time=AT + 5 * SLOT))
+    await stores.ledgers.commit(second)
+    slot = slot_of(AT)
+    assert await stores.ledgers.latest_slots(LEDGER, slot + 6, 9) == [
+        slot + 5,
+        slot + 1,
+        slot,
+        slot,
+    ]
+    assert await stores.ledgers.latest_slots(LEDGER, slot + 5, 2) == [slot + 1, slot]
+    assert await stores.ledgers.latest_slots(LEDGER, slot, 9) == []
+    assert await stores.ledgers.latest_slots(LEDGER._replace(tenant="x"), slot + 6, 9) == []
+
+
 async def test_a_commit_on_a_head_that_has_moved_writes_nothing(
     stores: Stores, make_stores: Callable[[], Stores]
 ) -> None:

@@ -70,7 +70,7 @@ async def test_logs_go_to_where_logs_go(system: System, tmp_path: Path) -> None:
     replayed = replaying(system, tmp_path)
     await replayed.run()
     assert replayed.tally == Tally(accepted=2)
-    assert (await system.pending.count_pending()).unclaimed == 1
+    assert (await system.count_streams.run()).recovering == 1
 
 
 async def test_a_damaged_file_is_named_and_the_others_are_read(

@@ -29,7 +29,6 @@ async def taken(system: System) -> dict[str, int]:
     await CollectGauges(
         tenancy=system.tenancy,
         ledgers=system.store,
-        pending=system.pending,
         effects=system.effects,
         clock=system.clock,
         telemetry=gauges,

@@ -10,8 +10,9 @@ from metering.core.basics.errors import Code, ConfigurationError, RejectedEvent
 from metering.core.basics.instants import DAY, MINUTE, parse_instant
 from metering.core.deployments.deployment import Deployment
 from metering.core.plans.plan import read_plan
+from metering.core.plans.scope import Attributes
 from metering.core.quotas.admission import Admitted
-from metering.core.quotas.decision import Asked, Verdict
+from metering.core.quotas.decision import Verdict
 from metering.core.tenancy.grant_records import GrantOffer
 from tests.builders import NOW, body, price_file
 
@@ -32,7 +33,7 @@ async def ingest(system: System, *bodies: bytes) -> None:
     await system.ingest.batch([Message(b, "0", n) for n, b in enumerate(bodies)])
 
 
-async def ask(system: System, about: Asked = Asked()) -> Admitted:  # noqa: B008, a constant
+async def ask(system: System, about: Attributes = Attributes()) -> Admitted:  # noqa: B008, a constant
     found: Admitted = await system.admission().of("sub-1", about)
     return found
 
@@ -54,12 +55,17 @@ async def test_a_tenant_at_its_limit_is_blocked_with_reason_rest_and_reset(syste
         "reason": "quota_reached",
         "detail": "amount a period: 0.0035 of 0.0035 used",
         "to": None,
+        "metric": "amount",
+        "limit": "0.0035",
         "remaining": "0",
         "resets_at": "2026-12-01T00:00:00Z",
         # 10 days and 12 hours
         "retry_after_s": 907_200,
         "cache_s": 30,
         "models": {},
+        "rules": [],
+        "serves": {},
+        "ask": [],
         "shadow": [],
     }
 
@@ -150,7 +156,7 @@ async def test_a_plan_that_sends_a_model_down_to_another_provider_is_refused(
     down = {**CAP, "scope": {"model": "gpt-4o"}, "action": {"downgrade": "claude"}}
     complaint = (
         "plan 'capped': quotas.1.action.downgrade: 'claude' is of anthropic, 'gpt-4o' of openai:"
-        " a request cannot go down to another provider"
+        " their APIs differ"
     )
     with pytest.raises(ConfigurationError, match=complaint):
         await on_plan(system, quotas=[CAP, down])
@@ -240,7 +246,7 @@ async def test_quotas_by_use_case_are_asked_for_by_name(system: System) -> None:
     await on_plan(system, quotas=[{**CAP, "scope": {"use_case": "faq"}}])
     await ingest(system, body(data__use_case="faq"))
     assert (await ask(system)).overall.verdict is Verdict.ALLOW
-    assert (await ask(system, Asked(use_case="faq"))).overall.verdict is Verdict.BLOCK
+    assert (await ask(system, Attributes(use_case="faq"))).overall.verdict is Verdict.BLOCK
 
 
 async def test_a_quota_in_shadow_is_told_and_blocks_nobody(system: System) -> None:

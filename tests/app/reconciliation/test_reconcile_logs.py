@@ -25,7 +25,7 @@ async def ingest(system: System, *bodies: bytes) -> None:
 
 async def compare(system: System, *bodies: bytes, **span: int) -> LogReport:
     use_case = ReconcileLogs(
-        ledgers=system.store, pending=system.pending, tenancy=system.tenancy, clock=system.clock
+        ledgers=system.store, register=system.register, tenancy=system.tenancy, clock=system.clock
     )
     return await use_case.compare("logs.jsonl", bodies, **span)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ async def letters(system: System) -> dict[str, int]:
 
 
 async def pending(system: System) -> tuple[int, ...]:
-    return tuple(await system.pending.count_pending())
+    return tuple(await system.count_streams.run())
 
 
 async def test_a_stream_whose_identity_comes_first_is_counted_when_its_log_comes(
@@ -56,9 +56,11 @@ async def test_a_stream_whose_log_comes_first_is_counted_when_its_identity_comes
     system: System,
 ) -> None:
     await take_in(system.join, LOG)
-    assert await pending(system) == (0, 0, 1, 0)
+    assert await pending(system) == (0, 0, 0, 1)
     assert await take_in(system.ingest, PENDING) == Tally(accepted=1)
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
+    system.clock.set(NOW + HOUR)
+    assert await system.recover.run() == (0, 0)
     assert await pending(system) == (0, 0, 0, 0)
 
 
@@ -92,7 +94,6 @@ async def test_a_log_of_chunks_probes_and_repeats_is_one_request(system: System)
     )
     tally = await take_in(system.join, log(chunk, chunk, llm_record()), log(probe, llm_record()))
     assert tally == Tally(accepted=1, ignored=4)
-    assert await take_in(system.join, LOG) == Tally(accepted=1)
     assert await take_in(system.join, LOG) == Tally(duplicates=1)
     assert await amount(system) == WORTH
 
@@ -143,9 +144,7 @@ async def test_a_mostly_unreadable_batch_takes_in_nothing_for_fifteen_minutes(
 async def test_twenty_junk_records_stop_none_of_nineteen_good_ones(system: System) -> None:
     junk = [b"nonsense %d" % number for number in range(20)]
     good = [log(llm_record(f"r-{number}")) for number in range(19)]
-    assert await take_in(system.join, *junk, *good) == Tally(
-        19, rejected={Code.NOT_JSON: 20}, unclaimed=19
-    )
+    assert await take_in(system.join, *junk, *good) == Tally(19, rejected={Code.NOT_JSON: 20})
     # Without a record that names a resource, the hub itself is the source of what can be read.
     assert await take_in(system.join, *junk, log("no record"), log()) == Tally(
         rejected={Code.NOT_JSON: 20, Code.INVALID_FIELD: 1}
@@ -166,24 +165,7 @@ async def test_a_hub_that_refuses_loses_nothing_the_batch_comes_again(
             await take_in(*batches[1])
     await take_in(*batches[1])
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
-    assert await pending(system) == (0, 0, 0, 0)
-
-
-async def test_a_crash_after_publishing_publishes_twice_and_counts_once(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await take_in(system.ingest, PENDING)
-    with monkeypatch.context() as broken:
-
-        async def crash(*_: object) -> None:
-            raise RetryableError("crash")
-
-        broken.setattr(system.pending, "remove_halves", crash)
-        with pytest.raises(RetryableError):
-            await take_in(system.join, LOG)
-    await take_in(system.join, LOG)
-    assert len(system.publisher.events) == 2
-    assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
+    assert (await pending(system))[0] == 0
 
 
 async def test_an_event_that_the_hub_does_not_take_is_set_aside_and_the_others_go_on(
@@ -195,7 +177,6 @@ async def test_an_event_that_the_hub_does_not_take_is_set_aside_and_the_others_g
     tally = await take_in(system.join, LOG, log(llm_record("r-2")))
     assert tally == Tally(2, rejected={Code.TOO_LARGE: 1})
     assert await counts(system) == (1, 0, 1)
-    assert await pending(system) == (0, 0, 0, 0)
     (letter,) = await system.letters.latest(10)
     assert letter.hub == "usage"
     assert await system.letters.replay([letter]) == Tally(1)
@@ -222,7 +203,7 @@ async def test_counts_that_cannot_be_are_set_aside_and_then_missing(system: Syst
     assert (await take_in(system.join, impossible)).rejected == {Code.USAGE_INCONSISTENT: 1}
     await take_in(system.ingest, PENDING)
     assert await letters(system) == {"usage_inconsistent": 1}
-    system.clock.set(AT + DAY + 1)
+    system.clock.set(NOW + DAY)
     assert (await system.expire.run()).settled == 1
     assert await counts(system) == (1, 1, 0)
 
@@ -234,45 +215,7 @@ async def test_a_log_that_comes_after_a_day_still_corrects_the_entry(system: Sys
     assert (await counts(system), await pending(system)) == ((1, 1, 0), (0, 1, 0, 0))
     await take_in(system.join, LOG)
     assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
-    assert await pending(system) == (0, 0, 0, 0)
-
-
-async def test_an_identity_that_comes_between_the_two_looks_at_it_is_joined_by_the_second(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read_halves = system.pending.read_halves
-    looks: list[str] = []
-
-    async def then_the_stream_comes(kind: str, names: Collection[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = await read_halves(kind, names)
-        if kind == "identity":
-            looks.append(kind)
-            if len(looks) == 1:
-                # Its own look finds no counts: they are not written yet.
-                await take_in(system.ingest, PENDING)
-        return found
-
-    monkeypatch.setattr(system.pending, "read_halves", then_the_stream_comes)
-    assert await take_in(system.join, LOG) == Tally(accepted=1)
-    assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
-    assert await pending(system) == (0, 0, 0, 0)
-
-
-async def test_what_two_readers_missed_the_timer_joins(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as behind:
-
-        async def nothing(*_: object) -> dict[str, bytes]:
-            return {}
-
-        behind.setattr(system.pending, "read_halves", nothing)
-        await take_in(system.ingest, PENDING)
-        await take_in(system.join, LOG)
-    assert await counts(system) == (0, 0, 1)
-    system.clock.set(AT + DAY + 1)
-    assert (await system.expire.run()).settled == 1
-    assert (await counts(system), await amount(system)) == ((1, 0, 0), WORTH)
+    assert await pending(system) == (0, 1, 0, 0)
 
 
 @pytest.mark.parametrize("step", [1, -1])
@@ -293,7 +236,7 @@ async def test_a_store_out_of_reach_is_raised(
     async def down(*_: object) -> None:
         raise RetryableError("down")
 
-    monkeypatch.setattr(system.pending, "put_logs", down)
+    monkeypatch.setattr(system.register.store, "file", down)
     with pytest.raises(RetryableError):
         await take_in(system.join, LOG)
 
@@ -309,16 +252,15 @@ async def test_the_log_rows_of_final_requests_leave_nothing_behind_and_no_entrie
     await take_in(system.ingest, *finals)
     rows = [log(llm_record(f"r-{n}"), gateway_record(f"r-{n}")) for n in range(500)]
     assert await take_in(system.join, *rows) == Tally(accepted=1000)
-    assert await pending(system) == (0, 0, 500, 500)
+    kept = await system.database.all("SELECT place FROM register")
+    # Their ids, filed once by ingestion; nothing of their log rows.
+    assert [place.partition("|")[0] for (place,) in kept] == ["final"]
     system.clock.set(NOW + HOUR)
-    assert await system.recover.run() == 0
-    system.clock.set(NOW + 7 * DAY + 1)
-    assert (await system.expire.run()).settled == 0
+    assert await system.recover.run() == (0, 0)
     assert await pending(system) == (0, 0, 0, 0)
-    kept = await system.database.read(
-        lambda connection: connection.execute("SELECT count(*) FROM pending_logs").fetchone()
-    )
-    assert kept == (0,)
+    system.clock.set(NOW + 8 * DAY + 1)
+    assert (await system.expire.run()).settled == 0
+    assert await system.database.all("SELECT place FROM register") == []
     balance = await system.read.balance("sub-1", month_of(AT))
     assert (balance.head.entries, balance.head.diagnostics.duplicates) == (500, 0)
     assert system.publisher.events == []

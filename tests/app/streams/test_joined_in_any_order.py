@@ -13,7 +13,7 @@ from metering.bootstrap import sqlite_stores
 from metering.core.basics.instants import DAY
 from metering.core.ledger.entry import State
 from metering.core.streams.lifetimes import RECOVERY_DELAY
-from tests.builders import AT, NOW, body
+from tests.builders import NOW, body
 from tests.gateway_logs import gateway_record, llm_record, log, take_in
 from tests.systems import MovableClock, System
 
@@ -68,7 +68,7 @@ async def _ledger(batches: list[tuple[int, list[tuple[str, bytes]]]]) -> dict[st
         for process, batch in batches:
             await take_in(systems[process].ingest, *(b for hub, b in batch if hub == "usage"))
             await take_in(systems[process].join, *(b for hub, b in batch if hub == "logs"))
-        for later in (NOW + RECOVERY_DELAY + 1, AT + DAY + 1):
+        for later in (NOW + RECOVERY_DELAY + 1, NOW + DAY + 1):
             clock.set(later)
             await systems[0].recover.run()
             await systems[1].expire.run()

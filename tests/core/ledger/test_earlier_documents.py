@@ -100,7 +100,9 @@ def test_dimensions_that_say_nothing_new_are_digested_as_before() -> None:
     told = dimensions(error="content_filter")
     assert digested(told) == tuple(told)[:22]
     stored = dimensions(cache="hit")
-    assert digested(stored) == tuple(stored)
+    assert digested(stored) == tuple(stored)[:23]
+    told = dimensions(agent="coder")
+    assert digested(told) == tuple(told)
     assert Dimensions(*to_json_list(dimensions())[:19]) == dimensions()
 
 

@@ -9,10 +9,11 @@ from metering.core.basics.instants import HOUR
 from metering.core.calendars.periods import SLOT, LedgerId, month_of
 from metering.core.ledger import effect_proof
 from metering.core.ledger.commit import KnownBySlot, plan_commit
-from metering.core.ledger.counts import LimitChange, Limits, change_to
+from metering.core.ledger.counts import change_to
 from metering.core.ledger.effect import Effect, EffectKind
 from metering.core.ledger.effect_proof import EffectProof
 from metering.core.ledger.head import Head, fold
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.ledger.page import Page
 from metering.core.plans.quota import Quota
 from metering.core.plans.spikes import Spike
@@ -117,5 +118,7 @@ def test_of_too_many_thresholds_only_some_must_be_told(monkeypatch: pytest.Monke
     assert [one.kind for one in made.effects] == [EffectKind.QUOTA] * 3
     assert made.faults() == []
     assert made.faults([]) == ["the quota effect of page 1 is missing"] * 3
+    garbled = made.effects[0]._replace(detail="{}", position=9)
+    assert "effect-00000001-9 (quota) does not follow" in made.faults([garbled])[-1]
     monkeypatch.setattr(effect_proof, "MAX_CROSSINGS", 2)
     assert made.faults(made.effects[-1:]) == []

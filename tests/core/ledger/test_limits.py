@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
@@ -11,12 +11,14 @@ from metering.core.basics.instants import DAY, HOUR, MINUTE
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.calendars.windows import window_of
 from metering.core.ledger.commit import Commit, KnownBySlot, commit_of, plan_commit
-from metering.core.ledger.counts import Counts, LimitChange, Limits, change_to
+from metering.core.ledger.counts import Counts, change_to
 from metering.core.ledger.effect import EffectKind, describe
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.limits import CounterKey, LimitChange, Limits
 from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
+from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
 from metering.core.quotas.limit_change import BeforeTheChange, change_from_head
 from metering.core.usage.buckets import INDEX, NO_TOKENS, from_names
@@ -47,6 +49,10 @@ QUOTAS = (
     quota(scope={"model": "mini"}, window="day"),
     quota(scope={"use_case": "faq"}),
     quota(scope={"end_user": "ada"}, metric="amount", limit="1"),
+    quota(scope={"end_user": "ada", "model": "mini"}),
+    quota(scope={"end_user": "*"}),
+    quota(scope={"use_case": "*", "model": "*"}, window="hour"),
+    quota(scope={"subscription": "sub-1", "session": "*"}, metric="requests"),
 )
 LIMITS = limits_of("Europe/Berlin", QUOTAS)
 
@@ -84,9 +90,22 @@ def plain_sum(pages: list[Page]) -> dict[Any, int]:
     for entry in latest.values():
         state, tokens = entry.state, entry.state.buckets
         for one in QUOTAS:
-            names = (state.rate.model, None, state.dimensions.use_case, entry.end_user)
-            if not one.covers(*names) or not (state.is_hold or state.is_billable):
+            named = {
+                "model": state.rate.model,
+                "use_case": state.dimensions.use_case,
+                "end_user": entry.end_user,
+                "subscription": state.dimensions.subject,
+                "session": state.dimensions.session,
+            }
+            scope = one.scope.named
+            matches = all(
+                named[name] and value in ("*", named[name]) for name, value in scope.items()
+            )
+            if not matches or not (state.is_hold or state.is_billable):
                 continue
+            # In the order of the attributes: the model comes first.
+            split = [name for name in ("model", *scope) if scope.get(name) == "*"]
+            whose = tuple(str(named[name]) for name in dict.fromkeys(split))
             value = {
                 "tokens": sum(tokens),
                 "amount": state.amount or 0,
@@ -94,7 +113,8 @@ def plain_sum(pages: list[Page]) -> dict[Any, int]:
                 "output": tokens[INDEX["output"]],
             }[one.metric]
             start = window_of(one.window, entry.time, LIMITS.zone, PERIOD).start
-            found[one.key, start] = found.get((one.key, start), 0) + value
+            key = one.key, start, whose
+            found[key] = found.get(key, 0) + value
     return {key: value for key, value in found.items() if value}
 
 
@@ -115,7 +135,8 @@ def requests(draw: st.DrawFn) -> Usage:
         buckets=NO_TOKENS if rank is Evidence.ABSENT else from_names(tokens),
         model=draw(st.sampled_from(["gpt-4o", "mini", "gpt-99"])),
         use_case=draw(st.sampled_from([None, "faq"])),
-        end_user=draw(st.sampled_from([None, "ada"])),
+        end_user=draw(st.sampled_from([None, "", "ada", "bob"])),
+        session=draw(st.sampled_from([None, "s-1", "s-2"])),
         status=draw(st.sampled_from([200, 200, 429])) if rank is Evidence.ABSENT else 200,
     )
 
@@ -123,12 +144,14 @@ def requests(draw: st.DrawFn) -> Usage:
 BATCHES = st.lists(st.lists(requests(), min_size=1, max_size=5), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_the_counts_are_the_sum_over_the_latest_states(batches: list[list[Usage]]) -> None:
     head, pages, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
     assert values(head.counts) == plain_sum(pages)
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usage]]) -> None:
     from_the_start, _, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
@@ -147,6 +170,7 @@ def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usa
     assert change_from_head(head, alone, NOW) is None or not head.pages
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_counts_survive_their_documents_and_are_proven(batches: list[list[Usage]]) -> None:
     head, pages, commits = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
@@ -181,6 +205,29 @@ def test_each_threshold_is_told_once_a_window() -> None:
     ]
 
 
+def test_an_increase_is_in_the_pages_and_moves_thresholds_until_it_ends() -> None:
+    one = quota(limit="1000")
+    written = {
+        "quota": one.key,
+        "limit": "3000",
+        "until": NOW + 2 * DAY,
+        "reason": "launch",
+        "author": "ada",
+    }
+    limits = limits_of("UTC", (one,))._replace(increases=(Increase.model_validate(written),))
+    change = change_to(limits, NOW, PERIOD.start)
+    head, pages, commits = committed([[usage("a")], [usage("b")]], change)
+    assert crossings(commits) == []
+    assert read_head(from_json(write_head(head)), LEDGER) == head
+    assert read_page(from_json(commits[0].contents[0]), LEDGER).change == change
+    # 3 x 1,100 tokens
+    third = plan_commit(head, known(pages), [usage("c")], RATE, NOW)
+    assert crossings([third]) == ["100 % of 3000 reached"]
+    # Once it has ended the limit of the plan is reached.
+    later = plan_commit(head, known(pages), [usage("d", time=NOW)], RATE, NOW + 2 * DAY)
+    assert crossings([later]) == ["100 % of 1000 reached"]
+
+
 def test_a_jump_over_several_thresholds_tells_each() -> None:
     limits = limits_of("UTC", (quota(limit="1000", thresholds=[50, 80, 100]),))
     _, _, commits = committed([[usage()]], change_to(limits, NOW, PERIOD.start))
@@ -209,7 +256,7 @@ def test_a_quota_set_below_what_is_spent_is_told_by_the_change_itself() -> None:
     change = change_from_head(head, limits_of("UTC", (quota(limit="1000"),)), NOW)
     commit = commit_of(head, {}, NOW, change)
     assert len(commit.effects) == 1
-    assert values(commit.head.counts) == {(quota(limit="1000").key, PERIOD.start): 1100}
+    assert values(commit.head.counts) == {CounterKey(quota(limit="1000").key, PERIOD.start): 1100}
 
 
 def test_a_window_is_counted_until_a_day_after_its_end_and_then_dropped() -> None:
@@ -219,7 +266,7 @@ def test_a_window_is_counted_until_a_day_after_its_end_and_then_dropped() -> Non
     # A late event of the same hour, just before and just after a day from the hour's end.
     for now, counted_still in ((hour + HOUR + DAY - 1, True), (hour + HOUR + DAY, False)):
         late = plan_commit(head, known(pages), [usage("late")], RATE, now)
-        assert ((limits.quotas[0].key, hour) in late.head.counts.used) == counted_still
+        assert (CounterKey(limits.quotas[0].key, hour) in late.head.counts.used) == counted_still
 
 
 def test_holds_stop_counting_when_they_lapse() -> None:
@@ -269,11 +316,13 @@ def test_other_limits_keep_what_stays_and_drop_what_goes() -> None:
     head, _, _ = committed([[usage()]], both)
     change = change_from_head(head, limits_of("UTC", (stays,)), NOW)
     after = commit_of(head, {}, NOW, change).head
-    assert values(after.counts) == {(stays.key, PERIOD.start): 1100}
+    assert values(after.counts) == {CounterKey(stays.key, PERIOD.start): 1100}
     # In another time zone the windows are others: all is counted anew.
     zone = change_from_head(head, limits_of("Asia/Tokyo", (stays,)), NOW)
     assert zone is not None
-    assert values(commit_of(head, {}, NOW, zone).head.counts) == {(stays.key, PERIOD.start): 1100}
+    assert values(commit_of(head, {}, NOW, zone).head.counts) == {
+        CounterKey(stays.key, PERIOD.start): 1100
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import MINUTE, SECOND
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import Known, commit_of, plan_commit
-from metering.core.ledger.counts import NO_LIMITS, LimitChange
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.limits import NO_LIMITS, LimitChange
 from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.past import (
     LEAST_STREAMS,

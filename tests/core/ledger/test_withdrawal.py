@@ -7,9 +7,10 @@ from pydantic_core import from_json
 
 from metering.core.calendars.periods import SLOT, LedgerId, month_of
 from metering.core.ledger.commit import KnownBySlot, plan_commit
-from metering.core.ledger.counts import LimitChange, Limits, change_to
+from metering.core.ledger.counts import change_to
 from metering.core.ledger.double_counts import Elsewhere, Identities, Named, hash_of
 from metering.core.ledger.head import Head
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
 from metering.core.ledger.withdrawal import ActiveEntries, PlanWithdrawal

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from metering.core.basics.errors import ConfigurationError
+from metering.core.plans.named_models import named_models
 from metering.core.plans.plan import Plan, read_plan
 from metering.core.plans.quota import Quota
+from metering.core.plans.scope import Attributes
 
 
 def a_plan(*quotas: dict[str, Any], **terms: Any) -> Plan:
@@ -21,8 +23,8 @@ def a_quota(**changes: Any) -> Quota:
 def test_a_quota_as_it_is_written_in_a_plan() -> None:
     quota = a_quota(scope="all", limit="0.50", thresholds=[80, 100], action="block")
     assert (quota.limit, quota.thresholds, quota.action) == ("0.5", (80, 100), "block")
-    assert quota.limit_units == 5 * 10**17
-    assert a_quota(metric="tokens", limit="1000").limit_units == 1000
+    assert quota.limit_of(()) == 5 * 10**17
+    assert a_quota(metric="tokens", limit="1000").limit_of(()) == 1000
 
 
 @pytest.mark.parametrize(
@@ -33,14 +35,26 @@ def test_a_quota_as_it_is_written_in_a_plan() -> None:
         ({"metric": "tokens", "limit": "1.5"}, "quotas.0.limit: '1.5' is not a whole number"),
         ({"metric": "euros"}, "quotas.0.metric: .*'euros' is not amount, tokens"),
         ({"metric": "quantity"}, "quotas.0.metric: "),
-        ({"thresholds": [101]}, "quotas.0.thresholds.0: "),
+        ({"thresholds": [1001]}, "quotas.0.thresholds.0: "),
         ({"thresholds": [0]}, "quotas.0.thresholds.0: "),
         ({"thresholds": [100, 80]}, "quotas.0.thresholds: .*must rise"),
         ({"thresholds": []}, "quotas.0.thresholds: "),
-        ({"window": "week"}, "quotas.0.window: "),
-        ({"scope": {"model": "a", "product": "b"}}, "quotas.0.scope.*write all, or one of"),
-        ({"scope": {}}, "quotas.0.scope.*write all, or one of"),
-        ({"scope": {"model": None}}, "quotas.0.scope.*write all, or one of"),
+        ({"window": "decade"}, "quotas.0.window: "),
+        ({"scope": {}}, "quotas.0.scope.*write all, or one or more of model, product"),
+        ({"scope": {"model": None}}, "quotas.0.scope.*write all, or one or more of"),
+        ({"scope": {"tennant": "a"}}, "quotas.0.scope.tennant"),
+        ({"overrides": {"ada": "5"}}, r"quotas.0.overrides: needs a scope with one '\*'"),
+        (
+            {"scope": {"end_user": "*", "model": "*"}, "overrides": {"ada": "5"}},
+            r"quotas.0.overrides: needs a scope with one '\*'",
+        ),
+        ({"scope": {"end_user": "*"}, "overrides": ["ada"]}, "quotas.0.overrides"),
+        ({"scope": {"end_user": "*"}, "overrides": {"ada": "-1"}}, "quotas.0.overrides.0.1"),
+        (
+            {"metric": "tokens", "scope": {"end_user": "*"}, "overrides": {"ada": "1.5"}},
+            "quotas.0.overrides.ada: '1.5' is not a whole number",
+        ),
+        ({"scope": {"model": "*"}, "limit": "0"}, "quotas.0.limit: zero for each model"),
         ({"action": "explode"}, "quotas.0.action"),
         ({"mode": "maybe"}, "quotas.0.mode"),
     ],
@@ -76,7 +90,7 @@ def test_whatever_is_changed_makes_another_version() -> None:
 
 def test_the_models_of_quotas_are_among_those_that_a_plan_names() -> None:
     plan = a_plan({"scope": {"model": "a"}, "action": {"downgrade": "b"}}, {"scope": "all"})
-    assert list(plan.named_models()) == [
+    assert list(named_models(plan)) == [
         ("quotas.0.scope.model", "a"),
         ("quotas.0.action.downgrade", "b"),
     ]
@@ -92,12 +106,53 @@ def test_the_models_of_quotas_are_among_those_that_a_plan_names() -> None:
         ({"use_case": "faq"}, True),
         ({"end_user": "ada"}, True),
         ({"end_user": "bob"}, False),
+        ({"end_user": "ada", "model": "gpt-4o"}, True),
+        ({"end_user": "ada", "model": "mini"}, False),
+        ({"subscription": "sub-1"}, True),
+        ({"subscription": "sub-2"}, False),
+        ({"agent": "coder", "session": "s-7"}, True),
+        ({"session": "s-8"}, False),
     ],
 )
 def test_a_scope_says_which_usage_counts(scope: object, *, covered: bool) -> None:
-    assert a_quota(scope=scope).covers("gpt-4o", "starter", "faq", "ada") == covered
+    of = Attributes("gpt-4o", "starter", "faq", "ada", "sub-1", "coder", "s-7")
+    assert (a_quota(scope=scope).scope.values_in(of) is not None) == covered
+
+
+@pytest.mark.parametrize(
+    ("scope", "values"),
+    [
+        ({"end_user": "*"}, ("ada",)),
+        ({"model": "gpt-4o", "end_user": "*"}, ("ada",)),
+        # In the order of the attributes, however it is written.
+        ({"end_user": "*", "model": "*"}, ("gpt-4o", "ada")),
+        ({"use_case": "*"}, None),
+        ({"product": "*"}, None),
+        ({"model": "gpt-4o"}, ()),
+    ],
+)
+def test_a_split_scope_says_whose_usage_it_is(scope: object, values: object) -> None:
+    of = Attributes("gpt-4o", product="", end_user="ada")
+    assert a_quota(scope=scope).scope.values_in(of) == values
+
+
+def test_single_values_of_a_split_quota_have_limits_of_their_own() -> None:
+    quota = a_quota(metric="tokens", limit=20, scope={"end_user": "*"}, overrides={"ada": 50})
+    assert [quota.limit_of((name,)) for name in ("ada", "bob")] == [50, 20]
+    assert Quota.model_validate_json(quota.model_dump_json()) == quota
+    assert quota.model_dump(mode="json")["overrides"] == {"ada": "50"}
+    assert "overrides" not in a_quota().model_dump(mode="json")
 
 
 def test_a_quota_is_named_for_people() -> None:
     assert a_quota(window="day").label == "amount a day"
     assert a_quota(scope={"use_case": "faq"}).label == "amount a period of use case faq"
+    split = a_quota(scope={"model": "mini", "end_user": "*"})
+    assert split.label == "amount a period of model mini of each end user"
+    assert split.label_of(("ada",)) == "amount a period of model mini of end user ada"
+    # A caller may call itself so; it is one of them, not all.
+    assert split.label_of(("*",)) == "amount a period of model mini of end user *"
+
+
+def test_thresholds_may_be_above_the_limit() -> None:
+    assert a_quota(thresholds=[80, 100, 150, 1000]).thresholds == (80, 100, 150, 1000)

@@ -8,10 +8,10 @@ from metering.core.basics.instants import DAY, HOUR, parse_instant
 from metering.core.basics.money import parse_amount
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import plan_commit
-from metering.core.ledger.counts import LimitChange, Limits
 from metering.core.ledger.effect import EffectKind, describe
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.plans.plan import read_plan
 from metering.core.plans.spikes import USUAL, Hours, Spike, spiked, usual_before, with_spend
 from metering.core.quotas.limit_change import change_from_head

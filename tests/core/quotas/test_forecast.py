@@ -14,7 +14,7 @@ WINDOW = Window(START, START + DAY)
 
 def state(used: int, limit: int = 100) -> QuotaState:
     written = {"metric": "tokens", "window": "day", "limit": str(limit)}
-    return QuotaState(Quota.model_validate(written), WINDOW, used)
+    return QuotaState(Quota.model_validate(written), WINDOW, used, limit)
 
 
 def test_a_trend_goes_on_as_the_window_began() -> None:

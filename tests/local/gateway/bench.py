@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -41,14 +41,16 @@ class Bench:
     ) -> None:
         self.system = system
         self.document: Document = {"verdict": "allow"}
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.own: Document = {"verdict": "allow"}
+        """What is answered about the values of a request."""
         self.gateway: RunningGateway
         self._clients = clients
         self._serving = serving
 
-    async def admission(self, subject: str, model: str) -> Document:
-        self.asked.append((subject, model))
-        return self.document
+    async def admission(self, subject: str, asked: Mapping[str, str]) -> Document:
+        self.asked.append((subject, dict(asked)))
+        return self.own if asked else self.document
 
     @property
     def url(self) -> str:

@@ -2,18 +2,19 @@
 
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 
 from metering.core.basics.money import format_amount
-from metering.local.gateway.admission import Decision, decide
+from metering.local.gateway.admission import Decision, Requested, decide
 from tests.local.gateway.bench import MESSAGES, Bench
 
 
-async def test_admission_is_asked_for_the_subscription_and_the_model(bench: Bench) -> None:
+async def test_admission_is_asked_for_the_subscription(bench: Bench) -> None:
     client = await bench.openai("fabrikam-chat")
     await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
-    assert bench.asked == [("fabrikam-chat", "gpt-4o")]
+    assert bench.asked == [("fabrikam-chat", {})]
     assert bench.events()[0]["data"]["admission"] == "allow"
 
 
@@ -67,24 +68,51 @@ async def test_a_blocked_request_reaches_no_model_and_costs_nothing(
         await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
     response = error.value.response
     assert response.status_code == status
-    assert response.headers["content-type"] == "application/problem+json"
     # Only a window turns by itself: it makes no sense to wait for money or permission.
     assert response.headers.get("retry-after") == ("60" if status == 429 else None)
     (event,) = bench.events()
-    expected = {
-        "type": f"urn:metering:admission:{reason}",
-        "status": status,
-        "instance": f"urn:uuid:{event['id']}",
-        "model": "gpt-4o",
-        "remaining": "0",
-    }
-    assert expected.items() <= response.json().items()
+    assert response.json()["request_id"] == event["id"]
+    assert error.value.code == reason
+    assert {"model": "gpt-4o", "remaining": "0"}.items() <= response.json()["error"].items()
     assert (event["data"]["admission"], event["data"]["tokens"]) == ("block", "absent")
     total = (await bench.balance()).total
     assert (total.requests, total.not_billable) == (1, 1)
     (record,) = bench.logged("GatewayLogs")
     assert record["responseCode"] == status
     assert "backendResponseCode" not in record
+
+
+@pytest.mark.parametrize(
+    ("reason", "raised", "kind"),
+    [
+        ("held", anthropic.RateLimitError, "rate_limit_error"),
+        ("credit_used_up", anthropic.APIStatusError, "billing_error"),
+        ("model_not_allowed", anthropic.PermissionDeniedError, "permission_error"),
+    ],
+)
+async def test_anthropics_client_shows_the_reason_too(
+    bench: Bench, reason: str, raised: type[anthropic.APIStatusError], kind: str
+) -> None:
+    quota = {"metric": "tokens", "limit": "100", "remaining": "0", "retry_after_s": 60}
+    resets = {"resets_at": "2026-11-20T12:01:00Z"}
+    told = {"verdict": "block", "reason": reason, "detail": "so it is"}
+    bench.document = told | quota | resets
+    client = await bench.anthropic()
+    with pytest.raises(raised) as caught:
+        await client.messages.create(
+            model="claude-sonnet", max_tokens=10, messages=[{"role": "user", "content": "Hello"}]
+        )
+    error = caught.value
+    assert "so it is" in str(error)
+    assert isinstance(error.body, dict)
+    assert (error.body["error"]["type"], error.body["error"]["code"]) == (kind, reason)
+    limits = {name: error.response.headers.get(name) for name in error.response.headers}
+    if reason == "held":
+        assert limits["anthropic-ratelimit-tokens-limit"] == "100"
+        assert limits["anthropic-ratelimit-tokens-reset"] == "2026-11-20T12:01:00Z"
+        assert (limits["retry-after"], limits["x-should-retry"]) == ("60", "true")
+    else:
+        assert not {name for name in limits if "ratelimit" in name or name == "retry-after"}
 
 
 @pytest.mark.parametrize(
@@ -112,12 +140,10 @@ async def test_a_blocked_request_reaches_no_model_and_costs_nothing(
 def test_a_model_has_its_own_verdict_and_a_downgrade_must_lead_somewhere(
     document: dict[str, Any], decision: str
 ) -> None:
-    assert decide(document, "gpt-4o", downgradable=True).verdict == decision
+    assert decide(document, Requested("gpt-4o")).verdict == decision
 
 
 def test_a_downgrade_names_where_it_leads() -> None:
     document = {"verdict": "downgrade", "to": "gpt-4o-mini"}
-    assert decide(document, "gpt-4o", downgradable=True) == Decision(
-        "downgrade", "gpt-4o-mini", document
-    )
-    assert decide(document, "gpt-4o", downgradable=False).verdict == "block"
+    assert decide(document, Requested("gpt-4o")) == Decision("downgrade", "gpt-4o-mini", document)
+    assert decide(document, Requested("gpt-4o", is_downgradable=False)).verdict == "block"

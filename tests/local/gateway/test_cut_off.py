@@ -69,10 +69,8 @@ async def test_a_tenant_that_reaches_its_limit_is_blocked_within_seconds_and_tol
         base_url=f"{url}/openai/v1", api_key=key_of("contoso-prod"), max_retries=0
     ) as client:
         answered, refused = await until_refused(client)
-    problem = refused.response
-    assert problem.headers["Content-Type"].startswith("application/problem+json")
-    assert int(problem.headers["Retry-After"]) > 0
-    assert problem.json()["type"] == "urn:metering:admission:quota_reached"
+    assert int(refused.response.headers["Retry-After"]) > 0
+    assert refused.code == "quota_reached"
     await system.host.drain()
     balance = await system.app.read.balance(
         "contoso", await system.app.read.latest_period("contoso")
@@ -85,7 +83,7 @@ async def test_a_tenant_that_reaches_its_limit_is_blocked_within_seconds_and_tol
 
 async def test_a_gateway_that_gets_no_answer_lets_pass() -> None:
     async with admission_from("http://127.0.0.1:1", lambda: "no token") as ask:
-        assert await ask("contoso-prod", "gpt-4o") == {"verdict": "allow"}
+        assert await ask("contoso-prod", {}) == {"verdict": "allow"}
 
 
 async def test_a_gateway_that_is_not_let_in_lets_pass(
@@ -96,4 +94,4 @@ async def test_a_gateway_that_is_not_let_in_lets_pass(
         api.local_api(system.app, api.listener_on(0)) as url,
         admission_from(url, lambda: "no token") as ask,
     ):
-        assert await ask("contoso-prod", "gpt-4o") == {"verdict": "allow"}
+        assert await ask("contoso-prod", {}) == {"verdict": "allow"}

@@ -94,7 +94,10 @@ namespace Gateway
             }
             asked["headers"] = head.Shown();
             state.Asked.Add(asked);
-            var answer = state.Scenario["admission"] as JObject;
+            // One answer to all questions, or one for each in turn.
+            var answers = state.Scenario["admission"] as JArray;
+            var answer = (answers == null
+                ? state.Scenario["admission"] : answers[state.Asked.Count - 1]) as JObject;
             if (answer == null && Text(node, "ignore-error") != "true")
             {
                 throw new PolicyError("send-request", "Timeout", "no answer");

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from metering.local.demo.traffic import Model
 from metering.local.gateway.models.counting import Counts, Prompt
-from metering.local.gateway.refusals import Json, Refusal
+from metering.local.gateway.refusals import Json, Refuse
 
 
 class Exchange(NamedTuple):
@@ -30,16 +30,6 @@ class Piece(NamedTuple):
 
     data: bytes
     words: int
-
-
-class Refuse(Protocol):
-    """Builds a provider's errors."""
-
-    def __call__(
-        self, status: int, message: str, *, code: str | None = None, param: str | None = None
-    ) -> Refusal:
-        """Return the error for a status."""
-        ...
 
 
 class Shape(NamedTuple):

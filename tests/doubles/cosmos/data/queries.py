@@ -31,10 +31,6 @@ def _compared(compare: Callable[[Any, Any], bool], name: str) -> Test:
     return test
 
 
-def _is(constant: str) -> Test:
-    return lambda value, _: value == constant
-
-
 def _starts_with(name: str) -> Test:
     return lambda value, parameters: isinstance(value, str) and value.startswith(parameters[name])
 
@@ -43,12 +39,26 @@ def _listed(value: Any, parameters: Parameters) -> bool:
     return value in parameters.values()
 
 
+def _in_list(prefix: str) -> Test:
+    """Compare with the parameters of a list, by the beginning of their names."""
+
+    def test(value: Any, parameters: Parameters) -> bool:
+        return any(value == other for name, other in parameters.items() if name.startswith(prefix))
+
+    return test
+
+
+def _between(after: str, until: str) -> Test:
+    """Compare text with two parameters."""
+
+    def test(value: Any, parameters: Parameters) -> bool:
+        return isinstance(value, str) and parameters[after] < value <= parameters[until]
+
+    return test
+
+
 def _defined(value: Any, _: Parameters) -> bool:
     return value is not UNDEFINED
-
-
-def _undefined(value: Any, _: Parameters) -> bool:
-    return value is UNDEFINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,8 @@ class Query:
     """The answer to one query.
 
     An item is found if all properties in `where` meet their condition. `select` names the
-    properties to return, none means all. `counts` returns the number of items instead. A query
-    costs 2.3 RU and a point read of each item that it returns or, if it counts, finds.
+    properties to return, none means all. A query costs 2.3 RU and a point read of each item that it
+    returns.
     """
 
     where: Mapping[str, Test] = field(default_factory=dict)
@@ -65,7 +75,6 @@ class Query:
     descending: bool = False
     top: int | None = None
     select: tuple[str, ...] = ()
-    counts: bool = False
 
     def matches(self, document: Document, parameters: Parameters) -> bool:
         """Return whether an item meets all conditions."""
@@ -87,6 +96,9 @@ QUERIES: Final[dict[str, Query]] = {
     ALL_ITEMS: Query(),
     # Pages and heads of ledgers.
     "SELECT * FROM c WHERE c.slot IN (...)": Query({"slot": _listed}),
+    "SELECT c.slot FROM c WHERE c.slot < @before ORDER BY c.slot DESC": Query(
+        {"slot": _compared(operator.lt, "@before")}, order="slot", descending=True, select=("slot",)
+    ),
     "SELECT * FROM c WHERE c.number > @after ORDER BY c.number": Query(
         {"number": _compared(operator.gt, "@after")}, order="number"
     ),
@@ -130,25 +142,16 @@ QUERIES: Final[dict[str, Query]] = {
     "SELECT * FROM c ORDER BY c.received DESC": Query(order="received", descending=True),
     "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)": Query({"id": _starts_with("@prefix")}),
     "SELECT c.code FROM c": Query(select=("code",)),
-    # Pending halves.
-    "SELECT * FROM c WHERE c.id = @kind AND c.since < @instant AND NOT IS_DEFINED(c.settled)"
-    " ORDER BY c.since": Query(
-        {
-            "id": _compared(operator.eq, "@kind"),
-            "since": _compared(operator.lt, "@instant"),
-            "settled": _undefined,
-        },
-        order="since",
+    # The register of reported requests.
+    "SELECT * FROM c WHERE c.place IN (...) AND c._ts >= @since": Query(
+        {"place": _in_list("@place"), "_ts": _compared(operator.ge, "@since")}
     ),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'identity' AND NOT IS_DEFINED(c.settled)": Query(
-        {"id": _is("identity"), "settled": _undefined}, counts=True
+    "SELECT * FROM c WHERE c.due > @after AND c.due <= @until ORDER BY c.due": Query(
+        {"due": _between("@after", "@until")}, order="due"
     ),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'identity' AND IS_DEFINED(c.settled)": Query(
-        {"id": _is("identity"), "settled": _defined}, counts=True
-    ),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'tokens'": Query({"id": _is("tokens")}, counts=True),
-    "SELECT VALUE COUNT(1) FROM c WHERE c.id = 'recovery'": Query(
-        {"id": _is("recovery")}, counts=True
+    # Partial records of versions before the register.
+    "SELECT * FROM c WHERE c.id = @kind AND c.since >= 0 ORDER BY c.since": Query(
+        {"id": _compared(operator.eq, "@kind"), "since": _defined}, order="since"
     ),
 }
 

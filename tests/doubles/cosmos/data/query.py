@@ -28,13 +28,10 @@ type _Place = tuple[tuple[int, Any], int]
 def _rewritten(text: str, query: Query) -> str:
     """Return the query that a client asks of each partition to join the answers."""
     order = f'c._rid, [{{"item": c.{query.order}}}] AS orderByItems, c AS payload'
-    selected = 'VALUE [{"item": COUNT(1)}]' if query.counts else order
-    return f"SELECT {selected} FROM c{text.partition(' FROM c')[2]}"
+    return f"SELECT {order} FROM c{text.partition(' FROM c')[2]}"
 
 
-_JOINED: Final = {
-    _rewritten(text, query): text for text, query in QUERIES.items() if query.order or query.counts
-}
+_JOINED: Final = {_rewritten(text, query): text for text, query in QUERIES.items() if query.order}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ class PreparedQuery:
     @property
     def needs_client(self) -> bool:
         """Return whether the gateway leaves this query over several partitions to the client."""
-        return bool(self.query.order or self.query.counts or self.query.top)
+        return bool(self.query.order or self.query.top)
 
     def plan(self) -> dict[str, Any]:
         """Return the plan by which a client asks each physical partition and joins the answers."""
@@ -101,10 +98,10 @@ class PreparedQuery:
                 "orderByExpressions": [f"c.{query.order}"][: bool(query.order)],
                 "groupByExpressions": [],
                 "groupByAliases": [],
-                "aggregates": ["Count"] if query.counts else [],
+                "aggregates": [],
                 "groupByAliasToAggregateType": {},
                 "rewrittenQuery": _rewritten(self._text, query) if self.needs_client else "",
-                "hasSelectValue": query.counts,
+                "hasSelectValue": False,
                 "dCountInfo": None,
                 "hasNonStreamingOrderBy": False,
             },
@@ -122,9 +119,6 @@ class PreparedQuery:
     ) -> Page:
         """Return the next page, without the matching items that a lagging query lacks."""
         matching = self._matching(items, lagging)
-        if self.query.counts:
-            count = len(matching)
-            return Page([[{"item": count}] if self._joined else count], _charge(matching), None)
         rows = self._sorted(matching)
         left = self.query.top
         if progress is not None:
