@@ -31,9 +31,10 @@ from metering.settings.services import (
     Webhook,
 )
 from metering.settings.setting import Setting
-from metering.settings.stores import CosmosStore, SqliteStore
+from metering.settings.stores import DEFAULT_STORE, CosmosStore, SqliteStore
 
 __all__ = [
+    "DEFAULT_STORE",
     "ApimService",
     "AppInsights",
     "CosmosStore",
@@ -92,6 +93,8 @@ class Settings(NamedTuple):
     usage_hub: str = DEFAULT_USAGE_HUB
     recovery_delay: Instant | None = RECOVERY_DELAY
     """None: usage is never recovered from logs."""
+    batch_wait: Instant = 0
+    """The longest wait at the end of a batch."""
     webhook: Webhook | None = None
     apim_service: ApimService | None = None
     telemetry: TelemetrySetting = "off"
@@ -112,12 +115,20 @@ def deployment_environment() -> Mapping[str, str]:
     return os.environ
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
+def read_settings(
+    environment: Mapping[str, str] | None = None, *, store: str | None = None
+) -> Settings:
+    """Return the settings in an environment. Raises ConfigurationError for the first wrong one.
+
+    `store` takes the place of METERING_STORE.
+    """
     given = os.environ if environment is None else environment
+    if store is not None:
+        given = {**given, stores.STORE.name: store}
     usage_hubs = hubs.USAGE.read(given)
+    chosen = stores.read_store(given)
     return Settings(
-        store=stores.read_store(given),
+        store=chosen,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
         unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
@@ -126,6 +137,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(chosen, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),
