@@ -13,6 +13,7 @@ from metering.core.basics.instants import DAY, Instant, parse_instant
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.settings import exports, http, hubs, services, stores
 from metering.settings.exports import (
+    DEFAULT_ANCHORS,
     DEFAULT_EXPORTS,
     DEFAULT_ISSUER,
     ExportsContainer,
@@ -30,9 +31,10 @@ from metering.settings.services import (
     Webhook,
 )
 from metering.settings.setting import Setting
-from metering.settings.stores import CosmosStore, SqliteStore
+from metering.settings.stores import DEFAULT_STORE, CosmosStore, SqliteStore
 
 __all__ = [
+    "DEFAULT_STORE",
     "ApimService",
     "AppInsights",
     "CosmosStore",
@@ -99,6 +101,7 @@ class Settings(NamedTuple):
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    anchors: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_ANCHORS))
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
@@ -112,13 +115,20 @@ def deployment_environment() -> Mapping[str, str]:
     return os.environ
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
+def read_settings(
+    environment: Mapping[str, str] | None = None, *, store: str | None = None
+) -> Settings:
+    """Return the settings in an environment. Raises ConfigurationError for the first wrong one.
+
+    `store` takes the place of METERING_STORE.
+    """
     given = os.environ if environment is None else environment
+    if store is not None:
+        given = {**given, stores.STORE.name: store}
     usage_hubs = hubs.USAGE.read(given)
-    store = stores.read_store(given)
+    chosen = stores.read_store(given)
     return Settings(
-        store=store,
+        store=chosen,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
         unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
@@ -127,13 +137,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
-        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(store, CosmosStore)),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(chosen, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),
         price_refresh=services.PRICE_REFRESH.read(given),
         http=http.read_http(given),
         exports=exports.EXPORTS.read(given),
+        anchors=exports.ANCHORS.read(given),
         export_schedule=exports.EXPORT_SCHEDULE.read(given),
         issuer=exports.ISSUER.read(given),
         readers=hubs.read_readers(given, usage_hubs),

@@ -47,10 +47,11 @@ def _store(text: str) -> SqliteStore | CosmosStore:
     return CosmosStore(f"http://{host}:{port}", database)
 
 
+DEFAULT_STORE: Final = SqliteStore(Path(".metering/metering.db"))
 STORE: Final[Setting[SqliteStore | CosmosStore]] = Setting(
     "METERING_STORE",
     _store,
-    SqliteStore(Path(".metering/metering.db")),
+    DEFAULT_STORE,
     "The store: `sqlite:///PATH` (four slashes for an absolute path) or `cosmos://ACCOUNT/DATABASE`."
     " An empty value is an error, so that a variable left unset never opens another store.",
     "cosmos://contoso-metering/metering",
