@@ -192,6 +192,10 @@ param captureDays int = 400
 @minValue(0)
 param exportsImmutableDays int = 0
 
+@description('Optional. Days that an anchor can be neither changed nor deleted; 0: not protected. Only at the first deployment of the container.')
+@minValue(0)
+param anchorsImmutableDays int = 400
+
 @description('Optional. A key of the customer that store and files are encrypted with. Event Hubs Standard has none. Only at the first deployment.')
 param encryption encryptionKey?
 
@@ -285,6 +289,7 @@ var databaseName = 'metering'
 var packagesContainer = 'packages'
 var captureContainer = 'capture'
 var exportsContainer = 'exports'
+var anchorsContainer = 'anchors'
 
 // Refused here, before anything is changed, rather than halfway or, worse, never.
 var letters = map(range(0, length(environmentName)), i => substring(toLower(environmentName), i, 1))
@@ -474,14 +479,16 @@ module dataStorage 'modules/storage.bicep' = {
     isNew: makesFiles
     location: location
     tags: allTags
-    containerNames: [captureContainer, exportsContainer]
+    containerNames: [captureContainer, exportsContainer, anchorsContainer]
     redundancy: storageRedundancy
     expireAfterDays: captureDays
     expiringContainer: captureContainer
     keepVersions: true
     publicAccess: !privateNetwork
-    immutableContainer: exportsContainer
-    immutableDays: exportsImmutableDays
+    immutable: [
+      { container: exportsContainer, days: exportsImmutableDays }
+      { container: anchorsContainer, days: anchorsImmutableDays }
+    ]
     encryption: encryption
     locked: locks
   }
@@ -630,6 +637,7 @@ module rolesAtFiles 'modules/roles.bicep' = {
     dataAccountName: filesName
     captureContainer: captureContainer
     exportsContainer: exportsContainer
+    anchorsContainer: anchorsContainer
   }
   dependsOn: [
     dataStorage
@@ -722,6 +730,7 @@ module functionApp 'modules/function-app.bicep' = {
     recoveryDelay: recoverUsage ? '15m' : 'off'
     batchWait: batchWait
     exportsUrl: '${filesUrl}${exportsContainer}'
+    anchorsUrl: '${filesUrl}${anchorsContainer}'
     exportSchedule: exportSchedule
     issuerName: issuerName
     closeGrace: closeGrace
@@ -957,6 +966,9 @@ output CAPTURE_URL string = '${filesUrl}${captureContainer}'
 
 @description('Address of exports.')
 output EXPORTS_URL string = '${filesUrl}${exportsContainer}'
+
+@description('Address of anchors.')
+output ANCHORS_URL string = '${filesUrl}${anchorsContainer}'
 
 @description('Object id of the identity of the gateway, for the role Metering.Gateway (entra.bicep).')
 output GATEWAY_PRINCIPAL_ID string = apiManagement.outputs.principalId

@@ -62,6 +62,9 @@ param batchWait string = '2s'
 @description('Required. Where deliveries go: address of a container.')
 param exportsUrl string
 
+@description('Required. Where anchors are kept: address of a container.')
+param anchorsUrl string
+
 @description('Optional. What is delivered on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
 
@@ -150,6 +153,7 @@ var always = {
   // Fresh prices are read once a day and wait for an operator: `metering prices proposed`.
   METERING_PRICE_REFRESH: 'propose'
   METERING_EXPORTS: exportsUrl
+  METERING_ANCHORS: anchorsUrl
   METERING_EXPORT_SCHEDULE: exportSchedule
   METERING_ISSUER: issuerName
   METERING_CLOSE_GRACE: closeGrace

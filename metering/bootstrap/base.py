@@ -31,6 +31,7 @@ from metering.ports import (
 from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
+    from metering.app.anchors.keep_anchors import KeepAnchors
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
     from metering.app.streams.register import Register
@@ -146,6 +147,26 @@ class Base:
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
+        )
+
+    @cached_property
+    def anchors(self) -> "KeepAnchors":
+        """Keeps anchors in METERING_ANCHORS."""
+        import secrets
+
+        from metering.app.anchors.keep_anchors import KeepAnchors
+        from metering.bootstrap.exports import export_store
+        from metering.core.anchors.anchor import SECRET_BYTES
+
+        return KeepAnchors(
+            ledgers=self.ledgers,
+            statements=self.stores.statements,
+            registry=self.stores.registry,
+            tenancy=self.tenancy,
+            store=export_store(self.settings.anchors, self.closing, "METERING_ANCHORS"),
+            clock=self.clock,
+            alerts=self.alerts,
+            secret=lambda: secrets.token_bytes(SECRET_BYTES),
         )
 
     @cached_property

@@ -13,6 +13,7 @@ from metering.core.basics.instants import DAY, Instant, parse_instant
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.settings import exports, http, hubs, services, stores
 from metering.settings.exports import (
+    DEFAULT_ANCHORS,
     DEFAULT_EXPORTS,
     DEFAULT_ISSUER,
     ExportsContainer,
@@ -103,6 +104,7 @@ class Settings(NamedTuple):
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    anchors: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_ANCHORS))
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
@@ -147,6 +149,7 @@ def read_settings(
         price_refresh=services.PRICE_REFRESH.read(given),
         http=http.read_http(given),
         exports=exports.EXPORTS.read(given),
+        anchors=exports.ANCHORS.read(given),
         export_schedule=exports.EXPORT_SCHEDULE.read(given),
         issuer=exports.ISSUER.read(given),
         readers=hubs.read_readers(given, usage_hubs),

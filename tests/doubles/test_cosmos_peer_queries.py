@@ -126,6 +126,13 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         3.3,
     ),
     (
+        "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)",
+        {},
+        [*having("number", a=1), {"id": "b"}],
+        [{"ledger": "t|1"}],
+        3.3,
+    ),
+    (
         "SELECT c.ledger FROM c WHERE c.tenant = @tenant",
         {"@tenant": "acme"},
         having("tenant", a="acme", b="other"),

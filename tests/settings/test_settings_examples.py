@@ -75,6 +75,7 @@ WRONG = [
     ("AzureWebJobsStorage", "AccountName=contoso;AccountKey=k", HUBS),
     ("AzureWebJobsStorage__accountName", "Contoso", HUBS),
     ("AzureWebJobsStorage__blobServiceUri", "https://example.com", HUBS),
+    ("METERING_ANCHORS", "ftp://x", {}),
     ("METERING_EXPORTS", "ftp://x", {}),
     ("METERING_EXPORTS", "https://x?sig=1", {}),
     ("METERING_RECOVERY_DELAY", "soon", {}),

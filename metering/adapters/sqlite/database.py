@@ -30,6 +30,7 @@ CREATE INDEX IF NOT EXISTS pages_by_slot ON pages (ledger, slot, number);
 CREATE TABLE IF NOT EXISTS records (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     effective INTEGER NOT NULL, recorded INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS record_hashes (number INTEGER PRIMARY KEY, hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS price_versions (version TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_letters (
     id TEXT PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, hub TEXT NOT NULL,

@@ -108,6 +108,9 @@ QUERIES: Final[dict[str, Query]] = {
     "SELECT c.ledger FROM c WHERE c.tenant = @tenant": Query(
         {"tenant": _compared(operator.eq, "@tenant")}, select=("ledger",)
     ),
+    "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)": Query(
+        {"number": _defined}, select=("ledger",)
+    ),
     # Effects of ledgers.
     "SELECT * FROM c WHERE c.due <= @value ORDER BY c.due": Query(
         {"due": _compared(operator.le, "@value")}, order="due"
