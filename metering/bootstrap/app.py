@@ -57,6 +57,8 @@ class App(Base):
     roll_up = Part(lambda self: self._reports.roll_up)
 
     verify = Part(lambda self: self._proofs.verify)
+    verify_store = Part(lambda self: self._proofs.verify_store)
+    evidence = Part(lambda self: self._proofs.evidence)
     withdraw = Part(lambda self: self._proofs.withdraw)
     repair = Part(lambda self: self._proofs.repair)
 

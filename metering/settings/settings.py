@@ -13,6 +13,7 @@ from metering.core.basics.instants import DAY, Instant, parse_instant
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.settings import exports, http, hubs, services, stores
 from metering.settings.exports import (
+    DEFAULT_ANCHORS,
     DEFAULT_EXPORTS,
     DEFAULT_ISSUER,
     ExportsContainer,
@@ -86,6 +87,9 @@ class Settings(NamedTuple):
     tenants_file: Path | None = None
     automatic_tenants: bool = True
     """Whether a subscription without a tenant gets one."""
+    dead_letter_days: int = stores.DEFAULT_DEAD_LETTER_DAYS
+    dead_letters_an_hour: int | None = stores.DEFAULT_DEAD_LETTERS_AN_HOUR
+    """None: no limit."""
     fixed_now: Instant | None = None
     arm_endpoint: str = DEFAULT_ARM_ENDPOINT
     hubs: HubNamespace | None = None
@@ -100,6 +104,7 @@ class Settings(NamedTuple):
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    anchors: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_ANCHORS))
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
@@ -129,6 +134,8 @@ def read_settings(
         store=chosen,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
+        dead_letter_days=stores.DEAD_LETTER_DAYS.read(given),
+        dead_letters_an_hour=stores.DEAD_LETTERS_AN_HOUR.read(given),
         unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
         fixed_now=NOW.read(given),
         arm_endpoint=services.ARM_ENDPOINT.read(given),
@@ -142,6 +149,7 @@ def read_settings(
         price_refresh=services.PRICE_REFRESH.read(given),
         http=http.read_http(given),
         exports=exports.EXPORTS.read(given),
+        anchors=exports.ANCHORS.read(given),
         export_schedule=exports.EXPORT_SCHEDULE.read(given),
         issuer=exports.ISSUER.read(given),
         readers=hubs.read_readers(given, usage_hubs),
