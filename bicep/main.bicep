@@ -222,6 +222,12 @@ param closeGrace string = '24h'
 @description('Optional. How much longer it waits for counts and prices that are still to come.')
 param closeWait string = '72h'
 
+@description('Optional. Days that dead letters are kept.')
+param deadLetterDays string = '90'
+
+@description('Optional. Dead letters that an instance keeps in an hour of one sender, or off.')
+param deadLettersAnHour string = '1000'
+
 @description('Optional. Requests a second that one caller may make, or off.')
 param rateLimit string = '300'
 
@@ -729,6 +735,8 @@ module functionApp 'modules/function-app.bicep' = {
     issuerName: issuerName
     closeGrace: closeGrace
     closeWait: closeWait
+    deadLetterDays: deadLetterDays
+    deadLettersAnHour: deadLettersAnHour
     rateLimit: rateLimit
     apiClientId: apiClientId
     webhookUrl: webhookUrl

@@ -77,6 +77,12 @@ param closeGrace string = '24h'
 @description('Optional. How much longer it waits for counts and prices that are still to come.')
 param closeWait string = '72h'
 
+@description('Optional. Days that dead letters are kept.')
+param deadLetterDays string = '90'
+
+@description('Optional. Dead letters that an instance keeps in an hour of one sender, or off.')
+param deadLettersAnHour string = '1000'
+
 @description('Optional. Requests a second that one caller may make, or off.')
 param rateLimit string = '300'
 
@@ -152,6 +158,8 @@ var always = {
   METERING_ISSUER: issuerName
   METERING_CLOSE_GRACE: closeGrace
   METERING_CLOSE_WAIT: closeWait
+  METERING_DEAD_LETTER_DAYS: deadLetterDays
+  METERING_DEAD_LETTERS_AN_HOUR: deadLettersAnHour
   METERING_RATE_LIMIT: rateLimit
   METERING_TELEMETRY: 'azure'
   // With azure-functions-runtime of requirements.txt only: an older runtime fails every function.

@@ -87,6 +87,9 @@ class Settings(NamedTuple):
     tenants_file: Path | None = None
     automatic_tenants: bool = True
     """Whether a subscription without a tenant gets one."""
+    dead_letter_days: int = stores.DEFAULT_DEAD_LETTER_DAYS
+    dead_letters_an_hour: int | None = stores.DEFAULT_DEAD_LETTERS_AN_HOUR
+    """None: no limit."""
     fixed_now: Instant | None = None
     arm_endpoint: str = DEFAULT_ARM_ENDPOINT
     hubs: HubNamespace | None = None
@@ -101,13 +104,23 @@ class Settings(NamedTuple):
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
-    anchors: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_ANCHORS))
+    anchors: ExportsFolder | ExportsContainer | None = None
+    """None: beside the store, see `anchors_place`."""
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
     unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
     close_wait: Instant = 3 * DAY
+
+    @property
+    def anchors_place(self) -> ExportsFolder | ExportsContainer:
+        """Where anchors are kept: as set, else beside the file of the store."""
+        if self.anchors is not None:
+            return self.anchors
+        if isinstance(self.store, SqliteStore):
+            return ExportsFolder(self.store.path.parent / "anchors")
+        return ExportsFolder(Path(DEFAULT_ANCHORS))
 
 
 def deployment_environment() -> Mapping[str, str]:
@@ -131,6 +144,8 @@ def read_settings(
         store=chosen,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
+        dead_letter_days=stores.DEAD_LETTER_DAYS.read(given),
+        dead_letters_an_hour=stores.DEAD_LETTERS_AN_HOUR.read(given),
         unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
         fixed_now=NOW.read(given),
         arm_endpoint=services.ARM_ENDPOINT.read(given),

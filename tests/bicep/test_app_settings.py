@@ -122,6 +122,8 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         closeGrace="24h",
         closeWait="72h",
         rateLimit="300",
+        deadLetterDays="90",
+        deadLettersAnHour="1000",
         apiClientId=ID,
         usageHost="evhns-usage-prod.servicebus.windows.net",
         usageHub="usage",
