@@ -1,11 +1,12 @@
 """Ingest a batch of usage events: each body is counted once or dead-lettered with a code."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
-from metering.app.hubs.pieces import Pieces, name_of
+from metering.app.hubs.pieces import Pieces, each, name_of
 from metering.app.ledger.committer import Committed, Committer
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.streams.register import Register
@@ -16,7 +17,6 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.streams.sheets import Stream, stream_of
-from metering.core.usage.event import LLM_USAGE
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.meters import router_fee
 from metering.core.usage.usage import EventKey, Usage
@@ -30,6 +30,9 @@ from metering.ports import (
 
 __all__ = ["USAGE_HUB", "Ingest", "Message", "Tally"]
 
+
+#: Ledgers that are committed at once: each waits for the store most of the time.
+AT_ONCE: Final = 8
 
 type _Outcome = tuple[Committed, list[DeadLetter]]
 """The outcomes of the events of a ledger, and the dead letters of those set aside."""
@@ -96,20 +99,29 @@ class Ingest:
         # Before the commit: once the ledger has an event, its redelivery is only a duplicate.
         await self.register.file_streams(batch.streams)
         answer = Committed()
-        names: list[bytes] = []
-        for ledger, rows in batch.by_ledger.items():
-            names.append(name_of(_digests(str(ledger), rows)))
-            outcome = self._pieces.outcome(names[-1])
-            if outcome is None:
-                outcome = await self._commit_all(batch, ledger, hub, now)
-                self._pieces.keep(names[-1], outcome)
-            answer = answer.plus(outcome[0])
-            batch.dead_letters.extend(outcome[1])
+        for committed, dead_letters in await self._commit_ledgers(batch, hub, now):
+            answer = answer.plus(committed)
+            batch.dead_letters.extend(dead_letters)
         await self.dead_letters.put(batch.dead_letters)
-        self._pieces.forget(names)
         await self.dead_letters.put(await self.streams.complete_reported(batch.streams))
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
         return tally.with_dead_letters(batch.dead_letters)
+
+    async def _commit_ledgers(self, batch: _Sorted, hub: str, now: Instant) -> list[_Outcome]:
+        """Commit the ledgers of a batch, some at once, without those that an attempt has done."""
+        names = {
+            ledger: name_of([str(ledger), *(f"{one.digest} {one.id}" for one, _ in rows)])
+            for ledger, rows in batch.by_ledger.items()
+        }
+        outcomes = {ledger: self._pieces.outcome(name) for ledger, name in names.items()}
+
+        async def commit(ledger: LedgerId) -> None:
+            outcomes[ledger] = outcome = await self._commit_all(batch, ledger, hub, now)
+            self._pieces.keep(names[ledger], outcome)
+
+        await each([one for one, done in outcomes.items() if done is None], commit, AT_ONCE)
+        self._pieces.forget(names.values())
+        return [outcome for outcome in outcomes.values() if outcome is not None]
 
     async def _commit_all(
         self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant
@@ -181,7 +193,8 @@ class Ingest:
             why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
             return Committed(), [dead_letter_of(hub, message, now, why) for _, message in rows]
         dead_letters: list[DeadLetter] = []
-        await self.register.note_counted(_counted(usages, answer))
+        set_aside = set(map(id, answer.conflicts))
+        await self.register.note_counted(one for one in usages if id(one) not in set_aside)
         if answer.conflicts:
             # By evidence too: weaker and better counts of one request may have equal digests.
             messages: dict[tuple[EventKey, Evidence, str], Message] = {
@@ -224,23 +237,3 @@ class Ingest:
                 f" (request {usage.id}): the prompt is charged as plain input and the surplus is"
                 " kept beside the counts: compare it with the invoice"
             )
-
-
-def _digests(ledger: str, rows: Sequence[tuple[Usage, Message]]) -> Iterator[str]:
-    """Yield what a ledger's part of a batch is known by."""
-    yield ledger
-    for usage, _ in rows:
-        yield usage.id
-        yield usage.digest
-
-
-def _counted(usages: Sequence[Usage], answer: Committed) -> list[Usage]:
-    """Return the requests to models whose counts the ledger has now."""
-    set_aside = {id(usage) for usage in answer.conflicts}
-    return [
-        usage
-        for usage in usages
-        if usage.evidence >= Evidence.RECOVERED
-        and usage.key[0] == LLM_USAGE
-        and id(usage) not in set_aside
-    ]
