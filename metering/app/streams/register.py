@@ -146,12 +146,17 @@ class Register:
         return found
 
     async def _read(self, places: Sequence[str], wanted: Wanted) -> Found:
-        """Read what is new under these places; return the rows that memory has no room for."""
-        by_position: defaultdict[int, list[str]] = defaultdict(list)
+        """Read what is new under these places; return the rows that memory has no room for.
+
+        A slot that was never read is read alone, and kept: another attempt goes on from there.
+        """
+        groups: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
         for place in places:
-            by_position[self.shelves.read_to(place) or 0].append(place)
+            position = self.shelves.read_to(place)
+            alone = place.partition("|")[2] if position is None else ""
+            groups[position or 0, alone].append(place)
         in_use, beside = set(places), _Beside(wanted)
-        for position, together in by_position.items():
+        for (position, _), together in groups.items():
             latest = position
             async for filed in self.store.read(together, position):
                 latest = max(latest, filed.at)

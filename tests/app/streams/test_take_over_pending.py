@@ -117,3 +117,17 @@ async def test_nine_days_after_its_first_run_the_timer_looks_no_more(system: Sys
     assert await system.take_over.run() == 0
     assert await system.take_over.run() == 0
     assert len(await system.pending.read_pending("identity", 9)) == 1
+    assert await system.take_over.rows(["r-1"]) == []
+
+
+async def test_a_run_takes_a_bounded_number_and_the_next_one_the_rest(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metering.app.streams.take_over_pending._TOGETHER", 2)
+    monkeypatch.setattr("metering.app.streams.take_over_pending._ROUNDS", 2)
+    for number in range(5):
+        name = f"r-{number}"
+        await put_old(
+            system.app.stores, "identity", name, PENDING.replace(b"r-1", name.encode()), AT
+        )
+    assert [await system.take_over.run(), await system.take_over.run()] == [4, 1]
