@@ -1,14 +1,27 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance` and `--overshoot`
-alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--hostile`,
+`--overshoot`, `--traffic` and `--batches` alone.
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from benchmarks import balance, closing, cost, counting, growth, overshoot, rating
+from benchmarks import (
+    balance,
+    batches,
+    closing,
+    cost,
+    counting,
+    growth,
+    hostile,
+    overshoot,
+    rating,
+    traffic,
+)
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.overshoot_report import overshoot_document
@@ -17,6 +30,15 @@ from benchmarks.report import report
 from benchmarks.timing import Progress, race
 from metering.cli.output import print_error, stderr
 from metering.core.basics.errors import MeteringError
+
+#: What is measured alone, by its option.
+_ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
+    "balance": lambda progress: balance.balance_document(balance.measure(progress)),
+    "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
+    "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
+    "traffic": traffic.measure,
+    "batches": batches.batches_document,
+}
 
 
 def run(trace: Path | None, progress: Progress) -> dict[str, object]:
@@ -75,7 +97,22 @@ def _options() -> Namespace:
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
     )
     parser.add_argument(
+        "--hostile",
+        action="store_true",
+        help="Only see what a hostile tenant does to nine ordinary ones.",
+    )
+    parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
+    )
+    parser.add_argument(
+        "--traffic",
+        action="store_true",
+        help="Only measure request units of commits, streams, logs and a working mix.",
+    )
+    parser.add_argument(
+        "--batches",
+        action="store_true",
+        help="Only simulate how batches form, and what a wait at their end saves and costs.",
     )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
     return parser.parse_args()
@@ -89,10 +126,9 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
     if options.closing is not None:
         progress(f"the periods of {options.closing:,} tenants end")
         return closing.closing_document(closing.measure(options.closing))
-    if options.balance:
-        return balance.balance_document(balance.measure(progress))
-    if options.overshoot:
-        return overshoot_document(overshoot.measure(progress))
+    for name, document in _ALONE.items():
+        if getattr(options, name):
+            return document(progress)
     return run(options.trace, progress)
 
 

@@ -82,6 +82,9 @@ param countStreams bool = false
 @description('Optional. Whether the log of language models is read. Without it streams have no counts, and there is no namespace with keys.')
 param readLogs bool = true
 
+@description('Optional. The longest wait at the end of a batch of events, in which the next one gathers: such as 500ms or 2s; 0: none. It makes commits fewer and balances older by at most as much.')
+param batchWait string = '2s'
+
 @description('Optional. Whether usage that no policy reported is recovered from the log of requests; for gateways with APIs that lack the policy.')
 param recoverUsage bool = false
 
@@ -199,6 +202,9 @@ param locks bool = false
 
 @description('Optional. Whether usage of a subscription without a tenant waits, or makes a tenant of its own.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
+
+@description('Optional. Whether requests to deployments of an unknown model pass where limits depend on it.')
+param unknownDeployments 'by_plan' | 'allow' | 'block' = 'by_plan'
 
 @description('Optional. What is delivered to the container of exports on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
@@ -706,7 +712,9 @@ module functionApp 'modules/function-app.bicep' = {
     consumerGroup: consumerGroup
     insightsConnectionString: monitoring.outputs.connectionString
     unknownSubscription: unknownSubscription
+    unknownDeployments: unknownDeployments
     recoveryDelay: recoverUsage ? '15m' : 'off'
+    batchWait: batchWait
     exportsUrl: '${filesUrl}${exportsContainer}'
     exportSchedule: exportSchedule
     issuerName: issuerName

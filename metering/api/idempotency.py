@@ -1,11 +1,12 @@
 """Idempotency keys of requests that create grants and adjustments."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header
 
 from metering.api.problems import Problem
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
+from metering.documents.document import Document
 
 IdempotencyKey = Annotated[
     str | None,
@@ -23,3 +24,8 @@ def required(key: str | None) -> str:
         fault = {"field": "Idempotency-Key", "message": "is required"}
         raise Problem(400, "Idempotency-Key: is required", errors=[fault])
     return key
+
+
+def repeated(document: type[Document]) -> dict[int | str, dict[str, Any]]:
+    """Return the response to a repeated request, for the OpenAPI document."""
+    return {200: {"model": document, "description": "It was there already: a repeated request."}}

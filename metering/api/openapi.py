@@ -7,8 +7,11 @@ from fastapi.openapi.utils import get_openapi
 
 from metering.api.guard import GuardedRoute
 from metering.api.problems import MEDIA_TYPE
+from metering.core.usage.event import BusinessOutcomeEvent, LlmUsageEvent, MeterUsageEvent
 
 PATH: Final = "/api/openapi.json"
+SCHEMAS: Final = "#/components/schemas/"
+EVENTS: Final = (LlmUsageEvent, MeterUsageEvent, BusinessOutcomeEvent)
 _ABOUT: Final = (
     "Balances, usage, terms and their history. Amounts are decimal strings in the currency of the"
     " tenant's plan. Times are RFC 3339 in UTC. The end of a period is exclusive."
@@ -69,6 +72,7 @@ def _document(api: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = _PROBLEM
+    schemas.update(_events())
     parts["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
@@ -76,8 +80,18 @@ def _document(api: FastAPI) -> dict[str, Any]:
     return made
 
 
+def _events() -> dict[str, Any]:
+    """Return the schemas of the three kinds of events, by name, with what they refer to."""
+    found: dict[str, Any] = {}
+    for event in EVENTS:
+        made = event.model_json_schema(ref_template=f"{SCHEMAS}{{model}}")
+        found |= made.pop("$defs")
+        found[event.__name__] = made
+    return found
+
+
 def _problem(responses: dict[str, Any]) -> dict[str, Any]:
     """Return the response of every error, which replaces FastAPI's 422."""
     responses.pop("422", None)
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = {"$ref": f"{SCHEMAS}Problem"}
     return {"description": "A problem (RFC 9457).", "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -57,6 +57,7 @@ class App(Base):
 
     verify = Part(lambda self: self._proofs.verify)
     withdraw = Part(lambda self: self._proofs.withdraw)
+    repair = Part(lambda self: self._proofs.repair)
 
     publish_prices = Part(lambda self: self._prices.publish_prices)
     propose_prices = Part(lambda self: self._prices.propose_prices)
@@ -68,6 +69,8 @@ class App(Base):
     collect_gauges = Part(lambda self: self._installation.collect_gauges)
     watch_hubs = Part(lambda self: self._installation.watch_hubs)
     readiness = Part(lambda self: self._installation.readiness)
+    smoke_test = Part(lambda self: self._installation.smoke_test)
+    status = Part(lambda self: self._installation.status(self.billing.close_periods))
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)
     deployments = Part(lambda self: self._installation.deployments)

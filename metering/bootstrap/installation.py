@@ -2,15 +2,18 @@
 
 from functools import cached_property
 
+from metering.app.billing.close_periods import ClosePeriods
 from metering.app.deployments.deployments import Deployments
 from metering.app.hubs.hub_lag import HubLags, WatchHubs
 from metering.app.installation.collect_gauges import CollectGauges
 from metering.app.installation.readiness import Readiness
+from metering.app.installation.smoke_test import SmokeTest
+from metering.app.installation.status import Status
 from metering.app.ledger.deliver_effects import DeliverEffects
 from metering.app.tenancy.audited import Audited
 from metering.app.tenancy.callers import Callers
 from metering.bootstrap.base import Base
-from metering.ports import DeploymentSource
+from metering.ports import DeploymentSource, ModelCaller
 
 
 class Installation:
@@ -47,15 +50,42 @@ class Installation:
         return WatchHubs(lambda: self._base.hub_progress, self._base.clock, self._base.telemetry)
 
     @cached_property
-    def readiness(self) -> Readiness:
-        """The readiness of this process."""
+    def _hub_lags(self) -> HubLags:
         lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
         # First of all: a look that goes on would keep the hubs from being let go.
         self._base.closing.insert(0, lags.close)
+        return lags
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """The readiness of this process."""
         return Readiness(
             tenancy=self._base.tenancy,
             effects=self._base.stores.effects,
-            hub_lags=lags,
+            hub_lags=self._hub_lags,
+            clock=self._base.clock,
+        )
+
+    def smoke_test(self, caller: ModelCaller) -> SmokeTest:
+        """Send a request through a gateway and find it in the ledger."""
+        return SmokeTest(
+            ledgers=self._base.ledgers,
+            dead_letters=self._base.stores.dead_letters,
+            tenancy=self._base.tenancy,
+            hub_lags=self._hub_lags,
+            caller=caller,
+            clock=self._base.clock,
+        )
+
+    def status(self, closing: ClosePeriods) -> Status:
+        """Answer what an operator asks first."""
+        return Status(
+            ledgers=self._base.ledgers,
+            dead_letters=self._base.stores.dead_letters,
+            effects=self._base.stores.effects,
+            closing=closing,
+            tenancy=self._base.tenancy,
+            hub_lags=self._hub_lags,
             clock=self._base.clock,
         )
 

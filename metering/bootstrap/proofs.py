@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from metering.app.ledger.repair import Repair
 from metering.app.ledger.withdraw import Withdraw
 from metering.app.reports.verify import Verify
 from metering.bootstrap.base import Base
@@ -16,7 +17,14 @@ class Proofs:
     @cached_property
     def verify(self) -> Verify:
         """Prove ledgers."""
-        return Verify(self._base.ledgers, self._base.stores.rollups, self._base.tenancy)
+        base, stores = self._base, self._base.stores
+        return Verify(base.ledgers, stores.rollups, base.tenancy, stores.effects, base.clock)
+
+    @cached_property
+    def repair(self) -> Repair:
+        """Repair ledgers."""
+        stores = self._base.stores
+        return Repair(self._base.ledgers, stores.repairs, stores.rollups)
 
     @cached_property
     def withdraw(self) -> Withdraw:

@@ -13,6 +13,7 @@ from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
 from metering.adapters.sqlite.register import SqliteRegister
 from metering.adapters.sqlite.registry import SqliteRegistry
+from metering.adapters.sqlite.repairs import SqliteRepairs
 from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.sqlite.statements import SqliteStatements
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
@@ -24,6 +25,7 @@ from metering.ports import (
     AuditLog,
     DeadLetterStore,
     EffectStore,
+    LedgerRepairs,
     LedgerStore,
     PendingStore,
     PriceStore,
@@ -60,6 +62,7 @@ class Stores(NamedTuple):
     audit: AuditLog
     statements: StatementStore
     allocations: AllocationStore
+    repairs: LedgerRepairs
     checked_pages: int
     max_gaps: int
     close: Callable[[], Awaitable[None]]
@@ -90,6 +93,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteAudit(database),
         SqliteStatements(database),
         SqliteAllocations(database),
+        SqliteRepairs(database),
         _CHECKED_PAGES_SQLITE,
         1,
         database.close,
@@ -111,6 +115,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
     from metering.adapters.cosmos.prices import CosmosPrices
     from metering.adapters.cosmos.register import CosmosRegister
     from metering.adapters.cosmos.registry import CosmosRegistry
+    from metering.adapters.cosmos.repairs import CosmosRepairs
     from metering.adapters.cosmos.rollups import CosmosRollups
     from metering.adapters.cosmos.statements import CosmosStatements
     from metering.adapters.cosmos.suspensions import CosmosSuspensions
@@ -133,6 +138,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
         CosmosAudit(account),
         CosmosStatements(account),
         CosmosAllocations(account),
+        CosmosRepairs(account),
         _CHECKED_PAGES_COSMOS,
         _MAX_GAPS_COSMOS,
         account.close,

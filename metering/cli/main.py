@@ -82,9 +82,17 @@ COMMANDS: Final[dict[str, Section]] = {
             "Show the unit cost of each outcome of TENANT's use cases, and whether it meets its"
             " target.",
         ),
+        "audit": Place(
+            "metering.cli.tenancy.audit:audit",
+            "Show operators' changes on a day, by command and over HTTP, newest first.",
+        ),
         "verify": Place(
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",
+        ),
+        "repair": Place(
+            "metering.cli.ledger.repair:repair",
+            "Repair the ledgers of TENANT that a restore left halfway, or with rounded counts.",
         ),
         "withdraw": Place(
             "metering.cli.ledger.withdraw:withdraw",
@@ -99,6 +107,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "plans": Place(
             "metering.cli.tenancy.tenants:plans",
             "Plans: the terms under which tenants pay.",
+        ),
+        "quotas": Place(
+            "metering.cli.quotas.quotas:quotas",
+            "A tenant's quotas, and temporary increases of their limits.",
         ),
         "grants": Place(
             "metering.cli.credit.grants:grants",
@@ -163,6 +175,14 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
+        ),
+        "azure": Place(
+            "metering.cli.installation.azure:azure",
+            "Check a deployment in Azure, before and after it.",
+        ),
+        "status": Place(
+            "metering.cli.installation.status:status",
+            "Say whether everything is read, counted, priced, closed and delivered.",
         ),
     },
 }

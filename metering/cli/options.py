@@ -1,18 +1,23 @@
 """Arguments that several commands share."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
 from metering import bootstrap
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import Instant, format_instant
 from metering.core.calendars.calendars import calendar_instant
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Decision
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 PeriodName = Annotated[
@@ -97,6 +102,19 @@ async def ledgers_named(app: bootstrap.App, tenant: str | None, name: str) -> li
     return [LedgerId(one, period.start) for one, period in found if period is not None]
 
 
+Move = Annotated[
+    bool, typer.Option("--move", help="Also take what belongs to somebody else from its owner.")
+]
+
+
+def since(decision: Decision[Instant]) -> str:
+    """Return from when a decision holds, in words; `unchanged` if it recorded nothing."""
+    if decision.record is None:
+        return "unchanged"
+    start = decision.outcome
+    return f"from {'the beginning' if start == BEGINNING else format_instant(start)}"
+
+
 def instant(text: str | None, hint: str) -> Instant | None:
     """Return an optional RFC 3339 time. The usage error names the option."""
     if text is None:
@@ -105,3 +123,10 @@ def instant(text: str | None, hint: str) -> Instant | None:
         return calendar_instant(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
+
+
+def day_or_instant(text: str | None, hint: str) -> Instant | None:
+    """Return an optional time; a date means its start in UTC. The usage error names the option."""
+    if text is not None and _DATE.fullmatch(text):
+        text += "T00:00:00Z"
+    return instant(text, hint)

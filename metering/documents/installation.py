@@ -1,4 +1,4 @@
-"""Health of a process, and the result of the demo."""
+"""Health of a process, the status of an installation, and the result of the demo."""
 
 from typing import Literal
 
@@ -24,6 +24,16 @@ class Readiness(Document):
     hub_lag_s: int | None = Field(
         description="Everything published longer ago is counted; null if not known yet."
     )
+
+
+class StatusAnswer(Document):
+    """The answer to one question about an installation."""
+
+    question: str
+    answer: Literal["ok", "look", "unknown"]
+    figure: int | None = Field(description="Null if it is not known.")
+    unit: str = Field(description="The meaning of the figure.")
+    remedy: str = Field(description="The next step; empty if all is well.")
 
 
 class DemoDocument(Figures):

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.calendars.dated import FOREVER
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.schedule import scheduled, scheduled_plans
+from metering.core.tenancy.stops import MAX_REASON, Target
 from metering.documents.document import Document, RequestBody, Time
 
 
@@ -25,6 +27,41 @@ class NextCalendar(CalendarDocument):
     start: str = Field(description="When it takes effect.")
 
 
+class ScheduledDocument(Document):
+    """A change that is recorded and does not hold yet."""
+
+    start: Time = Field(description="When it takes effect.")
+    what: str = Field(examples=["plan pro"])
+
+
+class StopDocument(Document):
+    """A stop by an operator: its requests are blocked until it is resumed."""
+
+    subscription: str | None = Field(description="Null: the whole tenant.")
+    reason: str
+    since: Time
+
+    @classmethod
+    def all_of(cls, directory: Directory, tenant: str, now: Instant) -> list[Self]:
+        """Return the stops of a tenant and of its subscriptions."""
+        names = [None, *directory.subjects(tenant, now)]
+        stops = ((name, directory.stops.at(Target(tenant, name))) for name in names)
+        return [
+            cls(subscription=name, reason=stop.reason, since=stop.since)
+            for name, stop in stops
+            if stop is not None
+        ]
+
+
+class StopRequest(RequestBody):
+    """The reason of a stop or of its end."""
+
+    reason: str = Field(min_length=1, max_length=MAX_REASON, examples=["leaked key"])
+    subscription: str | None = Field(
+        default=None, max_length=256, description="Only this subscription. Null: the whole tenant."
+    )
+
+
 class TenantDocument(Document):
     """A tenant as of now."""
 
@@ -34,7 +71,11 @@ class TenantDocument(Document):
     billing: str = Field(examples=["postpaid"])
     calendar: CalendarDocument
     next_calendar: NextCalendar | None = Field(description="Null if no change is scheduled.")
+    scheduled: list[ScheduledDocument] = Field(
+        description="Changes to come of its plan and subscriptions."
+    )
     subscriptions: list[str]
+    stopped: list[StopDocument] = Field(description="What operators have stopped.")
     members: list[str] = Field(
         description="People and apps that can read the tenant.", examples=[["user:…"]]
     )
@@ -55,9 +96,26 @@ class TenantDocument(Document):
             billing=plan.billing,
             calendar=CalendarDocument(**calendar.model_dump()),
             next_calendar=following,
+            scheduled=[
+                ScheduledDocument(start=one.start, what=one.what)
+                for one in scheduled(directory, tenant, now)
+            ],
             subscriptions=directory.subjects(tenant, now),
+            stopped=StopDocument.all_of(directory, tenant, now),
             members=directory.members.of(tenant, now),
         )
+
+
+def plans_listed(directory: Directory, now: Instant) -> list[dict[str, Any]]:
+    """Return the plans in force, each as in a plan file, with the starts of versions to come."""
+    to_come = scheduled_plans(directory, now)
+    return [
+        {
+            **plan.model_dump(mode="json"),
+            "scheduled": [format_instant(at) for name, at in to_come if name == plan.id],
+        }
+        for plan in directory.plans(now)
+    ]
 
 
 class TenantPlan(Document):

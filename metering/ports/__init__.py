@@ -12,6 +12,7 @@ from metering.ports.exports import (
 )
 from metering.ports.ledger import (
     EffectStore,
+    LedgerRepairs,
     LedgerStore,
     RollupStore,
     StoredCursor,
@@ -40,7 +41,10 @@ from metering.ports.streams import (
 from metering.ports.surroundings import (
     Alerts,
     Clock,
+    CloudReading,
     DeploymentSource,
+    Executor,
+    ModelCaller,
     Notifier,
 )
 from metering.ports.telemetry import (
@@ -68,16 +72,20 @@ __all__ = [
     "AuditLog",
     "CaptureSource",
     "Clock",
+    "CloudReading",
     "DeadLetter",
     "DeadLetterStore",
     "DeploymentSource",
     "DesiredStates",
     "EffectStore",
+    "Executor",
     "ExportStore",
     "HubProgress",
     "HubWatch",
     "Labels",
+    "LedgerRepairs",
     "LedgerStore",
+    "ModelCaller",
     "Notifier",
     "Outgoing",
     "PendingHalf",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit
@@ -77,6 +78,33 @@ class LedgerStore(Protocol):
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
+        ...
+
+
+class LedgerRepairs(Protocol):
+    """What only `metering repair` may do: write and remove documents of a ledger as they are.
+
+    Nothing else may write to the ledger meanwhile. Every method is safe to repeat.
+    """
+
+    async def page_document(self, ledger: LedgerId, number: int) -> Document | None:
+        """Return a page as it is stored, damaged or not."""
+        ...
+
+    async def documents_after(self, ledger: LedgerId, page: int) -> list[Document]:
+        """Return the pages and effects after a page, as they are stored."""
+        ...
+
+    async def restore_page(self, page: Page) -> None:
+        """Write a page over the one of its number."""
+        ...
+
+    async def replace_head(self, head: Head) -> None:
+        """Write the checkpoint of the head, whatever is stored."""
+        ...
+
+    async def remove(self, ledger: LedgerId, documents: Sequence[Document]) -> None:
+        """Remove pages and effects that `documents_after` returned."""
         ...
 
 

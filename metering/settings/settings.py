@@ -91,6 +91,8 @@ class Settings(NamedTuple):
     usage_hub: str = DEFAULT_USAGE_HUB
     recovery_delay: Instant | None = RECOVERY_DELAY
     """None: usage is never recovered from logs."""
+    batch_wait: Instant = 0
+    """The longest wait at the end of a batch."""
     webhook: Webhook | None = None
     apim_service: ApimService | None = None
     telemetry: TelemetrySetting = "off"
@@ -100,23 +102,32 @@ class Settings(NamedTuple):
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
+    unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
     close_wait: Instant = 3 * DAY
+
+
+def deployment_environment() -> Mapping[str, str]:
+    """Return the environment as a parameter file of a deployment reads it."""
+    return os.environ
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
     given = os.environ if environment is None else environment
     usage_hubs = hubs.USAGE.read(given)
+    store = stores.read_store(given)
     return Settings(
-        store=stores.read_store(given),
+        store=store,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
+        unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
         fixed_now=NOW.read(given),
         arm_endpoint=services.ARM_ENDPOINT.read(given),
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(store, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),

@@ -121,6 +121,25 @@ def test_every_route_says_what_it_does_and_how_it_refuses(schema: Any) -> None:
             assert "422" not in operation["responses"]
 
 
+def test_a_repeated_post_and_the_data_of_every_event_are_described(schema: Any) -> None:
+    document = schema.raw_schema
+    for made in ("grants", "adjustments"):
+        answers = document["paths"][f"/api/tenants/{{tenant}}/{made}"]["post"]["responses"]
+        assert {"200", "201"} <= set(answers)
+    events = document["paths"]["/api/events"]["post"]["requestBody"]["content"]
+    items = events["application/cloudevents-batch+json"]["schema"]["items"]["oneOf"]
+    schemas = document["components"]["schemas"]
+    data = {}
+    for one in items:
+        found = schemas[one["$ref"].rpartition("/")[2]]["properties"]
+        data[found["type"]["const"]] = schemas[found["data"]["$ref"].rpartition("/")[2]]
+    assert set(data) == {"llm.usage.v1", "meter.usage.v1", "business.outcome.v1"}
+    assert {"usage", "status", "tokens"} <= data["llm.usage.v1"]["properties"].keys()
+    assert data["meter.usage.v1"]["properties"]["quantity"]["type"] == "string"
+    assert data["business.outcome.v1"]["properties"]["count"]["type"] == "integer"
+    assert data["business.outcome.v1"]["properties"]["quantity"]["not"] == {}
+
+
 @pytest.mark.parametrize("name", ["operator", "tenant", "gateway", "producer", "nobody"])
 def test_no_made_up_request_breaks_the_schema(site: Site, schema: Any, name: str) -> None:
     headers = {} if name == "nobody" else {"Authorization": f"Bearer {site.token(name)}"}

@@ -18,7 +18,8 @@ async def test_a_balance_says_what_was_committed_up_to_now(api: Served) -> None:
     assert (found["tenant"], found["period"], found["currency"]) == ("acme", "2026-11", "USD")
     assert (found["amount"], found["total"], found["requests"]) == (ONE, ONE, 1)
     assert found["tokens"] == {"input": 1000, "output": 100}
-    assert (found["pending"], found["duplicates"]) == ({"requests": 1, "amount": "0"}, 1)
+    # A stream that says nothing is held for 500 tokens of output at $10 a million.
+    assert (found["pending"], found["duplicates"]) == ({"requests": 1, "amount": "0.005"}, 1)
     assert (found["pages"], found["entries"]) == (1, 2)
     assert found["as_of"] == found["last_commit"] == "2026-11-20T12:00:00Z"
     assert found["credits"] is None
@@ -168,6 +169,7 @@ async def test_quotas_say_where_they_stand_and_where_they_go(api: Served) -> Non
         "as_of": "2026-11-20T12:00:00Z",
         "amount": {"used": "0", "an_hour": "0", "projected": "0"},
         "quotas": [],
+        "stopped": [],
     }
 
 

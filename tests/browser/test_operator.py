@@ -58,3 +58,22 @@ def test_when_the_session_has_ended_the_page_says_so(page: Page) -> None:
     page.until(lambda: "Your session has ended" in page.text("#banners"))
     # The browser itself notes the refused request.
     page.console()
+
+
+def test_an_operator_stops_a_tenant_and_resumes_it_on_its_page(page: Page) -> None:
+    as_operator(page)
+    page.one("#tenants [href$=wingtip]").click()
+    page.until(lambda: "all subscriptions" in page.text("#stops"))
+    assert "admitted" in page.text("#stops")
+    page.one("#stops [data-action=stop]").click()
+    prompt = page.driver.switch_to.alert
+    prompt.send_keys("leaked key")
+    prompt.accept()
+    page.until(lambda: "leaked key" in page.text("#stops"))
+    page.until(lambda: "All requests are blocked" in page.text("#stopped"))
+    page.one("#stops [data-action=resume]").click()
+    prompt = page.driver.switch_to.alert
+    prompt.send_keys("key replaced")
+    prompt.accept()
+    page.until(lambda: "leaked key" not in page.text("#stops"))
+    page.until(lambda: page.text("#stopped") == "")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from metering.adapters.cosmos.answers import OnAnswer, ignore_answer, read_answer
+from metering.adapters.cosmos.answers import ClockWatch, OnAnswer, ignore_answer, read_answer
 from metering.adapters.cosmos.containers import Container
 from metering.adapters.cosmos.refusals import translated
 from metering.core.basics.documents import Document
@@ -41,15 +41,22 @@ class CosmosAccount:
         `on_answer` receives every answer of the service before the SDK does.
         """
         self._on_answer = on_answer
+        self.clock_watch = ClockWatch()
         self.endpoint = endpoint
         self.database = database
         self._key = key
         self._client: CosmosClient | None = None
+        self._connecting = asyncio.Lock()
         self._checked: set[str] = set()
         self._credential: Any = None
 
     async def client(self) -> CosmosClient:
         """Return the client, connected on first use."""
+        # Requests that come together must not each connect: only one client would be closed.
+        async with self._connecting:
+            return await self._connected()
+
+    async def _connected(self) -> CosmosClient:
         if self._client is None:
             client = CosmosClient(
                 self.endpoint,
@@ -68,7 +75,7 @@ class CosmosAccount:
                 retry_write=0,
                 # What is sized is what is sent: the bytes of the pages, not an escaped form.
                 enable_compact_utf8_item_writes=True,
-                raw_response_hook=lambda answer: self._on_answer(read_answer(answer)),
+                raw_response_hook=self._answered,
             )
             try:
                 await client.__aenter__()
@@ -81,6 +88,11 @@ class CosmosAccount:
                 raise
             self._client = client
         return self._client
+
+    def _answered(self, response: Any) -> None:
+        answer = read_answer(response)
+        self.clock_watch.note(answer)
+        self._on_answer(answer)
 
     def _credentials(self) -> Any:
         if self._key is not None:

@@ -1,10 +1,16 @@
 """The charge, status and time that the service reports with every answer."""
 
 import re
+import socket
 from collections.abc import Callable
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
-from metering.ports import Telemetry
+from metering.adapters.clock import SystemClock
+from metering.core.basics.errors import ClockAheadError
+from metering.core.basics.instants import SECOND, instant_of
+from metering.ports import Clock, Telemetry
 
 _CONTAINER: Final = re.compile(r"/colls/([A-Za-z0-9_-]{1,255})")
 _THROTTLED: Final = 429
@@ -38,6 +44,36 @@ def charge_to(telemetry: Telemetry) -> OnAnswer:
             telemetry.add("metering.store.throttled", 1, labels)
 
     return charge
+
+
+#: How far the clock of this machine may be ahead of the service's. Events may be as far ahead.
+MAX_AHEAD_S: Final = 300
+
+
+class ClockWatch:
+    """Compares the clock of this machine with the Date of the service's answers."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._date = ""
+        self.ahead_s = 0.0
+        """Seconds that this machine was ahead at the last answer; negative if it is behind."""
+
+    def note(self, answer: Answer) -> None:
+        """Note one answer. A malformed date says nothing."""
+        if answer.date != self._date:
+            self._date = answer.date
+            with suppress(ValueError):
+                told = instant_of(parsedate_to_datetime(answer.date))
+                self.ahead_s = (self._clock.now() - told) / SECOND
+
+    def must_be_right(self) -> None:
+        """Raise ClockAheadError if this machine is too far ahead to date a commit."""
+        if self.ahead_s > MAX_AHEAD_S:
+            raise ClockAheadError(
+                f"the clock of this machine ({socket.gethostname()}) is {self.ahead_s:.0f} s ahead"
+                f" of the store's, {self._date}: set it; nothing was committed"
+            )
 
 
 def read_answer(answer: Any) -> Answer:

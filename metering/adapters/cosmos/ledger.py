@@ -101,6 +101,7 @@ class CosmosLedgers:
         if not commit.pages:
             await self._note(commit)
             return
+        self._account.clock_watch.must_be_right()
         ledger = commit.head.ledger
         before = self._latest.pop(ledger, None)
         async with self._writing(ledger) as container:
@@ -141,7 +142,7 @@ class CosmosLedgers:
     async def _put(self, head: Head, etag: str | None) -> bool:
         self._latest.pop(head.ledger, None)
         async with self._writing(head.ledger):
-            return await self._documents.put(_head_document(head), etag) is not None
+            return await self._documents.put(head_document(head), etag) is not None
 
     @asynccontextmanager
     async def _writing(self, ledger: LedgerId) -> AsyncIterator[ContainerProxy]:
@@ -180,7 +181,8 @@ def _stored_head(document: Document, ledger: LedgerId) -> Head:
     return read_head(document, ledger)
 
 
-def _head_document(head: Head) -> Document:
+def head_document(head: Head) -> Document:
+    """Return a head as the item to store."""
     document: Document = from_json(write_head(head))
     return document | {"id": _HEAD, "tenant": head.ledger.tenant}
 
@@ -191,7 +193,7 @@ def _operations(commit: Commit) -> list[tuple[Any, ...]]:
     The checkpoint needs no condition: it is of the last page, which did not exist before.
     """
     pages = [("create", (from_json(content),)) for content in commit.contents]
-    checkpoint = [("upsert", (_head_document(commit.head),))] if commit.checkpoint else []
+    checkpoint = [("upsert", (head_document(commit.head),))] if commit.checkpoint else []
     effects = [("create", (effect_document(effect),)) for effect in commit.effects]
     return [*pages, *checkpoint, *effects]
 

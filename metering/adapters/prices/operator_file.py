@@ -15,13 +15,12 @@ in a list `prices`, beside `currency` and, if wished, `version`:
 
 Prices of other meters stand in YAML and JSON in a list `other_meters`: meter, unit, price (of one
 unit), effective_from (a day or an RFC 3339 time), and if wished aliases, deployment_type, region,
-provider, channel. YAML reads an unquoted day as a date, which is as good as a quoted one.
+provider, channel. In YAML a day needs no quotes.
 """
 
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -75,7 +74,7 @@ def file_prices(path: Path, currency: str, provider_of: ProviderOf = no_seller) 
         return _own(path, path.stem, own_rows(_csv_lines(path), currency, provider_of), currency)
     if path.suffix == ".json" and path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
         return saved_azure_prices(path)
-    document = _without_dates(read_structured(path))
+    document = read_structured(path)
     if isinstance(document, list) or (isinstance(document, dict) and _is_saved(document)):
         return saved_azure_prices(path)
     if isinstance(document, dict) and "origin" in document:
@@ -87,21 +86,6 @@ def file_prices(path: Path, currency: str, provider_of: ProviderOf = no_seller) 
     lines = [OwnLine(place, fields) for place, fields in zip(places, file.prices, strict=True)]
     rows = own_rows(lines, currency, provider_of)
     return _own(path, file.version or path.stem, rows, currency, file.other_meters)
-
-
-def _without_dates(value: Any) -> Any:
-    """Return a document in which YAML's dates and times are text again."""
-    match value:
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case dict():
-            return {name: _without_dates(inner) for name, inner in value.items()}
-        case list():
-            return [_without_dates(inner) for inner in value]
-        case _:
-            return value
 
 
 def _started(place: str, meter: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +134,8 @@ def _committed_format(path: Path, currency: str) -> PriceImport:
 
 def _csv_lines(path: Path) -> Iterator[OwnLine]:
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigurationError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
         # The mark that Excel puts at the beginning is no part of the first column's name.
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -42,8 +42,8 @@ def cost_rows(
     try:
         with path.open("rb") as raw, _text(path, raw) as lines:
             reader = csv.reader(lines, strict=True)
-            columns = columns_of(path, next(reader, []))
-            row = _Row(columns, currency)
+            header = next(reader, [])
+            row = _Row(columns_of(path, header), currency, len(header))
             for number, fields in enumerate(reader):
                 if number % _ROWS_A_REPORT == 0:
                     on_bytes(raw.tell())
@@ -62,16 +62,26 @@ def _text(path: Path, raw: BinaryIO) -> io.TextIOWrapper:
 class _Row:
     """Reads the rows under one header."""
 
-    def __init__(self, columns: Columns, currency: str) -> None:
+    def __init__(self, columns: Columns, currency: str, width: int) -> None:
         self._columns = columns
         self._currency = currency
+        self._width = width
 
     def read(self, where: str, fields: Sequence[str]) -> CostRow:
         """Return a row; raise ConfigurationError with place and reason if it is malformed."""
         try:
+            self._must_be_complete(fields)
             return self._read(fields)
         except ValueError as error:
             raise ConfigurationError(f"{where}: {error}") from None
+
+    def _must_be_complete(self, fields: Sequence[str]) -> None:
+        """Raise ValueError for a row that ends before a column that every row needs."""
+        for what in self._columns.shape.required:
+            if min(self._columns.at[what]) >= len(fields):
+                raise ValueError(
+                    f"{what}: the row has {len(fields)} cells, the header has {self._width}"
+                )
 
     def _read(self, fields: Sequence[str]) -> CostRow:
         get = self._columns.get
@@ -106,7 +116,8 @@ class _Row:
         currency = self._columns.get(fields, "currency").upper()
         if currency == self._currency:
             return self._number(fields, "cost")
-        dollars = [fields[place].strip() for place in self._columns.in_dollars]
+        places = [place for place in self._columns.in_dollars if place < len(fields)]
+        dollars = [fields[place].strip() for place in places]
         if self._currency == "USD" and any(dollars):
             return _named("cost", lambda: parse_exact(next(filter(None, dollars))))
         raise ValueError(

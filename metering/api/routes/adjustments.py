@@ -4,7 +4,7 @@ from fastapi import Depends, Response
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
-from metering.api.idempotency import IdempotencyKey, required
+from metering.api.idempotency import IdempotencyKey, repeated, required
 from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, must_know
 from metering.api.routers import for_operators
@@ -31,7 +31,12 @@ async def list_adjustments(
     )
 
 
-@router.post("/tenants/{tenant}/adjustments", status_code=201, dependencies=[Depends(must_know)])
+@router.post(
+    "/tenants/{tenant}/adjustments",
+    status_code=201,
+    responses=repeated(AdjustmentDocument),
+    dependencies=[Depends(must_know)],
+)
 async def adjust(
     app: TheApp,
     caller: TheCaller,

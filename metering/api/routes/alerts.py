@@ -53,4 +53,4 @@ async def alerts(
 @routers.named.get("/quotas")
 async def quotas(app: TheApp, tenant: TheTenant) -> QuotasDocument:
     """Return a tenant's quotas with their use and forecast."""
-    return QuotasDocument.of(tenant, await app.forecasts.of(tenant))
+    return QuotasDocument.of(tenant, await app.forecasts.of(tenant), app.tenancy.directory)

@@ -96,7 +96,7 @@ async def set_deployment(  # noqa: PLR0913, PLR0917, each is a part of the reque
         Change("deployment.set", f"deployment/{deployment.key}", wanted),
         lambda: None if before is None else before.model_dump(exclude_none=True),
         lambda: app.tenancy.define_deployment(
-            deployment, start, expected=expected if key == deployment.key else None
+            deployment, start, move=True, expected=expected if key == deployment.key else None
         ),
     )
     tag(response, app, "deployment", deployment.key)

@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Response
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
-from metering.api.idempotency import IdempotencyKey, required
+from metering.api.idempotency import IdempotencyKey, repeated, required
 from metering.api.instants import instant_in
 from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller, TheTenant, must_know, names_tenant
@@ -42,7 +42,12 @@ async def grants(
     )
 
 
-@router.post("/tenants/{tenant}/grants", status_code=201, dependencies=[Depends(must_know)])
+@router.post(
+    "/tenants/{tenant}/grants",
+    status_code=201,
+    responses=repeated(GrantDocument),
+    dependencies=[Depends(must_know)],
+)
 async def add_grant(
     app: TheApp,
     caller: TheCaller,

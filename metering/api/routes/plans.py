@@ -17,6 +17,7 @@ from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.plans.plan import Plan, read_plan
+from metering.documents.tenancy import plans_listed
 
 router = for_operators("plans")
 
@@ -31,12 +32,12 @@ Terms = Annotated[
 
 @router.get("/plans")
 async def list_plans(app: TheApp, limit: Limit = 50, cursor: Cursor = None) -> Page[dict[str, Any]]:
-    """List the plans as of now."""
+    """List the plans as of now; `scheduled` has the starts of versions to come."""
     await app.tenancy.refresh()
     return page_of(
-        app.tenancy.directory.plans(app.clock.now()),
-        lambda plan: (plan.id,),
-        _terms,
+        plans_listed(app.tenancy.directory, app.clock.now()),
+        lambda plan: (plan["id"],),
+        lambda plan: plan,
         listed="plans",
         cursor=cursor,
         limit=limit,

@@ -163,7 +163,10 @@ async def map_subscription(
             {**body.model_dump(), "from": effective},
         ),
         lambda: _payer(app, subscription).model_dump() if directory.knows(subscription) else None,
-        lambda: app.tenancy.map_subject(subscription, body.tenant, start, expected=expected),
+        # A known subscription needs If-Match: the caller has seen its owner.
+        lambda: app.tenancy.map_subject(
+            subscription, body.tenant, start, move=True, expected=expected
+        ),
     )
     tag(response, app, "subject", subscription)
     return _payer(app, subscription)
@@ -204,7 +207,7 @@ async def set_member(
         caller,
         Change("member.set", f"member/{member}", body.model_dump()),
         lambda: _member(app, member).model_dump() if members.is_named(member) else None,
-        lambda: app.tenancy.set_member(member, body.tenant, expected=expected),
+        lambda: app.tenancy.set_member(member, body.tenant, move=True, expected=expected),
     )
     tag(response, app, "member", member)
     return _member(app, member)

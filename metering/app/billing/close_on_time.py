@@ -37,7 +37,7 @@ class CloseOnTime:
                     closed += 1
                     continue
                 waiting += 1
-                if _is_overdue(found, at):
+                if is_overdue(found, at):
                     overdue.append(found)
             is_whole = True
         finally:
@@ -50,7 +50,8 @@ class CloseOnTime:
                 self.alerts.alert(_message(overdue), "overdue")
 
 
-def _is_overdue(waiting: Waiting, at: Instant) -> bool:
+def is_overdue(waiting: Waiting, at: Instant) -> bool:
+    """Return whether a period waits longer than it should."""
     if waiting.uncounted_since is not None:
         return waiting.uncounted_since + HUBS_PATIENCE <= at
     return waiting.until is not None and waiting.until <= at

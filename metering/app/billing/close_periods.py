@@ -14,7 +14,12 @@ from metering.app.billing.draft_statements import DraftStatements
 from metering.app.ledger.reading import head_of
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.allocation import Allocation
-from metering.core.basics.errors import HeadMovedError, InvariantBroken, RetryableError
+from metering.core.basics.errors import (
+    HeadMovedError,
+    InvariantBroken,
+    LedgerLagError,
+    RetryableError,
+)
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import LOOK_BACK, Statement, unsettled
@@ -92,6 +97,8 @@ class ClosePeriods:
     patience: Patience = DEFAULT_PATIENCE
     # By tenant: no period is due before. It saves a process from asking.
     _next_due: dict[str, Instant] = field(init=False, default_factory=dict)
+    # Tenants whose pages could not be read at the last run.
+    _lagging: set[str] = field(init=False, default_factory=set)
     # Within one run the capacity of a month is allocated once, for all tenants.
     _allocated: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
 
@@ -115,8 +122,12 @@ class ClosePeriods:
             try:
                 async for found in self._tenant(tenant, at, counted_until, ahead):
                     yield found
-            except InvariantBroken as fault:
-                self.alerts.alert(f"closing {tenant}: {fault}", "closing")
+                self._lagging.discard(tenant)
+            except (InvariantBroken, LedgerLagError) as fault:
+                # A replica catches up by the next run, and a page that has gone never does.
+                if not isinstance(fault, LedgerLagError) or tenant in self._lagging:
+                    self.alerts.alert(f"closing {tenant}: {fault}", "closing")
+                self._lagging.add(tenant)
                 yield Waiting(tenant, "", str(fault))
 
     async def due(self, at: Instant, tenants: Sequence[str]) -> AsyncIterator[Waiting]:
@@ -124,11 +135,14 @@ class ClosePeriods:
         await self.tenancy.refresh()
         counted_until = await self.progress.counted_until()
         for tenant in tenants:
-            latest = await self.statements.latest_statement(tenant)
-            period = await self._next(tenant, latest, at)
-            if period.end <= at:
-                waiting = await self._waiting(tenant, period, at, counted_until)
-                yield waiting or Waiting(tenant, period.name, "due")
+            try:
+                latest = await self.statements.latest_statement(tenant)
+                period = await self._next(tenant, latest, at)
+                if period.end <= at:
+                    waiting = await self._waiting(tenant, period, at, counted_until)
+                    yield waiting or Waiting(tenant, period.name, "due")
+            except (InvariantBroken, LedgerLagError) as fault:
+                yield Waiting(tenant, "", str(fault))
 
     async def _tenant(
         self, tenant: str, at: Instant, counted_until: Instant, ahead: Ahead | None

@@ -78,7 +78,9 @@ class Deployments:
         known = self._known(deployment.name, deployment.account, effective)
         if deployment != known and effective is not None:
             # A date that is refused is refused before anything is recorded.
-            define_deployment(self.tenancy.directory, deployment, self.clock.now(), effective)
+            define_deployment(
+                self.tenancy.directory, deployment, self.clock.now(), effective, move=True
+            )
         return Proposal(deployment.key, deployment, is_news=deployment != known)
 
     def _known(
@@ -87,8 +89,17 @@ class Deployments:
         at = soonest(self.clock.now()) if effective is None else effective
         return self.tenancy.directory.deployment(name, account, at)[0]
 
-    async def record(self, proposals: Sequence[Proposal], effective: Instant | None) -> None:
-        """Record the changes among these. Safe to repeat."""
-        for proposal in proposals:
-            if proposal.deployment is not None and proposal.is_news:
-                await self.tenancy.define_deployment(proposal.deployment, effective)
+    async def record(
+        self, proposals: Sequence[Proposal], effective: Instant | None, *, move: bool = False
+    ) -> Instant | None:
+        """Record the changes among these and return from when they hold. Safe to repeat.
+
+        Raises ConfigurationError, with nothing recorded, for a deployment that serves another
+        model, unless told to move it.
+        """
+        news = [one.deployment for one in proposals if one.deployment is not None and one.is_news]
+        now = self.clock.now()
+        for deployment in news:
+            define_deployment(self.tenancy.directory, deployment, now, effective, move=move)
+        done = [await self.tenancy.define_deployment(one, effective, move=move) for one in news]
+        return max((one.outcome for one in done), default=None)

@@ -4,8 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
+from metering.app.exports.deliver_exports import (
+    Progress,
+    ReportFile,
+    csv_chunks,
+    left_out,
+    no_progress,
+)
 from metering.app.exports.export_selection import ledgers_in
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import head_of, pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
@@ -50,6 +57,8 @@ class ChargebackReport:
         scope: Scope,
         progress: Progress = no_progress,
     ) -> None:
+        self._one_by_one = OneByOne()
+        self._scope = scope
         self._ledgers = ledgers
         self._tenancy = tenancy
         self._span = scope.span
@@ -84,18 +93,26 @@ class ChargebackReport:
         return self._sums.as_of
 
     def notes(self) -> Mapping[str, str]:
-        """Explain the amounts."""
-        return _NOTES
+        """Explain the amounts, and name the ledgers that could not be read."""
+        return {**_NOTES, **left_out(self._one_by_one)}
 
     async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:
         for ledger in ledgers:
-            currency = self._tenancy.directory.plan_for(ledger).currency
-            async for page in pages(self._ledgers, ledger):
-                if self._span is not None and self._span.is_over(page.committed):
-                    break
-                self._sums.add(page, currency)
-                self._progress(1)
-                # Let ingestion in this process take its turn.
-                await asyncio.sleep(0)
+            with self._one_by_one.about(ledger):
+                self._sums.absorb(await self._sums_of(ledger))
+        self._one_by_one.must_have_some()
         for row in self._sums.rows():
             yield row
+
+    async def _sums_of(self, ledger: LedgerId) -> Chargeback:
+        """Return the sums of one ledger; what a broken one gave before its fault is dropped."""
+        sums = Chargeback(self._scope.by, self._span)
+        currency = self._tenancy.directory.plan_for(ledger).currency
+        async for page in pages(self._ledgers, ledger):
+            if self._span is not None and self._span.is_over(page.committed):
+                break
+            sums.add(page, currency)
+            self._progress(1)
+            # Let ingestion in this process take its turn.
+            await asyncio.sleep(0)
+        return sums

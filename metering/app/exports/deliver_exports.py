@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.core.basics.csv_text import Cell, csv_line
 from metering.core.basics.errors import InvariantBroken, MeteringError
 from metering.core.basics.instants import Instant
@@ -41,6 +42,16 @@ type Progress = Callable[[int], None]
 
 def no_progress(_: int) -> None:
     """Ignore progress."""
+
+
+#: The note that names what could not be read: such a delivery is made again until it can.
+LEFT_OUT: Final = "left_out"
+
+
+def left_out(one_by_one: OneByOne) -> Mapping[str, str]:
+    """Return the note on the ledgers that a report had to leave out; empty if there are none."""
+    names = one_by_one.left_out
+    return {LEFT_OUT: "; ".join(map(str, names.values()))} if names else {}
 
 
 #: Lines joined into one chunk, to save calls to the store.
@@ -181,7 +192,8 @@ class DeliverExports:
 
     async def manifest_of(self, kind: str, tenant: str | None, window: Window) -> Manifest | None:
         """Return the manifest of a complete delivery; None if it is not complete."""
-        return await self._manifest(folder_of(kind, tenant, window))
+        found = await self._manifest(folder_of(kind, tenant, window))
+        return None if found is None or LEFT_OUT in found.notes else found
 
     async def _stage(
         self, report: Report, prefix: str, staged: list[Staged], *, gzip: bool

@@ -2,11 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from metering.app.exports.closed_periods import OfClosedPeriods
-from metering.app.exports.deliver_exports import Progress, ReportFile, csv_chunks, no_progress
+from metering.app.exports.deliver_exports import (
+    Progress,
+    ReportFile,
+    csv_chunks,
+    left_out,
+    no_progress,
+)
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
@@ -33,6 +40,7 @@ class FocusExport(OfClosedPeriods):
     tenancy: Tenancy
     issuer: str
     progress: Progress = no_progress
+    one_by_one: OneByOne = field(init=False, default_factory=OneByOne)
     kind: ClassVar[str] = FOCUS
 
     async def files(self) -> AsyncIterator[ReportFile]:
@@ -41,15 +49,21 @@ class FocusExport(OfClosedPeriods):
 
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the tenants whose period is not closed."""
-        return {**_NOTES, **self.closed.notes()}
+        return {**_NOTES, **self.closed.notes(), **left_out(self.one_by_one)}
 
     async def _rows(self) -> AsyncIterator[list[Cell]]:
         await self.tenancy.refresh()
         prices = ListPrices(self.tenancy.prices)
+        one_by_one = self.one_by_one
         async for statement, before in self.closed.closed():
-            for row in focus_rows(await self._billed(statement, before, prices), prices):
-                yield cells(statement, self.issuer, row)
-            self._add(statement)
+            billed: Billed | None = None
+            with one_by_one.about(statement.ledger):
+                billed = await self._billed(statement, before, prices)
+            if billed is not None:
+                for row in focus_rows(billed, prices):
+                    yield cells(statement, self.issuer, row)
+                self._add(statement)
+        one_by_one.must_have_some()
 
     async def _billed(
         self, statement: Statement, before: Statement | None, prices: ListPrices

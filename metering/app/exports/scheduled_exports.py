@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from metering.app.exports.deliver_exports import DeliverExports, Report
+from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports, Report
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import Instant
 from metering.core.exports.delivery_manifest import Window
@@ -46,9 +46,14 @@ class ScheduledExports:
         for scheduled in self.schedule if starts else ():
             try:
                 for window in await self._due(scheduled, min(starts)):
-                    await self.exports.deliver(self.reports[scheduled.kind].make(window))
-                    self._there.add((scheduled.kind, window.name))
+                    manifest = await self.exports.deliver(self.reports[scheduled.kind].make(window))
                     made += 1
+                    if LEFT_OUT not in manifest.notes:
+                        self._there.add((scheduled.kind, window.name))
+                        continue
+                    # Without a complete manifest, the next run delivers it again.
+                    about = f"export {scheduled.kind}, {window.name}"
+                    self.alerts.alert(f"{about}: left out: {manifest.notes[LEFT_OUT]}", "export")
             except MeteringError as fault:
                 self.alerts.alert(f"export {scheduled.kind}, {scheduled.every}: {fault}", "export")
         return made

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from metering.app.ledger.ledger_view import LedgerView, Views
 from metering.app.ledger.past_before import PeriodAt, past_before
+from metering.app.ledger.wrong_clock import counted_again
 from metering.core.basics.errors import (
     HeadMovedError,
     LedgerBroken,
@@ -209,7 +210,9 @@ class Committer:
 
     async def _change(self, head: Head, now: Instant) -> LimitChange | None:
         """Return what a page of this commit changes: the limits, and once the past."""
-        change = self._limit_change(head, now)
+        limits = self.limits(head.ledger, now) or head.counts.limits
+        change = await counted_again(self.store, head, limits, now)
+        change = change or self._limit_change(head, now)
         if head.counts.past is not None:
             return change
         past = await past_before(self.store, self.periods, head.ledger)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, Instant
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.ledger.past import NO_PAST, Past
@@ -23,7 +24,11 @@ async def past_before(store: LedgerStore, periods: PeriodAt, ledger: LedgerId) -
     start = ledger.start
     while start > max(0, ledger.start - LOOK_BACK):
         start = periods(ledger.tenant, start - 1).start
-        stored = await store.read_head(LedgerId(ledger.tenant, start))
+        try:
+            stored = await store.read_head(LedgerId(ledger.tenant, start))
+        except LedgerBroken:
+            # The fault of an earlier ledger is not this one's.
+            return NO_PAST
         if stored is not None:
             return stored.head.counts.past or NO_PAST
     return NO_PAST

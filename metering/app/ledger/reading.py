@@ -90,7 +90,8 @@ async def stored_pages(
     """Yield the pages after one position through another as they are stored, without any check.
 
     Only `metering verify` needs this: it goes on after a fault. A page beyond `through` is yielded
-    if a page before it is missing, so that the gap can be told from lag.
+    if a page before it is missing, so that the gap can be told from lag, and a head that ends at
+    a gap from one that is right.
     """
     reached = since.page
     if reached >= through.page:
@@ -104,8 +105,11 @@ async def stored_pages(
             if page.number <= through.page or reached < through.page:
                 yield page
                 reached = max(reached, page.number)
-            if reached >= through.page:
-                return
+                continue
+            # The first page beyond: where another one is missing before it, the head ends too soon.
+            if page.number > reached + 1 and await store.read_page(ledger, reached + 1) is None:
+                yield page
+            return
     async for page in _by_number(store, ledger, range(reached + 1, through.page + 1)):
         yield page
 

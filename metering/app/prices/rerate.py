@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.app.ledger.committer import Committer
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import head_of, pages
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.entry import Entry
@@ -119,6 +119,8 @@ class PriceUnpriced:
     alerts: Alerts
     _looked_at: int = field(init=False, default=-1)
     _looks: int = field(init=False, default=0)
+    _left_out: set[LedgerId] = field(init=False, default_factory=set)
+    """Ledgers that could not be read: looked at until they can."""
 
     async def run(self) -> int:
         """Price the entries that can be priced now, and return their number.
@@ -130,16 +132,15 @@ class PriceUnpriced:
         version = self.tenancy.directory.pricing_version
         if version != self._looked_at:
             self._looked_at, self._looks = version, _LOOKS
-        if not self._looks:
-            return 0
         priced = 0
-        for ledger in await self.ledgers.ledgers():
-            try:
+        one_by_one = OneByOne(self.alerts)
+        for ledger in await self.ledgers.ledgers() if self._looks else sorted(self._left_out):
+            self._left_out.add(ledger)
+            with one_by_one.about(ledger):
                 priced += await self._one(ledger)
-            except LedgerBroken as fault:
-                # Skip it until it is repaired; the other ledgers continue.
-                self.alerts.alert(str(fault), "ledger")
-        self._looks -= 1
+                self._left_out.discard(ledger)
+        one_by_one.settle()
+        self._looks = max(0, self._looks - 1)
         return priced
 
     async def _one(self, ledger: LedgerId) -> int:

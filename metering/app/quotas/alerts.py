@@ -9,6 +9,7 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.effect import Effect
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
+from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, EffectStore, LedgerStore
 
 #: Most alerts read of one period: far more than quotas have thresholds and windows.
@@ -43,8 +44,9 @@ class TenantAlerts:
         head = Head(ledger) if stored is None else stored.head
         is_present = period.start <= now < period.end
         states = quota_states(head.counts, now, period) if is_present else []
+        shown = shown_states(states, head.counts.limits, now, period) if is_present else []
         return Told(
             now,
             await self.effects.effects_of(ledger, MAX_ALERTS),
-            [one for one in states if one.percent >= min(one.quota.thresholds)],
+            [one for one in shown if one.is_counter and one.percent >= min(one.quota.thresholds)],
         )

@@ -11,6 +11,7 @@ from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, exhausted_at, trend
 from metering.core.quotas.limit_change import counts_in_force
+from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
 
 
@@ -49,7 +50,7 @@ class Forecasts:
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
         counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
-        states = quota_states(counts, now, period)
+        states = shown_states(quota_states(counts, now, period), counts.limits, now, period)
         return Forecast(
             now,
             self.tenancy.directory.plan_for(ledger).currency,

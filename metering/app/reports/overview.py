@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from metering.app.credit.credits import Credits
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import InvariantBroken, LedgerLagError
 from metering.core.basics.instants import Instant
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import LedgerId, Period
@@ -17,6 +18,7 @@ from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
 from metering.core.quotas.limit_change import counts_in_force
+from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
 
 #: A tenant is near a limit from this percentage on.
@@ -28,6 +30,8 @@ _AT_ONCE: Final = 16
 class Standing(StrEnum):
     """The standing of a tenant against its limits, the worst first."""
 
+    UNREADABLE = "unreadable"
+    """The tenant's ledger cannot be read: its figures are those of an empty one."""
     OVER = "over"
     """A quota is reached, or prepaid credit is used up."""
     NEAR = "near"
@@ -46,6 +50,8 @@ class TenantNow(NamedTuple):
     quotas: Sequence[QuotaState]
     credit: CreditBalance | None
     """None for a tenant without grants that is not prepaid."""
+    fault: str | None = None
+    """Why its ledger cannot be read."""
 
     @property
     def nearest(self) -> QuotaState | None:
@@ -55,6 +61,8 @@ class TenantNow(NamedTuple):
     @property
     def standing(self) -> Standing:
         """The standing now."""
+        if self.fault is not None:
+            return Standing.UNREADABLE
         nearest, is_prepaid = self.nearest, self.balance.plan.billing == "prepaid"
         has_none = self.credit is not None and self.credit.remaining.at_most <= 0
         if (is_prepaid and has_none) or (nearest is not None and nearest.is_reached):
@@ -92,8 +100,13 @@ class Overview:
         directory = self.tenancy.directory
         period = directory.period_at(tenant, now)
         ledger = LedgerId(tenant, period.start)
-        stored = await self.ledgers.read_head(ledger)
-        head = Head(ledger) if stored is None else stored.head
+        head, credit, fault = Head(ledger), None, None
+        try:
+            stored = await self.ledgers.read_head(ledger)
+            head = head if stored is None else stored.head
+            credit = await self.credit.where_used(tenant)
+        except (InvariantBroken, LedgerLagError) as broken:
+            head, fault = Head(ledger), str(broken)
         counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
         balance = balance_of(head, directory.plan_for(ledger))
         return TenantNow(
@@ -101,6 +114,7 @@ class Overview:
             period,
             balance,
             trend(balance.amount, Window(period.start, period.end), now),
-            quota_states(counts, now, period),
-            await self.credit.where_used(tenant),
+            shown_states(quota_states(counts, now, period), counts.limits, now, period),
+            credit,
+            fault,
         )

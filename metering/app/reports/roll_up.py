@@ -1,26 +1,21 @@
 """Roll up ledgers: add new pages to the usage by day and dimension."""
 
-import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages, stored_head
 from metering.app.reports.rollup_reading import must_belong, read_listed
-from metering.core.basics.errors import (
-    HeadMovedError,
-    LedgerBroken,
-    LedgerLagError,
-    RollupBroken,
-    StoreRefusal,
-)
+from metering.core.basics.errors import HeadMovedError, MeteringError, RollupBroken
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Head
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.reports.rollup import Cursor, Intake
 from metering.core.reports.rollup_document import Step, step_of
-from metering.ports import Alerts, LedgerStore, RollupStore, StoredCursor
+from metering.ports import Alerts, Executor, LedgerStore, RollupStore, StoredCursor
 
 #: Pages of one ledger added by one run of the timer; the next run continues.
 MAX_PAGES_A_RUN: Final = 2_000
@@ -50,6 +45,7 @@ class RollUp:
     ledgers: LedgerStore
     rollups: RollupStore
     alerts: Alerts
+    executor: Executor
     _watched: dict[LedgerId, _Watched] = field(init=False, default_factory=dict)
     _told: set[LedgerId] = field(init=False, default_factory=set)
     """Ledgers whose names this process has reported as too many."""
@@ -61,15 +57,23 @@ class RollUp:
         cannot be trusted raises an alert and is skipped; a damaged rollup is rebuilt.
         """
         taken = 0
+        one_by_one = OneByOne(self.alerts)
         for ledger in await self.ledgers.ledgers():
             watched = self._watched.setdefault(ledger, _Watched())
             if watched.rest:
                 watched.rest -= 1
                 continue
-            added = await self._look(ledger, watched)
+            added: int | None = None
+            with one_by_one.about(ledger):
+                added = await self._look(ledger, watched)
+            if added is None and str(ledger) not in one_by_one.left_out:
+                # Nobody knows what was wrong, so the next run looks again.
+                continue
+            added = added or 0
             watched.still = 0 if added else watched.still + 1
             watched.rest = min(2**watched.still, MAX_REST) - 1
             taken += added
+        one_by_one.settle()
         return taken
 
     async def _look(self, ledger: LedgerId, watched: _Watched) -> int:
@@ -82,15 +86,13 @@ class RollUp:
             elif stored and stored.checkpoint < head.pages:
                 # Nothing was committed since the last run, so no commit will write one soon.
                 await self.ledgers.write_checkpoint(head)
-        except LedgerLagError:
-            # The next run finds the pages.
-            watched.page = 0
         except HeadMovedError:
             # Another process rolls this ledger up: its result is as good.
             watched.page = 0
-        except (LedgerBroken, RollupBroken, StoreRefusal) as fault:
-            watched.page = 0
-            self.alerts.alert(str(fault), "ledger")
+        except MeteringError:
+            # Whatever it is, the next look begins anew.
+            watched.page, watched.stored = 0, None
+            raise
         if not taken:
             watched.stored = None
         return taken
@@ -153,7 +155,7 @@ class RollUp:
             parts = [
                 part async for part in read_listed(self.rollups, cursor, intake.changes.keys())
             ]
-            step = step_of(intake, parts)
+            step = await self.executor.run(partial(step_of, intake, parts))
             # The changes of one page always fit.
             if not step.is_too_large or intake.pages == 1:
                 return step
@@ -164,9 +166,8 @@ class RollUp:
         found = pages(self.ledgers, cursor.ledger, since=cursor.position, through=through)
         async with aclosing(found):
             async for page in found:
-                intake.add(page)
-                # Let ingestion in this process take its turn: a page takes milliseconds.
-                await asyncio.sleep(0)
+                # A page takes milliseconds, in which ingestion and admission would wait.
+                await self.executor.run(partial(intake.add, page))
                 if intake.is_full or intake.pages >= limit:
                     break
         return intake

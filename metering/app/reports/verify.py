@@ -1,6 +1,7 @@
 """Prove ledgers: fold their pages again, check every entry, and compare head and rollup."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -8,6 +9,7 @@ from metering.app.ledger.reading import head_of, stored_pages
 from metering.app.reports.rollup_reading import read_listed
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken, RollupBroken
+from metering.core.basics.instants import format_instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.double_counts import Doubts, Elsewhere, Identities, Named
@@ -15,7 +17,7 @@ from metering.core.ledger.head import Head
 from metering.core.ledger.proof import EntryCheck, Proof, no_check
 from metering.core.reports.rollup import Cursor, RollupProof
 from metering.core.reports.terms_proof import TermsProof
-from metering.ports import LedgerStore, RollupStore
+from metering.ports import Clock, EffectStore, LedgerStore, RollupStore
 
 #: Attempts to read a rollup while it is being written, before it is reported as wrong.
 _LOOKS: Final = 5
@@ -40,6 +42,8 @@ class Verify:
     store: LedgerStore
     rollups: RollupStore
     tenancy: Tenancy
+    effects: EffectStore
+    clock: Clock
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers to verify."""
@@ -91,6 +95,12 @@ class Verify:
         except LedgerBroken as fault:
             proof.faults.append(fault.reason)
         proof.compare(head)
+        proof.faults.extend([fault async for fault in self._left_behind(ledger, head.pages)])
+        if head.is_ahead(self.clock.now()):
+            proof.faults.append(
+                f"its time is {format_instant(head.committed)}: a process with a clock ahead has"
+                " committed to it; the next commit sets it right"
+            )
         proof.note(*await self._named(ledger, proof.doubts))
         faults = (*proof.faults, *rollup_faults)
         verdict = Verdict(ledger, head.pages, head.entries, head.amount, head.last_hash, faults)
@@ -118,6 +128,28 @@ class Verify:
                 reader.add(page)
         except LedgerBroken:
             return
+
+    async def _left_behind(self, ledger: LedgerId, last: int) -> AsyncIterator[str]:
+        """Yield what is there beyond the last page: a restore of the ledger has left it.
+
+        Pages that follow the last one were committed meanwhile, or the head lags.
+        """
+        if await self.store.read_page(ledger, last + 1) is not None:
+            return
+        try:
+            async with aclosing(self.store.pages(ledger, after=last + 1)) as found:
+                beyond = [page.number async for page in found]
+        except LedgerBroken as fault:
+            yield f"beyond its last page {last}: {fault.reason}"
+            return
+        if beyond and await self.store.read_page(ledger, last + 1) is None:
+            yield (
+                f"its last page is {last}, but page {beyond[0]} is there"
+                f" ({len(beyond)} in all): `metering repair` sets them aside"
+            )
+        for effect in await self.effects.effects_of(ledger, 1):
+            if effect.page > last and await self.store.read_page(ledger, effect.page) is None:
+                yield f"{effect.id} is there without its page: `metering repair` sets it aside"
 
     async def _rollup(self, ledger: LedgerId) -> tuple[RollupProof, list[str]]:
         """Return a proof to compare with the pages, and the faults of the rollup itself."""

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from pydantic_core import to_json
 
 from metering.app.ledger.committer import Committer
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.streams.open_holds import OpenHolds
 from metering.app.streams.register import Register, Window
@@ -130,13 +131,16 @@ class ExpirePending:
                 # No tenant pays for it, so its event is a dead letter; a replay restores it.
                 continue
             by_ledger[terms.ledger].append(usage)
+        one_by_one = OneByOne(self.alerts)
         for ledger, usages in by_ledger.items():
-            try:
-                rate = self.tenancy.terms_book.rate
-                count += (await self.committer.commit(ledger, usages, rate)).accepted
-            except LedgerBroken as fault:
-                # They wait until their ledger is repaired; streams of other ledgers do not.
-                await self._note_broken(ledger, fault)
+            with one_by_one.about(ledger):
+                try:
+                    rate = self.tenancy.terms_book.rate
+                    count += (await self.committer.commit(ledger, usages, rate)).accepted
+                except LedgerBroken as fault:
+                    # They wait until their ledger is repaired; streams of other ledgers do not.
+                    await self._note_broken(ledger, fault)
+        one_by_one.settle()
         return count
 
     async def _note_broken(self, ledger: LedgerId, fault: LedgerBroken) -> None:

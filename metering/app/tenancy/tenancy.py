@@ -8,15 +8,16 @@ from time import monotonic
 from typing import Final
 
 from metering.app.tenancy.published_prices import put_published, read_published
+from metering.app.tenancy.taking_over import taken_over
 from metering.core.basics.errors import Code, ConfigurationError, RejectedEvent, RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.calendar import Calendar
-from metering.core.calendars.dated import soonest
 from metering.core.calendars.periods import LedgerId
 from metering.core.credit.adjustment import Adjustment
 from metering.core.credit.grant import Grant, Revocation
 from metering.core.deployments.deployment import Deployment
 from metering.core.ledger.limits import Limits
+from metering.core.plans.increases import Increase
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
@@ -25,7 +26,11 @@ from metering.core.tenancy import decisions
 from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjustment
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
+from metering.core.tenancy.increases import IncreaseOffer, make_increase
+from metering.core.tenancy.moves import refuse_moves
 from metering.core.tenancy.record import Decision, Record, RecordKind
+from metering.core.tenancy.stop_records import set_stop
+from metering.core.tenancy.stops import Target
 from metering.core.tenancy.tenants_file import TenantsFile
 from metering.core.tenancy.terms import Terms, TermsBook
 from metering.ports import Clock, PriceStore, RegistryStore
@@ -114,28 +119,17 @@ class Tenancy:
             file, self.file = self.file, None
             await self.take_over(file, changes=False)
 
-    async def take_over(self, file: TenantsFile, *, changes: bool = True) -> None:
+    async def take_over(
+        self, file: TenantsFile, *, changes: bool = True, move: bool = False
+    ) -> list[Decision[Instant]]:
         """Record everything in a tenants file that does not hold already. Safe to repeat.
 
-        Without `changes` it only adds: decisions made since the file was written stand.
+        Without `changes` it only adds: decisions made since the file was written stand. What
+        belongs to others is moved only if told to; otherwise nothing of the file is recorded.
         """
-        paying = {one.id for one in file.tenants if self.directory.is_paying(one.id)}
-        for plan in file.plans:
-            if changes or self.directory.plan(plan.id, soonest(self.clock.now())) is None:
-                await self.define_plan(plan, None)
-        for tenant in file.tenants:
-            if changes or tenant.id not in paying:
-                # The calendar first: the tenant is still new then, and its calendar may reach back.
-                if tenant.calendar is not None:
-                    await self.set_calendar(tenant.id, tenant.calendar, None)
-                await self.assign_plan(tenant.id, tenant.plan, None)
-            for subscription in tenant.subscriptions:
-                if changes or not self.directory.knows(subscription):
-                    await self.map_subject(subscription, tenant.id, None)
-        for deployment in file.deployments:
-            name, account = deployment.name, deployment.account
-            if changes or not self.directory.knows_deployment(name, account):
-                await self.define_deployment(deployment, None)
+        if changes and not move:
+            refuse_moves(self.directory, file, self.clock.now())
+        return [one async for one in taken_over(self, file, changes=changes, move=move)]
 
     async def _apply(self, *records: Record) -> None:
         """Apply records together with the prices that they announce: all of them, or none."""
@@ -156,7 +150,8 @@ class Tenancy:
         """Return the limits in force for a tenant at an instant."""
         plan, _, _ = self.directory.plan_of(tenant, at)
         end = self.directory.period_at(tenant, at).end if plan.quotas else 0
-        return Limits(plan.time_zone, plan.quotas, plan.spike, end)
+        increases = self.directory.increases.of(tenant, plan, at)
+        return Limits(plan.time_zone, plan.quotas, plan.spike, end, increases)
 
     async def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of a subject; RejectedEvent if it is, and stays, unknown."""
@@ -169,19 +164,27 @@ class Tenancy:
         return self.terms_book.terms(subject, at)
 
     async def map_subject(
-        self, subject: str, tenant: str, effective: Instant | None, *, expected: int | None = None
-    ) -> None:
+        self,
+        subject: str,
+        tenant: str,
+        effective: Instant | None,
+        *,
+        move: bool = False,
+        expected: int | None = None,
+    ) -> Decision[Instant]:
         """Make `tenant` pay for `subject`."""
-        await self._record(
-            lambda now: decisions.map_subject(self.directory, subject, tenant, now, effective),
+        return await self._record(
+            lambda now: decisions.map_subject(
+                self.directory, subject, tenant, now, effective, move=move
+            ),
             ("subject", subject, expected),
         )
 
     async def assign_plan(
         self, tenant: str, plan_id: str, effective: Instant | None, *, expected: int | None = None
-    ) -> None:
+    ) -> Decision[Instant]:
         """Put a tenant on a plan."""
-        await self._record(
+        return await self._record(
             lambda now: decisions.assign_plan(self.directory, tenant, plan_id, now, effective),
             ("tenant_plan", tenant, expected),
         )
@@ -197,34 +200,51 @@ class Tenancy:
 
     async def define_plan(
         self, plan: Plan, effective: Instant | None, *, expected: int | None = None
-    ) -> None:
+    ) -> Decision[Instant]:
         """Put a version of a plan in force."""
 
         def decide(now: Instant) -> Decision[Instant]:
             decision = decisions.define_plan(self.directory, plan, now, effective)
             if decision.record is not None:
-                check_plan(plan, self.prices)
+                check_plan(plan, self.prices, now)
             return decision
 
-        await self._record(decide, ("plan", plan.id, expected))
+        return await self._record(decide, ("plan", plan.id, expected))
 
     async def define_deployment(
-        self, deployment: Deployment, effective: Instant | None, *, expected: int | None = None
-    ) -> bool:
-        """Define a deployment and return whether that was news."""
-        decision = await self._record(
-            lambda now: decisions.define_deployment(self.directory, deployment, now, effective),
+        self,
+        deployment: Deployment,
+        effective: Instant | None,
+        *,
+        move: bool = False,
+        expected: int | None = None,
+    ) -> Decision[Instant]:
+        """Define a deployment."""
+        return await self._record(
+            lambda now: decisions.define_deployment(
+                self.directory, deployment, now, effective, move=move
+            ),
             ("deployment", deployment.key, expected),
         )
-        return decision.record is not None
 
     async def set_member(
-        self, member: str, tenant: str | None, *, expected: int | None = None
-    ) -> None:
+        self,
+        member: str,
+        tenant: str | None,
+        *,
+        move: bool = False,
+        expected: int | None = None,
+    ) -> Decision[Instant]:
         """Let a person or an app read `tenant` from now on; None takes the right away."""
-        await self._record(
-            lambda now: decisions.set_member(self.directory, member, tenant, now),
+        return await self._record(
+            lambda now: decisions.set_member(self.directory, member, tenant, now, move=move),
             ("member", member, expected),
+        )
+
+    async def set_stop(self, target: Target, reason: str, *, is_stopped: bool) -> Decision[Instant]:
+        """Stop a tenant or one of its subscriptions from now on, or resume it."""
+        return await self._record(
+            lambda now: set_stop(self.directory, target, reason, now, is_stopped=is_stopped)
         )
 
     async def add_grant(self, offer: GrantOffer) -> tuple[Grant, bool]:
@@ -251,6 +271,19 @@ class Tenancy:
         """Make an adjustment; return it and whether it is new. Safe to repeat with an id."""
         decision = await self._record(lambda now: make_adjustment(self.directory, offer, now))
         return decision.outcome, decision.record is not None
+
+    async def raise_quota(self, offer: IncreaseOffer) -> Increase:
+        """Raise the limit of a tenant's quota until an instant. Every call is an increase."""
+
+        def decide(now: Instant) -> Decision[Increase]:
+            decisions.check_exists(self.directory, offer.tenant)
+            plan, _, _ = self.directory.plan_of(offer.tenant, now)
+            known = self.directory.increases.of(offer.tenant, plan, now)
+            increase = make_increase(offer, plan, known, now)
+            value = increase.model_dump_json()
+            return Decision(increase, Record("increase", offer.tenant, value, now, now))
+
+        return (await self._record(decide)).outcome
 
     async def publish_prices(self, version: str, content: bytes) -> None:
         """Put a version of prices above all earlier ones, for every process of the store.

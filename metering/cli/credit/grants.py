@@ -1,15 +1,15 @@
 """`metering grants`: prepaid credit."""
 
-import re
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from metering import bootstrap
+from metering.cli.auditing import changing
 from metering.cli.credit.grant_tables import print_grants
-from metering.cli.options import Tenant, instant, must_know, with_app
+from metering.cli.options import Tenant, day_or_instant, must_know, with_app
 from metering.cli.output import AsJson, show, stdout
-from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.instants import format_instant
 from metering.core.credit.credit import CreditBalance
 from metering.core.credit.grant import MAX_PRIORITY, Channel, Grant, Revocation
 from metering.core.tenancy.grant_records import GrantOffer
@@ -20,7 +20,6 @@ grants = typer.Typer(
     help="Prepaid credit of tenants. A date means its start in UTC.",
 )
 
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Reason = Annotated[str, typer.Option(help="The reason, for the record.")]
 Author = Annotated[str, typer.Option(help="Who decided it.")]
@@ -68,9 +67,9 @@ def add_grant(  # noqa: PLR0913, PLR0917, each is an option of the command
     offer = GrantOffer(
         tenant=tenant,
         amount=amount,
-        expiry=_instant(expires, "--expires"),
+        expiry=day_or_instant(expires, "--expires"),
         id=grant_id,
-        start=_instant(starts, "--starts"),
+        start=day_or_instant(starts, "--starts"),
         currency=currency,
         priority=priority,
         channel=channel,
@@ -82,20 +81,14 @@ def add_grant(  # noqa: PLR0913, PLR0917, each is an option of the command
         await must_know(app, tenant)
         return await app.tenancy.add_grant(offer)
 
-    grant, is_news = with_app(give)
+    wanted = {**offer._asdict(), "expiry": expires, "start": starts}
+    grant, is_news = changing("grant.add", f"grant/{tenant}/{grant_id or ''}", wanted, give)
     until = "" if grant.expiry is None else f" until {format_instant(grant.expiry)}"
     text = (
         f"grant {grant.id} for {tenant}: {grant.amount} {grant.currency} from"
         f" {format_instant(grant.start)}{until}: {'recorded' if is_news else 'unchanged'}"
     )
     show(GrantDocument.of(grant), lambda: stdout().print(text), as_json=as_json)
-
-
-def _instant(text: str | None, hint: str) -> Instant | None:
-    """Return an optional time; a date means its start in UTC."""
-    if text is not None and _DATE.fullmatch(text):
-        text += "T00:00:00Z"
-    return instant(text, hint)
 
 
 @grants.command("list")
@@ -141,6 +134,7 @@ def revoke_grant(
     async def apply(app: bootstrap.App) -> Grant:
         return await app.tenancy.revoke_grant(tenant, revocation)
 
-    revoked = with_app(apply).revoked
+    wanted = {"reason": reason, "author": author}
+    revoked = changing("grant.revoke", f"grant/{tenant}/{grant_id}", wanted, apply).revoked
     assert revoked is not None
     stdout().print(f"grant {grant_id} for {tenant}: revoked from {format_instant(revoked)}")

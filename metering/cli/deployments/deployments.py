@@ -10,12 +10,13 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments.deployments import Proposal
 from metering.cli.allocation.allocations import list_shares
+from metering.cli.auditing import changing
 from metering.cli.deployments.deployment_tables import (
     print_deployments,
     print_proposals,
     print_unknown,
 )
-from metering.cli.options import Tier, instant, ledgers_named, period_for, with_app
+from metering.cli.options import Move, Tier, instant, ledgers_named, period_for, since, with_app
 from metering.cli.output import AsJson, stdout
 from metering.core.basics.errors import ConfigurationError
 from metering.core.calendars.periods import LedgerId
@@ -40,7 +41,8 @@ From = Annotated[
     str | None,
     typer.Option(
         "--from",
-        help="When it takes effect. Default: now; a new record applies from the beginning.",
+        help="When it takes effect. Default: in five minutes, because events may be that far ahead"
+        " of the clock; a new record applies from the beginning.",
     ),
 ]
 Account = Annotated[
@@ -139,10 +141,13 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
     idle: Idle = None,
     hosting: Hosting = None,
     effective: From = None,
+    move: Move = False,
 ) -> None:
-    """Record deployment NAME, from now on. A new record applies from the beginning.
+    """Record deployment NAME, in five minutes or from --from on.
 
-    The record fills in what events omit. It replaces the previous record as a whole.
+    A new record applies from the beginning. The record fills in what events omit. It replaces the
+    previous record as a whole; one of another model only with --move. The command prints from when
+    the record holds.
 
     Example:  metering deployments set gpt-4o --model gpt-4o --type data_zone --region eastus2
     """
@@ -170,8 +175,13 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
         "hosting": None if hosting is None else hosted,
     }
     deployment = _read(name, content)
-    is_news = with_app(lambda app: app.tenancy.define_deployment(deployment, start))
-    stdout().print(f"deployment {deployment.key}: {'recorded' if is_news else 'unchanged'}")
+    done = changing(
+        "deployment.set",
+        f"deployment/{deployment.key}",
+        {"deployment": deployment.model_dump(exclude_none=True), "from": effective, "move": move},
+        lambda app: app.tenancy.define_deployment(deployment, start, move=move),
+    )
+    stdout().print(f"deployment {deployment.key}: {since(done)}")
 
 
 def _read(name: str, content: Mapping[str, object]) -> Deployment:
@@ -195,9 +205,13 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
         bool, typer.Option("--dry-run", help="Show the result, record nothing.")
     ] = False,
     effective: From = None,
+    move: Move = False,
     as_json: AsJson = False,
 ) -> None:
     """Record the deployments in FILE, or those that Azure lists. Safe to repeat.
+
+    A new record applies from the beginning, a change in five minutes. A deployment that serves
+    another model is changed only with --move: without it nothing is recorded.
 
     Azure reports neither the price of a provisioned unit nor the weights of tokens. Prices come
     from --hourly-price, weights from FILE or `metering deployments set`. Recorded values are kept.
@@ -223,7 +237,16 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
             listed = read_deployments(str(file), read_structured(file))
             proposals = await app.deployments.compare(listed, start)
         if not dry_run:
-            await app.deployments.record(proposals, start)
+            await app.deployments.record(proposals, start, move=move)
         return proposals
 
-    print_proposals(with_app(work), dry_run=dry_run, as_json=as_json)
+    wanted = {
+        "file": None if file is None else str(file),
+        "subscription_id": subscription_id,
+        "from": effective,
+        "move": move,
+    }
+    made = (
+        with_app(work) if dry_run else changing("deployments.import", "deployments", wanted, work)
+    )
+    print_proposals(made, dry_run=dry_run, as_json=as_json)

@@ -9,13 +9,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from metering import bootstrap
 from metering.app.exports.chargeback import Scope
+from metering.app.exports.deliver_exports import LEFT_OUT, Report, folder_of
 from metering.app.exports.deliver_exports import Progress as OnProgress
-from metering.app.exports.deliver_exports import Report, folder_of
 from metering.app.exports.export_selection import named_window
 from metering.cli.options import instant, must_know, with_app
 from metering.cli.output import (
     AsJson,
     count,
+    print_error,
     print_table,
     show,
     stderr,
@@ -159,6 +160,9 @@ def deliver(
 
     manifest = with_app(work)
     show(manifest_json(manifest), lambda: _print(manifest, out), as_json=as_json)
+    if LEFT_OUT in manifest.notes:
+        print_error(f"left out: {manifest.notes[LEFT_OUT]}: run `metering verify`")
+        raise typer.Exit(1)
 
 
 def _print(manifest: Manifest, out: Path | None) -> None:

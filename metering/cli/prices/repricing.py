@@ -7,8 +7,10 @@ import typer
 
 from metering import bootstrap
 from metering.adapters.prices.operator_file import file_prices
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.prices.rerate import Rerated
 from metering.app.prices.what_if import Answer
+from metering.cli.auditing import changing
 from metering.cli.options import (
     PeriodName,
     Tenant,
@@ -17,7 +19,16 @@ from metering.cli.options import (
     period_for,
     with_app,
 )
-from metering.cli.output import AsJson, count, plural, print_table, show, stdout, tokens
+from metering.cli.output import (
+    AsJson,
+    count,
+    plural,
+    print_error,
+    print_table,
+    show,
+    stdout,
+    tokens,
+)
 from metering.core.basics.money import Amount, format_amount
 from metering.core.billing.what_if import Comparison
 from metering.core.calendars.periods import LedgerId
@@ -50,11 +61,22 @@ def rerate(
         if tenant is not None:
             await must_know(app, tenant)
         chosen = await _chosen(app, tenant, period)
-        return [await app.rerate.ledger(ledger, scope, dry_run=not apply) for ledger in chosen]
+        done: list[Rerated] = []
+        for ledger in chosen:
+            with one_by_one.about(ledger):
+                done.append(await app.rerate.ledger(ledger, scope, dry_run=not apply))
+        one_by_one.settle()
+        return done
 
-    found = with_app(work)
+    one_by_one = OneByOne()
+    wanted = {"tenant": tenant, "period": period, "scope": scope.value}
+    found = changing("prices.rerate", "ledgers", wanted, work) if apply else with_app(work)
     documents = [RerateDocument.model_validate(one) for one in found]
     show(documents, lambda: _print_rerated(documents, applied=apply), as_json=as_json)
+    for fault in one_by_one.left_out.values():
+        print_error(str(fault))
+    if one_by_one.left_out:
+        raise typer.Exit(1)
 
 
 async def _chosen(app: bootstrap.App, tenant: str | None, period: str | None) -> list[LedgerId]:

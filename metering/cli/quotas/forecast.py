@@ -17,12 +17,12 @@ def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
     Example:  metering forecast acme
     """
 
-    async def ask(app: bootstrap.App) -> Forecast:
+    async def ask(app: bootstrap.App) -> tuple[Forecast, QuotasDocument]:
         await must_know(app, tenant)
-        return await app.forecasts.of(tenant)
+        found = await app.forecasts.of(tenant)
+        return found, QuotasDocument.of(tenant, found, app.tenancy.directory)
 
-    found = with_app(ask)
-    document = QuotasDocument.of(tenant, found)
+    found, document = with_app(ask)
     show(document, lambda: _print(tenant, found), as_json=as_json)
 
 

@@ -1,15 +1,28 @@
-"""CSV for spreadsheets: RFC 4180, with formulas in untrusted text disarmed."""
+"""CSV for spreadsheets: RFC 4180, with formulas in untrusted text disarmed.
 
+The separator is a comma; a file stays harmless where a spreadsheet divides it by semicolons, tabs
+or bars.
+"""
+
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount, format_amount
 
 #: Characters that start a formula in some spreadsheet, full-width forms included.
-_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_FORMULA: Final = "=+@\uff1d\uff0b\uff0d\uff20-"
 #: Characters that spreadsheets skip before a formula.
 _PASSED_OVER: Final = " \u00a0\ufeff\u200b\"'"
-_MUST_QUOTE: Final = frozenset(',"\r\n')
+#: White space that some spreadsheets treat like the start of a formula.
+_BLANK: Final = "\t\r\n"
+#: Where a cell may begin. Beside the text's own beginning that is after a semicolon or a tab, in a
+#: spreadsheet whose separator it is, and after a line break, since quotes inside a line that is
+#: divided by another separator quote nothing.
+_BEGINS: Final = re.compile(
+    rf"\A(?=[{_BLANK}]|[{_PASSED_OVER}]*[{_FORMULA}])|[;|{_BLANK}](?=[{_PASSED_OVER}]*[{_FORMULA}])"
+)
+_MUST_QUOTE: Final = frozenset(',"\r\n;\t|')
 
 
 class Figure(NamedTuple):
@@ -33,13 +46,12 @@ def csv_line(cells: Iterable[Cell]) -> str:
 
 
 def neutral(text: str) -> str:
-    """Return text with a leading `'` if a spreadsheet might treat it as a formula.
+    """Return text with a `'` before everything that a spreadsheet might treat as a formula.
 
     Source: OWASP, CSV Injection. Such text with spaces or quotes before it counts too, so taking
     one `'` away gives what was meant.
     """
-    begins = text[:1] in _FORMULA or text.lstrip(_PASSED_OVER)[:1] in _FORMULA
-    return f"'{text}" if text and begins else text
+    return _BEGINS.sub(lambda found: f"{found[0]}'", text)
 
 
 def _cell(cell: Cell) -> str:

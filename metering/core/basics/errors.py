@@ -68,6 +68,10 @@ class HeadMovedError(RetryableError):
     """Another writer committed to this ledger first: read the head again and retry."""
 
 
+class ClockAheadError(RetryableError):
+    """The clock of this machine is ahead of the store's: nothing that it dates is written."""
+
+
 class StopRuleError(RetryableError):
     """Most of a batch is unreadable: a bad deploy. Nothing of the batch was committed."""
 

@@ -25,8 +25,10 @@ LATEST: Final = instant_of(datetime(_YEARS[-1], 12, 1, tzinfo=UTC))
 def calendar_instant(text: str) -> Instant:
     """Return an RFC 3339 time that lies in a period; ValueError for any other."""
     found = parse_instant(text)
-    if not BEGINNING <= found < LATEST:
-        raise ValueError(f"{text!r} is not between {_YEARS[0]} and {_YEARS[-1]}")
+    if found >= LATEST:
+        raise ValueError(f"{text!r} is too far in the future")
+    if found < BEGINNING:
+        raise ValueError(f"{text!r} is before {_YEARS[0]}")
     return found
 
 

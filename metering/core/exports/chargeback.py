@@ -91,6 +91,20 @@ class _Sum:
     )
     days: dict[int, _Day] = field(default_factory=dict)
 
+    def absorb(self, more: "_Sum") -> None:
+        """Add another sum of the same key."""
+        self.line = self.line.plus(more.line)
+        self.amount += more.amount
+        for names, counts in zip(self.lists, more.lists, strict=True):
+            names.update(counts)
+        for number, day in more.days.items():
+            known = self.days.get(number, _Day(0, day.first, day.last))
+            self.days[number] = _Day(
+                known.requests + day.requests,
+                min(known.first, day.first),
+                max(known.last, day.last),
+            )
+
 
 class Chargeback:
     """Sums pages of any ledgers; holds sums only."""
@@ -133,6 +147,13 @@ class Chargeback:
         total.days[time // DAY] = _Day(
             day.requests + sign, min(day.first, time), max(day.last, time)
         )
+
+    def absorb(self, other: "Chargeback") -> None:
+        """Add the sums of other pages."""
+        for key, more in other._sums.items():  # noqa: SLF001, its own class
+            self._sums[key].absorb(more)
+        if other.as_of is not None:
+            self.as_of = max(self.as_of or 0, other.as_of)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -225,7 +225,9 @@ def commit_of(
     if change is not None and not entries:
         entries = {slot_of(now): ()}
     first = Carried(change, seen)
-    pages, contents = _cut_pages(head, entries, max(now, head.committed), first)
+    is_set_right = change is not None and change.holds is not None
+    committed = now if is_set_right else max(now, head.committed)
+    pages, contents = _cut_pages(head, entries, committed, first)
     following = fold(head, pages)
     if not pages:
         following = replace(head, diagnostics=head.diagnostics.plus(seen))

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metering.core.basics.documents import Document
+from metering.core.basics.documents import Document, exact, read_whole
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts
-from metering.core.ledger.limits import Counter, CounterKey, LimitChange, Limits
+from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.past import Past, Streams
 from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
@@ -50,13 +50,42 @@ def change_document(change: LimitChange) -> Document:
         "held": _held(change.held),
         **_past(change.past),
     }
+    if change.holds is not None:
+        document["holds"] = holds_document(change.holds)
     return dict(sorted(document.items()))
+
+
+def holds_document(holds: Mapping[Slot, Holds]) -> list[Document]:
+    """Return open holds as stored."""
+    return [
+        {
+            "amount": str(held.amount),
+            "requests": held.requests,
+            "slot": slot,
+            "tokens": exact(held.tokens),
+        }
+        for slot, held in sorted(holds.items())
+    ]
+
+
+def read_holds(document: list[Document]) -> dict[Slot, Holds]:
+    """Return the holds that `holds_document` wrote."""
+    return {
+        read_whole(held["slot"]): Holds(
+            read_whole(held["requests"]), read_whole(held["tokens"]), int(held["amount"])
+        )
+        for held in document
+    }
 
 
 def read_change(document: Document) -> LimitChange:
     """Return the change that `change_document` wrote."""
     return LimitChange(
-        _read_limits(document), _read_used(document), _read_held(document), _read_past(document)
+        _read_limits(document),
+        _read_used(document),
+        _read_held(document),
+        _read_past(document),
+        read_holds(document["holds"]) if "holds" in document else None,
     )
 
 
@@ -68,7 +97,9 @@ def _past(past: Past | None) -> Document:
         model: {"lengths": list(one.lengths), "tokens": dict(sorted(by_name(one.tokens).items()))}
         for model, one in sorted(past.streams.items())
     }
-    return {"past": {"delays": list(past.delays), "streams": streams}}
+    # In the order of the deployments: the earliest one gives way first.
+    served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
+    return {"past": {"delays": list(past.delays), **served, "streams": streams}}
 
 
 def _read_past(document: Document) -> Past | None:
@@ -79,7 +110,8 @@ def _read_past(document: Document) -> Past | None:
         model: Streams(tuple(one["lengths"]), from_names(one["tokens"]))
         for model, one in past["streams"].items()
     }
-    return Past(streams, tuple(past["delays"]))
+    served = dict(past.get("served", ()))
+    return Past(streams, tuple(past["delays"]), served)
 
 
 def _limits(limits: Limits) -> Document:

@@ -7,12 +7,13 @@ from itertools import chain
 from operator import add
 from typing import Final, NamedTuple
 
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import HOUR, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import Chain, Position
 from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
 from metering.core.ledger.entry import Basis, Entry, Kind, State
+from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
@@ -21,6 +22,9 @@ from metering.core.usage.evidence import Evidence
 #: Pages the head lists by number and slot. A query may lag behind a commit; what it leaves out of
 #: these is read by id. Lag is seconds, so a few hundred commits are ample and stay under 5 KB.
 RECENT_PAGES = 256
+#: How far ahead of the clock a ledger's time may be. Windows and holds end a day after their time,
+#: so that an hour does no harm; beyond it they are counted again.
+MAX_AHEAD: Final = HOUR
 
 
 type Flags = tuple[bool, bool, bool, bool, bool, bool, bool]
@@ -99,22 +103,6 @@ class RateTotals(NamedTuple):
 NOTHING = RateTotals()
 
 
-class Holds(NamedTuple):
-    """The open holds of one slot; `amount` covers those with a price."""
-
-    requests: int = 0
-    tokens: int = 0
-    amount: Amount = 0
-
-    def plus(self, state: State, sign: int) -> "Holds":
-        """Return these holds with one more (`sign` 1) or one less (-1)."""
-        return Holds(
-            self.requests + sign,
-            self.tokens + sign * sum(state.buckets),
-            self.amount + sign * (state.amount or 0),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """The projection of one ledger's pages."""
@@ -136,6 +124,10 @@ class Head:
     def position(self) -> Position:
         """The position of the last page."""
         return Position(self.pages, self.last_hash)
+
+    def is_ahead(self, now: Instant) -> bool:
+        """Say whether a process with a wrong clock has moved the ledger's time ahead of now."""
+        return self.committed > now + MAX_AHEAD
 
     @property
     def next_at(self) -> Instant | None:
@@ -166,7 +158,8 @@ def follow(head: Head, pages: Iterable[Page]) -> Head:
 
 def _fold_page(head: Head, page: Page) -> Head:
     lines = _fold_lines(head.lines, page.entries)
-    holds = _fold_holds(head.holds, page)
+    counted_again = None if page.change is None else page.change.holds
+    holds = fold_holds(head.holds if counted_again is None else counted_again, page)
     recent = (*head.recent, (page.number, page.slot))[-RECENT_PAGES:]
     return replace(
         head,
@@ -254,7 +247,7 @@ def totals_of(state: State, sign: int = 1) -> RateTotals:
     return line if sign > 0 else line.negated()
 
 
-def _fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
+def fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]:
     """Open and settle the page's holds; all holds of a slot expire a day after its end."""
     holds = {slot: open_ for slot, open_ in before.items() if lapse_of(slot) > page.committed}
     concerned = [

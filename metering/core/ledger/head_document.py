@@ -9,15 +9,19 @@ from pydantic_core import from_json, to_json
 from metering.core.basics.documents import (
     UNREADABLE_DOCUMENT,
     Document,
-    exact,
     exact_counts,
     exact_values,
     read_whole,
 )
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.counts_document import counts_document, read_counts
-from metering.core.ledger.head import Head, Holds, RateTotals
+from metering.core.ledger.counts_document import (
+    counts_document,
+    holds_document,
+    read_counts,
+    read_holds,
+)
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.page import Diagnostics, rate_document, read_rate
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import by_name, from_names
@@ -57,15 +61,7 @@ def _document(head: Head) -> Document:
         "next_at": head.next_at,
         "recent": head.recent,
         "lines": sorted(lines, key=lambda line: (line["model"] or "", line["row"] or "")),
-        "holds": [
-            {
-                "slot": slot,
-                "requests": held.requests,
-                "tokens": exact(held.tokens),
-                "amount": str(held.amount),
-            }
-            for slot, held in sorted(head.holds.items())
-        ],
+        "holds": holds_document(head.holds),
         "counts": counts_document(head.counts),
         "diagnostics": {
             "duplicates": head.diagnostics.duplicates,
@@ -123,12 +119,7 @@ def _head(document: Document) -> Head:
         committed=read_whole(document["committed"]),
         recent=tuple((read_whole(number), read_whole(slot)) for number, slot in document["recent"]),
         lines={read_rate(line): _line(line) for line in document["lines"]},
-        holds={
-            read_whole(held["slot"]): Holds(
-                read_whole(held["requests"]), read_whole(held["tokens"]), int(held["amount"])
-            )
-            for held in document["holds"]
-        },
+        holds=read_holds(document["holds"]),
         counts=read_counts(document["counts"]),
         diagnostics=Diagnostics(read_whole(seen["duplicates"]), read_whole(seen["conflicts"])),
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
 from metering.core.calendars.periods import Slot
+from metering.core.ledger.entry import State
 from metering.core.ledger.past import Past
 from metering.core.plans.increases import Increase, limit_in_force
 from metering.core.plans.quota import Quota
@@ -54,6 +56,22 @@ class Counter(NamedTuple):
     """The highest threshold reached so far, regardless of later corrections."""
 
 
+class Holds(NamedTuple):
+    """The open holds of one slot; `amount` covers those with a price."""
+
+    requests: int = 0
+    tokens: int = 0
+    amount: Amount = 0
+
+    def plus(self, state: State, sign: int) -> "Holds":
+        """Return these holds with one more (`sign` 1) or one less (-1)."""
+        return Holds(
+            self.requests + sign,
+            self.tokens + sign * sum(state.buckets),
+            self.amount + sign * (state.amount or 0),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LimitChange:
     """A change of quotas from a page on, with the earlier usage of the new ones."""
@@ -63,6 +81,8 @@ class LimitChange:
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
     past: Past | None = None
     """The past that the ledger takes over; None if it has one."""
+    holds: Mapping[Slot, Holds] | None = None
+    """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
 
     def takes_over_only(self, limits: Limits) -> bool:
         """Return whether nothing but the past would change under these limits."""

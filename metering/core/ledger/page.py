@@ -118,6 +118,12 @@ def seal(
     return replace(unsealed, hash=digest), content
 
 
+def page_content(page: Page) -> bytes:
+    """Return a sealed page as the bytes to store."""
+    _, content = _sealed(_document(page))
+    return content
+
+
 def _sealed(document: Document) -> tuple[str, bytes]:
     """Return the hash of a document and its bytes with the hash put in its sorted place."""
     content = to_json(document)

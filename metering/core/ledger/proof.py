@@ -59,7 +59,9 @@ class Proof:
         broken = self._chain.fault(page)
         if broken is not None:
             self.note(broken)
-        if page.committed < self.folded.committed:
+        # Only a page that sets a wrong clock right goes back in time.
+        is_set_right = page.change is not None and page.change.holds is not None
+        if page.committed < self.folded.committed and not is_set_right:
             self.note(f"page {page.number}: was committed before the page before it")
         for row, entry in enumerate(page.entries):
             for reason in self._wrong_with(entry, page):
@@ -97,7 +99,8 @@ def wrong_with_state(entry: Entry) -> Iterator[str]:
         if entry.supersedes is None or any(state.buckets) or state.amount:
             yield "it is a withdrawal that takes nothing back, or counts something itself"
         return
-    if min(state.buckets) < 0:
+    # Outcomes can be taken back; tokens are corrected by entries that supersede.
+    if state.kind is not Kind.OUTCOME and min(state.buckets) < 0:
         yield "it has negative tokens"
     if state.amount != expected_amount(state):
         yield "its amount is not its tokens times its rate"

@@ -11,7 +11,7 @@ from metering.core.plans.quota import Limit, Quota
 from metering.core.plans.scope import Values
 from metering.core.plans.terms import Listed, ModelName
 
-type Reason = Annotated[str, Field(min_length=1, max_length=256)]
+type Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Increase(Strict):
@@ -23,7 +23,8 @@ class Increase(Strict):
     """For one counter of a quota that is split by attributes; empty: for all of them."""
     limit: Limit
     until: Instant
-    reason: Reason
+    reason: Text
+    author: Text
 
 
 def limit_in_force(

@@ -1,14 +1,14 @@
 """Changes of limits: the usage of new quotas before the change, from the head or from pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts, change_to, changed, counted, new_quotas
-from metering.core.ledger.head import Head, Holds, RateTotals
-from metering.core.ledger.limits import Counter, CounterKey, LimitChange, Limits
+from metering.core.ledger.head import Head, RateTotals, fold_holds
+from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.page import Page
 from metering.core.plans.quota import Quota
 from metering.core.plans.scope import EVERYTHING
@@ -77,6 +77,27 @@ def _of_line(quota: Quota, rate: Rate, line: RateTotals) -> int:
             return sum(line.tokens[TOKENS])
         case bucket:
             return line.tokens[INDEX[bucket]]
+
+
+class CountedAgain:
+    """Counts the quotas and open holds of a ledger again, whose time a wrong clock has moved on."""
+
+    def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
+        self._now = now
+        self._start = head.ledger.start
+        self._counts = Counts(limits, change_to(limits, now, self._start).used)
+        self._holds: Mapping[Slot, Holds] = {}
+
+    def add(self, page: Page) -> None:
+        """Add one page, as if it had been committed by now."""
+        page = replace(page, committed=min(page.committed, self._now))
+        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._start)
+        self._holds = fold_holds(self._holds, page)
+
+    def change(self) -> LimitChange:
+        """Return the change as of the last page added."""
+        counts = self._counts
+        return LimitChange(counts.limits, counts.used, counts.held, holds=self._holds)
 
 
 class BeforeTheChange:

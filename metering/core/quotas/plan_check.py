@@ -1,19 +1,23 @@
-"""Check of a plan against the price book: names the book does not know, impossible downgrades."""
+"""Check of a plan against the price book and the configuration."""
+
+from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import Instant
+from metering.core.plans.named_models import named_models
 from metering.core.plans.plan import Plan
-from metering.core.plans.quota import Downgrade
+from metering.core.plans.scope import EACH
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.admission import is_of_another_provider
+from metering.core.quotas.step_check import check_steps
 
 
-def check_plan(plan: Plan, book: PriceBook) -> None:
+def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
     """Raise ConfigurationError naming the field in which a plan and the price book disagree."""
     if plan.currency not in book.currencies:
         raise ConfigurationError(
             f"plan {plan.id!r}: currency: the price book has no prices in {plan.currency}"
         )
-    for place, name in plan.named_models():
+    for place, name in named_models(plan):
         canonical = book.canonical(name)
         if canonical is None:
             raise ConfigurationError(
@@ -23,14 +27,48 @@ def check_plan(plan: Plan, book: PriceBook) -> None:
             raise ConfigurationError(
                 f"plan {plan.id!r}: {place}: {name!r} is an alias: write {canonical!r}"
             )
-    providers = book.providers
+    check_steps(plan, book, at)
+
+
+class Known(NamedTuple):
+    """What an installation knows, of what quotas can be about."""
+
+    served: frozenset[str]
+    """The canonical names of the models that known deployments serve."""
+    subjects: frozenset[str]
+    """The subjects that tenants pay for."""
+    suspends: bool
+    """Whether this system may suspend subscriptions at the gateway."""
+
+
+def unenforced(plan: Plan, known: Known) -> list[str]:
+    """Return what this configuration cannot enforce of a plan's quotas, each with its place."""
+    found: list[str] = []
     for number, quota in enumerate(plan.quotas):
-        model, action = quota.scope.model, quota.action
-        if not isinstance(action, Downgrade):
-            continue
-        if is_of_another_provider(model, action.downgrade, providers):
-            raise ConfigurationError(
-                f"plan {plan.id!r}: quotas.{number}.action.downgrade: {action.downgrade!r} is of"
-                f" {providers[action.downgrade]}, {model!r} of {providers[model or '']}:"
-                " a request cannot go down to another provider"
+        place, scope = f"plan {plan.id!r}: quotas.{number}.scope", quota.scope
+        if scope.model not in {None, EACH, *known.served} and known.served:
+            found.append(
+                f"{place}.model: no deployment is known to serve {scope.model!r}: only requests"
+                " that name the model itself are limited (see `metering deployments list`)"
             )
+        if scope.subscription not in {None, EACH, *known.subjects}:
+            found.append(
+                f"{place}.subscription: no tenant pays for {scope.subscription!r}: no request is"
+                " limited"
+            )
+        headers = [name for name in _HEADERS if getattr(scope, name) is not None]
+        if headers and plan.suspend and quota.action == "block":
+            found.append(
+                f"{place}: a limit on {' and '.join(headers)} suspends no subscription: it is"
+                " enforced request by request"
+            )
+    if plan.suspend and not known.suspends:
+        found.append(
+            f"plan {plan.id!r}: suspend: METERING_APIM_SERVICE is not set: no subscription is"
+            " suspended"
+        )
+    return found
+
+
+#: Attributes that only a request tells.
+_HEADERS: Final = ("product", "use_case", "end_user", "agent", "session")

@@ -100,7 +100,7 @@ class UseCase(NamedTuple):
 
 
 def _ratio(part: int, whole: int) -> Fraction | None:
-    return Fraction(part, whole) if whole else None
+    return Fraction(part, whole) if whole > 0 else None
 
 
 def use_cases(
@@ -157,7 +157,7 @@ def _costs(
 def _status(line: RateTotals, amount: Amount, number: int, target: Target | None) -> Status:
     if target is None:
         return Status.NO_TARGET
-    if not number:
+    if number <= 0:
         return Status.NO_OUTCOMES
     allowed = target.cost_units * number
     if amount > allowed:

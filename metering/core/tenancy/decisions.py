@@ -21,6 +21,7 @@ from metering.core.plans.changes import refuse_uneven
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.members import NOBODY, check_member
+from metering.core.tenancy.owners import belongs
 from metering.core.tenancy.record import Decision, Record, check_tenant_id
 
 #: Characters of a subject kept in a generated tenant id: 64 less the hash and its dash.
@@ -34,8 +35,13 @@ def map_subject(
     tenant: str,
     now: Instant,
     effective: Instant | None = None,
+    *,
+    move: bool = False,
 ) -> Decision[Instant]:
-    """Make `tenant` pay for `subject`. Only a subject's first mapping may reach back."""
+    """Make `tenant` pay for `subject`. Only a subject's first mapping may reach back.
+
+    Another tenant's subject is moved only if told to.
+    """
     is_known = directory.knows(subject)
     start = _start(now, effective, is_new=not is_known)
     found = directory.assignment(subject, start)
@@ -46,6 +52,8 @@ def map_subject(
         raise ConfigurationError("subscription: is empty")
     if is_known:
         refuse_the_past(f"subscription {subject!r}", now, start)
+    if found is not None and not move:
+        raise belongs(f"subscription {subject!r}", f"tenant {found.tenant!r}", f"to {tenant!r}")
     return Decision(start, Record("subject", subject, tenant, start, now))
 
 
@@ -158,30 +166,50 @@ def _refuse_uneven_version(directory: Directory, plan: Plan, start: Instant, now
 
 
 def define_deployment(
-    directory: Directory, deployment: Deployment, now: Instant, effective: Instant | None = None
+    directory: Directory,
+    deployment: Deployment,
+    now: Instant,
+    effective: Instant | None = None,
+    *,
+    move: bool = False,
 ) -> Decision[Instant]:
-    """Define a deployment. It may reach back if its name was unknown in every account."""
+    """Define a deployment. It may reach back if its name was unknown in every account.
+
+    A deployment of one model is given to another only if told to.
+    """
     name, account = deployment.name, deployment.account
     is_known = directory.knows_deployment(name, account)
     start = _start(now, effective, is_new=not is_known)
-    if directory.deployment(name, account, start)[0] == deployment:
+    found, _, _ = directory.deployment(name, account, start)
+    if found == deployment:
         return Decision(start, None)
     if is_known:
         refuse_the_past(f"deployment {deployment.key!r}", now, start)
         refuse_mixed_currencies(directory.versions(deployment.place), deployment, start)
+    here, _, _ = directory.versions(deployment.place).at(start)
+    if here is not None and here.model != deployment.model and not move:
+        raise belongs(
+            f"deployment {deployment.key!r}", f"model {here.model!r}", f"to {deployment.model!r}"
+        )
     value = deployment.model_dump_json(exclude_none=True)
     return Decision(start, Record("deployment", deployment.key, value, start, now))
 
 
 def set_member(
-    directory: Directory, member: str, tenant: str | None, now: Instant
+    directory: Directory, member: str, tenant: str | None, now: Instant, *, move: bool = False
 ) -> Decision[Instant]:
-    """Let a person or an app read `tenant` from now on; None takes the right away."""
+    """Let a person or an app read `tenant` from now on; None takes the right away.
+
+    A member of another tenant is moved only if told to.
+    """
     check_member(member)
-    if directory.members.tenant_of(member, now) == tenant:
+    known = directory.members.tenant_of(member, now)
+    if known == tenant:
         return Decision(now, None)
     if tenant is not None:
         check_exists(directory, tenant)
+        if known is not None and not move:
+            raise belongs(f"member {member!r}", f"tenant {known!r}", f"to {tenant!r}")
     return Decision(now, Record("member", member, tenant or NOBODY, now, now))
 
 

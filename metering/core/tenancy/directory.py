@@ -19,14 +19,12 @@ from metering.core.deployments.capacity import Capacity
 from metering.core.deployments.deployment import Deployment
 from metering.core.plans.changes import Timeline
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
+from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments
 from metering.core.tenancy.members import Members
-from metering.core.tenancy.record import Assignment, Record, RecordKind
+from metering.core.tenancy.record import PRICELESS, Assignment, Record, RecordKind
+from metering.core.tenancy.stops import Stops
 
-#: Kinds that no price depends on.
-_PRICELESS: Final = frozenset(
-    {"subject", "calendar", "grant", "revocation", "adjustment", "member"}
-)
 _NO_CALENDARS: Final = Calendars()
 _NO_MOVES: Final = Dated[str]()
 
@@ -49,6 +47,8 @@ class Directory:
         self.pricing_version = 0
         """The version as of the last record that can change a price."""
         self.members = Members()
+        self.increases = Increases()
+        self.stops = Stops()
         self._changed_by: dict[tuple[RecordKind, str], int] = {}
         self.price_versions: list[Record] = []
         """Records of price versions, in the order of publication."""
@@ -63,7 +63,7 @@ class Directory:
         for record in records:
             self.version += 1
             self._changed_by[record.kind, record.key] = self.version
-            if record.kind not in _PRICELESS:
+            if record.kind not in PRICELESS:
                 self.pricing_version = self.version
             match record.kind:
                 case "subject" | "tenant_plan" | "calendar":
@@ -74,6 +74,10 @@ class Directory:
                     self._deployments.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
+                case "increase":
+                    self.increases.add(record)
+                case "stop":
+                    self.stops.add(record)
                 case "prices":
                     self.price_versions.append(record)
                 case _:
@@ -203,6 +207,14 @@ class Directory:
     def tenants(self) -> list[str]:
         """Return every tenant's id, sorted."""
         return sorted(self._since)
+
+    def payers(self) -> list[tuple[str, Dated[str]]]:
+        """Return the tenants that pay for each subject, dated, by subject."""
+        return sorted(self._tenant_of.items())
+
+    def plan_versions(self) -> list[tuple[str, Dated[Plan]]]:
+        """Return the versions of each plan, by id."""
+        return sorted(self._plans.items())
 
     def subjects(self, tenant: str, at: Instant) -> list[str]:
         """Return the subjects a tenant pays for at an instant, sorted."""

@@ -1,6 +1,6 @@
 """Registry records: dated, append-only decisions, and the form that every decision takes."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
@@ -18,7 +18,14 @@ type RecordKind = Literal[
     "revocation",
     "adjustment",
     "member",
+    "increase",
+    "stop",
 ]
+
+#: Kinds that no price depends on.
+PRICELESS: Final = frozenset(
+    {"subject", "calendar", "grant", "revocation", "adjustment", "member", "increase", "stop"}
+)
 
 
 class Record(NamedTuple):

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
 )
 
 from metering.core.basics.money import parse_fixed
@@ -120,6 +121,10 @@ class LlmUsageEvent(_Inbound):
     data: LlmUsageData
 
 
+#: What a producer writes, not what is kept.
+_DECIMAL: Final = {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?$"}
+
+
 def _quantity(text: object) -> int:
     try:
         value = parse_fixed(text, QUANTITY_DECIMALS)
@@ -140,7 +145,7 @@ class MeterUsageData(_Inbound):
     """The `data` of `meter.usage.v1`: so much of a meter was used (a vector query, a minute)."""
 
     meter: Name
-    quantity: Annotated[int, BeforeValidator(_quantity)]
+    quantity: Annotated[int, BeforeValidator(_quantity), WithJsonSchema(_DECIMAL)]
     """A quoted decimal string with at most six decimals; kept in 10^-6 of `unit`."""
     unit: Annotated[Name, AfterValidator(_unit)]
     product: Label | None = None
@@ -171,6 +176,16 @@ class MeterUsageEvent(_Inbound):
 MAX_OUTCOMES: Final = 1_000_000
 
 
+def _some(count: int) -> int:
+    if count == 0:
+        raise ValueError("is zero")
+    return count
+
+
+def _no_quantity(_: object) -> None:
+    raise ValueError("is a field of meter.usage.v1; outcomes have `count`")
+
+
 class BusinessOutcomeData(_Inbound):
     """The `data` of `business.outcome.v1`."""
 
@@ -178,7 +193,9 @@ class BusinessOutcomeData(_Inbound):
     """Of the usage that it came of, as usage events name it."""
     outcome: Name
     """The name of the outcome: `ticket_resolved`."""
-    count: Annotated[int, Field(ge=1, le=MAX_OUTCOMES)] = 1
+    count: Annotated[int, Field(ge=-MAX_OUTCOMES, le=MAX_OUTCOMES), AfterValidator(_some)] = 1
+    """A negative count takes back outcomes that were reported before."""
+    quantity: Annotated[None, BeforeValidator(_no_quantity), WithJsonSchema({"not": {}})] = None
     product: Label | None = None
     end_user: Label | None = None
 

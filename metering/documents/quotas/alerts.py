@@ -9,8 +9,10 @@ from metering.app.quotas.forecast import Forecast, QuotaForecast
 from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
+from metering.core.tenancy.directory import Directory
 from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
+from metering.documents.tenancy import StopDocument
 
 
 class AlertDocument(Document):
@@ -39,6 +41,9 @@ class QuotaDocument(Document):
 
     quota: str = Field(description="The id of this version of the quota.")
     about: str = Field(examples=["amount a period"])
+    values: Mapping[str, str] = Field(
+        description="Of the attributes the quota is split by; empty for the quota itself."
+    )
     metric: str
     mode: str = Field(description="shadow: the quota is evaluated and not enforced.")
     action: str = Field(examples=["block"])
@@ -70,6 +75,7 @@ def _state(state: QuotaState) -> dict[str, object]:
     return {
         "quota": quota.key,
         "about": state.label,
+        "values": dict(zip(quota.scope.split_by, state.values, strict=False)),
         "metric": quota.metric,
         "mode": quota.mode,
         "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
@@ -119,9 +125,10 @@ class QuotasDocument(Document):
     as_of: Time
     amount: AmountForecastDocument
     quotas: list[QuotaForecastDocument]
+    stopped: list[StopDocument] = Field(description="What operators have stopped.")
 
     @classmethod
-    def of(cls, tenant: str, found: Forecast) -> Self:
+    def of(cls, tenant: str, found: Forecast, directory: Directory) -> Self:
         """Return a forecast as a document."""
         return cls.model_validate(
             {
@@ -130,5 +137,6 @@ class QuotasDocument(Document):
                 "as_of": found.at,
                 "amount": found.amount,
                 "quotas": found.quotas,
+                "stopped": StopDocument.all_of(directory, tenant, found.at),
             }
         )

@@ -19,7 +19,12 @@ class TenantOverview(Document):
     )
     currency: str = Field(validation_alias=AliasPath("balance", "currency"), examples=["USD"])
     period: str = Field(validation_alias=AliasPath("period", "name"), examples=["2026-11"])
-    standing: str = Field(examples=["near"], description="over, near, within or unlimited.")
+    standing: str = Field(
+        examples=["near"], description="unreadable, over, near, within or unlimited."
+    )
+    fault: str | None = Field(
+        None, description="Why the ledger cannot be read; its figures are then those of none."
+    )
     amount: Money = Field(validation_alias=AliasPath("balance", "amount"))
     total: Money = Field(
         validation_alias=AliasPath("balance", "charge", "total"),

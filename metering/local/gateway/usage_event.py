@@ -4,7 +4,7 @@ import json
 from typing import Final, Literal
 
 from metering.core.basics.instants import format_instant
-from metering.core.usage.event import LLM_USAGE
+from metering.core.usage.event import LLM_USAGE, MAX_NAME_LENGTH
 from metering.core.usage.usage import CACHE_HIT
 from metering.local.gateway.call import BACKEND, REGION, SERVICE, Call
 from metering.local.gateway.refusals import Json
@@ -50,7 +50,7 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "subject": call.caller.subject,
         "datacontenttype": "application/json",
         "data": {
-            **{name: value for name, value in labels.items() if value},
+            **{name: _cut(value) for name, value in labels.items() if value},
             "spillover": False,
             "status": call.status,
             "streamed": call.streamed,
@@ -59,6 +59,11 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         },
     }
     return json.dumps(event).encode()
+
+
+def _cut(value: object) -> object:
+    """Return a name as long as an event may have it, as the policy cuts it."""
+    return value[:MAX_NAME_LENGTH] if isinstance(value, str) else value
 
 
 def _tier(answer: Json) -> str | None:

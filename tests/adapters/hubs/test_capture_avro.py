@@ -1,14 +1,17 @@
 """Reading Capture's Avro: all events in order, and of a damaged file what is before the damage."""
 
 import io
+import json
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.adapters.hubs.capture_avro import read_capture
+from metering.adapters.hubs.capture_avro import MAX_BLOCK_BYTES, read_capture
 from metering.adapters.hubs.capture_folder import CaptureFolder
 from metering.core.basics.errors import CaptureDamaged, ConfigurationError
 from metering.core.hubs.capture import CapturedEvent, CaptureFile
@@ -53,6 +56,62 @@ def test_a_file_without_events_is_empty_and_whole() -> None:
 
 def test_an_event_without_a_body_is_an_event() -> None:
     assert read(captured([None])) == ([CapturedEvent(0, b"")], "")
+
+
+def test_a_small_file_takes_little_memory_whatever_it_stands_for() -> None:
+    # 400 KB of zeros, packed: 400 MB to whoever unpacks them.
+    bomb = captured([bytes(400 * 1024 * 1024)], codec="deflate")
+    assert len(bomb) < 420_000
+    tracemalloc.start()
+    try:
+        events, why = read(bomb)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (events, why) == (
+        [],
+        f"cannot be read: a block has more than {MAX_BLOCK_BYTES} bytes uncompressed",
+    )
+    assert most < 3 * MAX_BLOCK_BYTES
+
+
+@pytest.mark.parametrize(
+    ("tail", "why"),
+    [
+        # Number of records, then bytes, as integers of variable length.
+        (b"\x02" + b"\x80\x80\x80\x80\x10", "a block has 2147483648 bytes"),
+        (b"\x02" + b"\x01", "a block has -1 bytes"),
+        (b"\x80\x80\x80\x80\x10" + b"\x02x", "a block of 1 bytes has 2147483648 records"),
+        (b"\xff" * 11, "a number has more than 64 bits"),
+        (b"\x02\x14short", "the file ends too early"),
+    ],
+)
+def test_lengths_that_cannot_be_are_damage(tail: bytes, why: str) -> None:
+    events, said = read(captured([b"a"]) + tail)
+    assert len(events) == 1
+    assert why in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "array", "items": "null"},
+        {"type": "map", "values": {"type": "array", "items": "null"}},
+        {"type": "enum", "name": "e", "symbols": ["a"]},
+        "EventData",
+    ],
+)
+def test_a_schema_that_capture_does_not_write_is_not_decoded(body: Any) -> None:
+    schema = {
+        "type": "record",
+        "name": "EventData",
+        "fields": [{"name": "SequenceNumber", "type": "long"}, {"name": "Body", "type": body}],
+    }
+    meta = {"avro.schema": json.dumps(schema).encode()}
+    header = io.BytesIO()
+    fastavro.schemaless_writer(header, {"type": "map", "values": "bytes"}, meta)
+    _, why = read(b"Obj\x01" + header.getvalue() + bytes(16))
+    assert why == "cannot be read: its schema has a type that Capture does not write"
 
 
 @pytest.mark.parametrize("content", [b"", b"Obj\x01", b"not avro at all", b"\0" * 1000])

@@ -189,3 +189,9 @@ def test_a_short_row_lacks_what_it_lacks(path: Path) -> None:
     (row,) = read(path, short, [])
     assert (row.region, row.is_credit) == (None, False)
     assert RESOURCE not in row.name
+
+
+def test_a_row_that_ends_before_its_cost_is_named(path: Path) -> None:
+    for cells in (1, 3, 5):
+        with pytest.raises(ConfigurationError, match=f"export.csv: line 2: .*has {cells} cells"):
+            read(path, line()[:cells])

@@ -9,6 +9,7 @@ import pytest
 from metering.adapters.sqlite.database import Database
 from metering.bootstrap import Stores, sqlite_stores, stores_for
 from metering.settings.settings import CosmosStore
+from tests.app.bounds.harm import Documents
 from tests.doubles.cosmos import CosmosPeer
 from tests.systems import MovableClock, System
 
@@ -52,6 +53,19 @@ async def make_process(
     yield make
     for stores, _ in made:
         await stores.close()
+
+
+@pytest.fixture
+async def documents(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Documents]:
+    """Reach what the processes store, behind their backs."""
+    if kind == "cosmos":
+        yield Documents(None, request.getfixturevalue("peer"))
+        return
+    database = Database(tmp_path / "store.db")
+    yield Documents(database, None)
+    await database.close()
 
 
 @pytest.fixture

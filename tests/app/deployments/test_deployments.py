@@ -62,9 +62,9 @@ async def test_a_new_deployment_holds_from_the_beginning_and_a_known_one_changes
 
 
 async def test_what_already_holds_is_not_recorded_again(system: System) -> None:
-    assert await system.tenancy.define_deployment(chat(), None)
-    assert not await system.tenancy.define_deployment(chat(), None)
-    assert not await system.tenancy.define_deployment(chat(), NOW + DAY)
+    assert (await system.tenancy.define_deployment(chat(), None)).record is not None
+    assert (await system.tenancy.define_deployment(chat(), None)).record is None
+    assert (await system.tenancy.define_deployment(chat(), NOW + DAY)).record is None
     assert len(await recorded(system)) == 1
 
 

@@ -103,7 +103,7 @@ async def test_a_rollup_that_the_store_refuses_is_told_and_read_from_its_pages(
     await commit(system, usage("b"), ledger=LEDGER._replace(tenant="globex"))
     system.rollups.before.append(fail(TooLargeError("store x: more bytes than it may have")))
     assert await system.roll_up.run() == 1
-    assert system.alerts.messages == ["store x: more bytes than it may have"]
+    assert system.alerts.messages == [f"ledger {LEDGER}: store x: more bytes than it may have"]
     assert await usage_is_exact(system)
     assert await faults(system) == ()
 

@@ -42,7 +42,7 @@ async def test_a_new_subscription_is_mapped_from_the_beginning_and_a_known_one_s
     system: System,
 ) -> None:
     await system.tenancy.map_subject("sub-1", "acme", None)
-    await system.tenancy.map_subject("sub-1", "globex", None)
+    await system.tenancy.map_subject("sub-1", "globex", None, move=True)
     assert [(r.value, r.effective) for r in await records(system)] == [
         ("acme", BEGINNING),
         ("globex", SOON),
@@ -165,13 +165,13 @@ async def test_a_tenants_file_at_the_start_never_undoes_what_was_decided_since(
         tenants=[{"id": "acme", "plan": "plus", "subscriptions": ["sub-1"]}],
     )
     await system.tenancy.take_over(content, changes=False)
-    await system.tenancy.map_subject("sub-1", "globex", None)
+    await system.tenancy.map_subject("sub-1", "globex", None, move=True)
     await system.tenancy.assign_plan("acme", "default", None)
     before = await records(system)
     system.clock.set(NOW + DAY)
     await system.tenancy.take_over(content, changes=False)
     assert await records(system) == before
-    await system.tenancy.take_over(content)
+    await system.tenancy.take_over(content, move=True)
     assert len(await records(system)) == len(before) + 2
 
 

@@ -33,9 +33,10 @@ def _listed(metering: "Metering", *options: str, **settings: str) -> list[dict[s
 
 def test_a_deployment_is_recorded_once_and_changes_from_now_on(metering: "Metering") -> None:
     chat = ("chat", "--model", "gpt-4o", "--region", "eastus2", "--type")
-    assert _set(metering, *chat, "global").stdout == "deployment chat: recorded\n"
+    assert _set(metering, *chat, "global").stdout == "deployment chat: from the beginning\n"
     assert _set(metering, *chat, "global").stdout == "deployment chat: unchanged\n"
-    assert _set(metering, *chat, "data_zone").code == 0
+    changed = _set(metering, *chat, "data_zone")
+    assert changed.stdout == "deployment chat: from 2026-11-20T12:05:00Z\n"
 
     (before,) = _listed(metering, METERING_NOW="2026-11-20T12:04:59Z")
     (after,) = _listed(metering, METERING_NOW="2026-11-20T12:05:00Z")
@@ -60,7 +61,7 @@ def test_provisioned_units_are_recorded_with_price_and_weights(metering: "Meteri
         *(metering, "ptu", "--account", "contoso", "--model", "gpt-4o", *PTU),
         *("--weight", "output=4", "--weight", "cached_read=0"),
     )
-    assert ran.stdout == "deployment contoso/ptu: recorded\n", ran.stderr
+    assert ran.stdout == "deployment contoso/ptu: from the beginning\n", ran.stderr
     (found,) = _listed(metering)
     assert found["provisioned"] == {
         "units": 50,

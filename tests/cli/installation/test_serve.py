@@ -91,7 +91,10 @@ def test_in_azure_there_is_neither(metering: Any, command: tuple[str, ...]) -> N
 def test_a_person_is_let_in_and_shut_out(metering: Any, event: Any) -> None:
     metering.ingest(event())
     ran = metering.run("tenants", "allow", "acme", "--user", PERSON.upper())
-    assert (ran.code, ran.stdout.strip()) == (0, f"user:{PERSON} can read acme: recorded")
+    assert (ran.code, ran.stdout.strip()) == (
+        0,
+        f"user:{PERSON} can read acme: from 2026-11-20T12:00:00Z",
+    )
     assert metering.run("tenants", "disallow", "--user", PERSON).code == 0
     assert metering.run("tenants", "allow", "acme", "--app", PERSON).code == 0
     assert metering.run("tenants", "allow", "acme").code == 2

@@ -228,8 +228,9 @@ def test_an_unquoted_date_is_a_date(metering: "Metering", day: str) -> None:
     ("day", "complaint"),
     [
         ("0001-01-01", "own.yaml:3: effective_from: .*between 2010 and 2100"),
-        ("2026-13-01", "own.yaml: not YAML: month must be in 1..12"),
-        ("2026-03-01 10:00:00", "own.yaml:3: effective_from: .*no time zone"),
+        ("2026-13-01", "own.yaml:3: effective_from: .*month must be in 1..12"),
+        ("2026-03-01 10:00:00", "own.yaml:3: effective_from: .*not an RFC 3339 time"),
+        ("2026-03-01T10:00:00", "own.yaml:3: effective_from: .*no time zone"),
     ],
 )
 def test_a_date_that_is_none_is_one_clear_line(

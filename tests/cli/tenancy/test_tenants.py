@@ -46,7 +46,8 @@ def test_a_subscription_that_moves_to_another_tenant_leaves_its_history(
     metering.ingest(old)
 
     metering.run(
-        "tenants", "set", "second", "--subscription", "sub-1", settings={"METERING_NOW": later}
+        *("tenants", "set", "second", "--subscription", "sub-1", "--move"),
+        settings={"METERING_NOW": later},
     )
     ran = metering.ingest(
         old,
@@ -71,7 +72,7 @@ def test_an_event_from_a_clock_that_is_ahead_counts_once_though_its_subscription
     assert metering.ingest(ahead).json["accepted"] == 1
 
     moved = {"METERING_NOW": "2026-11-20T12:01:00Z"}
-    metering.run("tenants", "set", "second", "--subscription", "sub-1", settings=moved)
+    metering.run("tenants", "set", "second", "--subscription", "sub-1", "--move", settings=moved)
     again = metering.ingest(ahead, settings={"METERING_NOW": "2026-11-20T12:04:00Z"})
 
     assert again.json == {"accepted": 0, "duplicates": 1, "rejected": {}}

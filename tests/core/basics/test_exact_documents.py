@@ -15,8 +15,9 @@ from metering.core.billing.statement_document import read_statement, sealed, wri
 from metering.core.calendars.periods import LedgerId, month_of, slot_of
 from metering.core.credit.account import Account, read_account, write_account
 from metering.core.ledger.commit import plan_commit
-from metering.core.ledger.head import Head, Holds, RateTotals
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.head_document import read_head, write_head
+from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import read_page
 from metering.core.reports.breakdown import Count
 from metering.core.reports.rollup import Part, PartName

@@ -16,7 +16,7 @@ from metering.core.billing.statement_document import read_statement, sealed, wri
 from metering.core.calendars.periods import LedgerId, parse_month, slot_of
 from metering.core.credit.grant import Burnt
 from metering.core.ledger.chain import Position
-from metering.core.ledger.head import Holds
+from metering.core.ledger.limits import Holds
 from metering.core.plans.plan import Plan
 from tests.builders import a_line, a_rate
 from tests.statements import (

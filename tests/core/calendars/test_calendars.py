@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from metering.core.basics.instants import DAY, HOUR, Instant, format_instant, parse_instant
 from metering.core.calendars.calendar import Calendar
-from metering.core.calendars.calendars import Calendars
+from metering.core.calendars.calendars import Calendars, calendar_instant
 from tests.core.calendars.test_calendar import calendars
 
 DECEMBER = parse_instant("2026-12-01T00:00:00Z")
@@ -118,3 +118,20 @@ def test_a_name_that_no_period_of_the_calendar_has_is_not_found(name: str) -> No
 def test_a_text_that_names_no_period_at_all_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a period: write it like 2026-11, 2026-11-23 or"):
         Calendars().find(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1969-12-31T23:59:59Z", "is before 1970"),
+        ("9998-12-01T00:00:00Z", "is too far in the future"),
+        ("0001-01-01T00:00:00+23:59", "is outside the years 1 to 9999"),
+    ],
+)
+def test_a_time_in_no_period_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        calendar_instant(text)
+
+
+def test_a_time_in_a_period_is_taken() -> None:
+    assert calendar_instant("1970-01-01T00:00:00Z") == 0

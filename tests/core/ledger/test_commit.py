@@ -14,7 +14,8 @@ from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
 from metering.core.ledger.commit import Commit, CommitTooLargeError, Known, KnownBySlot, plan_commit
 from metering.core.ledger.double_counts import Named
 from metering.core.ledger.entry import Kind, Reference
-from metering.core.ledger.head import Head, Holds, fold
+from metering.core.ledger.head import Head, fold
+from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import MAX_ENTRIES, Diagnostics
 from metering.core.ledger.proof import Proof
 from metering.core.plans.plan import DEFAULT_PLAN

@@ -207,7 +207,13 @@ def test_each_threshold_is_told_once_a_window() -> None:
 
 def test_an_increase_is_in_the_pages_and_moves_thresholds_until_it_ends() -> None:
     one = quota(limit="1000")
-    written = {"quota": one.key, "limit": "3000", "until": NOW + 2 * DAY, "reason": "launch"}
+    written = {
+        "quota": one.key,
+        "limit": "3000",
+        "until": NOW + 2 * DAY,
+        "reason": "launch",
+        "author": "ada",
+    }
     limits = limits_of("UTC", (one,))._replace(increases=(Increase.model_validate(written),))
     change = change_to(limits, NOW, PERIOD.start)
     head, pages, commits = committed([[usage("a")], [usage("b")]], change)

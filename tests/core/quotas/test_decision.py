@@ -139,7 +139,13 @@ def test_a_limit_is_higher_until_its_increase_ends() -> None:
         return state
 
     def increase(limit: str, **changes: Any) -> Increase:
-        made = {"quota": one.key, "limit": limit, "until": AT + 10, "reason": "launch"}
+        made = {
+            "quota": one.key,
+            "limit": limit,
+            "until": AT + 10,
+            "reason": "launch",
+            "author": "ada",
+        }
         return Increase.model_validate(made | changes)
 
     assert state_at(AT).is_reached

@@ -41,8 +41,8 @@ def test_what_is_new_holds_from_the_beginning_and_a_change_as_soon_as_may_be() -
     later = [
         decisions.define_plan(directory, Plan(id="plus"), NOW).outcome,
         decisions.assign_plan(directory, "acme", "default", NOW).outcome,
-        decisions.map_subject(directory, "sub-1", "globex", NOW).outcome,
-        decisions.define_deployment(directory, changed, NOW).outcome,
+        decisions.map_subject(directory, "sub-1", "globex", NOW, move=True).outcome,
+        decisions.define_deployment(directory, changed, NOW, move=True).outcome,
     ]
     assert later == [SOON] * 4
 

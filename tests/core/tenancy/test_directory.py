@@ -82,7 +82,7 @@ def test_of_two_records_for_one_instant_the_later_one_holds() -> None:
 def test_a_first_mapping_may_reach_back_and_a_further_one_may_not() -> None:
     assert map_subject(directory(), "sub-1", "acme", NOW, BEGINNING).outcome == BEGINNING
     known = directory(subject("sub-1", "acme"))
-    assert map_subject(known, "sub-1", "globex", NOW, SOON).outcome == SOON
+    assert map_subject(known, "sub-1", "globex", NOW, SOON, move=True).outcome == SOON
     with pytest.raises(ConfigurationError, match="no earlier than 2026-11-20T12:05:00Z"):
         map_subject(known, "sub-1", "globex", NOW, SOON - 1)
 

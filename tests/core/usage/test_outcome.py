@@ -28,6 +28,7 @@ from metering.core.prices.price_file import read_price_file
 from metering.core.reports.breakdown import Breakdown, Outcomes, changes_of
 from metering.core.reports.rollup import Cursor, Intake, RollupProof
 from metering.core.reports.rollup_document import read_part, write_part
+from metering.core.reports.unit_economics import use_cases
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.record import Record
 from metering.core.tenancy.terms import TermsBook
@@ -90,9 +91,36 @@ def test_an_outcome_is_one_unless_it_says_how_many() -> None:
     assert read(data__count=MAX_OUTCOMES).buckets[-1] == MAX_OUTCOMES * 10**6
 
 
-@pytest.mark.parametrize("count", [0, -1, 1.5, 2.0, "2", True, None, MAX_OUTCOMES + 1])
-def test_a_count_that_is_no_whole_number_above_zero_is_rejected_by_name(count: object) -> None:
+@pytest.mark.parametrize(
+    "count", [0, 1.5, 2.0, "2", True, None, MAX_OUTCOMES + 1, -MAX_OUTCOMES - 1]
+)
+def test_a_count_that_is_no_whole_number_or_zero_is_rejected_by_name(count: object) -> None:
     assert rejection(data__count=count).reason.startswith("data.count: ")
+
+
+@pytest.mark.parametrize("quantity", ["1", 1, None])
+def test_a_quantity_is_refused_and_not_ignored(quantity: object) -> None:
+    assert rejection(data__quantity=quantity).reason == (
+        "data.quantity: Value error, is a field of meter.usage.v1; outcomes have `count`"
+    )
+
+
+def test_an_outcome_is_corrected_by_one_that_takes_it_back() -> None:
+    commit = committed(read(data__count=5), read(id="o-2", data__count=-2))
+    breakdown = Breakdown(("use_case", "model"))
+    for page in commit.pages:
+        breakdown.add(page)
+    assert breakdown.outcomes() == [Outcomes(("support", "ticket_resolved"), 3)]
+    proof = Proof(LEDGER)
+    for page in commit.pages:
+        proof.add(page)
+    proof.compare(commit.head)
+    assert proof.faults == []
+
+
+def test_more_taken_back_than_reported_costs_nothing_each() -> None:
+    (case,) = use_cases([], [Outcomes(("support", "ticket_resolved"), -1)], [])
+    assert [(one.number, one.cost) for one in case.outcomes] == [(-1, None)]
 
 
 @pytest.mark.parametrize("field", ["use_case", "outcome"])

@@ -7,7 +7,7 @@ import { ago, count, lasts, moment, money, quantity, short } from "./format.js";
 // The number of tenants in the table. The API lists all of them.
 const MAX_TENANTS = 500;
 const LETTERS = 20;
-const STANDINGS = ["over", "near", "within", "unlimited"];
+const STANDINGS = ["unreadable", "over", "near", "within", "unlimited"];
 
 const state = {
   tenants: [], isCut: false, work: null, letters: [], effects: [], due: [], asOf: null,
@@ -88,7 +88,7 @@ const COLUMNS = [
     cell: (row) => h("a", { href: `/dashboard/tenants/${encodeURIComponent(row.tenant)}`,
       "data-key": `tenant ${row.tenant}` }, row.tenant) },
   { id: "standing", title: "Standing",
-    key: (row) => (4 - STANDINGS.indexOf(row.standing)) * 1e6 + (row.nearest?.percent ?? 0),
+    key: (row) => (5 - STANDINGS.indexOf(row.standing)) * 1e6 + (row.nearest?.percent ?? 0),
     cell: standingOf },
   { id: "amount", title: "Spend", number: true, key: (row) => Number(row.amount),
     cell: (row) => money(row.amount, row.currency) },

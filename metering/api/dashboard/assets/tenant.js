@@ -21,6 +21,7 @@ poll(
     Object.assign(now, { balance, quotas });
     showPeriod();
     showBanners();
+    showStopped();
     showTiles();
     showQuotas();
     showBurn();
@@ -66,6 +67,16 @@ function showBanners() {
   ];
   fill(byId("banners"), messages.map(([kind, text]) => h("p", { class: `banner ${kind}` }, text)));
   if (messages.length) say(messages.map(([, text]) => text).join(" "));
+}
+
+function showStopped() {
+  const place = byId("stopped");
+  const texts = now.quotas.stopped.map((one) => `${one.subscription
+    ? `Requests of subscription ${one.subscription}` : "All requests"} are blocked: an operator stopped ${
+    one.subscription ? "it" : "this tenant"} ${moment(one.since)} (${one.reason}).`);
+  if (texts.length && place.textContent !== texts.join(" ")) say(texts.join(" "));
+  place.hidden = !texts.length;
+  place.textContent = texts.join(" ");
 }
 
 function does(quota) {

@@ -1,0 +1,92 @@
+"""Read the status of an installation from its store and its hubs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from metering.app.billing.close_on_time import is_overdue
+from metering.app.billing.close_periods import ClosePeriods
+from metering.app.hubs.hub_lag import HubLags
+from metering.app.installation.collect_gauges import MAX_COUNTED, RECENT
+from metering.app.ledger.reading import head_of
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import Instant
+from metering.core.installation.status import (
+    CLOSED,
+    COUNTED,
+    DELIVERED,
+    FAULTS,
+    PRICED,
+    Answer,
+    hub_lag,
+    last_commit,
+    none_of,
+)
+from metering.core.ledger.head import Head
+from metering.ports import Clock, DeadLetterStore, EffectStore, LedgerStore
+
+_DEAD_LETTERS: Final = "`metering dead-letters list`, then replay or drop them"
+_UNPRICED: Final = "`metering prices unpriced` names the models and the reason"
+_OVERDUE: Final = "`metering close` names the reason of each"
+_PARKED: Final = "`metering effects list`, then `metering effects retry`"
+_BROKEN: Final = "`metering verify` names each; see the runbook: a ledger that stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The use case behind `metering status`. Reads only."""
+
+    ledgers: LedgerStore
+    dead_letters: DeadLetterStore
+    effects: EffectStore
+    closing: ClosePeriods
+    tenancy: Tenancy
+    hub_lags: HubLags
+    clock: Clock
+
+    async def run(self) -> list[Answer]:
+        """Answer every question, in order.
+
+        Reads the heads of recent ledgers and the last statement of every tenant: one to three
+        request units each.
+        """
+        await self.tenancy.refresh()
+        now = self.clock.now()
+        heads, broken = await self._heads(now)
+        latest = max((head.committed for head in heads), default=None)
+        hub = await self.hub_lags.known()
+        letters = sum((await self.dead_letters.count_dead_letters()).values())
+        parked = len(await self.effects.parked(MAX_COUNTED))
+        return [
+            last_commit(None if latest is None else max(0, now - latest)),
+            hub_lag(hub.lag, is_reachable=hub.is_reachable),
+            none_of(COUNTED, letters, "dead letters", _DEAD_LETTERS),
+            none_of(PRICED, _unpriced(heads), "requests without a price", _UNPRICED),
+            none_of(CLOSED, await self._overdue(now), "periods overdue", _OVERDUE),
+            none_of(DELIVERED, parked, "effects given up", _PARKED),
+            none_of(FAULTS, broken, "ledgers that cannot be read", _BROKEN),
+        ]
+
+    async def _heads(self, now: Instant) -> tuple[list[Head], int]:
+        """Return the heads of recent ledgers, and the number of those that cannot be read."""
+        heads, broken = [], 0
+        for ledger in await self.ledgers.ledgers():
+            if ledger.start < now - RECENT:
+                continue
+            try:
+                head = await head_of(self.ledgers, ledger)
+            except LedgerBroken:
+                broken += 1
+                continue
+            heads += [head] if head is not None else []
+        return heads, broken
+
+    async def _overdue(self, now: Instant) -> int:
+        tenants = self.tenancy.directory.tenants()
+        found = [one async for one in self.closing.due(now, tenants)]
+        return sum(is_overdue(one, now) or one.reason == "due" for one in found)
+
+
+def _unpriced(heads: Sequence[Head]) -> int:
+    return sum(line.unpriced for head in heads for line in head.lines.values())
