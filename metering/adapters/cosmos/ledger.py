@@ -155,14 +155,27 @@ class CosmosLedgers:
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
-        found = self._documents.select(
+        async for document in self._documents_after(ledger, after):
+            yield read_page(document, ledger)
+
+    async def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        """Yield the documents of all pages, without what the service adds."""
+        async for document in self._documents_after(ledger, 0):
+            yield {name: value for name, value in document.items() if not name.startswith("_")}
+
+    def _documents_after(self, ledger: LedgerId, after: int) -> AsyncIterator[Document]:
+        return self._documents.select(
             "SELECT * FROM c WHERE c.number > @after ORDER BY c.number",
             {"@after": after},
             partition=str(ledger),
             page_size=_PAGES_A_READ,
         )
-        async for document in found:
-            yield read_page(document, ledger)
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page: one row a page, over all partitions."""
+        query = "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)"
+        names = {document["ledger"] async for document in self._documents.select(query)}
+        return sorted(map(LedgerId.parse, names))
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""

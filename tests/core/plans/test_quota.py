@@ -141,7 +141,8 @@ def test_single_values_of_a_split_quota_have_limits_of_their_own() -> None:
     assert [quota.limit_of((name,)) for name in ("ada", "bob")] == [50, 20]
     assert Quota.model_validate_json(quota.model_dump_json()) == quota
     assert quota.model_dump(mode="json")["overrides"] == {"ada": "50"}
-    assert "overrides" not in a_quota().model_dump(mode="json")
+    assert not {"overrides", "forecast"} & a_quota().model_dump(mode="json").keys()
+    assert a_quota(forecast=[100]).model_dump(mode="json")["forecast"] == [100]
 
 
 def test_a_quota_is_named_for_people() -> None:
@@ -156,3 +157,10 @@ def test_a_quota_is_named_for_people() -> None:
 
 def test_thresholds_may_be_above_the_limit() -> None:
     assert a_quota(thresholds=[80, 100, 150, 1000]).thresholds == (80, 100, 150, 1000)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1_000_001, "60", 1.5])
+def test_a_rate_is_a_number_of_requests(rate: object) -> None:
+    assert a_plan(requests_per_minute=60).requests_per_minute == 60
+    with pytest.raises(ConfigurationError, match=r"p.yaml: requests_per_minute: "):
+        a_plan(requests_per_minute=rate)
