@@ -9,6 +9,7 @@ from metering.api.routes import (
     admission,
     alerts,
     balance,
+    changes,
     dead_letters,
     deployments,
     effects,
@@ -31,6 +32,7 @@ from metering.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
+    *changes.routers,
     *balance.routers,
     *usage.routers,
     *requests.routers,
@@ -40,6 +42,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     *statements.routers,
     grants.router,
     adjustments.router,
+    changes.router,
     overview.router,
     periods.router,
     tenants.router,
