@@ -106,7 +106,7 @@ export function poll(changes, fast, slow) {
   return again;
 }
 
-function alive(isAlive, text) {
+export function alive(isAlive, text) {
   const place = byId("live");
   place.classList.toggle("is-live", isAlive);
   place.classList.toggle("is-stale", !isAlive);
