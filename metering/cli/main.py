@@ -186,6 +186,11 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
         ),
+        "cost": Place(
+            "metering.cli.installation.cost:cost",
+            "Estimate what an installation needs and costs in a month, and which limit comes"
+            " first.",
+        ),
         "azure": Place(
             "metering.cli.installation.azure:azure",
             "Check a deployment in Azure, before and after it.",

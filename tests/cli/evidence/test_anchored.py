@@ -208,7 +208,7 @@ def test_an_edited_or_deleted_price_version_is_found(store: Metering) -> None:
 
 
 def test_anchors_that_were_changed_or_taken_away_are_named(store: Metering) -> None:
-    anchors = sorted((store.folder / ".metering/anchors").iterdir())
+    anchors = sorted((store.folder / "anchors").iterdir())
     leaves = anchors[0] / "leaves.jsonl"
     content = leaves.read_bytes()
     leaves.write_bytes(content.partition(b"\n")[2])
