@@ -18,6 +18,7 @@ from metering.adapters.cosmos.containers import LEDGERS
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.adapters.cosmos.effects import effect_document
 from metering.adapters.cosmos.refusals import CONFLICT, PRECONDITION_FAILED
+from metering.adapters.executor import EXECUTOR
 from metering.core.basics.documents import Document, is_rounded
 from metering.core.basics.errors import LedgerBroken, PartitionFullError
 from metering.core.calendars.periods import LedgerId, Slot
@@ -83,7 +84,9 @@ class CosmosLedgers:
         values = {f"@slot{position}": slot for position, slot in enumerate(slots)}
         query = f"SELECT * FROM c WHERE c.slot IN ({', '.join(values)})"  # noqa: S608, names only
         found = self._documents.select(query, values, partition=str(ledger))
-        pages = [read_page(document, ledger) async for document in found]
+        documents = [document async for document in found]
+        # Many pages take tenths of a second, in which nobody else would be served.
+        pages = await EXECUTOR.run(lambda: [read_page(document, ledger) for document in documents])
         return sorted(pages, key=lambda page: page.number)
 
     async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:

@@ -9,6 +9,7 @@ from metering.api.routes import (
     admission,
     alerts,
     balance,
+    changes,
     dead_letters,
     deployments,
     effects,
@@ -32,6 +33,7 @@ from metering.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
+    *changes.routers,
     *balance.routers,
     *usage.routers,
     *requests.routers,
@@ -43,6 +45,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     evidence.router,
     grants.router,
     adjustments.router,
+    changes.router,
     overview.router,
     periods.router,
     tenants.router,
