@@ -9,7 +9,7 @@ import base64
 import zlib
 from typing import Final
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.core.basics.documents import Document, is_rounded
@@ -36,6 +36,8 @@ _TYPICAL: Final = (
     b',"buckets":{"cached_read":[],"input":[],"output":[],"reasoning":[]},"digest":[""],"dimensions'
     b'":[0],"end_user":[0],"evidence":[6],"id":["-"],"kind":[1],"rate":[0],"time":['
 )
+#: What an item of a page has readable: its hash covers it together with the rest.
+_PLAIN: Final = ("id", "number", "slot", "schema", "hash")
 #: Deflate without a header, with the largest window.
 _RAW: Final = -15
 
@@ -52,17 +54,13 @@ def ledger_of(partition: str) -> tuple[LedgerId, int]:
 
 
 def page_item(page: Page, content: bytes, segment: int) -> Document:
-    """Return the item of a page: what queries find it by, and its document compressed."""
-    compressor = zlib.compressobj(wbits=_RAW, zdict=_TYPICAL)
-    packed = compressor.compress(content) + compressor.flush()
+    """Return the item of a page: what it is found and proven by, and the rest compressed."""
     document: Document = from_json(content)
-    return {
-        "id": document["id"],
-        "ledger": partition_of(page.ledger, segment),
-        "number": page.number,
-        "slot": page.slot,
-        "packed": base64.b64encode(packed).decode(),
-    }
+    plain = {name: document.pop(name) for name in _PLAIN}
+    compressor = zlib.compressobj(wbits=_RAW, zdict=_TYPICAL)
+    packed = compressor.compress(to_json(document)) + compressor.flush()
+    place = {"ledger": partition_of(page.ledger, segment)}
+    return {**plain, **place, "packed": base64.b64encode(packed).decode()}
 
 
 def unpacked(item: Document, ledger: LedgerId) -> Document:
@@ -75,9 +73,11 @@ def unpacked(item: Document, ledger: LedgerId) -> Document:
         document = from_json(decompressor.decompress(packed) + decompressor.flush())
     except (TypeError, ValueError, zlib.error) as error:
         raise LedgerBroken(str(ledger), f"{item.get('id')} cannot be unpacked: {error}") from None
-    if not isinstance(document, dict) or document.get("id") != item.get("id"):
-        raise LedgerBroken(str(ledger), f"{item.get('id')} holds another document")
-    return document
+    if not isinstance(document, dict):
+        raise LedgerBroken(str(ledger), f"{item.get('id')} holds no document")
+    # Whatever else the item has is part of it too, so that a change of it breaks the hash.
+    plain = {name: value for name, value in item.items() if name not in {"packed", "ledger"}}
+    return document | plain
 
 
 def page_of(item: Document, ledger: LedgerId) -> Page:
