@@ -1,14 +1,14 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance` and `--overshoot`
-alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--hostile` and
+`--overshoot` alone.
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from benchmarks import balance, closing, cost, counting, growth, overshoot, rating
+from benchmarks import balance, closing, cost, counting, growth, hostile, overshoot, rating
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.overshoot_report import overshoot_document
@@ -75,6 +75,11 @@ def _options() -> Namespace:
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
     )
     parser.add_argument(
+        "--hostile",
+        action="store_true",
+        help="Only see what a hostile tenant does to nine ordinary ones.",
+    )
+    parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
     )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
@@ -91,6 +96,8 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
         return closing.closing_document(closing.measure(options.closing))
     if options.balance:
         return balance.balance_document(balance.measure(progress))
+    if options.hostile:
+        return hostile.hostile_document(hostile.measure(progress))
     if options.overshoot:
         return overshoot_document(overshoot.measure(progress))
     return run(options.trace, progress)

@@ -61,15 +61,15 @@ def measure(progress: Progress) -> BalanceReads:
             "METERING_STORE": f"sqlite:///{store}",
             "HOME": folder,
         }
-        tokens = [_token(settings, "--tenant", tenant_name(number)) for number in range(CALLERS)]
-        with _served(settings) as url:
+        tokens = [token(settings, "--tenant", tenant_name(number)) for number in range(CALLERS)]
+        with served(settings) as url:
             base = Round(url, tokens, REQUESTS_PER_SECOND, REQUESTS_PER_SECOND * SECONDS)
             client.submit(ask_all, base._replace(requests=_WARM)).result()
             progress("balances are read")
             alone = client.submit(ask_all, base).result()
             progress("balances are read while events arrive")
             mixed = base._replace(
-                reporter=_token(settings, "--producer"),
+                reporter=token(settings, "--producer"),
                 batches=_batches(BATCHES_PER_SECOND * SECONDS),
                 batches_per_second=BATCHES_PER_SECOND,
             )
@@ -83,13 +83,13 @@ def balance_document(found: BalanceReads) -> dict[str, object]:
         "tenants": found.tenants,
         "requests_per_second": REQUESTS_PER_SECOND,
         "balance": {
-            "alone": _answered(found.alone),
-            "beside_events": _answered(found.beside_events),
+            "alone": answered_document(found.alone),
+            "beside_events": answered_document(found.beside_events),
         },
     }
 
 
-def _answered(one: Answered) -> dict[str, object]:
+def answered_document(one: Answered) -> dict[str, object]:
     """Return the figures of a round; latencies in milliseconds, none without an answer."""
     answers = one.latencies
     p50, p99, longest = (
@@ -125,7 +125,8 @@ def _batches(number: int) -> Sequence[bytes]:
     return made
 
 
-def _token(settings: Mapping[str, str], *who: str) -> str:
+def token(settings: Mapping[str, str], *who: str) -> str:
+    """Return the token that `metering token` prints."""
     command = [sys.executable, "-m", "metering", "token", *who]
     ran = subprocess.run(
         command, env=settings, cwd=_PROJECT, capture_output=True, timeout=_LONGEST_S, check=False
@@ -136,7 +137,7 @@ def _token(settings: Mapping[str, str], *who: str) -> str:
 
 
 @contextmanager
-def _served(settings: Mapping[str, str]) -> Iterator[str]:
+def served(settings: Mapping[str, str]) -> Iterator[str]:
     """Run `metering serve` as a child process while the context is open; give its address."""
     command = [sys.executable, "-m", "metering", "serve", "--port", "0"]
     with subprocess.Popen(command, env=settings, cwd=_PROJECT, stdout=subprocess.PIPE) as child:

@@ -57,14 +57,14 @@ async def _ask_all(of: Round) -> Answered:
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         start = loop.time()
         await asyncio.gather(
-            _by_the_clock(
+            by_the_clock(
                 of.per_second,
                 [
                     _balance(session, of, number, found, start + number / of.per_second)
                     for number in range(of.requests)
                 ],
             ),
-            _by_the_clock(
+            by_the_clock(
                 of.batches_per_second,
                 [_report(session, of, batch, found) for batch in of.batches],
             ),
@@ -82,7 +82,7 @@ class _Found:
         self.events = 0
 
 
-async def _by_the_clock(per_second: int, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
+async def by_the_clock(per_second: int, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Start each call at its time, and return when all have ended."""
     loop = asyncio.get_running_loop()
     start = loop.time()

@@ -200,6 +200,9 @@ param locks bool = false
 @description('Optional. Whether usage of a subscription without a tenant waits, or makes a tenant of its own.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
 
+@description('Optional. Whether requests to deployments of an unknown model pass where limits depend on it.')
+param unknownDeployments 'by_plan' | 'allow' | 'block' = 'by_plan'
+
 @description('Optional. What is delivered to the container of exports on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
 
@@ -706,6 +709,7 @@ module functionApp 'modules/function-app.bicep' = {
     consumerGroup: consumerGroup
     insightsConnectionString: monitoring.outputs.connectionString
     unknownSubscription: unknownSubscription
+    unknownDeployments: unknownDeployments
     recoveryDelay: recoverUsage ? '15m' : 'off'
     exportsUrl: '${filesUrl}${exportsContainer}'
     exportSchedule: exportSchedule

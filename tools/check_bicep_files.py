@@ -9,11 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from metering.settings.settings import deployment_environment
 from tools.bicep_syntax import BICEP, bicep_files, plain_form, syntax_errors
 
 ROOT: Final = BICEP.parent
 _SKIP: Final = re.compile(r"checkov:skip=(\w+):?(.*)")
 _COPIES: Final = ROOT / "build" / "bicep"
+#: What the parameter files read from the environment and have no default for.
+EXAMPLES: Final = {
+    "METERING_OPERATORS_GROUP": "00000000-0000-0000-0000-000000000000",
+    "METERING_APIM_ID": "",
+    "METERING_PUBLISHER_EMAIL": "nobody@example.com",
+    "METERING_OPENAI_MODELS": "[]",
+    "METERING_ANTHROPIC_MODELS": "[]",
+    "METERING_API_CLIENT_ID": "",
+    "METERING_SECOND_LOCATION": "",
+    "METERING_ALERT_EMAIL": "nobody@example.com",
+    "METERING_BUDGET_START": "",
+}
 _CHECKOV: Final = ROOT / ".venv-bicep" / "bin" / "checkov"
 
 
@@ -81,12 +94,27 @@ def compiler_findings() -> Iterator[str]:
         return
     for path in bicep_files():
         task = "build-params" if path.suffix == ".bicepparam" else "build"
-        for command in ([compiler, task, "--stdout", str(path)], [compiler, "lint", str(path)]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                yield done.stderr.strip()
-            elif done.stderr:
-                print(done.stderr.strip())
+        yield from _ran([compiler, task, "--stdout", str(path)])
+        yield from _ran([compiler, "lint", str(path)])
+        if path.suffix == ".bicepparam" and path.name.startswith("main."):
+            yield from _ran([compiler, "snapshot", str(path), "--mode", _mode_of(path)])
+
+
+def _mode_of(path: Path) -> str:
+    """Compare with the committed snapshot of a parameter file; make one where there is none."""
+    if path.with_suffix(".snapshot.json").exists():
+        return "validate"
+    print(f"{path.with_suffix('.snapshot.json').name} is new: commit it, and changes are shown")
+    return "overwrite"
+
+
+def _ran(command: list[str]) -> Iterator[str]:
+    environment = {**EXAMPLES, **deployment_environment()}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        yield done.stderr.strip()
+    elif done.stderr:
+        print(done.stderr.strip())
 
 
 def main() -> int:

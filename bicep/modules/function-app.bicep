@@ -50,6 +50,9 @@ param insightsConnectionString string
 @description('Optional. What becomes of usage of a subscription that nobody mapped: set aside, or given a tenant of its own.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
 
+@description('Optional. Whether requests to deployments of an unknown model pass where limits depend on it.')
+param unknownDeployments 'by_plan' | 'allow' | 'block' = 'by_plan'
+
 @description('Optional. How long after its log usage that no policy reported is recovered.')
 param recoveryDelay string = 'off'
 
@@ -132,6 +135,7 @@ var always = {
   GATEWAY_LOGS_HUB: empty(logsHost) ? 'off' : logsHub
   METERING_STORE: 'cosmos://${cosmosAccount}/${databaseName}'
   METERING_UNKNOWN_SUBSCRIPTION: unknownSubscription
+  METERING_UNKNOWN_DEPLOYMENTS: unknownDeployments
   METERING_RECOVERY_DELAY: recoveryDelay
   // Fresh prices are read once a day and wait for an operator: `metering prices proposed`.
   METERING_PRICE_REFRESH: 'propose'

@@ -10,7 +10,7 @@ from metering import bootstrap
 from metering.api import openapi, problems
 from metering.api.dashboard import ROUTERS as PAGES
 from metering.api.guard import PublicRoute
-from metering.api.limits import RateLimits
+from metering.api.limits import RateLimits, WorkBudgets
 from metering.api.routes import ROUTERS
 from metering.api.shell import Shell
 
@@ -34,6 +34,7 @@ def create_api(app: bootstrap.App) -> FastAPI:
     )
     api.state.metering = app
     api.state.rate_limits = RateLimits(app.settings.http.rate_limit, app.sign_in.clock)
+    api.state.work_budgets = WorkBudgets(app.sign_in.clock)
     problems.add_to(api)
     openapi.add_to(api)
     for router in (*ROUTERS, *PAGES):

@@ -1,7 +1,8 @@
-"""Entity tags of editable resources: the number of the last decision (RFC 9110, 13)."""
+"""Entity tags (RFC 9110, 13): of editable resources, and of answers that are read again."""
 
+import hashlib
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Header, Response
 
@@ -17,6 +18,20 @@ IfMatch = Annotated[
         max_length=1_024,
         description="The ETag of the resource as it was read. Not needed for a new resource.",
         examples=['"r7"'],
+    ),
+]
+
+
+#: The response to a request whose If-None-Match matches, for the OpenAPI document.
+NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
+    304: {"description": "The answer is the one with the tag in If-None-Match."}
+}
+
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        max_length=1_024,
+        description="The ETag of an earlier answer: 304 without a body if it is the same.",
     ),
 ]
 
@@ -42,6 +57,24 @@ def expected_revision(
     if not exists or (if_match.strip() != "*" and _tag(found) not in _tags(if_match)):
         raise Problem(412, "The resource has changed; fetch it again.")
     return found
+
+
+def tag_of(*content: object) -> str:
+    """Return a weak tag for an answer that is made of `content`, and of nothing else that matters.
+
+    Weak: parts that name the time of reading differ between equal answers.
+    """
+    return f'W/"{hashlib.sha256(repr(content).encode()).hexdigest()[:32]}"'
+
+
+def matches(if_none_match: str | None, tag: str) -> bool:
+    """Say whether the caller has the answer with a tag; the comparison is weak."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    opaque = tag.removeprefix("W/")
+    return opaque in [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
 
 
 def _tag(revision: int) -> str:

@@ -1,6 +1,8 @@
-"""Rate limits: one token bucket per recent caller, in this process."""
+"""Limits of requests and of work: one bucket per recent caller, in this process."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from metering.api.problems import Problem
@@ -16,6 +18,14 @@ _BURST_S: Final = 2
 GATEWAY_TIMES: Final = 10
 #: Characters of a subscription by which it is remembered; longer ones are refused later.
 _MAX_NAME: Final = 257
+
+
+#: Groups of usage that a caller may read at once, and a second: the largest breakdown that is kept
+#: three times, as a dashboard does, and a fifth of a processor from then on.
+WORK_BURST: Final = 500_000
+WORK_A_SECOND: Final = 20_000
+#: Reads of usage that a caller may have under way.
+_MAX_OPEN: Final = 4
 
 
 class Bucket(NamedTuple):
@@ -69,6 +79,59 @@ class RateLimits:
                 f"The limit is {per_second} requests per second; retry in {wait_s} s.",
                 headers={"Retry-After": str(wait_s)},
             )
+
+
+class WorkBudgets:
+    """The work of each caller on reads of usage, whose cost differs by a factor of thousands.
+
+    A read begins only if something of its caller's budget is left, and may overdraw it: the next
+    one waits until the debt is paid.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left: OrderedDict[str, Bucket] = OrderedDict()
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def opened(self, caller: str) -> Iterator[Callable[[int], None]]:
+        """Return what is to be told of each piece of work, in groups, while a read lasts.
+
+        Raises 429, before anything is read, if the budget is used up or too many reads are open.
+        """
+        if self._open[caller] >= _MAX_OPEN:
+            raise _too_much(f"{_MAX_OPEN} reads of usage are under way", 1)
+        left = self._now(caller).left
+        if left <= 0:
+            wait_s = -((left - 1) // WORK_A_SECOND)
+            raise _too_much("These reads of usage cost too much", wait_s)
+        self._open[caller] += 1
+        try:
+            yield lambda groups: self._spend(caller, groups)
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
+
+    def _spend(self, caller: str, groups: int) -> None:
+        bucket = self._now(caller)
+        self._left[caller] = bucket._replace(left=bucket.left - groups)
+        self._left.move_to_end(caller)
+        if len(self._left) > _MAX_CALLERS:
+            self._left.popitem(last=False)
+
+    def _now(self, caller: str) -> Bucket:
+        now = self._clock.now()
+        bucket = self._left.get(caller)
+        if bucket is None:
+            return Bucket(WORK_BURST, now)
+        earned = max(0, now - bucket.at) * WORK_A_SECOND // SECOND
+        return Bucket(min(WORK_BURST, bucket.left + earned), now)
+
+
+def _too_much(what: str, wait_s: int) -> Problem:
+    detail = f"{what}; retry in {wait_s} s, or ask for fewer days or groups."
+    return Problem(429, detail, headers={"Retry-After": str(wait_s)})
 
 
 def take_token(

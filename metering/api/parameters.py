@@ -1,11 +1,13 @@
 """Parameters of routes: the use cases, the tenant and the caller."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Path, Query, Request
 
 from metering import bootstrap
 from metering.api.problems import not_found
+from metering.app.reports.breakdowns import Spend
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.tenancy.access import Caller
 
@@ -72,6 +74,18 @@ async def must_know(app: TheApp, tenant: _TenantOfPath) -> None:
         raise not_found()
 
 
+async def _budget(
+    request: Request,
+    caller: Annotated[Caller, Depends(_caller)],
+    tenant: Annotated[str, Depends(_tenant)],
+) -> AsyncIterator[Spend]:
+    # By tenant too: the gateway acts for many.
+    with request.app.state.work_budgets.opened(f"{caller.subject} {tenant}") as spend:
+        yield spend
+
+
+Budget = Annotated[Spend, Depends(_budget)]
+"""Told of each piece of work. A caller whose budget of work is used up gets 429 before it."""
 TheCaller = Annotated[Caller, Depends(_caller)]
 TheTenant = Annotated[str, Depends(_tenant)]
 """The tenant that the guard has authorised for the caller."""

@@ -69,6 +69,7 @@ class App(Base):
     collect_gauges = Part(lambda self: self._installation.collect_gauges)
     watch_hubs = Part(lambda self: self._installation.watch_hubs)
     readiness = Part(lambda self: self._installation.readiness)
+    smoke_test = Part(lambda self: self._installation.smoke_test)
     status = Part(lambda self: self._installation.status(self.billing.close_periods))
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from metering.adapters.clock import FixedClock, SystemClock
+from metering.adapters.executor import EXECUTOR
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry.log import LogAlerts, LogNotifier
 from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
@@ -17,6 +18,7 @@ from metering.ports import (
     SILENT,
     Alerts,
     Clock,
+    Executor,
     HubWatch,
     LedgerStore,
     Notifier,
@@ -47,6 +49,11 @@ class Base:
         """The machine's clock, or the standing one that METERING_NOW sets."""
         fixed = self.settings.fixed_now
         return SystemClock() if fixed is None else FixedClock(fixed)
+
+    @property
+    def executor(self) -> Executor:
+        """Runs long computations beside the event loop."""
+        return EXECUTOR
 
     @cached_property
     def telemetry(self) -> Telemetry:

@@ -7,12 +7,13 @@ from metering.app.deployments.deployments import Deployments
 from metering.app.hubs.hub_lag import HubLags, WatchHubs
 from metering.app.installation.collect_gauges import CollectGauges
 from metering.app.installation.readiness import Readiness
+from metering.app.installation.smoke_test import SmokeTest
 from metering.app.installation.status import Status
 from metering.app.ledger.deliver_effects import DeliverEffects
 from metering.app.tenancy.audited import Audited
 from metering.app.tenancy.callers import Callers
 from metering.bootstrap.base import Base
-from metering.ports import DeploymentSource
+from metering.ports import DeploymentSource, ModelCaller
 
 
 class Installation:
@@ -62,6 +63,17 @@ class Installation:
             tenancy=self._base.tenancy,
             effects=self._base.stores.effects,
             hub_lags=self._hub_lags,
+            clock=self._base.clock,
+        )
+
+    def smoke_test(self, caller: ModelCaller) -> SmokeTest:
+        """Send a request through a gateway and find it in the ledger."""
+        return SmokeTest(
+            ledgers=self._base.ledgers,
+            dead_letters=self._base.stores.dead_letters,
+            tenancy=self._base.tenancy,
+            hub_lags=self._hub_lags,
+            caller=caller,
             clock=self._base.clock,
         )
 

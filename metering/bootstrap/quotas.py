@@ -9,6 +9,7 @@ from metering.app.quotas.enforce_quotas import EnforceQuotas
 from metering.app.quotas.forecast import Forecasts
 from metering.app.quotas.reconcile_suspensions import ReconcileSuspensions
 from metering.bootstrap.base import Base
+from metering.core.quotas.facts import UnknownDeployments
 from metering.ports import SubscriptionGate
 
 
@@ -73,6 +74,7 @@ class Quotas:
             credit=self._base.credits,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
+            unknown_deployments=UnknownDeployments(self._base.settings.unknown_deployments),
         )
         return ObservedAdmission(admission=admission, telemetry=self._base.telemetry)
 

@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from metering.app.reports.breakdowns import Breakdowns
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
@@ -22,9 +23,11 @@ class Reading:
     @cached_property
     def read(self) -> Read:
         """Balances and breakdowns."""
-        return Read(
-            self._base.ledgers, self._base.stores.rollups, self._base.tenancy, self._base.clock
+        base = self._base
+        breakdowns = Breakdowns(
+            store=base.ledgers, rollups=base.stores.rollups, executor=base.executor
         )
+        return Read(base.ledgers, breakdowns, base.tenancy, base.clock, base.executor)
 
     @cached_property
     def requests(self) -> "Requests":
@@ -52,4 +55,5 @@ class Reading:
     @cached_property
     def roll_up(self) -> RollUp:
         """Keep usage by day and dimension at hand."""
-        return RollUp(self._base.ledgers, self._base.stores.rollups, self._base.alerts)
+        base = self._base
+        return RollUp(base.ledgers, base.stores.rollups, base.alerts, base.executor)

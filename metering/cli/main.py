@@ -172,6 +172,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
         ),
+        "azure": Place(
+            "metering.cli.installation.azure:azure",
+            "Check a deployment in Azure, before and after it.",
+        ),
         "status": Place(
             "metering.cli.installation.status:status",
             "Say whether everything is read, counted, priced, closed and delivered.",

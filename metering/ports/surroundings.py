@@ -1,10 +1,12 @@
-"""The clock, notifications, and the cloud's list of deployments."""
+"""The clock, computations, notifications, and the cloud around an installation."""
 
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from metering.core.basics.instants import Instant
 from metering.core.deployments.deployment_import import FoundDeployment
 from metering.core.installation.metrics import Fault
+from metering.core.installation.smoke import Answered
 from metering.core.ledger.effect import Effect
 
 
@@ -13,6 +15,18 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """Return the present instant."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs computations of more than some milliseconds without holding the event loop."""
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """Return the result of `work`, or raise its exception; calls are done in turn.
+
+        `work` runs in another thread and must own what it changes: a caller that is cancelled
+        leaves it running.
+        """
         ...
 
 
@@ -33,6 +47,38 @@ class Notifier(Protocol):
         A receiver goes by the effect's key. RetryableError for whatever stopped it, refusals
         included: it is tried again later, and given up in the end.
         """
+        ...
+
+
+class CloudReading(Protocol):
+    """Reads of the cloud's resource manager by path; every one names the version of its API.
+
+    All raise RetryableError when it is busy or out of reach, and ConfigurationError when signing in
+    fails, a permission lacks or the path does not exist.
+    """
+
+    async def get(self, path: str, version: str) -> Mapping[str, Any]:
+        """Return a resource."""
+        ...
+
+    async def find(self, path: str, version: str) -> Mapping[str, Any] | None:
+        """Return a resource; None if it does not exist or may not be read."""
+        ...
+
+    async def list(self, path: str, version: str) -> Sequence[Mapping[str, Any]]:
+        """Return the items of a collection, all pages."""
+        ...
+
+    async def ask(self, path: str, version: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the answer to a question that is asked by POST and changes nothing."""
+        ...
+
+
+class ModelCaller(Protocol):
+    """Sends small requests to one model through a gateway."""
+
+    async def call(self, mark: str, *, streamed: bool) -> Answered:
+        """Send a request under a use case, and read the answer to its end."""
         ...
 
 

@@ -72,5 +72,6 @@ EXTERNAL: Final = (
     External("METERING_PRICES", _SCRIPTS, "A source of `metering prices import`; default `azure`."),
     External("METERING_DEFAULT_PLAN", _SCRIPTS, "A plan file; by default list prices apply."),
     External("METERING_TRIES", _SCRIPTS, "Attempts to reach the store, 30 s apart; default 20."),
+    External("METERING_SMOKE_KEY", "`metering azure smoke`", "A key of a tenant's subscription."),
     External("METERING_SMOKE_SECONDS", _SCRIPTS, "The limit of the smoke test; default 300."),
 )

@@ -100,8 +100,14 @@ class Settings(NamedTuple):
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
+    unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
     close_wait: Instant = 3 * DAY
+
+
+def deployment_environment() -> Mapping[str, str]:
+    """Return the environment as a parameter file of a deployment reads it."""
+    return os.environ
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -112,6 +118,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         store=stores.read_store(given),
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
+        unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
         fixed_now=NOW.read(given),
         arm_endpoint=services.ARM_ENDPOINT.read(given),
         hubs=usage_hubs,

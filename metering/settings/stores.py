@@ -84,7 +84,16 @@ UNKNOWN_SUBSCRIPTION: Final[Setting[str | None]] = Setting(
     "reject",
     "`auto` with a SQLite store and no tenants file, else `reject`",
 )
-SETTINGS: Final = (STORE, COSMOS_KEY, TENANTS, UNKNOWN_SUBSCRIPTION)
+UNKNOWN_DEPLOYMENTS: Final[Setting[str]] = Setting(
+    "METERING_UNKNOWN_DEPLOYMENTS",
+    choice("by_plan", "allow", "block"),
+    "by_plan",
+    "Requests to deployments whose model is not known, where limits depend on the model: `allow`,"
+    " `block`, or `by_plan`: blocked by `allowed_models` and `unpriced: block`, allowed by quotas"
+    " on models. A model is known from the registry, or from the first response that was counted.",
+    "block",
+)
+SETTINGS: Final = (STORE, COSMOS_KEY, TENANTS, UNKNOWN_SUBSCRIPTION, UNKNOWN_DEPLOYMENTS)
 
 
 def read_store(given: Environment) -> SqliteStore | CosmosStore:

@@ -130,6 +130,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         cosmosAccount="cosmos-metering-prod-abc",
         databaseName="metering",
         unknownSubscription="reject",
+        unknownDeployments="by_plan",
         recoveryDelay="off",
         exportsUrl="https://stdata.blob.core.windows.net/exports",
         exportSchedule="chargeback=daily",

@@ -7,6 +7,7 @@ import pytest
 
 from tests.bicep.bicep_text import MODULES, modules, parameters, resources, text_of, variables
 from tools.bicep_syntax import BICEP, bicep_files, plain_form, syntax_errors
+from tools.check_bicep_files import EXAMPLES
 
 FILES = [path for path in bicep_files() if path.suffix == ".bicep"]
 MAIN = BICEP / "main.bicep"
@@ -174,3 +175,19 @@ def test_local_sign_in_is_off_everywhere_but_where_azure_monitor_needs_it() -> N
     assert settings["function-app", "scmPasswords"]["allow"] is False
     off = re.findall(r"disableLocalAuth: false", "".join(map(text_of, FILES)))
     assert len(off) == 1
+
+
+def test_every_variable_without_a_default_has_an_example_for_the_compiler() -> None:
+    text = (BICEP / "main.prod.bicepparam").read_text(encoding="utf-8")
+    needed = set(re.findall(r"readEnvironmentVariable\('(\w+)'\)", text))
+    assert needed <= set(EXAMPLES)
+    workflow = (BICEP.parent / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert all(f"          {name}: " in workflow for name in needed)
+
+
+def test_the_outputs_that_the_pages_name_are_there() -> None:
+    text = (BICEP / "main.bicep").read_text(encoding="utf-8")
+    page = (BICEP / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"local\.metering\.(\w+)\.value", page)
+    assert named
+    assert all(f"output {name} string" in text for name in named)

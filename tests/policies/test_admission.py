@@ -119,6 +119,8 @@ def test_a_failure_is_kept_for_ten_seconds_so_that_not_every_request_waits(
     [
         ("quota_exceeded", 429, "3600"),
         ("held", 429, "3600"),
+        ("scheduled", 429, "3600"),
+        ("spike", 429, "3600"),
         ("rate_limit", 429, "3600"),
         ("credit_exhausted", 402, None),
         ("prepaid_empty", 402, None),

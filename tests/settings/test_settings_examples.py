@@ -59,6 +59,7 @@ WRONG = [
     ("METERING_STORE", "cosmos://elsewhere:8081/metering", {}),
     ("METERING_COSMOS_KEY", "", {"METERING_STORE": EMULATOR}),
     ("METERING_UNKNOWN_SUBSCRIPTION", "perhaps", {}),
+    ("METERING_UNKNOWN_DEPLOYMENTS", "perhaps", {}),
     ("METERING_NOW", "yesterday", {}),
     ("METERING_ARM_ENDPOINT", "http://example.com", {}),
     ("METERING_ARM_ENDPOINT", "https://[", {}),

@@ -1,6 +1,7 @@
 """Rollups in Cosmos DB: one logical partition for each ledger, written by transactional batch."""
 
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from itertools import batched
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import ROLLUPS
 from metering.adapters.cosmos.documents import CosmosDocuments
 from metering.adapters.cosmos.refusals import CONFLICT, NOT_FOUND, PRECONDITION_FAILED
+from metering.adapters.executor import EXECUTOR
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId
 from metering.core.reports.rollup import Cursor, Part, PartName
@@ -47,7 +49,7 @@ class CosmosRollups:
             values = {f"@name{position}": name for position, name in enumerate(wanted)}
             query = f"SELECT * FROM c WHERE c.id IN ({', '.join(values)})"  # noqa: S608, names only
             async for document in self._documents.select(query, values, partition=str(ledger)):
-                yield read_part(document, ledger)
+                yield await EXECUTOR.run(partial(read_part, document, ledger))
 
     async def write_rollup(self, step: Step, etag: str | None) -> str:
         """Write the parts and the cursor in one batch, if the cursor's ETag is `etag`."""

@@ -1,8 +1,9 @@
 """Ledgers in SQLite."""
 
 import sqlite3
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.adapters.sqlite.database import Database, parse_document
 from metering.adapters.sqlite.effects import insert_effects
@@ -17,6 +18,17 @@ from metering.ports import StoredHead
 
 #: Pages of one query that reads a whole ledger.
 _PAGES_A_READ: Final = 200
+#: Heads remembered, with the document of the last page of each.
+_MAX_SEEN: Final = 256
+
+
+class _Seen(NamedTuple):
+    """A head as last read."""
+
+    checkpoint: bytes
+    stored: StoredHead
+    last: bytes | None
+    """The document of its last page; None if the checkpoint has all pages."""
 
 
 class SqliteLedgers:
@@ -24,20 +36,42 @@ class SqliteLedgers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen: OrderedDict[LedgerId, _Seen] = OrderedDict()
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
-        """Return the checkpoint of the head and the pages after it, folded."""
+        """Return the checkpoint of the head and the pages after it, folded.
+
+        Of a head that was read before, only the pages since are: as long as the checkpoint and the
+        last page are, byte by byte, what they were.
+        """
         found = await self._database.one("SELECT document FROM heads WHERE ledger = ?", str(ledger))
+        seen = self._seen.pop(ledger, None)
         if found is None:
             return None
-        checkpoint = read_head(_parsed(ledger, found[0]), ledger)
+        if seen is None or seen.checkpoint != found[0]:
+            checkpoint = read_head(_parsed(ledger, found[0]), ledger)
+            seen = _Seen(found[0], StoredHead(checkpoint, checkpoint.pages), None)
+        rows = await self._pages_from(ledger, seen)
+        if seen.last is not None and rows[:1] != [seen.last]:
+            checkpoint = read_head(_parsed(ledger, found[0]), ledger)
+            seen = _Seen(found[0], StoredHead(checkpoint, checkpoint.pages), None)
+            rows = await self._pages_from(ledger, seen)
+        new = rows if seen.last is None else rows[1:]
+        head = follow(seen.stored.head, [_page(ledger, document) for document in new])
+        stored = StoredHead(head, seen.stored.checkpoint)
+        self._seen[ledger] = _Seen(found[0], stored, rows[-1] if rows else None)
+        if len(self._seen) > _MAX_SEEN:
+            self._seen.popitem(last=False)
+        return stored
+
+    async def _pages_from(self, ledger: LedgerId, seen: "_Seen") -> list[bytes]:
+        """Return the documents of the pages after those seen, and that of the last one seen."""
         rows = await self._database.all(
-            "SELECT document FROM pages WHERE ledger = ? AND number > ? ORDER BY number",
+            "SELECT document FROM pages WHERE ledger = ? AND number >= ? ORDER BY number",
             str(ledger),
-            checkpoint.pages,
+            seen.stored.head.pages + (seen.last is None),
         )
-        head = follow(checkpoint, [_page(ledger, document) for (document,) in rows])
-        return StoredHead(head, checkpoint.pages)
+        return [document for (document,) in rows]
 
     async def read_page(self, ledger: LedgerId, number: int) -> Page | None:
         """Return one page by number."""

@@ -2,10 +2,13 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Iterable
+from functools import partial
+from itertools import batched
 from typing import Final
 
 from pydantic_core import to_json
 
+from metering.adapters.executor import EXECUTOR
 from metering.adapters.sqlite.database import Database, parse_document
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError, RollupBroken
@@ -20,6 +23,8 @@ from metering.core.reports.rollup_document import (
 )
 from metering.ports import StoredCursor
 
+#: Parts read at once, 240 KB each at most.
+_PARTS_A_READ: Final = 8
 _WRITE_CURSOR: Final = (
     "INSERT INTO rollups (ledger, name, etag, document) VALUES (?, ?, 1, ?)"
     " ON CONFLICT DO UPDATE SET etag = etag + 1, document = excluded.document RETURNING etag"
@@ -44,14 +49,14 @@ class SqliteRollups:
 
     async def parts(self, ledger: LedgerId, names: Collection[PartName]) -> AsyncIterator[Part]:
         """Yield the parts that exist."""
-        wanted = to_json([str(name) for name in names])
-        rows = await self._database.all(
-            "SELECT document FROM rollups"
-            " WHERE ledger = ? AND name IN (SELECT value FROM json_each(CAST(? AS TEXT)))",
-            *(str(ledger), wanted),
-        )
-        for (document,) in rows:
-            yield read_part(_parsed(ledger, document), ledger)
+        for some in batched(names, _PARTS_A_READ, strict=False):
+            rows = await self._database.all(
+                "SELECT document FROM rollups"
+                " WHERE ledger = ? AND name IN (SELECT value FROM json_each(CAST(? AS TEXT)))",
+                *(str(ledger), to_json([str(name) for name in some])),
+            )
+            for (document,) in rows:
+                yield await EXECUTOR.run(partial(_part, ledger, document))
 
     async def write_rollup(self, step: Step, etag: str | None) -> str:
         """Write the parts and the cursor in one transaction."""
@@ -90,6 +95,10 @@ def _write_cursor(connection: sqlite3.Connection, cursor: Cursor) -> str:
     content = write_cursor(cursor)
     (etag,) = connection.execute(_WRITE_CURSOR, (str(cursor.ledger), CURSOR_ID, content)).fetchone()
     return str(etag)
+
+
+def _part(ledger: LedgerId, content: bytes) -> Part:
+    return read_part(_parsed(ledger, content), ledger)
 
 
 def _parsed(ledger: LedgerId, content: bytes) -> Document:

@@ -9,12 +9,16 @@ from typing import Final, NamedTuple
 from metering.app.credit.credits import Credits
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, RejectedEvent
-from metering.core.basics.instants import SECOND, Instant
+from metering.core.basics.instants import MINUTE, SECOND, Instant
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.head import Head
+from metering.core.plans.named_models import steps
 from metering.core.plans.scope import UNKNOWN, Attributes
 from metering.core.prices.price_book import PriceBook
-from metering.core.quotas.admission import ALL_PAID, Admitted, Facts, Unpaid, admit
+from metering.core.quotas.admission import Admitted, admit
+from metering.core.quotas.facts import ALL_PAID, Facts, UnknownDeployments, Unpaid
+from metering.core.quotas.ladder import NO_LADDER, Ladder, ladder_of
 from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.stopped import stopped
 from metering.core.tenancy.record import Assignment
@@ -22,8 +26,19 @@ from metering.ports import Clock, LedgerStore, Telemetry
 
 #: How long this process answers from its cache: commits take effect that much later.
 MEMORY: Final[Instant] = SECOND
+#: How long the order of models by price is kept: prices start to hold at times of their own.
+LADDER_MEMORY: Final[Instant] = 5 * MINUTE
 #: Most subscriptions cached.
 _MAX_REMEMBERED: Final = 10_000
+
+
+class _KeptLadder(NamedTuple):
+    """A ladder of one state of the price book, until the next start of a price may have come."""
+
+    prices: PriceBook
+    since: Instant
+    until: Instant
+    ladder: Ladder
 
 
 class _Remembered(NamedTuple):
@@ -39,9 +54,11 @@ class Admission:
     tenancy: Tenancy
     credit: Credits
     clock: Clock
+    unknown_deployments: UnknownDeployments = UnknownDeployments.BY_PLAN
     _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
+    _ladders: dict[str, _KeptLadder] = field(init=False, default_factory=dict)
 
     async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription as of now, cached for a second at most.
@@ -87,9 +104,11 @@ class Admission:
             now=now,
             period=period,
             facts=Facts(
-                frozenset(_known(self.tenancy.prices, found)),
+                frozenset(self._known(found)),
                 self._deployments(now),
-                self.tenancy.prices.providers,
+                self._learnt(counts),
+                self.unknown_deployments,
+                self._ladder(found, now),
                 await self._unpaid(found),
             ),
             about=about,
@@ -110,6 +129,32 @@ class Admission:
         )
         return Unpaid(max(left.values(), default=0) <= 0, models)
 
+    def _known(self, found: Assignment) -> Iterator[str]:
+        """Yield the models with a price, if it matters which these are."""
+        plan, prices = found.plan, self.tenancy.prices
+        is_allow = self.unknown_deployments is UnknownDeployments.ALLOW
+        if plan.unpriced == "block" or (is_allow and plan.allowed_models is not None):
+            yield from (row.model for row in prices.rows.values())
+            yield from (override.model for override in plan.overrides if override.model)
+
+    def _learnt(self, counts: Counts) -> dict[str, str]:
+        """Return the models that deployments turned out to serve, under their canonical names."""
+        prices, past = self.tenancy.prices, counts.past
+        served = {} if past is None else past.served
+        return {name: prices.canonical(model) or model for name, model in served.items()}
+
+    def _ladder(self, found: Assignment, now: Instant) -> Ladder:
+        """Return what is known of the models that a plan may send requests down to."""
+        if not any(steps(found.plan)):
+            return NO_LADDER
+        prices = self.tenancy.prices
+        known = self._ladders.get(found.plan.currency)
+        if known is None or known.prices is not prices or not known.since <= now < known.until:
+            ladder = ladder_of(prices, found.plan.currency, now)
+            known = _KeptLadder(prices, now, now + LADDER_MEMORY, ladder)
+            self._ladders[found.plan.currency] = known
+        return known.ladder
+
     def _deployments(self, now: Instant) -> dict[str, str]:
         """Return the model of every registered deployment, under its canonical name."""
         prices = self.tenancy.prices
@@ -117,13 +162,6 @@ class Admission:
             one.name: prices.canonical(one.model) or one.model
             for one in self.tenancy.directory.deployments(now)
         }
-
-
-def _known(prices: PriceBook, found: Assignment) -> Iterator[str]:
-    """Yield the models with a price, if the plan blocks models without one."""
-    if found.plan.unpriced == "block":
-        yield from (row.model for row in prices.rows.values())
-        yield from (override.model for override in found.plan.overrides if override.model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,44 +1,37 @@
 """Read balances and breakdowns from the ledgers."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
-from metering.app.ledger.reading import head_of, pages
-from metering.app.reports.rollup_reading import must_belong, read_listed
+from metering.app.ledger.reading import head_of
+from metering.app.reports.breakdowns import Breakdowns, LedgerRead, Spend, unlimited
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import RollupBroken
-from metering.core.basics.instants import Instant
 from metering.core.billing.balance import Balance, balance_of
-from metering.core.calendars.periods import ALL_DAYS, Days, LedgerId, Period
+from metering.core.calendars.periods import ALL_DAYS, Days, LedgerId, Period, days_between
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
-from metering.core.reports.breakdown import Breakdown, Row, day_of
-from metering.ports import Clock, LedgerStore, RollupStore
-
-#: Attempts to read a rollup while it is being written; after that all pages are read.
-_LOOKS: Final = 2
-
-
-class LedgerRead(NamedTuple):
-    """A ledger behind an answer, and the position of the answer."""
-
-    ledger: LedgerId
-    page: int
-    """The last page that is included."""
-    rolled_up: int
-    """The last page that was read from the rollup."""
-    committed: Instant | None
-    """The commit time of the last page."""
-    rolled_up_to: Instant | None = None
-    """The commit time of the last page read from the rollup."""
+from metering.core.reports.breakdown import (
+    Breakdown,
+    Group,
+    Outcomes,
+    Row,
+    outcomes_of,
+    rows_after,
+)
+from metering.ports import Clock, Executor, LedgerStore
 
 
-class _RolledUp(NamedTuple):
-    """The usage in a rollup, and its position."""
+class Slice(NamedTuple):
+    """Rows to return: at most `limit`, after a group."""
 
-    breakdown: Breakdown
-    through: Position = START
-    committed: Instant | None = None
+    after: Group | None = None
+    limit: int | None = None
+
+
+EVERYTHING: Final = Slice()
 
 
 @dataclass(slots=True)
@@ -46,9 +39,10 @@ class Read:
     """The use cases behind `metering balance` and `metering usage`."""
 
     store: LedgerStore
-    rollups: RollupStore
+    breakdowns: Breakdowns
     tenancy: Tenancy
     clock: Clock
+    executor: Executor
 
     async def tenants(self) -> list[str]:
         """Return every tenant's id."""
@@ -84,60 +78,83 @@ class Read:
 
         It includes every committed page: those beyond the rollup are read one by one.
         """
-        breakdown, _ = await self.breakdown_of(LedgerId(tenant, period.start), group_by)
-        return breakdown.rows()
+        ledger = LedgerId(tenant, period.start)
+        rows, _ = await self._grouped([ledger], ALL_DAYS, group_by, lambda of: list(rows_after(of)))
+        return rows
 
     async def usage_of_days(
-        self, tenant: str, days: Days, group_by: tuple[str, ...]
+        self,
+        tenant: str,
+        days: Days,
+        group_by: tuple[str, ...],
+        some: Slice = EVERYTHING,
+        spend: Spend = unlimited,
     ) -> tuple[list[Row], list[LedgerRead]]:
-        """Return a tenant's usage on some days by group, over all periods, and the ledgers read.
+        """Return a slice of a tenant's usage on some days by group, and the ledgers read.
 
-        It includes every committed page.
+        It is over all periods and includes every committed page.
         """
-        total, read = await self.breakdown_of_days(tenant, days, group_by)
-        return total.rows(), read
+        ledgers = await self.ledgers_of_days(tenant, days)
 
-    async def breakdown_of_days(
-        self, tenant: str, days: Days, group_by: tuple[str, ...]
-    ) -> tuple[Breakdown, list[LedgerRead]]:
-        """Return the same as `usage_of_days`, with outcomes beside usage."""
+        def rows(breakdowns: Sequence[Breakdown]) -> list[Row]:
+            return list(islice(rows_after(breakdowns, some.after), some.limit))
+
+        found, read = await self._grouped(ledgers, days, group_by, rows, spend)
+        spend(len(found))
+        return found, read
+
+    async def costs_and_outcomes(
+        self,
+        ledgers: Sequence[LedgerId],
+        days: Days,
+        group_by: tuple[str, ...],
+        spend: Spend = unlimited,
+    ) -> tuple[tuple[list[Row], list[Outcomes]], list[LedgerRead]]:
+        """Return usage and outcomes of a tenant's ledgers on some days, and the ledgers read."""
+
+        def both(of: Sequence[Breakdown]) -> tuple[list[Row], list[Outcomes]]:
+            spend(sum(map(len, of)))
+            return list(rows_after(of)), outcomes_of(of)
+
+        return await self._grouped(ledgers, days, group_by, both, spend)
+
+    async def ledgers_of_days(self, tenant: str, days: Days) -> list[LedgerId]:
+        """Return the ledgers of a tenant whose period overlaps some days."""
         await self.tenancy.refresh_if_due()
-        total, read = Breakdown(group_by), list[LedgerRead]()
-        for ledger in await self.store.ledgers(tenant):
-            if days.overlap(self.tenancy.directory.period_of(ledger)):
-                breakdown, of = await self.breakdown_of(ledger, group_by, days)
-                total.add_breakdown(breakdown)
-                read.append(of)
-        return total, read
+        return [
+            ledger
+            for ledger in await self.store.ledgers(tenant)
+            if days.overlap(self.tenancy.directory.period_of(ledger))
+        ]
 
-    async def breakdown_of(
-        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days = ALL_DAYS
-    ) -> tuple[Breakdown, LedgerRead]:
-        """Return usage and outcomes of a ledger on some days by group, and the position read."""
-        breakdown, since, rolled_up_to = await self._rolled_up(ledger, group_by, days)
-        last, committed = since.page, rolled_up_to
-        async for page in pages(self.store, ledger, since=since):
-            if day_of(page.slot) in days:
-                breakdown.add(page)
-            last, committed = page.number, page.committed
-        return breakdown, LedgerRead(ledger, last, since.page, committed, rolled_up_to)
+    async def positions(self, ledgers: Sequence[LedgerId]) -> list[Position]:
+        """Return the last page of each ledger: two answers between the same ones are equal."""
+        heads = [await head_of(self.store, ledger) for ledger in ledgers]
+        return [START if head is None else head.position for head in heads]
 
-    async def _rolled_up(
-        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days
-    ) -> _RolledUp:
-        """Return the usage in the rollup and its position; empty if it cannot be used."""
-        for _ in range(_LOOKS):
-            breakdown = Breakdown(group_by)
-            try:
-                stored = await self.rollups.read_cursor(ledger)
-                if stored is None:
-                    break
-                cursor = stored.cursor
-                committed = await must_belong(self.store, cursor)
-                names = [name for name in cursor.parts if name.day in days]
-                async for part in read_listed(self.rollups, cursor, names):
-                    breakdown.add_counts(part.counts)
-            except RollupBroken:
-                continue
-            return _RolledUp(breakdown, cursor.position, committed)
-        return _RolledUp(Breakdown(group_by))
+    async def _grouped[T](
+        self,
+        ledgers: Sequence[LedgerId],
+        days: Days,
+        group_by: tuple[str, ...],
+        work: Callable[[Sequence[Breakdown]], T],
+        spend: Spend = unlimited,
+    ) -> tuple[T, list[LedgerRead]]:
+        """Return what `work` makes of the breakdowns of a tenant's ledgers, and their positions."""
+        async with AsyncExitStack() as turns:
+            for tenant in {ledger.tenant for ledger in ledgers}:
+                await turns.enter_async_context(self.breakdowns.turn(tenant))
+            kept = [
+                await self.breakdowns.of(ledger, group_by, self._within(ledger, days), spend)
+                for ledger in ledgers
+            ]
+            done = await self.executor.run(lambda: work([one.breakdown for one in kept]))
+            return done, [one.read for one in kept]
+
+    def _within(self, ledger: LedgerId, days: Days) -> Days:
+        """Return the days that matter to a ledger, so that equal reads have an equal name."""
+        period = self.tenancy.directory.period_of(ledger)
+        first, end = days_between(period.start, period.end)
+        if days.first <= first and end <= days.end:
+            return ALL_DAYS
+        return Days(max(first, days.first), min(end, days.end))

@@ -1,8 +1,8 @@
 """Roll up ledgers: add new pages to the usage by day and dimension."""
 
-import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from metering.app.ledger.one_by_one import OneByOne
@@ -15,7 +15,7 @@ from metering.core.ledger.head import Head
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.reports.rollup import Cursor, Intake
 from metering.core.reports.rollup_document import Step, step_of
-from metering.ports import Alerts, LedgerStore, RollupStore, StoredCursor
+from metering.ports import Alerts, Executor, LedgerStore, RollupStore, StoredCursor
 
 #: Pages of one ledger added by one run of the timer; the next run continues.
 MAX_PAGES_A_RUN: Final = 2_000
@@ -45,6 +45,7 @@ class RollUp:
     ledgers: LedgerStore
     rollups: RollupStore
     alerts: Alerts
+    executor: Executor
     _watched: dict[LedgerId, _Watched] = field(init=False, default_factory=dict)
     _told: set[LedgerId] = field(init=False, default_factory=set)
     """Ledgers whose names this process has reported as too many."""
@@ -154,7 +155,7 @@ class RollUp:
             parts = [
                 part async for part in read_listed(self.rollups, cursor, intake.changes.keys())
             ]
-            step = step_of(intake, parts)
+            step = await self.executor.run(partial(step_of, intake, parts))
             # The changes of one page always fit.
             if not step.is_too_large or intake.pages == 1:
                 return step
@@ -165,9 +166,8 @@ class RollUp:
         found = pages(self.ledgers, cursor.ledger, since=cursor.position, through=through)
         async with aclosing(found):
             async for page in found:
-                intake.add(page)
-                # Let ingestion in this process take its turn: a page takes milliseconds.
-                await asyncio.sleep(0)
+                # A page takes milliseconds, in which ingestion and admission would wait.
+                await self.executor.run(partial(intake.add, page))
                 if intake.is_full or intake.pages >= limit:
                     break
         return intake

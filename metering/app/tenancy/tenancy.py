@@ -206,7 +206,7 @@ class Tenancy:
         def decide(now: Instant) -> Decision[Instant]:
             decision = decisions.define_plan(self.directory, plan, now, effective)
             if decision.record is not None:
-                check_plan(plan, self.prices)
+                check_plan(plan, self.prices, now)
             return decision
 
         return await self._record(decide, ("plan", plan.id, expected))

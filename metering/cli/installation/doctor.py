@@ -2,15 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 import typer
 
 from metering.bootstrap.doctor import examine
-from metering.cli.output import AsJson, escape, show, stdout
+from metering.cli.installation.findings import print_finding
+from metering.cli.output import AsJson, show
 from metering.core.installation.finding import Finding
-
-_STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -28,11 +26,5 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    console = stdout()
     for finding in findings:
-        remedy = f": {finding.remedy}" if finding.remedy else ""
-        style = _STYLES[finding.state]
-        console.print(
-            f"[{style}]{finding.state:4}[/{style}]  {escape(finding.check)}:"
-            f" {escape(finding.detail)}{escape(remedy)}"
-        )
+        print_finding(finding)

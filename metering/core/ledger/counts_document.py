@@ -97,7 +97,9 @@ def _past(past: Past | None) -> Document:
         model: {"lengths": list(one.lengths), "tokens": dict(sorted(by_name(one.tokens).items()))}
         for model, one in sorted(past.streams.items())
     }
-    return {"past": {"delays": list(past.delays), "streams": streams}}
+    # In the order of the deployments: the earliest one gives way first.
+    served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
+    return {"past": {"delays": list(past.delays), **served, "streams": streams}}
 
 
 def _read_past(document: Document) -> Past | None:
@@ -108,7 +110,8 @@ def _read_past(document: Document) -> Past | None:
         model: Streams(tuple(one["lengths"]), from_names(one["tokens"]))
         for model, one in past["streams"].items()
     }
-    return Past(streams, tuple(past["delays"]))
+    served = dict(past.get("served", ()))
+    return Past(streams, tuple(past["delays"]), served)
 
 
 def _limits(limits: Limits) -> Document:

@@ -4,7 +4,7 @@ The hold of a stream is an expectation from it. A ledger's first commit takes ov
 ledger before, and every commit adds the streams that it settles. So pages give it again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import add
 from typing import Final, NamedTuple
@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import SECOND, Instant
 from metering.core.ledger.entry import Entry
+from metering.core.ledger.served import with_served
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, NO_TOKENS, TOKENS, Buckets
 from metering.core.usage.usage import Usage
 
@@ -64,6 +65,8 @@ class Past:
     streams: Mapping[str, Streams] = field(default_factory=dict)
     delays: Spread = ()
     """Of the latest streams: seconds from the request until its counts were committed."""
+    served: Mapping[str, str] = field(default_factory=dict)
+    """The model that each deployment served last: see `served.py`."""
 
 
 NO_PAST: Final = Past()
@@ -130,8 +133,8 @@ def _divided(total: int, shares: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(parts)
 
 
-def with_settled(past: Past, entries: Iterable[Entry], committed: Instant) -> Past:
-    """Return the past with the streams whose counts these entries of a page bring."""
+def with_settled(past: Past, entries: Sequence[Entry], committed: Instant) -> Past:
+    """Return the past with what these entries of a page tell: settled streams, served models."""
     streams, delays = dict(past.streams), past.delays
     for entry in entries:
         held, state = entry.supersedes, entry.state
@@ -144,4 +147,4 @@ def with_settled(past: Past, entries: Iterable[Entry], committed: Instant) -> Pa
         delays = with_number(delays, max(0, committed - entry.time) // SECOND)
         if sum(delays) >= MAX_STREAMS:
             delays = halved(delays)
-    return Past(streams, delays)
+    return Past(streams, delays, with_served(past.served, entries))

@@ -4,40 +4,30 @@ A local time that a clock change skips never occurs; one that occurs twice count
 instant has one local time, and one multiplier.
 """
 
-from datetime import timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, to_datetime
+from metering.core.basics.instants import HOUR, Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, parse_fixed
 from metering.core.basics.validation import Strict, TimeZone, misplaced
 from metering.core.plans.terms import UNCHANGED, Listed, Multiplier
+from metering.core.plans.week import (
+    DAYS,
+    WEEK,
+    Begins,
+    Days,
+    Ends,
+    offset_at,
+    time_in_week,
+    week_spans,
+)
 
-type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_DAYS: Final[tuple[Day, ...]] = get_args(Day.__value__)
-_WEEK: Final = 7 * DAY
-#: The epoch was a Thursday.
-_EPOCH_IN_WEEK: Final = 3 * DAY
-_MINUTES_A_DAY: Final = 24 * 60
-_MICROSECOND: Final = timedelta(microseconds=1)
 #: The least distance between two clock changes.
 _STEP: Final = HOUR
-
-
-def _minutes(text: str) -> int:
-    hours, _, minutes = text.partition(":")
-    return 60 * int(hours) + int(minutes)
-
-
-def _time_of_day(text: object) -> str:
-    if not isinstance(text, str):
-        # YAML reads 22:00 as the number 1320.
-        raise ValueError(f'{text!r} is not a time: write it quoted, like "22:00"')  # noqa: TRY004
-    return text
 
 
 class Span(NamedTuple):
@@ -51,18 +41,9 @@ class Span(NamedTuple):
 class Window(Strict):
     """Hours on some weekdays. A window whose end precedes its start ends on the next day."""
 
-    days: Annotated[Listed[Day], Field(min_length=1)] = _DAYS
-    """The weekdays on which the window starts."""
-    begins: Annotated[
-        str,
-        BeforeValidator(_time_of_day),
-        Field(alias="from", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
-    ]
-    ends: Annotated[
-        str,
-        BeforeValidator(_time_of_day),
-        Field(alias="to", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
-    ]
+    days: Days = DAYS
+    begins: Begins
+    ends: Ends
     multiplier: Multiplier
 
     @model_validator(mode="after")
@@ -79,16 +60,8 @@ class Window(Strict):
     @property
     def spans(self) -> list[Span]:
         """The spans of the window in the week; a part beyond Sunday continues on Monday."""
-        begins, ends = _minutes(self.begins), _minutes(self.ends)
-        length = (ends - begins if ends > begins else ends - begins + _MINUTES_A_DAY) * MINUTE
-        found: list[Span] = []
-        for day in sorted({_DAYS.index(day) for day in self.days}):
-            start = day * DAY + begins * MINUTE
-            end = start + length
-            found.append(Span(start, min(end, _WEEK), self.factor))
-            if end > _WEEK:
-                found.append(Span(0, end - _WEEK, self.factor))
-        return found
+        spans = week_spans(self.days, self.begins, self.ends)
+        return [Span(start, end, self.factor) for start, end in spans]
 
 
 def _apart(windows: tuple[Window, ...]) -> tuple[Window, ...]:
@@ -138,8 +111,7 @@ def segment_at(off_peak: OffPeak, instant: Instant) -> Segment:
 def _piece(off_peak: OffPeak, instant: Instant) -> tuple[Instant, int, Instant]:
     """Return a span around `instant` without a clock change, within one span of the week."""
     zone = ZoneInfo(off_peak.time_zone)
-    offset = _offset(zone, instant)
-    in_week = (instant + offset + _EPOCH_IN_WEEK) % _WEEK
+    in_week = time_in_week(zone, instant)
     span = next(span for span in _week(off_peak) if span.start <= in_week < span.end)
     start, end = instant - (in_week - span.start), instant + (span.end - in_week)
     return (
@@ -154,7 +126,7 @@ def _week(off_peak: OffPeak) -> tuple[Span, ...]:
     """Return the spans of the week in order, with equal neighbours merged."""
     found = [Span(0, 0, UNCHANGED)]
     placed = sorted(span for window in off_peak.windows for span in window.spans)
-    for span in [*placed, Span(_WEEK, _WEEK, UNCHANGED)]:
+    for span in [*placed, Span(WEEK, WEEK, UNCHANGED)]:
         for part in (Span(found[-1].end, span.start, UNCHANGED), span):
             if part.start == part.end:
                 continue
@@ -165,22 +137,15 @@ def _week(off_peak: OffPeak) -> tuple[Span, ...]:
     return tuple(span for span in found if span.start < span.end)
 
 
-def _offset(zone: ZoneInfo, instant: Instant) -> int:
-    """Return local time minus UTC, in microseconds."""
-    ahead = to_datetime(instant).astimezone(zone).utcoffset()
-    assert ahead is not None
-    return ahead // _MICROSECOND
-
-
 def _reach(zone: ZoneInfo, instant: Instant, limit: Instant) -> Instant:
     """Return the instant nearest to `limit` up to which the offset equals that of `instant`."""
-    offset = _offset(zone, instant)
+    offset = offset_at(zone, instant)
     looks = [*range(instant, limit, _STEP if limit > instant else -_STEP), limit]
-    changes = (pair for pair in pairwise(looks) if _offset(zone, pair[1]) != offset)
+    changes = (pair for pair in pairwise(looks) if offset_at(zone, pair[1]) != offset)
     same, other = next(changes, (limit, limit))
     while abs(other - same) > 1:
         middle = (same + other) // 2
-        if _offset(zone, middle) == offset:
+        if offset_at(zone, middle) == offset:
             same = middle
         else:
             other = middle

@@ -1,6 +1,5 @@
 """Plans: the terms under which a tenant pays."""
 
-from collections.abc import Iterator
 from itertools import combinations
 from typing import Annotated, Any, Final, Literal
 
@@ -11,9 +10,9 @@ from metering.core.basics.money import Amount
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict, TimeZone, misplaced, validated
 from metering.core.plans.off_peak import OffPeak
-from metering.core.plans.quota import Downgrade, Quota
-from metering.core.plans.scope import EACH
+from metering.core.plans.quota import Quota
 from metering.core.plans.spikes import Spike
+from metering.core.plans.switches import Switch
 from metering.core.plans.targets import Targets
 from metering.core.plans.terms import (
     TOKEN_BUCKETS,
@@ -38,6 +37,9 @@ _TOTAL_PRICE: Final = "total_token_price_per_million"
 
 #: Each is evaluated for every entry, and has one counter a window in the head.
 MAX_QUOTAS: Final = 50
+
+#: Each is evaluated for every admission.
+MAX_SWITCHES: Final = 20
 
 PERIOD_TERMS: Final = (
     "currency",
@@ -81,6 +83,8 @@ class Plan(Strict):
     """The time zone of quota windows."""
     spike: Spike | None = None
     """The threshold for alerts on hours of unusual spend; None: no alerts."""
+    switches: Annotated[Listed[Switch], Field(max_length=MAX_SWITCHES)] = ()
+    """Hours of the week in which requests for a model go to another, in `time_zone`."""
     targets: Targets = ()
     """Target costs of outcomes: see unit_economics.py."""
     suspend: bool = False
@@ -217,28 +221,6 @@ class Plan(Strict):
         """Return whether a tier or package replaces the amount of such usage."""
         terms: tuple[Tier | Package, ...] = (*self.tiers, *self.packages)
         return any(term.covers(model, bucket) for term in terms)
-
-    def named_models(self) -> Iterator[tuple[str, str]]:
-        """Yield each model the plan names, with its place in the plan."""
-        for number, override in enumerate(self.overrides):
-            if override.model is not None:
-                yield f"overrides.{number}.model", override.model
-        for number, model in enumerate(self.allowed_models or ()):
-            yield f"allowed_models.{number}", model
-        yield from self._models_of_quotas()
-        for name in ("allowance", "tiers", "packages"):
-            terms: tuple[Allowance | Tier | Package, ...] = getattr(self, name)
-            for number, term in enumerate(terms):
-                for place, meter in enumerate(term.meters or ()):
-                    if meter.model is not None:
-                        yield f"{name}.{number}.meters.{place}.model", meter.model
-
-    def _models_of_quotas(self) -> Iterator[tuple[str, str]]:
-        for number, quota in enumerate(self.quotas):
-            if quota.scope.model not in {None, EACH}:
-                yield f"quotas.{number}.scope.model", quota.scope.model
-            if isinstance(quota.action, Downgrade):
-                yield f"quotas.{number}.action.downgrade", quota.action.downgrade
 
 
 DEFAULT_PLAN = Plan(id="default")

@@ -42,6 +42,14 @@ class Downgrade(Strict):
     """The request goes to another model instead."""
 
     downgrade: ModelName
+    dearer: bool = False
+    """Whether the other model may be dearer."""
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As actions were written before they could say it: quotas keep their keys.
+        found: dict[str, Any] = write(self)
+        return found if self.dearer else {"downgrade": self.downgrade}
 
 
 def _limit(text: object) -> str:

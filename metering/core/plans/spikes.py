@@ -7,13 +7,14 @@ Each hour alerts once. The hours are those of one ledger, so a period starts wit
 
 from collections.abc import Iterable
 from statistics import median_low
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from metering.core.basics.instants import DAY, HOUR, Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount, parse_amount, parse_fixed
 from metering.core.basics.validation import Strict
+from metering.core.plans.quota import Downgrade
 from metering.core.plans.terms import Money, Multiplier
 
 #: How far back the baseline reaches, and the hours with spend that it needs.
@@ -35,6 +36,17 @@ class Spike(Strict):
     factor: Annotated[Multiplier, AfterValidator(_above_one)] = "3"
     least: Money = "1"
     """The least spend of a spike, in currency units: small amounts vary too much."""
+    action: Literal["notify", "block"] | Downgrade = "notify"
+    minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
+    """How long after the end of the hour an action holds."""
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As rules without an action were written before: what was stored stays as it is.
+        found: dict[str, Any] = write(self)
+        if self.action == "notify":
+            del found["action"], found["minutes"]
+        return found
 
 
 class Hours(NamedTuple):

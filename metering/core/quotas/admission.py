@@ -7,11 +7,22 @@ from typing import Final, NamedTuple
 from metering.core.basics.instants import SECOND, Instant, format_instant
 from metering.core.calendars.periods import Period
 from metering.core.ledger.counts import Counts
+from metering.core.plans.named_models import steps
 from metering.core.plans.plan import Plan
 from metering.core.plans.quota import Downgrade
 from metering.core.plans.scope import UNKNOWN, Attributes
-from metering.core.quotas.decision import QuotaState, Reason, Verdict, decide_quota, quota_states
+from metering.core.quotas.decision import (
+    QuotaState,
+    Reason,
+    Verdict,
+    decide_quota,
+    decides,
+    quota_states,
+)
+from metering.core.quotas.facts import Facts, UnknownDeployments
+from metering.core.quotas.ladder import Ladder
 from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
+from metering.core.quotas.timed import TimedRule, next_change, timed_rules
 from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict, refused, told
 from metering.core.tenancy.record import Assignment
 
@@ -19,21 +30,6 @@ from metering.core.tenancy.record import Assignment
 #: Near the limit a cached answer could let too much through.
 _CACHE_S: Final = ((95, 1), (80, 5), (0, 30))
 _LONGEST_S: Final = 30
-
-
-class Unpaid(NamedTuple):
-    """The usage a prepaid tenant has no credit left for."""
-
-    everything: bool = False
-    models: frozenset[str] = frozenset()
-    """Models of a billing channel without a usable grant."""
-
-    def of(self, model: str) -> bool:
-        """Return whether a model is unpaid."""
-        return self.everything or model in self.models
-
-
-ALL_PAID: Final = Unpaid()
 
 
 class Admitted(NamedTuple):
@@ -72,18 +68,6 @@ class Admitted(NamedTuple):
         }
 
 
-class Facts(NamedTuple):
-    """Facts beside plan and counts that verdicts depend on."""
-
-    known_models: frozenset[str] = frozenset()
-    """Models with a price; used if the plan blocks models without one."""
-    deployments: Mapping[str, str] = MappingProxyType({})
-    """The model of each deployment: clients name deployments, plans name models."""
-    providers: Mapping[str, str] = MappingProxyType({})
-    """The provider of each model: a downgrade stays with one provider."""
-    unpaid: Unpaid = ALL_PAID
-
-
 def admit(
     subscription: str,
     assignment: Assignment,
@@ -100,41 +84,45 @@ def admit(
 
     `about`: known attributes of the requests. Quotas on others become scoped verdicts.
     """
-    plan, deployments, known = assignment.plan, facts.deployments, facts.known_models
+    plan, known = assignment.plan, facts.known_models
+    deployments = {**facts.learnt, **facts.deployments}
     about = about._replace(subscription=subscription, model=None)
     every = quota_states(counts, now, period, about)
     states = [one for one in every if not unknown_of(one.quota.scope, about)]
-    scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.providers)
-    overall = _verdict(plan, states, about, known)
+    scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.ladder.providers)
+    rules = timed_rules(plan, counts, now)
+    overall = _over(rules, _of_unknown(plan, states, about, facts), None)
     overall = _paid(overall, is_paid=not facts.unpaid.everything)
     models = {
         name: _paid(
-            _verdict(plan, states, about._replace(model=name), known),
+            _over(rules, _verdict(plan, states, about._replace(model=name), known), name),
             is_paid=not facts.unpaid.of(name),
         )
-        for name in _named(plan, facts, states, overall.to)
+        for name in _named(plan, facts, states, rules, overall.to)
     }
+    dearer = frozenset(step.action.downgrade for step in steps(plan) if step.action.dearer)
     models = {
-        name: _possible(one, models, overall, facts.providers, name) for name, one in models.items()
+        name: _possible(one, models, overall, (facts.ladder, dearer), name)
+        for name, one in models.items()
     }
     # The model of a deployment decides, not the deployment's name.
-    models |= {name: models[model] for name, model in deployments.items()}
-    overall = _possible(overall, models, overall, facts.providers)
+    models |= {name: models[model] for name, model in deployments.items() if model in models}
+    overall = _possible(overall, models, overall, (facts.ladder, dearer))
     return Admitted(
         subscription,
         assignment.tenant,
         now,
-        _to_deployment(overall, deployments),
-        {name: _to_deployment(one, deployments) for name, one in models.items() if one != overall},
-        _cache_s(every, now),
+        _to_deployment(overall, facts),
+        {name: _to_deployment(one, facts) for name, one in models.items() if one != overall},
+        _cache_s(every, next_change(plan, rules, now), now),
         decide_quota(states, about).shadowed,
-        Scoped(tuple(_led(one, deployments) for one in scoped.rules), scoped.ask),
+        Scoped(tuple(_led(one, facts) for one in scoped.rules), scoped.ask),
         _serves(scoped.rules, deployments),
     )
 
 
-def _led(rule: ScopedVerdict, deployments: Mapping[str, str]) -> ScopedVerdict:
-    return rule._replace(verdict=_to_deployment(rule.verdict, deployments))
+def _led(rule: ScopedVerdict, facts: Facts) -> ScopedVerdict:
+    return rule._replace(verdict=_to_deployment(rule.verdict, facts))
 
 
 def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> dict[str, str]:
@@ -143,8 +131,17 @@ def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> d
     return {name: model for name, model in deployments.items() if model in named}
 
 
+def _over(rules: Iterable[TimedRule], one: ModelVerdict, model: str | None) -> ModelVerdict:
+    """Return the strictest of a verdict and the rules that hold for some time."""
+    for rule in rules:
+        if rule.covers(model):
+            one = rule.over(one)
+    return one
+
+
 def _paid(one: ModelVerdict, *, is_paid: bool) -> ModelVerdict:
-    if is_paid or one.verdict is Verdict.BLOCK:
+    # A model without a price cannot be paid for either: with no credit at all, one verdict is left.
+    if is_paid or (one.verdict is Verdict.BLOCK and one.reason is not Reason.MODEL_WITHOUT_PRICE):
         return one
     return refused(Reason.CREDIT_USED_UP, "the tenant's credit is used up")
 
@@ -153,46 +150,82 @@ def _possible(
     one: ModelVerdict,
     models: Mapping[str, ModelVerdict],
     overall: ModelVerdict,
-    providers: Mapping[str, str],
+    allowed: tuple[Ladder, frozenset[str]],
     model: str | None = None,
 ) -> ModelVerdict:
-    """Return a verdict; a downgrade to a model that is blocked too becomes a block."""
+    """Return a verdict; a downgrade that leads nowhere becomes a block.
+
+    It leads nowhere if the other model is blocked or downgraded too, or cannot take the place of
+    this one. `allowed`: what is known of models, and those that may be dearer.
+    """
     if one.to is None:
         return one
+    ladder, dearer = allowed
     is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
-    if is_open and not is_of_another_provider(model, one.to, providers):
+    may_be_dearer = one.to in dearer
+    if is_open and (
+        model is None or ladder.refusal(model, one.to, may_be_dearer=may_be_dearer) is None
+    ):
         return one
     return one._replace(verdict=Verdict.BLOCK, to=None)
 
 
-def is_of_another_provider(model: str | None, to: str, providers: Mapping[str, str]) -> bool:
-    """Return whether two models are known to have different providers."""
-    ours, theirs = providers.get(model or ""), providers.get(to)
-    return ours is not None and theirs is not None and ours != theirs
+def _to_deployment(one: ModelVerdict, facts: Facts) -> ModelVerdict:
+    """Return a verdict with a downgrade to a deployment, registered before learnt, if known."""
+    for deployments in (facts.deployments, facts.learnt):
+        if one.to is None or one.to in deployments:
+            return one
+        names = sorted(name for name, model in deployments.items() if model == one.to)
+        if names:
+            return one._replace(to=names[0])
+    return one
 
 
-def _to_deployment(one: ModelVerdict, deployments: Mapping[str, str]) -> ModelVerdict:
-    """Return a verdict with a downgrade to a deployment, if one of that model is known."""
-    if one.to is None or one.to in deployments:
-        return one
-    names = sorted(name for name, model in deployments.items() if model == one.to)
-    return one._replace(to=names[0]) if names else one
-
-
-def _named(plan: Plan, facts: Facts, states: Iterable[QuotaState], to: str | None) -> set[str]:
+def _named(
+    plan: Plan,
+    facts: Facts,
+    states: Iterable[QuotaState],
+    rules: Iterable[TimedRule],
+    to: str | None,
+) -> set[str]:
     """Return the models whose verdict may differ from the overall one, a downgrade to `to`."""
-    named = {*(plan.allowed_models or ()), *facts.deployments.values(), *facts.unpaid.models}
+    if facts.unpaid.everything:
+        return set()
+    named = {*(plan.allowed_models or ()), *facts.unpaid.models}
+    named |= {*facts.deployments.values(), *facts.learnt.values()}
     if plan.unpriced == "block":
         named |= facts.known_models
+    if facts.unknown is UnknownDeployments.ALLOW and plan.allowed_models is not None:
+        # What is not known is allowed: what is known, and not allowed, must be named.
+        named |= facts.known_models
     named |= {state.named["model"] for state in states if "model" in state.named}
-    for quota in plan.quotas:
-        if isinstance(quota.action, Downgrade):
-            named.add(quota.action.downgrade)
+    named |= {rule.model for rule in rules if rule.model is not None}
+    named |= {step.action.downgrade for step in steps(plan)}
     if to is not None:
-        named |= {
-            one for one in facts.providers if is_of_another_provider(one, to, facts.providers)
-        }
+        # Of these the downgrade is a block; those that may be dearer too are told apart later.
+        named |= {one for one in facts.ladder.models if facts.ladder.refusal(one, to) is not None}
     return named
+
+
+_SETTING: Final = "(METERING_UNKNOWN_DEPLOYMENTS)"
+
+
+def _of_unknown(
+    plan: Plan, states: list[QuotaState], about: Attributes, facts: Facts
+) -> ModelVerdict:
+    """Return the verdict for deployments whose model is not known."""
+    by_quota = any(quota.scope.model and decides(quota) for quota in plan.quotas)
+    depends = plan.allowed_models is not None or plan.unpriced == "block"
+    if facts.unknown is UnknownDeployments.BLOCK and (depends or by_quota):
+        return refused(
+            Reason.DEPLOYMENT_UNKNOWN,
+            f"the model of this deployment is not known, and limits depend on it {_SETTING}",
+        )
+    if facts.unknown is UnknownDeployments.ALLOW and depends:
+        covering = [one for one in states if one.covers(about)]
+        return told(decide_quota(states, about), covering)
+    found = _verdict(plan, states, about, facts.known_models)
+    return found._replace(detail=f"{found.detail} {_SETTING}") if depends else found
 
 
 def _verdict(
@@ -213,10 +246,11 @@ def _goes_down(state: QuotaState, model: str | None) -> bool:
     return not (isinstance(action, Downgrade) and action.downgrade == model)
 
 
-def _cache_s(states: Iterable[QuotaState], now: Instant) -> int:
-    """Return how long the verdicts may be cached: until the next window at most."""
+def _cache_s(states: Iterable[QuotaState], change: Instant | None, now: Instant) -> int:
+    """Return how long the verdicts may be cached: until the next window or `change` at most."""
     enforced = [one for one in states if one.quota.mode == "enforced"]
     share = max((one.percent for one in enforced if one.is_held or not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)
-    turn = min((one.window.end for one in enforced), default=now + _LONGEST_S * SECOND)
+    turns = [one.window.end for one in enforced]
+    turn = min([*turns, now + _LONGEST_S * SECOND if change is None else change])
     return max(1, min(longest, (turn - now) // SECOND))

@@ -34,7 +34,13 @@ class Reason(StrEnum):
     """Only with the open streams is a limit reached: their counts decide."""
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_WITHOUT_PRICE = "model_without_price"
+    DEPLOYMENT_UNKNOWN = "deployment_unknown"
+    """Limits depend on the model, and nobody knows which one the deployment serves."""
     CREDIT_USED_UP = "credit_used_up"
+    SCHEDULED = "scheduled"
+    """The plan switches models at this hour of the week."""
+    SPIKE = "spike"
+    """An hour of unusual spend, to which the plan reacts for some time."""
     STOPPED = "stopped"
     """An operator stopped the tenant or the subscription."""
 

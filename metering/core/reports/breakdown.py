@@ -1,6 +1,11 @@
 """Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
-from collections.abc import Collection, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import reduce
+from heapq import merge
+from itertools import batched, groupby
+from operator import add, itemgetter
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import to_datetime
@@ -16,6 +21,11 @@ GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_c
 """The dimensions by which usage can be grouped, in the order of a full group (days are UTC)."""
 
 type Group = tuple[str | None, ...]
+
+#: Beyond this many changed groups, and this part of all, they are sorted anew.
+_FEW: Final = 16
+#: Groups sorted at once: milliseconds.
+_BLOCK: Final = 4_096
 
 
 class Count(NamedTuple):
@@ -57,12 +67,51 @@ class Outcomes(NamedTuple):
     number: int
 
 
+type _Packed = tuple[int, ...]
+"""A count as one flat tuple. The garbage collector leaves those alone, while a hundred thousand
+counts, each of several objects, would have it hold up the whole process again and again."""
+
+
+def _packed(count: Count) -> _Packed:
+    one, amount, outcomes = count
+    counts = (one.requests, one.not_billable, one.unpriced, one.missing, one.totals_only)
+    return (*counts, one.from_cache, one.recovered, one.estimated, amount, outcomes, *one.tokens)
+
+
+def _unpacked(packed: _Packed) -> Count:
+    requests, not_billable, unpriced, missing, totals_only, *others = packed
+    from_cache, recovered, estimated, amount, outcomes, *tokens = others
+    line = RateTotals(
+        requests=requests,
+        not_billable=not_billable,
+        unpriced=unpriced,
+        missing=missing,
+        tokens=tuple(tokens),
+        totals_only=totals_only,
+        from_cache=from_cache,
+        recovered=recovered,
+        estimated=estimated,
+    )
+    return Count(line, amount, outcomes)
+
+
 class Breakdown:
-    """Sums by group the changes of pages, or sums made of them before."""
+    """Sums by group the changes of pages, or sums made of them before.
+
+    It keeps the order of its groups while a few of them change, so that a page of rows costs no
+    more than these rows.
+    """
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
         self._places = [GROUPS.index(name) for name in group_by]
-        self._counts: dict[Group, Count] = {}
+        self._counts: dict[Group, _Packed] = {}
+        self._order: list[Group] | None = None
+        self._changed: set[Group] = set()
+        """Groups that may be new or gone since the order was made."""
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self._counts)
 
     def add(self, page: Page) -> None:
         """Add the changes of one page."""
@@ -70,27 +119,77 @@ class Breakdown:
 
     def add_counts(self, counts: Counts) -> None:
         """Add counts by full group."""
-        for group, count in counts.items():
-            add_to(self._counts, tuple([group[place] for place in self._places]), count)
+        for full, count in counts.items():
+            group = tuple([full[place] for place in self._places])
+            change, before = _packed(count), self._counts.get(group)
+            total = change if before is None else tuple(map(add, before, change))
+            if any(total):
+                self._counts[group] = total
+            else:
+                self._counts.pop(group, None)
+            if self._order is not None:
+                self._changed.add(group)
 
-    def add_breakdown(self, other: "Breakdown") -> None:
-        """Add another ledger's breakdown by the same groups."""
-        for group, count in other._counts.items():  # noqa: SLF001, its own class
-            add_to(self._counts, group, count)
+    def sort(self) -> None:
+        """Bring the groups in order; without changes since, it does nothing."""
+        order = self._order
+        if order is None or len(self._changed) > max(_FEW, len(order) // _FEW):
+            self._order = _sorted(self._counts)
+        else:
+            for group in self._changed:
+                self._place(order, group)
+        self._changed.clear()
+
+    def _place(self, order: list[Group], group: Group) -> None:
+        place = bisect_left(order, in_order(group), key=in_order)
+        is_listed = place < len(order) and order[place] == group
+        if group in self._counts and not is_listed:
+            order.insert(place, group)
+        elif group not in self._counts and is_listed:
+            del order[place]
+
+    def after(self, group: Group | None = None) -> Iterator[tuple[Group, Count]]:
+        """Yield the groups after one, or all of them, in order of their names."""
+        self.sort()
+        order = self._order or []
+        start = 0 if group is None else bisect_right(order, in_order(group), key=in_order)
+        for place in range(start, len(order)):
+            yield order[place], _unpacked(self._counts[order[place]])
 
     def rows(self) -> list[Row]:
         """Return the groups with usage, in order of their names."""
-        counted = sorted(self._counts.items(), key=lambda item: in_order(item[0]))
-        return [
-            Row(group, line, None if line.is_unknown else amount)
-            for group, (line, amount, _) in counted
-            if line != NOTHING
-        ]
+        return list(rows_after([self]))
 
     def outcomes(self) -> list[Outcomes]:
         """Return the groups with outcomes, in order of their names."""
-        counted = sorted(self._counts.items(), key=lambda item: in_order(item[0]))
-        return [Outcomes(group, count.outcomes) for group, count in counted if count.outcomes]
+        return outcomes_of([self])
+
+
+def rows_after(breakdowns: Iterable[Breakdown], group: Group | None = None) -> Iterator[Row]:
+    """Yield the usage of ledgers together, by the same groups: those after one, or all of them."""
+    for name, (line, amount, _) in _together(breakdowns, group):
+        if line != NOTHING:
+            yield Row(name, line, None if line.is_unknown else amount)
+
+
+def outcomes_of(breakdowns: Iterable[Breakdown]) -> list[Outcomes]:
+    """Return the outcomes of ledgers together, by the same groups."""
+    found = _together(breakdowns, None)
+    return [Outcomes(name, count.outcomes) for name, count in found if count.outcomes]
+
+
+def _together(
+    breakdowns: Iterable[Breakdown], group: Group | None
+) -> Iterator[tuple[Group, Count]]:
+    found = merge(*(one.after(group) for one in breakdowns), key=lambda item: in_order(item[0]))
+    for name, same in groupby(found, key=itemgetter(0)):
+        yield name, reduce(Count.plus, (count for _, count in same))
+
+
+def _sorted(groups: Iterable[Group]) -> list[Group]:
+    """Return groups in order. In blocks: a sort holds up every other thread while it lasts."""
+    blocks = [sorted(block, key=in_order) for block in batched(groups, _BLOCK, strict=False)]
+    return list(merge(*blocks, key=in_order))
 
 
 def in_order(group: Group) -> tuple[tuple[bool, str], ...]:

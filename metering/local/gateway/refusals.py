@@ -163,11 +163,15 @@ def _limit_headers(rule: Mapping[str, Any], *, is_anthropic: bool) -> dict[str, 
     return {f"x-ratelimit-{of}-{metric}": value for of, value in told.items()}
 
 
+#: Reasons that end by themselves, beside those that name a quota or a limit.
+_TEMPORARY: Final = frozenset({"held", "scheduled", "spike"})
+
+
 def _status(reason: str) -> int:
     """402: credit is used up; 429: wait for the window to reset; 403: not allowed."""
     if "credit" in reason or "prepaid" in reason:
         return 402
-    is_temporary = reason == "held" or "quota" in reason or "limit" in reason
+    is_temporary = reason in _TEMPORARY or "quota" in reason or "limit" in reason
     return _TOO_MANY if is_temporary else _FORBIDDEN
 
 

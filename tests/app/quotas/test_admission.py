@@ -156,7 +156,7 @@ async def test_a_plan_that_sends_a_model_down_to_another_provider_is_refused(
     down = {**CAP, "scope": {"model": "gpt-4o"}, "action": {"downgrade": "claude"}}
     complaint = (
         "plan 'capped': quotas.1.action.downgrade: 'claude' is of anthropic, 'gpt-4o' of openai:"
-        " a request cannot go down to another provider"
+        " their APIs differ"
     )
     with pytest.raises(ConfigurationError, match=complaint):
         await on_plan(system, quotas=[CAP, down])

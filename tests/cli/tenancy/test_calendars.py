@@ -102,7 +102,7 @@ def test_what_is_asked_of_all_tenants_is_asked_of_those_with_such_a_period(
 def test_a_change_in_ten_thousand_years_is_a_usage_error(metering: "Metering") -> None:
     ran = metering.run("tenants", "calendar", "acme", "--from", "9999-12-31T00:00:00Z")
     assert ran.code == 2
-    assert "is not between 1970 and 9998" in ran.stderr
+    assert "too far in the future" in ran.stderr
 
 
 def test_a_change_inside_a_period_is_refused_in_one_line(metering: "Metering") -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from metering.core.basics.errors import ConfigurationError, InvariantBroken
 from metering.core.basics.money import format_amount
+from metering.core.plans.named_models import named_models
 from metering.core.plans.plan import ONE, PERIOD_TERMS, Plan, read_plan
 from tests.builders import plan
 
@@ -277,7 +278,7 @@ def test_a_plan_allows_every_model_or_those_that_it_names() -> None:
 
 
 def test_every_model_that_a_plan_names_is_found_with_its_place() -> None:
-    assert list(read_plan("p.yaml", FULL).named_models()) == [
+    assert list(named_models(read_plan("p.yaml", FULL))) == [
         ("overrides.1.model", "gpt-4o"),
         ("overrides.2.model", "gpt-4o"),
         ("allowed_models.0", "gpt-4o"),

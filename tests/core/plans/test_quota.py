@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from metering.core.basics.errors import ConfigurationError
+from metering.core.plans.named_models import named_models
 from metering.core.plans.plan import Plan, read_plan
 from metering.core.plans.quota import Quota
 from metering.core.plans.scope import Attributes
@@ -89,7 +90,7 @@ def test_whatever_is_changed_makes_another_version() -> None:
 
 def test_the_models_of_quotas_are_among_those_that_a_plan_names() -> None:
     plan = a_plan({"scope": {"model": "a"}, "action": {"downgrade": "b"}}, {"scope": "all"})
-    assert list(plan.named_models()) == [
+    assert list(named_models(plan)) == [
         ("quotas.0.scope.model", "a"),
         ("quotas.0.action.downgrade", "b"),
     ]

@@ -9,13 +9,15 @@ from metering.core.ledger.counts import Counts
 from metering.core.ledger.limits import Counter, CounterKey, Limits
 from metering.core.plans.plan import read_plan
 from metering.core.plans.scope import UNKNOWN, Attributes
-from metering.core.quotas.admission import Admitted, Facts, admit
+from metering.core.quotas.admission import Admitted, admit
+from metering.core.quotas.facts import Facts
+from metering.core.quotas.ladder import Ladder
 from metering.core.tenancy.record import Assignment
 from tests.builders import AT
 
 PERIOD = month_of(AT)
 PROVIDERS = {"gpt-4o": "openai", "mini": "openai", "claude": "anthropic"}
-FACTS = Facts(deployments={"chat": "gpt-4o", "small": "mini"}, providers=PROVIDERS)
+FACTS = Facts(deployments={"chat": "gpt-4o", "small": "mini"}, ladder=Ladder(PROVIDERS))
 #: What each quota of these tests has used unless a test says otherwise.
 USED = 100
 

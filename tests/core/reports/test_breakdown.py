@@ -1,15 +1,28 @@
 """Breakdowns: groups add up to the balance, and a correction leaves the group it was in."""
 
 from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import KnownBySlot, plan_commit
-from metering.core.ledger.head import Head
+from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.page import Page
-from metering.core.reports.breakdown import GROUPS, Breakdown
-from metering.core.usage.buckets import from_names
+from metering.core.reports.breakdown import (
+    GROUPS,
+    Breakdown,
+    Count,
+    Group,
+    Row,
+    in_order,
+    rows_after,
+)
+from metering.core.usage.buckets import BUCKETS, from_names
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, rating, usage
 
@@ -76,3 +89,76 @@ def test_a_group_without_a_price_has_no_amount_rather_than_zero() -> None:
         ("new",): None,
         ("refused",): "0",
     }
+
+
+#: Changes of a few groups by use case and end user: more and less of each, back to nothing too.
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([None, "", "a", "b", "ä", "Z"]),
+        st.sampled_from([None, "u", "v"]),
+        st.integers(-2, 2),
+    ),
+    max_size=40,
+)
+
+
+def counts_of(changes: list[tuple[str | None, str | None, int]]) -> list[dict[Group, Count]]:
+    return [
+        {("2026-11-20", "m", None, None, None, case, user): Count(RateTotals(requests=more), more)}
+        for case, user, more in changes
+    ]
+
+
+@given(CHANGES, CHANGES, st.integers(1, 4))
+def test_a_breakdown_that_is_kept_and_paged_gives_what_one_made_at_once_gives(
+    before: list[Any], after: list[Any], limit: int
+) -> None:
+    kept, new = Breakdown(("use_case", "end_user")), Breakdown(("use_case", "end_user"))
+    for change in counts_of(before):
+        kept.add_counts(change)
+    kept.sort()
+    for change in counts_of(after):
+        kept.add_counts(change)
+        kept.sort()
+    for change in counts_of([*before, *after]):
+        new.add_counts(change)
+    every = new.rows()
+    assert every == sorted(every, key=lambda row: in_order(row.group))
+    paged: list[Row] = []
+    while rows := list(islice(rows_after([kept], paged[-1].group if paged else None), limit)):
+        paged += rows
+    assert paged == every
+
+
+@given(CHANGES, CHANGES)
+def test_ledgers_together_give_what_one_with_all_their_pages_gives(
+    first: list[Any], second: list[Any]
+) -> None:
+    parts, whole = [Breakdown(("use_case",)), Breakdown(("use_case",))], Breakdown(("use_case",))
+    for one, changes in zip(parts, (first, second), strict=True):
+        for change in counts_of(changes):
+            one.add_counts(change)
+            whole.add_counts(change)
+    assert list(rows_after(parts)) == whole.rows()
+
+
+def test_many_changes_after_a_sort_are_sorted_anew() -> None:
+    breakdown = Breakdown(("use_case",))
+    for name in ("b", "a"):
+        breakdown.add_counts(counts_of([(name, None, 1)])[0])
+    breakdown.sort()
+    for number in range(5_000):
+        breakdown.add_counts(counts_of([(f"n-{number:04d}", None, 1)])[0])
+    names = [row.group[0] for row in breakdown.rows()]
+    assert names == ["a", "b", *(f"n-{number:04d}" for number in range(5_000))]
+    assert len(breakdown) == 5_002
+
+
+def test_every_total_of_a_group_is_kept() -> None:
+    """Each has a value of its own, so that none can take the place of another."""
+    totals = {name: n for n, name in enumerate(RateTotals._fields, 1) if name != "tokens"}
+    line = RateTotals(**totals, tokens=tuple(range(100, 100 + len(BUCKETS))))
+    breakdown = Breakdown(GROUPS)
+    group = ("2026-11-20", "m", None, None, None, None, None)
+    breakdown.add_counts({group: Count(line, 7, 9)})
+    assert list(breakdown.after()) == [(group, Count(line, 7, 9))]

@@ -106,7 +106,7 @@ class Resources:
     def _carry_out(self, seen: Seen, origin: str) -> Answer:
         held = self.get(seen.path)
         match seen.method:
-            case "GET" if held is not None:
+            case "GET" | "POST" if held is not None:
                 return Answer(200, held)
             case "GET":
                 return self._page(seen, origin)

@@ -1,0 +1,33 @@
+"""The thread for computations that would hold the event loop."""
+
+import asyncio
+import gc
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+#: How long a thread may keep the interpreter while another waits, in seconds. Python's own 5 ms
+#: would be waited for at every system call of a request, several times each.
+_SWITCH_S: Final = 0.001
+
+
+class ThreadExecutor:
+    """Implements Executor: one thread, so that at most one computation competes with the loop."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """Return the result of `work`, or raise its exception. Calls are done in turn."""
+        if self._threads is None:
+            sys.setswitchinterval(_SWITCH_S)
+            # Modules and settings stay: no collection of garbage need walk through them again,
+            # which holds up every thread.
+            gc.freeze()
+            self._threads = ThreadPoolExecutor(1, "metering-executor")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+#: That of this process: several would compete with each other.
+EXECUTOR: Final = ThreadExecutor()
