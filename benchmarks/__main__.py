@@ -1,6 +1,6 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--hostile` and
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`, `--hostile` and
 `--overshoot` alone.
 """
 
@@ -8,7 +8,17 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from benchmarks import balance, closing, cost, counting, growth, hostile, overshoot, rating
+from benchmarks import (
+    balance,
+    closing,
+    cost,
+    counting,
+    growth,
+    hostile,
+    overshoot,
+    rating,
+    segments,
+)
 from benchmarks.charged import Charged
 from benchmarks.events import loads
 from benchmarks.overshoot_report import overshoot_document
@@ -72,6 +82,15 @@ def _options() -> Namespace:
         help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
     )
     parser.add_argument(
+        "--segments",
+        type=int,
+        nargs="?",
+        const=segments.ENTRIES,
+        metavar="N",
+        help="Only let a ledger grow to N entries at one event a commit."
+        f" Default: {segments.ENTRIES:,}.",
+    )
+    parser.add_argument(
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
     )
     parser.add_argument(
@@ -94,6 +113,9 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
     if options.closing is not None:
         progress(f"the periods of {options.closing:,} tenants end")
         return closing.closing_document(closing.measure(options.closing))
+    if options.segments is not None:
+        progress(f"one ledger grows to {options.segments:,} entries, one event a commit")
+        return segments.segments_document(segments.measure(options.segments))
     if options.balance:
         return balance.balance_document(balance.measure(progress))
     if options.hostile:
