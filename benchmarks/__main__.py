@@ -1,15 +1,18 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
 Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
-`--hostile` and `--overshoot` alone.
+`--hostile`, `--overshoot`, `--traffic` and `--batches` alone.
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from benchmarks import (
     balance,
+    batches,
     closing,
     cost,
     counting,
@@ -18,6 +21,7 @@ from benchmarks import (
     overshoot,
     rating,
     segments,
+    traffic,
 )
 from benchmarks.charged import Charged
 from benchmarks.events import loads
@@ -27,6 +31,15 @@ from benchmarks.report import report
 from benchmarks.timing import Progress, race
 from metering.cli.output import print_error, stderr
 from metering.core.basics.errors import MeteringError
+
+#: What is measured alone, by its option.
+_ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
+    "balance": lambda progress: balance.balance_document(balance.measure(progress)),
+    "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
+    "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
+    "traffic": traffic.measure,
+    "batches": batches.batches_document,
+}
 
 
 def run(trace: Path | None, progress: Progress) -> dict[str, object]:
@@ -101,6 +114,16 @@ def _options() -> Namespace:
     parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
     )
+    parser.add_argument(
+        "--traffic",
+        action="store_true",
+        help="Only measure request units of commits, streams, logs and a working mix.",
+    )
+    parser.add_argument(
+        "--batches",
+        action="store_true",
+        help="Only simulate how batches form, and what a wait at their end saves and costs.",
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
     return parser.parse_args()
 
@@ -116,17 +139,9 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
     if options.segments is not None:
         progress(f"one ledger grows to {options.segments:,} entries, one event a commit")
         return segments.segments_document(segments.measure(options.segments))
-    return _timed(options, progress)
-
-
-def _timed(options: Namespace, progress: Progress) -> dict[str, object]:
-    """Measure what takes a fixed time, or everything; return the figures."""
-    if options.balance:
-        return balance.balance_document(balance.measure(progress))
-    if options.hostile:
-        return hostile.hostile_document(hostile.measure(progress))
-    if options.overshoot:
-        return overshoot_document(overshoot.measure(progress))
+    for name, document in _ALONE.items():
+        if getattr(options, name):
+            return document(progress)
     return run(options.trace, progress)
 
 

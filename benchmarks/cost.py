@@ -48,7 +48,7 @@ def measure(trace: Path | None, progress: Progress) -> dict[str, Charged]:
     """
     from tests.doubles.cosmos import CosmosPeer  # noqa: PLC0415, needs what only tests need
 
-    tenants = _tenants(trace)
+    tenants = tenants_of(trace)
     found: dict[str, Charged] = {}
     with CosmosPeer() as peer:
         for size in SIZES:
@@ -65,7 +65,7 @@ def measure(trace: Path | None, progress: Progress) -> dict[str, Charged]:
     return found
 
 
-def _tenants(trace: Path | None) -> list[Batch]:
+def tenants_of(trace: Path | None) -> list[Batch]:
     """Return every tenant's events in order of time: those that the other benchmarks take in."""
     alone, _ = loads(trace)
     count = len(SUBSCRIPTIONS)

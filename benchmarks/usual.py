@@ -43,6 +43,27 @@ class UsualDesign:
             _BALANCE, event["subject"], _increments(event), no_response=True
         )
 
+    async def begin(self, body: bytes) -> None:
+        """Keep a stream until the log tells its tokens."""
+        assert self._container is not None
+        await self._container.create_item(_item(body), no_response=True)
+
+    async def is_known(self, body: bytes) -> None:
+        """Look up whether the request of a log row was counted."""
+        assert self._container is not None
+        event = json.loads(body)
+        await self._container.read_item(event["id"], event["subject"])
+
+    async def settle(self, body: bytes) -> None:
+        """Count a stream that its log row has found: its item, and the balance."""
+        assert self._container is not None
+        event = _item(body)
+        changes = [{"op": "set", "path": "/usage", "value": event["data"]["usage"]}]
+        await self._container.patch_item(event["id"], event["subject"], changes, no_response=True)
+        await self._container.patch_item(
+            _BALANCE, event["subject"], _increments(event), no_response=True
+        )
+
     async def count_together(self, body: bytes) -> None:
         """Count one event in one transaction: exactly once, a request an event."""
         assert self._container is not None

@@ -82,6 +82,9 @@ param countStreams bool = false
 @description('Optional. Whether the log of language models is read. Without it streams have no counts, and there is no namespace with keys.')
 param readLogs bool = true
 
+@description('Optional. The longest wait at the end of a batch of events, in which the next one gathers: such as 500ms or 2s; 0: none. It makes commits fewer and balances older by at most as much.')
+param batchWait string = '2s'
+
 @description('Optional. Whether usage that no policy reported is recovered from the log of requests; for gateways with APIs that lack the policy.')
 param recoverUsage bool = false
 
@@ -711,6 +714,7 @@ module functionApp 'modules/function-app.bicep' = {
     unknownSubscription: unknownSubscription
     unknownDeployments: unknownDeployments
     recoveryDelay: recoverUsage ? '15m' : 'off'
+    batchWait: batchWait
     exportsUrl: '${filesUrl}${exportsContainer}'
     exportSchedule: exportSchedule
     issuerName: issuerName

@@ -81,6 +81,7 @@ var fragments = {
   'metering-read-request': loadTextContent('../policies/fragments/read-request.xml')
   'metering-ask-admission': loadTextContent('../policies/fragments/ask-admission.xml')
   'metering-decide-admission': loadTextContent('../policies/fragments/decide-admission.xml')
+  'metering-limit-rate': loadTextContent('../policies/fragments/limit-rate.xml')
   'metering-downgrade': loadTextContent('../policies/fragments/downgrade.xml')
   'metering-refuse': loadTextContent('../policies/fragments/refuse.xml')
   'metering-count-streams': loadTextContent('../policies/fragments/count-streams.xml')

@@ -9,6 +9,7 @@ from metering.adapters.executor import EXECUTOR
 from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry.log import LogAlerts, LogNotifier
 from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
+from metering.app.hubs.batch_waits import BatchWaits
 from metering.app.tenancy.tenancy import Tenancy
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
@@ -25,7 +26,7 @@ from metering.ports import (
     Telemetry,
     UsagePublisher,
 )
-from metering.settings.settings import Settings
+from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
     from metering.app.credit.credits import Credits
@@ -87,6 +88,16 @@ class Base:
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
         return stores_for(self.settings.store, self.telemetry)
+
+    async def signed_in_as(self) -> str | None:
+        """Return the identity that the store signs in; None where it knows nobody."""
+        store = self.settings.store
+        if not isinstance(store, CosmosStore) or store.key is not None:
+            return None
+        # Only a change by a command wants to know, in Azure.
+        from metering.adapters.azure.signed_in import signed_in_as
+
+        return await signed_in_as("https://cosmos.azure.com")
 
     @cached_property
     def ledgers(self) -> LedgerStore:
@@ -154,6 +165,11 @@ class Base:
 
         return hub_progress(self.settings, self.clock, self.closing)
 
+    @cached_property
+    def batch_waits(self) -> BatchWaits:
+        """Waits at the end of batches."""
+        return BatchWaits(longest=self.settings.batch_wait)
+
     @property
     def usage_publisher(self) -> UsagePublisher:
         """Publishes usage events to the hub that `ingest_usage` reads."""
@@ -185,6 +201,7 @@ class Base:
 
     async def close(self) -> None:
         """Close everything; it opens again on its next use."""
+        self.batch_waits.end()
         for close in self.closing:
             await close()
         for publisher in self._publishers.values():

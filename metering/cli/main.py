@@ -82,6 +82,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "Show the unit cost of each outcome of TENANT's use cases, and whether it meets its"
             " target.",
         ),
+        "audit": Place(
+            "metering.cli.tenancy.audit:audit",
+            "Show operators' changes on a day, by command and over HTTP, newest first.",
+        ),
         "verify": Place(
             "metering.cli.reports.verify:verify",
             "Verify every ledger: pages, hashes, totals, and that no id counts twice.",

@@ -84,6 +84,8 @@ async def local_system(
     try:
         yield LocalSystem(app, hub, host)
     finally:
+        app.batch_waits.end()
+        await host.stop()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running

@@ -4,8 +4,9 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import SECOND, Instant
 from metering.core.basics.patterns import LOOPBACK, is_loopback
+from metering.core.hubs.batch_wait import DEFAULT_WAIT, LONGEST_WAIT
 from metering.core.streams.lifetimes import RECOVERY_DELAY as DEFAULT_RECOVERY_DELAY
 from metering.settings.setting import (
     BOTH,
@@ -25,6 +26,7 @@ _BINDING: Final[tuple[Reader, ...]] = (*BOTH, "host")
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _HUB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")
 _GROUP: Final = re.compile(r"\$Default|[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,6}ms")
 _ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 _BLOB_SERVICE: Final = re.compile(
     r"https://[a-z0-9]{3,24}(\.z[0-9]{1,2})?\.blob\.(core|storage)\.[a-z0-9.]+[a-z]/?"
@@ -93,6 +95,13 @@ def _group(text: str) -> str:
 
 def _recovery_delay(text: str) -> Instant | None:
     return None if text == "off" else duration(text)
+
+
+def _batch_wait(text: str) -> Instant:
+    wait = int(text[:-2]) * SECOND // 1_000 if _MILLISECONDS.fullmatch(text) else duration(text)
+    if wait > LONGEST_WAIT:
+        raise ValueError(f"is longer than {LONGEST_WAIT // SECOND}s")
+    return wait
 
 
 def _blob_service(text: str) -> HostStorage:
@@ -236,6 +245,17 @@ RECOVERY_DELAY: Final[Setting[Instant | None]] = Setting(
     "15m",
     "`15m`",
 )
+BATCH_WAIT: Final[Setting[Instant | None]] = Setting(
+    "METERING_BATCH_WAIT",
+    _batch_wait,
+    None,
+    "The longest wait at the end of a batch, in which the next one gathers: `500ms`, `2s`, at most"
+    " `10s`; `0` to take every event in at once. [Sizing](sizing.md#waiting-for-larger-batches)"
+    " says what it trades.",
+    "2s",
+    f"`{DEFAULT_WAIT // SECOND}s` with Cosmos DB, else `0`",
+    ("app",),
+)
 STORAGE_ACCOUNT: Final[Setting[HostStorage | None]] = Setting(
     "AzureWebJobsStorage__accountName",
     _account,
@@ -271,6 +291,7 @@ SETTINGS: Final = (
     LOGS_HUB,
     LOGS_GROUP,
     RECOVERY_DELAY,
+    BATCH_WAIT,
     STORAGE_ACCOUNT,
     STORAGE_URI,
     STORAGE_EMULATOR,
@@ -288,6 +309,14 @@ def read_readers(given: Environment, hubs: HubNamespace | None) -> Readers:
         LOGS_GROUP.read(given),
         _host_storage(given),
     )
+
+
+def read_batch_wait(given: Environment, *, is_charged: bool) -> Instant:
+    """Return the longest wait at the end of a batch; `is_charged`: by the request to the store."""
+    chosen = BATCH_WAIT.read(given)
+    if chosen is None:
+        return DEFAULT_WAIT if is_charged else 0
+    return chosen
 
 
 def _host_storage(given: Environment) -> HostStorage | None:

@@ -91,6 +91,8 @@ class Settings(NamedTuple):
     usage_hub: str = DEFAULT_USAGE_HUB
     recovery_delay: Instant | None = RECOVERY_DELAY
     """None: usage is never recovered from logs."""
+    batch_wait: Instant = 0
+    """The longest wait at the end of a batch."""
     webhook: Webhook | None = None
     apim_service: ApimService | None = None
     telemetry: TelemetrySetting = "off"
@@ -114,8 +116,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
     given = os.environ if environment is None else environment
     usage_hubs = hubs.USAGE.read(given)
+    store = stores.read_store(given)
     return Settings(
-        store=stores.read_store(given),
+        store=store,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
         unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
@@ -124,6 +127,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(store, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from metering import bootstrap
 from metering.triggers.hub_batch import DEADLINE_S, messages_of, retried_for_ever
-from metering.triggers.observed import observed_batch
+from metering.triggers.observed import observed_batch, partition_of
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -23,7 +23,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 @retried_for_ever(blueprint)
 async def join_usage(events: List[func.EventHubEvent]) -> None:  # noqa: UP006, see above
     """Join a batch. The host retries a failed one without end."""
-    app = bootstrap.current()
-    with observed_batch(app, "join_usage", events) as answered:
-        async with asyncio.timeout(DEADLINE_S):
-            answered(await app.join_usage.batch(messages_of(events)))
+    app, source = bootstrap.current(), ("join_usage", partition_of(events))
+    async with app.batch_waits.around(source, len(events)):
+        with observed_batch(app, "join_usage", events) as answered:
+            async with asyncio.timeout(DEADLINE_S):
+                answered(await app.join_usage.batch(messages_of(events)))

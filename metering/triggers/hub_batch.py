@@ -8,7 +8,7 @@ import azure.functions as func
 from metering.app.hubs.batch import Message
 from metering.triggers.observed import partition_of
 
-#: Far below functionTimeout, at which the host would move the checkpoint past unfinished work.
+#: Far below functionTimeout, at which the host restarts this process, with every batch in it.
 DEADLINE_S: Final = 60
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from metering.adapters.cosmos.containers import CONTAINERS
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
+from metering.core.basics.instants import SECOND
 from metering.local.system import APP_SETTINGS
 from metering.settings.exports import ExportsContainer
 from metering.settings.external import EXTERNAL
@@ -132,6 +133,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         unknownSubscription="reject",
         unknownDeployments="by_plan",
         recoveryDelay="off",
+        batchWait="2s",
         exportsUrl="https://stdata.blob.core.windows.net/exports",
         exportSchedule="chargeback=daily",
         suspendingServiceId=SERVICE,
@@ -151,6 +153,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     assert settings.usage_hub == "usage"
     assert not settings.automatic_tenants
     assert settings.recovery_delay is None
+    assert settings.batch_wait == 2 * SECOND
     assert settings.apim_service == ApimService(
         "11111111-2222-3333-4444-555555555555", "rg-gateway", "apim-prod"
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.bicep.bicep_text import MODULES, resources, text_of, variables
+from tests.bicep.bicep_text import MODULES, modules, resources, text_of, variables
 from tests.policies.platform_rules import faults_of
 from tests.policies.policy_text import (
     Expressions,
@@ -152,3 +152,16 @@ def test_policies_are_deployed_as_they_are_written() -> None:
         for name, (kind, found) in resources(path).items():
             if "/policies@" in kind or "policyFragments@" in kind:
                 assert found["properties"]["format"] == "rawxml", (path, name)
+
+
+@pytest.mark.parametrize("name", ["gateway", "llmApis", "balanceApi", "gatewayLogs"])
+def test_another_gateway_is_connected_as_the_first_one_is(name: str) -> None:
+    (file, given), (first_file, first) = (
+        modules(BICEP / path)[name] for path in ("another-gateway.bicep", "main.bicep")
+    )
+    assert (file, set(given)) == (first_file, set(first))
+
+
+def test_another_gateway_has_subjects_of_its_own_unless_it_says_otherwise() -> None:
+    text = text_of(BICEP / "another-gateway.bicep")
+    assert "param subjectScope 'subscription' | 'gateway' = 'gateway'" in text

@@ -98,7 +98,7 @@ def serve(
 
     @asynccontextmanager
     async def serving(hub: EmbeddedHub) -> AsyncIterator[FunctionsHost]:
-        pace = HostPace(poll_s=0.001, sleep=cut_short)
+        pace = HostPace(poll_s=0.001, stop_s=0.2, sleep=cut_short)
         host = FunctionsHost(worker, hub, settings, on_failure=report, pace=pace)
         running = asyncio.create_task(host.run())
         try:

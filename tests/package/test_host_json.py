@@ -55,6 +55,8 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
             "maxWaitTime",
             "batchCheckpointFrequency",
             "prefetchCount",
+            # Not in the schema: the extension binds it all the same (EventHubOptions, 6.5.3).
+            "prefetchSizeInBytes",
             "transportType",
             "webProxy",
             "customEndpointAddress",
@@ -87,6 +89,7 @@ _LIMITS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "maxWaitTime": lambda value: 0 <= _seconds(value) <= 600,
     "batchCheckpointFrequency": lambda value: value >= 1,
     "prefetchCount": lambda value: value >= 0,
+    "prefetchSizeInBytes": lambda value: value >= 0,
     "targetUnprocessedEventThreshold": lambda value: value >= 1,
 }
 
@@ -124,6 +127,7 @@ def test_the_host_starts_with_it_and_ignores_none_of_it(host: Json) -> None:
         ({"maxWaitTime": "00:10:01"}, "maxWaitTime: '00:10:01' stops"),
         ({"batchCheckpointFrequency": 0}, "batchCheckpointFrequency: 0 stops"),
         ({"prefetchCount": -1}, "prefetchCount: -1 stops"),
+        ({"prefetchSizeInBytes": -1}, "prefetchSizeInBytes: -1 stops"),
         ({"initialOffsetOptions": {"typ": "fromStart"}}, "initialOffsetOptions.typ: unknown"),
     ],
 )
@@ -143,3 +147,11 @@ def test_times_are_written_whole(host: Json) -> None:
     assert _seconds(host["functionTimeout"]) == 600
     with pytest.raises(AssertionError, match="is not HH:MM:SS"):
         _seconds("00:01")
+
+
+def test_what_a_hub_hands_over_is_bounded_in_events_and_bytes(host: Json) -> None:
+    hubs = host["extensions"]["eventHubs"]
+    # What gathers during the wait after a batch is one batch, not several.
+    assert hubs["prefetchCount"] == hubs["maxEventBatchSize"] == 1_000
+    # 32 partitions, Event Hubs Standard's most, are 256 MiB of an instance's 2 GB.
+    assert hubs["prefetchSizeInBytes"] * 32 == 256 * 1024**2

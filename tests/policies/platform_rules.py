@@ -94,6 +94,9 @@ RULES: Final[Mapping[str, Rule]] = {
         literal=_names("count", "interval"),
         holds_policies=True,
     ),
+    "rate-limit-by-key": _rule(
+        "calls", "renewal-period", "counter-key", sections=_INBOUND, optional=_names()
+    ),
     "set-query-parameter": _rule("name", "exists-action", children=_names("value")),
 }
 

@@ -134,3 +134,23 @@ def test_closing_waits_a_day_and_three_more_unless_told_otherwise() -> None:
 def test_what_is_no_time_is_refused_by_the_settings_name(setting: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{setting}: "):
         read_settings({setting: text})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("500ms", 0.5), ("2s", 2), ("10s", 10), ("10000ms", 10)]
+)
+def test_the_wait_after_a_batch_is_a_short_time(text: str, seconds: float) -> None:
+    assert read_settings({"METERING_BATCH_WAIT": text}).batch_wait == seconds * SECOND
+
+
+@pytest.mark.parametrize("text", ["11s", "1m", "10001ms", "2", "1.5s", "-1s", "soon", "off"])
+def test_a_wait_that_is_too_long_or_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="METERING_BATCH_WAIT: "):
+        read_settings({"METERING_BATCH_WAIT": text})
+
+
+def test_the_wait_pays_where_the_store_charges_by_the_request() -> None:
+    assert read_settings({}).batch_wait == 0
+    cosmos = {"METERING_STORE": "cosmos://contoso/metering"}
+    assert read_settings(cosmos).batch_wait == 2 * SECOND
+    assert read_settings({**cosmos, "METERING_BATCH_WAIT": "0"}).batch_wait == 0

@@ -78,6 +78,7 @@ WRONG = [
     ("METERING_EXPORTS", "ftp://x", {}),
     ("METERING_EXPORTS", "https://x?sig=1", {}),
     ("METERING_RECOVERY_DELAY", "soon", {}),
+    ("METERING_BATCH_WAIT", "1m", {}),
     ("METERING_CLOSE_GRACE", "off", {}),
     ("METERING_CLOSE_WAIT", "1d", {}),
     ("METERING_WEBHOOK_URL", "http://example.com/", OTHERS["METERING_WEBHOOK_URL"]),

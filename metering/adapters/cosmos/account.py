@@ -46,11 +46,17 @@ class CosmosAccount:
         self.database = database
         self._key = key
         self._client: CosmosClient | None = None
+        self._connecting = asyncio.Lock()
         self._checked: set[str] = set()
         self._credential: Any = None
 
     async def client(self) -> CosmosClient:
         """Return the client, connected on first use."""
+        # Requests that come together must not each connect: only one client would be closed.
+        async with self._connecting:
+            return await self._connected()
+
+    async def _connected(self) -> CosmosClient:
         if self._client is None:
             client = CosmosClient(
                 self.endpoint,

@@ -6,7 +6,8 @@ import typer
 
 from metering import bootstrap
 from metering.app.billing.close_periods import Closed, Waiting
-from metering.cli.options import instant, must_know, with_app
+from metering.cli.auditing import changing
+from metering.cli.options import instant, must_know
 from metering.cli.output import AsJson, count, plural, print_table, show, stderr, stdout
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import format_paid
@@ -48,7 +49,8 @@ def close(
                 status.update(f"closing periods: {count(len(found))}, {one.tenant} {one.period}")
         return moment
 
-    moment = with_app(run)
+    wanted = {"tenants": tenant, "at": at, "allow_future": allow_future}
+    moment = changing("periods.close", "periods", wanted, run)
     show(CloseDocument.of(found), lambda: _print(found, moment), as_json=as_json)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
+from metering.cli.auditing import changing
 from metering.cli.options import Tenant, must_know, period_for, with_app
 from metering.cli.output import AsJson, print_table, show, stdout
 from metering.core.tenancy.adjustment_records import AdjustmentOffer
@@ -49,7 +50,9 @@ def add_adjustment(
         made = next(one for one in every if one.adjustment.id == added.id)
         return AdjustmentDocument.of(made), is_news
 
-    made, is_news = with_app(apply)
+    wanted = {"amount": amount, "reason": reason, "author": author, "about": about}
+    resource = f"adjustment/{tenant}/{adjustment_id or ''}"
+    made, is_news = changing("adjustment.add", resource, wanted, apply)
     done = "recorded" if is_news else "unchanged"
     text = f"adjustment {made.id} for {tenant}: {made.amount} {made.currency}: {done}"
     show(made, lambda: stdout().print(text), as_json=as_json)

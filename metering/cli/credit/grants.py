@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
+from metering.cli.auditing import changing
 from metering.cli.credit.grant_tables import print_grants
 from metering.cli.options import Tenant, day_or_instant, must_know, with_app
 from metering.cli.output import AsJson, show, stdout
@@ -80,7 +81,8 @@ def add_grant(  # noqa: PLR0913, PLR0917, each is an option of the command
         await must_know(app, tenant)
         return await app.tenancy.add_grant(offer)
 
-    grant, is_news = with_app(give)
+    wanted = {**offer._asdict(), "expiry": expires, "start": starts}
+    grant, is_news = changing("grant.add", f"grant/{tenant}/{grant_id or ''}", wanted, give)
     until = "" if grant.expiry is None else f" until {format_instant(grant.expiry)}"
     text = (
         f"grant {grant.id} for {tenant}: {grant.amount} {grant.currency} from"
@@ -132,6 +134,7 @@ def revoke_grant(
     async def apply(app: bootstrap.App) -> Grant:
         return await app.tenancy.revoke_grant(tenant, revocation)
 
-    revoked = with_app(apply).revoked
+    wanted = {"reason": reason, "author": author}
+    revoked = changing("grant.revoke", f"grant/{tenant}/{grant_id}", wanted, apply).revoked
     assert revoked is not None
     stdout().print(f"grant {grant_id} for {tenant}: revoked from {format_instant(revoked)}")

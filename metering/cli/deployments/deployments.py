@@ -10,6 +10,7 @@ from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments.deployments import Proposal
 from metering.cli.allocation.allocations import list_shares
+from metering.cli.auditing import changing
 from metering.cli.deployments.deployment_tables import (
     print_deployments,
     print_proposals,
@@ -174,7 +175,12 @@ def set_deployment(  # noqa: PLR0913, PLR0917, each is an option of the command
         "hosting": None if hosting is None else hosted,
     }
     deployment = _read(name, content)
-    done = with_app(lambda app: app.tenancy.define_deployment(deployment, start, move=move))
+    done = changing(
+        "deployment.set",
+        f"deployment/{deployment.key}",
+        {"deployment": deployment.model_dump(exclude_none=True), "from": effective, "move": move},
+        lambda app: app.tenancy.define_deployment(deployment, start, move=move),
+    )
     stdout().print(f"deployment {deployment.key}: {since(done)}")
 
 
@@ -234,4 +240,13 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
             await app.deployments.record(proposals, start, move=move)
         return proposals
 
-    print_proposals(with_app(work), dry_run=dry_run, as_json=as_json)
+    wanted = {
+        "file": None if file is None else str(file),
+        "subscription_id": subscription_id,
+        "from": effective,
+        "move": move,
+    }
+    made = (
+        with_app(work) if dry_run else changing("deployments.import", "deployments", wanted, work)
+    )
+    print_proposals(made, dry_run=dry_run, as_json=as_json)

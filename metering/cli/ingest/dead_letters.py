@@ -6,6 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.app.ingest.dead_letters import MAX_DEAD_LETTERS
+from metering.cli.auditing import changing
 from metering.cli.ingest.ingest import report
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
@@ -81,7 +82,8 @@ def replay_dead_letters(
         letters = await _chosen(app, ids, code, every=every)
         return DeadLetterReplay.of_letters(len(letters), await app.dead_letters.replay(letters))
 
-    found = with_app(replay)
+    wanted = {"ids": ids, "every": every, "code": code}
+    found = changing("dead_letters.replay", "dead-letters", wanted, replay)
     report(found, as_json=as_json)
     if found.rejected:
         raise typer.Exit(1)
@@ -99,7 +101,9 @@ def drop_dead_letters(ids: Ids = None, every: All = False, code: Code = None) ->
         await app.dead_letters.drop(letters)
         return len(letters)
 
-    stdout().print(f"{count(with_app(drop))} dropped")
+    wanted = {"ids": ids, "every": every, "code": code}
+    dropped = changing("dead_letters.drop", "dead-letters", wanted, drop)
+    stdout().print(f"{count(dropped)} dropped")
 
 
 async def _chosen(

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from metering import bootstrap
+from metering.cli.auditing import changing
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, plural, print_table, show, stdout
 from metering.core.basics.instants import format_instant
@@ -58,5 +59,5 @@ def retry_effects() -> None:
 
     Example:  metering effects retry
     """
-    again = with_app(lambda app: app.deliver_effects.retry_parked())
+    again = changing("effects.retry", "effects", {}, lambda app: app.deliver_effects.retry_parked())
     stdout().print(f"{plural(again, 'effect')} scheduled again")

@@ -9,6 +9,7 @@ import typer
 
 from metering import bootstrap
 from metering.app.ledger.repair import Findings
+from metering.cli.auditing import changing
 from metering.cli.options import Tenant, ledgers_named, must_know, with_app
 from metering.cli.output import AsJson, count, plural, print_table, show, stdout
 from metering.core.basics.documents import Document
@@ -61,7 +62,9 @@ def repair(
             for ledger in ledgers
         ]
 
-    found = with_app(work)
+    asked = {"period": period, "cut": cut, "keep": str(keep)}
+    resource = f"ledgers/{tenant}"
+    found = changing("ledgers.repair", resource, asked, work) if apply else with_app(work)
     documents = [LedgerRepair.of(ledger, one) for ledger, one in found]
     show(documents, lambda: _print(documents, keep, applied=apply), as_json=as_json)
     if not apply and not all(one.is_sound for _, one in found):

@@ -6,6 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.app.ledger.withdraw import Withdrawn
+from metering.cli.auditing import changing
 from metering.cli.options import Tenant, must_know, with_app
 from metering.cli.output import AsJson, plural, print_table, show, stdout
 from metering.core.basics.money import format_amount
@@ -38,7 +39,9 @@ def withdraw(
             await must_know(app, one)
         return await app.withdraw.run(tenant, id_, kept_by=kept_by, dry_run=not apply)
 
-    done = with_app(work)
+    wanted = {"kept_by": kept_by}
+    resource = f"request/{tenant}/{id_}"
+    done = changing("request.withdraw", resource, wanted, work) if apply else with_app(work)
     show(WithdrawnDocument.of(done), lambda: _print(done, applied=apply), as_json=as_json)
 
 

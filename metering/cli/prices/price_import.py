@@ -10,6 +10,7 @@ from metering.adapters.prices.genai_prices_source import DEFAULT_PROVIDER
 from metering.adapters.prices.price_import import PriceImport
 from metering.adapters.prices.sources import AZURE_LIVE, Wanted, read_source
 from metering.app.prices.publish_prices import Consent
+from metering.cli.auditing import changing
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, stderr
 from metering.cli.prices.price_preview import AcceptJumps, Preview, Supersede, show
@@ -91,7 +92,14 @@ def import_prices(
             await app.publish_prices.publish(source, content, supersede=supersede)
         return preview
 
-    show(with_app(work), limit, as_json=as_json)
+    asked = {
+        "source": source,
+        "provider": provider,
+        "currency": currency,
+        "supersede": supersede,
+        "accept_jumps": accept_jumps,
+    }
+    show(changing("prices.import", "prices", asked, work), limit, as_json=as_json)
 
 
 async def _preview(app: bootstrap.App, wanted: _Wanted, consent: Consent = _NONE) -> Preview:

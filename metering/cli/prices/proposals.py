@@ -6,6 +6,7 @@ import typer
 
 from metering.app.prices.propose_prices import Proposal
 from metering.app.prices.publish_prices import Consent
+from metering.cli.auditing import changing
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, escape, show, stdout
 from metering.cli.prices.price_preview import AcceptJumps, Supersede, print_changes
@@ -43,7 +44,12 @@ def publish_prices(
     Example:  metering prices publish
     """
     consent = Consent(supersede, accept_jumps)
-    published = with_app(lambda app: app.propose_prices.publish(consent))
+    published = changing(
+        "prices.publish",
+        "prices",
+        {"supersede": supersede, "accept_jumps": accept_jumps},
+        lambda app: app.propose_prices.publish(consent),
+    )
     _show(published, limit, as_json=as_json, in_force=True)
 
 

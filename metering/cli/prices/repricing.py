@@ -10,6 +10,7 @@ from metering.adapters.prices.operator_file import file_prices
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.prices.rerate import Rerated
 from metering.app.prices.what_if import Answer
+from metering.cli.auditing import changing
 from metering.cli.options import (
     PeriodName,
     Tenant,
@@ -68,7 +69,8 @@ def rerate(
         return done
 
     one_by_one = OneByOne()
-    found = with_app(work)
+    wanted = {"tenant": tenant, "period": period, "scope": scope.value}
+    found = changing("prices.rerate", "ledgers", wanted, work) if apply else with_app(work)
     documents = [RerateDocument.model_validate(one) for one in found]
     show(documents, lambda: _print_rerated(documents, applied=apply), as_json=as_json)
     for fault in one_by_one.left_out.values():

@@ -1,13 +1,11 @@
 """`metering quotas`: a tenant's quotas, and temporary increases of their limits."""
 
-import getpass
-import uuid
 from typing import Annotated
 
 import typer
 
 from metering import bootstrap
-from metering.app.tenancy.audited import Act
+from metering.cli.auditing import audited, author
 from metering.cli.options import Tenant, day_or_instant, must_know, with_app
 from metering.cli.output import AsJson, print_table, show, stdout
 from metering.core.basics.instants import format_instant
@@ -74,14 +72,15 @@ def raise_quota(
     values = dict(_pair(one) for one in value or ())
     end = day_or_instant(until, "--until")
     assert end is not None
-    author = f"cli:{getpass.getuser()}"
-    offer = IncreaseOffer(tenant, quota, limit, end, reason, author, values)
 
     async def apply(app: bootstrap.App) -> Increase:
         await app.tenancy.refresh()
+        offer = IncreaseOffer(tenant, quota, limit, end, reason, await author(app), values)
         wanted = IncreaseDocument.wanted(offer)
-        act = Act(str(uuid.uuid4()), author, "quota.raise", f"quota/{tenant}/{quota}", wanted)
-        return await app.audited.do(act, lambda: None, lambda: app.tenancy.raise_quota(offer))
+        resource = f"quota/{tenant}/{quota}"
+        return await audited(
+            app, "quota.raise", resource, wanted, lambda: app.tenancy.raise_quota(offer)
+        )
 
     made = with_app(apply)
     document = IncreaseDocument.of(tenant, made)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from metering.cli.options import Move, Tenant, since, with_app
+from metering.cli.auditing import changing
+from metering.cli.options import Move, Tenant, since
 from metering.cli.output import stdout
 
 User = Annotated[str | None, typer.Option(help="The object id of a person in Microsoft Entra.")]
@@ -20,7 +21,12 @@ def allow(tenant: Tenant, user: User = None, app: App = None, move: Move = False
     Example:  metering tenants allow acme --user 6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11
     """
     member = _member(user, app)
-    done = with_app(lambda made: made.tenancy.set_member(member, tenant, move=move))
+    done = changing(
+        "member.set",
+        f"member/{member}",
+        {"tenant": tenant, "move": move},
+        lambda made: made.tenancy.set_member(member, tenant, move=move),
+    )
     stdout().print(f"{member} can read {tenant}: {since(done)}")
 
 
@@ -30,7 +36,12 @@ def disallow(user: User = None, app: App = None) -> None:
     Example:  metering tenants disallow --user 6f0c1d52-8a4e-4c7b-9d3a-0b5f2e6a7c11
     """
     member = _member(user, app)
-    done = with_app(lambda made: made.tenancy.set_member(member, None))
+    done = changing(
+        "member.set",
+        f"member/{member}",
+        {"tenant": ""},
+        lambda made: made.tenancy.set_member(member, None),
+    )
     stdout().print(f"{member} can read no tenant: {since(done)}")
 
 

@@ -1,13 +1,11 @@
 """`metering tenants stop` and `resume`: block the requests of a tenant at once."""
 
-import getpass
-import uuid
 from typing import Annotated
 
 import typer
 
 from metering import bootstrap
-from metering.app.tenancy.audited import Act
+from metering.cli.auditing import audited
 from metering.cli.options import Tenant, with_app
 from metering.cli.output import escape, stdout
 from metering.core.basics.instants import Instant, format_instant
@@ -61,11 +59,14 @@ def _set(target: Target, reason: str, author: str | None, *, is_stopped: bool) -
             return {"stopped": [one.model_dump(mode="json") for one in stops]}
 
         action = "tenant.stop" if is_stopped else "tenant.resume"
-        wanted = {"reason": reason, "subscription": target.subscription}
-        name = author or getpass.getuser()
-        act = Act(str(uuid.uuid4()), f"cli:{name}", action, f"tenant/{target.tenant}", wanted)
-        return await app.audited.do(
-            act, look, lambda: app.tenancy.set_stop(target, reason, is_stopped=is_stopped)
+        wanted = {"reason": reason, "subscription": target.subscription, "author": author}
+        return await audited(
+            app,
+            action,
+            f"tenant/{target.tenant}",
+            wanted,
+            lambda: app.tenancy.set_stop(target, reason, is_stopped=is_stopped),
+            look,
         )
 
     return with_app(apply)

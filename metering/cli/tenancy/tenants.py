@@ -8,6 +8,7 @@ import typer
 
 from metering import bootstrap
 from metering.adapters.files import read_structured
+from metering.cli.auditing import changing
 from metering.cli.options import Move, Tenant, instant, plan_at, since, with_app
 from metering.cli.output import AsJson, escape, print_table, show, stderr, stdout
 from metering.cli.tenancy.members import allow, disallow
@@ -117,7 +118,9 @@ def set_tenant(
             done.append(f"subscription {subject} {since(decision)}")
         return done
 
-    stdout().print(escape(f"tenant {tenant}: {'; '.join(with_app(apply))}"))
+    wanted = {"plan": plan, "subscriptions": subscription, "from": effective, "move": move}
+    done = changing("tenant.set", f"tenant/{tenant}", wanted, apply)
+    stdout().print(escape(f"tenant {tenant}: {'; '.join(done)}"))
 
 
 @tenants.command("calendar")
@@ -148,7 +151,12 @@ def set_calendar(
     start = instant(effective, "--from")
     content = {"cycle": cycle, "anchor": anchor, "time_zone": time_zone}
     calendar = validated(Calendar, f"calendar of {tenant}", content)
-    begins = with_app(lambda app: app.tenancy.set_calendar(tenant, calendar, start))
+    begins = changing(
+        "tenant.calendar",
+        f"tenant/{tenant}",
+        content | {"from": effective},
+        lambda app: app.tenancy.set_calendar(tenant, calendar, start),
+    )
     since = "the beginning" if begins == BEGINNING else format_instant(begins)
     stdout().print(f"tenant {tenant}: {calendar.label}, from {since}", soft_wrap=True)
 
@@ -169,7 +177,8 @@ def import_tenants(file: File, move: Move = False) -> None:
         await app.tenancy.refresh()
         return await app.tenancy.take_over(content, move=move)
 
-    done = with_app(apply)
+    wanted = {"file": str(file), "move": move, **content.model_dump(mode="json")}
+    done = changing("tenants.import", "tenants", wanted, apply)
     changes = [one for one in done if one.record is not None]
     latest = max(changes, key=lambda one: one.outcome, default=None)
     held = "unchanged" if latest is None else f"{len(changes)} changes, the last {since(latest)}"
@@ -248,7 +257,8 @@ def set_plan(file: File, effective: From = None) -> None:
         on_it = [one for one in directory.tenants() if directory.plan_of(one, at)[0].id == plan.id]
         return decision, len(on_it), unenforced(plan, _known(app))
 
-    decision, number, warnings = with_app(apply)
+    wanted = {"plan": plan.model_dump(mode="json", exclude_defaults=True), "from": effective}
+    decision, number, warnings = changing("plan.set", f"plan/{plan.id}", wanted, apply)
     for warning in warnings:
         stderr().print(escape(f"warning: {warning}"), soft_wrap=True)
     tenants_on_it = "1 tenant" if number == 1 else f"{number} tenants"

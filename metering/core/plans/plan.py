@@ -37,6 +37,8 @@ _TOTAL_PRICE: Final = "total_token_price_per_million"
 
 #: Each is evaluated for every entry, and has one counter a window in the head.
 MAX_QUOTAS: Final = 50
+#: A number that the gateway's expressions read as an integer; no gateway takes that many.
+MAX_RATE: Final = 1_000_000
 
 #: Each is evaluated for every admission.
 MAX_SWITCHES: Final = 20
@@ -81,6 +83,8 @@ class Plan(Strict):
     quotas: Annotated[Listed[Quota], Field(max_length=MAX_QUOTAS)] = ()
     time_zone: TimeZone = "UTC"
     """The time zone of quota windows."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=MAX_RATE)] | None = None
+    """The rate at which the gateway takes requests of a tenant; None: no limit."""
     spike: Spike | None = None
     """The threshold for alerts on hours of unusual spend; None: no alerts."""
     switches: Annotated[Listed[Switch], Field(max_length=MAX_SWITCHES)] = ()

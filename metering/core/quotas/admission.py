@@ -47,6 +47,8 @@ class Admitted(NamedTuple):
     """The verdicts for requests with further attributes."""
     serves: Mapping[str, str] = MappingProxyType({})
     """The model of each deployment of a model that a scoped verdict names."""
+    requests_per_minute: int | None = None
+    """The rate at which the gateway takes requests of the tenant; None: no limit."""
 
     def of(self, model: str | None) -> ModelVerdict:
         """Return the verdict for a model."""
@@ -64,6 +66,7 @@ class Admitted(NamedTuple):
             "rules": [one.document(self.at) for one in self.scoped.rules],
             "serves": dict(sorted(self.serves.items())),
             "ask": list(self.scoped.ask),
+            "requests_per_minute": self.requests_per_minute,
             "shadow": list(self.shadowed),
         }
 
@@ -118,6 +121,7 @@ def admit(
         decide_quota(states, about).shadowed,
         Scoped(tuple(_led(one, facts) for one in scoped.rules), scoped.ask),
         _serves(scoped.rules, deployments),
+        plan.requests_per_minute,
     )
 
 

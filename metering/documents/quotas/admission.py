@@ -53,4 +53,7 @@ class AdmissionDocument(ModelAdmissionDocument):
     ask: list[str] = Field(
         description="Attributes to ask again with, since the decision depends on their values."
     )
+    requests_per_minute: int | None = Field(
+        description="The rate of the tenant's requests that the gateway enforces."
+    )
     shadow: list[str] = Field(description="What quotas in shadow mode would have done.")

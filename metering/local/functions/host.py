@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 
 from metering.core.basics.errors import MeteringError
 from metering.core.basics.instants import SECOND
@@ -53,7 +54,7 @@ class FunctionsHost:
         self._timer_triggers = timer_triggers(functions, settings)
         self._max_events = max_batch_size(worker.app_dir)
         self._leases = HostLeases(hub, str(uuid.uuid4()), self._pace.lease_life_us)
-        self._invoker = Invoker(self._leases, self._pace, on_failure)
+        self._invoker = Invoker(self._pace, on_failure)
         self._stopped = False
         for name in {trigger.hub for trigger in self._hub_triggers}:
             if not hub.is_declared(name):
@@ -75,6 +76,17 @@ class FunctionsHost:
         finally:
             self._stopped = True
             self._leases.release()
+
+    async def stop(self) -> None:
+        """Begin nothing new, and leave what runs the pace's time to end; then cancel `run`.
+
+        Batches that end now are not checkpointed, as on Azure: the next host repeats them.
+        """
+        self._invoker.stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.stop_s):
+                while self._invoker.in_flight:
+                    await self._pace.sleep(self._pace.poll_s)
 
     async def drain(self) -> None:
         """Return once every event of this host's hubs is read and no invocation is in progress.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from metering.core.basics.instants import SECOND
 from metering.local.functions.metadata import FunctionMetadata
 from metering.local.functions.worker import InvocationFailed
-from metering.local.hubs.leases import HostLeases, LeaseKey
 
 type FailureReport = Callable[[str, InvocationFailed], None]
 """Called with the function's name and the error after every failed attempt."""
@@ -21,52 +20,42 @@ class HostPace:
     """
 
     poll_s: float = 0.05
+    stop_s: float = 2.0
+    """The time that a stopping host leaves to what runs; Azure leaves minutes."""
     lease_life_us: int = 10 * SECOND
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Invoker:
-    """Runs invocations for the holder of a lease, and counts those in progress."""
+    """Runs invocations to their end, and counts those in progress."""
 
-    def __init__(self, leases: HostLeases, pace: HostPace, on_failure: FailureReport) -> None:
+    def __init__(self, pace: HostPace, on_failure: FailureReport) -> None:
         self.in_flight = 0
-        self._leases = leases
+        self.stopping = False
+        """Whether nothing new may begin, and no batch that ends is checkpointed."""
         self._pace = pace
         self._on_failure = on_failure
 
     async def run(
-        self,
-        function: FunctionMetadata,
-        key: LeaseKey,
-        attempt: Callable[[int], Awaitable[None]],
-    ) -> bool:
-        """Attempt an invocation until it succeeds or its retries end. Return whether it has ended.
+        self, function: FunctionMetadata, attempt: Callable[[int], Awaitable[None]]
+    ) -> None:
+        """Attempt an invocation until it succeeds or its retries end.
 
-        `attempt` gets the number of retries so far. It is not over when the lease was lost
-        between attempts: then another host has to do it.
+        `attempt` gets the number of retries so far. As on Azure nobody asks between attempts whose
+        the partition is: its last owner goes on beside the new one, until one of them succeeds
+        (EventProcessor 5.12.2 gives a partition up only after its batch).
         """
         self.in_flight += 1
         try:
-            return await self._run(function, key, attempt)
+            retries = 0
+            while not await self._succeeds(function, attempt, retries):
+                policy = function.retry
+                if policy is None or not policy.allows(retries):
+                    return
+                await self._pace.sleep(policy.delay_s(retries))
+                retries += 1
         finally:
             self.in_flight -= 1
-
-    async def _run(
-        self,
-        function: FunctionMetadata,
-        key: LeaseKey,
-        attempt: Callable[[int], Awaitable[None]],
-    ) -> bool:
-        retries = 0
-        while not await self._succeeds(function, attempt, retries):
-            policy = function.retry
-            if policy is None or not policy.allows(retries):
-                return True
-            await self._pace.sleep(policy.delay_s(retries))
-            if not self._leases.hold(key):
-                return False
-            retries += 1
-        return True
 
     async def _succeeds(
         self, function: FunctionMetadata, attempt: Callable[[int], Awaitable[None]], retries: int

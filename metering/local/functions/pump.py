@@ -24,20 +24,23 @@ class PartitionPump:
     pace: HostPace
 
     async def run(self) -> None:
-        """Pump until cancelled, whenever this host holds the partition's lease.
+        """Pump until the host stops, whenever it holds the partition's lease.
 
-        The checkpoint moves after a batch whether or not the function failed, as on Azure; not
-        when the pump is cancelled or loses the lease.
+        The checkpoint moves after a batch whether or not the function failed, as on Azure. It stays
+        when the lease was lost, and once the host stops: a batch that succeeds then is delivered
+        again (webjobs Event Hubs extension 6.2.0 and later).
         """
         source = self.trigger.hub, self.trigger.group, self.partition
         key = LeaseKey(*source)
-        while True:
+        while not self.invoker.stopping:
             if not self.leases.hold(key) or not (events := self._next_batch()):
                 await self.pace.sleep(self.pace.poll_s)
                 continue
-            over = await self._deliver(key, events)
+            await self._deliver(events)
             last = events[-1].sequence_number
-            if over and not self.hub.save_checkpoint(*source, last, owner=self.leases.owner):
+            if self.invoker.stopping:
+                return
+            if not self.hub.save_checkpoint(*source, last, owner=self.leases.owner):
                 self.leases.forget(key)
             # A function that never waits must not keep the other partitions from their turn.
             await asyncio.sleep(0)
@@ -47,7 +50,7 @@ class PartitionPump:
         after = self.hub.checkpoint(hub, group, partition)
         return self.hub.receive(hub, partition, after, self.max_events)
 
-    async def _deliver(self, key: LeaseKey, events: list[HubEvent]) -> bool:
+    async def _deliver(self, events: list[HubEvent]) -> None:
         function = self.trigger.function
 
         async def attempt(retries: int) -> None:
@@ -55,4 +58,4 @@ class PartitionPump:
                 function.name, events, str(self.partition), retry_count=retries
             )
 
-        return await self.invoker.run(function, key, attempt)
+        await self.invoker.run(function, attempt)

@@ -7,7 +7,7 @@ from metering.local.functions.bindings import TimerTrigger
 from metering.local.functions.invoker import HostPace, Invoker
 from metering.local.functions.worker import FunctionsWorker
 from metering.local.hubs.hub import EmbeddedHub
-from metering.local.hubs.leases import HostLeases, LeaseKey, timer_lease
+from metering.local.hubs.leases import HostLeases, timer_lease
 
 #: The longest sleep between looks at the clock, in seconds: the clock may be set meanwhile.
 _LONGEST_SLEEP_S = 60
@@ -32,27 +32,27 @@ class TimerRunner:
         """
         key = timer_lease(self.trigger.function.name)
         due: Instant | None = None
-        while True:
+        while not self.invoker.stopping:
             if not self.leases.hold(key):
                 due = None
                 await self.pace.sleep(self.pace.poll_s)
             elif due is None:
-                due = await self._start(key)
+                due = await self._start()
             elif (wait_us := due - self.hub.clock()) > 0:
                 await self.pace.sleep(min(wait_us / SECOND, _LONGEST_SLEEP_S))
             else:
-                due = await self._fire(key, past_due=False)
+                due = await self._fire(past_due=False)
 
-    async def _start(self, key: LeaseKey) -> Instant:
+    async def _start(self) -> Instant:
         """Run a missed schedule, or at startup if the function asks for it."""
         now = self.hub.clock()
         planned = self._planned()
         past_due = planned is not None and planned <= now
         if past_due or self.trigger.run_on_startup:
-            return await self._fire(key, past_due=past_due)
+            return await self._fire(past_due=past_due)
         return self._plan(now)
 
-    async def _fire(self, key: LeaseKey, *, past_due: bool) -> Instant:
+    async def _fire(self, *, past_due: bool) -> Instant:
         """Run the function and return its next due time."""
         started = self.hub.clock()
         function = self.trigger.function
@@ -60,7 +60,7 @@ class TimerRunner:
         async def attempt(retries: int) -> None:
             await self.worker.invoke_timer(function.name, past_due=past_due, retry_count=retries)
 
-        await self.invoker.run(function, key, attempt)
+        await self.invoker.run(function, attempt)
         return self._plan(started)
 
     def _plan(self, after: Instant) -> Instant:

@@ -22,7 +22,15 @@ from metering.local.gateway.keys import caller_of, given_key
 from metering.local.gateway.models.catalogue import DEPLOYMENTS, serves
 from metering.local.gateway.models.counting import Counts
 from metering.local.gateway.models.shapes import Exchange
-from metering.local.gateway.refusals import Json, Refusal, no_key, not_admitted, retry_headers
+from metering.local.gateway.rate import Rate
+from metering.local.gateway.refusals import (
+    Json,
+    Refusal,
+    no_key,
+    not_admitted,
+    retry_headers,
+    too_fast,
+)
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
 from metering.local.gateway.simulation import Simulation, simulation
 
@@ -50,6 +58,7 @@ class Gate(NamedTuple):
     """The inputs of a decision on a request. `knows`: whether a tenant pays for a subject."""
 
     knows: Callable[[str], Awaitable[bool]]
+    rate: Rate
     admission: Admission = admit_all
     pace: Pace = Pace()
 
@@ -100,6 +109,10 @@ async def _admitted(gate: Gate, call: Call, name: str) -> str:
     call.admission, call.downgraded_to = decision.verdict, decision.to
     if decision.verdict == "block":
         raise not_admitted(call.shape.refuse, decision.rule, call.request_id, name)
+    calls = document.get("requests_per_minute")
+    wait_s = gate.rate.wait_s(str(document.get("tenant")), calls) if calls else 0
+    if wait_s:
+        raise too_fast(wait_s)
     return decision.to or name
 
 

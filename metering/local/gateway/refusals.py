@@ -76,6 +76,13 @@ def no_key(url: str, *, given: bool) -> Refusal:
     )
 
 
+def too_fast(wait_s: int) -> Refusal:
+    """Return API Management's response to a request beyond a rate."""
+    message = f"Rate limit is exceeded. Try again in {wait_s} seconds."
+    body = {"statusCode": 429, "message": message}
+    return Refusal(429, body, headers={"Retry-After": str(wait_s)})
+
+
 def not_found() -> Json:
     """Return API Management's response to an unknown path."""
     return {"statusCode": 404, "message": "Resource not found"}

@@ -12,6 +12,7 @@ from metering.local.gateway.application import application
 from metering.local.gateway.gate import Gate, Pace
 from metering.local.gateway.journal import Journal
 from metering.local.gateway.log_pipe import LogPipe
+from metering.local.gateway.rate import Rate
 from metering.local.system import LocalSystem
 
 #: Where it listens unless another port is asked for or this one is taken.
@@ -36,7 +37,7 @@ async def local_gateway(
     """Serve a gateway for a local system while the context is open; then send its last logs."""
     pace = pace or Pace()
     pipe = LogPipe(system.hub, pace.log_delay_s)
-    gate = Gate(_knows(system), admission, pace)
+    gate = Gate(_knows(system), Rate(), admission, pace)
     app = application(gate, Journal(system.hub, pipe), system.app.clock)
     sending = asyncio.create_task(pipe.run())
     try:

@@ -1,5 +1,6 @@
 """Cosmos DB that is not as it should be: one line that names the setting or the resource."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -325,3 +326,9 @@ async def test_a_full_partition_is_the_fault_of_its_ledger(
     with pytest.raises(LedgerBroken, match="a logical partition has its 20 GB"):
         await ledgers.commit(again)
     assert await ledgers.commit(commit) is None  # type: ignore[func-returns-value]
+
+
+async def test_requests_that_come_together_share_one_client(connect: Connect) -> None:
+    account = connect()
+    clients = await asyncio.gather(*(account.client() for _ in range(8)))
+    assert len({id(client) for client in clients}) == 1

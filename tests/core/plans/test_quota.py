@@ -156,3 +156,10 @@ def test_a_quota_is_named_for_people() -> None:
 
 def test_thresholds_may_be_above_the_limit() -> None:
     assert a_quota(thresholds=[80, 100, 150, 1000]).thresholds == (80, 100, 150, 1000)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1_000_001, "60", 1.5])
+def test_a_rate_is_a_number_of_requests(rate: object) -> None:
+    assert a_plan(requests_per_minute=60).requests_per_minute == 60
+    with pytest.raises(ConfigurationError, match=r"p.yaml: requests_per_minute: "):
+        a_plan(requests_per_minute=rate)

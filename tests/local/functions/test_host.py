@@ -1,5 +1,6 @@
 """The Functions host: order, batches, retries and checkpoints, with a real app."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -131,6 +132,37 @@ async def test_a_batch_that_was_cancelled_is_delivered_again(
         await host.drain()
     assert [batch.bodies for batch in script.batches] == [[b"0", b"1", b"2"]] * 2
     assert usage.checkpoint("usage", "meter", 0) == 2
+
+
+async def test_a_batch_that_succeeds_while_the_host_stops_is_delivered_again(
+    serve: Serve, until: Until, usage: EmbeddedHub, script: Any
+) -> None:
+    usage.send("usage", _numbered(12))
+    script.gate.clear()
+    async with serve(usage) as host:
+        await until(lambda: script.batches)
+        stopping = asyncio.create_task(host.stop())
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        script.gate.set()
+        await stopping
+        # The one that ran has ended, and no other one began.
+        assert [len(batch.events) for batch in script.batches] == [10]
+        assert usage.checkpoint("usage", "meter", 0) is None
+    async with serve(usage) as host:
+        await host.drain()
+    assert [len(batch.events) for batch in script.batches] == [10, 10, 2]
+
+
+async def test_a_host_that_stops_leaves_what_never_ends_to_the_next_one(
+    serve: Serve, until: Until, usage: EmbeddedHub, script: Any
+) -> None:
+    usage.send("usage", _numbered(1))
+    script.gate.clear()
+    async with serve(usage) as host:
+        await until(lambda: script.batches)
+        await host.stop()
+    assert usage.checkpoint("usage", "meter", 0) is None
 
 
 async def test_waiting_for_a_host_that_stopped_is_an_error(

@@ -95,19 +95,26 @@ async def test_a_host_that_lost_its_lease_does_not_move_the_checkpoint(
         assert len(script.batches) == 1
 
 
-async def test_a_host_that_lost_its_lease_gives_up_an_endless_retry(
+async def test_two_owners_try_a_batch_for_as_long_as_it_fails(
     serve: Serve, until: Until, hub: EmbeddedHub, script: Any, now: list[Instant]
 ) -> None:
     hub.declare("insisted", 1)
-    hub.send("insisted", [(b"0", None)])
+    hub.send("insisted", [(b"0", None), (b"1", None)])
     script.failing_partition = "0"
+    key = LeaseKey("insisted", "$Default", 0)
     async with serve(hub):
         await until(lambda: len(script.insisted) > 2)
         now[0] += HOUR
-        assert HostLeases(hub, "successor", HOUR).hold(LeaseKey("insisted", "$Default", 0))
+        assert HostLeases(hub, "successor", HOUR).hold(key)
         attempts = len(script.insisted)
+        # The old owner goes on although the partition is another's.
+        await until(lambda: len(script.insisted) > attempts + 2)
+        script.failing_partition = None
+        await until(lambda: script.insisted[-1].retry_count == len(script.insisted) - 1)
         await asyncio.sleep(0.02)
-        assert len(script.insisted) == attempts
+        assert hub.checkpoint("insisted", "$Default", 0) is None
+    # The new owner has the batch again.
+    assert {tuple(batch.bodies) for batch in script.insisted} == {(b"0", b"1")}
 
 
 async def test_a_lease_outlasts_an_invocation_that_is_longer_than_it(

@@ -106,6 +106,7 @@ namespace Gateway
                 case "cache-store":
                 case "llm-semantic-cache-store": break;
                 case "send-request": Ask(node); break;
+                case "rate-limit-by-key": LimitRate(node); break;
                 case "return-response": Return(node); break;
                 case "log-to-eventhub": Log(node); break;
                 case "forward-request": Forward(node); break;

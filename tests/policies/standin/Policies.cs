@@ -105,6 +105,18 @@ namespace Gateway
             state.Set[Text(node, "response-variable-name")] = answer == null ? null : Response.Of(answer);
         }
 
+        // Requests of a key in the window so far are the scenario's.
+        private void LimitRate(JObject node)
+        {
+            string key = Text(node, "counter-key");
+            int calls = Convert.ToInt32(Value(node["attributes"]["calls"]));
+            var before = state.Scenario["rate"] as JObject;
+            if (before != null && (int?)before[key] >= calls)
+            {
+                throw new PolicyError("rate-limit-by-key", "RateLimitExceeded", "Rate limit is exceeded", 429);
+            }
+        }
+
         private void Return(JObject node)
         {
             var made = new Response { StatusCode = 200 };
