@@ -140,8 +140,8 @@ async def test_a_ledger_that_lagged_is_priced_at_the_next_look(process: System) 
     process.app.price_unpriced._looks = 1  # noqa: SLF001
     real = process.store.read_head
 
-    async def behind(_: LedgerId) -> Any:
-        raise LedgerLagError("page 1 is not there yet")
+    async def behind(ledger: LedgerId) -> Any:
+        raise LedgerLagError(f"ledger {ledger}: page 1 is not there yet")
 
     process.store.read_head = behind  # type: ignore[method-assign]
     for _ in range(5):
