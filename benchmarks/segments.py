@@ -21,6 +21,7 @@ from benchmarks.growth import TENTHS
 from metering.adapters.clock import FixedClock
 from metering.adapters.cosmos.segments import head_item, page_item
 from metering.app.ledger.committer import Committer
+from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, MeteringError
 from metering.core.basics.instants import DAY, Instant, format_instant, parse_instant
 from metering.core.calendars.periods import LedgerId, Slot, month_of
@@ -116,6 +117,15 @@ class Passing:
         """Yield nothing: no page is kept."""
         for page in list[Page]():
             yield page
+
+    async def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:  # noqa: ARG002
+        """Yield nothing: no page is kept."""
+        for document in list[Document]():
+            yield document
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the one ledger."""
+        return [_LEDGER]
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:  # noqa: ARG002
         """Return the one ledger."""

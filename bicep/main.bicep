@@ -192,6 +192,10 @@ param captureDays int = 400
 @minValue(0)
 param exportsImmutableDays int = 0
 
+@description('Optional. Days that an anchor can be neither changed nor deleted; 0: not protected. Only at the first deployment of the container.')
+@minValue(0)
+param anchorsImmutableDays int = 400
+
 @description('Optional. A key of the customer that store and files are encrypted with. Event Hubs Standard has none. Only at the first deployment.')
 param encryption encryptionKey?
 
@@ -217,6 +221,12 @@ param closeGrace string = '24h'
 
 @description('Optional. How much longer it waits for counts and prices that are still to come.')
 param closeWait string = '72h'
+
+@description('Optional. Days that dead letters are kept.')
+param deadLetterDays string = '90'
+
+@description('Optional. Dead letters that an instance keeps in an hour of one sender, or off.')
+param deadLettersAnHour string = '1000'
 
 @description('Optional. Requests a second that one caller may make, or off.')
 param rateLimit string = '300'
@@ -279,6 +289,7 @@ var databaseName = 'metering'
 var packagesContainer = 'packages'
 var captureContainer = 'capture'
 var exportsContainer = 'exports'
+var anchorsContainer = 'anchors'
 
 // Refused here, before anything is changed, rather than halfway or, worse, never.
 var letters = map(range(0, length(environmentName)), i => substring(toLower(environmentName), i, 1))
@@ -468,14 +479,16 @@ module dataStorage 'modules/storage.bicep' = {
     isNew: makesFiles
     location: location
     tags: allTags
-    containerNames: [captureContainer, exportsContainer]
+    containerNames: [captureContainer, exportsContainer, anchorsContainer]
     redundancy: storageRedundancy
     expireAfterDays: captureDays
     expiringContainer: captureContainer
     keepVersions: true
     publicAccess: !privateNetwork
-    immutableContainer: exportsContainer
-    immutableDays: exportsImmutableDays
+    immutable: [
+      { container: exportsContainer, days: exportsImmutableDays }
+      { container: anchorsContainer, days: anchorsImmutableDays }
+    ]
     encryption: encryption
     locked: locks
   }
@@ -624,6 +637,7 @@ module rolesAtFiles 'modules/roles.bicep' = {
     dataAccountName: filesName
     captureContainer: captureContainer
     exportsContainer: exportsContainer
+    anchorsContainer: anchorsContainer
   }
   dependsOn: [
     dataStorage
@@ -716,10 +730,13 @@ module functionApp 'modules/function-app.bicep' = {
     recoveryDelay: recoverUsage ? '15m' : 'off'
     batchWait: batchWait
     exportsUrl: '${filesUrl}${exportsContainer}'
+    anchorsUrl: '${filesUrl}${anchorsContainer}'
     exportSchedule: exportSchedule
     issuerName: issuerName
     closeGrace: closeGrace
     closeWait: closeWait
+    deadLetterDays: deadLetterDays
+    deadLettersAnHour: deadLettersAnHour
     rateLimit: rateLimit
     apiClientId: apiClientId
     webhookUrl: webhookUrl
@@ -949,6 +966,9 @@ output CAPTURE_URL string = '${filesUrl}${captureContainer}'
 
 @description('Address of exports.')
 output EXPORTS_URL string = '${filesUrl}${exportsContainer}'
+
+@description('Address of anchors.')
+output ANCHORS_URL string = '${filesUrl}${anchorsContainer}'
 
 @description('Object id of the identity of the gateway, for the role Metering.Gateway (entra.bicep).')
 output GATEWAY_PRINCIPAL_ID string = apiManagement.outputs.principalId

@@ -18,6 +18,8 @@ param partitions = 4
 param maximumThroughputUnits = 2
 param storageRedundancy = 'LRS'
 param captureDays = 30
+// A test installation can be taken down.
+param anchorsImmutableDays = 0
 param unknownSubscription = 'auto'
 
 param alertEmails = empty(readEnvironmentVariable('METERING_ALERT_EMAIL', '')) ? [] : [readEnvironmentVariable('METERING_ALERT_EMAIL', '')]

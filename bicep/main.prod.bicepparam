@@ -35,6 +35,7 @@ param alwaysReady = [
 param privateNetwork = true
 param locks = true
 param audit = 'control'
+param anchorsImmutableDays = 3653
 param alertEmails = [readEnvironmentVariable('METERING_ALERT_EMAIL')]
 param budgetAmount = 2000
 // '': no budget. Else the first day of the month of the first deployment, YYYY-MM-01, for good.

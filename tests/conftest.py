@@ -4,10 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from metering.adapters.sqlite.database import Database
 from metering.bootstrap import sqlite_stores
 from tests.systems import System
+
+#: How long an example takes depends on the machine, and says nothing about the code.
+settings.register_profile("metering", deadline=None)
+settings.load_profile("metering")
 
 
 class LocalSystem(System):

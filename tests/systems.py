@@ -14,6 +14,7 @@ from metering.app.quotas.admission import ObservedAdmission
 from metering.bootstrap import App, Stores
 from metering.bootstrap.billing import Billing
 from metering.bootstrap.quotas import Quotas
+from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import LedgerId, Slot
@@ -73,8 +74,14 @@ class FaultyLedgers:
     def strike(self) -> None:
         """Let something go wrong around every commit; a test puts its own here."""
 
+    def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        return self._ledgers.page_documents(ledger)
+
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         return self._ledgers.pages(ledger, after=after)
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        return await self._ledgers.ledgers_of_pages()
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         return await self._ledgers.ledgers(tenant)

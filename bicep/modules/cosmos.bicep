@@ -55,7 +55,7 @@ var containers = [
   { name: 'ledgers', partitionKey: '/ledger', indexed: ['/slot', '/number', '/next_at', '/tenant', '/due', '/parked'], defaultTtl: 0 }
   { name: 'registry', partitionKey: '/registry', indexed: ['/number'], defaultTtl: 0 }
   { name: 'prices', partitionKey: '/id', indexed: [], defaultTtl: 0 }
-  { name: 'dead_letters', partitionKey: '/id', indexed: ['/received', '/code'], defaultTtl: 0 }
+  { name: 'dead_letters', partitionKey: '/id', indexed: ['/received', '/code'], defaultTtl: 7776000 }
   { name: 'registers', partitionKey: '/shard', indexed: ['/place', '/due'], defaultTtl: -1 }
   { name: 'pending', partitionKey: '/request_id', indexed: ['/since'], defaultTtl: -1 }
   { name: 'rollups', partitionKey: '/ledger', indexed: [], defaultTtl: 0 }

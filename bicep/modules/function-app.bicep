@@ -62,6 +62,9 @@ param batchWait string = '2s'
 @description('Required. Where deliveries go: address of a container.')
 param exportsUrl string
 
+@description('Required. Where anchors are kept: address of a container.')
+param anchorsUrl string
+
 @description('Optional. What is delivered on a schedule, such as chargeback=daily; empty: nothing.')
 param exportSchedule string = ''
 
@@ -73,6 +76,12 @@ param closeGrace string = '24h'
 
 @description('Optional. How much longer it waits for counts and prices that are still to come.')
 param closeWait string = '72h'
+
+@description('Optional. Days that dead letters are kept.')
+param deadLetterDays string = '90'
+
+@description('Optional. Dead letters that an instance keeps in an hour of one sender, or off.')
+param deadLettersAnHour string = '1000'
 
 @description('Optional. Requests a second that one caller may make, or off.')
 param rateLimit string = '300'
@@ -144,10 +153,13 @@ var always = {
   // Fresh prices are read once a day and wait for an operator: `metering prices proposed`.
   METERING_PRICE_REFRESH: 'propose'
   METERING_EXPORTS: exportsUrl
+  METERING_ANCHORS: anchorsUrl
   METERING_EXPORT_SCHEDULE: exportSchedule
   METERING_ISSUER: issuerName
   METERING_CLOSE_GRACE: closeGrace
   METERING_CLOSE_WAIT: closeWait
+  METERING_DEAD_LETTER_DAYS: deadLetterDays
+  METERING_DEAD_LETTERS_AN_HOUR: deadLettersAnHour
   METERING_RATE_LIMIT: rateLimit
   METERING_TELEMETRY: 'azure'
   // With azure-functions-runtime of requirements.txt only: an older runtime fails every function.

@@ -38,6 +38,9 @@ param captureContainer string = ''
 @description('Optional. The container of exports.')
 param exportsContainer string = ''
 
+@description('Optional. The container of anchors.')
+param anchorsContainer string = ''
+
 @description('Optional. Name of the Cosmos DB account.')
 param cosmosAccountName string = ''
 
@@ -107,6 +110,10 @@ var onCapture = concat([
 ], operatorsRead)
 
 var onExports = concat([
+  { role: roles.storageBlobDataContributor, who: app }
+], operatorsRead)
+
+var onAnchors = concat([
   { role: roles.storageBlobDataContributor, who: app }
 ], operatorsRead)
 
@@ -203,6 +210,20 @@ resource exported 'Microsoft.Storage/storageAccounts/blobServices/containers@202
 resource exportedAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in (empty(dataAccountName) ? [] : onExports): {
   name: guid(exported.id, row.who.principal, row.role)
   scope: exported
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
+    principalId: row.who.principal
+    principalType: row.who.kind
+  }
+}]
+
+resource anchored 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' existing = if (!empty(dataAccountName)) {
+  name: '${dataAccountName}/default/${anchorsContainer}'
+}
+
+resource anchoredAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in (empty(dataAccountName) ? [] : onAnchors): {
+  name: guid(anchored.id, row.who.principal, row.role)
+  scope: anchored
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
     principalId: row.who.principal

@@ -34,19 +34,16 @@ param keepVersions bool = false
 @description('Optional. Whether it is reached from outside the network.')
 param publicAccess bool = true
 
-@description('Optional. The container whose blobs cannot be changed or deleted for `immutableDays`; the account must keep versions.')
-param immutableContainer string = ''
-
-@description('Optional. Days that a version of a blob there is protected; 0: not at all.')
-@minValue(0)
-@maxValue(146000)
-param immutableDays int = 0
+@description('Optional. Containers whose blobs can be neither changed nor deleted for some days; 0: not protected. The account must keep versions.')
+param immutable { container: string, days: int }[] = []
 
 @description('Optional. A key of the customer that a new account is encrypted with.')
 param encryption encryptionKey?
 
 @description('Optional. Whether a lock keeps a new account from being deleted.')
 param locked bool = false
+
+var protectedContainers = filter(immutable, one => one.days > 0)
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = if (isNew) {
   // checkov:skip=CKV_AZURE_59: dev has no network of its own; prod sets privateNetwork
@@ -109,7 +106,7 @@ resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2
   name: '${name}/default/${container}'
   properties: {
     publicAccess: 'None'
-    immutableStorageWithVersioning: container == immutableContainer && immutableDays > 0 ? { enabled: true } : null
+    immutableStorageWithVersioning: contains(map(protectedContainers, one => one.container), container) ? { enabled: true } : null
   }
   dependsOn: [
     blobs
@@ -118,16 +115,16 @@ resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2
 
 // A new delivery under a known name becomes a new version; the version before stays, protected.
 // Unlocked: an administrator locks the policy once its length has proven right.
-resource protected 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-01-01' = if (immutableDays > 0) {
-  name: '${name}/default/${immutableContainer}/default'
+resource protected 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-01-01' = [for one in protectedContainers: {
+  name: '${name}/default/${one.container}/default'
   properties: {
-    immutabilityPeriodSinceCreationInDays: immutableDays
+    immutabilityPeriodSinceCreationInDays: one.days
     allowProtectedAppendWrites: false
   }
   dependsOn: [
     containers
   ]
-}
+}]
 
 resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = if (isNew && expireAfterDays > 0) {
   parent: account

@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from metering.bootstrap.base import Base
-from metering.settings.settings import read_settings
+from metering.core.basics.errors import ConfigurationError
+from metering.settings.settings import DEFAULT_STORE, Settings, SqliteStore, read_settings
 
 if TYPE_CHECKING:
     from metering.bootstrap.billing import Billing
@@ -56,6 +57,8 @@ class App(Base):
     roll_up = Part(lambda self: self._reports.roll_up)
 
     verify = Part(lambda self: self._proofs.verify)
+    verify_store = Part(lambda self: self._proofs.verify_store)
+    evidence = Part(lambda self: self._proofs.evidence)
     withdraw = Part(lambda self: self._proofs.withdraw)
     repair = Part(lambda self: self._proofs.repair)
 
@@ -137,8 +140,24 @@ def use(app: App) -> None:
     _current[:] = [app]
 
 
-def current() -> App:
-    """Return the app of this process, built from the environment on first use."""
+def current(*, creates: bool = False) -> App:
+    """Return the app of this process, built from the environment on first use.
+
+    Raises ConfigurationError if METERING_STORE names a SQLite file that does not exist, unless the
+    caller may make it: a mistyped path would be another, empty store.
+    """
     if not _current:
-        use(App(read_settings()))
+        settings = read_settings()
+        if not creates:
+            must_exist(settings)
+        use(App(settings))
     return _current[0]
+
+
+def must_exist(settings: Settings) -> None:
+    """Raise ConfigurationError for a SQLite store, other than the default, that is not there."""
+    store = settings.store
+    if isinstance(store, SqliteStore) and store != DEFAULT_STORE and not store.path.exists():
+        raise ConfigurationError(
+            f"store {store.path}: does not exist: correct METERING_STORE, or run `metering init`"
+        )

@@ -10,10 +10,12 @@ from metering.adapters.files import committed_prices, read_structured
 from metering.adapters.telemetry.log import LogAlerts, LogNotifier
 from metering.adapters.telemetry.observed_ledgers import ObservedLedgers
 from metering.app.hubs.batch_waits import BatchWaits
+from metering.app.hubs.dead_letter_limit import LimitedDeadLetters
 from metering.app.tenancy.tenancy import Tenancy
 from metering.bootstrap.stores import Stores, stores_for
 from metering.bootstrap.telemetry import telemetry_for
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import DAY
 from metering.core.tenancy.tenants_file import TenantsFile, read_tenants_file
 from metering.ports import (
     SILENT,
@@ -29,6 +31,7 @@ from metering.ports import (
 from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
+    from metering.app.anchors.keep_anchors import KeepAnchors
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
     from metering.app.streams.register import Register
@@ -87,7 +90,17 @@ class Base:
     @cached_property
     def stores(self) -> Stores:
         """The store that METERING_STORE names, behind its ports."""
-        return stores_for(self.settings.store, self.telemetry)
+        keep = self.settings.dead_letter_days * DAY
+        return stores_for(self.settings.store, self.telemetry, keep)
+
+    @cached_property
+    def dead_letter_store(self) -> LimitedDeadLetters:
+        """The dead letters, a limited number of them an hour."""
+        return LimitedDeadLetters(
+            store=self.stores.dead_letters,
+            alerts=self.alerts,
+            an_hour=self.settings.dead_letters_an_hour,
+        )
 
     async def signed_in_as(self) -> str | None:
         """Return the identity that the store signs in; None where it knows nobody."""
@@ -134,6 +147,26 @@ class Base:
             limits=self.tenancy.limits_of,
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
+        )
+
+    @cached_property
+    def anchors(self) -> "KeepAnchors":
+        """Keeps anchors in METERING_ANCHORS."""
+        import secrets
+
+        from metering.app.anchors.keep_anchors import KeepAnchors
+        from metering.bootstrap.exports import export_store
+        from metering.core.anchors.anchor import SECRET_BYTES
+
+        return KeepAnchors(
+            ledgers=self.ledgers,
+            statements=self.stores.statements,
+            registry=self.stores.registry,
+            tenancy=self.tenancy,
+            store=export_store(self.settings.anchors, self.closing, "METERING_ANCHORS"),
+            clock=self.clock,
+            alerts=self.alerts,
+            secret=lambda: secrets.token_bytes(SECRET_BYTES),
         )
 
     @cached_property

@@ -52,7 +52,12 @@ class Billing:
             progress=self._base.hub_progress,
             alerts=self._base.alerts,
             patience=Patience(self._base.settings.close_grace, self._base.settings.close_wait),
+            after_close=self._anchor,
         )
+
+    async def _anchor(self) -> None:
+        """Anchor what was closed; anchors are built with the first close."""
+        await self._base.anchors.write_after_close()
 
     @cached_property
     def close_on_request(self) -> CloseOnRequest:

@@ -18,6 +18,7 @@ from metering.app.streams.recover_usage import RecoverUsage
 from metering.app.streams.take_over_pending import TakeOverPending
 from metering.app.streams.timer_marks import TimerMarks
 from metering.bootstrap.base import Base
+from metering.core.basics.instants import DAY
 from metering.ports import CaptureSource, UsagePublisher
 
 
@@ -33,7 +34,7 @@ class Counting:
         return Ingest(
             tenancy=self._base.tenancy,
             committer=self._base.committer,
-            dead_letters=self._base.stores.dead_letters,
+            dead_letters=self._base.dead_letter_store,
             register=self._base.register,
             streams=self._streams,
             clock=self._base.clock,
@@ -66,7 +67,7 @@ class Counting:
             register=self._base.register,
             streams=self._streams,
             publisher=self.stream_publisher,
-            dead_letters=self._base.stores.dead_letters,
+            dead_letters=self._base.dead_letter_store,
             clock=self._base.clock,
             alerts=self._base.alerts,
             recovery_delay=self._base.settings.recovery_delay,
@@ -82,7 +83,7 @@ class Counting:
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             publisher=self.stream_publisher,
-            dead_letters=self._base.stores.dead_letters,
+            dead_letters=self._base.dead_letter_store,
             clock=self._base.clock,
             recovery_delay=self._base.settings.recovery_delay,
         )
@@ -102,7 +103,7 @@ class Counting:
             ),
             tenancy=self._base.tenancy,
             committer=self._base.committer,
-            dead_letters=self._base.stores.dead_letters,
+            dead_letters=self._base.dead_letter_store,
             clock=self._base.clock,
             alerts=self._base.alerts,
         )
@@ -115,7 +116,7 @@ class Counting:
             register=self._base.register,
             streams=self._streams,
             recover=self.recover_usage,
-            dead_letters=self._base.stores.dead_letters,
+            dead_letters=self._base.dead_letter_store,
             clock=self._base.clock,
         )
 
@@ -138,7 +139,11 @@ class Counting:
     def dead_letters(self) -> DeadLetters:
         """List, replay or delete dead letters."""
         return DeadLetters(
-            store=self._base.stores.dead_letters, ingest=self.ingest, join=self.join_usage
+            store=self._base.dead_letter_store,
+            ingest=self.ingest,
+            join=self.join_usage,
+            clock=self._base.clock,
+            keep_for=self._base.settings.dead_letter_days * DAY,
         )
 
     def replay_capture(

@@ -18,15 +18,20 @@ from metering.settings.exports import ExportsContainer, ExportsFolder
 
 
 def export_store(
-    place: ExportsFolder | ExportsContainer, closing: list[Callable[[], Awaitable[None]]]
+    place: ExportsFolder | ExportsContainer,
+    closing: list[Callable[[], Awaitable[None]]],
+    setting: str = "METERING_EXPORTS",
 ) -> ExportStore:
-    """Return a place for exports behind its port; `closing` gets what lets it go."""
+    """Return a place for files behind its port; `closing` gets what lets it go.
+
+    `setting` is what names the place, for errors.
+    """
     if isinstance(place, ExportsFolder):
         return ExportFolder(place.path)
     # The SDK takes a while to import: only those who use it wait for it.
     from metering.adapters.exports.blob_exports import BlobExports
 
-    store = BlobExports(place.url, emulator=place.is_emulator)
+    store = BlobExports(place.url, setting, emulator=place.is_emulator)
     closing.append(store.close)
     return store
 

@@ -18,6 +18,7 @@ from metering.adapters.sqlite.rollups import SqliteRollups
 from metering.adapters.sqlite.statements import SqliteStatements
 from metering.adapters.sqlite.suspensions import SqliteSuspensions
 from metering.adapters.sqlite.tenant_accounts import SqliteTenantAccounts
+from metering.core.basics.instants import DAY, Instant
 from metering.ports import (
     SILENT,
     AccountStore,
@@ -37,6 +38,7 @@ from metering.ports import (
     Telemetry,
 )
 from metering.settings.settings import CosmosStore, SqliteStore
+from metering.settings.stores import DEFAULT_DEAD_LETTER_DAYS
 
 #: Of a ledger's last pages, how many a process verifies when it first touches it: reading is cheap
 #: on one machine and costs request units on Cosmos DB.
@@ -70,10 +72,14 @@ class Stores(NamedTuple):
     """Makes what the store needs before its first use, and says what it did."""
 
 
-def stores_for(store: SqliteStore | CosmosStore, telemetry: Telemetry = SILENT) -> Stores:
+def stores_for(
+    store: SqliteStore | CosmosStore,
+    telemetry: Telemetry = SILENT,
+    keep_letters: Instant = DEFAULT_DEAD_LETTER_DAYS * DAY,
+) -> Stores:
     """Return a store behind its ports; nothing is opened until it is used."""
     if isinstance(store, CosmosStore):
-        return _cosmos_stores(store, telemetry)
+        return _cosmos_stores(store, telemetry, keep_letters)
     return sqlite_stores(Database(store.path))
 
 
@@ -101,7 +107,7 @@ def sqlite_stores(database: Database) -> Stores:
     )
 
 
-def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
+def _cosmos_stores(store: CosmosStore, telemetry: Telemetry, keep_letters: Instant) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount
     from metering.adapters.cosmos.allocations import CosmosAllocations
@@ -128,7 +134,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry) -> Stores:
         CosmosLedgers(account),
         CosmosRegistry(account),
         CosmosPrices(account),
-        CosmosDeadLetters(account),
+        CosmosDeadLetters(account, keep_letters),
         CosmosRegister(account),
         CosmosPending(account),
         CosmosEffects(account),

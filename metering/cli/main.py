@@ -94,6 +94,16 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.ledger.repair:repair",
             "Repair the ledgers of TENANT that a restore left halfway, or with rounded counts.",
         ),
+        "evidence": Place(
+            "metering.cli.reports.evidence:evidence",
+            "Write what proves TENANT's bill of a period: pages, statements, records and"
+            " inclusion proofs.",
+        ),
+        "anchors": Place(
+            "metering.cli.reports.anchors:anchors",
+            "Digests over all ledgers, statements and records, kept outside the store"
+            " (METERING_ANCHORS).",
+        ),
         "withdraw": Place(
             "metering.cli.ledger.withdraw:withdraw",
             "Take back what counts twice: append an entry that withdraws the second count of ID.",
@@ -175,6 +185,11 @@ COMMANDS: Final[dict[str, Section]] = {
         "doctor": Place(
             "metering.cli.installation.doctor:doctor",
             "Check settings, identity, permissions, containers, hub, clock and prices.",
+        ),
+        "cost": Place(
+            "metering.cli.installation.cost:cost",
+            "Estimate what an installation needs and costs in a month, and which limit comes"
+            " first.",
         ),
         "azure": Place(
             "metering.cli.installation.azure:azure",

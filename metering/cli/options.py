@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from metering import bootstrap
+from metering.cli.output import escape, stderr
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.calendars.calendars import calendar_instant
@@ -16,6 +17,7 @@ from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.record import Decision
+from metering.settings.settings import Settings, SqliteStore
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -34,18 +36,33 @@ Tier = Annotated[
 ]
 
 
-def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]]) -> T:
-    """Run `work` with the app of this process, then close it."""
+def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]], *, creates: bool = False) -> T:
+    """Run `work` with the app of this process, then close it.
+
+    Only with `creates` may it make the file of a SQLite store.
+    """
 
     async def run() -> T:
-        app = bootstrap.current()
+        app = bootstrap.current(creates=creates)
+        news = made(app.settings)
         app.disable_telemetry()
         try:
-            return await work(app)
+            done = await work(app)
         finally:
             await app.close()
+        if news is not None and made(app.settings) is None:
+            stderr().print(escape(news))
+        return done
 
     return asyncio.run(run())
+
+
+def made(settings: Settings) -> str | None:
+    """Return what to say once the file of the store is there, if it is not; else None."""
+    store = settings.store
+    if not isinstance(store, SqliteStore) or store.path.exists():
+        return None
+    return f"store {store.path}: made"
 
 
 async def must_know(app: bootstrap.App, tenant: str) -> None:

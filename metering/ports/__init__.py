@@ -28,6 +28,7 @@ from metering.ports.quotas import (
 from metering.ports.streams import (
     CaptureSource,
     DeadLetter,
+    DeadLetterCounts,
     DeadLetterStore,
     HubProgress,
     HubWatch,
@@ -74,6 +75,7 @@ __all__ = [
     "Clock",
     "CloudReading",
     "DeadLetter",
+    "DeadLetterCounts",
     "DeadLetterStore",
     "DeploymentSource",
     "DesiredStates",

@@ -76,6 +76,17 @@ class LedgerStore(Protocol):
         """
         ...
 
+    def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        """Yield the documents of all pages as they were written, in order, hash included.
+
+        A query as `pages`. What a store adds of its own is left out.
+        """
+        ...
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page, with or without a head: a look at every page."""
+        ...
+
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         ...

@@ -90,27 +90,49 @@ class DeadLetter(NamedTuple):
     received: Instant
 
 
+class DeadLetterCounts(NamedTuple):
+    """Numbers of dead letters by code."""
+
+    kept: Mapping[str, int]
+    not_kept: Mapping[str, int]
+    """Events beyond the limit of an hour, of which only this count is kept."""
+
+
 class DeadLetterStore(Protocol):
-    """Stores dead letters. Writing one again has no effect."""
+    """Stores dead letters. Writing one again has no effect.
+
+    Counts are kept beside the letters, so that reading them costs the same however many there are.
+    """
 
     async def put(self, letters: Sequence[DeadLetter]) -> None:
         """Store dead letters; existing ones stay unchanged."""
         ...
 
-    async def list_dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the latest `limit`, newest first."""
+    async def count_only(self, counts: Mapping[str, int], at: Instant) -> None:
+        """Count events by code of which no letter is kept. Not safe to repeat."""
+        ...
+
+    async def list_dead_letters(self, limit: int, code: str | None = None) -> list[DeadLetter]:
+        """Return the latest `limit`, newest first; with `code`, only those of that code."""
         ...
 
     async def find_dead_letters(self, prefix: str) -> list[DeadLetter]:
         """Return the dead letters whose id starts with the prefix."""
         ...
 
-    async def remove_dead_letters(self, ids: Sequence[str]) -> None:
-        """Delete dead letters; ids that do not exist are ignored."""
+    async def remove_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete dead letters; those that do not exist are ignored."""
         ...
 
-    async def count_dead_letters(self) -> dict[str, int]:
-        """Return the number of dead letters by code."""
+    async def forget_dead_letters(self, before: Instant) -> None:
+        """Delete the dead letters that were received before an instant.
+
+        Only for stores without a time to live; others do nothing.
+        """
+        ...
+
+    async def count_dead_letters(self, since: Instant = 0) -> DeadLetterCounts:
+        """Return the numbers by code; a store may leave out days that ended before `since`."""
         ...
 
 

@@ -9,6 +9,7 @@ from metering.settings.hubs import is_emulated_storage
 from metering.settings.setting import Setting, duration
 
 DEFAULT_EXPORTS: Final = ".metering/exports"
+DEFAULT_ANCHORS: Final = ".metering/anchors"
 DEFAULT_ISSUER: Final = "LLM platform"
 _FILE: Final = "file://"
 #: A container of an account. Source: "Naming and referencing containers", Azure Storage.
@@ -62,6 +63,16 @@ EXPORTS: Final[Setting[ExportsFolder | ExportsContainer]] = Setting(
     f"`{DEFAULT_EXPORTS}`",
     is_secret=True,
 )
+ANCHORS: Final[Setting[ExportsFolder | ExportsContainer]] = Setting(
+    "METERING_ANCHORS",
+    _exports,
+    ExportsFolder(Path(DEFAULT_ANCHORS)),
+    "Where [anchors](proofs.md#anchors) are kept: a folder, or a container in Azure Blob Storage"
+    " whose blobs nobody can change.",
+    "https://contosodata.blob.core.windows.net/anchors",
+    f"`{DEFAULT_ANCHORS}`",
+    is_secret=True,
+)
 EXPORT_SCHEDULE: Final = Setting(
     "METERING_EXPORT_SCHEDULE",
     str,
@@ -96,4 +107,4 @@ CLOSE_WAIT: Final[Setting[Instant]] = Setting(
     "48h",
     "`72h`",
 )
-SETTINGS: Final = (EXPORTS, EXPORT_SCHEDULE, ISSUER, CLOSE_GRACE, CLOSE_WAIT)
+SETTINGS: Final = (EXPORTS, ANCHORS, EXPORT_SCHEDULE, ISSUER, CLOSE_GRACE, CLOSE_WAIT)

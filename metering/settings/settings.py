@@ -13,6 +13,7 @@ from metering.core.basics.instants import DAY, Instant, parse_instant
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.settings import exports, http, hubs, services, stores
 from metering.settings.exports import (
+    DEFAULT_ANCHORS,
     DEFAULT_EXPORTS,
     DEFAULT_ISSUER,
     ExportsContainer,
@@ -30,9 +31,10 @@ from metering.settings.services import (
     Webhook,
 )
 from metering.settings.setting import Setting
-from metering.settings.stores import CosmosStore, SqliteStore
+from metering.settings.stores import DEFAULT_STORE, CosmosStore, SqliteStore
 
 __all__ = [
+    "DEFAULT_STORE",
     "ApimService",
     "AppInsights",
     "CosmosStore",
@@ -85,6 +87,9 @@ class Settings(NamedTuple):
     tenants_file: Path | None = None
     automatic_tenants: bool = True
     """Whether a subscription without a tenant gets one."""
+    dead_letter_days: int = stores.DEFAULT_DEAD_LETTER_DAYS
+    dead_letters_an_hour: int | None = stores.DEFAULT_DEAD_LETTERS_AN_HOUR
+    """None: no limit."""
     fixed_now: Instant | None = None
     arm_endpoint: str = DEFAULT_ARM_ENDPOINT
     hubs: HubNamespace | None = None
@@ -99,6 +104,7 @@ class Settings(NamedTuple):
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
+    anchors: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_ANCHORS))
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
@@ -112,28 +118,38 @@ def deployment_environment() -> Mapping[str, str]:
     return os.environ
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in an environment. Raises ConfigurationError for the first wrong one."""
+def read_settings(
+    environment: Mapping[str, str] | None = None, *, store: str | None = None
+) -> Settings:
+    """Return the settings in an environment. Raises ConfigurationError for the first wrong one.
+
+    `store` takes the place of METERING_STORE.
+    """
     given = os.environ if environment is None else environment
+    if store is not None:
+        given = {**given, stores.STORE.name: store}
     usage_hubs = hubs.USAGE.read(given)
-    store = stores.read_store(given)
+    chosen = stores.read_store(given)
     return Settings(
-        store=store,
+        store=chosen,
         tenants_file=stores.TENANTS.read(given),
         automatic_tenants=stores.creates_tenants(given),
+        dead_letter_days=stores.DEAD_LETTER_DAYS.read(given),
+        dead_letters_an_hour=stores.DEAD_LETTERS_AN_HOUR.read(given),
         unknown_deployments=stores.UNKNOWN_DEPLOYMENTS.read(given),
         fixed_now=NOW.read(given),
         arm_endpoint=services.ARM_ENDPOINT.read(given),
         hubs=usage_hubs,
         usage_hub=hubs.USAGE_HUB.read(given),
         recovery_delay=hubs.RECOVERY_DELAY.read(given),
-        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(store, CosmosStore)),
+        batch_wait=hubs.read_batch_wait(given, is_charged=isinstance(chosen, CosmosStore)),
         webhook=services.read_webhook(given),
         apim_service=services.APIM_SERVICE.read(given),
         telemetry=services.read_telemetry(given),
         price_refresh=services.PRICE_REFRESH.read(given),
         http=http.read_http(given),
         exports=exports.EXPORTS.read(given),
+        anchors=exports.ANCHORS.read(given),
         export_schedule=exports.EXPORT_SCHEDULE.read(given),
         issuer=exports.ISSUER.read(given),
         readers=hubs.read_readers(given, usage_hubs),

@@ -11,6 +11,12 @@ _SQLITE: Final = "sqlite:///"
 _COSMOS: Final = re.compile(
     r"cosmos://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]+))?/(?P<database>[A-Za-z0-9_-]+)"
 )
+#: Long enough to replay what a quarter's statement lacks.
+DEFAULT_DEAD_LETTER_DAYS: Final = 90
+#: A sender with more has one cause for all, which as many letters show as well.
+DEFAULT_DEAD_LETTERS_AN_HOUR: Final = 1_000
+_MAX_DAYS: Final = 3_650
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
 #: Outside the public cloud an account is named with its domain.
 _DOMAIN: Final = re.compile(r"\.documents\.azure\.(com|us|cn)\Z")
 
@@ -47,10 +53,25 @@ def _store(text: str) -> SqliteStore | CosmosStore:
     return CosmosStore(f"http://{host}:{port}", database)
 
 
+def _days(text: str) -> int:
+    if not _NUMBER.fullmatch(text) or int(text) > _MAX_DAYS:
+        raise ValueError(f"is not a whole number of days from 1 to {_MAX_DAYS}")
+    return int(text)
+
+
+def _letters(text: str) -> int | None:
+    if text == "off":
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("is neither a whole number from 1 to 999999 nor off")
+    return int(text)
+
+
+DEFAULT_STORE: Final = SqliteStore(Path(".metering/metering.db"))
 STORE: Final[Setting[SqliteStore | CosmosStore]] = Setting(
     "METERING_STORE",
     _store,
-    SqliteStore(Path(".metering/metering.db")),
+    DEFAULT_STORE,
     "The store: `sqlite:///PATH` (four slashes for an absolute path) or `cosmos://ACCOUNT/DATABASE`."
     " An empty value is an error, so that a variable left unset never opens another store.",
     "cosmos://contoso-metering/metering",
@@ -84,6 +105,24 @@ UNKNOWN_SUBSCRIPTION: Final[Setting[str | None]] = Setting(
     "reject",
     "`auto` with a SQLite store and no tenants file, else `reject`",
 )
+DEAD_LETTER_DAYS: Final = Setting(
+    "METERING_DEAD_LETTER_DAYS",
+    _days,
+    DEFAULT_DEAD_LETTER_DAYS,
+    "Days that dead letters are kept.",
+    "30",
+    f"`{DEFAULT_DEAD_LETTER_DAYS}`",
+)
+DEAD_LETTERS_AN_HOUR: Final[Setting[int | None]] = Setting(
+    "METERING_DEAD_LETTERS_AN_HOUR",
+    _letters,
+    DEFAULT_DEAD_LETTERS_AN_HOUR,
+    "Dead letters that an instance keeps in an hour of one sender (source and subject), or `off`."
+    " It keeps ten times as many of a source and a hundred times as many in all; further ones are"
+    " only counted.",
+    "5000",
+    f"`{DEFAULT_DEAD_LETTERS_AN_HOUR}`",
+)
 UNKNOWN_DEPLOYMENTS: Final[Setting[str]] = Setting(
     "METERING_UNKNOWN_DEPLOYMENTS",
     choice("by_plan", "allow", "block"),
@@ -93,7 +132,10 @@ UNKNOWN_DEPLOYMENTS: Final[Setting[str]] = Setting(
     " on models. A model is known from the registry, or from the first response that was counted.",
     "block",
 )
-SETTINGS: Final = (STORE, COSMOS_KEY, TENANTS, UNKNOWN_SUBSCRIPTION, UNKNOWN_DEPLOYMENTS)
+SETTINGS: Final = (
+    *(STORE, COSMOS_KEY, TENANTS, UNKNOWN_SUBSCRIPTION, UNKNOWN_DEPLOYMENTS),
+    *(DEAD_LETTER_DAYS, DEAD_LETTERS_AN_HOUR),
+)
 
 
 def read_store(given: Environment) -> SqliteStore | CosmosStore:

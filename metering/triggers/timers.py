@@ -74,7 +74,8 @@ TIMERS: Final = (
         LONG_S,
         lambda app: app.billing.scheduled_exports.run(),
     ),
-    Timer("close_periods", "20 */5 * * * *", SHORT_S, lambda app: app.billing.close_on_time.run()),
+    Timer("close_periods", "20 */5 * * * *", LONG_S, lambda app: app.billing.close_on_time.run()),
+    Timer("write_anchors", "35 20 0 * * *", LONG_S, lambda app: app.anchors.write()),
     Timer("propose_prices", "10 40 5 * * *", LONG_S, _propose_prices),
 )
 

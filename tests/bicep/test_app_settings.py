@@ -122,6 +122,8 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         closeGrace="24h",
         closeWait="72h",
         rateLimit="300",
+        deadLetterDays="90",
+        deadLettersAnHour="1000",
         apiClientId=ID,
         usageHost="evhns-usage-prod.servicebus.windows.net",
         usageHub="usage",
@@ -135,6 +137,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         recoveryDelay="off",
         batchWait="2s",
         exportsUrl="https://stdata.blob.core.windows.net/exports",
+        anchorsUrl="https://stdata.blob.core.windows.net/anchors",
         exportSchedule="chargeback=daily",
         suspendingServiceId=SERVICE,
         webhookUrl="https://alerts.example.com/metering",
@@ -159,6 +162,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     )
     assert isinstance(settings.webhook, Webhook)
     assert settings.exports == ExportsContainer("https://stdata.blob.core.windows.net/exports")
+    assert settings.anchors == ExportsContainer("https://stdata.blob.core.windows.net/anchors")
     assert settings.export_schedule == "chargeback=daily"
     assert settings.http.auth == Auth(f"https://login.microsoftonline.com/{ID}/v2.0", ID, ID)
     assert settings.http.app_service_directory == ID

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from metering.adapters.cosmos.containers import CONTAINERS, TTL_BY_ITEM, Container
+from metering.adapters.cosmos.containers import CONTAINERS, DEAD_LETTERS, TTL_BY_ITEM, Container
 from tests.bicep.bicep_text import MODULES, resources, variables
 
 COSMOS = MODULES / "cosmos.bicep"
@@ -23,7 +23,7 @@ def test_a_container_has_the_key_the_index_and_the_time_to_live_of_the_code(
     assert row["partitionKey"] == container.partition_key
     assert tuple(row["indexed"]) == container.indexed
     assert row["defaultTtl"] == (container.default_ttl or 0)
-    assert row["defaultTtl"] in {0, TTL_BY_ITEM}
+    assert row["defaultTtl"] in {0, TTL_BY_ITEM, DEAD_LETTERS.default_ttl}
 
 
 def test_only_what_a_row_names_is_indexed() -> None:

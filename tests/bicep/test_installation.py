@@ -74,6 +74,12 @@ WAYS: Final = [
         "bicep/modules/function-app.bicep:METERING_EXPORTS",
     ),
     Way(
+        "app",
+        "data-blob",
+        "onAnchors storageBlobDataContributor",
+        "bicep/modules/function-app.bicep:METERING_ANCHORS",
+    ),
+    Way(
         "capture",
         "data-blob",
         "onCapture storageBlobDataContributor",

@@ -36,6 +36,7 @@ NEEDED: Final = {
     ("onHostAccount", "storageTableDataContributor", "app"),  # the Functions host
     ("onCapture", "storageBlobDataContributor", "capture"),  # Capture
     ("onExports", "storageBlobDataContributor", "app"),  # exports of statements
+    ("onAnchors", "storageBlobDataContributor", "app"),  # anchors, which nobody can change
     ("onInsights", "monitoringMetricsPublisher", "app"),  # telemetry without a key
     ("onModels", "cognitiveServicesOpenAiUser", "gateway"),  # openai.xml signs in
     ("onModels", "cognitiveServicesUser", "gateway"),  # anthropic.xml signs in

@@ -32,6 +32,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def running(environment: dict[str, str]) -> Iterator[None]:
     """The function app, reading the hub that `metering replay` publishes to."""
     command = [environment["METERING"], "run", "--no-traffic", "--port", "0", "--seconds", "80"]
+    command += ["--store", environment["METERING_STORE"]]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
@@ -77,6 +78,7 @@ def test_a_first_deployment_ends_with_prices_a_plan_and_one_counted_event(
 def test_an_event_that_nobody_counts_fails_the_smoke_test(environment: dict[str, str]) -> None:
     # A hub is there afterwards, and nobody reads it.
     command = [environment["METERING"], "run", "--no-traffic", "--port", "0", "--seconds", "0.1"]
+    command += ["--store", environment["METERING_STORE"]]
     subprocess.run(command, env=environment, capture_output=True, timeout=_AT_MOST_S, check=True)
     done = _run("smoke-test.sh", environment | {"METERING_SMOKE_SECONDS": "1"})
     assert done.returncode == 1

@@ -207,6 +207,7 @@ def running(folder: Path, settings: dict[str, str]) -> Iterator[Running]:
     told = folder / "told.txt"
     command = [sys.executable, "-m", "metering", "run"]
     command += ["--no-traffic", "--port", "0", "--api-port", "0"]
+    command += ["--store", settings["METERING_STORE"]]
     env = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}
     with told.open("w") as out, (folder / "errors.txt").open("w") as errors:
         child = subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=errors)

@@ -1,5 +1,6 @@
 """The command of the acceptance tests, over a store of its own: in this process or in a child."""
 
+import asyncio
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 import pytest
 
+from metering.adapters.sqlite.database import Database
 from metering.bootstrap import app as bootstrap_app
 from metering.cli.main import run as run_command
 
@@ -25,6 +27,16 @@ _LONGEST_S: Final = 60
 type Event = dict[str, Any]
 type EventBuilder = Callable[..., Event]
 type Line = bytes | Mapping[str, Any]
+
+
+#: Commands that make a store, or that are about one that is not there.
+_MAKE: Final = {"init", "doctor"}
+
+
+async def _prepare(path: Path) -> None:
+    database = Database(path)
+    await database.prepare()
+    await database.close()
 
 
 class Ran(NamedTuple):
@@ -48,6 +60,8 @@ class Metering:
         self.folder = folder
         self.store = folder / "metering.db"
         self._files = 0
+        self.prepares = True
+        """Whether the store is there before a command that would not make it."""
 
     def start(
         self,
@@ -55,14 +69,19 @@ class Metering:
         before: str = "",
         settings: Mapping[str, str] | None = None,
         stdout: int = subprocess.PIPE,
+        own: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start a command; `before` is Python that its process runs first, such as a limit."""
+        """Start a command; `before` is Python that its process runs first, such as a limit.
+
+        `own`: one that simulates usage keeps it in its own store.
+        """
+        told = arguments if own else self._with_store(arguments, settings or {})
         command = [sys.executable, "-m", "metering"]
         if before:
             become = f"import os, sys\n{before}\nos.execv(sys.argv[1], sys.argv[1:])"
             command = [sys.executable, "-c", become, *command]
         return subprocess.Popen(
-            [*command, *map(str, arguments)],
+            [*command, *map(str, told)],
             stdin=subprocess.PIPE,
             stdout=stdout,
             stderr=subprocess.PIPE,
@@ -82,7 +101,8 @@ class Metering:
         """
         if threading.current_thread() is not threading.main_thread():
             return self.run_process(*arguments, stdin=stdin, settings=settings)
-        with _as_of_a_process(self, arguments, stdin, settings or {}) as (stdout, stderr):
+        told = self._with_store(arguments, settings or {})
+        with _as_of_a_process(self, told, stdin, settings or {}) as (stdout, stderr):
             try:
                 run_command()
             except SystemExit as exited:
@@ -107,6 +127,18 @@ class Metering:
                 child.kill()
                 raise
         return Ran(child.returncode, stdout.decode(), stderr.decode())
+
+    def _with_store(
+        self, arguments: Sequence[str | Path], settings: Mapping[str, str]
+    ) -> Sequence[str | Path]:
+        """Return the arguments of a command on this store, which is made where it has to be."""
+        name = arguments[0] if arguments else ""
+        if name in {"run", "demo"} and "--store" not in arguments:
+            return [*arguments, "--store", f"sqlite:///{self.store}"]
+        is_own = "METERING_STORE" not in settings
+        if self.prepares and is_own and name not in _MAKE and not self.store.exists():
+            asyncio.run(_prepare(self.store))
+        return arguments
 
     def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a command: nothing of ours gets into it."""

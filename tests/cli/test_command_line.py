@@ -72,6 +72,7 @@ def test_help_is_printed_on_standard_output(metering: "Metering") -> None:
 def test_wrong_usage_exits_with_2_and_says_why_on_standard_error(
     metering: "Metering", arguments: list[str]
 ) -> None:
+    metering.prepares = False
     ran = metering.run(*arguments)
 
     assert ran.code == 2

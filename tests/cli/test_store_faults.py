@@ -125,6 +125,7 @@ def test_a_folder_in_the_place_of_the_store_is_one_line(
 def test_a_file_in_the_place_of_the_stores_folder_is_one_line(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
+    metering.prepares = False
     metering.store.write_text("a file")
     metering.store /= "metering.db"
 

@@ -1,21 +1,30 @@
 """The page about sizing: every figure of its tables follows from the inputs it states."""
 
 import re
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pytest
 
 from benchmarks.batches import NO_WAIT, Charges, simulate, ways
 from metering.core.basics.instants import SECOND
 from metering.core.hubs.batch_wait import DEFAULT_WAIT
+from metering.core.installation.cost_model import (
+    FORMED,
+    INPUTS,
+    PRICES,
+    Load,
+    cost_of,
+    limits_of,
+    need_of,
+)
+from metering.triggers.timers import TIMERS
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs/sizing.md").read_text()
 BENCHMARKS: Final = (ROOT / "benchmarks/README.md").read_text()
 CENT: Final = Decimal("0.01")
-SECONDS: Final = 3_600
 
 
 def rows(title: str, page: str = PAGE) -> list[list[str]]:
@@ -29,116 +38,13 @@ def number(cell: str) -> Decimal:
     return Decimal(cell.replace(",", ""))
 
 
-def up(figure: Decimal, step: int = 1) -> Decimal:
-    """Round up to the next multiple of `step`."""
-    return (figure / step).to_integral_value(ROUND_CEILING) * step
-
-
 INPUT: Final = {name: number(value) for name, value, *_ in rows("input")}
 RU: Final = {what: number(value) / 1_000 for what, value in rows("what | RU")}
 PRICE: Final = {meter: number(value) for meter, value, *_ in rows("meter")}
 
 
-class Need(NamedTuple):
-    """A row of the first table, after the two columns that are given."""
-
-    events: Decimal
-    usage_units: Decimal
-    log_units: Decimal
-    partitions: Decimal
-    instances: Decimal
-    ledgers: Decimal
-    others: Decimal
-    most_ledgers: Decimal
-    most_others: Decimal
-
-
-def units(events: Decimal, size: Decimal) -> Decimal:
-    return up(
-        INPUT["headroom of hubs"]
-        * max(
-            events / INPUT["throughput unit, events"],
-            size / INPUT["throughput unit, bytes"],
-        )
-    )
-
-
-class Batches(NamedTuple):
-    """How events come together at a rate."""
-
-    requests: Decimal
-    commit: Decimal
-    batch: Decimal
-    ru: Decimal
-    """Request units an event."""
-
-
-def batches(requests: str, commit: Decimal, batch: Decimal) -> Batches:
-    # Beyond what is simulated, as at the highest rate that is.
-    simulated = requests if f"{requests} requests/s" in RU else "1,000"
-    return Batches(number(requests), commit, batch, RU[f"{simulated} requests/s"])
-
-
-def need(given: Batches) -> Need:
-    requests = given.requests
-    events = requests * (1 + INPUT["streams"])
-    filed = events / given.batch * INPUT["register"]
-    others = filed + requests * RU["logs of final requests"]
-    ledgers = events * given.ru
-    room = INPUT["headroom of the store"]
-    return Need(
-        events,
-        units(events, events * INPUT["event"]),
-        units(requests / INPUT["log records an event"], requests * INPUT["log record"]),
-        up(INPUT["headroom of hubs"] * events * INPUT["commit"] / given.commit),
-        up(events / INPUT["instance"]) + up(requests / INPUT["instance"]) + 1,
-        ledgers,
-        others,
-        up(ledgers * room, 1_000),
-        up(others * room, 1_000),
-    )
-
-
-def billed(needed: Decimal, most: Decimal) -> Decimal:
-    """Return the request units a second that a mean hour is billed for."""
-    mean = needed / INPUT["peak"] * INPUT["peak of an hour"]
-    return up(max(mean, most * INPUT["least autoscale"]), 100)
-
-
-def cost(given: Batches) -> tuple[Decimal, ...]:
-    requests, needed = given.requests, need(given)
-    hours = INPUT["hours"]
-    millions = requests * hours * SECONDS / INPUT["peak"] / 1_000_000
-    millions_in = millions * (1 + INPUT["streams"])
-    of_usage = PRICE["Event Hubs, throughput unit"] + PRICE["Event Hubs, Capture"]
-    hubs = (
-        needed.usage_units * hours * of_usage
-        + needed.log_units * hours * PRICE["Event Hubs, throughput unit"]
-        + (millions_in + millions / INPUT["log records an event"]) * PRICE["Event Hubs, ingress"]
-    )
-    hundreds = (
-        billed(needed.ledgers, needed.most_ledgers) + billed(needed.others, needed.most_others)
-    ) / 100
-    store = hundreds * hours * PRICE["Cosmos DB, autoscale"]
-    busy = needed.instances * INPUT["memory of an instance"] * hours * SECONDS
-    functions = (
-        busy * PRICE["Functions, execution time"]
-        + millions_in / given.batch * PRICE["Functions, executions"]
-    )
-    total = hubs + store + functions
-    return (millions, *(to_cents(one) for one in (hubs, store, functions, total, total / millions)))
-
-
-def to_cents(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
-
-
 NEEDED: Final = rows("requests/s at the peak | events a commit")
 COSTS: Final = rows("requests/s at the peak | million requests")
-BATCHES: Final = {
-    requests: batches(requests, number(commit), number(batch))
-    for requests, commit, batch, *_ in NEEDED
-}
 SIMULATED: Final = rows("requests/s | wait", BENCHMARKS)
 OTHERS: Final = rows("requests/s | tenants", BENCHMARKS)
 SHIPPED: Final = "2 s, falling, if busy"
@@ -148,35 +54,80 @@ CHARGES: Final = Charges(
 )
 
 
+def load_of(row: list[str]) -> Load:
+    return Load(number(row[0]))
+
+
+def test_the_inputs_and_prices_are_those_of_the_model() -> None:
+    assert INPUT == INPUTS
+    assert PRICE == PRICES
+    assert INPUT["timer runs"] == round(sum(runs_a_month(one.schedule) for one in TIMERS))
+
+
+def runs_a_month(schedule: str) -> Decimal:
+    """Return the runs of a schedule in 730 hours; its fields are numbers, * or */N."""
+    seconds, minutes, hours, *_ = schedule.split()
+    of_hour = Decimal(1)
+    for field, size in ((seconds, 60), (minutes, 60)):
+        if field == "*":
+            of_hour *= size
+        elif field.startswith("*/"):
+            of_hour *= size // int(field.removeprefix("*/"))
+    return of_hour * INPUT["hours"] / (1 if hours == "*" else 24)
+
+
 @pytest.mark.parametrize("row", NEEDED, ids=lambda row: f"{row[0]} requests a second")
 def test_what_is_needed_follows_from_the_inputs(row: list[str]) -> None:
-    stated = list(map(number, row[3:]))
+    load = load_of(row)
+    assert list(map(number, row[1:3])) == [load.formed.commit, load.formed.batch]
     # Request units are stated in whole numbers.
-    worked_out = [round(figure) for figure in need(BATCHES[row[0]])]
-    assert stated == worked_out
+    assert list(map(number, row[3:])) == [round(figure) for figure in need_of(load)]
 
 
 @pytest.mark.parametrize("row", COSTS, ids=lambda row: f"{row[0]} requests a second")
 def test_what_it_costs_follows_from_what_is_needed_and_the_prices(row: list[str]) -> None:
-    assert tuple(map(number, row[1:])) == cost(BATCHES[row[0]])
+    load = load_of(row)
+    cost = cost_of(load)
+    items = [cost.hubs, cost.store, cost.functions, cost.checkpoints, cost.telemetry]
+    a_million = (cost.total / load.millions).quantize(CENT)
+    assert list(map(number, row[1:])) == [load.millions, *items, cost.total, a_million]
+    assert cost.gateway == 0
+    # Of 3,500 dollars a million for the tokens.
+    assert f"{(a_million / 35).quantize(Decimal('0.001'))} % at {row[0]}/s" in PAGE
 
 
 def test_the_worked_example_is_what_the_page_says_by_hand() -> None:
     # 2 x 730 x 0.13 + 2 x 730 x 0.03 + 876 x 1.35 x 0.028 = 189.80 + 43.80 + 33.1128 = 266.7128;
-    # 5 x 730 x 0.012 = 43.80; 4 x 2 x 2,628,000 x 0.000026 + 876 x 1.3 / 123 x 0.4 = 546.624
-    # + 3.7034... = 550.327...; the sum is 860.840..., and / 876 = 0.9826....
-    assert cost(BATCHES["1,000"]) == (
-        Decimal(876),
-        *map(Decimal, ("266.71", "43.80", "550.33", "860.84", "0.98")),
+    # 5 x 730 x 0.012 = 43.80; 4 x 2 x 2,628,000 x 0.000026 + 257,021 x 2 x 0.000026
+    # + 876 x 1.3 / 123 x 0.4 = 546.624 + 13.365 + 3.7034... = 563.692...;
+    # 9.2585... x 0.44 = 4.0737...; 876 x 1.3 / 12.5 x 1,043 / 1,000 x 2.30 = 218.549....
+    assert cost_of(Load(Decimal(1_000))) == tuple(
+        map(Decimal, ("266.71", "43.80", "563.69", "4.07", "218.55", "0"))
     )
+    assert cost_of(Load(Decimal(1_000)), "BasicV2").gateway == Decimal(210)
+
+
+def test_limits_come_in_the_order_in_which_they_are_reached() -> None:
+    found = list(limits_of())
+    stated = rows("limit | requests/s")
+    assert [(one.limit, f"{int(one.requests):,}", one.next_step) for one in found] == [
+        tuple(row) for row in stated
+    ]
+    assert [one.requests for one in found] == sorted(one.requests for one in found)
+
+
+def test_below_what_is_simulated_the_lowest_rate_holds() -> None:
+    assert Load(Decimal(1)).formed == Load(Decimal(10)).formed == FORMED[0]
+    assert Load(Decimal(50_000)).formed == FORMED[-1]
 
 
 def test_request_units_and_batches_are_those_of_the_benchmarks() -> None:
     shipped = {row[0]: row for row in SIMULATED if row[1] == SHIPPED}
     for requests in ("10", "100", "1,000"):
-        given, simulated = BATCHES[requests], shipped[requests]
+        given, simulated = Load(number(requests)).formed, shipped[requests]
         measured = [number(simulated[place]) for place in (2, 3, 4)]
         assert [given.ru * 1_000, given.batch, given.commit] == measured
+        assert RU[f"{requests} requests/s"] == given.ru
     (logs,) = (
         figure
         for line, _, figure, *_ in rows("line | events a batch", BENCHMARKS)

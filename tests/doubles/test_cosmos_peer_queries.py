@@ -20,10 +20,12 @@ pytest_plugins = ["tests.doubles.cosmos.fixtures"]
 
 BEFORE = "SELECT * FROM c WHERE c.id < @before ORDER BY c.id DESC"
 BY_PREFIX = "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC"
-CODES = "SELECT c.code FROM c"
+CODES = "SELECT c.code, c.received FROM c"
 LATEST = "SELECT TOP 1 * FROM c WHERE c.tenant = @tenant ORDER BY c.start DESC"
 NUMBERED = "SELECT * FROM c WHERE c.number > @after ORDER BY c.number"
-RECEIVED = "SELECT * FROM c ORDER BY c.received DESC"
+RECEIVED = "SELECT * FROM c WHERE c.received >= 0 ORDER BY c.received DESC"
+OF_CODE = "SELECT * FROM c WHERE c.code = @code"
+OF_CODE_LATEST = f"{OF_CODE} ORDER BY c.received DESC"
 BY_AGE = "SELECT * FROM c WHERE c.id = @kind AND c.since >= 0 ORDER BY c.since"
 PLACED = "SELECT * FROM c WHERE c.place IN (@place0, @place1) AND c._ts >= @since"
 
@@ -98,7 +100,15 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         ["b"],
         3.3,
     ),
-    (RECEIVED, {}, [*having("received", a=1, b=2), {"id": "c"}], ["b", "a", "c"], 5.3),
+    (RECEIVED, {}, [*having("received", a=1, b=2), {"id": "c"}], ["b", "a"], 4.3),
+    (OF_CODE, {"@code": "X"}, [*having("code", a="X", b="Y"), {"id": "c"}], ["a"], 3.3),
+    (
+        OF_CODE_LATEST,
+        {"@code": "X"},
+        [{"id": id_, "code": "X", "received": n} for n, id_ in enumerate("ab")],
+        ["b", "a"],
+        4.3,
+    ),
     (
         "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
         {"@prefix": "ab"},
@@ -112,6 +122,13 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)",
         {},
         [*having("tenant", a=None), {"id": "b"}],
+        [{"ledger": "t|1"}],
+        3.3,
+    ),
+    (
+        "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)",
+        {},
+        [*having("number", a=1), {"id": "b"}],
         [{"ledger": "t|1"}],
         3.3,
     ),

@@ -55,7 +55,7 @@ def test_a_model_that_was_asked_is_never_called_a_cache(gateway: Gateway, values
 
 
 def test_an_error_or_a_refusal_is_never_called_a_cache(gateway: Gateway) -> None:
-    refused = {"source": "authorization", "reason": "SubscriptionKeyNotFound", "status": 401}
+    refused = {"source": "quota", "reason": "QuotaExceeded", "status": 403}
     assert "cache" not in data(gateway, refused=refused)
     stored = answer({"error": {}}, 500)
     assert "cache" not in data(gateway, overall="response-cache", stored_response=stored)

@@ -212,7 +212,7 @@ def test_what_asks_no_model_for_anything_is_no_event(
     shown = answer({"id": "resp_1", "usage": RESPONSES_USAGE})
     more: dict[str, object] = {"method": method, "path": path, "body": None}
     assert run(gateway, "openai-v1", backend=shown, **more)["events"] == []
-    refused = {"source": "authorization", "reason": "SubscriptionKeyInvalid", "status": 401}
+    refused = {"source": "quota", "reason": "QuotaExceeded", "status": 403}
     assert run(gateway, "openai-v1", refused=refused, **more)["events"] == []
 
 

@@ -50,11 +50,22 @@ def test_anybody_else_is_anonymous(gateway: Gateway) -> None:
     assert event(gateway, subscription=None)["subject"] == "anonymous"
 
 
-def test_a_request_that_the_gateway_refuses_before_any_policy_is_told_of(gateway: Gateway) -> None:
-    refused = {"source": "authorization", "reason": "SubscriptionKeyInvalid", "status": 401}
-    made = event(gateway, subscription=None, refused=refused)
-    assert made["subject"] == "anonymous"
-    assert (made["data"]["status"], made["data"]["tokens"]) == (401, "absent")
+@pytest.mark.parametrize("reason", ["SubscriptionKeyNotFound", "SubscriptionKeyInvalid"])
+@pytest.mark.parametrize("values", ["plain", "everything", "trusting"])
+def test_a_request_without_a_key_or_with_a_wrong_one_is_no_event(
+    gateway: Gateway, reason: str, values: str
+) -> None:
+    refused = {"source": "authorization", "reason": reason, "status": 401}
+    headers = {"Authorization": f"Bearer {token(azp=CLIENT)}"}
+    done = run(gateway, values=values, subscription=None, refused=refused, headers=headers)
+    assert (done["error"], done["events"]) == (reason, [])
+
+
+def test_another_refusal_before_any_policy_is_told_of(gateway: Gateway) -> None:
+    refused = {"source": "quota", "reason": "QuotaExceeded", "status": 403}
+    made = event(gateway, refused=refused)
+    assert made["subject"] == "sub-1"
+    assert (made["data"]["status"], made["data"]["tokens"]) == (403, "absent")
 
 
 def test_a_request_that_another_policy_refuses_first_has_its_subscription(gateway: Gateway) -> None:

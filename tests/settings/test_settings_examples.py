@@ -75,6 +75,7 @@ WRONG = [
     ("AzureWebJobsStorage", "AccountName=contoso;AccountKey=k", HUBS),
     ("AzureWebJobsStorage__accountName", "Contoso", HUBS),
     ("AzureWebJobsStorage__blobServiceUri", "https://example.com", HUBS),
+    ("METERING_ANCHORS", "ftp://x", {}),
     ("METERING_EXPORTS", "ftp://x", {}),
     ("METERING_EXPORTS", "https://x?sig=1", {}),
     ("METERING_RECOVERY_DELAY", "soon", {}),
@@ -96,6 +97,9 @@ WRONG = [
     ("METERING_AUTH_TENANT", "common", OTHERS["METERING_AUTH_TENANT"]),
     ("METERING_APP_SERVICE_AUTH", "yes", {}),
     ("METERING_RATE_LIMIT", "many", {}),
+    ("METERING_DEAD_LETTER_DAYS", "0", {}),
+    ("METERING_DEAD_LETTER_DAYS", "3651", {}),
+    ("METERING_DEAD_LETTERS_AN_HOUR", "0", {}),
 ]
 #: A variable as parameter files and scripts write it.
 _NAME = re.compile(r"\bMETERING(?:_[A-Z]+)+\b")

@@ -65,6 +65,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         ],
         "expire_pending": [timer("0 */5 * * * *")],
         "price_unpriced": [timer("30 */5 * * * *")],
+        "write_anchors": [timer("35 20 0 * * *")],
         "deliver_effects": [timer("*/30 * * * * *")],
         "deliver_exports": [timer("45 */15 * * * *")],
         "roll_up": [timer("0 * * * * *")],

@@ -55,6 +55,7 @@ DEAD_LETTERS: Final = Container(
     "/id",
     "docs/adr/0004-cosmos.md: a flood of dead letters must not hit one partition",
     ("/received", "/code"),
+    90 * 86_400,
 )
 REGISTERS: Final = Container(
     "registers",

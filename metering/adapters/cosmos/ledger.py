@@ -22,10 +22,13 @@ from metering.adapters.cosmos.segments import (
     head_in,
     head_item,
     last_checkpoint,
+    ledger_of,
     page_item,
     page_of,
     partition_of,
+    unpacked,
 )
+from metering.core.basics.documents import Document
 from metering.core.basics.errors import LedgerBroken, PartitionFullError
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit, left_behind, lost_race, with_seen
@@ -201,6 +204,16 @@ class CosmosLedgers:
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
+        async for item in self._items_after(ledger, after):
+            yield page_of(item, ledger)
+
+    async def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        """Yield the documents of all pages, without what the service adds."""
+        async for item in self._items_after(ledger, 0):
+            document = unpacked(item, ledger)
+            yield {name: value for name, value in document.items() if not name.startswith("_")}
+
+    async def _items_after(self, ledger: LedgerId, after: int) -> AsyncGenerator[Document]:
         known = await self._with_segments(ledger)
         for segment in range(known.segment_of(after + 1), 2 + len(known.segments)):
             found = self._documents.select(
@@ -209,8 +222,14 @@ class CosmosLedgers:
                 partition=partition_of(ledger, segment),
                 page_size=_PAGES_A_READ,
             )
-            async for document in found:
-                yield page_of(document, ledger)
+            async for item in found:
+                yield item
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page: one row a page, over all partitions."""
+        query = "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)"
+        names = {document["ledger"] async for document in self._documents.select(query)}
+        return sorted({ledger_of(name)[0] for name in names})
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""

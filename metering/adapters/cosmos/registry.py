@@ -47,7 +47,9 @@ class CosmosRegistry:
 
 def _record(document: Document) -> Record:
     effective, recorded = read_whole(document["effective"]), read_whole(document["recorded"])
-    return Record(document["kind"], document["key"], document["value"], effective, recorded)
+    # Records from before they were chained have no hash.
+    digest = document.get("hash", "")
+    return Record(document["kind"], document["key"], document["value"], effective, recorded, digest)
 
 
 def _name(number: int) -> str:

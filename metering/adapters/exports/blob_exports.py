@@ -55,12 +55,21 @@ _CODES_OF_RACES: Final = frozenset({"InvalidBlobOrBlock", "InvalidBlockList", "B
 class BlobExports:
     """Implements ExportStore; connected on first use."""
 
-    def __init__(self, url: str, *, emulator: bool = False, retries: int = RETRIES) -> None:
+    def __init__(
+        self,
+        url: str,
+        setting: str = "METERING_EXPORTS",
+        *,
+        emulator: bool = False,
+        retries: int = RETRIES,
+    ) -> None:
         """`url` is `https://ACCOUNT.blob.core.windows.net/CONTAINER`; the app's identity signs in.
 
-        `emulator` means Azurite on this machine, with its published key.
+        `setting` names it in errors. `emulator` means Azurite on this machine, with
+        its published key.
         """
         self.url = url
+        self._setting = setting
         self._emulator = emulator
         self._retry = ExponentialRetry(
             initial_backoff=RETRY_BACKOFF_S,
@@ -160,7 +169,7 @@ class BlobExports:
             async with asyncio.timeout(LONGEST_S):
                 yield
         except (AzureError, OSError, TimeoutError) as error:
-            raise _translated(error, f"exports: {self.url}/{name}") from error
+            raise _translated(error, f"exports: {self.url}/{name}", self._setting) from error
 
 
 async def _in_blocks(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -175,7 +184,7 @@ async def _in_blocks(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(held)
 
 
-def _translated(error: Exception, place: str) -> RetryableError | ConfigurationError:
+def _translated(error: Exception, place: str, setting: str) -> RetryableError | ConfigurationError:
     """Return our error for one of the SDK's; a permanent one says what to change."""
     reason = str(error).strip().partition("\n")[0][:_MAX_REASON] or "no answer in time"
     if isinstance(error, ClientAuthenticationError):
@@ -184,9 +193,7 @@ def _translated(error: Exception, place: str) -> RetryableError | ConfigurationE
     if status == _FORBIDDEN:
         return ConfigurationError(f"{place}: no permission: {NEEDS} is needed: {reason}")
     if status == _MISSING:
-        return ConfigurationError(
-            f"{place}: METERING_EXPORTS: the container does not exist: {reason}"
-        )
+        return ConfigurationError(f"{place}: {setting}: the container does not exist: {reason}")
     if status == _BAD_REQUEST and _code(error) not in _CODES_OF_RACES:
         return ConfigurationError(f"{place}: refused: {reason}")
     return RetryableError(f"{place}: {reason}")

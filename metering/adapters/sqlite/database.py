@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 #: Time that a call waits for another process's write, in short sleeps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -30,12 +30,18 @@ CREATE INDEX IF NOT EXISTS pages_by_slot ON pages (ledger, slot, number);
 CREATE TABLE IF NOT EXISTS records (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     effective INTEGER NOT NULL, recorded INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS record_hashes (number INTEGER PRIMARY KEY, hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS price_versions (version TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_letters (
     id TEXT PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, hub TEXT NOT NULL,
     body BLOB NOT NULL, partition TEXT NOT NULL, sequence INTEGER NOT NULL,
     received INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS dead_letters_by_time ON dead_letters (received);
+CREATE INDEX IF NOT EXISTS dead_letters_by_code ON dead_letters (code, received);
+CREATE TABLE IF NOT EXISTS dead_letter_counts (
+    code TEXT PRIMARY KEY, kept INTEGER NOT NULL, not_kept INTEGER NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO dead_letter_counts
+    SELECT code, count(*), 0 FROM dead_letters GROUP BY code;
 CREATE TABLE IF NOT EXISTS pending (
     request_id TEXT PRIMARY KEY, identity BLOB NOT NULL, since INTEGER NOT NULL,
     resolved INTEGER NOT NULL DEFAULT 0);

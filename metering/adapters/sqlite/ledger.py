@@ -3,6 +3,7 @@
 import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from metering.adapters.sqlite.database import Database, parse_document
@@ -112,20 +113,33 @@ class SqliteLedgers:
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
+        async with aclosing(self._documents_after(ledger, after)) as documents:
+            async for document in documents:
+                yield read_page(document, ledger)
+
+    def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        """Yield the documents of all pages."""
+        return self._documents_after(ledger, 0)
+
+    async def _documents_after(self, ledger: LedgerId, after: int) -> AsyncGenerator[Document]:
         while True:
             rows = await self._database.all(
-                "SELECT document FROM pages WHERE ledger = ? AND number > ?"
+                "SELECT number, document FROM pages WHERE ledger = ? AND number > ?"
                 " ORDER BY number LIMIT ?",
                 str(ledger),
                 after,
                 _PAGES_A_READ,
             )
-            for (document,) in rows:
-                page = _page(ledger, document)
-                yield page
-                after = page.number
+            for number, content in rows:
+                yield _parsed(ledger, content)
+                after = number
             if len(rows) < _PAGES_A_READ:
                 return
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page."""
+        rows = await self._database.all("SELECT DISTINCT ledger FROM pages")
+        return sorted(LedgerId.parse(ledger) for (ledger,) in rows)
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""

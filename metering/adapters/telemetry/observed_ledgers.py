@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from time import perf_counter
 
+from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.commit import Commit
@@ -63,6 +64,14 @@ class ObservedLedgers:
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         return self._ledgers.pages(ledger, after=after)
+
+    def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+        """Yield the documents of all pages as they were written."""
+        return self._ledgers.page_documents(ledger)
+
+    async def ledgers_of_pages(self) -> list[LedgerId]:
+        """Return the ledgers that have any page."""
+        return await self._ledgers.ledgers_of_pages()
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""

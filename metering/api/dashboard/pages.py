@@ -30,7 +30,7 @@ async def dashboard(request: Request, app: TheApp) -> Response:
     if caller.tenant is None:
         return page("no_tenant", _about(request, caller))
     await app.tenancy.refresh_if_due()
-    return _tenant_page(request, caller, caller.tenant, "/api/me")
+    return _tenant_page(request, caller, caller.tenant, "/api/me", "/dashboard/requests")
 
 
 @router.get("/dashboard/tenants/{tenant}", dependencies=[Depends(names_tenant)])
@@ -41,7 +41,42 @@ async def of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
         return RedirectResponse("/signin", 303)
     if not may(caller, Action.OPERATE) or not await app.read.knows(tenant):
         return page("not_found", _about(request, caller), 404)
-    return _tenant_page(request, caller, tenant, f"/api/tenants/{tenant}")
+    requests = f"/dashboard/tenants/{tenant}/requests"
+    return _tenant_page(request, caller, tenant, f"/api/tenants/{tenant}", requests)
+
+
+@router.get("/dashboard/requests")
+async def requests(request: Request) -> Response:
+    """Show the requests of the caller's own tenant."""
+    caller = await _caller(request)
+    if caller is None:
+        return RedirectResponse("/signin", 303)
+    if caller.tenant is None:
+        return page("not_found", _about(request, caller), 404)
+    return _requests_page(request, caller, caller.tenant, "/api/me", "/dashboard")
+
+
+@router.get("/dashboard/tenants/{tenant}/requests", dependencies=[Depends(names_tenant)])
+async def requests_of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
+    """Show an operator the requests of a tenant."""
+    caller = await _caller(request)
+    if caller is None:
+        return RedirectResponse("/signin", 303)
+    if not may(caller, Action.OPERATE) or not await app.read.knows(tenant):
+        return page("not_found", _about(request, caller), 404)
+    home = f"/dashboard/tenants/{tenant}"
+    return _requests_page(request, caller, tenant, f"/api/tenants/{tenant}", home)
+
+
+@router.get("/dashboard/audit")
+async def audit(request: Request) -> Response:
+    """Show an operator the changes of a day."""
+    caller = await _caller(request)
+    if caller is None:
+        return RedirectResponse("/signin", 303)
+    if not may(caller, Action.OPERATE):
+        return page("not_found", _about(request, caller), 404)
+    return page("audit", _about(request, caller))
 
 
 @router.get("/dashboard/assets/{name}")
@@ -56,8 +91,17 @@ async def asset(request: Request, name: str) -> Response:
     return Response(found.content, headers=headers, media_type=found.media_type)
 
 
-def _tenant_page(request: Request, caller: Caller, tenant: str, api: str) -> Response:
-    return page("tenant", {**_about(request, caller), "tenant": tenant, "api": api})
+def _tenant_page(
+    request: Request, caller: Caller, tenant: str, api: str, requests: str
+) -> Response:
+    """Return the page of a tenant; `requests` is that with the requests behind each figure."""
+    about = {"tenant": tenant, "api": api, "requests": requests}
+    return page("tenant", {**_about(request, caller), **about})
+
+
+def _requests_page(request: Request, caller: Caller, tenant: str, api: str, home: str) -> Response:
+    about = {"tenant": tenant, "api": api, "home": home}
+    return page("requests", {**_about(request, caller), **about})
 
 
 def _about(request: Request, caller: Caller) -> dict[str, object]:

@@ -52,7 +52,7 @@ async def list_dead_letters(
 @router.get("/dead-letters/counts")
 async def count_dead_letters(app: TheApp) -> dict[str, int]:
     """Count dead letters by code."""
-    return await app.dead_letters.counts()
+    return dict((await app.dead_letters.counts()).kept)
 
 
 @router.get("/dead-letters/{letter_id}")

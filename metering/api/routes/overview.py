@@ -45,11 +45,13 @@ async def work(app: TheApp) -> OpenWork:
     now = app.clock.now()
     ready = await app.readiness.check()
     lag = ready.hub.lag
+    letters = await app.dead_letters.counts()
     return OpenWork(
         as_of=format_instant(now),
         ingest_lag_s=None if lag is None else lag // SECOND,
         effects_lag_s=ready.effects_lag // SECOND,
         effects_parked=len(await app.deliver_effects.parked(_MAX_PARKED)),
-        dead_letters=await app.dead_letters.counts(),
+        dead_letters=letters.kept,
+        dead_letters_not_kept=letters.not_kept,
         price_sources=[PriceSourceAge.of(age) for age in source_ages(app.tenancy.prices, now)],
     )

@@ -5,7 +5,7 @@ follows from the statement; the next run completes it if a crash came in between
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -95,6 +95,8 @@ class ClosePeriods:
     progress: HubProgress
     alerts: Alerts
     patience: Patience = DEFAULT_PATIENCE
+    after_close: Callable[[], Awaitable[None]]
+    """Called at the end of a run that closed a period: it anchors the new statements."""
     # By tenant: no period is due before. It saves a process from asking.
     _next_due: dict[str, Instant] = field(init=False, default_factory=dict)
     # Tenants whose pages could not be read at the last run.
@@ -114,6 +116,7 @@ class ClosePeriods:
         await self.tenancy.refresh()
         self._allocated.clear()
         counted_until = await self.progress.counted_until()
+        has_closed = False
         for tenant in self.tenancy.directory.tenants() if tenants is None else tenants:
             if self._next_due.get(tenant, 0) > at:
                 continue
@@ -121,6 +124,7 @@ class ClosePeriods:
             await asyncio.sleep(0)
             try:
                 async for found in self._tenant(tenant, at, counted_until, ahead):
+                    has_closed = has_closed or isinstance(found, Closed)
                     yield found
                 self._lagging.discard(tenant)
             except (InvariantBroken, LedgerLagError) as fault:
@@ -129,6 +133,8 @@ class ClosePeriods:
                     self.alerts.alert(f"closing {tenant}: {fault}", "closing")
                 self._lagging.add(tenant)
                 yield Waiting(tenant, "", str(fault))
+        if has_closed:
+            await self.after_close()
 
     async def due(self, at: Instant, tenants: Sequence[str]) -> AsyncIterator[Waiting]:
         """Yield the first period of each tenant that is over but not closed, without closing it."""

@@ -1,15 +1,18 @@
 """Dead letters: list, replay and drop them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import batched
+from time import monotonic
 from typing import Final
 
 from metering.app.hubs.batch import LOGS_HUB, Message, Tally
+from metering.app.hubs.dead_letter_limit import LimitedDeadLetters
 from metering.app.ingest.ingest import Ingest
 from metering.app.streams.join_usage import JoinUsage
 from metering.core.basics.errors import ConfigurationError
-from metering.ports import DeadLetter, DeadLetterStore
+from metering.core.basics.instants import HOUR, Instant
+from metering.ports import Clock, DeadLetter, DeadLetterCounts
 
 #: Dead letters replayed in one batch.
 _TOGETHER: Final = 500
@@ -17,24 +20,47 @@ _TOGETHER: Final = 500
 MAX_DEAD_LETTERS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+#: How long counts are remembered, in seconds: a dashboard asks for them again and again.
+MEMORY_S: Final = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
 class DeadLetters:
     """The use cases behind `metering dead-letters`."""
 
-    store: DeadLetterStore
+    store: LimitedDeadLetters
     ingest: Ingest
     join: JoinUsage
+    clock: Clock
+    keep_for: Instant
+    elapsed_s: Callable[[], float] = monotonic
+    _counts: DeadLetterCounts | None = field(init=False, default=None)
+    _counted_s: float = field(init=False, default=0.0)
+    _forgotten: Instant = field(init=False, default=0)
+    """When letters that are too old were last deleted."""
 
     async def latest(self, limit: int, code: str | None = None) -> list[DeadLetter]:
         """Return the latest, newest first; with `code`, only those of that code."""
-        if code is None:
-            return await self.store.list_dead_letters(limit)
-        dead_letters = await self.store.list_dead_letters(MAX_DEAD_LETTERS)
-        return [letter for letter in dead_letters if letter.code == code][:limit]
+        await self._forget()
+        return await self.store.list_dead_letters(limit, code)
 
-    async def counts(self) -> dict[str, int]:
-        """Return the number of dead letters by code."""
-        return await self.store.count_dead_letters()
+    async def counts(self) -> DeadLetterCounts:
+        """Return the numbers of dead letters by code, as of some seconds ago at most."""
+        known = self._counts
+        if known is None or self.elapsed_s() - self._counted_s >= MEMORY_S:
+            await self._forget()
+            self._counted_s = self.elapsed_s()
+            known = self._counts = await self.store.count_dead_letters(
+                self.clock.now() - self.keep_for
+            )
+        return known
+
+    async def _forget(self) -> None:
+        """Delete letters that are too old, once an hour, where the store does not do so itself."""
+        now = self.clock.now()
+        if not 0 <= now - self._forgotten < HOUR:
+            await self.store.forget_dead_letters(now - self.keep_for)
+            self._forgotten = now
 
     async def one(self, prefix: str) -> DeadLetter:
         """Return the dead letter with this id prefix; ConfigurationError unless it is unique."""
@@ -50,6 +76,7 @@ class DeadLetters:
         letter is removed only after its event is in a ledger.
         """
         tally = Tally()
+        self.store.stored(dead_letters)
         for together in batched(dead_letters, _TOGETHER, strict=False):
             for hub in sorted({letter.hub for letter in together}):
                 tally = tally.plus(await self._again(hub, [x for x in together if x.hub == hub]))
@@ -61,10 +88,12 @@ class DeadLetters:
         ]
         again = self.join if hub == LOGS_HUB else self.ingest
         tally = await again.batch(messages, hub=hub, stop_for=0)
-        counted = [letter.id for letter in dead_letters if letter.id not in tally.dead_letters]
+        counted = [letter for letter in dead_letters if letter.id not in tally.dead_letters]
         await self.store.remove_dead_letters(counted)
+        self._counts = None
         return tally
 
     async def drop(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Remove dead letters without counting them."""
-        await self.store.remove_dead_letters([letter.id for letter in dead_letters])
+        await self.store.remove_dead_letters(dead_letters)
+        self._counts = None

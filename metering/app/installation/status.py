@@ -56,7 +56,7 @@ class Status:
         heads, broken = await self._heads(now)
         latest = max((head.committed for head in heads), default=None)
         hub = await self.hub_lags.known()
-        letters = sum((await self.dead_letters.count_dead_letters()).values())
+        letters = sum((await self.dead_letters.count_dead_letters()).kept.values())
         parked = len(await self.effects.parked(MAX_COUNTED))
         return [
             last_commit(None if latest is None else max(0, now - latest)),

@@ -1,6 +1,6 @@
 """Prove ledgers: fold their pages again, check every entry, and compare head and rollup."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -12,15 +12,24 @@ from metering.core.basics.errors import LedgerBroken, RollupBroken
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.chain import Recorded
 from metering.core.ledger.double_counts import Doubts, Elsewhere, Identities, Named
+from metering.core.ledger.effect_proof import EffectProof
 from metering.core.ledger.head import Head
 from metering.core.ledger.proof import EntryCheck, Proof, no_check
 from metering.core.reports.rollup import Cursor, RollupProof
 from metering.core.reports.terms_proof import TermsProof
 from metering.ports import Clock, EffectStore, LedgerStore, RollupStore
 
+#: Effects of one ledger that are compared: 50 quotas with five thresholds in each hour of a month
+#: are 186,000.
+_MAX_EFFECTS: Final = 200_000
 #: Attempts to read a rollup while it is being written, before it is reported as wrong.
 _LOOKS: Final = 5
+
+
+type Positions = Mapping[LedgerId, Iterable[Recorded]]
+NO_POSITIONS: Final[Positions] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +55,25 @@ class Verify:
     clock: Clock
 
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
-        """Return the ledgers to verify."""
+        """Return the ledgers that are listed, of one tenant or of all."""
         return await self.store.ledgers(tenant)
 
-    async def all(self, ledgers: Sequence[LedgerId]) -> list[Verdict]:
+    async def with_pages(self, tenant: str | None = None) -> set[LedgerId]:
+        """Return the ledgers that have any page, listed or not. A look at every page."""
+        found = await self.store.ledgers_of_pages()
+        return {ledger for ledger in found if tenant in {None, ledger.tenant}}
+
+    async def all(
+        self, ledgers: Sequence[LedgerId], recorded: Positions = NO_POSITIONS
+    ) -> list[Verdict]:
         """Verify ledgers, each by itself and all against each other: an id counts in one of them.
 
-        Reads every page, and once more those of ledgers that share an id.
+        `recorded` has positions that they must have. Reads every page, and once more those of
+        ledgers that share an id.
         """
         identities, verdicts = Identities(), dict[LedgerId, Verdict]()
         for ledger in ledgers:
-            verdict, own = await self._one(ledger)
+            verdict, own = await self._one(ledger, recorded.get(ledger, ()))
             verdicts[ledger] = self._with_known_tenant(verdict)
             identities.extend(own)
         shared = identities.doubts().keys
@@ -78,7 +95,9 @@ class Verify:
         """Verify one ledger. The verdict lists its faults; damage raises nothing."""
         return (await self._one(ledger))[0]
 
-    async def _one(self, ledger: LedgerId) -> tuple[Verdict, Identities]:
+    async def _one(
+        self, ledger: LedgerId, recorded: Iterable[Recorded] = ()
+    ) -> tuple[Verdict, Identities]:
         await self.tenancy.refresh()
         # Read before the head, so that the rollup is never ahead of it.
         rolled_up, rollup_faults = await self._rollup(ledger)
@@ -87,10 +106,16 @@ class Verify:
         except LedgerBroken as fault:
             return Verdict(ledger, 0, 0, 0, "", (fault.reason, *rollup_faults)), Identities()
         proof = Proof(ledger, self.tenancy.directory.period_of(ledger), self._check(ledger))
+        proof.expect(recorded)
+        effects = EffectProof()
         try:
             async for page in stored_pages(self.store, ledger, through=head.position):
+                before = proof.folded
                 proof.add(page)
+                effects.add(before, proof.folded)
                 rolled_up.add(page)
+            told = await self.effects.effects_of(ledger, _MAX_EFFECTS)
+            proof.note(*effects.faults(one for one in told if one.page <= head.pages))
             rollup_faults.extend(rolled_up.faults())
         except LedgerBroken as fault:
             proof.faults.append(fault.reason)

@@ -28,7 +28,7 @@ from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
 from metering.core.tenancy.increases import IncreaseOffer, make_increase
 from metering.core.tenancy.moves import refuse_moves
-from metering.core.tenancy.record import Decision, Record, RecordKind, check_size
+from metering.core.tenancy.record import Decision, Record, RecordKind, chained, check_size
 from metering.core.tenancy.stop_records import set_stop
 from metering.core.tenancy.stops import Target
 from metering.core.tenancy.tenants_file import TenantsFile
@@ -334,10 +334,11 @@ class Tenancy:
                 return decision
             check_size(decision.record)
             version = self.directory.version
-            if await self.registry.append_record(decision.record, version):
+            record = chained(decision.record, version + 1, self.directory.hash)
+            if await self.registry.append_record(record, version):
                 async with self._reading:
                     # A concurrent caller may have read it already.
                     if self.directory.version == version:
-                        await self._apply(decision.record)
+                        await self._apply(record)
                 return decision
         raise RetryableError("registry: too many concurrent changes: try again")

@@ -42,7 +42,9 @@ def ingest(
         known = f"{USAGE_HUB} or {LOGS_HUB}"
         raise typer.BadParameter(f"unknown hub {hub!r}: use {known}", param_hint="--hub")
     stop_for = FOREVER if stop_rule else 0
-    tally = with_app(lambda app: _ingest(app, file, hub, as_json=as_json, stop_for=stop_for))
+    tally = with_app(
+        lambda app: _ingest(app, file, hub, as_json=as_json, stop_for=stop_for), creates=True
+    )
     report(ingest_document(tally), as_json=as_json)
     if tally.rejected:
         raise typer.Exit(1)

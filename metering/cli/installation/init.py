@@ -11,5 +11,5 @@ def init(as_json: AsJson = False) -> None:
 
     Example:  metering init
     """
-    done = with_app(lambda app: app.stores.prepare())
+    done = with_app(lambda app: app.stores.prepare(), creates=True)
     show(done, lambda: stdout().print("\n".join(done)), as_json=as_json)

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from metering import bootstrap
 from metering.cli.installation.live_view import show_live
+from metering.cli.installation.own_store import Store, elsewhere, settings_for
 from metering.cli.installation.serve import say_where_to_sign_in
 from metering.cli.installation.system import COLUMNS, Trace, balance_cells
+from metering.cli.options import made
 from metering.cli.output import escape, stderr, stdout
 from metering.local import api
 from metering.local.demo.demo import tenants_file
@@ -26,14 +28,14 @@ from metering.local.gateway.keys import key_of
 from metering.local.gateway.models.catalogue import DEPLOYMENTS
 from metering.local.gateway.server import listener_on, local_gateway
 from metering.local.system import LocalSystem, local_system
-from metering.settings.settings import SqliteStore, read_settings
+from metering.settings.settings import SqliteStore
 
 _PIPED_EVERY_S: Final = 5.0
 _REDRAW_S: Final = 0.5
 _KEYS_SHOWN: Final = 12
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917, each is an option of the command
     rate: Annotated[
         float, typer.Option(min=0.1, max=5_000, help="Events per second of the built-in traffic.")
     ] = 20,
@@ -60,15 +62,21 @@ def run(
         ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show each request as it arrives.")] = False,
+    store: Store = None,
 ) -> None:
     """Run the whole system on this machine, with live traffic, until interrupted.
+
+    The store is .metering/run.db, whatever METERING_STORE names.
 
     A simulated gateway accepts your own requests; its address and keys are printed. The API and the
     dashboard are served as well, with sign-in links that can be used once.
 
     Example:  metering run --no-traffic --live
     """
-    settings = read_settings()
+    settings = settings_for("run", store)
+    news = made(settings)
+    if news is not None:
+        stdout().print(escape(news), soft_wrap=True)
     app = bootstrap.App(settings._replace(tenants_file=settings.tenants_file or tenants_file()))
     rows = read_trace(trace) if traffic else []
     show = _show_live if live else _show
@@ -139,6 +147,7 @@ def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
         "keys": ", ".join(keys[:_KEYS_SHOWN]) + (" ..." if len(keys) > _KEYS_SHOWN else ""),
         "models": ", ".join(DEPLOYMENTS),
         "API": f"{api_url}/api, with a token from `metering token --operator`",
+        "commands": f"export {elsewhere(app.settings)}, then metering balance contoso",
     }
     console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
     for what, value in lines.items():

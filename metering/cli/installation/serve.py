@@ -29,7 +29,9 @@ def serve(
 
     Example:  metering serve --port 7071
     """
-    app = bootstrap.App(read_settings())
+    settings = read_settings()
+    bootstrap.must_exist(settings)
+    app = bootstrap.App(settings)
     with listener_on(port) as listener:
         asyncio.run(_serve(app, listener))
 

@@ -8,6 +8,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from metering.cli import output
+from metering.cli.installation.own_store import Store, elsewhere, settings_for
+from metering.cli.options import made
 from metering.cli.output import (
     AsJson,
     count,
@@ -22,7 +24,6 @@ from metering.core.billing.balance import Balance
 from metering.documents.installation import DemoDocument
 from metering.documents.ledger.figures import figures
 from metering.local.demo.demo import TenantResult, run_demo
-from metering.settings.settings import read_settings
 
 COLUMNS: Final = ["tenant", "requests", "tokens", "amount", "unpriced", "duplicates"]
 
@@ -32,15 +33,16 @@ Trace = Annotated[
 ]
 
 
-def demo(trace: Trace = None, as_json: AsJson = False) -> None:
+def demo(trace: Trace = None, store: Store = None, as_json: AsJson = False) -> None:
     """Send a real trace through the whole system and compare the result with an independent sum.
 
     Events arrive twice and out of order, as in practice. Exit status 1 if a token or an amount
-    differs.
+    differs. The store is .metering/demo.db, whatever METERING_STORE names.
 
     Example:  metering demo
     """
-    settings = read_settings()
+    settings = settings_for("demo", store)
+    news = made(settings)
     console = stderr()
     bar = Progress(
         TextColumn("counting"),
@@ -57,7 +59,9 @@ def demo(trace: Trace = None, as_json: AsJson = False) -> None:
 
         results = asyncio.run(run_demo(settings, trace, show))
     documents = [_document(result) for result in results]
-    output.show(documents, lambda: _print_results(results), as_json=as_json)
+    output.show(
+        documents, lambda: _print_results(results, news, elsewhere(settings)), as_json=as_json
+    )
     if not all(result.holds for result in results):
         raise typer.Exit(1)
 
@@ -78,7 +82,7 @@ def _document(result: TenantResult) -> DemoDocument:
     )
 
 
-def _print_results(results: list[TenantResult]) -> None:
+def _print_results(results: list[TenantResult], news: str | None, setting: str) -> None:
     rows = [balance_cells(result.tenant, result.balance) for result in results]
     print_table("Balances, October 2026", COLUMNS, rows)
     console = stdout()
@@ -88,7 +92,9 @@ def _print_results(results: list[TenantResult]) -> None:
     if all(result.holds for result in results):
         console.print("Tokens and amounts equal the independent sum to the last digit.")
         console.print("Every ledger matches its head, and every hash chain is intact.")
-        console.print(f"For details: metering balance {results[0].tenant}")
+        console.print(f"For details: {setting} metering balance {results[0].tenant}")
+    if news is not None:
+        console.print(news)
 
 
 def balance_cells(tenant: str, balance: Balance) -> list[str]:

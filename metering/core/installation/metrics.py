@@ -68,7 +68,16 @@ type Histogram = Literal[
 
 #: Kinds of faults that need a person: the values of the label `fault`.
 type Fault = Literal[
-    "batch", "closing", "effect", "export", "ledger", "other", "overdue", "rollup", "suspension"
+    "anchors",
+    "batch",
+    "closing",
+    "effect",
+    "export",
+    "ledger",
+    "other",
+    "overdue",
+    "rollup",
+    "suspension",
 ]
 
 #: Gauges: how many there are now, set by timers, so by one process at a time. Exported once for

@@ -18,6 +18,13 @@ class Position(NamedTuple):
 START: Final = Position()
 
 
+class Recorded(NamedTuple):
+    """A position that something outside the ledger recorded: a statement, an anchor."""
+
+    position: Position
+    by: str
+
+
 class Chain:
     """Follows the pages of one ledger and checks that each continues the one before it."""
 

@@ -250,6 +250,14 @@ def _classify_known(
 ) -> None:
     """Answer an event that came before: in this batch, or in a page that is there already."""
     key = usage.key
+    if _is_beyond_its_hold(batch, usage):
+        # Delivered alone, it would not find the hold: it counts at its own time, or corrects what
+        # is there, and the hold, which was never written, is none.
+        _take_out(batch, key)
+        if known is None:
+            _add(batch, usage, rate)
+            return
+        batch.duplicates += 1
     if key in batch.fresh or known is None:
         # The entry that it makes or corrects is not in any page yet.
         _classify_again(batch, usage, rate)
@@ -262,6 +270,36 @@ def _classify_known(
         batch.fresh[key] = (page.slot, len(batch.entries[page.slot]))
         at = Reference(page.number, row)
         batch.entries[page.slot].append(replacement(page.entries[row], at, usage, rate))
+
+
+def _is_beyond_its_hold(batch: _Batch, usage: Usage) -> bool:
+    """Say whether the batch has a hold for these counts, at a time that is not near theirs."""
+    place = batch.fresh.get(usage.key)
+    if place is None or usage.evidence is _HELD:
+        return False
+    slot, row = place
+    entry = batch.entries[slot][row]
+    is_new_hold = entry.state.is_hold and entry.supersedes is None
+    return is_new_hold and abs(slot_of(usage.time) - slot) > 1
+
+
+def _take_out(batch: _Batch, key: EventKey) -> None:
+    """Remove the entry of an event from the batch; the last one of its slot takes its row."""
+    slot, row = batch.fresh.pop(key)
+    rows = batch.entries[slot]
+    last = rows.pop()
+    if row < len(rows):
+        rows[row] = last
+        batch.fresh[last.key] = slot, row
+    if not rows:
+        del batch.entries[slot]
+
+
+def _add(batch: _Batch, usage: Usage, rate: Rating) -> None:
+    slot = slot_of(usage.time)
+    rows = batch.entries[slot]
+    batch.fresh[usage.key] = slot, len(rows)
+    rows.append(_new_entry(usage, rate))
 
 
 def _classify_again(batch: _Batch, usage: Usage, rate: Rating) -> None:

@@ -25,6 +25,8 @@ from metering.core.usage.buckets import INDEX, TOKENS
 
 #: A hold whose counts never arrive stops counting towards quotas after this time.
 HOLD_LIFE: Final = DAY
+#: The part of a window that must have passed before its rate says anything: a tenth.
+FIRST_FORECAST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +191,32 @@ def crossed(counts: Counts, committed: Instant) -> Counts:
     for key, counter in counts.used.items():
         quota = quotas[key.quota]
         limit = counts.limits.limit_of(quota, key.values, committed)
-        share = percent(limit, counter.used + counts.held_by(key))
-        reached = max((one for one in quota.thresholds if one <= share), default=0)
+        value = counter.used + counts.held_by(key)
+        reached = _highest(quota.thresholds, percent(limit, value))
         if reached > counter.crossed:
             used[key] = counter._replace(crossed=reached)
+        if quota.forecast:
+            window = Window(key.start, counter.end)
+            foretold = _highest(quota.forecast, percent(limit, projected(value, window, committed)))
+            if foretold > counter.foretold:
+                used[key] = used[key]._replace(foretold=foretold)
     return replace(counts, used=used)
+
+
+def _highest(thresholds: Iterable[int], share: int) -> int:
+    return max((one for one in thresholds if one <= share), default=0)
+
+
+def projected(value: int, window: Window, at: Instant) -> int:
+    """Return the usage at the end of a window if it goes on at its rate so far, rounded down.
+
+    Before a tenth of the window has passed it is the usage so far: a few requests are no rate. So
+    it is once the window has ended.
+    """
+    elapsed, whole = at - window.start, window.end - window.start
+    if elapsed * FIRST_FORECAST < whole or elapsed >= whole:
+        return value
+    return value * whole // elapsed
 
 
 def percent(limit: int, value: int) -> int:

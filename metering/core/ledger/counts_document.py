@@ -139,6 +139,7 @@ def _counters(used: Mapping[CounterKey, Counter]) -> Document:
             "start": key.start,
             "used": str(counter.used),
         }
+        | ({"foretold": counter.foretold} if counter.foretold else {})
         for key, counter in sorted(used.items())
         if not key.values
     ]
@@ -146,7 +147,8 @@ def _counters(used: Mapping[CounterKey, Counter]) -> Document:
     for key, counter in sorted(used.items()):
         if key.values:
             rows = split.setdefault((key.quota, key.start, counter.end), [])
-            rows.append([list(key.values), str(counter.used), counter.crossed])
+            foretold = [counter.foretold] if counter.foretold else []
+            rows.append([list(key.values), str(counter.used), counter.crossed, *foretold])
     if not split:
         return {"used": whole}
     rows_of = [
@@ -179,14 +181,14 @@ def _read_limits(document: Document) -> Limits:
 def _read_used(document: Document) -> dict[CounterKey, Counter]:
     used = {
         CounterKey(one["quota"], one["start"]): Counter(
-            one["end"], int(one["used"]), one["crossed"]
+            one["end"], int(one["used"]), one["crossed"], one.get("foretold", 0)
         )
         for one in document["used"]
     }
     for window in document.get("split", ()):
-        for values, count, crossed in window["rows"]:
+        for values, count, crossed, *foretold in window["rows"]:
             key = CounterKey(window["quota"], window["start"], tuple(values))
-            used[key] = Counter(window["end"], int(count), crossed)
+            used[key] = Counter(window["end"], int(count), crossed, *foretold)
     return used
 
 

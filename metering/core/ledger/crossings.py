@@ -24,6 +24,7 @@ class _Crossing(NamedTuple):
     quota: Quota
     threshold: int
     key: CounterKey
+    is_forecast: bool = False
 
 
 def crossings(before: Head, after: Head) -> list[str]:
@@ -35,10 +36,10 @@ def crossings(before: Head, after: Head) -> list[str]:
     """
     found = list(_crossed(before, after))
     alone = sum(1 for one in found if one.key.values) <= MAX_TOLD_ALONE
-    groups: dict[tuple[CounterKey, int], list[_Crossing]] = {}
+    groups: dict[tuple[tuple[CounterKey, bool], int], list[_Crossing]] = {}
     for one in found:
         key = one.key if alone else one.key._replace(values=())
-        groups.setdefault((key, one.threshold), []).append(one)
+        groups.setdefault(((key, one.is_forecast), one.threshold), []).append(one)
     if len(groups) > MAX_CROSSINGS:
         highest = dict(groups.keys())
         latest = sorted(highest, key=lambda key: -_end(after, groups[key, highest[key]]))
@@ -55,16 +56,20 @@ def _crossed(before: Head, after: Head) -> Iterator[_Crossing]:
     quotas = {quota.key: quota for quota in after.counts.limits.quotas}
     for key, counter in sorted(after.counts.used.items()):
         known = before.counts.used.get(key)
-        told = 0 if known is None else known.crossed
+        told, foretold = (0, 0) if known is None else (known.crossed, known.foretold)
         quota = quotas[key.quota]
         for threshold in quota.thresholds:
             if told < threshold <= counter.crossed:
                 yield _Crossing(quota, threshold, key)
+        for threshold in quota.forecast:
+            # What is reached is no forecast any more.
+            if max(foretold, counter.crossed) < threshold <= counter.foretold:
+                yield _Crossing(quota, threshold, key, is_forecast=True)
 
 
 def _told(after: Head, crossings: list[_Crossing]) -> str:
     """Return what is told of a crossing, or of several counters of one quota and threshold."""
-    quota, threshold, key = crossings[0]
+    quota, threshold, key, is_forecast = crossings[0]
     values = key.values if len(crossings) == 1 else ()
     action = quota.action if isinstance(quota.action, str) else f"to {quota.action.downgrade}"
     many = "" if len(crossings) == 1 else f": {len(crossings)} of them"
@@ -77,7 +82,8 @@ def _told(after: Head, crossings: list[_Crossing]) -> str:
             "limit": quota.show(limit),
             "window_start": format_instant(key.start),
             "window_end": format_instant(after.counts.used[key].end),
-            "action": action if threshold == FULL else "notify",
+            "action": action if threshold == FULL and not is_forecast else "notify",
+            **({"forecast": True} if is_forecast else {}),
             "mode": quota.mode,
         },
         ensure_ascii=False,

@@ -130,8 +130,9 @@ def _unpriced(model: str) -> str:
 def _quota(detail: str) -> str:
     found = json.loads(detail)
     shadow = " (in shadow)" if found["mode"] == "shadow" else ""
+    reached = "expected" if found.get("forecast") else "reached"
     return (
-        f"{found['threshold']} % of {found['limit']} reached, {found['about']!r}, in the window"
+        f"{found['threshold']} % of {found['limit']} {reached}, {found['about']!r}, in the window"
         f" until {found['window_end']}: {found['action']}{shadow}"
     )
 

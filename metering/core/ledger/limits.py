@@ -54,6 +54,8 @@ class Counter(NamedTuple):
     """The usage of entries, without open holds."""
     crossed: int = 0
     """The highest threshold reached so far, regardless of later corrections."""
+    foretold: int = 0
+    """The highest threshold that the forecast has reached so far."""
 
 
 class Holds(NamedTuple):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from metering.core.calendars.periods import LedgerId, Period
-from metering.core.ledger.chain import Chain
+from metering.core.ledger.chain import Chain, Recorded
 from metering.core.ledger.double_counts import Doubts, Identities
 from metering.core.ledger.entry import Entry, Kind, expected_amount
 from metering.core.ledger.head import Head, fold
@@ -48,11 +48,17 @@ class Proof:
         """The head that the pages so far give."""
         self._period = period
         self._check = check
+        self._recorded: dict[int, list[Recorded]] = {}
 
     @property
     def doubts(self) -> Doubts:
         """What the pages so far leave in doubt."""
         return self.identities.doubts()
+
+    def expect(self, recorded: Iterable[Recorded]) -> None:
+        """Require the pages at recorded positions to have the hashes that were recorded."""
+        for one in recorded:
+            self._recorded.setdefault(one.position.page, []).append(one)
 
     def add(self, page: Page) -> None:
         """Check one page against those before it, and fold it."""
@@ -63,6 +69,9 @@ class Proof:
         is_set_right = page.change is not None and page.change.holds is not None
         if page.committed < self.folded.committed and not is_set_right:
             self.note(f"page {page.number}: was committed before the page before it")
+        for one in self._recorded.pop(page.number, ()):
+            if one.position.hash != page.hash:
+                self.note(f"page {page.number} is not the one that {one.by} has")
         for row, entry in enumerate(page.entries):
             for reason in self._wrong_with(entry, page):
                 self.note(f"page {page.number} row {row}: {reason}")
@@ -82,6 +91,9 @@ class Proof:
         """Compare the pages with the head; diagnostics are not part of the fold."""
         if self.folded.pages < head.pages:
             self.note(f"page {self.folded.pages + 1} is missing: the head counts {head.pages}")
+        for number, recorded in sorted(self._recorded.items()):
+            if number:
+                self.note(f"page {number} is missing: {recorded[0].by} has it")
         folded = replace(self.folded, diagnostics=head.diagnostics)
         for name in FOLDED:
             if getattr(folded, name) != getattr(head, name):

@@ -103,6 +103,8 @@ class Quota(Strict):
         FULL,
     )
     """Percentages of the limit at which the tenant is alerted."""
+    forecast: Annotated[Listed[Threshold], AfterValidator(_ascending)] = ()
+    """Percentages of the limit at which the tenant is alerted once its forecast reaches them."""
     action: Literal["notify", "block"] | Downgrade = "notify"
     mode: Literal["enforced", "shadow"] = "enforced"
     """shadow: reports the verdict without applying it."""
@@ -132,9 +134,11 @@ class Quota(Strict):
     def _without_what_is_not_used(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what quotas did not have at first: their keys, and hashes of pages, stay."""
         written: dict[str, Any] = write(self)
-        if not self.overrides:
-            del written["overrides"]
-        return written
+        return {
+            name: value
+            for name, value in written.items()
+            if name not in {"overrides", "forecast"} or getattr(self, name)
+        }
 
     @cached_property
     def key(self) -> str:

@@ -106,7 +106,7 @@ class Wanted(NamedTuple):
             and (self.start is None or self.start <= entry.time)
             and (self.end is None or entry.time < self.end)
             and self.id in {None, entry.id}
-            and (self.model is None or (self.model or None) in {state.rate.model, of.model})
+            and (_is(self.model, state.rate.model) or self.model == of.model)
             and _is(self.deployment, of.deployment)
             and _is(self.product, of.product)
             and self.subscription in {None, of.subject}

@@ -22,7 +22,7 @@ from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments
 from metering.core.tenancy.members import Members
-from metering.core.tenancy.record import PRICELESS, Assignment, Record, RecordKind
+from metering.core.tenancy.record import GENESIS, PRICELESS, Assignment, Record, RecordKind, chained
 from metering.core.tenancy.stops import Stops
 
 _NO_CALENDARS: Final = Calendars()
@@ -44,6 +44,8 @@ class Directory:
         self._adjustments: dict[str, list[MadeAdjustment]] = {}
         self.version = 0
         """The number of records applied so far."""
+        self.hash = GENESIS
+        """The hash of the last record, as all records so far give it."""
         self.pricing_version = 0
         """The version as of the last record that can change a price."""
         self.members = Members()
@@ -62,6 +64,7 @@ class Directory:
         """Take further records into account, in the order they were recorded."""
         for record in records:
             self.version += 1
+            self.hash = chained(record, self.version, self.hash).hash
             self._changed_by[record.kind, record.key] = self.version
             if record.kind not in PRICELESS:
                 self.pricing_version = self.version

@@ -1,5 +1,7 @@
 """Registry records: dated, append-only decisions, and the form that every decision takes."""
 
+import hashlib
+import json
 from typing import Final, Literal, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
@@ -41,6 +43,34 @@ class Record(NamedTuple):
     (prices). For every other kind, the JSON of the thing that the kind names."""
     effective: Instant
     recorded: Instant
+    hash: str = ""
+    """The hash of the record and of all before it. Records from before 2026-11-30 have none."""
+
+
+#: The hash before the first record.
+GENESIS: Final = "0" * 64
+
+
+def content_of(record: Record, number: int) -> dict[str, object]:
+    """Return what a record says, as a document to hash or to hand out."""
+    kept = record._asdict()
+    del kept["hash"]
+    return {**kept, "number": number}
+
+
+def hash_of(record: Record, number: int) -> str:
+    """Return the hash of a record alone: SHA-256 over its content as sorted compact JSON."""
+    return _digest(content_of(record, number))
+
+
+def chained(record: Record, number: int, previous: str) -> Record:
+    """Return a record with its hash, given that of the record before."""
+    return record._replace(hash=_digest({**content_of(record, number), "previous": previous}))
+
+
+def _digest(content: dict[str, object]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Decision[T](NamedTuple):

@@ -74,4 +74,7 @@ class OpenWork(Document):
     effects_lag_s: int = Field(description="Seconds that the oldest effect has been due.")
     effects_parked: int = Field(description="Effects given up; counted up to 1,000.")
     dead_letters: Mapping[str, int] = Field(description="Dead letters by code.")
+    dead_letters_not_kept: Mapping[str, int] = Field(
+        description="Rejected events beyond the limit of an hour, by code: they are only counted."
+    )
     price_sources: list[PriceSourceAge] = Field(description="The age of prices by source.")

@@ -2,9 +2,13 @@
 
 from typing import Self
 
+from pydantic import Field
+
 from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
+from metering.app.reports.verify_store import Proven
 from metering.core.allocation.allocation import Allocation
+from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount
 from metering.documents.document import Document
 
@@ -32,6 +36,53 @@ class LedgerProof(Document):
             last_hash=verdict.last_hash,
             faults=list(verdict.faults),
         )
+
+
+class RecordsProof(Document):
+    """The result of verifying what is not in a ledger."""
+
+    records_of: str = Field(description="`registry`, `anchors`, or a tenant.")
+    checks: str = Field(description="What is checked, in words.")
+    holds: bool
+    records: int = Field(description="The number of records, statements or anchors.")
+    last_hash: str | None = None
+    faults: list[str]
+
+
+def record_proofs(proven: Proven) -> list[RecordsProof]:
+    """Return the proofs of the registry, the anchors, and each tenant's statements and account."""
+    registry, anchored = proven.registry, proven.anchored
+    proofs = [
+        RecordsProof(
+            records_of="registry",
+            checks="chain of plans, grants and all other records; price versions",
+            holds=not registry.faults,
+            records=registry.records,
+            last_hash=registry.last_hash,
+            faults=list(registry.faults),
+        ),
+        *(
+            RecordsProof(
+                records_of=one.tenant,
+                checks="chain of statements; account",
+                holds=not one.faults,
+                records=one.statements,
+                faults=one.faults,
+            )
+            for one in proven.tenants
+        ),
+    ]
+    if anchored is not None:
+        last = "none" if anchored.last is None else format_instant(anchored.last.made)
+        anchors = RecordsProof(
+            records_of="anchors",
+            checks=f"ledgers, statements and records as anchored; the last is of {last}",
+            holds=not anchored.faults,
+            records=anchored.anchors,
+            faults=anchored.faults,
+        )
+        proofs.insert(1, anchors)
+    return proofs
 
 
 class StatementProof(Document):

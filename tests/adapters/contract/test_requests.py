@@ -18,6 +18,7 @@ from metering.core.reports.requests import Position, Request, Wanted
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from tests.builders import AT, body, rating, usage
+from tests.soak import EXAMPLES
 from tests.systems import System
 
 LEDGER = LedgerId("acme", month_of(AT).start)
@@ -154,7 +155,9 @@ async def test_a_slot_with_more_pages_than_are_read_at_once_is_whole(stores: Sto
 
 @given(st.lists(st.integers(-(10**19), 10**19), min_size=5, max_size=5), st.integers(1, 5))
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_any_position_is_answered(stores: Stores, numbers: list[int], limit: int) -> None:
     system: Any = System(stores)

@@ -42,8 +42,9 @@ async def test_the_second_batch_of_a_busy_partition_is_waited_after_until_the_ho
     assert done == ["counted"]
     await take_in(waits, OTHER)
     waits.end()
-    await waiting
-    await take_in(waits)
+    async with asyncio.timeout(10):
+        await waiting
+        await take_in(waits)
 
 
 async def test_a_wait_ends_by_itself() -> None:

@@ -33,8 +33,7 @@ async def counts(system: System) -> tuple[int, int, int]:
 
 
 async def letters(system: System) -> dict[str, int]:
-    found: dict[str, int] = await system.dead_letters.count_dead_letters()
-    return found
+    return dict((await system.dead_letters.count_dead_letters()).kept)
 
 
 async def pending(system: System) -> tuple[int, ...]:

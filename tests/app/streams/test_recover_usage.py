@@ -185,7 +185,7 @@ async def test_where_recovery_is_off_the_gateways_records_are_not_even_kept(
 async def test_counts_that_cannot_be_are_set_aside(system: System) -> None:
     await take_in(system.join, log(llm_record(totalTokens=9), gateway_record()))
     assert await recovered(system) == 0
-    assert await system.dead_letters.count_dead_letters() == {"usage_inconsistent": 1}
+    assert (await system.dead_letters.count_dead_letters()).kept == {"usage_inconsistent": 1}
 
 
 async def test_an_event_that_cannot_be_accepted_becomes_a_dead_letter(system: System) -> None:
@@ -193,7 +193,7 @@ async def test_an_event_that_cannot_be_accepted_becomes_a_dead_letter(system: Sy
     await take_in(system.join, BOTH, log(llm_record("r-2"), long_ago))
     assert await recovered(system) == 2
     assert await state(system) == (WORTH, ["RECOVERED"])
-    assert await system.dead_letters.count_dead_letters() == {"too_old": 1}
+    assert (await system.dead_letters.count_dead_letters()).kept == {"too_old": 1}
 
 
 async def test_an_unknown_subscription_becomes_a_dead_letter_that_can_be_replayed(
@@ -202,7 +202,7 @@ async def test_an_unknown_subscription_becomes_a_dead_letter_that_can_be_replaye
     system = make_system(automatic=False)
     await take_in(system.join, BOTH)
     assert await recovered(system) == 1
-    assert await system.dead_letters.count_dead_letters() == {"unknown_subscription": 1}
+    assert (await system.dead_letters.count_dead_letters()).kept == {"unknown_subscription": 1}
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.letters.replay(await system.letters.latest(10))
     assert await state(system, "acme") == (WORTH, ["RECOVERED"])
@@ -220,7 +220,7 @@ async def test_a_broken_ledger_holds_up_no_other_tenants_recovery(
     fresh = make_system()
     assert await recovered(fresh) == 2
     assert await state(fresh, "sub-2") == (WORTH, ["RECOVERED"])
-    assert await fresh.dead_letters.count_dead_letters() == {"ledger_stopped": 1}
+    assert (await fresh.dead_letters.count_dead_letters()).kept == {"ledger_stopped": 1}
 
 
 async def test_a_hub_that_refuses_loses_nothing_the_timer_comes_again(system: System) -> None:

@@ -91,6 +91,7 @@ def test_provisioned_units_are_recorded_with_price_and_weights(metering: "Meteri
 def test_a_deployment_that_cannot_be_is_wrong_usage_and_names_the_field(
     metering: "Metering", arguments: list[str], complaint: str
 ) -> None:
+    metering.prepares = False
     ran = _set(metering, *arguments)
 
     assert (ran.code, ran.stdout) == (2, "")

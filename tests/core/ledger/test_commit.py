@@ -383,3 +383,46 @@ def test_the_slot_edge_belongs_to_the_later_slot() -> None:
     ledger = Ledger()
     ledger.commit(usage("a", time=at - 1), usage("b", time=at))
     assert [page.slot for page in ledger.pages] == [slot_of(at) - 1, slot_of(at)]
+
+
+def moved(id_: str = "moved", *, slots: int = 5) -> Usage:
+    """Return a hold whose time is some slots after that of its counts."""
+    return usage(id_, evidence=Evidence.HELD, digest="h", time=AT + slots * SLOT)
+
+
+def placed(ledger: Ledger) -> list[tuple[str, Instant, Kind]]:
+    return [
+        (entry.id, entry.time, entry.state.kind) for page in ledger.pages for entry in page.entries
+    ]
+
+
+@pytest.mark.parametrize("others", [[], ["x"], ["x", "y"]])
+def test_counts_of_one_batch_stand_at_their_own_time_if_the_hold_was_moved(
+    others: list[str],
+) -> None:
+    ledger = Ledger()
+    beside = [usage(id_, time=AT + 5 * SLOT) for id_ in others]
+    done = ledger.commit(moved(), *beside, usage("moved"))
+    assert answers(done) == (2 + len(others), 0, 0)
+    assert ("moved", AT, Kind.USAGE) in placed(ledger)
+    assert len(placed(ledger)) == 1 + len(others)
+    assert ledger.balance.held_requests == 0
+    # Delivered again they change nothing.
+    again = ledger.commit(moved(), *beside, usage("moved"))
+    assert answers(again) == (0, 2 + len(others), 0)
+    assert ledger.prove() == []
+
+
+def test_a_moved_hold_does_not_keep_counts_from_the_hold_that_was_written() -> None:
+    ledger = Ledger()
+    ledger.commit(usage("moved", evidence=Evidence.HELD, digest="h"))
+    ledger.commit(moved(), usage("moved"))
+    assert placed(ledger) == [("moved", AT, Kind.HOLD), ("moved", AT, Kind.USAGE)]
+    assert (ledger.balance.total.requests, ledger.balance.held_requests) == (1, 0)
+    assert ledger.prove() == []
+
+
+def test_a_hold_of_a_neighbouring_slot_gives_its_time_as_before() -> None:
+    ledger = Ledger()
+    ledger.commit(moved(slots=1), usage("moved"))
+    assert placed(ledger) == [("moved", AT + SLOT, Kind.USAGE)]

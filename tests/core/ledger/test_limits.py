@@ -205,6 +205,59 @@ def test_each_threshold_is_told_once_a_window() -> None:
     ]
 
 
+def test_a_threshold_that_the_forecast_reaches_is_told_once_before_it_is_reached() -> None:
+    # Of a day 2.4 hours must have passed.
+    one = quota(window="day", limit="10000", thresholds=[100], forecast=[50, 100])
+    day = NOW - NOW % DAY
+    change = change_to(limits_of("UTC", (one,)), day, PERIOD.start)
+
+    def commits(*at: int) -> list[Commit]:
+        head, made = Head(LEDGER), list[Commit]()
+        for number, now in enumerate(at):
+            wanted = None if made else change
+            used = [usage(f"{number}", time=now)]
+            made.append(plan_commit(head, {}, used, RATE, now, change=wanted))
+            head = made[-1].head
+        return made
+
+    def told(*at: int) -> list[list[str]]:
+        return [crossings([commit]) for commit in commits(*at)]
+
+    # 1,100 tokens in 2.4 hours are 11,000 a day; a minute earlier nothing is foretold.
+    tenth = day + 144 * MINUTE
+    assert told(tenth - MINUTE) == [[]]
+    assert told(tenth) == [["50 % of 10000 expected", "100 % of 10000 expected"]]
+    # 1,100 in 6 hours are 4,400 a day; 2,200 in 10 are 5,280, and no forecast goes back.
+    assert told(day + 6 * HOUR, day + 10 * HOUR, day + 20 * HOUR) == [
+        [],
+        ["50 % of 10000 expected"],
+        [],
+    ]
+    # What is reached is told as reached, and not as expected.
+    late = [day + 23 * HOUR + number * MINUTE for number in range(10)]
+    every = [line for lines in told(*late) for line in lines]
+    assert every.count("100 % of 10000 reached") == 1
+    last = commits(tenth)[-1].head
+    assert read_head(from_json(write_head(last)), LEDGER) == last
+
+
+def test_forecasts_of_a_split_quota_are_of_each_value() -> None:
+    one = quota(window="day", limit="4000", forecast=[100], scope={"end_user": "*"})
+    change = change_to(limits_of("UTC", (one,)), NOW, PERIOD.start)
+    commit = plan_commit(
+        Head(LEDGER),
+        {},
+        [usage("a", end_user="ada", time=NOW - 9 * HOUR)],
+        RATE,
+        NOW - 9 * HOUR,
+        change=change,
+    )
+    # 1,100 tokens by 03:00 are 8,800 a day.
+    assert crossings([commit]) == ["100 % of 4000 expected"]
+    assert "'tokens a day of end user ada'" in describe(commit.effects[0])
+    assert read_head(from_json(write_head(commit.head)), LEDGER) == commit.head
+
+
 def test_an_increase_is_in_the_pages_and_moves_thresholds_until_it_ends() -> None:
     one = quota(limit="1000")
     written = {

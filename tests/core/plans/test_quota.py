@@ -141,7 +141,8 @@ def test_single_values_of_a_split_quota_have_limits_of_their_own() -> None:
     assert [quota.limit_of((name,)) for name in ("ada", "bob")] == [50, 20]
     assert Quota.model_validate_json(quota.model_dump_json()) == quota
     assert quota.model_dump(mode="json")["overrides"] == {"ada": "50"}
-    assert "overrides" not in a_quota().model_dump(mode="json")
+    assert not {"overrides", "forecast"} & a_quota().model_dump(mode="json").keys()
+    assert a_quota(forecast=[100]).model_dump(mode="json")["forecast"] == [100]
 
 
 def test_a_quota_is_named_for_people() -> None:

@@ -175,3 +175,13 @@ async def test_a_client_that_retries_does_not_wait_for_a_window_that_is_far_away
         with pytest.raises(openai.RateLimitError) as caught:
             await ask(client)
         assert caught.value.response.request.headers["x-stainless-retry-count"] == "0"
+
+
+async def test_a_deployment_of_another_name_is_no_way_around_a_limit_on_its_model(
+    tmp_path: Path,
+) -> None:
+    # The deployment claude-sonnet serves claude-sonnet-4-5, which nobody has registered.
+    async with served(tmp_path, {"scope": {"model": "claude-sonnet-4-5"}}) as system:
+        client = await system.anthropic()
+        error = await refused(lambda: say(client), anthropic.RateLimitError)
+        assert "requests a day of model claude-sonnet-4-5" in str(error)

@@ -76,7 +76,7 @@ export function poll(fast, slow) {
   return again;
 }
 
-function alive(isAlive, text) {
+export function alive(isAlive, text) {
   const place = byId("live");
   place.classList.toggle("is-live", isAlive);
   place.classList.toggle("is-stale", !isAlive);

@@ -35,6 +35,12 @@ export function draw(place, chart) {
     plot?.destroy();
     plot = new window.uPlot(options(chart, canvas, tip), data(chart), canvas);
   };
+  if (chart.pick) {
+    canvas.addEventListener("click", () => {
+      const at = plot?.cursor.idx;
+      if (at !== null && at !== undefined) chart.pick(at);
+    });
+  }
   const watch = new ResizeObserver(() => {
     if (plot && canvas.clientWidth) {
       plot.setSize({ width: canvas.clientWidth, height: HEIGHT });

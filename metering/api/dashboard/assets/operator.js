@@ -60,6 +60,7 @@ function showTiles() {
   const standing = (name) => tenants.filter((one) => one.standing === name).length;
   const letters = Object.values(work.dead_letters).reduce((total, one) => total + one, 0);
   const kinds = Object.keys(work.dead_letters).length;
+  const notKept = Object.values(work.dead_letters_not_kept).reduce((total, one) => total + one, 0);
   const [over, near] = [standing("over"), standing("near")];
   const oldest = work.price_sources.filter((one) => one.age_days !== null)
     .sort((one, other) => other.age_days - one.age_days)[0];
@@ -75,8 +76,8 @@ function showTiles() {
     tile("Unpriced", short(sum("unpriced")), "requests without a price", warn(sum("unpriced"))),
     tile("Missing", short(sum("missing")), `${count(sum("pending"))} still pending`,
       warn(sum("missing"))),
-    tile("Dead letters", short(letters), kinds ? `${count(kinds)} code${kinds > 1 ? "s" : ""}` : "none",
-      warn(letters)),
+    tile("Dead letters", short(letters), notKept ? `and ${short(notKept)} not kept`
+      : kinds ? `${count(kinds)} code${kinds > 1 ? "s" : ""}` : "none", warn(letters + notKept)),
     tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
     tile("Oldest prices", oldest ? `${count(oldest.age_days)} days` : "unknown",
       oldest ? oldest.source : "no source names a day", warn(oldest?.old)),

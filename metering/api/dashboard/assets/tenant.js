@@ -5,11 +5,14 @@ import { colour, draw } from "./charts.js";
 import { byId, fill, h, say, table } from "./dom.js";
 import { ago, axisMoney, count, day, moment, money, quantity, short, tokens } from "./format.js";
 
-const { api } = byId("view").dataset;
+const { api, requests: requestsPage } = byId("view").dataset;
 const percents = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const MODELS_SHOWN = 6;
 const TOP = 8;
 const DAY_MS = 86400000;
+const EVIDENCE = {
+  missing: "Counts missing", estimated: "Estimated", recovered: "Recovered from logs", totals: "Totals only",
+};
 const STATUS = { on_target: "within", near: "near", over: "over" };
 
 const now = { balance: null, quotas: null, days: null };
@@ -44,6 +47,18 @@ poll(
     showUnits(units);
   },
 );
+
+// The requests behind a figure: their page with this filter; null stands for "not set".
+const behind = (filter) => {
+  const asked = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) {
+    if (value !== undefined) asked.set(name, value ?? "");
+  }
+  return `${requestsPage}?${asked}`;
+};
+const drill = (text, filter, about) => h("a",
+  { href: behind(filter), "aria-label": `Requests: ${about}`, "data-key": behind(filter) }, text);
+const inPeriod = () => ({ period: now.balance?.period });
 
 const cash = (text) => money(text, now.balance.currency);
 
@@ -98,14 +113,19 @@ function showTiles() {
       : `${cash(balance.total)} with fees and allowances`),
     tile("Forecast", cash(quotas.amount.projected), `at the end of the period, at ${
       cash(quotas.amount.an_hour)} per hour`),
-    tile("Requests", short(balance.requests), pending.requests
+    tile("Requests", drill(short(balance.requests), inPeriod(), "all of this period"), pending.requests
       ? `and ${count(pending.requests)} pending`
       : `${count(balance.not_billable - balance.from_cache)} rejected or failed`),
     tile("Tokens", short(used), `${short(balance.tokens.output ?? 0)} output`),
     credit ? tile("Credit remaining", money(credit.remaining, credit.currency),
       `of ${money(credit.granted, credit.currency)}`, credit.remaining === "0" ? "over" : null)
       : null,
-    unpriced ? tile("Unpriced", count(unpriced), "requests, not in the spend", "near") : null);
+    unpriced ? tile("Unpriced", drill(count(unpriced), { ...inPeriod(), unpriced: true }, "without a price"),
+      "requests, not in the spend", "near") : null,
+    ...["missing", "estimated", "recovered", "totals"]
+      .filter((kind) => balance.evidence[kind])
+      .map((kind) => tile(EVIDENCE[kind], drill(count(balance.evidence[kind]),
+        { ...inPeriod(), evidence: kind }, EVIDENCE[kind]), "requests by evidence", "near")));
 }
 
 function level(percent) {
@@ -135,7 +155,8 @@ function showQuotas() {
       h("div", { class: "line soft" },
         h("span", {}, `${amount(one.used)} of ${amount(one.limit)} (${one.percent} %), ${
           amount(one.remaining)} left`),
-        h("span", {}, ends(one))));
+        h("span", {}, ends(one), " ", drill("Requests",
+          { from: one.window_start, to: one.window_end }, `in the window of ${one.about}`))));
   })));
 }
 
@@ -238,13 +259,15 @@ function showDays() {
     summary: `Spend by day of ${count(ordered.length)} models over ${count(names.length)} days;`
       + " see the table below for figures.",
     columns: [
-      { title: "Day", cell: (row) => day(row.group.day) },
+      { title: "Day", cell: (row) => drill(day(row.group.day),
+        { day: row.group.day, model: row.group.model }, `${row.group.day}, ${row.group.model}`) },
       { title: "Model", cell: (row) => row.group.model ?? "other meters" },
       { title: "Requests", number: true, cell: (row) => count(row.requests) },
       { title: "Tokens", number: true, cell: (row) => count(tokens(row)) },
       { title: "Spend", number: true, cell: (row) => money(row.amount, currency) },
     ],
     rows: items,
+    pick: (at) => location.assign(behind({ day: names[at] })),
   });
 }
 
@@ -257,7 +280,9 @@ function showTop(place, items, group, title) {
     { title, cell: (row) => {
       const bar = h("span", { class: "share", "aria-hidden": "true" });
       bar.style.width = `${most ? Math.max(1, Math.round(100 * size(row) / most)) : 0}%`;
-      return h("div", { class: "shared" }, h("span", {}, row.group[group] ?? "not set"), bar);
+      const name = row.group[group] ?? "not set";
+      const filter = { ...inPeriod(), [group === "end_user" ? "user" : group]: row.group[group] };
+      return h("div", { class: "shared" }, drill(name, filter, name), bar);
     } },
     { title: "Requests", number: true, cell: (row) => short(row.requests) },
     { title: "Tokens", number: true, cell: (row) => short(tokens(row)) },
@@ -274,7 +299,8 @@ function showUnits({ use_cases: useCases, currency }) {
     : `${row.is_at_least ? "≥ " : ""}${money(text, currency)}`);
   const share = (text) => (text === null ? "" : percents.format(text));
   fill(byId("units"), table("Cost per outcome by use case", [
-    { title: "Use case", cell: (row) => row.use_case ?? "not set" },
+    { title: "Use case", cell: (row) => drill(row.use_case ?? "not set",
+      { ...inPeriod(), use_case: row.use_case }, row.use_case ?? "not set") },
     { title: "Outcome", cell: (row) => row.outcome ?? "none reported" },
     { title: "Outcomes", number: true, cell: (row) => count(row.count ?? 0) },
     { title: "Cost per outcome", number: true, cell: (row) =>
@@ -320,6 +346,28 @@ function showStatements(items) {
     { title: "Number", number: true, cell: (row) => count(row.number) },
     { title: "Total", number: true, cell: (row) => money(row.total, row.currency) },
     { title: "Download", cell: (row) =>
-      h("span", { class: "links" }, ["html", "csv", "json"].map((one) => link(row, one))) },
+      h("span", { class: "links" }, ["html", "csv", "json"].map((one) => link(row, one)),
+        h("button", { class: "quiet", "data-lines": row.period, "data-key": `lines ${row.period}` }, "Lines")) },
   ], items, { empty: "No closed periods yet." }));
 }
+
+// The lines of a statement, each with the requests that it bills.
+async function showLines(period) {
+  const found = await get(`${api}/statements/${encodeURIComponent(period)}?format=json`);
+  const of = (line) => line.charge_period ?? period;
+  fill(byId("lines"), table(`Lines of statement ${period}`, [
+    { title: "Line", cell: (line) => line.kind },
+    { title: "Model", names: true, cell: (line) => (line.model
+      ? drill(line.model, { period: of(line), model: line.model,
+        bucket: line.bucket ?? undefined }, `${of(line)}, ${line.model} ${line.bucket ?? ""}`)
+      : drill("all", { period: of(line) }, `${of(line)}, all`)) },
+    { title: "Tokens", cell: (line) => line.bucket ?? "" },
+    { title: "Quantity", number: true, cell: (line) => line.quantity ?? "" },
+    { title: "Amount", number: true, cell: (line) => money(line.amount, found.currency) },
+  ], found.lines, { seen: true }));
+}
+
+byId("statements").addEventListener("click", (event) => {
+  const { lines } = event.target.closest("[data-lines]")?.dataset ?? {};
+  if (lines) showLines(lines);
+});

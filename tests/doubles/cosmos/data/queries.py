@@ -108,6 +108,9 @@ QUERIES: Final[dict[str, Query]] = {
     "SELECT c.ledger FROM c WHERE c.tenant = @tenant": Query(
         {"tenant": _compared(operator.eq, "@tenant")}, select=("ledger",)
     ),
+    "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)": Query(
+        {"number": _defined}, select=("ledger",)
+    ),
     # Effects of ledgers.
     "SELECT * FROM c WHERE c.due <= @value ORDER BY c.due": Query(
         {"due": _compared(operator.le, "@value")}, order="due"
@@ -136,9 +139,15 @@ QUERIES: Final[dict[str, Query]] = {
         {"tenant": _compared(operator.eq, "@tenant")}, order="start", descending=True, top=1
     ),
     # Dead letters.
-    "SELECT * FROM c ORDER BY c.received DESC": Query(order="received", descending=True),
+    "SELECT * FROM c WHERE c.received >= 0 ORDER BY c.received DESC": Query(
+        {"received": _defined}, order="received", descending=True
+    ),
     "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)": Query({"id": _starts_with("@prefix")}),
-    "SELECT c.code FROM c": Query(select=("code",)),
+    "SELECT * FROM c WHERE c.code = @code": Query({"code": _compared(operator.eq, "@code")}),
+    "SELECT * FROM c WHERE c.code = @code ORDER BY c.received DESC": Query(
+        {"code": _compared(operator.eq, "@code")}, order="received", descending=True
+    ),
+    "SELECT c.code, c.received FROM c": Query(select=("code", "received")),
     # The register of reported requests.
     "SELECT * FROM c WHERE c.place IN (...) AND c._ts >= @since": Query(
         {"place": _in_list("@place"), "_ts": _compared(operator.ge, "@since")}

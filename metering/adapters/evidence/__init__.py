@@ -1,0 +1,1 @@
+"""The stand-alone verifier of evidence files, as it is shipped."""

@@ -1,0 +1,1 @@
+"""Write anchors, and prove ledgers, statements and records against them."""

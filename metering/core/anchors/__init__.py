@@ -1,0 +1,1 @@
+"""Anchors: digests of all ledgers, statements and records, kept outside the store."""
