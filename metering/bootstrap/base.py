@@ -163,7 +163,7 @@ class Base:
             statements=self.stores.statements,
             registry=self.stores.registry,
             tenancy=self.tenancy,
-            store=export_store(self.settings.anchors, self.closing, "METERING_ANCHORS"),
+            store=export_store(self.settings.anchors_place, self.closing, "METERING_ANCHORS"),
             clock=self.clock,
             alerts=self.alerts,
             secret=lambda: secrets.token_bytes(SECRET_BYTES),

@@ -95,6 +95,7 @@ class Counting:
             register=self._base.register,
             streams=self._streams,
             marks=self._marks,
+            old=self.take_over_pending,
             open_holds=OpenHolds(
                 ledgers=self._base.ledgers,
                 tenancy=self._base.tenancy,

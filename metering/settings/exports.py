@@ -63,14 +63,14 @@ EXPORTS: Final[Setting[ExportsFolder | ExportsContainer]] = Setting(
     f"`{DEFAULT_EXPORTS}`",
     is_secret=True,
 )
-ANCHORS: Final[Setting[ExportsFolder | ExportsContainer]] = Setting(
+ANCHORS: Final[Setting[ExportsFolder | ExportsContainer | None]] = Setting(
     "METERING_ANCHORS",
     _exports,
-    ExportsFolder(Path(DEFAULT_ANCHORS)),
+    None,
     "Where [anchors](proofs.md#anchors) are kept: a folder, or a container in Azure Blob Storage"
     " whose blobs nobody can change.",
     "https://contosodata.blob.core.windows.net/anchors",
-    f"`{DEFAULT_ANCHORS}`",
+    "the folder `anchors` beside the file of the store, else `.metering/anchors`",
     is_secret=True,
 )
 EXPORT_SCHEDULE: Final = Setting(

@@ -104,13 +104,23 @@ class Settings(NamedTuple):
     price_refresh: PriceRefresh = "off"
     http: Http = Http()
     exports: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_EXPORTS))
-    anchors: ExportsFolder | ExportsContainer = ExportsFolder(Path(DEFAULT_ANCHORS))
+    anchors: ExportsFolder | ExportsContainer | None = None
+    """None: beside the store, see `anchors_place`."""
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     readers: Readers = Readers()
     unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
     close_wait: Instant = 3 * DAY
+
+    @property
+    def anchors_place(self) -> ExportsFolder | ExportsContainer:
+        """Where anchors are kept: as set, else beside the file of the store."""
+        if self.anchors is not None:
+            return self.anchors
+        if isinstance(self.store, SqliteStore):
+            return ExportsFolder(self.store.path.parent / "anchors")
+        return ExportsFolder(Path(DEFAULT_ANCHORS))
 
 
 def deployment_environment() -> Mapping[str, str]:

@@ -1,9 +1,15 @@
 """Statements, closing, adjustments and the overview over HTTP."""
 
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
+from metering.api.routes import evidence
 from tests.api.served import OF_GLOBEX, Served, problem
 from tests.builders import body
 
@@ -140,3 +146,31 @@ async def test_periods_that_wait_are_listed_with_the_reason(api: Served) -> None
     ]
     rest = await api.get(f"/api/periods/due?limit=1&cursor={due['next']}", api.operator())
     assert rest == {"items": [], "next": None}
+
+
+async def test_a_tenant_gets_the_evidence_of_its_own_bill(api: Served, tmp_path: Path) -> None:
+    await closed(api)
+    with api.at(DECEMBER):
+        own = await api.ask("GET", "/api/me/evidence/2026-11", api.tenant())
+        named = await api.ask("GET", "/api/tenants/acme/evidence/2026-11", api.operator())
+    assert (own.status_code, own.headers["content-type"]) == (200, "application/x-ndjson")
+    assert "acme-2026-11-evidence.jsonl" in own.headers["content-disposition"]
+    assert own.content == named.content
+    assert b"globex" not in own.content
+    program = await api.ask("GET", "/api/evidence/verifier", None)
+    (tmp_path / "check.py").write_bytes(program.content)
+    (tmp_path / "evidence.jsonl").write_bytes(own.content)
+    command = [sys.executable, "-I", "check.py", "evidence.jsonl"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "acme 2026-11: holds" in done.stdout) == (0, True), done.stdout
+
+
+async def test_evidence_that_a_response_cannot_hold_is_refused(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.count()
+    monkeypatch.setattr(evidence, "MAX_ENTRIES", 0)
+    refused = await api.ask("GET", "/api/me/evidence/2026-11", api.tenant())
+    assert (refused.status_code, "metering evidence" in refused.text) == (413, True)

@@ -40,6 +40,35 @@ async def test_a_tag_of_one_tenant_is_none_of_another(api: Served) -> None:
     assert (await api.ask("GET", PATH, api.tenant(OF_GLOBEX), headers=tag)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "who"), [("/api/me/changes", "tenant"), ("/api/changes", "operator")]
+)
+async def test_a_page_asks_for_changes_with_one_conditional_request(
+    api: Served, path: str, who: str
+) -> None:
+    now_s = 1_000.0
+    api.app.tenancy.elapsed_s = lambda: now_s
+    token = api.tenant() if who == "tenant" else api.operator()
+
+    async def asks(tag: str) -> tuple[int, str]:
+        answer = await api.ask("GET", path, token, headers={"If-None-Match": tag})
+        return answer.status_code, answer.headers["etag"]
+
+    status, tag = await asks('"none"')
+    assert status == 200
+    assert await asks(tag) == (304, tag)
+    await api.app.tenancy.map_subject("sub-3", "acme", None)
+    status, tag = await asks(tag)
+    assert status == 200
+    if who == "tenant":
+        await api.count(body())
+        status, tag = await asks(tag)
+        assert status == 200
+    # A minute, or 15 seconds, later something may have changed by time alone.
+    now_s += 60
+    assert (await asks(tag))[0] == 200
+
+
 class TestOfBudgets:
     @pytest.fixture
     async def app(self, app: bootstrap.App, monkeypatch: pytest.MonkeyPatch) -> bootstrap.App:

@@ -113,6 +113,16 @@ def test_a_rule_downgrades_those_that_it_names(gateway: Gateway) -> None:
     assert json.loads(done["response"]["body"])["error"]["type"] == "rate_limit_error"
 
 
+def test_a_downgrade_is_a_block_for_models_that_cannot_go_there(gateway: Gateway) -> None:
+    down = rule("downgrade", "gpt-4o-mini", end_user="ada")
+    headers = {"x-end-user": "ada"}
+    closed = under(down, closed={"gpt-4o-mini": ["GPT-4o"], "o3": ["gpt-4o"]})
+    assert refusal(admitted(gateway, closed, headers=headers))["status"] == 429
+    other = under(down, closed={"gpt-4o-mini": ["o3"]})
+    done = admitted(gateway, other, headers=headers)
+    assert done["response"]["headers"]["x-metering-downgraded-to"] == "gpt-4o-mini"
+
+
 def test_a_model_that_cannot_be_read_does_not_get_around_a_rule_on_it(gateway: Gateway) -> None:
     document = under(rule(end_user="ada", model="gpt-4o"))
     done = admitted(gateway, document, "openai-v1", body="{", headers={"x-end-user": "ada"})

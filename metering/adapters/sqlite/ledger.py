@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
+from metering.adapters.executor import EXECUTOR
 from metering.adapters.sqlite.database import Database, parse_document
 from metering.adapters.sqlite.effects import insert_effects
 from metering.core.basics.documents import Document
@@ -19,6 +20,8 @@ from metering.ports import StoredHead
 
 #: Pages of one query that reads a whole ledger.
 _PAGES_A_READ: Final = 200
+#: Documents that are read in the event loop: a millisecond or two.
+_AT_ONCE_BYTES: Final = 65_536
 #: Heads remembered, with the document of the last page of each.
 _MAX_SEEN: Final = 256
 
@@ -58,7 +61,8 @@ class SqliteLedgers:
             seen = _Seen(found[0], StoredHead(checkpoint, checkpoint.pages), None)
             rows = await self._pages_from(ledger, seen)
         new = rows if seen.last is None else rows[1:]
-        head = follow(seen.stored.head, [_page(ledger, document) for document in new])
+        pages = await _pages(ledger, new)
+        head = follow(seen.stored.head, pages)
         stored = StoredHead(head, seen.stored.checkpoint)
         self._seen[ledger] = _Seen(found[0], stored, rows[-1] if rows else None)
         if len(self._seen) > _MAX_SEEN:
@@ -90,7 +94,7 @@ class SqliteLedgers:
             *slots,
         )
         # Sorted here: with ORDER BY, SQLite would scan the whole ledger by number.
-        pages = [_page(ledger, document) for (document,) in rows]
+        pages = await _pages(ledger, [document for (document,) in rows])
         return sorted(pages, key=lambda page: page.number)
 
     async def latest_slots(self, ledger: LedgerId, before: Slot, limit: int) -> list[Slot]:
@@ -209,6 +213,17 @@ def _write_checkpoint(connection: sqlite3.Connection, head: Head) -> bool:
         ),
     )
     return written.rowcount > 0
+
+
+async def _pages(ledger: LedgerId, documents: Sequence[bytes]) -> list[Page]:
+    """Read pages. A few large ones take tenths of a second, which the event loop must not."""
+
+    def read() -> list[Page]:
+        return [_page(ledger, document) for document in documents]
+
+    if sum(map(len, documents)) <= _AT_ONCE_BYTES:
+        return read()
+    return await EXECUTOR.run(read)
 
 
 def _page(ledger: LedgerId, content: bytes) -> Page:

@@ -85,7 +85,7 @@ async def statement(
     headers = {"ETag": f'"{found.hash}"', "Vary": "Accept"}
     if as_format is not None and as_format != "html":
         name = f"{tenant}-{found.period.name}.{chosen}"
-        headers["Content-Disposition"] = f'attachment; filename="{_plain(name)}"'
+        headers["Content-Disposition"] = f'attachment; filename="{plain(name)}"'
     return _answer(found, chosen, headers)
 
 
@@ -125,5 +125,6 @@ def _accepted(accept: str) -> Format:
     raise Problem(406, f"Supported formats: {', '.join(_TYPES)}.")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a file name of letters, digits, dots and dashes."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)

@@ -1,8 +1,9 @@
 """Pieces of a batch that are done, so that another attempt starts where the last one stopped."""
 
+import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 #: Pieces of unfinished batches that a process remembers, the latest ones.
@@ -39,3 +40,25 @@ class Pieces[T]:
         """Forget the pieces of a batch that has finished."""
         for name in names:
             self._outcomes.pop(name, None)
+
+
+async def each[T](things: Sequence[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
+    """Do the work for all things, so many at once; after a failure begin with no other.
+
+    What has begun is finished, so that it need not be done again. Raises the first failure.
+    """
+    left = iter(things)
+    failures: list[Exception] = []
+
+    async def worker() -> None:
+        for thing in left:
+            try:
+                await work(thing)
+            except Exception as failure:  # noqa: BLE001, raised below
+                failures.append(failure)
+            if failures:
+                return
+
+    await asyncio.gather(*(worker() for _ in range(min(at_once, len(things)))))
+    if failures:
+        raise failures[0]

@@ -1,53 +1,30 @@
 """Ingest a batch of usage events: each body is counted once or dead-lettered with a code."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from metering.app.hubs.batch import USAGE_HUB, Message, StopRule, Tally, dead_letter_of
-from metering.app.hubs.pieces import Pieces, name_of
-from metering.app.ingest.patience import Patience
+from metering.app.ingest.commit_batch import CommitBatch, Sorted
 from metering.app.ledger.committer import Committed, Committer
-from metering.app.ledger.one_by_one import MAX_UNKNOWN
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.streams.register import Register
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import Code, LedgerBroken, RejectedEvent, RetryableError
+from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
-from metering.core.calendars.periods import LedgerId
 from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
-from metering.core.streams.sheets import Stream, stream_of
-from metering.core.usage.event import LLM_USAGE
+from metering.core.streams.sheets import stream_of
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.meters import router_fee
-from metering.core.usage.usage import EventKey, Usage
+from metering.core.usage.usage import Usage
 from metering.core.usage.usage_reader import Read, UsageReader
 from metering.ports import (
     Alerts,
     Clock,
-    DeadLetter,
     DeadLetterStore,
 )
 
 __all__ = ["USAGE_HUB", "Ingest", "Message", "Tally"]
-
-
-type _Outcome = tuple[Committed, list[DeadLetter]]
-"""The outcomes of the events of a ledger, and the dead letters of those set aside."""
-
-
-@dataclass(slots=True)
-class _Sorted:
-    """A batch, parsed and grouped by ledger."""
-
-    by_ledger: defaultdict[LedgerId, list[tuple[Usage, Message]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    streams: list[Stream] = field(default_factory=list)
-    meters: dict[int, tuple[Usage, ...]] = field(default_factory=dict)
-    """The meters beside a request, by the identity of its usage: ids may repeat in a batch."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,14 +40,19 @@ class Ingest:
     alerts: Alerts
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
     _stop_rule: StopRule = field(init=False)
-    _patience: Patience = field(init=False, default_factory=Patience)
-    _pieces: Pieces[_Outcome] = field(init=False, default_factory=Pieces)
+    _commit: CommitBatch = field(init=False)
     _told: set[str | None] = field(init=False, default_factory=set)
     """Models whose surplus of cached tokens this process has reported."""
 
     def __post_init__(self) -> None:
         """Start with no batch held up."""
         self._stop_rule = StopRule(alerts=self.alerts)
+        self._commit = CommitBatch(
+            committer=self.committer,
+            tenancy=self.tenancy,
+            register=self.register,
+            alerts=self.alerts,
+        )
 
     async def batch(
         self,
@@ -90,8 +72,8 @@ class Ingest:
         now = self.clock.now()
         read, refused = self._read(messages, now)
         sources = [(sender_of(message.body).source, why) for message, why in refused]
-        done = [usage.dimensions.source for (usage, _), _ in read]
-        self._stop_rule.apply(messages, done, sources, now, stop_for)
+        known = [usage.dimensions.source for (usage, _), _ in read]
+        self._stop_rule.apply(messages, known, sources, now, stop_for)
         await self.tenancy.refresh_if_due()
         batch = await self._sort(read, hub, now)
         batch.dead_letters.extend(
@@ -100,38 +82,16 @@ class Ingest:
         # Before the commit: once the ledger has an event, its redelivery is only a duplicate.
         await self.register.file_streams(batch.streams)
         answer = Committed()
-        names: list[bytes] = []
-        waits: list[RetryableError] = []
-        for ledger, rows in batch.by_ledger.items():
-            names.append(name_of(_digests(str(ledger), rows)))
-            try:
-                outcome = await self._once(names[-1], batch, ledger, hub, now)
-            except RetryableError as fault:
-                # The ledgers after it go first; then the batch comes again.
-                waits.append(fault)
-                if len(waits) >= MAX_UNKNOWN:
-                    break
-                continue
-            answer = answer.plus(outcome[0])
-            batch.dead_letters.extend(outcome[1])
+        done = await self._commit.commit(batch, hub, now)
+        for committed, dead_letters in done.outcomes:
+            answer = answer.plus(committed)
+            batch.dead_letters.extend(dead_letters)
         await self.dead_letters.put(batch.dead_letters)
-        if waits:
-            raise waits[0]
-        self._pieces.forget(names)
+        if done.waits:
+            raise done.waits[0]
         await self.dead_letters.put(await self.streams.complete_reported(batch.streams))
         tally = Tally(answer.accepted, answer.duplicates, effects=answer.effects)
         return tally.with_dead_letters(batch.dead_letters)
-
-    async def _commit_all(
-        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant
-    ) -> _Outcome:
-        """Commit one ledger's events with the meters beside them."""
-        answer, dead_letters = await self._commit(ledger, batch.by_ledger[ledger], hub, now)
-        if batch.meters:
-            refused = {letter.body for letter in (*batch.dead_letters, *dead_letters)}
-            meters = await self._commit_meters(batch, ledger, hub, now, refused)
-            answer, dead_letters = answer.plus(meters[0]), dead_letters + meters[1]
-        return answer, dead_letters
 
     def _read(
         self, messages: Sequence[Message], now: Instant
@@ -145,8 +105,8 @@ class Ingest:
                 refused.append((message, why))
         return read, refused
 
-    async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> _Sorted:
-        batch = _Sorted()
+    async def _sort(self, read: Sequence[tuple[Read, Message]], hub: str, now: Instant) -> Sorted:
+        batch = Sorted()
         if any(self._is_unknown(usage) for (usage, _), _ in read):
             # The directory may be seconds old: none is refused, or given a tenant, on its word.
             await self.tenancy.refresh()
@@ -176,83 +136,6 @@ class Ingest:
             return False
         return self.tenancy.directory.assignment(subject, usage.time) is None
 
-    async def _once(
-        self, name: bytes, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant
-    ) -> _Outcome:
-        """Commit one ledger's events, unless an earlier attempt of the batch has done so.
-
-        Raises RetryableError while it is not clear that the fault is the ledger's own.
-        """
-        outcome = self._pieces.outcome(name)
-        if outcome is not None:
-            return outcome
-        try:
-            outcome = await self._commit_all(batch, ledger, hub, now)
-            self._patience.succeeded(ledger, now)
-        except RetryableError as fault:
-            if not self._patience.is_over(ledger, now):
-                raise
-            outcome = Committed(), self._parked(batch, ledger, hub, now, str(fault))
-        self._pieces.keep(name, outcome)
-        return outcome
-
-    def _parked(
-        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, reason: str
-    ) -> list[DeadLetter]:
-        """Return the dead letters of a ledger that fails while all others are committed to."""
-        self.alerts.alert(f"ledger {ledger}: {reason}", "ledger")
-        why = RejectedEvent(Code.LEDGER_STOPPED, reason)
-        return [dead_letter_of(hub, message, now, why) for _, message in batch.by_ledger[ledger]]
-
-    async def _commit(
-        self,
-        ledger: LedgerId,
-        rows: Sequence[tuple[Usage, Message]],
-        hub: str,
-        now: Instant,
-    ) -> _Outcome:
-        """Commit one ledger's events; a broken ledger dead-letters its own events only."""
-        usages = [usage for usage, _ in rows]
-        try:
-            answer = await self.committer.commit(ledger, usages, self.tenancy.terms_book.rate)
-        except LedgerBroken as fault:
-            self.alerts.alert(str(fault), "ledger")
-            why = RejectedEvent(Code.LEDGER_STOPPED, fault.reason)
-            return Committed(), [dead_letter_of(hub, message, now, why) for _, message in rows]
-        dead_letters: list[DeadLetter] = []
-        await self.register.note_counted(_counted(usages, answer))
-        if answer.conflicts:
-            # By evidence too: weaker and better counts of one request may have equal digests.
-            messages: dict[tuple[EventKey, Evidence, str], Message] = {
-                (usage.key, usage.evidence, usage.digest): message for usage, message in rows
-            }
-            why = RejectedEvent(Code.ID_CONFLICT, "id: already used with different content")
-            dead_letters = [
-                dead_letter_of(hub, messages[usage.key, usage.evidence, usage.digest], now, why)
-                for usage in answer.conflicts
-            ]
-        return answer, dead_letters
-
-    async def _commit_meters(
-        self, batch: _Sorted, ledger: LedgerId, hub: str, now: Instant, refused: Collection[bytes]
-    ) -> _Outcome:
-        """Commit the meters beside the requests of one ledger that were counted.
-
-        After the requests: a kill in between delivers the batch again, and each meter is known by
-        its id. The tally is of events, so meters add their effects alone. A ledger that broke in
-        between parks the requests again: replayed, they are duplicates and their meters count.
-        """
-        rows = [
-            (meter, message)
-            for usage, message in batch.by_ledger[ledger]
-            if message.body not in refused
-            for meter in batch.meters.get(id(usage), ())
-        ]
-        if not rows:
-            return Committed(), []
-        done, dead_letters = await self._commit(ledger, rows, hub, now)
-        return Committed(effects=done.effects), dead_letters
-
     def _tell_of_surplus(self, usage: Usage) -> None:
         """Report a model's cached tokens beyond its prompt, once for each model and process."""
         of = usage.dimensions
@@ -263,23 +146,3 @@ class Ingest:
                 f" (request {usage.id}): the prompt is charged as plain input and the surplus is"
                 " kept beside the counts: compare it with the invoice"
             )
-
-
-def _digests(ledger: str, rows: Sequence[tuple[Usage, Message]]) -> Iterator[str]:
-    """Yield what a ledger's part of a batch is known by."""
-    yield ledger
-    for usage, _ in rows:
-        yield usage.id
-        yield usage.digest
-
-
-def _counted(usages: Sequence[Usage], answer: Committed) -> list[Usage]:
-    """Return the requests to models whose counts the ledger has now."""
-    set_aside = {id(usage) for usage in answer.conflicts}
-    return [
-        usage
-        for usage in usages
-        if usage.evidence >= Evidence.RECOVERED
-        and usage.key[0] == LLM_USAGE
-        and id(usage) not in set_aside
-    ]

@@ -7,9 +7,11 @@ from itertools import repeat
 from typing import Final
 
 from metering.core.calendars.periods import LedgerId, Slot
-from metering.core.ledger.commit import Known, KnownBySlot
+from metering.core.ledger.commit import SOME_RECOVERED, Known, KnownBySlot
+from metering.core.ledger.entry import any_source
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
+from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import EventKey
 
 #: Entries cached per process, over all ledgers: about 100 MB.
@@ -55,9 +57,12 @@ class LedgerView:
 
     def _take(self, page: Page) -> None:
         places = zip(repeat(page), range(len(page.entries)), strict=False)
-        self._slots[page.slot].update(
-            zip([entry.key for entry in page.entries], places, strict=True)
-        )
+        slot = self._slots[page.slot]
+        slot.update(zip([entry.key for entry in page.entries], places, strict=True))
+        for row, entry in enumerate(page.entries):
+            name = any_source(entry.key)
+            if entry.state.evidence is Evidence.RECOVERED or (entry.supersedes and name in slot):
+                slot[name] = slot[SOME_RECOVERED] = (page, row)
         self.entries += len(page.entries)
 
 

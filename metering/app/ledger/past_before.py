@@ -1,6 +1,7 @@
 """The past of a tenant before one of its ledgers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from metering.core.basics.errors import LedgerBroken
@@ -30,5 +31,6 @@ async def past_before(store: LedgerStore, periods: PeriodAt, ledger: LedgerId) -
             # The fault of an earlier ledger is not this one's.
             return NO_PAST
         if stored is not None:
-            return stored.head.counts.past or NO_PAST
+            counts = stored.head.counts
+            return replace(counts.past or NO_PAST, hours=counts.hours)
     return NO_PAST

@@ -12,6 +12,7 @@ from metering.app.ledger.one_by_one import OneByOne
 from metering.app.streams.complete_streams import CompleteStreams
 from metering.app.streams.open_holds import OpenHolds
 from metering.app.streams.register import Register, Window
+from metering.app.streams.take_over_pending import TakeOverPending
 from metering.app.streams.timer_marks import TimerMarks
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken, RejectedEvent
@@ -72,6 +73,7 @@ class ExpirePending:
     streams: CompleteStreams
     marks: TimerMarks
     open_holds: OpenHolds
+    old: TakeOverPending
     tenancy: Tenancy
     committer: Committer
     dead_letters: DeadLetterStore
@@ -97,9 +99,9 @@ class ExpirePending:
         streams = {row.request_id: row async for row in self._uncounted(filed)}
         wanted = {digest_of(name): slot_of(one.time) for name, one in streams.items()}
         found = await self.register.look(WAITING, wanted, _LOGGED, again=True)
-        joined = [
-            (streams[row.request_id], row) for row in found.values() if isinstance(row, LlmRow)
-        ]
+        rows = [row for row in found.values() if isinstance(row, LlmRow)]
+        rows += await self.old.rows(streams.keys() - {row.request_id for row in rows})
+        joined = [(streams[row.request_id], row) for row in rows]
         dead_letters = await self.streams.complete(joined)
         await self.dead_letters.put(dead_letters)
         completed = {row.request_id for _, row in joined if self.streams.counts_of(row.request_id)}

@@ -85,11 +85,12 @@ class JoinUsage:
         tally = Tally()
         names: list[bytes] = []
         for piece in pieces_of(messages, logs):
-            names.append(name_of([hub, *(message.body for message, _ in piece)]))
-            outcome = self._pieces.outcome(names[-1])
+            name = name_of([hub, *(message.body for message, _ in piece)])
+            outcome = self._pieces.outcome(name)
             if outcome is None:
                 outcome = await self._join(piece, hub, now)
-                self._pieces.keep(names[-1], outcome)
+                self._pieces.keep(name, outcome)
+            names.append(name)
             tally = tally.plus(outcome)
         self._pieces.forget(names)
         return tally

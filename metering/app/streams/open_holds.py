@@ -46,8 +46,7 @@ class OpenHolds:
                     held.pop(entry.key, None)
         now = self.clock.now()
         missing = [_missing(entry, now) for entry in held.values() if entry.time < now - PATIENCE]
-        if missing:
-            await self.committer.commit(ledger, missing, self.tenancy.terms_book.rate)
+        await self.committer.commit(ledger, missing, self.tenancy.terms_book.rate)
         return len(missing)
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from metering.app.hubs.batch import LOGS_HUB, Message, dead_letter_of
 from metering.app.hubs.publish import publish
@@ -152,7 +152,6 @@ def _slots(filed: Sequence[Filed]) -> dict[str, Slot]:
     slots: dict[str, Slot] = {}
     for one in filed:
         slot = int(one.place.partition("|")[2])
-        for row in rows_of(one):
-            if isinstance(row, LlmRow | GatewayRow):
-                slots.setdefault(row.request_id, slot)
+        rows = cast("list[LlmRow | GatewayRow]", rows_of(one))
+        slots |= {row.request_id: slot for row in rows if row.request_id not in slots}
     return slots

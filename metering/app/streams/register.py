@@ -15,6 +15,8 @@ from metering.core.streams.lifetimes import PATIENCE
 from metering.core.streams.matching import Found, Match, match
 from metering.core.streams.sheets import Stream, file_finals, file_streams, sheet_of
 from metering.core.streams.shelves import Shelves
+from metering.core.usage.event import LLM_USAGE
+from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
 from metering.ports import Alerts, Clock, RegisterStore
 
@@ -73,13 +75,15 @@ class Register:
             await self.store.file(filings, self.clock.now())
 
     async def note_counted(self, usages: Iterable[Usage]) -> None:
-        """Note requests that ledgers have counted, so that their log rows are done with at once.
+        """Note the requests whose counts ledgers have now: their log rows are done with at once.
 
         They are filed when there are many or some have waited. If the process ends before, nothing
         is lost: a log row waits longer then, and the ledgers are asked before it is recovered.
         """
         now = self.clock.now()
         for usage in usages:
+            if usage.evidence < Evidence.RECOVERED or usage.key[0] != LLM_USAGE:
+                continue
             self._finals[slot_of(usage.time)][usage.id] = usage.key[1]
             self._since = self._since or now
         waiting = sum(map(len, self._finals.values()))
@@ -142,12 +146,17 @@ class Register:
         return found
 
     async def _read(self, places: Sequence[str], wanted: Wanted) -> Found:
-        """Read what is new under these places; return the rows that memory has no room for."""
-        by_position: defaultdict[int, list[str]] = defaultdict(list)
+        """Read what is new under these places; return the rows that memory has no room for.
+
+        A slot that was never read is read alone, and kept: another attempt goes on from there.
+        """
+        groups: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
         for place in places:
-            by_position[self.shelves.read_to(place) or 0].append(place)
+            position = self.shelves.read_to(place)
+            alone = place.partition("|")[2] if position is None else ""
+            groups[position or 0, alone].append(place)
         in_use, beside = set(places), _Beside(wanted)
-        for position, together in by_position.items():
+        for (position, _), together in groups.items():
             latest = position
             async for filed in self.store.read(together, position):
                 latest = max(latest, filed.at)

@@ -1,6 +1,6 @@
 """Take over the partial records that versions before the register left in the store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -10,6 +10,7 @@ from metering.app.streams.register import Register
 from metering.core.basics.instants import DAY, SECOND, Instant
 from metering.core.streams.gateway_log import read_log
 from metering.core.streams.lifetimes import PATIENCE, REGISTER_TTL_S
+from metering.core.streams.log_rows import LlmRow
 from metering.core.streams.sheets import Stream, file_streams, stream_of
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, DeadLetterStore, PendingHalf, PendingStore
@@ -51,6 +52,12 @@ class TakeOverPending:
             taken += len(due)
         return taken
 
+    async def rows(self, request_ids: Collection[str]) -> list[LlmRow]:
+        """Return the counts of these requests that processes of the version before stored."""
+        if self._over or await self._is_over():
+            return []
+        return _rows(await self.pending.read_halves("tokens", request_ids))
+
     async def _is_over(self) -> bool:
         mark, now = await self.register.store.read_mark("pending"), self.clock.now()
         if mark is None:
@@ -74,16 +81,16 @@ class TakeOverPending:
             due = None if settled else self.clock.now() + PATIENCE
             found = [one for half, one in streams.values() if half.is_settled is settled]
             await self.register.file(file_streams(found, due))
-        rows = await self.pending.read_halves("tokens", streams.keys())
-        joined = [
-            (streams[name][1], row)
-            for name, body in rows.items()
-            for row in read_log(body).llm_rows
-        ]
+        rows = _rows(await self.pending.read_halves("tokens", streams.keys()))
+        joined = [(streams[row.request_id][1], row) for row in rows]
         dead_letters = await self.streams.complete(joined)
         dead_letters += await self.streams.complete_reported([one for _, one in streams.values()])
         await self.dead_letters.put(dead_letters)
         await self.pending.remove_halves("identity", streams.keys())
+
+
+def _rows(bodies: Mapping[str, bytes]) -> list[LlmRow]:
+    return [row for body in bodies.values() for row in read_log(body).llm_rows]
 
 
 def _stream(half: PendingHalf) -> Stream:

@@ -13,7 +13,15 @@ from metering.core.basics.errors import HeadMovedError, LedgerBroken, TooLargeEr
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import SLOT, LedgerId, Slot, slot_of
 from metering.core.ledger.effect import Effect, effects_of, size_of
-from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded, expected_amount
+from metering.core.ledger.entry import (
+    Entry,
+    Kind,
+    Reference,
+    State,
+    Superseded,
+    any_source,
+    expected_amount,
+)
 from metering.core.ledger.head import ITEM_BYTES, Head, fold
 from metering.core.ledger.head_document import write_head
 from metering.core.ledger.limits import LimitChange
@@ -63,6 +71,10 @@ _OUTCOME: Final = Kind.OUTCOME
 _HELD: Final = Evidence.HELD
 #: From this rank on a rated amount stands as it is, unless it is nothing: see `expected_amount`.
 _LEAST_COUNTED: Final = Evidence.ESTIMATED
+
+_RECOVERED: Final = Evidence.RECOVERED
+#: In a slot's known entries it says that some were recovered, and so known to any source.
+SOME_RECOVERED: Final[EventKey] = ("", "", "")
 
 type _Near = tuple[Mapping[EventKey, Known], ...]
 _NOWHERE: Final[Mapping[EventKey, Known]] = {}
@@ -129,11 +141,19 @@ class _Batch:
 
     entries: defaultdict[Slot, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     fresh: dict[EventKey, tuple[Slot, int]] = field(default_factory=dict)
+    recovered: set[EventKey] = field(default_factory=set)
+    """Requests that a log told in this batch, as any source knows them."""
+    renamed: dict[tuple[EventKey, Evidence, str], Usage] = field(default_factory=dict)
+    """Events as they came, by what they are counted as where another source recovered them."""
     duplicates: int = 0
     conflicts: list[Usage] = field(default_factory=list)
     for_adjacent_ledger: defaultdict[LedgerId, list[Usage]] = field(
         default_factory=lambda: defaultdict(list)
     )
+
+    def as_it_came(self, usage: Usage) -> Usage:
+        """Return an event under the source that it named."""
+        return self.renamed.get((usage.key, usage.evidence, usage.digest), usage)
 
 
 class Planner(Protocol):
@@ -175,8 +195,11 @@ def plan_commit(
         commit_of(head, batch.entries, now, change, seen),
         accepted=len(usages) - batch.duplicates - len(batch.conflicts) - for_adjacent_ledger,
         duplicates=batch.duplicates,
-        conflicts=tuple(batch.conflicts),
-        for_adjacent_ledger=batch.for_adjacent_ledger,
+        conflicts=tuple(map(batch.as_it_came, batch.conflicts)),
+        for_adjacent_ledger={
+            name: list(map(batch.as_it_came, found))
+            for name, found in batch.for_adjacent_ledger.items()
+        },
     )
 
 
@@ -196,22 +219,52 @@ def _classified(
     """Return the answer to every event, given the known entries and the earlier events."""
     batch = _Batch()
     nearest: dict[Slot, _Near] = {}
+    recoveries: set[Slot] = set()
     for usage in usages:
         slot = usage.time // SLOT
         near = nearest.get(slot)
         if near is None:
             near = nearest[slot] = tuple(known.get(slot + step, _NOWHERE) for step in (0, -1, 1))
+            if any(SOME_RECOVERED in one for one in near):
+                recoveries.add(slot)
         here, before, after = near
         key = usage.key
         found = here.get(key) or before.get(key) or after.get(key)
+        if found is None and batch.recovered and any_source(key) in batch.recovered:
+            if key not in batch.fresh:
+                # Once that entry is written, another commit corrects it.
+                batch.for_adjacent_ledger[ledger].append(usage)
+                continue
+        elif found is None and slot in recoveries and key not in batch.fresh:
+            usage, found = _recovered_before(batch, near, usage)  # noqa: PLW2901, as it counts
+            key = usage.key
         if found is None and key not in batch.fresh:
             # Nearly every event ends here, so this much stands in the loop itself.
             rows = batch.entries[slot]
             batch.fresh[key] = (slot, len(rows))
             rows.append(_new_entry(usage, rate))
+            if usage.evidence is _RECOVERED:
+                batch.recovered.add(any_source(key))
         else:
             _classify_known(batch, ledger, found, usage, rate)
     return batch
+
+
+def _recovered_before(batch: _Batch, near: _Near, usage: Usage) -> tuple[Usage, Known | None]:
+    """Return a usage as that of the request which a log told first, and its latest entry.
+
+    The log names the gateway in its own way. Whichever source a policy's event names, it is about
+    the same request, and counts under the identity that the request has already.
+    """
+    name = any_source(usage.key)
+    found = next((slot[name] for slot in near if name in slot), None)
+    if found is None:
+        return usage, None
+    page, row = found
+    key = page.entries[row].key
+    of = usage.dimensions._replace(source=key[1])
+    batch.renamed[key, usage.evidence, usage.digest] = usage
+    return usage._replace(key=key, dimensions=of), found
 
 
 def commit_of(

@@ -18,7 +18,7 @@ from metering.core.ledger.limits import NO_LIMITS, Counter, CounterKey, LimitCha
 from metering.core.ledger.past import Past, with_settled
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.scope import Attributes
-from metering.core.plans.spikes import NO_HOURS, Hours, spiked, with_spend
+from metering.core.plans.spikes import KEPT, NO_HOURS, USUAL, Hours, spiked, with_spend
 from metering.core.prices.price_book import TOKEN
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.usage.buckets import INDEX, TOKENS
@@ -50,6 +50,11 @@ class Counts:
 
 
 NO_COUNTS: Final = Counts()
+
+
+def hours_zone(counts: Counts) -> str | None:
+    """Return the time zone of hours of the week; None for the rule of ledgers without a past."""
+    return None if counts.past is None else counts.limits.zone
 
 
 def lapse_of(slot: Slot) -> Instant:
@@ -96,7 +101,10 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     for slot, by_key in change.held.items():
         held[slot] = {**held.get(slot, {}), **by_key}
     hours = NO_HOURS if change.limits.spike is None else counts.hours
-    crowded, past = counts.crowded & kept, change.past or counts.past
+    if change.past is not None and change.limits.spike is not None and not hours.amounts:
+        hours = change.past.hours
+    past = counts.past if change.past is None else replace(change.past, hours=NO_HOURS)
+    crowded = counts.crowded & kept
     used = {**used, **change.used}
     return Counts(change.limits, used, _filled(held), hours, crowded, past)
 
@@ -110,7 +118,8 @@ def counted(
     holds expire a day after their slot.
     """
     if counts.limits.spike is not None:
-        counts = replace(counts, hours=with_spend(counts.hours, _spend(entries)))
+        kept = USUAL if counts.past is None else KEPT
+        counts = replace(counts, hours=with_spend(counts.hours, _spend(entries), kept))
     if counts.past is not None:
         counts = replace(counts, past=with_settled(counts.past, entries, committed))
     if not counts.limits.quotas:
@@ -183,7 +192,8 @@ def crossed(counts: Counts, committed: Instant) -> Counts:
     `committed` is the time of the commit, at which increases are in force or have ended.
     """
     if counts.limits.spike is not None:
-        counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike))
+        zone = hours_zone(counts)
+        counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike, zone))
     if not counts.limits.quotas:
         return counts
     quotas = {quota.key: quota for quota in counts.limits.quotas}

@@ -10,7 +10,7 @@ from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange,
 from metering.core.ledger.past import Past, Streams
 from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
-from metering.core.plans.spikes import Hours, Spike
+from metering.core.plans.spikes import NO_HOURS, Hours, Spike
 from metering.core.usage.buckets import by_name, from_names
 
 type _Held = Mapping[Slot, Mapping[CounterKey, int]]
@@ -23,20 +23,18 @@ def counts_document(counts: Counts) -> Document:
         **_counters(counts.used),
         **({"crowded": sorted(counts.crowded)} if counts.crowded else {}),
         "held": _held(counts.held),
-        "hours": [[hour, str(amount)] for hour, amount in counts.hours.amounts],
-        "hour_told": counts.hours.told,
+        **_hours(counts.hours),
         **_past(counts.past),
     }
 
 
 def read_counts(document: Document) -> Counts:
     """Return the counts that `counts_document` wrote."""
-    hours = tuple((hour, int(amount)) for hour, amount in document["hours"])
     return Counts(
         _read_limits(document),
         _read_used(document),
         _read_held(document),
-        Hours(hours, document["hour_told"]),
+        _read_hours(document),
         frozenset(document.get("crowded", ())),
         _read_past(document),
     )
@@ -99,7 +97,8 @@ def _past(past: Past | None) -> Document:
     }
     # In the order of the deployments: the earliest one gives way first.
     served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
-    return {"past": {"delays": list(past.delays), **served, "streams": streams}}
+    hours = _hours(past.hours) if past.hours.amounts else {}
+    return {"past": {"delays": list(past.delays), **hours, **served, "streams": streams}}
 
 
 def _read_past(document: Document) -> Past | None:
@@ -111,7 +110,20 @@ def _read_past(document: Document) -> Past | None:
         for model, one in past["streams"].items()
     }
     served = dict(past.get("served", ()))
-    return Past(streams, tuple(past["delays"]), served)
+    hours = _read_hours(past) if "hours" in past else NO_HOURS
+    return Past(streams, tuple(past["delays"]), served, hours)
+
+
+def _hours(hours: Hours) -> Document:
+    return {
+        "hour_told": hours.told,
+        "hours": [[hour, str(amount)] for hour, amount in hours.amounts],
+    }
+
+
+def _read_hours(document: Document) -> Hours:
+    amounts = tuple((hour, int(amount)) for hour, amount in document["hours"])
+    return Hours(amounts, document["hour_told"])
 
 
 def _limits(limits: Limits) -> Document:

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.counts import hours_zone
 from metering.core.ledger.crossings import crossings, crowded
 from metering.core.ledger.head import Head
 from metering.core.ledger.names import MAX_NAMED_LINES
@@ -99,7 +100,7 @@ def _spikes(before: Head, after: Head) -> list[str]:
     found = {
         "hour": format_instant(hour),
         "amount": format_amount(amount),
-        "usual": format_amount(usual_before(hours) or 0),
+        "usual": format_amount(usual_before(hours, hours_zone(after.counts)) or 0),
     }
     return [json.dumps(found, sort_keys=True)]
 

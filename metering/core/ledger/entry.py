@@ -142,6 +142,14 @@ class Superseded(NamedTuple):
     end_user: str | None = None
 
 
+def any_source(key: EventKey) -> EventKey:
+    """Return the identity under which a request recovered from a log is known to any source.
+
+    No event has an empty source.
+    """
+    return key[0], "", key[2]
+
+
 class Change(NamedTuple):
     """A state that starts to count (`sign` 1) or stops counting (-1), and its end user."""
 

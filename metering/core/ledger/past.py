@@ -13,6 +13,7 @@ from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import SECOND, Instant
 from metering.core.ledger.entry import Entry
 from metering.core.ledger.served import with_served
+from metering.core.plans.spikes import NO_HOURS, Hours
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, NO_TOKENS, TOKENS, Buckets
 from metering.core.usage.usage import Usage
 
@@ -67,6 +68,8 @@ class Past:
     """Of the latest streams: seconds from the request until its counts were committed."""
     served: Mapping[str, str] = field(default_factory=dict)
     """The model that each deployment served last: see `served.py`."""
+    hours: Hours = NO_HOURS
+    """The spend of the last weeks, only while a ledger takes it over: then it is in the counts."""
 
 
 NO_PAST: Final = Past()

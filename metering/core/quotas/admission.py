@@ -19,11 +19,12 @@ from metering.core.quotas.decision import (
     decides,
     quota_states,
 )
+from metering.core.quotas.deployed import closed, led, serves, to_deployment
 from metering.core.quotas.facts import Facts, UnknownDeployments
 from metering.core.quotas.ladder import Ladder
 from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
 from metering.core.quotas.timed import TimedRule, next_change, timed_rules
-from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict, refused, told
+from metering.core.quotas.verdict import ModelVerdict, refused, told
 from metering.core.tenancy.record import Assignment
 
 #: How long the gateway may cache a verdict, in seconds, by the used share of the nearest limit.
@@ -47,6 +48,8 @@ class Admitted(NamedTuple):
     """The verdicts for requests with further attributes."""
     serves: Mapping[str, str] = MappingProxyType({})
     """The model of each deployment of a model that a scoped verdict names."""
+    closed: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """By target of a scoped downgrade, the models and deployments that cannot go there."""
     requests_per_minute: int | None = None
     """The rate at which the gateway takes requests of the tenant; None: no limit."""
 
@@ -65,6 +68,7 @@ class Admitted(NamedTuple):
             "models": {name: one.document(self.at) for name, one in sorted(self.models.items())},
             "rules": [one.document(self.at) for one in self.scoped.rules],
             "serves": dict(sorted(self.serves.items())),
+            "closed": {to: list(names) for to, names in sorted(self.closed.items())},
             "ask": list(self.scoped.ask),
             "requests_per_minute": self.requests_per_minute,
             "shadow": list(self.shadowed),
@@ -115,24 +119,15 @@ def admit(
         subscription,
         assignment.tenant,
         now,
-        _to_deployment(overall, facts),
-        {name: _to_deployment(one, facts) for name, one in models.items() if one != overall},
+        to_deployment(overall, facts),
+        {name: to_deployment(one, facts) for name, one in models.items() if one != overall},
         _cache_s(every, next_change(plan, rules, now), now),
         decide_quota(states, about).shadowed,
-        Scoped(tuple(_led(one, facts) for one in scoped.rules), scoped.ask),
-        _serves(scoped.rules, deployments),
+        Scoped(tuple(led(one, facts) for one in scoped.rules), scoped.ask),
+        serves(scoped.rules, deployments),
+        closed(scoped.rules, facts, dearer),
         plan.requests_per_minute,
     )
-
-
-def _led(rule: ScopedVerdict, facts: Facts) -> ScopedVerdict:
-    return rule._replace(verdict=_to_deployment(rule.verdict, facts))
-
-
-def _serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> dict[str, str]:
-    """Return the deployments that serve a model which a rule names, or leads to."""
-    named = {rule.when.get("model") for rule in rules} | {rule.verdict.to for rule in rules}
-    return {name: model for name, model in deployments.items() if model in named}
 
 
 def _over(rules: Iterable[TimedRule], one: ModelVerdict, model: str | None) -> ModelVerdict:
@@ -172,17 +167,6 @@ def _possible(
     ):
         return one
     return one._replace(verdict=Verdict.BLOCK, to=None)
-
-
-def _to_deployment(one: ModelVerdict, facts: Facts) -> ModelVerdict:
-    """Return a verdict with a downgrade to a deployment, registered before learnt, if known."""
-    for deployments in (facts.deployments, facts.learnt):
-        if one.to is None or one.to in deployments:
-            return one
-        names = sorted(name for name, model in deployments.items() if model == one.to)
-        if names:
-            return one._replace(to=names[0])
-    return one
 
 
 def _named(

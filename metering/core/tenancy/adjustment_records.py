@@ -49,7 +49,7 @@ def make_adjustment(
             )
         return Decision(same, None)
     if found.charge_period is not None:
-        _check_period(directory, f"{what}: about", found, now)
+        _check_period(directory, f"{what}: about", offer.tenant, found.charge_period, now)
     if found.currency != plan.currency:
         raise ConfigurationError(
             f"{what}: currency: plan {plan.id!r} is in {plan.currency}, not in {found.currency}"
@@ -58,14 +58,13 @@ def make_adjustment(
     return Decision(found, Record("adjustment", found.tenant, value, now, now))
 
 
-def _check_period(directory: Directory, what: str, made: Adjustment, now: Instant) -> None:
-    name = made.charge_period or ""
+def _check_period(directory: Directory, what: str, tenant: str, name: str, now: Instant) -> None:
     try:
-        period = directory.find_period(made.tenant, name)
+        period = directory.find_period(tenant, name)
     except ValueError as fault:
         raise ConfigurationError(f"{what}: {fault}") from None
     if period is None:
-        raise ConfigurationError(f"{what}: {made.tenant!r} has no period {name!r}")
+        raise ConfigurationError(f"{what}: {tenant!r} has no period {name!r}")
     if period.start > now:
         raise ConfigurationError(
             f"{what}: period {name!r} begins {format_instant(period.start)}: it cannot be about"

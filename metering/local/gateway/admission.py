@@ -51,7 +51,10 @@ async def document_for(
     if not asked:
         return document
     own = await admission(subscription, {name: attributes.get(name, "") for name in asked})
-    return {**document, "rules": own.get("rules", []), "serves": own.get("serves", {})}
+    return {
+        **document,
+        **{name: own[name] for name in ("rules", "serves", "closed") if name in own},
+    }
 
 
 def decide(document: Document, request: Requested) -> Decision:
@@ -67,7 +70,10 @@ def decide(document: Document, request: Requested) -> Decision:
     verdict = rule.get("verdict", document.get("verdict"))
     if verdict == "downgrade":
         to = str(rule.get("to", ""))
-        possible = _leads_somewhere(rule, request) and _is_open(document, request, to, models)
+        closed = () if rule is own else document.get("closed", {}).get(to, ())
+        is_closed = request.model.lower() in {name.lower() for name in closed}
+        open_ = not is_closed and _is_open(document, request, to, models)
+        possible = open_ and _leads_somewhere(rule, request)
         return Decision("downgrade", to, rule) if possible else Decision("block", rule=rule)
     return Decision("block", rule=rule) if verdict == "block" else Decision("allow")
 

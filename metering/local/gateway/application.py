@@ -107,6 +107,8 @@ class Endpoint:
         call.status = 200
         call.backend_ms = call.total_ms = watch.ms()
         if call.streamed:
+            call.counts, call.aborted = exchange.counts.up_to(0), True
+            self._journal.begin(call)
             self._journal.emit(call, "absent" if call.from_cache else "pending")
             pieces = self._pieces(call, exchange, simulated)
             return StreamingResponse(pieces, media_type="text/event-stream")
@@ -132,7 +134,6 @@ class Endpoint:
         """Yield the events of a stream at the model's pace, and count its output."""
         assert call.shape.stream is not None
         pause_s = self._gate.pace.chunk_ms / 1_000
-        call.counts, call.aborted = exchange.counts.up_to(0), True
         for number, piece in enumerate(call.shape.stream(exchange)):
             if number == simulated.abort_after:
                 raise StreamCut("as asked for")

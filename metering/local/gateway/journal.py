@@ -26,9 +26,13 @@ class Journal:
         assert call.caller is not None
         self._hub.send(USAGE_HUB, [(usage_event(call, tokens, answer), call.caller.subject)])
 
+    def begin(self, call: Call) -> None:
+        """Keep what the log says of a stream that is cut at once: it may be, with this process."""
+        self._pipe.begin(call.request_id, [*llm_records(call), gateway_record(call)])
+
     def log(self, call: Call) -> None:
         """Log a finished call."""
-        self._pipe.put([*llm_records(call), gateway_record(call)])
+        self._pipe.put(call.request_id, [*llm_records(call), gateway_record(call)])
 
 
 class Stopwatch:

@@ -36,6 +36,8 @@ _TABLES = (
         PRIMARY KEY (hub, consumer_group, partition)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS timers (
         name TEXT NOT NULL PRIMARY KEY, due_us INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS gateway_logs (
+        request TEXT NOT NULL PRIMARY KEY, owner INTEGER NOT NULL, records TEXT NOT NULL)""",
 )
 
 

@@ -1,5 +1,6 @@
 """Credit at the close of a period: what is carried, what expires, and what is never refunded."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from metering.core.credit.credit import Bounds
 from metering.core.plans.plan import Plan
 from metering.core.tenancy.adjustment_records import AdjustmentOffer
 from metering.core.tenancy.grant_records import GrantOffer
+from tests.app.committing import fail
 from tests.builders import body
 
 type System = Any
@@ -129,3 +131,19 @@ async def test_what_is_carried_forward_is_credit_of_a_prepaid_tenant(
     assert (await system.credits.of("acme")).remaining == Bounds(twenty_less, twenty_less)
     await use(system, "c", NOVEMBER.start + DAY, 40)
     assert (await system.credits.of("acme")).remaining == Bounds(0, 0)
+
+
+async def test_between_a_statement_and_its_account_credit_is_that_of_the_statement(
+    system: System,
+) -> None:
+    await set_up(system, OCTOBER.start)
+    await system.tenancy.add_grant(GrantOffer("acme", "10", start=OCTOBER.start))
+    await use(system, "a", OCTOBER.start + DAY, 3)
+    system.faulty_accounts.before.append(fail(asyncio.CancelledError()))
+    system.clock.set(OCTOBER.end + GRACE)
+    with pytest.raises(asyncio.CancelledError):
+        await system.close(OCTOBER.end + GRACE)
+    seven = parse_amount("7")
+    assert (await system.credits.of("acme")).remaining == Bounds(seven, seven)
+    await system.close(OCTOBER.end + GRACE)
+    assert (await system.credits.of("acme")).remaining == Bounds(seven, seven)

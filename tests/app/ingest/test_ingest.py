@@ -135,7 +135,8 @@ async def test_a_store_out_of_reach_is_raised_and_a_repeat_counts_once(system: S
     def down() -> None:
         raise RetryableError("down")
 
-    system.store.after = [down, down]
+    # Two ledgers, and each is tried twice.
+    system.store.after = [down] * 4
     with pytest.raises(RetryableError):
         await ingest(system, body(), body(id="r-2", subject="sub-2"))
     await ingest(system, body(), body(id="r-2", subject="sub-2"))

@@ -1,9 +1,10 @@
 """A ledger takes over the past of the ledger before, over periods without usage too."""
 
-from metering.core.basics.instants import DAY
+from metering.core.basics.instants import DAY, HOUR
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.past import LEAST_STREAMS
+from metering.core.plans.plan import read_plan
 from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
@@ -42,6 +43,7 @@ async def test_a_month_begins_with_what_streams_used_in_the_month_before(system:
 
 async def test_a_tenant_billed_by_the_day_keeps_its_past_over_a_quiet_week(system: System) -> None:
     await system.tenancy.set_calendar("acme", Calendar(cycle="daily"), None)
+    await system.tenancy.map_subject("sub-1", "acme", None)
     day = AT - AT % DAY
     await settle(system, LedgerId("acme", day - 7 * DAY), AT - 7 * DAY)
     assert await held(system, LedgerId("acme", day), AT) == LEARNT
@@ -51,6 +53,28 @@ async def test_a_tenant_billed_by_the_day_that_was_away_for_36_days_begins_anew(
     system: System,
 ) -> None:
     await system.tenancy.set_calendar("acme", Calendar(cycle="daily"), None)
+    await system.tenancy.map_subject("sub-1", "acme", None)
     day = AT - AT % DAY
     await settle(system, LedgerId("acme", day - 36 * DAY), AT - 36 * DAY)
     assert await held(system, LedgerId("acme", day), AT) == {"input": 100, "output": 500}
+
+
+async def test_a_month_takes_the_hours_of_the_month_before_for_its_spikes(system: System) -> None:
+    plan = read_plan("p", {"id": "watched", "spike": {"least": "0.001"}})
+    await system.tenancy.define_plan(plan, None)
+    await system.tenancy.assign_plan("acme", "watched", None)
+    await system.tenancy.map_subject("sub-1", "acme", None)
+    system.clock.set(EDGE - 1)
+    hours = [EDGE - hour * HOUR for hour in range(9 * 24, 0, -1)]
+    usages = [usage(f"u-{number}", time=at) for number, at in enumerate(hours)]
+    await commit(system, *usages, ledger=OCTOBER)
+    before = (await system.store.read_head(OCTOBER)).head.counts.hours
+    assert len(before.amounts) == 9 * 24
+
+    system.clock.set(EDGE + HOUR)
+    much = from_names({"input": 1_000_000})
+    await commit(system, usage("much", time=EDGE, buckets=much))
+    found = (await system.store.read_head(LEDGER)).head.counts.hours
+    assert found.amounts[:-1] == before.amounts
+    assert found.told == EDGE
+    assert (await system.verify.one(LEDGER)).faults == ()

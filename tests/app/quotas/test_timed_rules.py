@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from metering.core.basics.instants import HOUR, MINUTE
+from metering.core.basics.instants import HOUR, MINUTE, format_instant
 from metering.core.quotas.decision import Verdict
 from tests.app.quotas.test_admission import CAP, ask, ingest, on_plan, verdicts
 from tests.builders import NOW, body, price_file
@@ -80,12 +80,11 @@ async def test_a_prepaid_tenant_without_credit_has_one_verdict_and_no_list(
 
 
 async def spiked(system: System, **rule: object) -> None:
-    """Let the hour before noon be unusual after a day of usual ones."""
+    """Let the hour before noon be unusual after eight days of usual ones."""
     await with_mini(system)
     await on_plan(system, spike={"factor": "3", "least": "0.001", **rule})
-    usual = [
-        body(id=f"u-{n}", time=f"2026-11-{19 + n // 24}T{n % 24:02}:15:00Z") for n in range(35)
-    ]
+    times = (NOW - MINUTE - hour * HOUR for hour in range(8 * 24, 0, -1))
+    usual = [body(id=f"u-{time}", time=format_instant(time)) for time in times]
     much = {"prompt_tokens": 100_000, "completion_tokens": 0}
     await ingest(system, *usual, body(id="much", data__usage=much))
 

@@ -88,6 +88,23 @@ async def test_a_final_request_that_a_policy_reported_is_not_recovered(
     assert balance.head.diagnostics.duplicates == 0
 
 
+@pytest.mark.parametrize(
+    ("policy", "logged"),
+    [
+        ("2026-10-31T23:59:59Z", "2026-11-01T00:00:01.0Z"),
+        ("2026-11-01T00:00:01Z", "2026-10-31T23:59:59.0Z"),
+    ],
+)
+async def test_a_request_that_a_policy_reported_beyond_the_edge_of_a_period_is_not_recovered(
+    system: System, policy: str, logged: str
+) -> None:
+    both = log(llm_record() | {"time": logged}, gateway_record() | {"time": logged})
+    await take_in(system.ingest, body(source="/apim/named-otherwise", time=policy))
+    await take_in(system.join, both)
+    assert await recovered(system) == 0
+    assert (await state(system))[1] == ["FULL"]
+
+
 async def test_a_final_request_that_a_policy_reported_without_counts_gets_those_of_the_logs(
     system: System,
 ) -> None:
@@ -145,6 +162,17 @@ async def test_a_policys_event_that_comes_after_recovery_corrects_it(
     system.clock.set(NOW + 2 * DAY)
     await system.expire.run()
     assert await state(system) == (WORTH, ["RECOVERED", better])
+
+
+@pytest.mark.parametrize("time", ["2026-11-20T11:45:00Z", "2026-11-20T11:39:00Z"])
+async def test_a_policys_event_under_another_source_corrects_what_was_recovered(
+    system: System, time: str
+) -> None:
+    await take_in(system.join, BOTH)
+    assert await recovered(system) == 1
+    await take_in(system.ingest, body(source="/apim/named-otherwise", time=time))
+    amount, _ = await state(system)
+    assert amount == WORTH
 
 
 @pytest.mark.parametrize("step", [1, -1])

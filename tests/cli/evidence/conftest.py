@@ -161,7 +161,7 @@ def billed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         out,
         now="2026-12-11T00:00:00Z",
     )
-    (*_, last) = sorted((folder / ".metering/anchors").iterdir())
+    (*_, last) = sorted((folder / "anchors").iterdir())
     shutil.copy(last / "anchor.json", folder / "anchor.json")
     return folder
 
@@ -180,5 +180,5 @@ def store(billed: Path, tmp_path: Path) -> Metering:
     for name in ("metering.db", "metering.db-wal", "metering.db-shm"):
         if (billed / name).exists():
             shutil.copy(billed / name, tmp_path / name)
-    shutil.copytree(billed / ".metering", tmp_path / ".metering")
+    shutil.copytree(billed / "anchors", tmp_path / "anchors")
     return Metering(tmp_path)

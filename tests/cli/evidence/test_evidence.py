@@ -25,7 +25,7 @@ def test_an_earlier_period_and_an_open_one_have_evidence_too(store: Metering) ->
     for period, closed in (("2026-10", True), ("2026-12", False)):
         out = store.folder / f"{period}.jsonl"
         run(store, "evidence", "acme", "--period", period, "--out", str(out), now=NOW)
-        (last,) = sorted((store.folder / ".metering/anchors").iterdir())[-1:]
+        (last,) = sorted((store.folder / "anchors").iterdir())[-1:]
         found = check(out, last / "anchor.json")
         assert (found.code, found.faults) == (0, [])
         assert json.loads(out.read_text().splitlines()[0])["is_closed"] is closed
@@ -34,7 +34,7 @@ def test_an_earlier_period_and_an_open_one_have_evidence_too(store: Metering) ->
 def test_without_an_anchor_there_are_no_proofs_and_that_is_said(
     store: Metering, evidence: Evidence
 ) -> None:
-    shutil.rmtree(store.folder / ".metering/anchors")
+    shutil.rmtree(store.folder / "anchors")
     out = store.folder / "evidence.jsonl"
     run(store, "evidence", "acme", "--period", "2026-11", "--out", str(out), now=NOW)
     assert check(out).code == 0

@@ -103,6 +103,13 @@ def test_a_downgrade_leads_to_a_deployment_and_names_its_provider() -> None:
     assert (rule.verdict.to, rule.to_provider) == ("small", "openai")
 
 
+def test_a_downgrade_is_closed_to_models_that_cannot_go_there() -> None:
+    found = admitted({"scope": {"end_user": "ada"}, "action": {"downgrade": "mini"}})
+    # Claude is of another provider; of the others no price is known that forbids it.
+    assert found.document()["closed"] == {"small": ["claude"]}
+    assert admitted({"scope": {"end_user": "ada"}}).document()["closed"] == {}
+
+
 def test_beyond_a_hundred_rules_the_gateway_is_told_to_ask() -> None:
     users = tuple(f"u-{number}" for number in range(101))
     quota = {"scope": {"end_user": "*"}}

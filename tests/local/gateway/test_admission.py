@@ -143,6 +143,14 @@ def test_a_model_has_its_own_verdict_and_a_downgrade_must_lead_somewhere(
     assert decide(document, Requested("gpt-4o")).verdict == decision
 
 
+def test_a_rules_downgrade_is_a_block_for_models_that_cannot_go_there() -> None:
+    rule = {"when": {}, "verdict": "downgrade", "to": "mini", "to_provider": "openai"}
+    document = {"verdict": "allow", "rules": [rule], "closed": {"mini": ["GPT-4o"]}}
+    assert decide(document, Requested("gpt-4o")).verdict == "block"
+    assert decide(document, Requested("o3")).verdict == "downgrade"
+    assert decide(document, Requested("o3", is_anthropic=True)).verdict == "block"
+
+
 def test_a_downgrade_names_where_it_leads() -> None:
     document = {"verdict": "downgrade", "to": "gpt-4o-mini"}
     assert decide(document, Requested("gpt-4o")) == Decision("downgrade", "gpt-4o-mini", document)

@@ -1,14 +1,18 @@
 """The gateway's logs: late, several records an event, spread over partitions, rows by number."""
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from metering.app.hubs.batch import LOGS_HUB
 from metering.local.gateway.gate import Pace
 from metering.local.gateway.log_pipe import LogPipe
-from metering.local.gateway.log_records import GATEWAY
+from metering.local.gateway.log_records import GATEWAY, LLM
 from metering.local.hubs.hub import EmbeddedHub
 from tests.local.gateway.bench import MESSAGES, PACE, Bench
 
@@ -113,7 +117,7 @@ async def test_logs_come_by_themselves_when_their_time_has_come(bench: Bench, pa
 async def test_logs_that_nobody_reads_are_dropped(tmp_path: Path) -> None:
     hub = EmbeddedHub(tmp_path / "hub.db", lambda: 0)
     pipe = LogPipe(hub, 0)
-    pipe.put([{"category": GATEWAY}])
+    pipe.put("r-1", [{"category": GATEWAY}])
     pipe.flush()
     hub.declare(LOGS_HUB, 1)
     pipe.flush()
@@ -125,7 +129,70 @@ async def test_more_logs_than_fit_go_out_before_their_time(tmp_path: Path) -> No
     hub = EmbeddedHub(tmp_path / "hub.db", lambda: 0)
     hub.declare(LOGS_HUB, 1)
     pipe = LogPipe(hub, 3_600)
-    pipe.put([{"category": GATEWAY}] * 20_008)
+    pipe.put("r-1", [{"category": GATEWAY}] * 20_008)
     (event,) = hub.receive(LOGS_HUB, 0, None, 10)
     assert event.body.count(b"category") == 8
     hub.close()
+
+
+def sent(hub: EmbeddedHub) -> list[str]:
+    partitions = range(hub.partition_count(LOGS_HUB))
+    events = [one for part in partitions for one in hub.receive(LOGS_HUB, part, None, 100)]
+    return sorted(record["n"] for one in events for record in json.loads(one.body)["records"])
+
+
+async def test_what_a_killed_process_had_not_sent_the_next_one_sends(tmp_path: Path) -> None:
+    hub = EmbeddedHub(tmp_path / "hub.db", lambda: 0)
+    hub.declare(LOGS_HUB)
+    killed = LogPipe(hub, 3_600)
+    for name in ("goes on", "ended"):
+        killed.begin(name, [{"category": LLM, "n": f"{name}, so far"}])
+    killed.put("ended", [{"category": LLM, "n": "ended"}, {"category": GATEWAY, "n": "ended"}])
+    again = EmbeddedHub(tmp_path / "hub.db", lambda: 0)
+    again.declare(LOGS_HUB)
+    LogPipe(again, 3_600).flush()
+    again.close()
+    assert sent(hub) == ["ended", "ended", "goes on, so far"]
+    LogPipe(hub, 0).flush()
+    assert len(sent(hub)) == 3
+    hub.close()
+
+
+def test_what_another_process_still_works_on_is_left_to_it(tmp_path: Path) -> None:
+    hub = EmbeddedHub(tmp_path / "hub.db", lambda: 0)
+    hub.declare(LOGS_HUB)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        LogPipe(hub, 0).begin("r-1", [{"category": LLM, "n": "1"}])
+        with hub.file.writing() as db:
+            db.execute("UPDATE gateway_logs SET owner = ?", (other.pid,))
+        LogPipe(hub, 0).flush()
+        assert sent(hub) == []
+        other.kill()
+    LogPipe(hub, 0).flush()
+    assert sent(hub) == ["1"]
+    hub.close()
+
+
+async def test_a_stream_is_kept_before_its_event_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed right after the event, the next process sends a row with the tokens of the prompt."""
+    send = bench.system.hub.send
+
+    def kept(hub: str, events: Any) -> None:
+        if hub != LOGS_HUB:
+            rows = bench.system.hub.file.rows("SELECT records FROM gateway_logs")
+            (records,) = [json.loads(row) for (row,) in rows]
+            assert records[0]["properties"]["promptTokens"] > 0
+            assert records[0]["properties"]["completionTokens"] == 0
+            seen.append(hub)
+        send(hub, events)
+
+    seen: list[str] = []
+    monkeypatch.setattr(bench.system.hub, "send", kept)
+    client = await bench.openai()
+    stream = await client.chat.completions.create(
+        model="gpt-4o", messages=MESSAGES, max_tokens=10, stream=True
+    )
+    assert [piece async for piece in stream]
+    assert seen == ["usage"]

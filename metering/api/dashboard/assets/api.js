@@ -21,6 +21,24 @@ async function ask(path, options) {
 }
 
 export const get = (path) => ask(path, {});
+
+// The tag of what the page shows, by path; none forces a full look.
+const tags = new Map();
+
+// Says whether anything has changed since the last look: one request, answered from its tag.
+async function hasChanged(path) {
+  const tag = tags.get(path);
+  const answer = await fetch(path, {
+    credentials: "same-origin", headers: tag ? { "If-None-Match": tag } : {},
+  });
+  if (answer.status === 304) return false;
+  if (!answer.ok) {
+    const body = await answer.json().catch(() => ({}));
+    throw new Refused(answer.status, body.detail ?? answer.statusText);
+  }
+  tags.set(path, answer.headers.get("ETag"));
+  return true;
+}
 export const post = (path, body) => ask(path, {
   method: "POST",
   headers: { ...INTENT, "Content-Type": "application/json" },
@@ -31,12 +49,16 @@ const PAUSE_MS = 3000;
 const SLOW_EVERY = 5;
 const LONGEST_MS = 60000;
 
-// Calls `fast` every few seconds and `slow` every fifth time. Pauses while the page is hidden and
-// backs off after failures. `again()` polls at once.
-export function poll(fast, slow) {
+// Asks every few seconds whether anything has changed. If so, calls `fast`, and `slow` if that was
+// not called for four turns. Pauses while the page is hidden and backs off after failures.
+// `again()` calls both at once.
+export function poll(changes, fast, slow) {
   let timer = 0;
   let failures = 0;
-  let turn = 0;
+  // Turns since the last call of `slow`.
+  let turn = SLOW_EVERY;
+  let forced = true;
+  let isBehind = false;
   let running = false;
 
   async function run() {
@@ -44,12 +66,19 @@ export function poll(fast, slow) {
     if (running) return;
     running = true;
     try {
-      await Promise.all([fast(), turn % SLOW_EVERY === 0 ? slow() : null]);
+      const isForced = forced;
+      forced = false;
+      const changed = (await hasChanged(changes)) || isForced;
+      isBehind ||= changed;
+      const isSlow = isBehind && turn >= SLOW_EVERY;
+      await Promise.all([changed ? fast() : null, isSlow ? slow() : null]);
+      if (isSlow) [turn, isBehind] = [0, false];
       turn += 1;
       failures = 0;
       alive(true, `Live · ${time(new Date())}`);
     } catch (error) {
       failures += 1;
+      forced = true;
       if (error.status === 401) {
         ended();
         return;
@@ -64,7 +93,8 @@ export function poll(fast, slow) {
   }
 
   function again() {
-    turn = 0;
+    turn = SLOW_EVERY;
+    forced = true;
     return run();
   }
 

@@ -15,6 +15,7 @@ const state = {
 };
 
 const again = poll(
+  "/api/changes",
   async () => {
     const [tenants, work, letters] = await Promise.all(
       [everyTenant(), get("/api/overview/work"), get(`/api/dead-letters?limit=${LETTERS}`)]);

@@ -18,6 +18,7 @@ const STATUS = { on_target: "within", near: "near", over: "over" };
 const now = { balance: null, quotas: null, days: null };
 
 poll(
+  `${api}/changes`,
   async () => {
     const [balance, quotas, alerts] = await Promise.all(
       [get(`${api}/balance`), get(`${api}/quotas`), get(`${api}/alerts?limit=8`)]);
