@@ -199,6 +199,7 @@ def test_an_edited_or_deleted_price_version_is_found(store: Metering) -> None:
     file = store.folder / "rows.csv"
     file.write_text("model,effective_from,input,currency\nhouse-7b,2026-01-01,0.4,USD\n")
     run(store, "prices", "import", str(file), "--currency", "USD", now=NOW)
+    assert verified(store) == (0, [])
     ((version,),) = Forger(store.store).run("SELECT version FROM price_versions")
     Forger(store.store).run("UPDATE price_versions SET content = CAST(content || ' ' AS BLOB)")
     code, faults = verified(store)
@@ -227,6 +228,7 @@ def test_anchors_are_written_by_hand_and_listed(store: Metering) -> None:
     after = json.loads(run(store, "anchors", "list", "--json", now=NOW).stdout)
     assert after == [*before, written, again]
     assert written["root"] != again["root"]
+    assert verified(store, "acme", "--anchored") == (0, [])
     assert written["root"] in run(store, "anchors", "list", now=NOW).stdout
     assert "root" in run(store, "anchors", "write", now=NOW).stdout
 
@@ -236,3 +238,11 @@ def test_a_ledger_that_is_broken_is_left_out_and_told(store: Metering) -> None:
     Forger(store.store).run("UPDATE heads SET document = '{}' WHERE ledger = ?", OCTOBER)
     ran = run(store, "anchors", "write", now=NOW)
     assert f"left out: ledger {OCTOBER}" in ran.stderr
+
+
+def test_a_close_stands_where_its_anchor_cannot_be_written(metering: Metering, event: Any) -> None:
+    metering.ingest(event("r-1"))
+    (metering.folder / "anchors").write_text("")
+    ran = run(metering, "close", "--json", now=NOW)
+    assert [one["tenant"] for one in json.loads(ran.stdout)["closed"]] == ["acme"]
+    assert "anchor: " in ran.stderr

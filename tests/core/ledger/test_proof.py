@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from metering.core.calendars.periods import SLOT, LedgerId, month_of
+from metering.core.ledger.chain import START, Position, Recorded
 from metering.core.ledger.commit import KnownBySlot, plan_commit
 from metering.core.ledger.double_counts import Named
 from metering.core.ledger.entry import Entry, Kind, Reference
@@ -173,3 +174,16 @@ def test_a_state_that_is_superseded_twice_is_named() -> None:
     assert "page 3 row 0: what it supersedes is not the latest entry of id 'a'" in faults(
         [*first.pages, *second.pages, *third.pages]
     )
+
+
+def test_a_page_that_something_else_recorded_otherwise_is_named() -> None:
+    proof = Proof(LEDGER)
+    recorded = [START, Position(1, "f" * 64), Position(7, "e" * 64)]
+    proof.expect(Recorded(position, "the anchor") for position in recorded)
+    for page in TWO:
+        proof.add(page)
+    proof.compare(fold(Head(LEDGER), TWO))
+    assert proof.faults == [
+        "page 1 is not the one that the anchor has",
+        "page 7 is missing: the anchor has it",
+    ]
