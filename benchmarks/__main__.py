@@ -17,6 +17,7 @@ from benchmarks import (
     cost,
     counting,
     growth,
+    holds,
     hostile,
     overshoot,
     rating,
@@ -35,6 +36,7 @@ from metering.core.basics.errors import MeteringError
 _ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
     "balance": lambda progress: balance.balance_document(balance.measure(progress)),
     "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
+    "holds": holds.holds_document,
     "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
     "traffic": traffic.measure,
     "batches": batches.batches_document,
@@ -100,6 +102,9 @@ def _options() -> Namespace:
         "--hostile",
         action="store_true",
         help="Only see what a hostile tenant does to nine ordinary ones.",
+    )
+    parser.add_argument(
+        "--holds", action="store_true", help="Only see whom the holds of streams refuse."
     )
     parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
