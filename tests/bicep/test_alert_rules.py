@@ -138,7 +138,7 @@ def test_an_hour_of_traffic_raises_nothing(recorded: Recorded) -> None:
     for function in ("ingest_usage", "join_usage", "api"):
         recorded.ran(function, times=5_000)
     recorded.telemetry.add("metering.events.accepted", 50_000, {"function": "ingest_usage"})
-    recorded.telemetry.add("metering.streams.unclaimed", 40_000)
+    recorded.telemetry.add("metering.streams.unclaimed", 40)
     recorded.telemetry.add("metering.admission.verdicts", 900, {"verdict": "allow"})
     recorded.telemetry.record("metering.batch.lag_ms", 4_000, {"function": "ingest_usage"})
     assert recorded.fired() == set()
