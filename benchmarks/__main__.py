@@ -1,7 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--hostile`,
-`--overshoot`, `--traffic` and `--batches` alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
+`--hostile`, `--overshoot`, `--traffic` and `--batches` alone.
 """
 
 import sys
@@ -17,9 +17,11 @@ from benchmarks import (
     cost,
     counting,
     growth,
+    holds,
     hostile,
     overshoot,
     rating,
+    segments,
     traffic,
 )
 from benchmarks.charged import Charged
@@ -35,6 +37,7 @@ from metering.core.basics.errors import MeteringError
 _ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
     "balance": lambda progress: balance.balance_document(balance.measure(progress)),
     "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
+    "holds": holds.holds_document,
     "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
     "traffic": traffic.measure,
     "batches": batches.batches_document,
@@ -94,12 +97,24 @@ def _options() -> Namespace:
         help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
     )
     parser.add_argument(
+        "--segments",
+        type=int,
+        nargs="?",
+        const=segments.ENTRIES,
+        metavar="N",
+        help="Only let a ledger grow to N entries at one event a commit."
+        f" Default: {segments.ENTRIES:,}.",
+    )
+    parser.add_argument(
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
     )
     parser.add_argument(
         "--hostile",
         action="store_true",
         help="Only see what a hostile tenant does to nine ordinary ones.",
+    )
+    parser.add_argument(
+        "--holds", action="store_true", help="Only see whom the holds of streams refuse."
     )
     parser.add_argument(
         "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
@@ -126,6 +141,9 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
     if options.closing is not None:
         progress(f"the periods of {options.closing:,} tenants end")
         return closing.closing_document(closing.measure(options.closing))
+    if options.segments is not None:
+        progress(f"one ledger grows to {options.segments:,} entries, one event a commit")
+        return segments.segments_document(segments.measure(options.segments))
     for name, document in _ALONE.items():
         if getattr(options, name):
             return document(progress)

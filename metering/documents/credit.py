@@ -35,8 +35,8 @@ class CreditDocument(Document):
     )
     open_spend: Money = Field(description="Spend of periods that are not settled yet.")
     runs_out: Time | None = Field(
-        description="When it is used up at the tenant's own rate; now if nothing is left, null if that is years"
-        " away."
+        description="When it is used up at the tenant's own rate; now if nothing is left, null if"
+        " that is years away."
     )
     as_of: Time = Field(validation_alias="at", description="When this was read.")
 

@@ -8,7 +8,13 @@ from metering.app.ingest.take_events import MAX_EVENTS
 from metering.core.basics.errors import Code, RejectedEvent, RetryableError
 from metering.ports import Outgoing
 from tests.api.served import Served, problem
-from tests.builders import event, meter_event
+from tests.builders import event as gateway_event
+from tests.builders import meter_event
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Return an event of a producer, which has a source of its own."""
+    return gateway_event(**{"source": "/app/test", **changes})
 
 
 def outcome(**changes: Any) -> dict[str, Any]:
@@ -146,3 +152,11 @@ async def test_a_batch_is_bounded(api: Served) -> None:
 async def test_a_body_of_brackets_is_no_json(api: Served) -> None:
     answer = await api.ask("POST", "/api/events", api.producer(), content=b"[" * 100_000)
     assert problem(answer)["status"] == 400
+
+
+async def test_nobody_but_the_gateway_speaks_under_its_sources(api: Served) -> None:
+    pre_empted = gateway_event(source="/APIM/Contoso", data__usage=..., data__tokens="absent")
+    done = await send(api, pre_empted, event(id="r-2"))
+    assert [one["code"] for one in done["events"]] == ["source_not_allowed", None]
+    for token in (api.gateway(), api.operator()):
+        assert (await send(api, gateway_event(), token=token))["accepted"] == 1

@@ -138,7 +138,7 @@ def test_an_hour_of_traffic_raises_nothing(recorded: Recorded) -> None:
     for function in ("ingest_usage", "join_usage", "api"):
         recorded.ran(function, times=5_000)
     recorded.telemetry.add("metering.events.accepted", 50_000, {"function": "ingest_usage"})
-    recorded.telemetry.add("metering.streams.unclaimed", 40_000)
+    recorded.telemetry.add("metering.streams.unclaimed", 40)
     recorded.telemetry.add("metering.admission.verdicts", 900, {"verdict": "allow"})
     recorded.telemetry.record("metering.batch.lag_ms", 4_000, {"function": "ingest_usage"})
     assert recorded.fired() == set()
@@ -292,6 +292,10 @@ EVENTS: Final[
     "throttling:ledgers": (
         lambda to: to.add("metering.store.throttled", 101, {"container": "ledgers"}),
         lambda to: to.add("metering.store.throttled", 100, {"container": "ledgers"}),
+    ),
+    "segment": (
+        lambda to: to.set("metering.ledger.segment_bytes", 12_000_000_001),
+        lambda to: to.set("metering.ledger.segment_bytes", 12_000_000_000),
     ),
     "unpriced": (
         lambda to: to.set("metering.usage.unpriced", 1),

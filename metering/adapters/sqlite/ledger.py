@@ -83,7 +83,7 @@ class SqliteLedgers:
         found = await self._database.one(
             "SELECT document FROM pages WHERE ledger = ? AND number = ?", str(ledger), number
         )
-        return None if found is None else _page(ledger, found[0])
+        return None if found is None else (await _pages(ledger, [found[0]]))[0]
 
     async def read_slots(self, ledger: LedgerId, slots: Sequence[Slot]) -> list[Page]:
         """Return the pages of these slots by number."""

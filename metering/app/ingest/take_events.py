@@ -18,6 +18,11 @@ MAX_EVENTS: Final = 1_000
 _AT_ONCE: Final = 50
 
 
+#: How the sources of the gateway begin, as its policies name them; sources are lower-cased.
+GATEWAY_SOURCES: Final = "/apim/"
+SOURCE_NOT_ALLOWED: Final = "source_not_allowed"
+
+
 class Answer(NamedTuple):
     """The answer to one event."""
 
@@ -37,8 +42,11 @@ class TakeEvents:
     clock: Clock
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
 
-    async def batch(self, bodies: Sequence[bytes]) -> list[Answer]:
+    async def batch(self, bodies: Sequence[bytes], *, is_gateway: bool = True) -> list[Answer]:
         """Publish the valid events, and return an answer for each body, in order.
+
+        Only the gateway and operators speak under the gateway's sources: with its id and no tokens
+        anybody else could make the real event a conflict.
 
         RetryableError if not all of them are known to be published: repeat the call, since an event
         is identified by its id. An event of an unknown subject is accepted: it becomes a dead
@@ -47,7 +55,7 @@ class TakeEvents:
         now = self.clock.now()
         answers = list[Answer]()
         for some in batched(bodies, _AT_ONCE, strict=False):
-            answers += [self._read(body, now) for body in some]
+            answers += [self._read(body, now, is_gateway=is_gateway) for body in some]
             # Let others take their turn: a thousand large events take a tenth of a second.
             await asyncio.sleep(0)
         taken = [n for n, answer in enumerate(answers) if answer.code is None]
@@ -57,9 +65,12 @@ class TakeEvents:
             answers[n] = too_large.get(bodies[n], ACCEPTED)
         return answers
 
-    def _read(self, body: bytes, now: Instant) -> Answer:
+    def _read(self, body: bytes, now: Instant, *, is_gateway: bool) -> Answer:
         try:
-            self._reader.read(body, now)
+            usage = self._reader.read(body, now)
         except RejectedEvent as why:
             return Answer(why.code, why.reason)
+        if not is_gateway and usage.dimensions.source.startswith(GATEWAY_SOURCES):
+            reason = f"source: {GATEWAY_SOURCES}… is the gateway's: use a source of your own"
+            return Answer(SOURCE_NOT_ALLOWED, reason)
         return ACCEPTED

@@ -22,7 +22,7 @@ from metering.core.ledger.entry import (
     any_source,
     expected_amount,
 )
-from metering.core.ledger.head import Head, fold
+from metering.core.ledger.head import ITEM_BYTES, Head, fold
 from metering.core.ledger.head_document import write_head
 from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.names import BoundedNames, Rating
@@ -43,6 +43,9 @@ from metering.core.usage.usage import EventKey, Usage, new_record
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
 MAX_SLOTS: Final = 40
 MAX_OPERATIONS: Final = 100
+#: Bytes of a segment's pages from which on it is closed: half of the 20 GB of a logical partition
+#: of Cosmos DB, for effects, heads and what the service adds.
+MAX_SEGMENT_BYTES: Final = 10_000_000_000
 #: Pages between two checkpoints of the head. Replacing a head of 7.6 KB costs as much as creating
 #: three small pages; whoever opens a ledger reads at most so many pages beyond the checkpoint.
 CHECKPOINT_PAGES: Final = 16
@@ -100,10 +103,16 @@ class Commit:
         return self.head.pages - len(self.pages)
 
     @property
+    def segment(self) -> int:
+        """The segment that the pages of this commit are in: only its last page may close one."""
+        return self.head.segment_of(self.before + 1 if self.pages else max(1, self.head.pages))
+
+    @property
     def checkpoint(self) -> bool:
-        """Whether the head is written with the pages."""
+        """Whether the head is written with the pages: also with the first and last of a segment."""
         parts = self.before // CHECKPOINT_PAGES, self.head.pages // CHECKPOINT_PAGES
-        return not self.pages or not self.before or parts[0] != parts[1]
+        edges = {self.before + 1, self.head.pages + 1} & set(self.head.segments)
+        return not self.pages or not self.before or parts[0] != parts[1] or bool(edges)
 
 
 def with_seen(checkpoint: Head, commit: Commit) -> Head:
@@ -414,24 +423,29 @@ def _cut_pages(
 ) -> tuple[list[Page], list[bytes]]:
     pages: list[Page] = []
     contents: list[bytes] = []
-    number, previous = head.pages, head.last_hash
-    for slot in sorted(entries):
-        rows = entries[slot]
-        for first in range(0, max(1, len(rows)), MAX_ENTRIES):
-            number += 1
-            carried = ENTRIES_ONLY if pages else first_page
-            page, content = seal(
-                head.ledger,
-                slot,
-                rows[first : first + MAX_ENTRIES],
-                number=number,
-                previous=previous,
-                committed=committed,
-                carried=carried,
-            )
-            pages.append(page)
-            contents.append(content)
-            previous = page.hash
+    number, previous, size = head.pages, head.last_hash, head.segment_bytes
+    parts = [
+        (slot, entries[slot][first : first + MAX_ENTRIES])
+        for slot in sorted(entries)
+        for first in range(0, max(1, len(entries[slot])), MAX_ENTRIES)
+    ]
+    for place, (slot, rows) in enumerate(parts, 1):
+        number += 1
+        carried = ENTRIES_ONLY if pages else first_page
+        # A commit is one transaction of one partition, so only its last page ends a segment.
+        closes = place == len(parts) and size >= MAX_SEGMENT_BYTES
+        page, content = seal(
+            head.ledger,
+            slot,
+            rows,
+            number=number,
+            previous=previous,
+            committed=committed,
+            carried=carried._replace(closes=closes),
+        )
+        pages.append(page)
+        contents.append(content)
+        previous, size = page.hash, size + page.size + ITEM_BYTES
     return pages, contents
 
 

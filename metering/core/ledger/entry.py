@@ -49,6 +49,8 @@ class Basis(StrEnum):
     """Nothing, and nothing is owed: the request was rejected or failed."""
     PENDING = "pending"
     """Nothing yet: a stream waits for its counts, and its hold is an estimate."""
+    WITHDRAWN = "withdrawn"
+    """Nothing any more: it had counted twice and was taken back."""
 
 
 _BASES: Final = {
@@ -105,6 +107,8 @@ class State(NamedTuple):
         """What the counts are taken from."""
         if self.is_hold:
             return Basis.PENDING
+        if self.kind is Kind.WITHDRAWAL:
+            return Basis.WITHDRAWN
         if not self.is_billable:
             return Basis.NOT_BILLABLE
         return _BASES.get(self.evidence, Basis.MISSING)

@@ -33,7 +33,8 @@ def restored(document: Document, ledger: LedgerId) -> Page | None:
         if found is None:
             return None
         exact_counts[row] = found
-    buckets = {**document["columns"]["buckets"], QUANTITY: exact_counts}
+    restored_counts = {QUANTITY: exact_counts} if rounded else {}
+    buckets = {**document["columns"]["buckets"], **restored_counts}
     supersedes = [_exact_item(document, item) for item in document["supersedes"]]
     columns = {**document["columns"], "buckets": buckets}
     try:

@@ -65,7 +65,7 @@ class StateDocument(Document):
 
     evidence: Basis = Field(
         description="What the counts are taken from; not_billable: rejected or failed; pending:"
-        " a stream that waits for its counts."
+        " a stream that waits for its counts; withdrawn: it had counted twice."
     )
     model: str | None = Field(description="The model that is charged.", examples=["gpt-4o"])
     amount: str | None = Field(

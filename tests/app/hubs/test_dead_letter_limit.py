@@ -99,3 +99,10 @@ async def test_letters_that_are_replayed_and_rejected_again_are_not_counted_as_l
     await system.letters.replay(found)
     counted = await system.letters.counts()
     assert (sum(counted.kept.values()), counted.not_kept) == (5, {})
+
+
+async def test_what_is_only_counted_can_be_counted_through_the_limit(
+    limited: LimitedDeadLetters,
+) -> None:
+    await limited.count_only({"not_json": 3}, NOW)
+    assert await counts(limited) == (0, 3)

@@ -9,6 +9,7 @@ from metering.app.ingest.ingest import Message, Tally
 from metering.core.basics.errors import Code, RetryableError, StopRuleError
 from metering.core.basics.instants import MINUTE, SECOND, format_instant
 from metering.core.basics.money import format_amount
+from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import month_of
 from tests.builders import AT, NOW, body
 
@@ -176,6 +177,16 @@ async def test_a_bad_deploy_of_the_readable_source_itself_is_held(system: System
     system.clock.set(NOW + 15 * MINUTE)
     with pytest.raises(StopRuleError):
         await ingest(system, *(body(id=f"more-{n}", specversion="9") for n in range(30)))
+
+
+async def test_a_file_is_one_source(system: System) -> None:
+    """Whoever sent it waits for the answer, so nothing of it is counted before it is mended."""
+    junk = [b"nonsense %d" % n for n in range(20)]
+    with pytest.raises(StopRuleError, match="20 of 21 events"):
+        await ingest(system, *junk, body(), stop_for=FOREVER)
+    assert await ingest(system, *junk[:19], body(), stop_for=FOREVER) == Tally(
+        1, rejected={Code.NOT_JSON: 19}
+    )
 
 
 async def test_many_readable_sources_are_not_remembered_for_ever(system: System) -> None:

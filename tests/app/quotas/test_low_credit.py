@@ -135,7 +135,8 @@ async def test_usage_in_another_currency_is_no_rate(system: System) -> None:
     system.clock.set(NOVEMBER - 11 * DAY)
     await put_under(system)
     await use(system, "a", NOVEMBER - 11 * DAY)
-    euro = read_plan("p", {"id": "euro", "currency": "EUR"})
+    override = {"model": "gpt-4o", "price_per_million": "5"}
+    euro = read_plan("p", {"id": "euro", "currency": "EUR", "overrides": [override]})
     await system.tenancy.define_plan(euro, None)
     await system.tenancy.assign_plan("acme", "euro", NOVEMBER)
     system.clock.set(NOVEMBER + DAY)

@@ -1,14 +1,16 @@
 """Requests: the state that counts now, what it replaced, and which of them a filter wants."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import KnownBySlot, plan_commit
-from metering.core.ledger.entry import Basis
+from metering.core.ledger.entry import Basis, Reference
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
+from metering.core.ledger.withdrawal import withdrawal
 from metering.core.reports.requests import Position, Request, Wanted, requests_of
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
@@ -121,6 +123,15 @@ def test_a_filter_covers_what_it_names(wanted: dict[str, Any], changes: dict[str
 )
 def test_a_filter_covers_nothing_else(wanted: dict[str, Any]) -> None:
     assert not Wanted(**wanted).covers(one())
+
+
+def test_a_withdrawn_request_is_told_as_such() -> None:
+    (page,) = committed([usage("a")])
+    taken = withdrawal(page.entries[0], Reference(1, 0), NOW)
+    later = replace(page, number=2, entries=(taken,))
+    (found,) = requests_of([page, later])
+    assert (found.entry.state.basis, found.entry.state.amount) == (Basis.WITHDRAWN, 0)
+    assert [before.state.basis for before in found.earlier] == [Basis.FULL]
 
 
 def test_an_outcome_is_no_request() -> None:
