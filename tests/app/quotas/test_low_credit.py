@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from metering.app.ingest.ingest import Message
+from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import DAY, Instant, format_instant, parse_instant
 from metering.core.basics.money import parse_amount
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.effect import EffectKind, describe
-from metering.core.plans.plan import read_plan
-from metering.core.tenancy.grant_records import GrantOffer
-from tests.builders import AT, NOW, body
+from metering.core.plans.plan import Plan, read_plan
+from metering.core.tenancy.decisions import assign_plan, define_plan
+from metering.core.tenancy.grant_records import GrantOffer, give_grant
+from tests.builders import AT, NOW, body, recorded
 
 type System = Any
 
@@ -112,7 +114,8 @@ async def test_a_plan_that_tells_no_more_forgets_that_it_was_told(system: System
 
 
 async def runs_out(system: System) -> Instant | None:
-    return (await system.app.forecasts.of("acme")).credit.runs_out
+    found: Instant | None = (await system.app.forecasts.of("acme")).credit.runs_out
+    return found
 
 
 async def test_a_period_that_has_just_begun_is_forecast_with_the_one_before(
@@ -131,17 +134,26 @@ async def test_a_period_that_has_just_begun_is_forecast_with_the_one_before(
     assert await runs_out(system) == NOVEMBER + 6 * DAY
 
 
-async def test_usage_in_another_currency_is_no_rate(system: System) -> None:
+async def test_usage_in_another_currency_is_no_rate(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     system.clock.set(NOVEMBER - 11 * DAY)
     await put_under(system)
     await use(system, "a", NOVEMBER - 11 * DAY)
-    override = {"model": "gpt-4o", "price_per_million": "5"}
-    euro = read_plan("p", {"id": "euro", "currency": "EUR", "overrides": [override]})
-    await system.tenancy.define_plan(euro, None)
-    await system.tenancy.assign_plan("acme", "euro", NOVEMBER)
+    directory, euro = system.tenancy.directory, Plan(id="euro", currency="EUR")
+    now = NOVEMBER - 10 * DAY
+    directory.apply([recorded(define_plan(directory, euro, now, 0))])
+    directory.apply([recorded(assign_plan(directory, "acme", "euro", now, NOVEMBER))])
+    offer = GrantOffer("acme", "1", currency="EUR")
+    directory.apply([recorded(give_grant(directory, offer, NOVEMBER + DAY))])
+    monkeypatch.setattr(Tenancy, "refresh", _nothing)
     system.clock.set(NOVEMBER + DAY)
-    await give(system, "1")
-    assert await runs_out(system) is None
+    found = await system.credits.forecast("acme")
+    assert (found.currency, found.granted, found.runs_out) == ("EUR", 10**18, None)
+
+
+async def _nothing(_: Tenancy) -> None:
+    """Replace the refresh: these records are in this process only."""
 
 
 async def test_without_earlier_usage_a_few_requests_are_the_rate(system: System) -> None:
