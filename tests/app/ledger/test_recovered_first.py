@@ -91,4 +91,3 @@ async def test_an_id_under_a_producers_own_source_is_another_request(system: Sys
     await take_in(system.ingest, pending)
     balance = await system.read.balance("sub-1", month_of(AT))
     assert balance.total.requests == 4
-    assert await system.dead_letters.latest(10) == []
