@@ -7,8 +7,9 @@ import azure.functions as func
 from metering import bootstrap
 from metering.triggers import gateway_logs, http, timers, usage
 
-# Wrong settings stop the app when it starts, not at its first event.
-bootstrap.current()
+# Wrong settings stop the app when it starts, not at its first event. It is what counts the first
+# event of a store, so it may make one.
+bootstrap.current(creates=True)
 
 app = func.FunctionApp()
 app.register_functions(usage.blueprint)

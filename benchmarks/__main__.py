@@ -1,7 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--balance`, `--hostile`,
-`--overshoot`, `--traffic` and `--batches` alone.
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
+`--hostile`, `--overshoot`, `--traffic` and `--batches` alone.
 """
 
 import sys
@@ -21,6 +21,7 @@ from benchmarks import (
     hostile,
     overshoot,
     rating,
+    segments,
     traffic,
 )
 from benchmarks.charged import Charged
@@ -96,6 +97,15 @@ def _options() -> Namespace:
         help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
     )
     parser.add_argument(
+        "--segments",
+        type=int,
+        nargs="?",
+        const=segments.ENTRIES,
+        metavar="N",
+        help="Only let a ledger grow to N entries at one event a commit."
+        f" Default: {segments.ENTRIES:,}.",
+    )
+    parser.add_argument(
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
     )
     parser.add_argument(
@@ -131,6 +141,9 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
     if options.closing is not None:
         progress(f"the periods of {options.closing:,} tenants end")
         return closing.closing_document(closing.measure(options.closing))
+    if options.segments is not None:
+        progress(f"one ledger grows to {options.segments:,} entries, one event a commit")
+        return segments.segments_document(segments.measure(options.segments))
     for name, document in _ALONE.items():
         if getattr(options, name):
             return document(progress)

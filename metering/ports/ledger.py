@@ -98,24 +98,24 @@ class LedgerRepairs(Protocol):
     Nothing else may write to the ledger meanwhile. Every method is safe to repeat.
     """
 
-    async def page_document(self, ledger: LedgerId, number: int) -> Document | None:
-        """Return a page as it is stored, damaged or not."""
+    async def page_document(self, ledger: LedgerId, number: int, segment: int) -> Document | None:
+        """Return a page as it was written, damaged or not."""
         ...
 
-    async def documents_after(self, ledger: LedgerId, page: int) -> list[Document]:
-        """Return the pages and effects after a page, as they are stored."""
+    async def documents_after(self, ledger: LedgerId, page: int, segments: int) -> list[Document]:
+        """Return what is after a page, as it is stored; the pages through it have `segments`."""
         ...
 
-    async def restore_page(self, page: Page) -> None:
+    async def restore_page(self, page: Page, segment: int) -> None:
         """Write a page over the one of its number."""
         ...
 
-    async def replace_head(self, head: Head) -> None:
-        """Write the checkpoint of the head, whatever is stored."""
+    async def replace_heads(self, heads: Sequence[Head]) -> None:
+        """Write the checkpoint of each segment in order, the last one the head of the ledger."""
         ...
 
     async def remove(self, ledger: LedgerId, documents: Sequence[Document]) -> None:
-        """Remove pages and effects that `documents_after` returned."""
+        """Remove what `documents_after` returned."""
         ...
 
 

@@ -304,5 +304,5 @@ class TestOfTheAuditLog:
 
 async def test_what_only_reads_is_not_in_the_audit_log(api: Served) -> None:
     await api.get("/api/tenants", api.operator())
-    await api.ask("POST", "/api/events", api.producer(), json=[event()])
+    await api.ask("POST", "/api/events", api.producer(), json=[event(source="/app/test")])
     assert (await api.get("/api/audit", api.operator()))["items"] == []

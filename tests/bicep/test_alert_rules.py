@@ -293,6 +293,10 @@ EVENTS: Final[
         lambda to: to.add("metering.store.throttled", 101, {"container": "ledgers"}),
         lambda to: to.add("metering.store.throttled", 100, {"container": "ledgers"}),
     ),
+    "segment": (
+        lambda to: to.set("metering.ledger.segment_bytes", 12_000_000_001),
+        lambda to: to.set("metering.ledger.segment_bytes", 12_000_000_000),
+    ),
     "unpriced": (
         lambda to: to.set("metering.usage.unpriced", 1),
         lambda to: to.set("metering.usage.unpriced", 0),

@@ -97,6 +97,7 @@ def test_what_must_be_told_has_a_rule() -> None:
         "lag",
         "dead-letters",
         "throttling",
+        "segment",
         "unpriced",
         "missing",
         "unclaimed",

@@ -13,6 +13,7 @@ from azure.cosmos.exceptions import CosmosAccessConditionFailedError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import LEDGERS
 from metering.adapters.cosmos.documents import CosmosDocuments
+from metering.adapters.cosmos.segments import last_checkpoint, ledger_of, partition_of
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
@@ -28,7 +29,7 @@ def effect_document(effect: Effect) -> Document:
     """Return an effect as its commit writes it: due at once."""
     return {
         "id": effect.id,
-        "ledger": str(effect.ledger),
+        "ledger": partition_of(effect.ledger, effect.segment),
         "page": effect.page,
         "position": effect.position,
         "kind": effect.kind.value,
@@ -71,20 +72,24 @@ class CosmosEffects:
 
     async def effects_of(self, ledger: LedgerId, limit: int) -> list[Effect]:
         """Return a ledger's effects, delivered or not, newest first."""
-        found = self._documents.select(
-            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC",
-            {"@prefix": "effect-"},
-            partition=str(ledger),
-            limit=limit,
-        )
-        return [_stored(document).effect async for document in found]
+        effects: list[Effect] = []
+        head = await last_checkpoint(self._documents, ledger)
+        for segment in range(1 + len(head.segments if head else ()), 0, -1):
+            found = self._documents.select(
+                "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) ORDER BY c.id DESC",
+                {"@prefix": "effect-"},
+                partition=partition_of(ledger, segment),
+                limit=limit,
+            )
+            effects += [_stored(document).effect async for document in found]
+        return effects[:limit]
 
     async def _patch(self, effect: Effect, operations: list[dict[str, Any]]) -> None:
         async with self._account.container(LEDGERS) as container:
             with suppress(CosmosAccessConditionFailedError, ResourceNotFoundError):
                 await container.patch_item(
                     effect.id,
-                    partition_key=str(effect.ledger),
+                    partition_key=partition_of(effect.ledger, effect.segment),
                     patch_operations=operations,
                     filter_predicate=_OPEN,
                 )
@@ -100,12 +105,14 @@ def _set(name: str, value: object) -> dict[str, Any]:
 
 
 def _stored(document: Document) -> StoredEffect:
+    ledger, segment = ledger_of(document["ledger"])
     effect = Effect(
-        LedgerId.parse(document["ledger"]),
+        ledger,
         document["page"],
         document["position"],
         EffectKind(document["kind"]),
         document["detail"],
         document["created"],
+        segment,
     )
     return StoredEffect(effect, document["due"], document["attempts"], document["failure"])

@@ -20,7 +20,7 @@ def insert_effects(connection: sqlite3.Connection, effects: Sequence[Effect]) ->
     connection.executemany(
         "INSERT INTO effects (ledger, page, position, kind, detail, created, due)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(str(effect.ledger), *effect[1:], effect.created) for effect in effects],
+        [(str(effect.ledger), *effect[1:6], effect.created) for effect in effects],
     )
 
 

@@ -16,14 +16,24 @@ class SqliteRepairs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page_document(self, ledger: LedgerId, number: int) -> Document | None:
+    async def page_document(
+        self,
+        ledger: LedgerId,
+        number: int,
+        segment: int,  # noqa: ARG002, a file has no partitions
+    ) -> Document | None:
         """Return a page as it is stored."""
         found = await self._database.one(
             "SELECT document FROM pages WHERE ledger = ? AND number = ?", str(ledger), number
         )
         return None if found is None else _document(number, found[0])
 
-    async def documents_after(self, ledger: LedgerId, page: int) -> list[Document]:
+    async def documents_after(
+        self,
+        ledger: LedgerId,
+        page: int,
+        segments: int,  # noqa: ARG002, as above
+    ) -> list[Document]:
         """Return the pages and effects after a page."""
         pages = await self._database.all(
             "SELECT number, document FROM pages WHERE ledger = ? AND number > ? ORDER BY number",
@@ -40,15 +50,16 @@ class SqliteRepairs:
             *(dict(zip(names, row, strict=True)) for row in effects),
         ]
 
-    async def restore_page(self, page: Page) -> None:
+    async def restore_page(self, page: Page, segment: int) -> None:  # noqa: ARG002, as above
         """Write a page over the one of its number."""
         await self._database.change(
             "UPDATE pages SET document = ? WHERE ledger = ? AND number = ?",
             *(page_content(page), str(page.ledger), page.number),
         )
 
-    async def replace_head(self, head: Head) -> None:
-        """Write the checkpoint, whatever is stored."""
+    async def replace_heads(self, heads: Sequence[Head]) -> None:
+        """Write the checkpoint, whatever is stored: there is one for all segments."""
+        head = heads[-1]
         await self._database.change(
             "REPLACE INTO heads (ledger, tenant, start, etag, next_at, document)"
             " VALUES (?, ?, ?, ?, ?, ?)",

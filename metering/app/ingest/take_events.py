@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import batched
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from metering.app.hubs.publish import publish
 from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
+from metering.core.usage.usage import GATEWAY_SOURCES
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 
@@ -16,6 +19,9 @@ from metering.ports import Clock, UsagePublisher
 MAX_EVENTS: Final = 1_000
 #: Events read without a pause.
 _AT_ONCE: Final = 50
+
+
+SOURCE_NOT_ALLOWED: Final = "source_not_allowed"
 
 
 class Answer(NamedTuple):
@@ -29,6 +35,34 @@ class Answer(NamedTuple):
 ACCEPTED: Final = Answer()
 
 
+class Sent(NamedTuple):
+    """An event as a caller sent it."""
+
+    body: bytes
+    id: str | None = None
+    """Its id, as far as it can be read."""
+
+
+def stamped(body: bytes, producer: str | None) -> Sent:
+    """Return an event under the identity of who sent it, whatever it says itself.
+
+    The gateway's events name nobody: `producer` None. What is no JSON object stays as it is.
+    """
+    try:
+        event: Any = from_json(body)
+    except ValueError:
+        return Sent(body)
+    if not isinstance(event, dict):
+        return Sent(body)
+    name = event.get("id")
+    id_ = name if isinstance(name, str) else None
+    if producer is None and "producer" not in event:
+        return Sent(body, id_)
+    event["producer"] = producer
+    # Infinity stays what it is, and is refused as it was.
+    return Sent(to_json(event, inf_nan_mode="constants"), id_)
+
+
 @dataclass(slots=True, kw_only=True)
 class TakeEvents:
     """The use case behind `POST /api/events`."""
@@ -37,8 +71,11 @@ class TakeEvents:
     clock: Clock
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
 
-    async def batch(self, bodies: Sequence[bytes]) -> list[Answer]:
+    async def batch(self, bodies: Sequence[bytes], *, is_gateway: bool = True) -> list[Answer]:
         """Publish the valid events, and return an answer for each body, in order.
+
+        Only the gateway and operators speak under the gateway's sources: with its id and no tokens
+        anybody else could make the real event a conflict.
 
         RetryableError if not all of them are known to be published: repeat the call, since an event
         is identified by its id. An event of an unknown subject is accepted: it becomes a dead
@@ -47,7 +84,7 @@ class TakeEvents:
         now = self.clock.now()
         answers = list[Answer]()
         for some in batched(bodies, _AT_ONCE, strict=False):
-            answers += [self._read(body, now) for body in some]
+            answers += [self._read(body, now, is_gateway=is_gateway) for body in some]
             # Let others take their turn: a thousand large events take a tenth of a second.
             await asyncio.sleep(0)
         taken = [n for n, answer in enumerate(answers) if answer.code is None]
@@ -57,9 +94,12 @@ class TakeEvents:
             answers[n] = too_large.get(bodies[n], ACCEPTED)
         return answers
 
-    def _read(self, body: bytes, now: Instant) -> Answer:
+    def _read(self, body: bytes, now: Instant, *, is_gateway: bool) -> Answer:
         try:
-            self._reader.read(body, now)
+            usage = self._reader.read(body, now)
         except RejectedEvent as why:
             return Answer(why.code, why.reason)
+        if not is_gateway and usage.dimensions.source.startswith(GATEWAY_SOURCES):
+            reason = f"source: {GATEWAY_SOURCES}… is the gateway's: use a source of your own"
+            return Answer(SOURCE_NOT_ALLOWED, reason)
         return ACCEPTED

@@ -34,18 +34,19 @@ class CollectGauges:
         """Set the gauges. Reads only, so it is safe to repeat at any point."""
         parked = await self.effects.parked(MAX_COUNTED)
         self.telemetry.set("metering.effects.waiting", len(parked))
-        unpriced, held = await self._requests()
+        unpriced, held, largest = await self._ledgers()
         self.telemetry.set("metering.usage.unpriced", unpriced)
         self.telemetry.set("metering.streams.pending", held)
+        self.telemetry.set("metering.ledger.segment_bytes", largest)
         await self.tenancy.refresh()
         for age in source_ages(self.tenancy.prices, self.clock.now()):
             if age.days is not None:
                 self.telemetry.set("metering.prices.age_days", age.days, {"source": age.name})
 
-    async def _requests(self) -> tuple[int, int]:
-        """Return how many requests have no price, and how many streams wait for their counts."""
+    async def _ledgers(self) -> tuple[int, int, int]:
+        """Return the requests without a price, the streams without counts, the largest segment."""
         since = self.clock.now() - RECENT
-        unpriced = held = 0
+        unpriced = held = largest = 0
         for ledger in await self.ledgers.ledgers():
             if ledger.start < since:
                 continue
@@ -57,4 +58,5 @@ class CollectGauges:
             if stored is not None:
                 unpriced += sum(line.unpriced for line in stored.head.lines.values())
                 held += sum(holds.requests for holds in stored.head.holds.values())
-        return unpriced, held
+                largest = max(largest, stored.head.segment_bytes)
+        return unpriced, held, largest

@@ -48,9 +48,6 @@ MAX_CATCH_UP: Final = 32
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.25
 
-#: Entries of one ledger; Cosmos keeps 20 GB in a logical partition (about 150 bytes an entry).
-MAX_LEDGER_ENTRIES: Final = 100_000_000
-
 #: Most entries cached of a busy ledger before its view is dropped and read again.
 _MAX_VIEW_ENTRIES: Final = 60_000
 
@@ -201,8 +198,6 @@ class Committer:
         now = self.clock.now()
         change = await self._change(view.head, now)
         commit = work.planner(view.head, known, usages, work.rate, now, change=change)
-        if commit.head.entries > MAX_LEDGER_ENTRIES:
-            raise LedgerBroken(str(ledger), f"holds more than {MAX_LEDGER_ENTRIES} entries")
         if commit.head != view.head:
             await self.store.commit(commit)
             view.advance(commit.head, commit.pages)

@@ -26,8 +26,8 @@ type Keep = Callable[[Document], None]
 class Findings(NamedTuple):
     """What a ledger needs."""
 
-    head: Head
-    """The fold of the pages that hold, to be its head."""
+    heads: Sequence[Head]
+    """The folds of the pages that hold: at the end of each segment, the last one its head."""
     restored: Sequence[Page]
     """Pages with counts that were rounded, as they were written."""
     beyond: Sequence[Document]
@@ -35,6 +35,11 @@ class Findings(NamedTuple):
     damaged: str = ""
     """Why the page after the last one that holds does not; empty if there is none."""
     is_head_wrong: bool = False
+
+    @property
+    def head(self) -> Head:
+        """The head that it is to have."""
+        return self.heads[-1]
 
     @property
     def is_sound(self) -> bool:
@@ -53,8 +58,14 @@ class Repair:
     async def look(self, ledger: LedgerId) -> Findings:
         """Return what a ledger needs, from every page of it; nothing is written."""
         head, chain, mended = Head(ledger), Chain(ledger), list[Page]()
+        ends: list[Head] = []
         damaged = ""
-        while (document := await self.repairs.page_document(ledger, head.pages + 1)) is not None:
+        while True:
+            number = head.pages + 1
+            segment = head.segment_of(number)
+            document = await self.repairs.page_document(ledger, number, segment)
+            if document is None:
+                break
             try:
                 page = read_page(document, ledger)
             except LedgerBroken as fault:
@@ -68,15 +79,18 @@ class Repair:
             if broken is not None:
                 damaged = broken
                 break
+            if segment > 1 + len(ends):
+                ends.append(head)
             head = fold(head, [page])
-        beyond = await self.repairs.documents_after(ledger, head.pages)
+        segments = head.segment_of(max(1, head.pages))
+        beyond = await self.repairs.documents_after(ledger, head.pages, segments)
         try:
             stored = await head_of(self.ledgers, ledger) or Head(ledger)
         except LedgerBroken:
-            return Findings(head, mended, beyond, damaged, is_head_wrong=True)
+            return Findings([*ends, head], mended, beyond, damaged, is_head_wrong=True)
         head = replace(head, diagnostics=stored.diagnostics)
         is_wrong = any(getattr(head, name) != getattr(stored, name) for name in FOLDED)
-        return Findings(head, mended, beyond, damaged, is_head_wrong=is_wrong)
+        return Findings([*ends, head], mended, beyond, damaged, is_head_wrong=is_wrong)
 
     async def apply(self, ledger: LedgerId, keep: Keep, *, cut: bool = False) -> Findings:
         """Repair a ledger, and return what it needed. Safe to repeat after a crash.
@@ -96,8 +110,8 @@ class Repair:
             keep(document)
         await self.repairs.remove(ledger, found.beyond)
         for page in found.restored:
-            await self.repairs.restore_page(page)
-        await self.repairs.replace_head(found.head)
+            await self.repairs.restore_page(page, found.head.segment_of(page.number))
+        await self.repairs.replace_heads(found.heads)
         # A rollup may include pages that are gone; it follows from the pages.
         await self.rollups.reset_rollup(ledger)
         return found

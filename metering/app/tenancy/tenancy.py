@@ -28,7 +28,7 @@ from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
 from metering.core.tenancy.increases import IncreaseOffer, make_increase
 from metering.core.tenancy.moves import refuse_moves
-from metering.core.tenancy.record import Decision, Record, RecordKind, chained
+from metering.core.tenancy.record import Decision, Record, RecordKind, chained, check_size
 from metering.core.tenancy.stop_records import set_stop
 from metering.core.tenancy.stops import Target
 from metering.core.tenancy.tenants_file import TenantsFile
@@ -332,6 +332,7 @@ class Tenancy:
             decision = decide(self.clock.now())
             if decision.record is None:
                 return decision
+            check_size(decision.record)
             version = self.directory.version
             record = chained(decision.record, version + 1, self.directory.hash)
             if await self.registry.append_record(record, version):

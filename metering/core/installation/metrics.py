@@ -87,6 +87,8 @@ type Gauge = Literal[
     "metering.streams.pending",
     # Requests without a price in the ledgers of the present and the last period.
     "metering.usage.unpriced",
+    # Bytes of pages in the largest open segment of a ledger.
+    "metering.ledger.segment_bytes",
     # Days since a source of prices was last read [source].
     "metering.prices.age_days",
     # Parked effects.

@@ -22,7 +22,7 @@ from metering.core.ledger.entry import (
     any_source,
     expected_amount,
 )
-from metering.core.ledger.head import Head, fold
+from metering.core.ledger.head import ITEM_BYTES, Head, fold
 from metering.core.ledger.head_document import write_head
 from metering.core.ledger.limits import LimitChange
 from metering.core.ledger.names import BoundedNames, Rating
@@ -43,6 +43,9 @@ from metering.core.usage.usage import EventKey, Usage, new_record
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
 MAX_SLOTS: Final = 40
 MAX_OPERATIONS: Final = 100
+#: Bytes of a segment's pages from which on it is closed: half of the 20 GB of a logical partition
+#: of Cosmos DB, for effects, heads and what the service adds.
+MAX_SEGMENT_BYTES: Final = 10_000_000_000
 #: Pages between two checkpoints of the head. Replacing a head of 7.6 KB costs as much as creating
 #: three small pages; whoever opens a ledger reads at most so many pages beyond the checkpoint.
 CHECKPOINT_PAGES: Final = 16
@@ -100,10 +103,16 @@ class Commit:
         return self.head.pages - len(self.pages)
 
     @property
+    def segment(self) -> int:
+        """The segment that the pages of this commit are in: only its last page may close one."""
+        return self.head.segment_of(self.before + 1 if self.pages else max(1, self.head.pages))
+
+    @property
     def checkpoint(self) -> bool:
-        """Whether the head is written with the pages."""
+        """Whether the head is written with the pages: also with the first and last of a segment."""
         parts = self.before // CHECKPOINT_PAGES, self.head.pages // CHECKPOINT_PAGES
-        return not self.pages or not self.before or parts[0] != parts[1]
+        edges = {self.before + 1, self.head.pages + 1} & set(self.head.segments)
+        return not self.pages or not self.before or parts[0] != parts[1] or bool(edges)
 
 
 def with_seen(checkpoint: Head, commit: Commit) -> Head:
@@ -221,7 +230,10 @@ def _classified(
         here, before, after = near
         key = usage.key
         found = here.get(key) or before.get(key) or after.get(key)
-        if found is None and batch.recovered and any_source(key) in batch.recovered:
+        if usage.dimensions.is_of_producer:
+            # An id under a source of its own is another request's than a log's or a policy's.
+            pass
+        elif found is None and batch.recovered and any_source(key) in batch.recovered:
             if key not in batch.fresh:
                 # Once that entry is written, another commit corrects it.
                 batch.for_adjacent_ledger[ledger].append(usage)
@@ -234,7 +246,7 @@ def _classified(
             rows = batch.entries[slot]
             batch.fresh[key] = (slot, len(rows))
             rows.append(_new_entry(usage, rate))
-            if usage.evidence is _RECOVERED:
+            if usage.evidence is _RECOVERED and not usage.dimensions.is_of_producer:
                 batch.recovered.add(any_source(key))
         else:
             _classify_known(batch, ledger, found, usage, rate)
@@ -364,13 +376,19 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
     """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict.
 
     A withdrawn entry counts elsewhere, so no better counts correct it here: that is a conflict.
+    What the gateway says of its request stands, whatever others said of it before or say later.
     """
     evidence = entry.state.evidence
     is_withdrawn = entry.state.kind is Kind.WITHDRAWAL
-    if usage.evidence > evidence and not is_withdrawn:
+    was_stand_in, is_stand_in = entry.state.dimensions.is_stand_in, usage.dimensions.is_stand_in
+    if was_stand_in is not is_stand_in:
+        is_better, is_other = was_stand_in, True
+    else:
+        is_better = usage.evidence > evidence
+        is_other = usage.evidence == evidence and evidence is not Evidence.HELD
+    if is_better and not is_withdrawn:
         return True
-    same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
-    if (same_rank or is_withdrawn) and usage.digest != entry.digest:
+    if (is_other or is_withdrawn) and usage.digest != entry.digest:
         batch.conflicts.append(usage)
     else:
         batch.duplicates += 1
@@ -397,6 +415,9 @@ def _new_entry(usage: Usage, rate: Rating) -> Entry:
 def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
     """Return the entry that supersedes `earlier` with better counts, at its time."""
     kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
+    if usage.evidence is _HELD:
+        # The gateway's stream, counted by somebody else before: it waits for its counts again.
+        kind = _HOLD
     return Entry(
         usage.key,
         usage.digest,
@@ -413,24 +434,29 @@ def _cut_pages(
 ) -> tuple[list[Page], list[bytes]]:
     pages: list[Page] = []
     contents: list[bytes] = []
-    number, previous = head.pages, head.last_hash
-    for slot in sorted(entries):
-        rows = entries[slot]
-        for first in range(0, max(1, len(rows)), MAX_ENTRIES):
-            number += 1
-            carried = ENTRIES_ONLY if pages else first_page
-            page, content = seal(
-                head.ledger,
-                slot,
-                rows[first : first + MAX_ENTRIES],
-                number=number,
-                previous=previous,
-                committed=committed,
-                carried=carried,
-            )
-            pages.append(page)
-            contents.append(content)
-            previous = page.hash
+    number, previous, size = head.pages, head.last_hash, head.segment_bytes
+    parts = [
+        (slot, entries[slot][first : first + MAX_ENTRIES])
+        for slot in sorted(entries)
+        for first in range(0, max(1, len(entries[slot])), MAX_ENTRIES)
+    ]
+    for place, (slot, rows) in enumerate(parts, 1):
+        number += 1
+        carried = ENTRIES_ONLY if pages else first_page
+        # A commit is one transaction of one partition, so only its last page ends a segment.
+        closes = place == len(parts) and size >= MAX_SEGMENT_BYTES
+        page, content = seal(
+            head.ledger,
+            slot,
+            rows,
+            number=number,
+            previous=previous,
+            committed=committed,
+            carried=carried._replace(closes=closes),
+        )
+        pages.append(page)
+        contents.append(content)
+        previous, size = page.hash, size + page.size + ITEM_BYTES
     return pages, contents
 
 

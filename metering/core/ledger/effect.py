@@ -56,6 +56,8 @@ class Effect(NamedTuple):
     detail: str
     created: Instant
     """The time of the commit."""
+    segment: int = 1
+    """The segment of the ledger that its page is in."""
 
     @property
     def id(self) -> str:
@@ -82,8 +84,9 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     told.extend((EffectKind.QUOTA, detail) for detail in crossings(before, after))
     told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
+    segment = after.segment_of(after.pages)
     return tuple(
-        Effect(after.ledger, after.pages, position, kind, detail, after.committed)
+        Effect(after.ledger, after.pages, position, kind, detail, after.committed, segment)
         for position, (kind, detail) in enumerate(told)
     )
 

@@ -22,6 +22,8 @@ from metering.core.usage.evidence import Evidence
 #: Pages the head lists by number and slot. A query may lag behind a commit; what it leaves out of
 #: these is read by id. Lag is seconds, so a few hundred commits are ample and stay under 5 KB.
 RECENT_PAGES = 256
+#: What a store keeps of an item beside its document.
+ITEM_BYTES: Final = 250
 #: How far ahead of the clock a ledger's time may be. Windows and holds end a day after their time,
 #: so that an hour does no harm; beyond it they are counted again.
 MAX_AHEAD: Final = HOUR
@@ -119,6 +121,14 @@ class Head:
     counts: Counts = NO_COUNTS
     """The quotas of the ledger, and how much of each is used."""
     diagnostics: Diagnostics = NOTHING_ELSE
+    segments: tuple[int, ...] = ()
+    """The first page of each segment after the first."""
+    segment_bytes: int = field(default=0, compare=False)
+    """Bytes of the pages of the last segment; an estimate for ledgers of earlier versions."""
+
+    def segment_of(self, number: int) -> int:
+        """Return the number of the segment that has a page, or will have it; 1 for the first."""
+        return 1 + sum(first <= number for first in self.segments)
 
     @property
     def position(self) -> Position:
@@ -172,6 +182,8 @@ def _fold_page(head: Head, page: Page) -> Head:
         holds=holds,
         counts=_fold_counts(head, page),
         diagnostics=head.diagnostics.plus(page.diagnostics),
+        segments=(*head.segments, page.number + 1) if page.closes else head.segments,
+        segment_bytes=0 if page.closes else head.segment_bytes + page.size + ITEM_BYTES,
     )
 
 

@@ -51,8 +51,11 @@ def _unpacked(document: Document) -> Document:
 
 def _document(head: Head) -> Document:
     lines = [_line_document(rate, line) for rate, line in head.lines.items()]
+    segments = {"segments": head.segments} if head.segments else {}
     return {
         "schema": SCHEMA,
+        **segments,
+        "segment_bytes": head.segment_bytes,
         "ledger": str(head.ledger),
         "pages": head.pages,
         "entries": head.entries,
@@ -100,6 +103,8 @@ def read_head(document: Document, ledger: LedgerId) -> Head:
         document = _unpacked(document)
         head = _head(document)
         again = from_json(to_json(_document(head)))
+        # An estimate, which earlier versions did not write.
+        del again["segment_bytes"]
     except (*UNREADABLE_DOCUMENT, zlib.error) as error:
         raise LedgerBroken(str(ledger), f"its head cannot be read: {error!r}") from None
     # A number is as good as its text: earlier versions wrote any count as a number.
@@ -113,6 +118,8 @@ def _head(document: Document) -> Head:
     seen = document["diagnostics"]
     return Head(
         ledger=LedgerId.parse(document["ledger"]),
+        segments=tuple(map(read_whole, document.get("segments", ()))),
+        segment_bytes=read_whole(document.get("segment_bytes", _estimate(document))),
         pages=read_whole(document["pages"]),
         entries=read_whole(document["entries"]),
         last_hash=document["last_hash"],
@@ -123,6 +130,11 @@ def _head(document: Document) -> Head:
         counts=read_counts(document["counts"]),
         diagnostics=Diagnostics(read_whole(seen["duplicates"]), read_whole(seen["conflicts"])),
     )
+
+
+def _estimate(document: Document) -> int:
+    """Return the bytes of a ledger's pages at most, from their number and that of the entries."""
+    return int(document["pages"]) * 1_400 + int(document["entries"]) * 250
 
 
 def _line(document: Document) -> RateTotals:

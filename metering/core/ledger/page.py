@@ -9,7 +9,7 @@ of 2^53 and more are stored as text, which every store keeps exactly, and hashed
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
@@ -41,6 +41,8 @@ from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Dimensions, digested
 
 SCHEMA: Final = 2
+#: Of a page that ends its segment: a version that does not know of segments must stop at it.
+CLOSING_SCHEMA: Final = 3
 GENESIS: Final = "0" * 64
 """The hash that the first page of a ledger names as its predecessor's."""
 
@@ -79,6 +81,7 @@ class Carried(NamedTuple):
 
     change: LimitChange | None = None
     diagnostics: Diagnostics = NOTHING_ELSE
+    closes: bool = False
 
 
 ENTRIES_ONLY: Final = Carried()
@@ -99,6 +102,10 @@ class Page:
     """Other quotas, counted from this page on."""
     diagnostics: Diagnostics = NOTHING_ELSE
     """Events of the same commit that made no entry."""
+    closes: bool = False
+    """Whether it is the last page of its segment: the next one opens another."""
+    size: int = field(default=0, compare=False)
+    """Bytes of its document, without the hash."""
 
 
 def seal(
@@ -114,24 +121,25 @@ def seal(
     """Return a new page with its hash, and its document as the bytes to store."""
     rows = tuple(entries)
     unsealed = Page(ledger, number, slot, previous, committed, rows, "", *carried)
-    digest, content = _sealed(_document(unsealed))
-    return replace(unsealed, hash=digest), content
+    digest, content, size = _sealed(_document(unsealed))
+    return replace(unsealed, hash=digest, size=size), content
 
 
 def page_content(page: Page) -> bytes:
     """Return a sealed page as the bytes to store."""
-    _, content = _sealed(_document(page))
+    _, content, _ = _sealed(_document(page))
     return content
 
 
-def _sealed(document: Document) -> tuple[str, bytes]:
-    """Return the hash of a document and its bytes with the hash put in its sorted place."""
+def _sealed(document: Document) -> tuple[str, bytes, int]:
+    """Return the hash of a document, its bytes with the hash in its sorted place, and its size."""
     content = to_json(document)
+    size = len(content)
     digest = hashlib.sha256(content).hexdigest()
     if _has(document, _is_large):
         content = to_json(_with_counts(document, exact))
     head, tail = content.split(b',"id":"page-', 1)
-    return digest, b'%s,"hash":"%s","id":"page-%s' % (head, digest.encode(), tail)
+    return digest, b'%s,"hash":"%s","id":"page-%s' % (head, digest.encode(), tail), size
 
 
 def _has(document: Document, found: Callable[[Sequence[Any]], bool]) -> bool:
@@ -221,7 +229,9 @@ def _document(page: Page) -> Document:
     # Left out where there are none, as in pages that were written before there were any.
     seen = page.diagnostics
     diagnostics = {"diagnostics": dict(sorted(seen._asdict().items()))} if any(seen) else {}
+    closes = {"closes": True} if page.closes else {}
     return {
+        **closes,
         "columns": columns,
         "committed": page.committed,
         **diagnostics,
@@ -234,7 +244,7 @@ def _document(page: Page) -> Document:
         "number": page.number,
         "previous": page.previous,
         "rates": [rate_document(rate) for rate in rates.values],
-        "schema": SCHEMA,
+        "schema": CLOSING_SCHEMA if page.closes else SCHEMA,
         "slot": page.slot,
         "supersedes": supersedes,
     }
@@ -315,13 +325,14 @@ def read_page(document: Document, ledger: LedgerId) -> Page:
     Raises LedgerBroken when its hash does not match its content, when it is another ledger's, or
     when a newer schema wrote it.
     """
-    if document.get("schema") != SCHEMA:
-        raise LedgerBroken(str(ledger), f"a page has schema {document.get('schema')}, not {SCHEMA}")
+    schema, expected = document.get("schema"), CLOSING_SCHEMA if "closes" in document else SCHEMA
+    if schema != expected:
+        raise LedgerBroken(str(ledger), f"a page has schema {schema}, not {expected}")
     try:
         if _has(document, _is_text):
             document = _with_counts(document, read_whole)
-        digest = _hash_of(document)
-        page = _page(document)
+        digest, size = _hash_of(document)
+        page = replace(_page(document), size=size)
     except UNREADABLE_DOCUMENT as error:
         reason = f"{document.get('id')} cannot be read: {error!r}"
         raise LedgerBroken(str(ledger), reason) from None
@@ -332,8 +343,8 @@ def read_page(document: Document, ledger: LedgerId) -> Page:
     return page
 
 
-def _hash_of(document: Document) -> str:
-    """Return the hash of a stored document: of all that is in it but the hash itself.
+def _hash_of(document: Document) -> tuple[str, int]:
+    """Return the hash of a stored document, of all that is in it but the hash, and its size.
 
     Names that begin with an underscore are Cosmos DB's own.
     """
@@ -343,7 +354,8 @@ def _hash_of(document: Document) -> str:
         if name != "hash" and not name.startswith("_")
     }
     content = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(content.encode()).hexdigest()
+    encoded = content.encode()
+    return hashlib.sha256(encoded).hexdigest(), len(encoded)
 
 
 def _page(document: Document) -> Page:
@@ -358,6 +370,7 @@ def _page(document: Document) -> Page:
         document["hash"],
         None if document["limits"] is None else read_change(document["limits"]),
         Diagnostics(**document.get("diagnostics", {})),
+        document.get("closes", False),
     )
 
 

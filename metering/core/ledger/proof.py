@@ -19,7 +19,7 @@ MAX_FAULTS: Final = 20
 #: The fields of a head that are folded from its pages.
 FOLDED: Final = (
     *("pages", "entries", "last_hash", "committed"),
-    *("recent", "lines", "holds", "counts"),
+    *("recent", "lines", "holds", "counts", "segments"),
 )
 
 type EntryCheck = Callable[[Entry], Iterable[str]]

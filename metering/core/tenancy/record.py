@@ -9,6 +9,9 @@ from metering.core.basics.instants import Instant
 from metering.core.basics.patterns import IDENTIFIER
 from metering.core.plans.plan import Plan
 
+#: Bytes of a record's key and value at most: half of what a document of Cosmos DB may have.
+MAX_RECORD_BYTES: Final = 1_000_000
+
 type RecordKind = Literal[
     "subject",
     "tenant_plan",
@@ -86,6 +89,16 @@ class Assignment(NamedTuple):
     plan: Plan
     start: Instant
     end: Instant
+
+
+def check_size(record: Record) -> None:
+    """Raise ConfigurationError for a decision that no document has room for."""
+    size = len(record.key.encode()) + len(record.value.encode())
+    if size > MAX_RECORD_BYTES:
+        raise ConfigurationError(
+            f"{record.kind.replace('_', ' ')} {record.key[:64]}: takes {size:,} bytes, at most"
+            f" {MAX_RECORD_BYTES:,}: shorten its lists or names"
+        )
 
 
 def check_tenant_id(tenant: str) -> None:

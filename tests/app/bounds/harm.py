@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from metering.adapters.cosmos.segments import unpacked
 from metering.adapters.sqlite.database import Database
 from metering.core.calendars.periods import LedgerId
 from tests.doubles.cosmos import CosmosPeer
@@ -27,7 +28,7 @@ class Documents:
             document: Document = from_json(found[0])
             return document
         name = f"page-{number:08d}"
-        return next(one for one in self._all(ledger) if one["id"] == name)
+        return unpacked(next(one for one in self._all(ledger) if one["id"] == name), ledger)
 
     def _all(self, ledger: LedgerId) -> list[Document]:
         assert self._peer is not None
@@ -61,7 +62,8 @@ class Documents:
 
     async def _delete(self, ledger: LedgerId, name: str) -> None:
         async with self._container() as container:
-            await container.delete_item(name, partition_key=str(ledger))
+            found = next(one for one in self._all(ledger) if one["id"] == name)
+            await container.delete_item(name, partition_key=found["ledger"])
 
     async def _upsert(self, document: Document) -> None:
         async with self._container() as container:

@@ -139,6 +139,10 @@ async def test_counts_that_the_store_has_rounded_are_restored(
     quantities = ("600000000001", "9007199254.740993", "3")
     with monkeypatch.context() as before:
         before.setattr(event, "MAX_QUANTITY", 10**12)
+        before.setattr(
+            "metering.adapters.cosmos.ledger.page_item",
+            lambda _page, content, _segment: json.loads(content),
+        )
         before.setattr("metering.core.ledger.page.EXACT", 10**30)
         before.setattr("metering.core.basics.documents.EXACT", 10**30)
         for n, quantity in enumerate(quantities):

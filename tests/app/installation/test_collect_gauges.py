@@ -1,15 +1,16 @@
 """Taking stock: gauges of what somebody should look at, whatever else is broken."""
 
 from typing import Any
+from unittest.mock import ANY
 
 from metering.app.ingest.ingest import Message
 from metering.app.installation.collect_gauges import RECENT, CollectGauges
 from metering.core.basics.errors import LedgerBroken
-from metering.core.calendars.periods import LedgerId
+from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.installation.metrics import Gauge
 from metering.ports import NO_LABELS, Labels, StoredHead
 from metering.ports.telemetry import Silent
-from tests.builders import body, price_file
+from tests.builders import AT, body, price_file
 
 type System = Any
 
@@ -36,6 +37,15 @@ async def taken(system: System) -> dict[str, int]:
     return gauges.values
 
 
+async def test_the_largest_segment_is_told(system: System) -> None:
+    assert (await taken(system))["metering.ledger.segment_bytes"] == 0
+    await ingest(system, body(), body(id="r-2", subject="sub-2", data__use_case="x" * 200))
+    stored = await system.store.read_head(LedgerId("sub-2", month_of(AT).start))
+    assert stored is not None
+    told = (await taken(system))["metering.ledger.segment_bytes"]
+    assert told == stored.head.segment_bytes > 1_000
+
+
 async def ingest(system: System, *bodies: bytes) -> None:
     await system.ingest.batch([Message(one, "0", number) for number, one in enumerate(bodies)])
 
@@ -46,6 +56,7 @@ async def test_where_nothing_is_the_matter_there_is_nothing(system: System) -> N
         "metering.streams.pending": 0,
         "metering.effects.waiting": 0,
         "metering.usage.unpriced": 0,
+        "metering.ledger.segment_bytes": ANY,
         # The prices of these tests were read on the day of their clock.
         "metering.prices.age_days a test": 0,
     }
@@ -72,6 +83,7 @@ async def test_what_waits_is_counted_over_all_ledgers(system: System) -> None:
         "metering.streams.pending": 1,
         "metering.effects.waiting": 1,
         "metering.usage.unpriced": 3,
+        "metering.ledger.segment_bytes": ANY,
         "metering.prices.age_days a test": 0,
     }
 

@@ -58,15 +58,6 @@ async def test_one_event_that_fits_into_no_commit_is_an_error(
         await commit(system, usage())
 
 
-async def test_a_ledger_beyond_its_bound_stops(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, "MAX_LEDGER_ENTRIES", 1)
-    await commit(system, usage("a"))
-    with pytest.raises(LedgerBroken, match="holds more than 1 entries"):
-        await commit(system, usage("b"))
-
-
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
