@@ -155,9 +155,18 @@ def current(*, creates: bool = False) -> App:
 
 
 def must_exist(settings: Settings) -> None:
-    """Raise ConfigurationError for a SQLite store, other than the default, that is not there."""
+    """Raise ConfigurationError for a SQLite store that is an empty file or, if named, not there."""
     store = settings.store
-    if isinstance(store, SqliteStore) and store != DEFAULT_STORE and not store.path.exists():
+    if not isinstance(store, SqliteStore):
+        return
+    if not store.path.exists():
+        if store != DEFAULT_STORE:
+            raise ConfigurationError(
+                f"store {store.path}: does not exist: correct METERING_STORE, or run"
+                " `metering init`"
+            )
+    elif store.path.is_file() and not store.path.stat().st_size:
         raise ConfigurationError(
-            f"store {store.path}: does not exist: correct METERING_STORE, or run `metering init`"
+            f"store {store.path}: is an empty file: restore it from a copy, or run `metering init`"
+            " to begin anew"
         )

@@ -1,8 +1,9 @@
-"""Forecasts: what a tenant's period and quotas come to."""
+"""Forecasts: what a tenant's period and quotas come to, and when its credit runs out."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.credit.credits import Credits
 from metering.app.ledger.past_before import rhythm_at
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
@@ -10,6 +11,7 @@ from metering.core.basics.money import Amount
 from metering.core.billing.charge_forecast import expected_charge
 from metering.core.calendars.periods import LedgerId
 from metering.core.calendars.windows import Window
+from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, exhausted_at, quota_trend, trend
@@ -36,6 +38,8 @@ class Forecast(NamedTuple):
     charge: Amount | None
     """The charge expected for the period; None while no usage has an amount to go on from."""
     quotas: tuple[QuotaForecast, ...]
+    credit: CreditBalance | None
+    """None for a tenant that has no grants and is not prepaid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class Forecasts:
 
     ledgers: LedgerStore
     tenancy: Tenancy
+    credit: Credits
     clock: Clock
 
     async def of(self, tenant: str) -> Forecast:
@@ -70,4 +75,5 @@ class Forecasts:
                 QuotaForecast(one, quota_trend(one, now, rhythm), exhausted_at(one, now, rhythm))
                 for one in states
             ),
+            await self.credit.where_used(tenant),
         )

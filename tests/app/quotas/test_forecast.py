@@ -3,7 +3,6 @@
 from typing import Any
 
 from metering.app.ingest.ingest import Message
-from metering.app.quotas.forecast import Forecasts
 from metering.app.reports.overview import Overview
 from metering.core.basics.instants import HOUR
 from metering.core.basics.money import format_amount
@@ -20,8 +19,7 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
     await system.tenancy.assign_plan("acme", "capped", None)
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.ingest.batch([Message(body(), "0", 0), Message(body(id="r-2"), "0", 1)])
-    forecasts = Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock)
-    found = await forecasts.of("acme")
+    found = await system.app.forecasts.of("acme")
     # 0.007 in 19.5 of 30 days
     assert format_amount(found.amount.used) == "0.007"
     assert format_amount(found.amount.projected) == "0.010769230769230769"
@@ -33,9 +31,7 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
 
 async def test_a_tenant_without_usage_goes_nowhere(system: System) -> None:
     await system.tenancy.map_subject("sub-1", "acme", None)
-    found = await Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock).of(
-        "acme"
-    )
+    found = await system.app.forecasts.of("acme")
     assert (found.amount.projected, found.charge, found.quotas) == (0, 0, ())
 
 
@@ -53,8 +49,7 @@ async def test_a_month_goes_on_as_the_weeks_before_it_from_its_first_instant(
     await commit(system, *usages, ledger=OCTOBER)
 
     system.clock.set(EDGE)
-    forecasts = Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock)
-    found = await forecasts.of("acme")
+    found = await system.app.forecasts.of("acme")
     # One request an hour of 0.0035, 720 hours; no usage yet that tells the charge.
     assert format_amount(found.amount.projected) == "2.52"
     assert found.charge is None
@@ -67,7 +62,7 @@ async def test_a_month_goes_on_as_the_weeks_before_it_from_its_first_instant(
     head = (await system.store.read_head(LEDGER)).head
     (counter,) = head.counts.used.values()
     assert (counter.crossed, counter.foretold) == (0, 100)
-    found = await forecasts.of("acme")
+    found = await system.app.forecasts.of("acme")
     assert format_amount(found.amount.projected) == "2.52"
     # 2.52 less the allowance of 1, and the fee of 10.
     assert found.charge is not None

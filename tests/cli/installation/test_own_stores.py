@@ -77,3 +77,17 @@ def test_the_default_store_is_made_and_named(bare: "Metering") -> None:
         "tenants", "list", settings={"METERING_STORE": "sqlite:///.metering/metering.db"}
     )
     assert (ran.code, ran.stderr) == (0, "store .metering/metering.db: made\n")
+
+
+@pytest.mark.parametrize("command", [("verify",), ("balance", "acme"), ("tenants", "list")])
+def test_an_empty_file_is_no_store_until_it_is_made_one(
+    bare: "Metering", event: "EventBuilder", command: tuple[str, ...]
+) -> None:
+    bare.store.touch()
+    ran = bare.run(*command)
+    assert (ran.code, ran.stdout) == (1, "")
+    assert "is an empty file: restore it from a copy" in ran.stderr
+    assert bare.store.stat().st_size == 0
+    # The first event of a store may make it, as where there is no file.
+    bare.ingest(event("r-1"))
+    assert bare.run("verify").code == 0
