@@ -160,3 +160,45 @@ async def test_nobody_but_the_gateway_speaks_under_its_sources(api: Served) -> N
     assert [one["code"] for one in done["events"]] == ["source_not_allowed", None]
     for token in (api.gateway(), api.operator()):
         assert (await send(api, gateway_event(), token=token))["accepted"] == 1
+
+
+def client(number: int) -> str:
+    return f"app:00000000-0000-0000-0000-{number:012x}"
+
+
+async def requests(api: Served, id_: str = "r-1") -> list[dict[str, Any]]:
+    found = await api.get(f"/api/tenants/acme/requests?id={id_}", api.operator())
+    listed: list[dict[str, Any]] = found["requests"]
+    return listed
+
+
+async def test_an_entry_names_who_sent_its_event_whatever_the_event_says(api: Served) -> None:
+    await send(api, event(producer="app:somebody-else"), meter_event(producer=7))
+    assert [one["producer"] for one in await requests(api)] == [client(1)]
+    assert [one["producer"] for one in await requests(api, "m-1")] == [client(1)]
+    # Sent again by somebody else it is the same event, which counts once.
+    await send(api, event(), token=api.operator())
+    assert [one["producer"] for one in await requests(api)] == [client(1)]
+    # The gateway's events name nobody, and cannot name anybody.
+    told = gateway_event(id="r-2", producer=client(1))
+    await send(api, told, gateway_event(id="r-3"), token=api.gateway())
+    for name in ("r-2", "r-3"):
+        assert [one["producer"] for one in await requests(api, name)] == [None]
+
+
+async def test_a_request_counted_without_tokens_first_becomes_the_gateways(api: Served) -> None:
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0}
+    await send(api, gateway_event(data__usage=nothing), token=api.operator())
+    assert (await api.get("/api/me/balance", api.tenant()))["amount"] == "0"
+    await send(api, gateway_event(), token=api.gateway())
+    # Never the other way round.
+    await send(api, gateway_event(data__usage=nothing), token=api.operator())
+    (found,) = await requests(api)
+    # 1,000 x 2.5 + 100 x 10 per million
+    assert (found["amount"], found["producer"]) == ("0.0035", None)
+    (before,) = found["corrections"]
+    assert before["producer"].startswith("user:")
+    balance = await api.get("/api/me/balance", api.tenant())
+    assert (balance["requests"], balance["amount"]) == (1, "0.0035")
+    (letter,) = await api.app.dead_letters.latest(10)
+    assert letter.code == "id_conflict"

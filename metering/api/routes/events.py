@@ -3,13 +3,12 @@
 from typing import Any, Final
 
 from fastapi import Request
-from pydantic_core import from_json
 
 from metering.api.openapi import EVENTS, SCHEMAS
 from metering.api.parameters import TheApp
 from metering.api.problems import Problem
 from metering.api.routers import for_producers
-from metering.app.ingest.take_events import MAX_EVENTS, Answer
+from metering.app.ingest.take_events import MAX_EVENTS, Answer, Sent, stamped
 from metering.core.basics.json_arrays import array_items
 from metering.core.tenancy.access import Role
 from metering.documents.ingest import EventAnswer, EventsDocument
@@ -46,21 +45,23 @@ _BODY: Final[dict[str, Any]] = {
 async def take_events(app: TheApp, request: Request) -> EventsDocument:
     """Accept a batch of CloudEvents and return a result for each. Safe to repeat."""
     content = await request.body()
+    caller = request.state.caller
+    producer = None if Role.GATEWAY in caller.roles else caller.subject
     # Four megabytes take tens of milliseconds, in which nobody else would be answered.
-    bodies = await app.executor.run(lambda: _bodies(content))
+    sent = await app.executor.run(lambda: _events(content, producer))
     # Whoever reports and is not the gateway or an operator.
-    is_gateway = bool(request.state.caller.roles & {Role.GATEWAY, Role.OPERATOR})
-    answers = await app.take_events.batch([body for body, _ in bodies], is_gateway=is_gateway)
+    is_gateway = bool(caller.roles & {Role.GATEWAY, Role.OPERATOR})
+    answers = await app.take_events.batch([one.body for one in sent], is_gateway=is_gateway)
     results = [
-        _result(n, name, answer)
-        for n, ((_, name), answer) in enumerate(zip(bodies, answers, strict=True))
+        _result(n, one.id, answer)
+        for n, (one, answer) in enumerate(zip(sent, answers, strict=True))
     ]
     accepted = sum(one.status == "accepted" for one in results)
     return EventsDocument(accepted=accepted, rejected=len(results) - accepted, events=results)
 
 
-def _bodies(content: bytes) -> list[tuple[bytes, str | None]]:
-    """Return the bytes of each event of a batch, with its id.
+def _events(content: bytes, producer: str | None) -> list[Sent]:
+    """Return the events of a batch, each under the identity of its producer.
 
     The array is taken apart without reading the events, so that one that cannot be read is answered
     for itself.
@@ -71,16 +72,7 @@ def _bodies(content: bytes) -> list[tuple[bytes, str | None]]:
     if not 1 <= len(found) <= MAX_EVENTS:
         message = f"must be an array of 1 to {MAX_EVENTS} events"
         raise Problem(422, f"body: {message}", errors=[{"field": "body", "message": message}])
-    return [(one, _name(one)) for one in found]
-
-
-def _name(body: bytes) -> str | None:
-    try:
-        event = from_json(body)
-    except ValueError:
-        return None
-    name = event.get("id") if isinstance(event, dict) else None
-    return name if isinstance(name, str) else None
+    return [stamped(one, producer) for one in found]
 
 
 def _result(index: int, name: str | None, answer: Answer) -> EventAnswer:

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import batched
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from metering.app.hubs.publish import publish
 from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
+from metering.core.usage.usage import GATEWAY_SOURCES
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 
@@ -18,8 +21,6 @@ MAX_EVENTS: Final = 1_000
 _AT_ONCE: Final = 50
 
 
-#: How the sources of the gateway begin, as its policies name them; sources are lower-cased.
-GATEWAY_SOURCES: Final = "/apim/"
 SOURCE_NOT_ALLOWED: Final = "source_not_allowed"
 
 
@@ -32,6 +33,34 @@ class Answer(NamedTuple):
 
 
 ACCEPTED: Final = Answer()
+
+
+class Sent(NamedTuple):
+    """An event as a caller sent it."""
+
+    body: bytes
+    id: str | None = None
+    """Its id, as far as it can be read."""
+
+
+def stamped(body: bytes, producer: str | None) -> Sent:
+    """Return an event under the identity of who sent it, whatever it says itself.
+
+    The gateway's events name nobody: `producer` None. What is no JSON object stays as it is.
+    """
+    try:
+        event: Any = from_json(body)
+    except ValueError:
+        return Sent(body)
+    if not isinstance(event, dict):
+        return Sent(body)
+    name = event.get("id")
+    id_ = name if isinstance(name, str) else None
+    if producer is None and "producer" not in event:
+        return Sent(body, id_)
+    event["producer"] = producer
+    # Infinity stays what it is, and is refused as it was.
+    return Sent(to_json(event, inf_nan_mode="constants"), id_)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -60,6 +60,8 @@ class LedgerView:
         slot = self._slots[page.slot]
         slot.update(zip([entry.key for entry in page.entries], places, strict=True))
         for row, entry in enumerate(page.entries):
+            if entry.state.dimensions.is_of_producer:
+                continue
             name = any_source(entry.key)
             if entry.state.evidence is Evidence.RECOVERED or (entry.supersedes and name in slot):
                 slot[name] = slot[SOME_RECOVERED] = (page, row)

@@ -117,7 +117,8 @@ class RecoverUsage:
     async def _known(self, events: Mapping[str, bytes]) -> set[str]:
         """Return the ids of these requests that ledgers have counted or hold, from any source.
 
-        Requests that a policy reported without counts are left out: the log's counts are better.
+        Requests that a policy reported without counts are left out: the log's counts are better. So
+        is what producers say, for they do not speak for the gateway.
         """
         slots: defaultdict[LedgerId, set[Slot]] = defaultdict(set)
         reader = UsageReader()
@@ -142,6 +143,7 @@ class RecoverUsage:
                 for page in pages
                 for entry in page.entries
                 if entry.key[0] == LLM_USAGE
+                and entry.state.dimensions.producer is None
                 and (entry.state.is_hold or entry.state.evidence >= Evidence.RECOVERED)
             )
         return ids

@@ -230,7 +230,10 @@ def _classified(
         here, before, after = near
         key = usage.key
         found = here.get(key) or before.get(key) or after.get(key)
-        if found is None and batch.recovered and any_source(key) in batch.recovered:
+        if usage.dimensions.is_of_producer:
+            # An id under a source of its own is another request's than a log's or a policy's.
+            pass
+        elif found is None and batch.recovered and any_source(key) in batch.recovered:
             if key not in batch.fresh:
                 # Once that entry is written, another commit corrects it.
                 batch.for_adjacent_ledger[ledger].append(usage)
@@ -243,7 +246,7 @@ def _classified(
             rows = batch.entries[slot]
             batch.fresh[key] = (slot, len(rows))
             rows.append(_new_entry(usage, rate))
-            if usage.evidence is _RECOVERED:
+            if usage.evidence is _RECOVERED and not usage.dimensions.is_of_producer:
                 batch.recovered.add(any_source(key))
         else:
             _classify_known(batch, ledger, found, usage, rate)
@@ -373,13 +376,19 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
     """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict.
 
     A withdrawn entry counts elsewhere, so no better counts correct it here: that is a conflict.
+    What the gateway says of its request stands, whatever others said of it before or say later.
     """
     evidence = entry.state.evidence
     is_withdrawn = entry.state.kind is Kind.WITHDRAWAL
-    if usage.evidence > evidence and not is_withdrawn:
+    was_stand_in, is_stand_in = entry.state.dimensions.is_stand_in, usage.dimensions.is_stand_in
+    if was_stand_in is not is_stand_in:
+        is_better, is_other = was_stand_in, True
+    else:
+        is_better = usage.evidence > evidence
+        is_other = usage.evidence == evidence and evidence is not Evidence.HELD
+    if is_better and not is_withdrawn:
         return True
-    same_rank = usage.evidence == evidence and evidence is not Evidence.HELD
-    if (same_rank or is_withdrawn) and usage.digest != entry.digest:
+    if (is_other or is_withdrawn) and usage.digest != entry.digest:
         batch.conflicts.append(usage)
     else:
         batch.duplicates += 1
@@ -406,6 +415,9 @@ def _new_entry(usage: Usage, rate: Rating) -> Entry:
 def replacement(earlier: Entry, at: Reference, usage: Usage, rate: Rating) -> Entry:
     """Return the entry that supersedes `earlier` with better counts, at its time."""
     kind = Kind.USAGE if earlier.state.is_hold else Kind.CORRECTION
+    if usage.evidence is _HELD:
+        # The gateway's stream, counted by somebody else before: it waits for its counts again.
+        kind = _HOLD
     return Entry(
         usage.key,
         usage.digest,

@@ -17,7 +17,7 @@ from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId, slot_start
 from metering.core.ledger.page import Page, read_page
 from metering.core.usage.buckets import QUANTITY, by_position, from_names
-from metering.core.usage.usage import Dimensions, digested
+from metering.core.usage.usage import Dimensions, content_of
 
 #: Bytes of an entry's digest, as hexadecimal digits.
 _DIGITS_A_BYTE = 2
@@ -57,7 +57,7 @@ def _exact(document: Document, row: int) -> int | None:
     others = {name: column[row] for name, column in columns["buckets"].items() if name != QUANTITY}
     dimensions = Dimensions(*document["dimensions"][columns["dimensions"][row]])
     begun = hashlib.blake2b(
-        to_json(digested(dimensions)), digest_size=len(columns["digest"][row]) // _DIGITS_A_BYTE
+        to_json(content_of(dimensions)), digest_size=len(columns["digest"][row]) // _DIGITS_A_BYTE
     )
     time = columns["time"][row] + slot_start(document["slot"])
     end_user = document["end_users"][columns["end_user"][row]]

@@ -39,6 +39,11 @@ MAX_QUANTITY: Final = 9 * 10**9
 type Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 type Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 type Label = Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)]
+type Producer = Annotated[
+    Name | None,
+    Field(description="Who sent the event to the API. The API sets it, whatever an event says."),
+]
+"""An extension attribute of CloudEvents: the identity of the caller, such as `app:<client id>`."""
 
 
 #: Tiers by Azure's and the providers' names for them. Any other name has no price.
@@ -118,6 +123,7 @@ class LlmUsageEvent(_Inbound):
     id: Id
     time: Name
     subject: Name
+    producer: Producer = None
     data: LlmUsageData
 
 
@@ -169,6 +175,7 @@ class MeterUsageEvent(_Inbound):
     id: Id
     time: Name
     subject: Name
+    producer: Producer = None
     data: MeterUsageData
 
 
@@ -209,6 +216,7 @@ class BusinessOutcomeEvent(_Inbound):
     id: Id
     time: Name
     subject: Name
+    producer: Producer = None
     data: BusinessOutcomeData
 
 

@@ -15,7 +15,7 @@ from metering.core.usage.buckets import INPUT_BUCKETS, NO_TOKENS, TOKENS
 from metering.core.usage.event import METER_USAGE
 from metering.core.usage.families import family_of
 from metering.core.usage.provider_usage import UNIT_OF_METER
-from metering.core.usage.usage import Dimensions, Usage, digested
+from metering.core.usage.usage import Dimensions, Usage, content_of
 
 #: The unit of every meter that is not in UNIT_OF_METER: a tool's name and how often it was called.
 CALL: Final = "call"
@@ -47,7 +47,7 @@ def router_fee(usage: Usage) -> Usage:
 def _meter(usage: Usage, name: str, unit: str, quantity: int) -> Usage:
     dimensions = _dimensions(usage.dimensions, name, unit)
     buckets = (*NO_TOKENS[TOKENS], quantity)
-    said = (digested(dimensions), usage.time, usage.end_user, quantity)
+    said = (content_of(dimensions), usage.time, usage.end_user, quantity)
     digest = hashlib.blake2b(to_json(said), digest_size=_DIGEST_BYTES).hexdigest()
     _, source, id_ = usage.key
     return usage._replace(

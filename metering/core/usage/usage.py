@@ -59,22 +59,47 @@ class Dimensions(NamedTuple):
     agent: str | None = None
     """The agent or application of the tenant that made the request, as the gateway names it."""
     session: str | None = None
+    producer: str | None = None
+    """Who sent the event to the API, as the API signed it in; None for events of the gateway."""
 
+    @property
+    def is_stand_in(self) -> bool:
+        """Say whether somebody else than the gateway speaks under one of its sources."""
+        return self.producer is not None and self.source.startswith(GATEWAY_SOURCES)
+
+    @property
+    def is_of_producer(self) -> bool:
+        """Say whether a producer reported it under a source of its own."""
+        return self.producer is not None and not self.source.startswith(GATEWAY_SOURCES)
+
+
+#: How the sources of the gateway begin, as its policies name them; sources are lower-cased.
+GATEWAY_SOURCES: Final = "/apim/"
 
 #: The value of `cache` of a response that no model gave.
 CACHE_HIT: Final = "hit"
 
 #: The numbers of fields that dimensions had in earlier versions. Digests of events that say nothing
 #: in later fields stay as they were, so that a repeat of an old event is still its duplicate.
-_LENGTHS: Final = tuple(Dimensions._fields.index(last) + 1 for last in ("unit", "surplus", "cache"))
+_LENGTHS: Final = tuple(
+    Dimensions._fields.index(last) + 1 for last in ("unit", "surplus", "cache", "session")
+)
 
 
 def digested(dimensions: Dimensions) -> tuple[Any, ...]:
-    """Return the dimensions as digests cover them."""
+    """Return the dimensions as pages keep them, without the last fields that say nothing."""
     for length in _LENGTHS:
         if all(value is None for value in dimensions[length:]):
             return dimensions[:length]
     return dimensions
+
+
+def content_of(dimensions: Dimensions) -> tuple[Any, ...]:
+    """Return the dimensions as digests of events cover them.
+
+    Who sent an event is no part of its content: it is the same event from whomever it comes.
+    """
+    return digested(dimensions._replace(producer=None))
 
 
 class Usage(NamedTuple):

@@ -36,7 +36,7 @@ from metering.core.usage.usage import (
     CACHE_HIT,
     Dimensions,
     Usage,
-    digested,
+    content_of,
     is_billable,
     new_record,
 )
@@ -114,7 +114,7 @@ class UsageReader:
                 self._interned.clear()
             dimensions: Dimensions = new_record(Dimensions, said)
             dimensions = dimensions._replace(source=dimensions.source.lower())
-            begun = hashlib.blake2b(to_json(digested(dimensions)), digest_size=_DIGEST_BYTES)
+            begun = hashlib.blake2b(to_json(content_of(dimensions)), digest_size=_DIGEST_BYTES)
             known = self._interned[said] = (dimensions, begun)
         return known
 
@@ -148,6 +148,7 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         CACHE_HIT if data.cache == CACHE_HIT else None,
         data.agent,
         data.session,
+        event.producer,
     )
 
 
@@ -195,6 +196,7 @@ def _said_of_meter(event: MeterUsageEvent) -> tuple[Any, ...]:
         unit=data.unit,
         agent=data.agent,
         session=data.session,
+        producer=event.producer,
     )
     return tuple(said)
 
@@ -221,6 +223,7 @@ def _said_of_outcome(event: BusinessOutcomeEvent) -> tuple[Any, ...]:
         streamed=None,
         use_case=data.use_case,
         unit=OUTCOME,
+        producer=event.producer,
     )
     return tuple(said)
 

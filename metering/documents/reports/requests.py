@@ -80,6 +80,9 @@ class StateDocument(Document):
     unit: str = Field(TOKEN, description="The unit that the meter counts.")
     unpriced: bool = Field(description="True if the counts are known and the price is not.")
     price: PriceDocument | None
+    producer: str | None = Field(
+        None, description="Who sent the event to the API. Null: the gateway."
+    )
     status: int = Field(description="The HTTP status that the client got.", examples=[200])
     error: str | None
     model_served: str | None = Field(description="The model that the response named.")
@@ -173,6 +176,7 @@ def _state(state: State, user: str | None) -> dict[str, Any]:
         "unit": state.rate.unit,
         "unpriced": state.is_unpriced,
         "price": PriceDocument.of(state.rate),
+        "producer": of.producer,
         "status": of.status,
         "error": of.error,
         "model_served": of.model,
@@ -193,6 +197,7 @@ COLUMNS: Final = (
     *_TEXTS,
     *TOKEN_BUCKETS,
     *("quantity", "unit", "price_version", "price_row", "multiplier", "amount", "corrections"),
+    "producer",
 )
 
 
@@ -218,3 +223,4 @@ def _cells(request: Request) -> Iterator[Cell]:
     yield None if price is None else Figure(price.multiplier)
     yield None if document.amount is None else figure(state.amount)
     yield len(document.corrections)
+    yield document.producer

@@ -36,7 +36,9 @@ async def test_a_ledger_without_a_commit_has_no_head_and_no_pages(stores: Stores
 async def test_what_was_committed_reads_back_the_same_in_every_process(
     stores: Stores, make_stores: Callable[[], Stores]
 ) -> None:
-    commit = planned(Head(LEDGER), usage("a", end_user="ü\u2028\x7f|"), usage("b", time=AT + SLOT))
+    sent = usage("c", time=AT + SLOT, producer="app:1")
+    first = usage("a", end_user="ü\u2028\x7f|")
+    commit = planned(Head(LEDGER), first, usage("b", time=AT + SLOT), sent)
     await stores.ledgers.commit(commit)
     other = make_stores()
     stored = await other.ledgers.read_head(LEDGER)

@@ -77,3 +77,17 @@ async def test_it_is_corrected_over_the_edge_of_a_period(
     await take_in(system.ingest, body(**LOGGED, time=logged))
     await take_in(system.ingest, body(source="/apim/other", time=policy))
     assert await amount(system) == ONE
+
+
+async def test_an_id_under_a_producers_own_source_is_another_request(system: System) -> None:
+    own = {"source": "/app/search", "producer": "app:1"}
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0}
+    await take_in(system.ingest, body(**LOGGED))
+    await take_in(system.ingest, body(**own, data__usage=nothing))
+    assert await amount(system) == ONE
+    # Nor can it say that a log told of a request whose event is still to come.
+    await take_in(system.ingest, body(id="r-2", data__evidence="recovered", **own))
+    pending = body(id="r-2", data__evidence="estimated")
+    await take_in(system.ingest, pending)
+    balance = await system.read.balance("sub-1", month_of(AT))
+    assert balance.total.requests == 4

@@ -13,7 +13,7 @@ from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import SLOT, LedgerId, month_of, slot_of
 from metering.core.ledger.commit import Commit, CommitTooLargeError, Known, KnownBySlot, plan_commit
 from metering.core.ledger.double_counts import Named
-from metering.core.ledger.entry import Kind, Reference
+from metering.core.ledger.entry import Kind, Reference, State
 from metering.core.ledger.head import Head, fold
 from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import MAX_ENTRIES, Diagnostics
@@ -426,3 +426,86 @@ def test_a_hold_of_a_neighbouring_slot_gives_its_time_as_before() -> None:
     ledger = Ledger()
     ledger.commit(moved(slots=1), usage("moved"))
     assert placed(ledger) == [("moved", AT + SLOT, Kind.USAGE)]
+
+
+STAND_IN = "user:00000000-0000-0000-0000-000000000063"
+
+
+def test_the_gateways_event_corrects_what_somebody_else_said_of_its_request() -> None:
+    ledger = Ledger()
+    nothing = usage(digest="s", producer=STAND_IN, buckets=from_names({}))
+    assert answers(ledger.commit(nothing)) == (1, 0, 0)
+    assert answers(ledger.commit(usage(digest="g"))) == (1, 0, 0)
+    correction = ledger.pages[1].entries[0]
+    assert correction.state.kind is Kind.CORRECTION
+    assert correction.state.dimensions.producer is None
+    assert correction.supersedes.state.dimensions.producer == STAND_IN
+    # 1,000 x 2.5 + 100 x 10 per million
+    assert ledger.amount == "0.0035"
+    assert ledger.prove() == []
+
+
+def test_nobody_corrects_what_the_gateway_said() -> None:
+    ledger = Ledger()
+    ledger.commit(usage(evidence=Evidence.ESTIMATED, digest="g"))
+    better = usage(digest="s", producer=STAND_IN, buckets=from_names({}))
+    assert ledger.commit(better).conflicts == (better,)
+    same = usage(digest="g", producer=STAND_IN)
+    assert answers(ledger.commit(same)) == (0, 1, 0)
+    assert ledger.amount == "0.0035"
+
+
+def test_a_producer_completes_its_own_request_also_where_the_api_did_not_name_it_before() -> None:
+    ledger = Ledger()
+    ledger.commit(usage(evidence=Evidence.ESTIMATED, digest="e", source="/app/search"))
+    assert answers(ledger.commit(usage(digest="f", producer="app:1", source="/app/search"))) == (
+        1,
+        0,
+        0,
+    )
+
+
+_GATEWAYS = [
+    usage(evidence=Evidence.HELD, digest="h", buckets=from_names({"input": 7})),
+    usage(evidence=Evidence.ABSENT, digest="a", buckets=from_names({})),
+    usage(evidence=Evidence.TOTALS, digest="t"),
+    usage(digest="f", buckets=DETAILED),
+]
+_STAND_INS = [
+    usage(
+        evidence=rank, digest=f"s{count}", producer=STAND_IN, buckets=from_names({"input": count})
+    )
+    for rank in (Evidence.HELD, Evidence.ESTIMATED, Evidence.FULL)
+    for count in (0, 9)
+]
+
+
+@given(
+    gateways=st.lists(st.sampled_from(_GATEWAYS), min_size=1),
+    stand_ins=st.lists(st.sampled_from(_STAND_INS)),
+    data=st.data(),
+)
+def test_in_any_order_and_batches_the_state_is_the_gateways(
+    gateways: list[Usage], stand_ins: list[Usage], data: st.DataObject
+) -> None:
+    alone, mixed = Ledger(), Ledger()
+    for one in gateways:
+        alone.commit(one)
+    waiting = data.draw(st.permutations([*gateways, *stand_ins]))
+    while waiting:
+        size = data.draw(st.integers(1, len(waiting)))
+        mixed.commit(*waiting[:size])
+        waiting = waiting[size:]
+    (found,), (expected,) = _latest(mixed), _latest(alone)
+    assert (found.evidence, found.dimensions.producer) == (expected.evidence, None)
+    if not found.is_hold:
+        # What a hold expects follows from the streams before it.
+        assert (found.buckets, found.amount) == (expected.buckets, expected.amount)
+    assert mixed.balance.total.requests == alone.balance.total.requests
+    assert mixed.amount == alone.amount
+    assert mixed.prove() == []
+
+
+def _latest(ledger: Ledger) -> list[State]:
+    entries = {entry.key: entry for page in ledger.pages for entry in page.entries}
+    return [entry.state for entry in entries.values()]

@@ -25,7 +25,7 @@ from metering.core.usage.buckets import (
     from_positions,
 )
 from metering.core.usage.evidence import Evidence
-from metering.core.usage.usage import Dimensions, digested
+from metering.core.usage.usage import Dimensions, content_of, digested
 from metering.core.usage.usage_reader import UsageReader
 from tests.builders import AT, NOW, body, dimensions
 
@@ -102,7 +102,10 @@ def test_dimensions_that_say_nothing_new_are_digested_as_before() -> None:
     stored = dimensions(cache="hit")
     assert digested(stored) == tuple(stored)[:23]
     told = dimensions(agent="coder")
-    assert digested(told) == tuple(told)
+    assert digested(told) == tuple(told)[:25]
+    sent = dimensions(producer="app:1")
+    assert digested(sent) == tuple(sent)
+    assert content_of(sent) == digested(dimensions())
     assert Dimensions(*to_json_list(dimensions())[:19]) == dimensions()
 
 
