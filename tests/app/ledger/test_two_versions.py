@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from metering.app.ingest.ingest import Message
+from metering.app.ledger.reading import pages as read_all
 from metering.core.basics.errors import NewerVersionError
 from metering.core.ledger import page as pages
 from tests.builders import body
@@ -42,13 +43,7 @@ async def test_an_old_instance_leaves_a_ledger_of_the_new_version_to_it(
         upgraded.setattr(pages, "CLOSING_SCHEMA", newer)
         for _ in range(2):
             await count(system, "d", "globex")
-        entries = [entry.key.id async for entry in _entries(system, ledger)]
+        entries = [
+            entry.key.id async for page in read_all(system.store, ledger) for entry in page.entries
+        ]
     assert sorted(entries) == ["b", "d"]
-
-
-async def _entries(system: System, ledger: Any) -> Any:
-    head = (await system.store.read_head(ledger)).head
-    for number in range(1, head.pages + 1):
-        for page in await system.store.read_pages(ledger, number, number):
-            for entry in page.entries:
-                yield entry
