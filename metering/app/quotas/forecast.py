@@ -1,12 +1,14 @@
-"""Forecasts: a tenant's period and quotas, extrapolated from their start."""
+"""Forecasts: a tenant's period, quotas and credit, extrapolated from their start."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.credit.credits import Credits
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.calendars.windows import Window
+from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, exhausted_at, trend
@@ -31,6 +33,8 @@ class Forecast(NamedTuple):
     amount: Trend
     """The trend of the amount, in 10^-18 currency units."""
     quotas: tuple[QuotaForecast, ...]
+    credit: CreditBalance | None
+    """None for a tenant that has no grants and is not prepaid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Forecasts:
 
     ledgers: LedgerStore
     tenancy: Tenancy
+    credit: Credits
     clock: Clock
 
     async def of(self, tenant: str) -> Forecast:
@@ -59,4 +64,5 @@ class Forecasts:
                 QuotaForecast(one, trend(one.used, one.window, now), exhausted_at(one, now))
                 for one in states
             ),
+            await self.credit.where_used(tenant),
         )

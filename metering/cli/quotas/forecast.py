@@ -1,18 +1,19 @@
-"""`metering forecast`: linear forecast of a period and its quotas."""
+"""`metering forecast`: linear forecast of a period, its quotas and the credit."""
 
 from metering import bootstrap
 from metering.app.quotas.forecast import Forecast, QuotaForecast
+from metering.cli.credit.grant_tables import credit_line
 from metering.cli.options import Tenant, must_know, with_app
-from metering.cli.output import AsJson, print_table, show
+from metering.cli.output import AsJson, print_table, show, stdout
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount
 from metering.documents.quotas.alerts import QuotasDocument
 
 
 def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
-    """Show the rate at which TENANT uses its quotas, and when they are exhausted.
+    """Show the rate at which TENANT uses its quotas and credit, and when they are exhausted.
 
-    The forecast is linear from the start of each window.
+    The forecast is linear from the start of each window; that of credit goes on beyond the period.
 
     Example:  metering forecast acme
     """
@@ -40,6 +41,8 @@ def _print(tenant: str, found: Forecast) -> None:
     rows.extend(_row(one) for one in found.quotas)
     columns = ["quota", "used", "per hour", "projected", "limit", "exhausted"]
     print_table(f"{tenant}, {format_instant(found.at)}, {found.currency}", columns, rows)
+    if found.credit is not None:
+        stdout().print(credit_line(found.credit))
 
 
 def _row(one: QuotaForecast) -> list[str]:

@@ -82,7 +82,7 @@ class LimitChange:
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
     past: Past | None = None
-    """The past that the ledger takes over; None if it has one."""
+    """The past from the page on; None if it stays as it is."""
     holds: Mapping[Slot, Holds] | None = None
     """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
 

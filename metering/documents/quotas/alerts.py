@@ -10,6 +10,7 @@ from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
 from metering.core.tenancy.directory import Directory
+from metering.documents.credit import CreditDocument
 from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
 from metering.documents.tenancy import StopDocument
@@ -125,6 +126,10 @@ class QuotasDocument(Document):
     as_of: Time
     amount: AmountForecastDocument
     quotas: list[QuotaForecastDocument]
+    credits: CreditDocument | None = Field(
+        description="With the date at which it runs out. Null for a tenant that has no grants and"
+        " is not prepaid."
+    )
     stopped: list[StopDocument] = Field(description="What operators have stopped.")
 
     @classmethod
@@ -137,6 +142,7 @@ class QuotasDocument(Document):
                 "as_of": found.at,
                 "amount": found.amount,
                 "quotas": found.quotas,
+                "credits": found.credit,
                 "stopped": StopDocument.all_of(directory, tenant, found.at),
             }
         )

@@ -44,6 +44,6 @@ async def test_an_old_instance_leaves_a_ledger_of_the_new_version_to_it(
         for _ in range(2):
             await count(system, "d", "globex")
         entries = [
-            entry.key.id async for page in read_all(system.store, ledger) for entry in page.entries
+            entry.key[2] async for page in read_all(system.store, ledger) for entry in page.entries
         ]
     assert sorted(entries) == ["b", "d"]

@@ -3,7 +3,6 @@
 from typing import Any
 
 from metering.app.ingest.ingest import Message
-from metering.app.quotas.forecast import Forecasts
 from metering.core.basics.money import format_amount
 from metering.core.plans.plan import read_plan
 from tests.builders import body
@@ -17,8 +16,7 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
     await system.tenancy.assign_plan("acme", "capped", None)
     await system.tenancy.map_subject("sub-1", "acme", None)
     await system.ingest.batch([Message(body(), "0", 0), Message(body(id="r-2"), "0", 1)])
-    forecasts = Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock)
-    found = await forecasts.of("acme")
+    found = await system.app.forecasts.of("acme")
     # 0.007 in 19.5 of 30 days
     assert format_amount(found.amount.used) == "0.007"
     assert format_amount(found.amount.projected) == "0.010769230769230769"
@@ -30,7 +28,5 @@ async def test_the_period_and_its_quotas_are_extended_in_a_straight_line(system:
 
 async def test_a_tenant_without_usage_goes_nowhere(system: System) -> None:
     await system.tenancy.map_subject("sub-1", "acme", None)
-    found = await Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock).of(
-        "acme"
-    )
+    found = await system.app.forecasts.of("acme")
     assert (found.amount.projected, found.quotas) == (0, ())
