@@ -293,6 +293,8 @@ var packagesContainer = 'packages'
 var captureContainer = 'capture'
 var exportsContainer = 'exports'
 var anchorsContainer = 'anchors'
+// The Functions host keeps its checkpoints there; made here so that operators get a role on it alone.
+var checkpointsContainer = 'azure-webjobs-eventhub'
 
 // Refused here, before anything is changed, rather than halfway or, worse, never.
 var letters = map(range(0, length(environmentName)), i => substring(toLower(environmentName), i, 1))
@@ -468,7 +470,7 @@ module hostStorage 'modules/storage.bicep' = {
     name: hostAccountName
     location: location
     tags: allTags
-    containerNames: [packagesContainer]
+    containerNames: [packagesContainer, checkpointsContainer]
     redundancy: storageRedundancy == 'LRS' ? 'LRS' : 'ZRS'
     publicAccess: !privateNetwork
     encryption: encryption
@@ -607,6 +609,7 @@ module roles 'modules/roles.bicep' = {
     operatorKind: operatorKind
     logsNamespaceName: readLogs ? logsName : ''
     hostAccountName: hostAccountName
+    checkpointsContainer: checkpointsContainer
     insightsName: insightsName
   }
   dependsOn: [
@@ -945,6 +948,10 @@ module budget 'modules/budget.bicep' = if (budgetAmount > 0 && !empty(budgetStar
   }
 }
 
+var storeUrl = 'cosmos://${environment().name == 'AzureCloud' ? storeName : '${storeName}.${domain.cosmos}'}/${databaseName}'
+var forEveryOperator = ['export METERING_STORE=${storeUrl}', 'UsageHub__fullyQualifiedNamespace=${usageNamespace.outputs.host}', 'AzureWebJobsStorage__blobServiceUri=https://${hostAccountName}.blob.${files}', 'METERING_ANCHORS=${filesUrl}${anchorsContainer}']
+var forReadersOfLogs = readLogs ? ['GatewayLogsHub__fullyQualifiedNamespace=${logsNamespace!.outputs.host}'] : ['GATEWAY_LOGS_HUB=off']
+
 // Outputs become the environment of `azd` and of bicep/scripts. None is a secret.
 
 @description('The resource group.')
@@ -957,7 +964,7 @@ output FUNCTION_APP_NAME string = appName
 output METERING_API string = functionApp.outputs.url
 
 @description('METERING_STORE of an operator.')
-output METERING_STORE string = 'cosmos://${environment().name == 'AzureCloud' ? storeName : '${storeName}.${domain.cosmos}'}/${databaseName}'
+output METERING_STORE string = storeUrl
 
 @description('UsageHub__fullyQualifiedNamespace of an operator.')
 output USAGE_NAMESPACE string = usageNamespace.outputs.host
@@ -973,6 +980,9 @@ output EXPORTS_URL string = '${filesUrl}${exportsContainer}'
 
 @description('Address of anchors.')
 output ANCHORS_URL string = '${filesUrl}${anchorsContainer}'
+
+@description('The settings of an operator, as one line for a shell.')
+output operatorSettings string = join(concat(forEveryOperator, forReadersOfLogs), ' ')
 
 @description('Object id of the identity of the gateway, for the role Metering.Gateway (entra.bicep).')
 output GATEWAY_PRINCIPAL_ID string = apiManagement.outputs.principalId

@@ -29,6 +29,9 @@ param logsNamespaceName string = ''
 @description('Optional. Name of the storage account of the Functions host.')
 param hostAccountName string = ''
 
+@description('Optional. The container of the host with its checkpoints.')
+param checkpointsContainer string = ''
+
 @description('Optional. Name of the storage account of Capture files and exports.')
 param dataAccountName string = ''
 
@@ -83,19 +86,22 @@ var gateway = { principal: gatewayPrincipalId, kind: 'ServicePrincipal' }
 var capture = { principal: capturePrincipalId, kind: 'ServicePrincipal' }
 
 var operatorsSend = [for id in operatorPrincipalIds: { role: roles.eventHubsDataSender, who: { principal: id, kind: operatorKind } }]
+var operatorsListen = [for id in operatorPrincipalIds: { role: roles.eventHubsDataReceiver, who: { principal: id, kind: operatorKind } }]
 var operatorsRead = [for id in operatorPrincipalIds: { role: roles.storageBlobDataReader, who: { principal: id, kind: operatorKind } }]
 
-// ingest_usage reads it; join_usage and operators publish to it; the gateway's policies log to it.
+// ingest_usage reads it; join_usage and operators publish to it; the gateway's policies log to it; operators
+// see how far it was read.
 var onUsage = concat([
   { role: roles.eventHubsDataReceiver, who: app }
   { role: roles.eventHubsDataSender, who: app }
   { role: roles.eventHubsDataSender, who: gateway }
-], operatorsSend)
+], operatorsSend, operatorsListen)
 
-// join_usage reads it; Azure Monitor writes to it by its rule; operators replay logs to it.
+// join_usage reads it; Azure Monitor writes to it by its rule; operators replay logs to it, and see how far it
+// was read.
 var onLogs = concat([
   { role: roles.eventHubsDataReceiver, who: app }
-], operatorsSend)
+], operatorsSend, operatorsListen)
 
 // What the Functions host needs: its packages, checkpoints and locks of timers.
 var onHostAccount = [
@@ -103,6 +109,9 @@ var onHostAccount = [
   { role: roles.storageQueueDataContributor, who: app }
   { role: roles.storageTableDataContributor, who: app }
 ]
+
+// `metering status` and `metering close` compare them with the ends of the hubs.
+var onCheckpoints = operatorsRead
 
 // Nobody but Capture writes the raw copy.
 var onCapture = concat([
@@ -182,6 +191,20 @@ resource hostAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing = i
 resource hostAccountAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in (empty(hostAccountName) ? [] : onHostAccount): {
   name: guid(hostAccount.id, row.who.principal, row.role)
   scope: hostAccount
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
+    principalId: row.who.principal
+    principalType: row.who.kind
+  }
+}]
+
+resource checkpoints 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' existing = if (!empty(hostAccountName)) {
+  name: '${hostAccountName}/default/${checkpointsContainer}'
+}
+
+resource checkpointsAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in (empty(hostAccountName) ? [] : onCheckpoints): {
+  name: guid(checkpoints.id, row.who.principal, row.role)
+  scope: checkpoints
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
     principalId: row.who.principal

@@ -35,8 +35,9 @@ seconds=${METERING_SMOKE_SECONDS:-300}
 until [ "$(requests)" -gt "$before" ]; do
     seconds=$((seconds - 5))
     if [ "$seconds" -le 0 ]; then
-        echo "The event was not counted. Look at the function app's log, then at:" >&2
+        echo "The event was not counted. Look at exceptions in Application Insights, then at:" >&2
         echo "  metering dead-letters list" >&2
+        echo "  metering status" >&2
         exit 1
     fi
     sleep 5

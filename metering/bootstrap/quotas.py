@@ -62,6 +62,7 @@ class Quotas:
         return EnforceQuotas(
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
+            credit=self._base.credits,
             clock=self._base.clock,
             alerts=self._base.alerts,
         )
@@ -92,5 +93,8 @@ class Quotas:
     def forecasts(self) -> Forecasts:
         """Forecasts of periods and quotas."""
         return Forecasts(
-            ledgers=self._base.ledgers, tenancy=self._base.tenancy, clock=self._base.clock
+            ledgers=self._base.ledgers,
+            tenancy=self._base.tenancy,
+            credit=self._base.credits,
+            clock=self._base.clock,
         )

@@ -34,6 +34,10 @@ class CreditDocument(Document):
         description="Credit available to each billing channel."
     )
     open_spend: Money = Field(description="Spend of periods that are not settled yet.")
+    runs_out: Time | None = Field(
+        description="When it is used up at the tenant's own rate; now if nothing is left, null if"
+        " that is years away."
+    )
     as_of: Time = Field(validation_alias="at", description="When this was read.")
 
 
@@ -57,6 +61,9 @@ class GrantDocument(Document):
     settled: Money | None = None
     remaining: Money | None = Field(None, description="The lower bound.")
     remaining_at_most: Money | None = None
+    runs_out: Time | None = Field(
+        None, description="When it is used up at the tenant's own rate, or ends."
+    )
 
     @classmethod
     def of(cls, grant: Grant, credit: GrantCredit | None = None) -> Self:
@@ -69,6 +76,7 @@ class GrantDocument(Document):
             "settled": credit.settled,
             "remaining": credit.remaining.at_least,
             "remaining_at_most": credit.remaining.at_most,
+            "runs_out": credit.runs_out,
         }
         return cls.model_validate({**dict(found), **remaining})
 

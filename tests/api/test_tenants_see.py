@@ -169,6 +169,7 @@ async def test_quotas_say_where_they_stand_and_where_they_go(api: Served) -> Non
         "as_of": "2026-11-20T12:00:00Z",
         "amount": {"used": "0", "an_hour": "0", "projected": "0"},
         "quotas": [],
+        "credits": None,
         "stopped": [],
     }
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from metering.adapters.hubs.host_checkpoints import CONTAINER as CHECKPOINTS
 from tests.bicep.bicep_text import MODULES, modules, parameters, text_of, variables
 from tools.bicep_syntax import BICEP
 
@@ -280,3 +281,21 @@ def test_guard_rails_are_on_in_production() -> None:
     assert prod["budgetAmount"] > 0
     for file in ("cosmos.bicep", "storage.bicep"):
         assert "level: 'CanNotDelete'" in text_of(MODULES / file)
+
+
+def test_an_operator_gets_every_setting_that_status_and_close_need() -> None:
+    """As `metering status` reads them: hubs, the host's checkpoints, anchors, and the store."""
+    main = variables(MAIN)
+    assert main["checkpointsContainer"] == CHECKPOINTS
+    host_storage = modules(MAIN)["hostStorage"][1]
+    assert "checkpointsContainer" in host_storage["containerNames"]
+    always = " ".join(str(one) for one in main["forEveryOperator"])
+    assert re.findall(r"([A-Za-z]\w+)=", always) == [
+        "METERING_STORE",
+        "UsageHub__fullyQualifiedNamespace",
+        "AzureWebJobsStorage__blobServiceUri",
+        "METERING_ANCHORS",
+    ]
+    logs = str(main["forReadersOfLogs"])
+    assert "GatewayLogsHub__fullyQualifiedNamespace=" in logs
+    assert "GATEWAY_LOGS_HUB=off" in logs

@@ -45,7 +45,8 @@ NEEDED: Final = {
 }
 OF_OPERATORS: Final = {
     ("operatorsSend", "eventHubsDataSender"),  # metering replay, the smoke test
-    ("operatorsRead", "storageBlobDataReader"),  # Capture files, exports
+    ("operatorsListen", "eventHubsDataReceiver"),  # metering status and close: ends of partitions
+    ("operatorsRead", "storageBlobDataReader"),  # Capture files, exports, anchors, checkpoints
     ("operatorsOnCosmos", "cosmosReader"),
     ("operatorsOnCosmos", "cosmosContributor"),
 }

@@ -29,7 +29,7 @@ async def grants(
     app: TheApp, tenant: TheTenant, *, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[GrantDocument]:
     """List a tenant's grants with their remaining credit."""
-    found = await app.credits.of(tenant)
+    found = await app.credits.forecast(tenant)
     standing = {one.grant.id: one for one in found.grants}
     every = sorted(app.tenancy.directory.grants(tenant), key=lambda grant: grant.id)
     return page_of(

@@ -24,7 +24,9 @@ from metering.core.calendars.periods import LedgerId, Period
 from metering.core.credit.account import Account, settle
 from metering.core.credit.credit import Bounds, CreditBalance, OpenSpend, credit_balance
 from metering.core.credit.grant import Burnt, Grant
+from metering.core.credit.run_out import Rate, with_run_out
 from metering.core.ledger.head import Head
+from metering.core.ledger.projection import FIRST_FORECAST
 from metering.ports import AccountStore, Clock, LedgerStore, StatementStore
 
 #: Ledgers whose usage by time is cached: a few sums each.
@@ -58,12 +60,44 @@ class Credits:
     _used: OrderedDict[LedgerId, UsedBySpan] = field(init=False, default_factory=OrderedDict)
 
     async def where_used(self, tenant: str) -> CreditBalance | None:
-        """Return the credit of a tenant that has grants or is prepaid; None for any other."""
+        """Return the credit of a tenant that has grants or is prepaid; None for any other.
+
+        With the dates at which it runs out.
+        """
         await self.tenancy.refresh()
         directory = self.tenancy.directory
         plan, _, _ = directory.plan_of(tenant, self.clock.now())
         has_credit = directory.grants(tenant) or plan.billing == "prepaid"
-        return await self.of(tenant) if has_credit else None
+        return await self.forecast(tenant) if has_credit else None
+
+    async def forecast(self, tenant: str) -> CreditBalance:
+        """Return a tenant's credit with the dates at which it runs out at the tenant's own rate.
+
+        It reads one or two heads beyond those of `of`.
+        """
+        found = await self.of(tenant)
+        return with_run_out(found, await self._rate(found))
+
+    async def _rate(self, found: CreditBalance) -> Rate:
+        """Return what the tenant used since the start of its period.
+
+        Before a tenth of the period has passed, since the start of the one before, if that has
+        usage in the same currency.
+        """
+        directory, tenant, at = self.tenancy.directory, found.tenant, found.at
+        period = directory.period_at(tenant, at)
+        rate = Rate(await self._amount(LedgerId(tenant, period.start)) or 0, at - period.start)
+        if rate.elapsed * FIRST_FORECAST >= period.end - period.start:
+            return rate
+        before = LedgerId(tenant, directory.period_at(tenant, period.start - 1).start)
+        earlier = await self._amount(before)
+        if earlier is None or directory.plan_for(before).currency != found.currency:
+            return rate
+        return Rate(rate.used + earlier, at - before.start)
+
+    async def _amount(self, ledger: LedgerId) -> Amount | None:
+        stored = await self.ledgers.read_head(ledger)
+        return None if stored is None else stored.head.amount
 
     async def of(self, tenant: str) -> CreditBalance:
         """Return a tenant's credit in the currency of its plan, as committed up to now.

@@ -1,8 +1,9 @@
-"""Bring the limits of every ledger up to date, so that a quota below the usage applies at once."""
+"""Bring the limits and the mark of low credit of every ledger up to date."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from metering.app.credit.credits import Credits
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages, stored_head
 from metering.app.ledger.wrong_clock import counted_again
@@ -11,9 +12,11 @@ from metering.core.basics.errors import HeadMovedError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.commit import commit_of
+from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.head import Head
 from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.quotas.limit_change import BeforeTheChange
+from metering.core.quotas.low_credit import credit_mark
 from metering.ports import Alerts, Clock, LedgerStore
 
 #: Races lost in a row on one ledger before it is left to the next run.
@@ -26,6 +29,7 @@ class EnforceQuotas:
 
     ledgers: LedgerStore
     tenancy: Tenancy
+    credit: Credits
     clock: Clock
     alerts: Alerts
 
@@ -33,7 +37,8 @@ class EnforceQuotas:
         """Write the limits in force to the ledgers of the present period; return how many changed.
 
         A commit does this itself if the head has the usage of a new quota. Otherwise the pages are
-        read here. Safe to repeat and to run twice at once.
+        read here. Credit that has become low is told here only, once the period has usage. Safe to
+        repeat and to run twice at once.
         """
         await self.tenancy.refresh()
         changes = 0
@@ -43,20 +48,32 @@ class EnforceQuotas:
             ledger = LedgerId(tenant, self.tenancy.directory.period_at(tenant, now).start)
             limits = self.tenancy.limits(tenant, now)
             with one_by_one.about(ledger):
-                changes += await self._settle(ledger, limits, now)
+                low = await self._low_credit(tenant, now)
+                changes += await self._settle(ledger, limits, low, now)
         one_by_one.settle()
         return changes
 
-    async def _settle(self, ledger: LedgerId, limits: Limits, now: Instant) -> bool:
+    async def _low_credit(self, tenant: str, now: Instant) -> CreditMark | None:
+        terms = self.tenancy.directory.plan_of(tenant, now)[0].low_credit
+        return None if terms is None else credit_mark(terms, await self.credit.forecast(tenant))
+
+    async def _settle(
+        self, ledger: LedgerId, limits: Limits, low: CreditMark | None, now: Instant
+    ) -> bool:
         for _ in range(_MAX_RACES):
             stored = await stored_head(self.ledgers, ledger)
             if stored is None:
                 return False
             head = stored.head
             change = await counted_again(self.ledgers, head, limits, now)
-            if change is None and head.counts.limits == limits:
+            past = head.counts.past
+            is_told = past is None or (past.low_credit is None) == (low is None)
+            if change is None and head.counts.limits == limits and is_told:
                 return False
-            commit = commit_of(head, {}, now, change or await self._counted(head, limits, now))
+            change = change or await self._counted(head, limits, now)
+            if past is not None and not is_told:
+                change = replace(change, past=replace(past, low_credit=low))
+            commit = commit_of(head, {}, now, change)
             try:
                 await self.ledgers.commit(commit)
             except HeadMovedError:
@@ -66,6 +83,8 @@ class EnforceQuotas:
 
     async def _counted(self, head: Head, limits: Limits, now: Instant) -> LimitChange:
         """Return the change to other limits, with the usage of the new ones so far."""
+        if limits == head.counts.limits:
+            return LimitChange(limits)
         counting = BeforeTheChange(head, limits, now)
         async for page in pages(self.ledgers, head.ledger, through=head.position):
             counting.add(page)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from metering.cli.output import print_table, stdout
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount
-from metering.core.credit.credit import Bounds, CreditBalance
+from metering.core.credit.credit import Bounds, CreditBalance, GrantCredit
 from metering.core.credit.grant import Grant
 
 
@@ -14,17 +14,21 @@ def credit_line(found: CreditBalance) -> str:
     remaining = _range(found.remaining)
     granted, carried = format_amount(found.granted), format_amount(found.carried)
     line = f"credit: {remaining} {found.currency} remaining of {granted}"
-    return f"{line} granted and {carried} carried forward" if found.carried else line
+    line = f"{line} granted and {carried} carried forward" if found.carried else line
+    if found.runs_out is None or found.remaining.at_least <= 0:
+        return line
+    return f"{line}, used up by {format_instant(found.runs_out)} at this rate"
 
 
 def print_grants(found: CreditBalance, others: Sequence[Grant]) -> None:
     """Print a tenant's grants, and `others`, which are in another currency than its plan."""
     rows = [
-        [*_named(one.grant), one.state, one.grant.amount, _range(one.remaining)]
+        [*_named(one.grant), one.state, one.grant.amount, _range(one.remaining), _runs_out(one)]
         for one in found.grants
     ]
-    rows += [[*_named(grant), f"in {grant.currency}", grant.amount, "-"] for grant in others]
+    rows += [[*_named(grant), f"in {grant.currency}", grant.amount, "-", "-"] for grant in others]
     columns = ["grant", "from", "until", "priority", "channel", "state", "amount", "remaining"]
+    columns.append("runs out")
     print_table(f"Credit of {found.tenant}", columns, rows, left=6)
     stdout().print(credit_line(found))
 
@@ -38,6 +42,10 @@ def _named(grant: Grant) -> list[str]:
         str(grant.priority),
         grant.channel or "any",
     ]
+
+
+def _runs_out(one: GrantCredit) -> str:
+    return "-" if one.runs_out is None else format_instant(one.runs_out)
 
 
 def _range(bounds: Bounds) -> str:

@@ -103,7 +103,7 @@ def list_grants(tenant: Tenant, as_json: AsJson = False) -> None:
 
     async def read(app: bootstrap.App) -> tuple[CreditBalance, list[Grant]]:
         await must_know(app, tenant)
-        found = await app.credits.of(tenant)
+        found = await app.credits.forecast(tenant)
         every = app.tenancy.directory.grants(tenant)
         return found, [grant for grant in every if grant.currency != found.currency]
 

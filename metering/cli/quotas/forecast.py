@@ -1,18 +1,21 @@
-"""`metering forecast`: linear forecast of a period and its quotas."""
+"""`metering forecast`: forecast of a period, its quotas and the credit."""
 
 from metering import bootstrap
 from metering.app.quotas.forecast import Forecast, QuotaForecast
+from metering.cli.credit.grant_tables import credit_line
 from metering.cli.options import Tenant, must_know, with_app
-from metering.cli.output import AsJson, print_table, show
+from metering.cli.output import AsJson, print_table, show, stdout
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount
 from metering.documents.quotas.alerts import QuotasDocument
 
 
 def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
-    """Show the rate at which TENANT uses its quotas, and when they are exhausted.
+    """Show the rate at which TENANT uses its quotas and credit, and when they are exhausted.
 
-    The forecast is linear from the start of each window.
+    It goes by the tenant's last weeks if its plan has a spike rule or a forecast alert and a day is
+    known, else in a straight line. The charge has the plan's fees and allowances. The forecast of
+    credit is linear and goes on beyond the period.
 
     Example:  metering forecast acme
     """
@@ -27,6 +30,7 @@ def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
 
 
 def _print(tenant: str, found: Forecast) -> None:
+    charge = "-" if found.charge is None else format_amount(found.charge)
     rows = [
         [
             "period",
@@ -35,11 +39,14 @@ def _print(tenant: str, found: Forecast) -> None:
             format_amount(found.amount.projected),
             "-",
             "-",
-        ]
+        ],
+        ["charge", "-", "-", charge, "-", "-"],
     ]
     rows.extend(_row(one) for one in found.quotas)
     columns = ["quota", "used", "per hour", "projected", "limit", "exhausted"]
     print_table(f"{tenant}, {format_instant(found.at)}, {found.currency}", columns, rows)
+    if found.credit is not None:
+        stdout().print(credit_line(found.credit))
 
 
 def _row(one: QuotaForecast) -> list[str]:

@@ -64,6 +64,8 @@ class GrantCredit(NamedTuple):
     """The credit that closed periods took."""
     remaining: Bounds
     """The remainder; zero once the grant has ended."""
+    runs_out: Instant | None = None
+    """When it is used up or ends, if that was forecast: see `run_out.py`."""
 
 
 class CreditBalance(NamedTuple):
@@ -84,6 +86,8 @@ class CreditBalance(NamedTuple):
     """The least credit for each channel, which decides whether a prepaid tenant is blocked."""
     open_spend: Amount
     """The amount of unsettled ledgers, as far as a grant could pay for it."""
+    runs_out: Instant | None = None
+    """When nothing is left, if that was forecast."""
 
 
 def credit_balance(

@@ -284,7 +284,8 @@ def commit_of(
 
     Raises CommitTooLargeError if it exceeds the bounds of one transactional batch.
     """
-    if not entries and change is not None and change.takes_over_only(head.counts.limits):
+    is_first = not entries and head.counts.past is None
+    if is_first and change is not None and change.takes_over_only(head.counts.limits):
         # The past waits for the first entries.
         change = None
     if change is not None and not entries:

@@ -6,6 +6,7 @@ from typing import Any
 from metering.core.basics.documents import Document, exact, read_whole
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts
+from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.past import Past, Streams
 from metering.core.plans.increases import Increase
@@ -98,7 +99,29 @@ def _past(past: Past | None) -> Document:
     # In the order of the deployments: the earliest one gives way first.
     served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
     hours = _hours(past.hours) if past.hours.amounts else {}
-    return {"past": {"delays": list(past.delays), **hours, **served, "streams": streams}}
+    low = _mark(past.low_credit)
+    return {"past": {"delays": list(past.delays), **hours, **low, **served, "streams": streams}}
+
+
+def _mark(mark: CreditMark | None) -> Document:
+    if mark is None:
+        return {}
+    written = {
+        "currency": mark.currency,
+        "granted": str(mark.granted),
+        "remaining": str(mark.remaining),
+        "runs_out": mark.runs_out,
+        "threshold": str(mark.threshold),
+    }
+    return {"low_credit": written}
+
+
+def _read_mark(document: Document) -> CreditMark | None:
+    mark = document.get("low_credit")
+    if mark is None:
+        return None
+    granted, left, threshold = (int(mark[name]) for name in ("granted", "remaining", "threshold"))
+    return CreditMark(mark["currency"], granted, left, threshold, mark["runs_out"])
 
 
 def _read_past(document: Document) -> Past | None:
@@ -111,7 +134,7 @@ def _read_past(document: Document) -> Past | None:
     }
     served = dict(past.get("served", ()))
     hours = _read_hours(past) if "hours" in past else NO_HOURS
-    return Past(streams, tuple(past["delays"]), served, hours)
+    return Past(streams, tuple(past["delays"]), served, hours, _read_mark(past))
 
 
 def _hours(hours: Hours) -> Document:

@@ -15,6 +15,7 @@ from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.counts import hours_zone
+from metering.core.ledger.credit_mark import describe_low_credit, low_credit_detail
 from metering.core.ledger.crossings import crossings, crowded
 from metering.core.ledger.head import Head
 from metering.core.ledger.names import MAX_NAMED_LINES
@@ -42,6 +43,8 @@ class EffectKind(StrEnum):
     """The spend of an hour is unusually high; detail: JSON with hour, amount and usual."""
     QUOTA_CROWDED = "quota_crowded"
     """A split quota has more values than are counted; once a period; detail: JSON, its quota."""
+    LOW_CREDIT = "low_credit"
+    """Credit is low; once until it is above again; detail: JSON, see `low_credit_detail`."""
 
 
 class Effect(NamedTuple):
@@ -84,6 +87,7 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     told.extend((EffectKind.QUOTA, detail) for detail in crossings(before, after))
     told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
+    told.extend((EffectKind.LOW_CREDIT, detail) for detail in _low_credit(before, after))
     segment = after.segment_of(after.pages)
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed, segment)
@@ -103,6 +107,14 @@ def _spikes(before: Head, after: Head) -> list[str]:
         "usual": format_amount(usual_before(hours, hours_zone(after.counts)) or 0),
     }
     return [json.dumps(found, sort_keys=True)]
+
+
+def _low_credit(before: Head, after: Head) -> list[str]:
+    """Return the credit that is newly low; what a ledger takes over was told in the one before."""
+    had, has = before.counts.past, after.counts.past
+    if had is None or has is None or had.low_credit is not None or has.low_credit is None:
+        return []
+    return [low_credit_detail(has.low_credit)]
 
 
 def _unpriced_models(head: Head) -> set[str]:
@@ -165,6 +177,7 @@ _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.NAMES: _names,
     EffectKind.SPIKE: _spike,
     EffectKind.QUOTA_CROWDED: _quota_crowded,
+    EffectKind.LOW_CREDIT: describe_low_credit,
 }
 
 

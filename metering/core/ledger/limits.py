@@ -27,6 +27,11 @@ class Limits(NamedTuple):
     increases: tuple[Increase, ...] = ()
     """Higher limits that end by themselves."""
 
+    @property
+    def needs_hours(self) -> bool:
+        """Whether the spend of the last hours is kept: for unusual hours, or for forecasts."""
+        return self.spike is not None or any(quota.forecast for quota in self.quotas)
+
     def limit_of(self, quota: Quota, values: Values, at: Instant) -> int:
         """Return the limit of one counter at an instant, in the metric's unit."""
         return limit_in_force(quota, values, self.increases, at)[0]
@@ -82,7 +87,7 @@ class LimitChange:
     used: Mapping[CounterKey, Counter] = field(default_factory=dict)
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
     past: Past | None = None
-    """The past that the ledger takes over; None if it has one."""
+    """The past from the page on; None if it stays as it is."""
     holds: Mapping[Slot, Holds] | None = None
     """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
 

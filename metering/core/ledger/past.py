@@ -5,12 +5,13 @@ ledger before, and every commit adds the streams that it settles. So pages give 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import add
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import SECOND, Instant
+from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.entry import Entry
 from metering.core.ledger.served import with_served
 from metering.core.plans.spikes import NO_HOURS, Hours
@@ -70,6 +71,8 @@ class Past:
     """The model that each deployment served last: see `served.py`."""
     hours: Hours = NO_HOURS
     """The spend of the last weeks, only while a ledger takes it over: then it is in the counts."""
+    low_credit: CreditMark | None = None
+    """While credit is low, as it was when it was found to be."""
 
 
 NO_PAST: Final = Past()
@@ -150,4 +153,5 @@ def with_settled(past: Past, entries: Sequence[Entry], committed: Instant) -> Pa
         delays = with_number(delays, max(0, committed - entry.time) // SECOND)
         if sum(delays) >= MAX_STREAMS:
             delays = halved(delays)
-    return Past(streams, delays, with_served(past.served, entries))
+    served = with_served(past.served, entries)
+    return replace(past, streams=streams, delays=delays, served=served)

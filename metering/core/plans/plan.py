@@ -9,6 +9,7 @@ from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.basics.validation import Strict, TimeZone, misplaced, validated
+from metering.core.plans.low_credit import LowCredit
 from metering.core.plans.off_peak import OffPeak
 from metering.core.plans.quota import Quota
 from metering.core.plans.spikes import Spike
@@ -87,6 +88,8 @@ class Plan(Strict):
     """The rate at which the gateway takes requests of a tenant; None: no limit."""
     spike: Spike | None = None
     """The threshold for alerts on hours of unusual spend; None: no alerts."""
+    low_credit: LowCredit | None = None
+    """The threshold for alerts on credit that runs low; None: no alerts."""
     switches: Annotated[Listed[Switch], Field(max_length=MAX_SWITCHES)] = ()
     """Hours of the week in which requests for a model go to another, in `time_zone`."""
     targets: Targets = ()

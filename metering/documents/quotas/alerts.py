@@ -10,6 +10,7 @@ from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
 from metering.core.tenancy.directory import Directory
+from metering.documents.credit import CreditDocument
 from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
 from metering.documents.tenancy import StopDocument
@@ -102,7 +103,7 @@ class AlertsDocument(Document):
 
 
 class QuotaForecastDocument(QuotaDocument):
-    """The state of a quota with a linear forecast from the start of its window."""
+    """The state of a quota with a forecast (docs/quotas.md)."""
 
     an_hour: str = Field(description="Average use per hour.")
     projected: str = Field(description="Projected use at the end of the window.")
@@ -110,11 +111,16 @@ class QuotaForecastDocument(QuotaDocument):
 
 
 class AmountForecastDocument(Document):
-    """The amount of the current period with a linear forecast."""
+    """The amount of the current period with a forecast (docs/quotas.md)."""
 
     used: Money
     an_hour: Money = Field(description="Average amount per hour.")
     projected: Money = Field(description="Projected amount at the end of the period.")
+    charge: Money | None = Field(
+        None,
+        description="Expected charge for the period, with the plan's fees, allowances and tiers; "
+        "null while no usage has an amount.",
+    )
 
 
 class QuotasDocument(Document):
@@ -125,6 +131,10 @@ class QuotasDocument(Document):
     as_of: Time
     amount: AmountForecastDocument
     quotas: list[QuotaForecastDocument]
+    credits: CreditDocument | None = Field(
+        description="With the date at which it runs out. Null for a tenant that has no grants and"
+        " is not prepaid."
+    )
     stopped: list[StopDocument] = Field(description="What operators have stopped.")
 
     @classmethod
@@ -135,8 +145,9 @@ class QuotasDocument(Document):
                 "tenant": tenant,
                 "currency": found.currency,
                 "as_of": found.at,
-                "amount": found.amount,
+                "amount": found.amount._asdict() | {"charge": found.charge},
                 "quotas": found.quotas,
+                "credits": found.credit,
                 "stopped": StopDocument.all_of(directory, tenant, found.at),
             }
         )

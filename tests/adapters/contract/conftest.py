@@ -19,7 +19,13 @@ from tests.doubles.third_party.cosmos import KEY, missing, third_party_cosmos
 
 ENDPOINT = os.environ.get("METERING_TEST_COSMOS_ENDPOINT")
 #: Modules whose port is kept in transactional batches.
-TRANSACTIONAL = {"test_ledgers", "test_effects", "test_rollups", "test_reading", "test_requests"}
+TRANSACTIONAL = {
+    "test_ledgers",
+    "test_effects",
+    "test_rollups",
+    "test_reading",
+    "test_requests",
+} | {"test_low_credit"}
 #: The server by others reads all partitions whichever one is asked for.
 NEEDS_PARTITIONS = {"test_audit"}
 #: The server by others answers 500, not 404, to a point read of an item that is not there.

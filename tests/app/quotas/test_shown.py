@@ -4,7 +4,6 @@ from typing import Any
 
 from metering.app.ingest.ingest import Message
 from metering.app.quotas.alerts import TenantAlerts
-from metering.app.quotas.forecast import Forecasts
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.plans.plan import read_plan
 from tests.builders import NOW, body
@@ -30,8 +29,7 @@ async def test_the_values_nearest_to_their_limit_are_shown(system: System) -> No
     await on_plan(system)
     for number in range(25):
         await use(system, f"u-{number:02d}", 2 if number == 24 else 1)
-    forecasts = Forecasts(ledgers=system.store, tenancy=system.tenancy, clock=system.clock)
-    states = [one.state for one in (await forecasts.of("acme")).quotas]
+    states = [one.state for one in (await system.app.forecasts.of("acme")).quotas]
     assert (states[0].values, states[0].label) == ((), "requests a period of each end user")
     assert (states[1].values, states[1].percent) == (("u-24",), 66)
     assert len(states) == 21

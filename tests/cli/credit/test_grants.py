@@ -34,6 +34,24 @@ def test_a_grant_pays_for_what_the_present_period_has_used(
     assert "credit: 9.993 USD remaining of 10" in told
 
 
+def test_the_date_at_which_credit_runs_out_is_shown_wherever_it_is(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1"))
+    metering.run("grants", "add", "acme", "--amount", "0.007")
+    credit = metering.run("forecast", "acme", "--json").json["credits"]
+    # Half is used: as long again as since the start of the period, or of the one before.
+    assert credit["runs_out"] > credit["as_of"]
+    assert credit["remaining"] == "0.0035"
+    assert _listed(metering)["grant-001"]["runs_out"][:8] == credit["runs_out"][:8]
+    for command in (("forecast",), ("balance",), ("grants", "list")):
+        told = metering.run(*command, "acme").stdout
+        assert "credit: 0.0035 USD remaining of 0.007, used up by 20" in told
+    metering.ingest(event("r-2"))
+    told = metering.run("grants", "list", "acme").stdout
+    assert told.rstrip().endswith("credit: 0 USD remaining of 0.007")
+
+
 def test_a_tenant_without_grants_is_told_nothing_of_credit(
     metering: "Metering", event: "EventBuilder"
 ) -> None:
@@ -90,6 +108,7 @@ def test_every_option_of_a_grant_is_kept(metering: "Metering") -> None:
         "settled": None,
         "remaining": None,
         "remaining_at_most": None,
+        "runs_out": None,
     }
     assert _listed(metering)["promo"] == {
         **made,
@@ -97,6 +116,7 @@ def test_every_option_of_a_grant_is_kept(metering: "Metering") -> None:
         "settled": "0",
         "remaining": "5",
         "remaining_at_most": "5",
+        "runs_out": "2026-11-30T23:00:00Z",
     }
     assert "coming" in metering.run("grants", "list", "acme").stdout
 

@@ -61,7 +61,16 @@ def test_the_page_has_an_example_of_every_term() -> None:
     named = {name for content, _ in EXAMPLES for name in yaml.safe_load(content)}
     assert set(Plan.model_fields) - named == {
         *("currency", "billing", "unpriced", "allowed_models"),
-        *("quotas", "time_zone", "spike", "switches", "suspend", "targets", "requests_per_minute"),
+        *(
+            "quotas",
+            "time_zone",
+            "spike",
+            "low_credit",
+            "switches",
+            "suspend",
+            "targets",
+            "requests_per_minute",
+        ),
     }
 
 
