@@ -1,7 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
 Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
-`--hostile`, `--overshoot`, `--traffic` and `--batches` alone.
+`--forecast`, `--hostile`, `--holds`, `--overshoot`, `--traffic` and `--batches` alone.
 """
 
 import sys
@@ -16,6 +16,7 @@ from benchmarks import (
     closing,
     cost,
     counting,
+    forecast,
     growth,
     holds,
     hostile,
@@ -37,6 +38,7 @@ from metering.core.basics.errors import MeteringError
 _ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
     "balance": lambda progress: balance.balance_document(balance.measure(progress)),
     "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
+    "forecast": forecast.forecast_document,
     "holds": holds.holds_document,
     "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
     "traffic": traffic.measure,
@@ -112,6 +114,9 @@ def _options() -> Namespace:
         "--hostile",
         action="store_true",
         help="Only see what a hostile tenant does to nine ordinary ones.",
+    )
+    parser.add_argument(
+        "--forecast", action="store_true", help="Only see how far forecasts are from the end."
     )
     parser.add_argument(
         "--holds", action="store_true", help="Only see whom the holds of streams refuse."

@@ -25,8 +25,8 @@ from metering.core.credit.account import Account, settle
 from metering.core.credit.credit import Bounds, CreditBalance, OpenSpend, credit_balance
 from metering.core.credit.grant import Burnt, Grant
 from metering.core.credit.run_out import Rate, with_run_out
-from metering.core.ledger.counts import FIRST_FORECAST
 from metering.core.ledger.head import Head
+from metering.core.ledger.projection import FIRST_FORECAST
 from metering.ports import AccountStore, Clock, LedgerStore, StatementStore
 
 #: Ledgers whose usage by time is cached: a few sums each.

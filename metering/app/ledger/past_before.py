@@ -7,7 +7,10 @@ from typing import Final
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, Instant
 from metering.core.calendars.periods import LedgerId, Period
+from metering.core.ledger.counts import Counts, rhythm_of
+from metering.core.ledger.head import Head
 from metering.core.ledger.past import NO_PAST, Past
+from metering.core.ledger.projection import Rhythm
 from metering.ports import LedgerStore
 
 #: How far before its start a ledger looks for one whose past it takes over: weeks without usage.
@@ -34,3 +37,16 @@ async def past_before(store: LedgerStore, periods: PeriodAt, ledger: LedgerId) -
             counts = stored.head.counts
             return replace(counts.past or NO_PAST, hours=counts.hours)
     return NO_PAST
+
+
+async def rhythm_at(
+    store: LedgerStore, periods: PeriodAt, head: Head, counts: Counts, now: Instant
+) -> Rhythm | None:
+    """Return the rhythm of a tenant under the counts in force; None where too little is known.
+
+    A ledger without a page has the past that its first commit will take over.
+    """
+    if not head.pages and counts.limits.needs_hours:
+        past = await past_before(store, periods, head.ledger)
+        counts = replace(counts, past=past, hours=past.hours)
+    return rhythm_of(counts, now)

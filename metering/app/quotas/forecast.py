@@ -1,17 +1,20 @@
-"""Forecasts: a tenant's period, quotas and credit, extrapolated from their start."""
+"""Forecasts: what a tenant's period and quotas come to, and when its credit runs out."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.credit.credits import Credits
+from metering.app.ledger.past_before import rhythm_at
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
+from metering.core.billing.charge_forecast import expected_charge
 from metering.core.calendars.periods import LedgerId
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
-from metering.core.quotas.forecast import Trend, exhausted_at, trend
+from metering.core.quotas.forecast import Trend, exhausted_at, quota_trend, trend
 from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
@@ -32,6 +35,8 @@ class Forecast(NamedTuple):
     currency: str
     amount: Trend
     """The trend of the amount, in 10^-18 currency units."""
+    charge: Amount | None
+    """The charge expected for the period; None while no usage has an amount to go on from."""
     quotas: tuple[QuotaForecast, ...]
     credit: CreditBalance | None
     """None for a tenant that has no grants and is not prepaid."""
@@ -55,13 +60,19 @@ class Forecasts:
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
         counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
+        periods = self.tenancy.directory.period_at
+        rhythm = await rhythm_at(self.ledgers, periods, head, counts, now)
         states = shown_states(quota_states(counts, now, period), counts.limits, now, period)
+        plan = self.tenancy.directory.plan_for(ledger)
+        window = Window(period.start, period.end)
+        amount = trend(head.amount, window, now, rhythm, spend=True)
         return Forecast(
             now,
-            self.tenancy.directory.plan_for(ledger).currency,
-            trend(head.amount, Window(period.start, period.end), now),
+            plan.currency,
+            amount,
+            expected_charge(head.lines, plan, amount.used, amount.projected),
             tuple(
-                QuotaForecast(one, trend(one.used, one.window, now), exhausted_at(one, now))
+                QuotaForecast(one, quota_trend(one, now, rhythm), exhausted_at(one, now, rhythm))
                 for one in states
             ),
             await self.credit.where_used(tenant),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.app.credit.credits import Credits
+from metering.app.ledger.past_before import rhythm_at
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import InvariantBroken, LedgerLagError
 from metering.core.basics.instants import Instant
@@ -15,6 +16,7 @@ from metering.core.calendars.periods import LedgerId, Period
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
+from metering.core.ledger.projection import Rhythm
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
 from metering.core.quotas.limit_change import counts_in_force
@@ -84,7 +86,8 @@ class Overview:
     async def of(self, tenants: Sequence[str]) -> list[TenantNow]:
         """Return these tenants as committed up to now, in the given order.
 
-        It reads one head for each tenant, and calls Credits.of for those with grants or a prepaid
+        It reads one head for each tenant, for its forecast that of the period before if there is
+        none yet, and calls Credits.of for those with grants or a prepaid
         plan.
         """
         await self.tenancy.refresh_if_due()
@@ -109,11 +112,14 @@ class Overview:
             head, fault = Head(ledger), str(broken)
         counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
         balance = balance_of(head, directory.plan_for(ledger))
+        rhythm: Rhythm | None = None
+        if fault is None:
+            rhythm = await rhythm_at(self.ledgers, directory.period_at, head, counts, now)
         return TenantNow(
             tenant,
             period,
             balance,
-            trend(balance.amount, Window(period.start, period.end), now),
+            trend(balance.amount, Window(period.start, period.end), now, rhythm, spend=True),
             shown_states(quota_states(counts, now, period), counts.limits, now, period),
             credit,
             fault,

@@ -1,4 +1,4 @@
-"""`metering forecast`: linear forecast of a period, its quotas and the credit."""
+"""`metering forecast`: forecast of a period, its quotas and the credit."""
 
 from metering import bootstrap
 from metering.app.quotas.forecast import Forecast, QuotaForecast
@@ -13,7 +13,9 @@ from metering.documents.quotas.alerts import QuotasDocument
 def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
     """Show the rate at which TENANT uses its quotas and credit, and when they are exhausted.
 
-    The forecast is linear from the start of each window; that of credit goes on beyond the period.
+    It goes by the tenant's last weeks if its plan has a spike rule or a forecast alert and a day is
+    known, else in a straight line. The charge has the plan's fees and allowances. The forecast of
+    credit is linear and goes on beyond the period.
 
     Example:  metering forecast acme
     """
@@ -28,6 +30,7 @@ def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
 
 
 def _print(tenant: str, found: Forecast) -> None:
+    charge = "-" if found.charge is None else format_amount(found.charge)
     rows = [
         [
             "period",
@@ -36,7 +39,8 @@ def _print(tenant: str, found: Forecast) -> None:
             format_amount(found.amount.projected),
             "-",
             "-",
-        ]
+        ],
+        ["charge", "-", "-", charge, "-", "-"],
     ]
     rows.extend(_row(one) for one in found.quotas)
     columns = ["quota", "used", "per hour", "projected", "limit", "exhausted"]

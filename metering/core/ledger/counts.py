@@ -6,6 +6,7 @@ counts again. A new quota starts with the earlier usage of its windows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 from metering.core.basics.instants import DAY, Instant
@@ -16,6 +17,7 @@ from metering.core.ledger.crowding import crowded_out
 from metering.core.ledger.entry import Change, Entry, State
 from metering.core.ledger.limits import NO_LIMITS, Counter, CounterKey, LimitChange, Limits
 from metering.core.ledger.past import Past, with_settled
+from metering.core.ledger.projection import Rhythm, foreseen
 from metering.core.plans.quota import FULL, Quota
 from metering.core.plans.scope import Attributes
 from metering.core.plans.spikes import KEPT, NO_HOURS, USUAL, Hours, spiked, with_spend
@@ -25,8 +27,6 @@ from metering.core.usage.buckets import INDEX, TOKENS
 
 #: A hold whose counts never arrive stops counting towards quotas after this time.
 HOLD_LIFE: Final = DAY
-#: The part of a window that must have passed before its rate says anything: a tenth.
-FIRST_FORECAST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Counts:
     held: Mapping[Slot, Mapping[CounterKey, int]] = field(default_factory=dict)
     """Open holds by the slot with which they expire."""
     hours: Hours = NO_HOURS
-    """The spend of the last hours, if unusual hours are watched."""
+    """The spend of the last hours, if a spike or a forecast needs them."""
     crowded: frozenset[str] = frozenset()
     """Keys of quotas that had more values than are counted: see `crowding.py`."""
     past: Past | None = None
@@ -100,8 +100,8 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     }
     for slot, by_key in change.held.items():
         held[slot] = {**held.get(slot, {}), **by_key}
-    hours = NO_HOURS if change.limits.spike is None else counts.hours
-    if change.past is not None and change.limits.spike is not None and not hours.amounts:
+    hours = counts.hours if change.limits.needs_hours else NO_HOURS
+    if change.past is not None and change.limits.needs_hours and not hours.amounts:
         hours = change.past.hours
     past = counts.past if change.past is None else replace(change.past, hours=NO_HOURS)
     crowded = counts.crowded & kept
@@ -117,7 +117,7 @@ def counted(
     `start` is the start of the ledger's period. Windows are dropped a day after their end, and open
     holds expire a day after their slot.
     """
-    if counts.limits.spike is not None:
+    if counts.limits.needs_hours:
         kept = USUAL if counts.past is None else KEPT
         counts = replace(counts, hours=with_spend(counts.hours, _spend(entries), kept))
     if counts.past is not None:
@@ -197,6 +197,10 @@ def crossed(counts: Counts, committed: Instant) -> Counts:
     if not counts.limits.quotas:
         return counts
     quotas = {quota.key: quota for quota in counts.limits.quotas}
+    is_foretold = any(quota.forecast for quota in counts.limits.quotas)
+    rhythm = rhythm_of(counts, committed) if is_foretold else None
+    # A split quota has thousands of counters in one window.
+    ahead = cache(lambda window: None if rhythm is None else rhythm.ahead(window))
     used = dict(counts.used)
     for key, counter in counts.used.items():
         quota = quotas[key.quota]
@@ -207,26 +211,20 @@ def crossed(counts: Counts, committed: Instant) -> Counts:
             used[key] = counter._replace(crossed=reached)
         if quota.forecast:
             window = Window(key.start, counter.end)
-            foretold = _highest(quota.forecast, percent(limit, projected(value, window, committed)))
+            end = foreseen(quota, value, window, committed, ahead(window))
+            foretold = _highest(quota.forecast, percent(limit, end))
             if foretold > counter.foretold:
                 used[key] = used[key]._replace(foretold=foretold)
     return replace(counts, used=used)
 
 
+def rhythm_of(counts: Counts, at: Instant) -> Rhythm | None:
+    """Return the rhythm that forecasts go by; None where too little is known."""
+    return None if counts.past is None else Rhythm.of(counts.hours, counts.limits.zone, at)
+
+
 def _highest(thresholds: Iterable[int], share: int) -> int:
     return max((one for one in thresholds if one <= share), default=0)
-
-
-def projected(value: int, window: Window, at: Instant) -> int:
-    """Return the usage at the end of a window if it goes on at its rate so far, rounded down.
-
-    Before a tenth of the window has passed it is the usage so far: a few requests are no rate. So
-    it is once the window has ended.
-    """
-    elapsed, whole = at - window.start, window.end - window.start
-    if elapsed * FIRST_FORECAST < whole or elapsed >= whole:
-        return value
-    return value * whole // elapsed
 
 
 def percent(limit: int, value: int) -> int:

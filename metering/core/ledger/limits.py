@@ -27,6 +27,11 @@ class Limits(NamedTuple):
     increases: tuple[Increase, ...] = ()
     """Higher limits that end by themselves."""
 
+    @property
+    def needs_hours(self) -> bool:
+        """Whether the spend of the last hours is kept: for unusual hours, or for forecasts."""
+        return self.spike is not None or any(quota.forecast for quota in self.quotas)
+
     def limit_of(self, quota: Quota, values: Values, at: Instant) -> int:
         """Return the limit of one counter at an instant, in the metric's unit."""
         return limit_in_force(quota, values, self.increases, at)[0]

@@ -1,38 +1,53 @@
-"""Forecasts: the end of a window by linear extrapolation, without a model."""
+"""Forecasts: the end of a window, and when a quota is exhausted."""
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 from metering.core.basics.instants import HOUR, Instant
 from metering.core.calendars.windows import Window
+from metering.core.ledger.projection import Rhythm, is_spend, projected
 from metering.core.quotas.decision import QuotaState
 
 
 class Trend(NamedTuple):
-    """The usage of a window, and its projection to the end at the same rate."""
+    """The usage of a window, and its projection to the end."""
 
     used: int
     an_hour: int
-    """Rounded down."""
+    """The mean since the start of the window, rounded down."""
     projected: int
     """The projection for the end of the window, rounded down."""
 
 
-def trend(used: int, window: Window, at: Instant) -> Trend:
-    """Return the trend of a window, from its start to an instant in it."""
+def trend(
+    used: int, window: Window, at: Instant, rhythm: Rhythm | None = None, *, spend: bool = False
+) -> Trend:
+    """Return the trend of a window from an instant in it; see `projected`."""
     elapsed = max(1, at - window.start)
-    return Trend(used, used * HOUR // elapsed, used * (window.end - window.start) // elapsed)
+    ahead = None if rhythm is None else rhythm.ahead(window)
+    end = projected(used, window, at, ahead, spend=spend)
+    return Trend(used, used * HOUR // elapsed, end)
 
 
-def exhausted_at(state: QuotaState, at: Instant) -> Instant | None:
-    """Return when a quota reaches its limit at this rate; None if not in this window.
+def quota_trend(state: QuotaState, at: Instant, rhythm: Rhythm | None = None) -> Trend:
+    """Return the trend of a quota."""
+    return trend(state.used, state.window, at, rhythm, spend=is_spend(state.quota))
+
+
+def exhausted_at(state: QuotaState, at: Instant, rhythm: Rhythm | None = None) -> Instant | None:
+    """Return when the projection reaches the limit; None if not in this window.
 
     A quota that is at its limit is exhausted now.
     """
     if state.is_reached:
         return at
-    limit, used = state.limit, state.used
-    if used <= 0:
-        return None
-    elapsed = max(1, at - state.window.start)
-    reached = state.window.start - (-limit * elapsed // used)
-    return reached if reached < state.window.end else None
+    start, end = state.window
+    spend = is_spend(state.quota)
+
+    def used_by(instant: Instant) -> int:
+        window = Window(start, instant)
+        ahead = None if rhythm is None else rhythm.ahead(window)
+        return projected(state.used, window, at, ahead, spend=spend)
+
+    reached = at + bisect_left(range(at, end), state.limit, key=used_by)
+    return reached if reached < end else None

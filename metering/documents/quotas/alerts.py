@@ -103,7 +103,7 @@ class AlertsDocument(Document):
 
 
 class QuotaForecastDocument(QuotaDocument):
-    """The state of a quota with a linear forecast from the start of its window."""
+    """The state of a quota with a forecast (docs/quotas.md)."""
 
     an_hour: str = Field(description="Average use per hour.")
     projected: str = Field(description="Projected use at the end of the window.")
@@ -111,11 +111,16 @@ class QuotaForecastDocument(QuotaDocument):
 
 
 class AmountForecastDocument(Document):
-    """The amount of the current period with a linear forecast."""
+    """The amount of the current period with a forecast (docs/quotas.md)."""
 
     used: Money
     an_hour: Money = Field(description="Average amount per hour.")
     projected: Money = Field(description="Projected amount at the end of the period.")
+    charge: Money | None = Field(
+        None,
+        description="Expected charge for the period, with the plan's fees, allowances and tiers; "
+        "null while no usage has an amount.",
+    )
 
 
 class QuotasDocument(Document):
@@ -140,7 +145,7 @@ class QuotasDocument(Document):
                 "tenant": tenant,
                 "currency": found.currency,
                 "as_of": found.at,
-                "amount": found.amount,
+                "amount": found.amount._asdict() | {"charge": found.charge},
                 "quotas": found.quotas,
                 "credits": found.credit,
                 "stopped": StopDocument.all_of(directory, tenant, found.at),
