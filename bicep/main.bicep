@@ -207,6 +207,9 @@ param locks bool = false
 @description('Optional. Whether usage of a subscription without a tenant waits, or makes a tenant of its own.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
 
+@description('Optional. Whether producers that are bound to no subjects and sources may report for all of them.')
+param unboundProducers 'refuse' | 'accept' = 'refuse'
+
 @description('Optional. Whether requests to deployments of an unknown model pass where limits depend on it.')
 param unknownDeployments 'by_plan' | 'allow' | 'block' = 'by_plan'
 
@@ -730,6 +733,7 @@ module functionApp 'modules/function-app.bicep' = {
     insightsConnectionString: monitoring.outputs.connectionString
     unknownSubscription: unknownSubscription
     unknownDeployments: unknownDeployments
+    unboundProducers: unboundProducers
     recoveryDelay: recoverUsage ? '15m' : 'off'
     batchWait: batchWait
     exportsUrl: '${filesUrl}${exportsContainer}'

@@ -5,6 +5,9 @@ Faults are ordered at the edge of the store, never inside our own code.
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
 
 from metering.adapters.clock import FixedClock
 from metering.app.billing.close_periods import Closed, ClosePeriods, Waiting
@@ -175,8 +178,13 @@ class System:
         self.alerts = RecordedAlerts()
         self.notifier = RecordedNotifier()
         self.progress = KnownProgress()
+        # Anchors are kept beside the file of the store.
+        folder = mkdtemp(prefix="metering-")
+        finalize(self, rmtree, folder, ignore_errors=True)
         settings = Settings(
-            SqliteStore(Path("unused")), automatic_tenants=automatic, recovery_delay=recovery_delay
+            SqliteStore(Path(folder) / "unused"),
+            automatic_tenants=automatic,
+            recovery_delay=recovery_delay,
         )
         self.app = app = App(settings)
         app.clock, app.alerts, app.notifier = self.clock, self.alerts, self.notifier

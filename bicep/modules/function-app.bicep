@@ -50,6 +50,9 @@ param insightsConnectionString string
 @description('Optional. What becomes of usage of a subscription that nobody mapped: set aside, or given a tenant of its own.')
 param unknownSubscription 'reject' | 'auto' = 'reject'
 
+@description('Optional. Whether producers that are bound to no subjects and sources may report for all of them.')
+param unboundProducers 'refuse' | 'accept' = 'refuse'
+
 @description('Optional. Whether requests to deployments of an unknown model pass where limits depend on it.')
 param unknownDeployments 'by_plan' | 'allow' | 'block' = 'by_plan'
 
@@ -148,6 +151,7 @@ var always = {
   METERING_STORE: 'cosmos://${cosmosAccount}/${databaseName}'
   METERING_UNKNOWN_SUBSCRIPTION: unknownSubscription
   METERING_UNKNOWN_DEPLOYMENTS: unknownDeployments
+  METERING_UNBOUND_PRODUCERS: unboundProducers
   METERING_RECOVERY_DELAY: recoveryDelay
   METERING_BATCH_WAIT: batchWait
   // Fresh prices are read once a day and wait for an operator: `metering prices proposed`.

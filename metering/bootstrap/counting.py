@@ -134,7 +134,12 @@ class Counting:
     @cached_property
     def take_events(self) -> TakeEvents:
         """Take events from producers other than the gateway."""
-        return TakeEvents(publisher=self.stream_publisher, clock=self._base.clock)
+        return TakeEvents(
+            publisher=self.stream_publisher,
+            clock=self._base.clock,
+            tenancy=self._base.tenancy,
+            accepts_unbound=self._base.settings.http.accepts_unbound,
+        )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -114,6 +114,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.tenancy.tenants:tenants",
             "Tenants and the subscriptions they pay for.",
         ),
+        "producers": Place(
+            "metering.cli.tenancy.producers:producers",
+            "Producers of events over HTTP, and the subjects and sources each may speak for.",
+        ),
         "plans": Place(
             "metering.cli.tenancy.tenants:plans",
             "Plans: the terms under which tenants pay.",

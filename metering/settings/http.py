@@ -39,6 +39,8 @@ class Http(NamedTuple):
     """Requests a second and caller; None for no limit."""
     in_azure: bool = False
     """Whether this is an instance of App Service or Functions."""
+    accepts_unbound: bool = False
+    """Whether a producer that is bound to no subjects and sources may report for all of them."""
 
 
 def _issuer(text: str) -> str:
@@ -107,6 +109,15 @@ RATE_LIMIT: Final[Setting[int | None]] = Setting(
     "50",
     f"`{DEFAULT_RATE_LIMIT}`",
 )
+UNBOUND_PRODUCERS: Final = Setting(
+    "METERING_UNBOUND_PRODUCERS",
+    lambda text: choice("accept", "refuse")(text) == "accept",
+    False,
+    "Events of producers that nobody has bound to subjects and sources (`metering producers set`):"
+    " `refuse`, or `accept` for every subject and under every source but the gateway's.",
+    "accept",
+    "`refuse`",
+)
 IN_AZURE: Final = Setting(
     "WEBSITE_INSTANCE_ID",
     bool,
@@ -126,14 +137,25 @@ PLATFORM_AUTH: Final = Setting(
     readers=("app",),
 )
 _SIGN_IN: Final = (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TENANT)
-SETTINGS: Final = (*_SIGN_IN, APP_SERVICE_AUTH, RATE_LIMIT, IN_AZURE, PLATFORM_AUTH)
+SETTINGS: Final = (
+    *_SIGN_IN,
+    APP_SERVICE_AUTH,
+    RATE_LIMIT,
+    UNBOUND_PRODUCERS,
+    IN_AZURE,
+    PLATFORM_AUTH,
+)
 
 
 def read_http(given: Environment) -> Http:
     """Return the settings of the HTTP API. Raises ConfigurationError for a wrong one."""
     auth = _auth(given)
     return Http(
-        auth, _app_service_directory(given, auth), RATE_LIMIT.read(given), IN_AZURE.read(given)
+        auth,
+        _app_service_directory(given, auth),
+        RATE_LIMIT.read(given),
+        IN_AZURE.read(given),
+        UNBOUND_PRODUCERS.read(given),
     )
 
 

@@ -7,11 +7,12 @@ import httpx2
 import pytest
 
 from metering import bootstrap
+from metering.core.tenancy.producers import Binding
 from metering.local.api import listener_on, local_api
 from metering.settings.http import Auth, Http
 from metering.settings.settings import Settings, SqliteStore
 from tests.api.issuer import AUDIENCE, TENANT, Issuer, running_issuer
-from tests.api.served import OF_ACME, OF_GLOBEX, Served
+from tests.api.served import OF_ACME, OF_GLOBEX, PRODUCER, Served
 from tests.builders import NOW
 
 
@@ -39,6 +40,8 @@ async def app(tmp_path: Path, http: Http) -> AsyncIterator[bootstrap.App]:
     for number, tenant in ((OF_ACME, "acme"), (OF_GLOBEX, "globex")):
         person = f"user:00000000-0000-0000-0000-{number:012x}"
         await made.tenancy.set_member(person, tenant)
+    of_producer = Binding(subjects=("sub-1", "sub-2"), sources=("/app",))
+    await made.tenancy.bind_producer(PRODUCER, of_producer)
     yield made
     await made.close()
 

@@ -17,6 +17,8 @@ from tests.builders import body
 
 #: People of the two tenants, and one of none.
 OF_ACME, OF_GLOBEX, OF_NOBODY = 11, 12, 13
+#: The producer that is bound to sub-1 and sub-2, under /app.
+PRODUCER = "app:00000000-0000-0000-0000-000000000001"
 
 
 @dataclass
@@ -35,7 +37,11 @@ class Served:
         return self.issuer.token(roles=["Metering.Gateway"])
 
     def producer(self) -> str:
-        return self.issuer.token(roles=["Metering.Producer"])
+        return self.producer_by("00000000-0000-0000-0000-000000000001")
+
+    def producer_by(self, client: str) -> str:
+        """Return the token of the app with a client id."""
+        return self.issuer.token(azp=client, roles=["Metering.Producer"])
 
     def tenant(self, number: int = OF_ACME) -> str:
         return self.issuer.user(number)

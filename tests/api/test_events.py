@@ -7,7 +7,7 @@ import pytest
 from metering.app.ingest.take_events import MAX_EVENTS
 from metering.core.basics.errors import Code, RejectedEvent, RetryableError
 from metering.ports import Outgoing
-from tests.api.served import Served, problem
+from tests.api.served import PRODUCER, Served, problem
 from tests.builders import event as gateway_event
 from tests.builders import meter_event
 
@@ -162,10 +162,6 @@ async def test_nobody_but_the_gateway_speaks_under_its_sources(api: Served) -> N
         assert (await send(api, gateway_event(), token=token))["accepted"] == 1
 
 
-def client(number: int) -> str:
-    return f"app:00000000-0000-0000-0000-{number:012x}"
-
-
 async def requests(api: Served, id_: str = "r-1") -> list[dict[str, Any]]:
     found = await api.get(f"/api/tenants/acme/requests?id={id_}", api.operator())
     listed: list[dict[str, Any]] = found["requests"]
@@ -174,13 +170,13 @@ async def requests(api: Served, id_: str = "r-1") -> list[dict[str, Any]]:
 
 async def test_an_entry_names_who_sent_its_event_whatever_the_event_says(api: Served) -> None:
     await send(api, event(producer="app:somebody-else"), meter_event(producer=7))
-    assert [one["producer"] for one in await requests(api)] == [client(1)]
-    assert [one["producer"] for one in await requests(api, "m-1")] == [client(1)]
+    assert [one["producer"] for one in await requests(api)] == [PRODUCER]
+    assert [one["producer"] for one in await requests(api, "m-1")] == [PRODUCER]
     # Sent again by somebody else it is the same event, which counts once.
     await send(api, event(), token=api.operator())
-    assert [one["producer"] for one in await requests(api)] == [client(1)]
+    assert [one["producer"] for one in await requests(api)] == [PRODUCER]
     # The gateway's events name nobody, and cannot name anybody.
-    told = gateway_event(id="r-2", producer=client(1))
+    told = gateway_event(id="r-2", producer=PRODUCER)
     await send(api, told, gateway_event(id="r-3"), token=api.gateway())
     for name in ("r-2", "r-3"):
         assert [one["producer"] for one in await requests(api, name)] == [None]

@@ -134,6 +134,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
         databaseName="metering",
         unknownSubscription="reject",
         unknownDeployments="by_plan",
+        unboundProducers="refuse",
         recoveryDelay="off",
         batchWait="2s",
         exportsUrl="https://stdata.blob.core.windows.net/exports",

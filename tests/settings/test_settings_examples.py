@@ -60,6 +60,7 @@ WRONG = [
     ("METERING_COSMOS_KEY", "", {"METERING_STORE": EMULATOR}),
     ("METERING_UNKNOWN_SUBSCRIPTION", "perhaps", {}),
     ("METERING_UNKNOWN_DEPLOYMENTS", "perhaps", {}),
+    ("METERING_UNBOUND_PRODUCERS", "perhaps", {}),
     ("METERING_NOW", "yesterday", {}),
     ("METERING_ARM_ENDPOINT", "http://example.com", {}),
     ("METERING_ARM_ENDPOINT", "https://[", {}),

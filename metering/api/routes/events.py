@@ -1,16 +1,21 @@
 """Usage events from producers other than the gateway."""
 
+import uuid
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import Request
 
+from metering import bootstrap
 from metering.api.openapi import EVENTS, SCHEMAS
-from metering.api.parameters import TheApp
+from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem
 from metering.api.routers import for_producers
-from metering.app.ingest.take_events import MAX_EVENTS, Answer, Sent, stamped
+from metering.app.ingest.take_events import MAX_EVENTS, NOT_AUTHORISED, Answer, Sent, stamped
+from metering.app.tenancy.audited import Act
 from metering.core.basics.json_arrays import array_items
-from metering.core.tenancy.access import Role
+from metering.core.tenancy.access import Caller, Role
 from metering.documents.ingest import EventAnswer, EventsDocument
 
 router = for_producers("events")
@@ -42,22 +47,31 @@ _BODY: Final[dict[str, Any]] = {
 
 
 @router.post("/events", openapi_extra={"requestBody": _BODY})
-async def take_events(app: TheApp, request: Request) -> EventsDocument:
+async def take_events(app: TheApp, caller: TheCaller, request: Request) -> EventsDocument:
     """Accept a batch of CloudEvents and return a result for each. Safe to repeat."""
     content = await request.body()
-    caller = request.state.caller
     producer = None if Role.GATEWAY in caller.roles else caller.subject
     # Four megabytes take tens of milliseconds, in which nobody else would be answered.
     sent = await app.executor.run(lambda: _events(content, producer))
-    # Whoever reports and is not the gateway or an operator.
-    is_gateway = bool(caller.roles & {Role.GATEWAY, Role.OPERATOR})
-    answers = await app.take_events.batch([one.body for one in sent], is_gateway=is_gateway)
+    bound = None if Role.OPERATOR in caller.roles else producer
+    answers = await app.take_events.batch([one.body for one in sent], bound)
+    await _audit_refused(app, caller, answers)
     results = [
         _result(n, one.id, answer)
         for n, (one, answer) in enumerate(zip(sent, answers, strict=True))
     ]
     accepted = sum(one.status == "accepted" for one in results)
     return EventsDocument(accepted=accepted, rejected=len(results) - accepted, events=results)
+
+
+async def _audit_refused(app: bootstrap.App, caller: Caller, answers: Sequence[Answer]) -> None:
+    """Record the events of a batch that the caller may not send: by code, with the first reason."""
+    refused = [one for one in answers if one.code in NOT_AUTHORISED]
+    if refused:
+        wanted = {"refused": Counter(str(one.code) for one in refused)}
+        about = f"producer/{caller.subject}"
+        act = Act(str(uuid.uuid4()), caller.subject, "events.report", about, wanted)
+        await app.audited.refused(act, str(refused[0].reason))
 
 
 def _events(content: bytes, producer: str | None) -> list[Sent]:

@@ -35,6 +35,8 @@ class HubLags:
     """Returns the progress of the hubs; may raise ConfigurationError."""
     clock: Clock
     wait_s: float = WAIT_S
+    fault: str = field(init=False, default="")
+    """Why the last measurement failed; empty if it did not."""
     _look: asyncio.Task[None] | None = field(init=False, default=None)
     _looked: Instant | None = field(init=False, default=None)
     _until: Instant = field(init=False, default=BEGINNING)
@@ -63,10 +65,10 @@ class HubLags:
     async def _find(self) -> None:
         try:
             self._until = await self.progress().counted_until()
-            self._is_reachable = True
-        except (RetryableError, ConfigurationError):
+            self._is_reachable, self.fault = True, ""
+        except (RetryableError, ConfigurationError) as error:
             # The timer close_periods asks the same, and alerts with the reason.
-            self._is_reachable = False
+            self._is_reachable, self.fault = False, str(error)
         finally:
             self._looked = self.clock.now()
             self._look = None

@@ -126,7 +126,8 @@ class Ingest:
                 batch.meters[id(usage)] = beside
             if usage.dimensions.surplus:
                 self._tell_of_surplus(usage)
-            if usage.evidence is Evidence.HELD:
+            if usage.evidence is Evidence.HELD and usage.dimensions.producer is None:
+                # The counts of a producer's stream come from the producer, not from a log.
                 batch.streams.append(stream_of(usage, message.body))
         return batch
 

@@ -9,9 +9,11 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json, to_json
 
 from metering.app.hubs.publish import publish
+from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
-from metering.core.usage.usage import GATEWAY_SOURCES
+from metering.core.tenancy.producers import Binding
+from metering.core.usage.usage import GATEWAY_SOURCES, Dimensions
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 
@@ -22,6 +24,12 @@ _AT_ONCE: Final = 50
 
 
 SOURCE_NOT_ALLOWED: Final = "source_not_allowed"
+#: Nobody has said what the producer may report.
+PRODUCER_NOT_BOUND: Final = "producer_not_bound"
+#: A subject or source that is another's.
+OUTSIDE_BINDING: Final = "outside_binding"
+NOT_AUTHORISED: Final = frozenset({SOURCE_NOT_ALLOWED, PRODUCER_NOT_BOUND, OUTSIDE_BINDING})
+"""Codes of events that nobody may send for somebody else: operators see them in the audit log."""
 
 
 class Answer(NamedTuple):
@@ -33,6 +41,30 @@ class Answer(NamedTuple):
 
 
 ACCEPTED: Final = Answer()
+
+
+class Producer(NamedTuple):
+    """A caller that is neither the gateway nor an operator, and what it may report."""
+
+    name: str
+    binding: Binding | None
+    accepts_unbound: bool
+
+    def refusal(self, of: Dimensions) -> Answer | None:
+        """Return the answer to an event that it may not send; None for any other."""
+        if of.source.startswith(GATEWAY_SOURCES):
+            reason = f"source: {GATEWAY_SOURCES}… is the gateway's: use a source of your own"
+            return Answer(SOURCE_NOT_ALLOWED, reason)
+        if self.binding is None:
+            if self.accepts_unbound:
+                return None
+            command = f"metering producers set {self.name} --subject … --source …"
+            reason = (
+                f"{self.name} is bound to no subjects and sources: an operator runs `{command}`"
+            )
+            return Answer(PRODUCER_NOT_BOUND, reason)
+        outside = self.binding.refusal(of)
+        return None if outside is None else Answer(OUTSIDE_BINDING, outside)
 
 
 class Sent(NamedTuple):
@@ -69,22 +101,26 @@ class TakeEvents:
 
     publisher: UsagePublisher
     clock: Clock
+    tenancy: Tenancy
+    accepts_unbound: bool
+    """Whether a producer without a binding may report for every subject."""
     _reader: UsageReader = field(init=False, default_factory=UsageReader)
 
-    async def batch(self, bodies: Sequence[bytes], *, is_gateway: bool = True) -> list[Answer]:
+    async def batch(self, bodies: Sequence[bytes], producer: str | None = None) -> list[Answer]:
         """Publish the valid events, and return an answer for each body, in order.
 
-        Only the gateway and operators speak under the gateway's sources: with its id and no tokens
-        anybody else could make the real event a conflict.
+        `producer` is the identity of a caller who is neither the gateway nor an operator. It keeps
+        to its binding, and never speaks under the gateway's sources.
 
         RetryableError if not all of them are known to be published: repeat the call, since an event
         is identified by its id. An event of an unknown subject is accepted: it becomes a dead
         letter, and can be replayed once the subject is mapped to a tenant.
         """
         now = self.clock.now()
+        sender = None if producer is None else await self._producer(producer)
         answers = list[Answer]()
         for some in batched(bodies, _AT_ONCE, strict=False):
-            answers += [self._read(body, now, is_gateway=is_gateway) for body in some]
+            answers += [self._read(body, now, sender) for body in some]
             # Let others take their turn: a thousand large events take a tenth of a second.
             await asyncio.sleep(0)
         taken = [n for n, answer in enumerate(answers) if answer.code is None]
@@ -94,12 +130,18 @@ class TakeEvents:
             answers[n] = too_large.get(bodies[n], ACCEPTED)
         return answers
 
-    def _read(self, body: bytes, now: Instant, *, is_gateway: bool) -> Answer:
+    async def _producer(self, name: str) -> Producer:
+        await self.tenancy.refresh_if_due()
+        producers = self.tenancy.directory.producers
+        if producers.of(name) is None:
+            # It may have been bound a second ago.
+            await self.tenancy.refresh()
+        return Producer(name, producers.of(name), self.accepts_unbound)
+
+    def _read(self, body: bytes, now: Instant, sender: Producer | None) -> Answer:
         try:
             usage = self._reader.read(body, now)
         except RejectedEvent as why:
             return Answer(why.code, why.reason)
-        if not is_gateway and usage.dimensions.source.startswith(GATEWAY_SOURCES):
-            reason = f"source: {GATEWAY_SOURCES}… is the gateway's: use a source of your own"
-            return Answer(SOURCE_NOT_ALLOWED, reason)
-        return ACCEPTED
+        refused = None if sender is None else sender.refusal(usage.dimensions)
+        return refused or ACCEPTED

@@ -84,6 +84,9 @@ class Register:
         for usage in usages:
             if usage.evidence < Evidence.RECOVERED or usage.key[0] != LLM_USAGE:
                 continue
+            if usage.dimensions.producer is not None:
+                # Whatever its id is, it settles no row of a log.
+                continue
             self._finals[slot_of(usage.time)][usage.id] = usage.key[1]
             self._since = self._since or now
         waiting = sum(map(len, self._finals.values()))

@@ -55,6 +55,11 @@ class Audited:
         await self._write(act, Outcome.DONE, before, _told(wanted))
         return done
 
+    async def refused(self, act: Act, reason: str) -> None:
+        """Record something that was asked for, and refused before anything was done."""
+        told = {**(act.wanted or {}), "reason": reason}
+        await self._write(act, Outcome.REFUSED, None, _told(told))
+
     async def entries(self, day: str, before: str | None, limit: int) -> list[AuditEntry]:
         """Return a day's entries, newest first."""
         return await self.log.read_audit(day, before=before, limit=limit)

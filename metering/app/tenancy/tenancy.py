@@ -28,6 +28,7 @@ from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
 from metering.core.tenancy.increases import IncreaseOffer, make_increase
 from metering.core.tenancy.moves import refuse_moves
+from metering.core.tenancy.producers import Binding, bind_producer
 from metering.core.tenancy.record import Decision, Record, RecordKind, chained, check_size
 from metering.core.tenancy.stop_records import set_stop
 from metering.core.tenancy.stops import Target
@@ -239,6 +240,15 @@ class Tenancy:
         return await self._record(
             lambda now: decisions.set_member(self.directory, member, tenant, now, move=move),
             ("member", member, expected),
+        )
+
+    async def bind_producer(
+        self, name: str, binding: Binding, *, expected: int | None = None
+    ) -> Decision[Instant]:
+        """Let a producer speak for these subjects and sources from now on, and no others."""
+        return await self._record(
+            lambda now: bind_producer(self.directory.producers, name, binding, now),
+            ("producer", name, expected),
         )
 
     async def set_stop(self, target: Target, reason: str, *, is_stopped: bool) -> Decision[Instant]:

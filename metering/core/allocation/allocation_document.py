@@ -3,7 +3,7 @@
 from typing import Final
 
 from metering.core.allocation.allocation import Allocation, Counted, Share
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, check_schema
 from metering.core.basics.errors import InvariantBroken
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.deployments.capacity import Span
@@ -41,8 +41,10 @@ def read_allocation(document: Document) -> Allocation:
 
     Raises InvariantBroken for one that cannot be read, does not add up, or has another schema.
     """
-    if document.get("schema") != SCHEMA:
-        raise InvariantBroken(f"an allocation has schema {document.get('schema')}, not {SCHEMA}")
+    try:
+        check_schema(document, SCHEMA, "an allocation")
+    except ValueError as fault:
+        raise InvariantBroken(f"an allocation {fault}") from None
     try:
         allocation = _allocation(document)
     except UNREADABLE_DOCUMENT as error:

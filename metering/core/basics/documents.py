@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError
 
+from metering.core.basics.errors import NewerVersionError
+
 #: Errors of reading a document that this package did not write.
 UNREADABLE_DOCUMENT: Final = (
     AttributeError,
@@ -22,6 +24,22 @@ EXACT: Final = 2**53
 
 type Document = dict[str, Any]
 """A JSON object as stored."""
+
+
+def check_schema(document: Document, known: int, what: str) -> None:
+    """Raise unless a document has the schema that this version reads and writes.
+
+    NewerVersionError for a later one: while instances are replaced one by one, the old ones leave
+    what the new ones wrote to them. ValueError, with the reason, for any other.
+    """
+    found = document.get("schema")
+    if found == known:
+        return
+    if type(found) is int and found > known:
+        raise NewerVersionError(
+            f"{what}: written by a newer version (schema {found}, this is {known}): deploy that"
+        )
+    raise ValueError(f"has schema {found}, not {known}")
 
 
 def exact(value: int) -> int | str:

@@ -64,6 +64,10 @@ class LedgerLagError(RetryableError):
     """A replica is behind: a page that the ledger's head counts cannot be read yet."""
 
 
+class NewerVersionError(LedgerLagError):
+    """A newer version, which is about to replace this one, wrote a document: it is left to that."""
+
+
 class HeadMovedError(RetryableError):
     """Another writer committed to this ledger first: read the head again and retry."""
 

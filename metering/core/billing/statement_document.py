@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, exact, read_whole
+from metering.core.basics.documents import (
+    UNREADABLE_DOCUMENT,
+    Document,
+    check_schema,
+    exact,
+    read_whole,
+)
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import Open, Statement, StatementLine
@@ -80,8 +86,10 @@ def read_statement(document: Document, tenant: str) -> Statement:
     Raises InvariantBroken for a document that is damaged, another tenant's, or of another schema.
     """
     what = f"statement {document.get('ledger')} of {tenant}"
-    if document.get("schema") != SCHEMA:
-        raise InvariantBroken(f"{what}: has schema {document.get('schema')}, not {SCHEMA}")
+    try:
+        check_schema(document, SCHEMA, what)
+    except ValueError as fault:
+        raise InvariantBroken(f"{what}: {fault}") from None
     try:
         statement = _statement(document)
         digest = _hash_of(_unsealed(statement))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document
+from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, check_schema
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
@@ -66,10 +66,10 @@ def write_account(account: Account) -> Document:
 
 def read_account(document: Document, tenant: str) -> Account:
     """Return the account of `tenant` in a document; InvariantBroken if it is malformed."""
-    if document.get("schema") != SCHEMA:
-        raise InvariantBroken(
-            f"account {tenant}: has schema {document.get('schema')}, not {SCHEMA}"
-        )
+    try:
+        check_schema(document, SCHEMA, f"account {tenant}")
+    except ValueError as fault:
+        raise InvariantBroken(f"account {tenant}: {fault}") from None
     if document.get("tenant") != tenant:
         raise InvariantBroken(f"account {tenant}: is that of {document.get('tenant')}")
     try:

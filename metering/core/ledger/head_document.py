@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 from metering.core.basics.documents import (
     UNREADABLE_DOCUMENT,
     Document,
+    check_schema,
     exact_counts,
     exact_values,
     read_whole,
@@ -94,11 +95,14 @@ def _line_document(rate: Rate, line: RateTotals) -> Document:
 
 
 def read_head(document: Document, ledger: LedgerId) -> Head:
-    """Return the head of `ledger` in a stored document; LedgerBroken for what cannot be it."""
-    if document.get("schema") != SCHEMA:
-        raise LedgerBroken(
-            str(ledger), f"its head has schema {document.get('schema')}, not {SCHEMA}"
-        )
+    """Return the head of `ledger` in a stored document; LedgerBroken for what cannot be it.
+
+    NewerVersionError when a newer version wrote it.
+    """
+    try:
+        check_schema(document, SCHEMA, f"ledger {ledger}: its head")
+    except ValueError as fault:
+        raise LedgerBroken(str(ledger), f"its head {fault}") from None
     try:
         document = _unpacked(document)
         head = _head(document)

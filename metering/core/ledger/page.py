@@ -18,6 +18,7 @@ from metering.core.basics.documents import (
     EXACT,
     UNREADABLE_DOCUMENT,
     Document,
+    check_schema,
     exact,
     read_whole,
 )
@@ -323,11 +324,13 @@ def read_page(document: Document, ledger: LedgerId) -> Page:
     """Return the page of `ledger` in a stored document.
 
     Raises LedgerBroken when its hash does not match its content, when it is another ledger's, or
-    when a newer schema wrote it.
+    when it has an older schema. NewerVersionError when a newer version wrote it.
     """
-    schema, expected = document.get("schema"), CLOSING_SCHEMA if "closes" in document else SCHEMA
-    if schema != expected:
-        raise LedgerBroken(str(ledger), f"a page has schema {schema}, not {expected}")
+    try:
+        expected = CLOSING_SCHEMA if "closes" in document else SCHEMA
+        check_schema(document, expected, f"ledger {ledger}: a page")
+    except ValueError as fault:
+        raise LedgerBroken(str(ledger), f"a page {fault}") from None
     try:
         if _has(document, _is_text):
             document = _with_counts(document, read_whole)

@@ -46,7 +46,7 @@ class Stream(NamedTuple):
     time: Instant
     end_user: str | None
     event: Mapping[str, Any]
-    """`source`, `subject` and `data` of its event; `producer` too, unless it is the gateway's."""
+    """`source`, `subject` and `data` of its event."""
 
     @property
     def source(self) -> str:
@@ -61,9 +61,10 @@ class Stream(NamedTuple):
         return {
             "specversion": "1.0",
             "type": LLM_USAGE,
+            "source": self.event["source"],
             "id": self.request_id,
             "time": format_instant(self.time),
-            **self.event,
+            "subject": self.event["subject"],
             "data": data,
         }
 
@@ -188,8 +189,6 @@ def stream_of(usage: Usage, body: bytes) -> Stream:
     event = from_json(body)
     data = {name: value for name, value in event["data"].items() if name in _KEPT}
     kept = {"source": event["source"], "subject": event["subject"], "data": data}
-    if event.get("producer") is not None:
-        kept["producer"] = event["producer"]
     return Stream(usage.id, usage.time, usage.end_user, kept)
 
 

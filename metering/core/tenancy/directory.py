@@ -22,6 +22,7 @@ from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
+from metering.core.tenancy.producers import Producers
 from metering.core.tenancy.record import GENESIS, PRICELESS, Assignment, Record, RecordKind, chained
 from metering.core.tenancy.stops import Stops
 
@@ -51,6 +52,7 @@ class Directory:
         self.members = Members()
         self.increases = Increases()
         self.stops = Stops()
+        self.producers = Producers()
         self._changed_by: dict[tuple[RecordKind, str], int] = {}
         self.price_versions: list[Record] = []
         """Records of price versions, in the order of publication."""
@@ -77,10 +79,8 @@ class Directory:
                     self._deployments.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
-                case "increase":
-                    self.increases.add(record)
-                case "stop":
-                    self.stops.add(record)
+                case "increase" | "stop" | "producer":
+                    self._apply_at_once(record)
                 case "prices":
                     self.price_versions.append(record)
                 case _:
@@ -98,6 +98,16 @@ class Directory:
         self._paying.add(tenant)
         dated = self._tenant_of if record.kind == "subject" else self._plan_of
         dated.setdefault(record.key, Dated()).add(record.effective, record.value)
+
+    def _apply_at_once(self, record: Record) -> None:
+        """Apply a record about something that holds from the moment it is decided."""
+        match record.kind:
+            case "increase":
+                self.increases.add(record)
+            case "stop":
+                self.stops.add(record)
+            case _:
+                self.producers.add(record)
 
     def _apply_money(self, record: Record) -> None:
         """Apply a record about credit or an adjustment."""

@@ -39,9 +39,9 @@ class Members:
         return sorted(name for name, dated in held.items() if dated.at(at)[0] == tenant)
 
 
-def check_member(member: str) -> None:
-    """Raise ConfigurationError for a malformed member name."""
+def check_member(member: str, what: str = "member") -> None:
+    """Raise ConfigurationError for a malformed identity; `what` it is for leads the message."""
     if not _MEMBER.fullmatch(member):
         raise ConfigurationError(
-            f"member {member!r}: write app:<client id> or user:<object id>, in lower case"
+            f"{what} {member!r}: write app:<client id> or user:<object id>, in lower case"
         )

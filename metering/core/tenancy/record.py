@@ -25,11 +25,15 @@ type RecordKind = Literal[
     "member",
     "increase",
     "stop",
+    "producer",
 ]
 
 #: Kinds that no price depends on.
 PRICELESS: Final = frozenset(
-    {"subject", "calendar", "grant", "revocation", "adjustment", "member", "increase", "stop"}
+    {
+        *("subject", "calendar", "grant", "revocation", "adjustment"),
+        *("member", "increase", "stop", "producer"),
+    }
 )
 
 

@@ -80,6 +80,8 @@ async def test_hubs_that_do_not_answer_are_not_known(system: System, status: Sta
 
     asked = replace(status, hub_lags=HubLags(progress=Silent, clock=system.clock))
     assert (await answers(asked))["Is anything not read?"] == ("unknown", None)
+    (remedy,) = [one.remedy for one in await asked.run() if one.question == "Is anything not read?"]
+    assert remedy == "the hubs cannot be asked: no answer"
 
 
 async def test_a_ledger_that_cannot_be_read_is_a_fault_and_hides_no_other(

@@ -290,3 +290,15 @@ async def test_eight_processes_that_join_the_same_halves_count_each_once(
     verdicts = [await systems[0].verify.one(name) for name in await systems[0].verify.ledgers()]
     assert [verdict.faults for verdict in verdicts] == [()]
     assert await letters(systems[0]) == {}
+
+
+@pytest.mark.parametrize("tokens", ["pending", "final"])
+async def test_a_producer_takes_no_log_row_of_the_gateways_stream(
+    system: System, tokens: str
+) -> None:
+    usage = None if tokens == "pending" else {"prompt_tokens": 0, "completion_tokens": 0}
+    own = {"source": "/app/search", "producer": "app:1"}
+    await take_in(system.ingest, body(**own, data__tokens=tokens, data__usage=usage))
+    await take_in(system.ingest, PENDING)
+    await take_in(system.join, LOG)
+    assert await amount(system) == WORTH

@@ -270,3 +270,15 @@ async def test_a_run_takes_a_bounded_number_and_the_next_one_the_rest(
     assert [await recovered(system), await recovered(system)] == [4, 1]
     _, evidence = await state(system)
     assert evidence == [Evidence.RECOVERED.name] * 5
+
+
+async def test_a_producers_event_under_the_id_hides_no_request_of_the_gateway(
+    system: System,
+) -> None:
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0}
+    for source in ("/app/search", "/apim/test"):
+        told = body(source=source, producer="app:1", data__usage=nothing)
+        await take_in(system.ingest, told)
+    await take_in(system.join, BOTH)
+    assert await recovered(system) == 1
+    assert await state(system) == (WORTH, ["FULL", "FULL", "RECOVERED"])

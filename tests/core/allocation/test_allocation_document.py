@@ -46,7 +46,7 @@ def test_money_is_text() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"schema": 2}, "has schema 2, not 1"),
+        ({"schema": 0}, "has schema 0, not 1"),
         ({"shares": [["acme"]]}, "cannot be read: ValueError"),
         ({"unallocated": None}, "cannot be read: TypeError"),
         ({"unallocated": "1"}, "does not add up"),

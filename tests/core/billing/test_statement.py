@@ -253,7 +253,7 @@ def test_a_statement_reads_back_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"schema": 2}, "has schema 2, not 1"),
+        ({"schema": 0}, "has schema 0, not 1"),
         ({"number": 2}, "does not match its hash"),
         ({"closed": None}, "does not match its hash"),
         ({"lines": 3}, "cannot be read"),

@@ -59,7 +59,7 @@ def test_an_account_reads_back_from_its_document() -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda d: d.update(schema=2), "has schema 2, not 1"),
+        (lambda d: d.update(schema=0), "has schema 0, not 1"),
         (lambda d: d.update(tenant="globex"), "is that of globex"),
         (lambda d: d.pop("burnt"), "cannot be read"),
         (lambda d: d["burnt"].update({"acme|x": {}}), "cannot be read"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.errors import LedgerBroken, NewerVersionError
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.head import Head
@@ -54,8 +54,10 @@ def test_an_unpriced_line_has_no_amount() -> None:
     assert line["unpriced"] == 1
 
 
-def test_a_head_of_a_newer_schema_is_refused_by_name() -> None:
-    with pytest.raises(LedgerBroken, match="its head has schema 3, not 2"):
+def test_a_head_of_another_schema_is_refused_and_of_a_newer_one_left_to_a_newer_version() -> None:
+    with pytest.raises(LedgerBroken, match="its head has schema 1, not 2"):
+        read_head({**document(), "schema": 1}, LEDGER)
+    with pytest.raises(NewerVersionError, match="its head: written by a newer version"):
         read_head({**document(), "schema": 3}, LEDGER)
 
 

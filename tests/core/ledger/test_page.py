@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.errors import LedgerBroken, NewerVersionError
 from metering.core.calendars.periods import LedgerId, month_of, slot_of, slot_start
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
 from metering.core.ledger.page import GENESIS, Page, page_id, read_page, seal
@@ -122,10 +122,14 @@ def test_a_page_without_one_of_its_parts_cannot_be_read(part: str) -> None:
         read_page(document, LEDGER)
 
 
-def test_a_page_of_a_newer_schema_is_refused_by_name() -> None:
+def test_a_page_of_another_schema_is_refused_and_of_a_newer_one_left_to_a_newer_version() -> None:
     document = json.loads(sealed(entry())[1])
+    for schema in (1, None, "3"):
+        document["schema"] = schema
+        with pytest.raises(LedgerBroken, match=f"a page has schema {schema}, not 2"):
+            read_page(document, LEDGER)
     document["schema"] = 3
-    with pytest.raises(LedgerBroken, match="schema 3, not 2"):
+    with pytest.raises(NewerVersionError, match="a page: written by a newer version"):
         read_page(document, LEDGER)
 
 

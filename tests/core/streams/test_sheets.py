@@ -58,13 +58,6 @@ def test_a_streams_event_is_the_one_that_was_reported_without_hold_and_unknown_f
     assert event == expected
 
 
-def test_a_producers_stream_stays_the_producers() -> None:
-    (filing,) = file_streams([stream(producer="app:1", source="/app/search")], NOW)
-    (found,) = rows_of(filed(filing))
-    assert isinstance(found, Stream)
-    assert found.to_event()["producer"] == "app:1"
-
-
 def test_large_events_are_cut_into_documents_below_the_size_of_an_item() -> None:
     tools = [f"{'x' * 240}-{number}" for number in range(900)]
     streams = [stream(id=f"r-{n}", data__server_tools=[*tools, str(n)]) for n in range(5)]
