@@ -1,6 +1,6 @@
 """Imported deployments, and deployments without a record.
 
-A recorded deployment is returned as it stands in a deployments file.
+A recorded deployment is returned as it stands in a deployments file; a list adds what is scheduled.
 """
 
 from typing import Any, Self
@@ -8,7 +8,18 @@ from typing import Any, Self
 from pydantic import Field
 
 from metering.app.deployments.deployments import Proposal
+from metering.core.basics.instants import format_instant
+from metering.core.tenancy.known_deployments import ListedDeployment
 from metering.documents.document import Document
+
+
+def deployment_listed(one: ListedDeployment) -> dict[str, Any]:
+    """Return a deployment as in a deployments file, with the starts of its versions to come."""
+    return {
+        **one.deployment.model_dump(mode="json"),
+        "in_force": one.is_in_force,
+        "scheduled": [format_instant(at) for at in one.scheduled],
+    }
 
 
 class UnknownDeploymentDocument(Document):

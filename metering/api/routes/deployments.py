@@ -16,6 +16,7 @@ from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
 from metering.core.deployments.deployment import Deployment, read_deployment
+from metering.documents.deployments import deployment_listed
 
 router = for_operators("deployments")
 
@@ -40,12 +41,11 @@ Content = Annotated[
 async def list_deployments(
     app: TheApp, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[dict[str, Any]]:
-    """List recorded deployments as of now."""
-    await app.tenancy.refresh()
+    """List recorded deployments as of now, and when versions to come begin (`scheduled`)."""
     return page_of(
-        sorted(app.tenancy.directory.deployments(app.clock.now()), key=lambda one: one.key),
-        lambda one: (one.key,),
-        _content,
+        await app.deployments.listed(),
+        lambda one: (one.deployment.key,),
+        deployment_listed,
         listed="deployments",
         cursor=cursor,
         limit=limit,

@@ -13,6 +13,7 @@ from metering.core.deployments.deployment import Deployment
 from metering.core.deployments.deployment_import import HourlyPrices, LeftOut, read_found
 from metering.core.reports.unknown_deployments import UnknownDeployment, UnknownDeployments
 from metering.core.tenancy.decisions import define_deployment
+from metering.core.tenancy.known_deployments import ListedDeployment
 from metering.ports import Clock, DeploymentSource, LedgerStore
 
 
@@ -34,10 +35,10 @@ class Deployments:
     tenancy: Tenancy
     clock: Clock
 
-    async def in_force(self) -> list[Deployment]:
-        """Return the deployments on record as of now."""
+    async def listed(self) -> list[ListedDeployment]:
+        """Return the deployments on record as of now, and those to come."""
         await self.tenancy.refresh()
-        return self.tenancy.directory.deployments(self.clock.now())
+        return self.tenancy.directory.deployments_listed(self.clock.now())
 
     async def unknown(self, ledgers: Sequence[LedgerId]) -> list[UnknownDeployment]:
         """Return the deployments that usage names but no record had at the time."""

@@ -15,6 +15,8 @@ from metering.ports import Clock, HubProgress, HubWatch, Telemetry
 MEMORY: Final = 30 * SECOND
 #: How long an answer waits for a measurement. At a busy hub that takes two, two seconds apart.
 WAIT_S: Final = 3.0
+#: The same for a command, a new process that signs in and measures for the first time.
+COMMAND_WAIT_S: Final = 30.0
 _US_IN_MS: Final = 1_000
 
 
@@ -35,6 +37,8 @@ class HubLags:
     """Returns the progress of the hubs; may raise ConfigurationError."""
     clock: Clock
     wait_s: float = WAIT_S
+    fault: str = field(init=False, default="")
+    """Why the last measurement failed; empty if it did not."""
     _look: asyncio.Task[None] | None = field(init=False, default=None)
     _looked: Instant | None = field(init=False, default=None)
     _until: Instant = field(init=False, default=BEGINNING)
@@ -63,10 +67,10 @@ class HubLags:
     async def _find(self) -> None:
         try:
             self._until = await self.progress().counted_until()
-            self._is_reachable = True
-        except (RetryableError, ConfigurationError):
+            self._is_reachable, self.fault = True, ""
+        except (RetryableError, ConfigurationError) as error:
             # The timer close_periods asks the same, and alerts with the reason.
-            self._is_reachable = False
+            self._is_reachable, self.fault = False, str(error)
         finally:
             self._looked = self.clock.now()
             self._look = None

@@ -60,7 +60,7 @@ class Status:
         parked = len(await self.effects.parked(MAX_COUNTED))
         return [
             last_commit(None if latest is None else max(0, now - latest)),
-            hub_lag(hub.lag, is_reachable=hub.is_reachable),
+            hub_lag(hub.lag, is_reachable=hub.is_reachable, fault=self.hub_lags.fault),
             none_of(COUNTED, letters, "dead letters", _DEAD_LETTERS),
             none_of(PRICED, _unpriced(heads), "requests without a price", _UNPRICED),
             none_of(CLOSED, await self._overdue(now), "periods overdue", _OVERDUE),

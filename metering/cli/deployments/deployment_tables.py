@@ -4,17 +4,32 @@ from typing import Final
 
 from metering.app.deployments.deployments import Proposal
 from metering.cli.output import count, print_table, show
+from metering.core.basics.instants import format_instant
 from metering.core.deployments.deployment import Deployment
 from metering.core.reports.unknown_deployments import UnknownDeployment
-from metering.documents.deployments import ImportedDeployment, UnknownDeploymentDocument
+from metering.core.tenancy.known_deployments import ListedDeployment
+from metering.documents.deployments import (
+    ImportedDeployment,
+    UnknownDeploymentDocument,
+    deployment_listed,
+)
 
 _COLUMNS: Final = ["deployment", "model", "type", "region", "tier", "units", "price per hour"]
 
 
-def print_deployments(found: list[Deployment], *, as_json: bool) -> None:
-    """Print recorded deployments."""
-    rows = [_row(deployment) for deployment in found]
-    show(found, lambda: print_table("Deployments", _COLUMNS, rows, left=5), as_json=as_json)
+def print_deployments(found: list[ListedDeployment], *, as_json: bool) -> None:
+    """Print recorded deployments, and from when they change."""
+    rows = [[*_row(one.deployment), _scheduled(one)] for one in found]
+    columns = [*_COLUMNS, "scheduled"]
+    listed = [deployment_listed(one) for one in found]
+    show(listed, lambda: print_table("Deployments", columns, rows, left=5), as_json=as_json)
+
+
+def _scheduled(one: ListedDeployment) -> str:
+    starts = [format_instant(at) for at in one.scheduled]
+    if not one.is_in_force:
+        starts[0] = f"begins {starts[0]}"
+    return ", ".join(starts) or "-"
 
 
 def print_unknown(found: list[UnknownDeployment], *, as_json: bool) -> None:

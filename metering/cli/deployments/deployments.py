@@ -95,7 +95,7 @@ def list_deployments(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List deployments recorded as of now, or with --unknown those without a record.
+    """List deployments on record and what is scheduled, or with --unknown those without a record.
 
     Usage of an unknown deployment is priced by the model in the response, as a global deployment
     unless the event names another type.
@@ -107,7 +107,7 @@ def list_deployments(
         return
     if tenant is not None or period is not None:
         raise typer.BadParameter("--tenant and --period require --unknown")
-    found = with_app(lambda app: app.deployments.in_force())
+    found = with_app(lambda app: app.deployments.listed())
     print_deployments(found, as_json=as_json)
 
 

@@ -44,11 +44,16 @@ def last_commit(age: Instant | None) -> Answer:
     return Answer(RUNS, "unknown", None if age is None else age // MINUTE, unit, remedy)
 
 
-def hub_lag(lag: Instant | None, *, is_reachable: bool) -> Answer:
-    """Say whether the hubs are read, by the lag of counting; None before it is measured."""
+def hub_lag(lag: Instant | None, *, is_reachable: bool, fault: str = "") -> Answer:
+    """Say whether the hubs are read, by the lag of counting; None before it is measured.
+
+    `fault` says why the last measurement failed.
+    """
     unit, remedy = "minutes behind the hubs", "see the runbook: events wait"
     if lag is None or not is_reachable:
-        return Answer(READ, "unknown", None, unit, "the hubs cannot be asked: `metering doctor`")
+        late = "no end of the hubs is known to be read: ask again; if that stays, " + remedy
+        why = f"the hubs cannot be asked: {fault}" if fault else late
+        return Answer(READ, "unknown", None, unit, why)
     answer: Answered = "ok" if lag < BEHIND else "look"
     return Answer(READ, answer, lag // MINUTE, unit, "" if answer == "ok" else remedy)
 

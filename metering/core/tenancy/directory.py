@@ -20,7 +20,7 @@ from metering.core.deployments.deployment import Deployment
 from metering.core.plans.changes import Timeline
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.tenancy.increases import Increases
-from metering.core.tenancy.known_deployments import KnownDeployments
+from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
 from metering.core.tenancy.producers import Producers
 from metering.core.tenancy.record import GENESIS, PRICELESS, Assignment, Record, RecordKind, chained
@@ -255,7 +255,11 @@ class Directory:
 
     def deployments(self, at: Instant) -> list[Deployment]:
         """Return the deployments in force at an instant, by key."""
-        return self._deployments.in_force(at)
+        return [one.deployment for one in self.deployments_listed(at) if one.is_in_force]
+
+    def deployments_listed(self, at: Instant) -> list[ListedDeployment]:
+        """Return the deployments in force at an instant and those to come, by key."""
+        return self._deployments.listed(at)
 
     def capacities(self) -> list[Capacity]:
         """Return the deployments that are paid by the hour at any time, by key."""

@@ -1,10 +1,22 @@
 """Known deployments: every version that was recorded, by account and name."""
 
+from typing import NamedTuple
+
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import BEGINNING, FOREVER, Dated
 from metering.core.deployments.capacity import Capacity
 from metering.core.deployments.deployment import Deployment, place_of
 from metering.core.tenancy.record import Record
+
+
+class ListedDeployment(NamedTuple):
+    """A deployment now, and its versions to come."""
+
+    deployment: Deployment
+    """The version in force, or the first one to come."""
+    is_in_force: bool
+    scheduled: tuple[Instant, ...]
+    """When versions to come begin, the next one first."""
 
 
 class KnownDeployments:
@@ -44,10 +56,17 @@ class KnownDeployments:
         """Return all versions of the deployment at a place."""
         return self._versions.get(place, Dated[Deployment]())
 
-    def in_force(self, at: Instant) -> list[Deployment]:
-        """Return the deployments in force at an instant, by key."""
-        found = (dated.at(at)[0] for dated in self._versions.values())
-        return sorted((one for one in found if one is not None), key=lambda one: one.key)
+    def listed(self, at: Instant) -> list[ListedDeployment]:
+        """Return the deployments in force at an instant and those to come, by key."""
+        found = []
+        for dated in self._versions.values():
+            now, _, _ = dated.at(at)
+            versions = zip(dated.starts(), dated.values(), strict=True)
+            coming = [(start, version) for start, version in versions if start > at]
+            first = coming[0][1] if now is None else now
+            starts = tuple(start for start, _ in coming)
+            found.append(ListedDeployment(first, now is not None, starts))
+        return sorted(found, key=lambda one: one.deployment.key)
 
     def capacities(self) -> list[Capacity]:
         """Return the deployments that are paid by the hour at any time, by key."""

@@ -90,9 +90,11 @@ async def test_what_was_counted_is_remembered_while_hubs_are_out_of_reach(
     hubs, clock = Hubs(fault), MovableClock(NOW)
     lags = HubLags(progress=lambda: hubs, clock=clock)
     assert await lags.known() == HubLag(None, is_reachable=False)
+    assert lags.fault == str(fault)
     hubs.until = NOW
     clock.set(NOW + MINUTE)
     assert await lags.known() == HubLag(MINUTE, is_reachable=True)
+    assert not lags.fault
     hubs.until = fault
     clock.set(NOW + 2 * MINUTE)
     assert await lags.known() == HubLag(2 * MINUTE, is_reachable=False)

@@ -100,6 +100,20 @@ async def test_a_new_quota_and_low_credit_are_noted_together(system: System) -> 
     assert len(await told(system)) == 1
 
 
+async def test_where_only_the_credit_has_changed_no_page_is_read(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_under(system, low_credit={"percent": 50}, quotas=[CAP])
+    await give(system, "0.004", start=NOVEMBER)
+    await use(system, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(system.store, "pages", None)
+        assert await system.enforce.run() == 1
+    stored = await system.store.read_head(LEDGER)
+    assert [one.used for one in stored.head.counts.used.values()] == [1100]
+    assert len(await told(system)) == 1
+
+
 async def test_a_plan_that_tells_no_more_forgets_that_it_was_told(system: System) -> None:
     await put_under(system, low_credit={"percent": 50})
     await give(system, "0.004", start=NOVEMBER)

@@ -52,8 +52,20 @@ def test_a_deployment_is_recorded_once_and_changes_from_now_on(metering: "Meteri
         "service_tier": None,
         "provisioned": None,
         "hosting": None,
+        "in_force": True,
+        "scheduled": ["2026-11-20T12:05:00Z"],
     }
-    assert after == {**before, "deployment_type": "data_zone"}
+    assert after == {**before, "deployment_type": "data_zone", "scheduled": []}
+
+
+def test_a_deployment_that_only_begins_is_listed_with_its_start(metering: "Metering") -> None:
+    later = ("chat", "--model", "gpt-4o", "--type", "global", "--from", "2026-12-01T00:00:00Z")
+    assert _set(metering, *later).stdout == "deployment chat: from 2026-12-01T00:00:00Z\n"
+    (found,) = _listed(metering)
+    assert (found["in_force"], found["scheduled"]) == (False, ["2026-12-01T00:00:00Z"])
+    assert "begins 2026-12-01T00:00:00Z" in metering.run("deployments", "list").stdout
+    (found,) = _listed(metering, METERING_NOW="2026-12-01T00:00:00Z")
+    assert (found["in_force"], found["scheduled"]) == (True, [])
 
 
 def test_provisioned_units_are_recorded_with_price_and_weights(metering: "Metering") -> None:

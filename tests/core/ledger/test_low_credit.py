@@ -60,6 +60,8 @@ def test_settled_streams_and_documents_keep_the_mark() -> None:
     later = plan_commit(low.head, {}, [usage("b")], rating(), NOW + 2 * MINUTE)
     past = later.head.counts.past
     assert (past is not None and past.low_credit) == dated
+    # It has been told: the commits that follow do not tell it again.
+    assert later.effects == ()
     stored = read_head(json.loads(write_head(later.head)), LEDGER)
     assert stored.counts.past == past
     (page,) = low.pages
