@@ -4,7 +4,7 @@ from functools import cached_property
 
 from metering.app.billing.close_periods import ClosePeriods
 from metering.app.deployments.deployments import Deployments
-from metering.app.hubs.hub_lag import HubLags, WatchHubs
+from metering.app.hubs.hub_lag import COMMAND_WAIT_S, WAIT_S, HubLags, WatchHubs
 from metering.app.installation.collect_gauges import CollectGauges
 from metering.app.installation.readiness import Readiness
 from metering.app.installation.smoke_test import SmokeTest
@@ -51,7 +51,11 @@ class Installation:
 
     @cached_property
     def _hub_lags(self) -> HubLags:
-        lags = HubLags(progress=lambda: self._base.hub_progress, clock=self._base.clock)
+        return self._lags(WAIT_S)
+
+    def _lags(self, wait_s: float) -> HubLags:
+        base = self._base
+        lags = HubLags(progress=lambda: base.hub_progress, clock=base.clock, wait_s=wait_s)
         # First of all: a look that goes on would keep the hubs from being let go.
         self._base.closing.insert(0, lags.close)
         return lags
@@ -72,7 +76,7 @@ class Installation:
             ledgers=self._base.ledgers,
             dead_letters=self._base.stores.dead_letters,
             tenancy=self._base.tenancy,
-            hub_lags=self._hub_lags,
+            hub_lags=self._lags(COMMAND_WAIT_S),
             caller=caller,
             clock=self._base.clock,
         )
@@ -85,7 +89,7 @@ class Installation:
             effects=self._base.stores.effects,
             closing=closing,
             tenancy=self._base.tenancy,
-            hub_lags=self._hub_lags,
+            hub_lags=self._lags(COMMAND_WAIT_S),
             clock=self._base.clock,
         )
 

@@ -18,6 +18,7 @@ from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from metering.core.installation.metrics import METRICS
 from metering.core.ledger.effect import MAX_ATTEMPTS
+from metering.core.ledger.head import ITEM_BYTES
 from metering.core.plans.plan import read_plan
 from metering.local.functions.worker import FunctionsWorker, InvocationFailed
 from metering.local.system import app_dir
@@ -32,6 +33,8 @@ from tests.triggers.watching import World, watched
 
 type Figures = Mapping[str, float]
 """Values by `name` or `name label=value …`; of a histogram how many were recorded."""
+
+IN_BYTES: Final = "metering.ledger.segment_bytes"
 
 
 async def answers(world: World) -> None:
@@ -91,6 +94,8 @@ async def prices(world: World) -> None:
     await world.timer("price_unpriced")
     await world.timer("roll_up")
     await world.timer("take_stock")
+    # Two pages, with what the store adds to each.
+    assert world.figures()[IN_BYTES] > 2 * ITEM_BYTES
 
 
 async def effects(world: World) -> None:
@@ -194,8 +199,8 @@ STORIES: Final[Mapping[Callable[[World], Awaitable[None]], Figures]] = {
         "metering.suspension.actions action=suspend outcome=done": 1,
     },
 }
-#: What a story of its own tells, on Cosmos DB.
-ON_COSMOS: Final = {"metering.store.request_units", "metering.store.throttled"}
+#: What a story of its own tells: on Cosmos DB, or with a size that follows from what pages hold.
+TOLD_ELSEWHERE: Final = {"metering.store.request_units", "metering.store.throttled", IN_BYTES}
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
@@ -210,7 +215,7 @@ async def test_what_happens_is_what_the_figures_say(
 
 async def test_every_metric_that_has_a_name_is_emitted() -> None:
     told = {name.partition(" ")[0] for figures in STORIES.values() for name in figures}
-    assert told | ON_COSMOS == set(METRICS)
+    assert told | TOLD_ELSEWHERE == set(METRICS)
 
 
 async def test_the_lag_is_the_age_of_the_newest_event(world: World) -> None:

@@ -15,6 +15,8 @@ from metering.ports import Clock, HubProgress, HubWatch, Telemetry
 MEMORY: Final = 30 * SECOND
 #: How long an answer waits for a measurement. At a busy hub that takes two, two seconds apart.
 WAIT_S: Final = 3.0
+#: The same for a command, a new process that signs in and measures for the first time.
+COMMAND_WAIT_S: Final = 30.0
 _US_IN_MS: Final = 1_000
 
 

@@ -51,8 +51,9 @@ def hub_lag(lag: Instant | None, *, is_reachable: bool, fault: str = "") -> Answ
     """
     unit, remedy = "minutes behind the hubs", "see the runbook: events wait"
     if lag is None or not is_reachable:
-        reason = fault or "they did not answer in time: ask again"
-        return Answer(READ, "unknown", None, unit, f"the hubs cannot be asked: {reason}")
+        late = "no end of the hubs is known to be read: ask again; if that stays, " + remedy
+        why = f"the hubs cannot be asked: {fault}" if fault else late
+        return Answer(READ, "unknown", None, unit, why)
     answer: Answered = "ok" if lag < BEHIND else "look"
     return Answer(READ, answer, lag // MINUTE, unit, "" if answer == "ok" else remedy)
 

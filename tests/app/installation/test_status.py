@@ -12,6 +12,7 @@ from metering.app.ingest.ingest import Message
 from metering.app.installation.status import Status
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, MINUTE
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import month_of
 from metering.core.installation.status import QUESTIONS
 from tests.builders import AT, NOW, body
@@ -82,6 +83,18 @@ async def test_hubs_that_do_not_answer_are_not_known(system: System, status: Sta
     assert (await answers(asked))["Is anything not read?"] == ("unknown", None)
     (remedy,) = [one.remedy for one in await asked.run() if one.question == "Is anything not read?"]
     assert remedy == "the hubs cannot be asked: no answer"
+
+
+async def test_hubs_of_which_nothing_is_known_to_be_read_lead_to_the_runbook(
+    system: System, status: Status
+) -> None:
+    behind = KnownProgress()
+    behind.until = BEGINNING
+    asked = replace(status, hub_lags=HubLags(progress=lambda: behind, clock=system.clock))
+    (answer,) = [one for one in await asked.run() if one.question == "Is anything not read?"]
+    assert (answer.answer, answer.figure) == ("unknown", None)
+    assert answer.remedy.startswith("no end of the hubs is known to be read")
+    assert answer.remedy.endswith("see the runbook: events wait")
 
 
 async def test_a_ledger_that_cannot_be_read_is_a_fault_and_hides_no_other(

@@ -80,7 +80,7 @@ async def test_a_ledger_that_was_written_by_clocks_that_jump_is_sound(system: Sy
         system.clock.set(NOW + jump)
         await ingest(system, name)
     # To a clock that is an hour behind, an event of now lies in the future: it waits for a replay.
-    assert await system.letters.counts() == {"in_future": 1}
+    assert (await system.letters.counts()).kept == {"in_future": 1}
     assert await system.letters.replay(await system.letters.latest(10)) == Tally(accepted=1)
     done = await system.verify.one(LEDGER)
     assert (done.faults, done.entries) == ((), 5)
