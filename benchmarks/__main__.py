@@ -1,7 +1,8 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
 Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
-`--forecast`, `--hostile`, `--holds`, `--overshoot`, `--stop-now`, `--traffic` and `--batches` alone.
+`--forecast`, `--hostile`, `--holds`, `--overshoot`, `--stop-now`, `--traffic` and `--batches`
+alone.
 """
 
 import sys
