@@ -60,10 +60,10 @@ class LedgerView:
         slot = self._slots[page.slot]
         slot.update(zip([entry.key for entry in page.entries], places, strict=True))
         for row, entry in enumerate(page.entries):
-            if entry.state.dimensions.is_of_producer:
-                continue
             name = any_source(entry.key)
-            if entry.state.evidence is Evidence.RECOVERED or (entry.supersedes and name in slot):
+            is_told = entry.state.evidence is Evidence.RECOVERED
+            is_recovered = is_told or (entry.supersedes and name in slot)
+            if is_recovered and not entry.state.dimensions.is_of_producer:
                 slot[name] = slot[SOME_RECOVERED] = (page, row)
         self.entries += len(page.entries)
 

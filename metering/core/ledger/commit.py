@@ -230,10 +230,7 @@ def _classified(
         here, before, after = near
         key = usage.key
         found = here.get(key) or before.get(key) or after.get(key)
-        if usage.dimensions.is_of_producer:
-            # An id under a source of its own is another request's than a log's or a policy's.
-            pass
-        elif found is None and batch.recovered and any_source(key) in batch.recovered:
+        if found is None and batch.recovered and _is_recovered(usage, batch):
             if key not in batch.fresh:
                 # Once that entry is written, another commit corrects it.
                 batch.for_adjacent_ledger[ledger].append(usage)
@@ -253,6 +250,14 @@ def _classified(
     return batch
 
 
+def _is_recovered(usage: Usage, batch: _Batch) -> bool:
+    """Say whether a log told of this request in the batch.
+
+    An id under a source of a producer's own is another request than a log's or a policy's.
+    """
+    return any_source(usage.key) in batch.recovered and not usage.dimensions.is_of_producer
+
+
 def _recovered_before(batch: _Batch, near: _Near, usage: Usage) -> tuple[Usage, Known | None]:
     """Return a usage as that of the request which a log told first, and its latest entry.
 
@@ -261,7 +266,7 @@ def _recovered_before(batch: _Batch, near: _Near, usage: Usage) -> tuple[Usage, 
     """
     name = any_source(usage.key)
     found = next((slot[name] for slot in near if name in slot), None)
-    if found is None:
+    if found is None or usage.dimensions.is_of_producer:
         return usage, None
     page, row = found
     key = page.entries[row].key
