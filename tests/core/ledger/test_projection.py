@@ -193,3 +193,8 @@ def test_without_a_rhythm_in_the_hours_the_projection_is_the_straight_line(
     line = projected(into * an_hour, MONTH, at, None, spend=True)
     assert projected(into * an_hour, MONTH, at, found, spend=True) == line
     assert projected(into * 7, MONTH, at, found, spend=False) == 28 * 24 * 7
+
+
+def test_an_hour_that_corrections_made_negative_expects_no_negative_spend() -> None:
+    found = rhythm(5, *[0] * 11, -100, *[0] * 11)
+    assert rest(found, MONDAY + DAY) == 5
