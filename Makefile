@@ -93,7 +93,7 @@ audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has any
 compare: venv  ## Hold our reading and our prices against genai-prices and azure-genai-prices, with the reason of every difference
 	@.venv/bin/python -m tools.compare_readers
 
-bench: venv  ## Measure speed, cost, balance reads, forecasts, holds and overshoot (TRACE=path for the full trace)
+bench: venv  ## Measure speed, cost, balance reads, forecasts, holds, overshoot and stops (TRACE=path for the full trace)
 	@[ -x .venv-bench/bin/python ] || .venv/bin/python -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -qq -r requirements-bench.txt
 	@.venv-bench/bin/python -m benchmarks $(if $(TRACE),--trace $(TRACE))

@@ -1,7 +1,8 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
 Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
-`--forecast`, `--hostile`, `--holds`, `--overshoot`, `--traffic` and `--batches` alone.
+`--forecast`, `--hostile`, `--holds`, `--overshoot`, `--stop-now`, `--traffic` and `--batches`
+alone.
 """
 
 import sys
@@ -23,6 +24,7 @@ from benchmarks import (
     overshoot,
     rating,
     segments,
+    stop_now,
     traffic,
 )
 from benchmarks.charged import Charged
@@ -40,7 +42,10 @@ _ALONE: Final[Mapping[str, Callable[[Progress], dict[str, object]]]] = {
     "hostile": lambda progress: hostile.hostile_document(hostile.measure(progress)),
     "forecast": forecast.forecast_document,
     "holds": holds.holds_document,
-    "overshoot": lambda progress: overshoot_document(overshoot.measure(progress)),
+    "overshoot": lambda progress: (
+        overshoot_document(overshoot.measure(progress)) | stop_now.stop_now_document(progress)
+    ),
+    "stop_now": stop_now.stop_now_document,
     "traffic": traffic.measure,
     "batches": batches.batches_document,
 }
@@ -122,7 +127,12 @@ def _options() -> Namespace:
         "--holds", action="store_true", help="Only see whom the holds of streams refuse."
     )
     parser.add_argument(
-        "--overshoot", action="store_true", help="Only see what is spent beyond a limit."
+        "--overshoot",
+        action="store_true",
+        help="Only see what is spent beyond a limit, and how soon a stop is in force.",
+    )
+    parser.add_argument(
+        "--stop-now", action="store_true", help="Only see how soon a stop is in force."
     )
     parser.add_argument(
         "--traffic",

@@ -19,6 +19,7 @@ from metering.core.basics.errors import (
     ConfigurationError,
     HeadMovedError,
     LedgerBroken,
+    NewerVersionError,
     PartitionFullError,
     RetryableError,
     TooLargeError,
@@ -196,7 +197,7 @@ async def test_a_remembered_head_of_a_ledger_that_was_restored_is_forgotten(
     assert restored.head == third.head
 
 
-async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledger(
+async def test_another_hash_stops_a_ledger_and_a_newer_schema_is_left_to_a_newer_version(
     connect: Connect, peer: CosmosPeer
 ) -> None:
     account = connect()
@@ -205,16 +206,16 @@ async def test_a_document_of_a_newer_schema_or_with_another_hash_stops_its_ledge
     await ledgers.commit(plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW))
     async with CosmosClient(peer.url, peer.key) as client:
         container = client.get_database_client("metering").get_container_client("ledgers")
-        for path, complaint in [
-            ("/committed", "does not match its hash"),
-            ("/schema", "a page has schema 3"),
+        for path, fault, complaint in [
+            ("/committed", LedgerBroken, "does not match its hash"),
+            ("/schema", NewerVersionError, "a page: written by a newer version"),
         ]:
             patch = [{"op": "set", "path": path, "value": 3}]
             await container.patch_item("page-00000001", str(LEDGER), patch)
-            with pytest.raises(LedgerBroken, match=complaint):
+            with pytest.raises(fault, match=complaint):
                 await ledgers.read_page(LEDGER, 1)
         await container.patch_item("head", str(LEDGER), patch)
-        with pytest.raises(LedgerBroken, match="its head has schema 3"):
+        with pytest.raises(NewerVersionError, match="its head: written by a newer version"):
             await CosmosLedgers(account).read_head(LEDGER)
 
 
