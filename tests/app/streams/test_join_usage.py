@@ -302,3 +302,11 @@ async def test_a_producer_takes_no_log_row_of_the_gateways_stream(
     await take_in(system.ingest, PENDING)
     await take_in(system.join, LOG)
     assert await amount(system) == WORTH
+    counted = [
+        entry.key[1]
+        for ledger in await system.verify.ledgers("sub-1")
+        async for page in system.store.pages(ledger)
+        for entry in page.entries
+        if entry.state.amount and not entry.state.is_hold
+    ]
+    assert counted == ["/apim/test"]

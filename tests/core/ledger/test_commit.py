@@ -445,6 +445,19 @@ def test_the_gateways_event_corrects_what_somebody_else_said_of_its_request() ->
     assert ledger.prove() == []
 
 
+def test_the_gateways_stream_waits_for_its_counts_whatever_was_said_of_it_before() -> None:
+    ledger = Ledger()
+    ledger.commit(usage(digest="s", producer=STAND_IN))
+    held = usage(evidence=Evidence.HELD, digest="h")
+    assert answers(ledger.commit(held)) == (1, 0, 0)
+    assert ledger.amount == "0"
+    assert ledger.prove() == []
+    assert answers(ledger.commit(usage(digest="g"))) == (1, 0, 0)
+    kinds = [page.entries[0].state.kind for page in ledger.pages]
+    assert kinds == [Kind.USAGE, Kind.HOLD, Kind.USAGE]
+    assert (ledger.amount, ledger.prove()) == ("0.0035", [])
+
+
 def test_nobody_corrects_what_the_gateway_said() -> None:
     ledger = Ledger()
     ledger.commit(usage(evidence=Evidence.ESTIMATED, digest="g"))
