@@ -75,7 +75,8 @@ COMMANDS: Final[dict[str, Section]] = {
         ),
         "forecast": Place(
             "metering.cli.quotas.forecast:forecast",
-            "Show the rate at which TENANT uses its quotas and credit, and when they are exhausted.",
+            "Show the rate at which TENANT uses its quotas and credit, and when they are"
+            " exhausted.",
         ),
         "unit-cost": Place(
             "metering.cli.reports.unit_cost:unit_cost",
