@@ -35,7 +35,10 @@ def restored(document: Document, ledger: LedgerId) -> Page | None:
         exact_counts[row] = found
     restored_counts = {QUANTITY: exact_counts} if rounded else {}
     buckets = {**document["columns"]["buckets"], **restored_counts}
-    supersedes = [_exact_item(document, item) for item in document["supersedes"]]
+    supersedes = [
+        _exact_item(document, item) if _is_rounded(item["buckets"].get(QUANTITY, 0)) else item
+        for item in document["supersedes"]
+    ]
     columns = {**document["columns"], "buckets": buckets}
     try:
         return read_page({**document, "columns": columns, "supersedes": supersedes}, ledger)
@@ -72,10 +75,8 @@ def _exact(document: Document, row: int) -> int | None:
 
 
 def _exact_item(document: Document, item: Document) -> Document:
-    """Return a superseded state with its quantity as its amount gives it, if it was rounded."""
-    rounded = item["buckets"].get(QUANTITY, 0)
-    if not _is_rounded(rounded):
-        return item
+    """Return a superseded state, whose quantity was rounded, with the one its amount gives."""
+    rounded = item["buckets"][QUANTITY]
     quantity = _by_amount(document, int(rounded), item["rate"], item["amount"])
     return {**item, "buckets": {**item["buckets"], QUANTITY: quantity or int(rounded)}}
 

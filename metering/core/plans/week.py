@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
 
-from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, to_datetime
+from metering.core.basics.instants import DAY, MINUTE, Instant, to_datetime
 from metering.core.plans.terms import Listed
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -72,8 +72,3 @@ def offset_at(zone: ZoneInfo, instant: Instant) -> int:
 def time_in_week(zone: ZoneInfo, instant: Instant) -> int:
     """Return the local time as microseconds since Monday 00:00."""
     return (instant + offset_at(zone, instant) + _EPOCH_IN_WEEK) % WEEK
-
-
-def hour_of_week(zone: ZoneInfo, instant: Instant) -> int:
-    """Return the local hour of the week, 0 to 167."""
-    return time_in_week(zone, instant) // HOUR

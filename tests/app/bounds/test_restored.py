@@ -8,6 +8,7 @@ import pytest
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError
 from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.ledger.page import seal
 from metering.core.usage import event
 from tests.app.bounds.harm import Documents
 from tests.app.bounds.test_numbers import metered
@@ -125,6 +126,24 @@ async def test_a_damaged_page_is_not_cut_off_unless_asked_for(
     assert await faults(repaired) == ()
     again = await ingest(repaired, *(body(id=f"r-{n}") for n in range(3)))
     assert (again.accepted, again.duplicates) == (2, 1)
+
+
+async def test_a_page_that_does_not_follow_the_one_before_is_damaged(
+    process: System, make_process: Make, documents: Documents
+) -> None:
+    for number in range(3):
+        await ingest(process, body(id=f"r-{number}"))
+    page = await process.store.read_page(LEDGER, 2)
+    assert page is not None
+    _, content = seal(
+        LEDGER, page.slot, page.entries, number=2, previous="f" * 64, committed=page.committed
+    )
+    stored = json.loads(content)
+    changed = {name: stored[name] for name in ("previous", "hash")}
+    await documents.change_page(LEDGER, 2, **changed)
+    fresh = await make_process()
+    with pytest.raises(ConfigurationError, match="restore"):
+        await fresh.app.repair.apply(LEDGER, lambda _: None)
 
 
 @pytest.mark.parametrize("kind", ["cosmos"], indirect=True)

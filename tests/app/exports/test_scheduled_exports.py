@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import ChargebackReport, Scope
-from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports
 from metering.app.exports.export_selection import named_window
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
 from metering.core.basics.errors import RetryableError
@@ -174,3 +174,18 @@ async def test_two_processes_at_once_make_the_same(
     await scheduled(system, tmp_path / "one", schedule).run()
     await asyncio.gather(*(scheduled(system, tmp_path / "two", schedule).run() for _ in range(2)))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+async def test_a_delivery_that_had_to_leave_somebody_out_is_told_and_made_again(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await use(system, "a-1")
+    exports = scheduled(system, tmp_path / "out", DAILY)
+    system.clock.set(TOMORROW + HOUR)
+    monkeypatch.setattr(ChargebackReport, "notes", lambda _: {LEFT_OUT: "acme"})
+    made = await exports.run()
+    assert made
+    assert f"export chargeback, {'2026-11-20Z'}: left out: acme" in system.alerts.messages
+    monkeypatch.undo()
+    assert await exports.run() == made
+    assert await exports.run() == 0

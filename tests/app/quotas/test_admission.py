@@ -7,7 +7,7 @@ import pytest
 from metering.app.ingest.ingest import Message
 from metering.app.quotas.admission import MEMORY
 from metering.core.basics.errors import Code, ConfigurationError, RejectedEvent
-from metering.core.basics.instants import DAY, MINUTE, parse_instant
+from metering.core.basics.instants import DAY, MINUTE, SECOND, parse_instant
 from metering.core.deployments.deployment import Deployment
 from metering.core.plans.plan import read_plan
 from metering.core.plans.scope import Attributes
@@ -367,3 +367,14 @@ async def test_a_held_limit_that_resets_sooner_than_logs_arrive_says_so(system: 
     await ingest(system, stream("s-1", 600))
     # At 11:59:30 the hour ends in thirty seconds.
     assert (await ask(system)).document()["retry_after_s"] == 30
+
+
+async def test_what_is_dearer_is_known_for_a_while(system: System) -> None:
+    await system.tenancy.publish_prices("v2", price_file({"model": "mini"}, version="v2"))
+    down = {**CAP, "scope": {"model": "gpt-4o"}, "action": {"downgrade": "mini"}}
+    await on_plan(system, quotas=[down])
+    await ingest(system, body())
+    admission = system.admission()
+    for seconds in (0, 2):
+        system.clock.set(NOW + seconds * SECOND)
+        assert verdicts(await admission.of("sub-1")) == {"gpt-4o": "downgrade"}

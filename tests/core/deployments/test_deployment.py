@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.deployments.deployment import (
@@ -153,3 +154,10 @@ def test_hosting_goes_with_every_type_but_provisioned() -> None:
     content |= {"deployment_type": "provisioned", "provisioned": units}
     with pytest.raises(ConfigurationError, match="hosting: .*not for deployment_type provisioned"):
         read_deployment("f", {**content, "hosting": {"hourly_price": "1.70"}})
+
+
+def test_a_weight_beyond_what_pages_keep_exactly_is_refused() -> None:
+    with pytest.raises(ValidationError, match="is more than 1000000"):
+        Provisioned(
+            units=1, hourly_price="2", scope="regional", weights={"output": "1000000.000001"}
+        )

@@ -131,3 +131,10 @@ def test_pauses_double_from_a_minute_to_an_hour_and_end() -> None:
     assert pause_after(MAX_ATTEMPTS) is None
     assert pause_after(MAX_ATTEMPTS + 5) is None
     assert sum(pause_after(n) or 0 for n in range(1, MAX_ATTEMPTS)) > 6 * HOUR
+
+
+def test_a_ledger_with_too_many_names_says_how_the_others_are_counted() -> None:
+    detail = '{"named": 250, "as": "(other names)"}'
+    told = Effect(LEDGER, 1, 0, EffectKind.NAMES, detail, NOW)
+    assert "250 models and meters" in describe(told)
+    assert "'(other names)'" in describe(told)

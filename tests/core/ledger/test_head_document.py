@@ -1,6 +1,7 @@
 """The head as stored: it reads back the same, and what is not one is refused by name."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from metering.core.ledger.commit import plan_commit
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.usage.evidence import Evidence
-from tests.builders import AT, NOW, rating, usage
+from tests.builders import AT, NOW, a_line, a_rate, rating, usage
 
 LEDGER = LedgerId("acme", month_of(AT).start)
 
@@ -39,6 +40,14 @@ def document() -> dict[str, Any]:
 def test_a_head_reads_back_as_it_was_written() -> None:
     assert read_head(document(), LEDGER) == head()
     assert read_head(json.loads(write_head(Head(LEDGER))), LEDGER) == Head(LEDGER)
+
+
+def test_many_lines_are_packed_and_read_back() -> None:
+    lines = {a_rate(f"model-{number}"): a_line(input=number) for number in range(101)}
+    many = replace(Head(LEDGER), lines=lines)
+    stored = json.loads(write_head(many))
+    assert "lines" not in stored
+    assert read_head(stored, LEDGER).lines == lines
 
 
 def test_money_is_text_and_never_a_json_number() -> None:
