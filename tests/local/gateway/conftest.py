@@ -28,7 +28,9 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """Run the function app, the hub and the gateway, on the sample tenants."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    settings = Settings(SqliteStore(tmp_path / "store.db"), tenants_file(), False, NOW)
+    settings = Settings(
+        SqliteStore(tmp_path / "store.db"), tenants_file(), automatic_tenants=False, fixed_now=NOW
+    )
 
     def fail(function: str, error: Exception) -> None:
         raise AssertionError(function) from error
