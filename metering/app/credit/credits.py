@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from metering.app.ledger.reading import listed_head, pages
+from metering.app.ledger.reading import head_of, listed_head, pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
@@ -64,7 +64,7 @@ class Credits:
 
         With the dates at which it runs out.
         """
-        await self.tenancy.refresh()
+        await self.tenancy.refresh_if_due()
         directory = self.tenancy.directory
         plan, _, _ = directory.plan_of(tenant, self.clock.now())
         has_credit = directory.grants(tenant) or plan.billing == "prepaid"
@@ -96,8 +96,8 @@ class Credits:
         return Rate(rate.used + earlier, at - before.start)
 
     async def _amount(self, ledger: LedgerId) -> Amount | None:
-        stored = await self.ledgers.read_head(ledger)
-        return None if stored is None else stored.head.amount
+        head = await head_of(self.ledgers, ledger)
+        return None if head is None else head.amount
 
     async def of(self, tenant: str) -> CreditBalance:
         """Return a tenant's credit in the currency of its plan, as committed up to now.

@@ -61,7 +61,6 @@ class ChargebackReport:
         self._scope = scope
         self._ledgers = ledgers
         self._tenancy = tenancy
-        self._span = scope.span
         self._sums = Chargeback(scope.by, scope.span)
         self._progress = progress
         self.kind = CHARGEBACK if scope.by == "product" else f"{CHARGEBACK}-by-{scope.by}"
@@ -75,14 +74,12 @@ class ChargebackReport:
         yield ReportFile(name, csv_chunks(self._sums.columns, self._rows(found)))
 
     async def _chosen(self) -> list[LedgerId]:
-        """Return the ledgers with usage that may count."""
-        span = self._span
+        """Return the ledgers that may have usage that counts: late usage in any that has begun."""
+        span = self._scope.span
         if span is None or not span.by_arrival:
             return await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
         await self._tenancy.refresh()
-        begun = [one for one in await self._ledgers.ledgers(self.tenant) if one.start < span.end]
-        heads = [await head_of(self._ledgers, one) for one in begun]
-        return [one.ledger for one in heads if one is not None and span.may_count(one.committed)]
+        return [one for one in await self._ledgers.ledgers(self.tenant) if one.start < span.end]
 
     def totals(self) -> Mapping[str, Amount]:
         """Return the sum of all amounts by currency."""
@@ -106,10 +103,15 @@ class ChargebackReport:
 
     async def _sums_of(self, ledger: LedgerId) -> Chargeback:
         """Return the sums of one ledger; what a broken one gave before its fault is dropped."""
-        sums = Chargeback(self._scope.by, self._span)
+        span = self._scope.span
+        sums = Chargeback(self._scope.by, span)
+        if span is not None and span.by_arrival:
+            head = await head_of(self._ledgers, ledger)
+            if head is None or not span.may_count(head.committed):
+                return sums
         currency = self._tenancy.directory.plan_for(ledger).currency
         async for page in pages(self._ledgers, ledger):
-            if self._span is not None and self._span.is_over(page.committed):
+            if span is not None and span.is_over(page.committed):
                 break
             sums.add(page, currency)
             self._progress(1)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from metering.app.ledger.reading import recent_heads
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import LedgerBroken
-from metering.core.basics.instants import DAY
 from metering.core.prices.coverage import source_ages
 from metering.ports import (
     Clock,
@@ -14,8 +13,6 @@ from metering.ports import (
     Telemetry,
 )
 
-#: Ledgers that started earlier are closed or about to be: their figures are final.
-RECENT: Final = 62 * DAY
 #: Most effects counted; more make no difference to an operator.
 MAX_COUNTED: Final = 1_000
 
@@ -45,18 +42,10 @@ class CollectGauges:
 
     async def _ledgers(self) -> tuple[int, int, int]:
         """Return the requests without a price, the streams without counts, the largest segment."""
-        since = self.clock.now() - RECENT
         unpriced = held = largest = 0
-        for ledger in await self.ledgers.ledgers():
-            if ledger.start < since:
-                continue
-            try:
-                stored = await self.ledgers.read_head(ledger)
-            except LedgerBroken:
-                # Commits and `metering verify` report it; the other ledgers are counted.
-                continue
-            if stored is not None:
-                unpriced += sum(line.unpriced for line in stored.head.lines.values())
-                held += sum(holds.requests for holds in stored.head.holds.values())
-                largest = max(largest, stored.head.segment_bytes)
+        async for head in recent_heads(self.ledgers, self.clock.now()):
+            if head is not None:
+                unpriced += sum(line.unpriced for line in head.lines.values())
+                held += sum(holds.requests for holds in head.holds.values())
+                largest = max(largest, head.segment_bytes)
         return unpriced, held, largest

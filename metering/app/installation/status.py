@@ -7,10 +7,9 @@ from typing import Final
 from metering.app.billing.close_on_time import is_overdue
 from metering.app.billing.close_periods import ClosePeriods
 from metering.app.hubs.hub_lag import HubLags
-from metering.app.installation.collect_gauges import MAX_COUNTED, RECENT
-from metering.app.ledger.reading import head_of
+from metering.app.installation.collect_gauges import MAX_COUNTED
+from metering.app.ledger.reading import recent_heads
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.installation.status import (
     CLOSED,
@@ -70,17 +69,9 @@ class Status:
 
     async def _heads(self, now: Instant) -> tuple[list[Head], int]:
         """Return the heads of recent ledgers, and the number of those that cannot be read."""
-        heads, broken = [], 0
-        for ledger in await self.ledgers.ledgers():
-            if ledger.start < now - RECENT:
-                continue
-            try:
-                head = await head_of(self.ledgers, ledger)
-            except LedgerBroken:
-                broken += 1
-                continue
-            heads += [head] if head is not None else []
-        return heads, broken
+        found = [head async for head in recent_heads(self.ledgers, now)]
+        heads = [head for head in found if head is not None]
+        return heads, len(found) - len(heads)
 
     async def _overdue(self, now: Instant) -> int:
         tenants = self.tenancy.directory.tenants()

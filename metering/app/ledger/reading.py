@@ -13,13 +13,18 @@ read by its number, and what is still missing then decides:
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from typing import Final
 
 from metering.core.basics.errors import LedgerBroken, LedgerLagError
+from metering.core.basics.instants import DAY, Instant
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import START, Chain, Position
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
 from metering.ports import LedgerStore, StoredHead
+
+#: Ledgers that started earlier are closed or about to be: their figures are final.
+RECENT: Final = 62 * DAY
 
 
 async def stored_head(store: LedgerStore, ledger: LedgerId) -> StoredHead | None:
@@ -54,6 +59,23 @@ async def listed_head(store: LedgerStore, ledger: LedgerId) -> Head:
     if head is None:
         raise LedgerLagError(f"ledger {ledger}: its head is not there yet")
     return head
+
+
+async def recent_heads(store: LedgerStore, now: Instant) -> AsyncGenerator[Head | None]:
+    """Yield the heads of the ledgers that have started within RECENT; None for a broken one.
+
+    Commits and `metering verify` report what is broken; the other ledgers are counted.
+    """
+    for ledger in await store.ledgers():
+        if ledger.start < now - RECENT:
+            continue
+        try:
+            head = await head_of(store, ledger)
+        except LedgerBroken:
+            yield None
+        else:
+            if head is not None:
+                yield head
 
 
 async def pages(

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.ledger.reading import recent_heads
 from metering.app.streams.timer_marks import TimerMarks
-from metering.core.basics.errors import LedgerBroken
-from metering.core.basics.instants import DAY, Instant
+from metering.core.basics.instants import DAY
 from metering.core.streams.filing import due_before
 from metering.core.streams.log_rows import LlmRow
 from metering.core.streams.sheets import rows_of
 from metering.ports import Clock, LedgerStore, RegisterStore
 
-#: Ledgers that started earlier have no stream that still waits.
-_RECENT: Final[Instant] = 62 * DAY
 #: Most documents of log rows that are read; more make no difference to an operator.
 _MOST: Final = 1_000
 
@@ -49,17 +47,10 @@ class CountStreams:
         )
 
     async def _waiting(self) -> int:
-        since, count = self.clock.now() - _RECENT, 0
-        for ledger in await self.ledgers.ledgers():
-            if ledger.start < since:
-                continue
-            try:
-                stored = await self.ledgers.read_head(ledger)
-            except LedgerBroken:
-                # Commits and `metering verify` report it; the other ledgers are counted.
-                continue
-            if stored is not None:
-                count += sum(held.requests for held in stored.head.holds.values())
+        count = 0
+        async for head in recent_heads(self.ledgers, self.clock.now()):
+            if head is not None:
+                count += sum(held.requests for held in head.holds.values())
         return count
 
     async def _recovering(self) -> int:

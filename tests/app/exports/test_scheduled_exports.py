@@ -15,8 +15,9 @@ from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports
 from metering.app.exports.export_selection import named_window
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
-from metering.core.basics.errors import RetryableError
+from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
+from metering.core.calendars.periods import LedgerId
 from metering.core.exports.chargeback import Span
 from metering.core.exports.delivery_manifest import read_manifest
 from metering.core.exports.windows import DELAY, Scheduled
@@ -189,3 +190,23 @@ async def test_a_delivery_that_had_to_leave_somebody_out_is_told_and_made_again(
     monkeypatch.undo()
     assert await exports.run() == made
     assert await exports.run() == 0
+
+
+async def test_a_broken_ledger_keeps_no_other_tenants_usage_from_a_delivery(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for subject in ("acme", "globex"):
+        await use(system, subject, subject=subject)
+    read = system.store.read_head
+
+    async def broken(ledger: LedgerId) -> Any:
+        if ledger.tenant == "acme":
+            raise LedgerBroken(str(ledger), "its head cannot be read")
+        return await read(ledger)
+
+    monkeypatch.setattr(system.store, "read_head", broken)
+    system.clock.set(TOMORROW + HOUR)
+    assert await scheduled(system, tmp_path / "out", DAILY).run()
+    # 0.0035 of globex alone, in units of 0.0001; acme is named and comes with a later run.
+    assert delivered(tmp_path / "out")["2026-11-20Z"] == "35"
+    assert any("left out: ledger acme" in told for told in system.alerts.messages)

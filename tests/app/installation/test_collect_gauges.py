@@ -4,7 +4,8 @@ from typing import Any
 from unittest.mock import ANY
 
 from metering.app.ingest.ingest import Message
-from metering.app.installation.collect_gauges import RECENT, CollectGauges
+from metering.app.installation.collect_gauges import CollectGauges
+from metering.app.ledger.reading import RECENT
 from metering.core.basics.errors import LedgerBroken
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.installation.metrics import Gauge
