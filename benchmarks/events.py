@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import batched, cycle, islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import SECOND, Instant, parse_instant
@@ -78,3 +78,23 @@ def _batches(name: str, requests: Sequence[Request], span: Instant) -> list[Batc
 def _mixed(batches: Sequence[Batch]) -> Batch:
     """Return one batch of all tenants in turns."""
     return [body for turn in zip(*batches, strict=True) for body in turn]
+
+
+def reported(event: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the report of a stream whose counts come with the log."""
+    hold = {"prompt_tokens_estimate": 1_000, "max_output_tokens": 1_000}
+    data = {**event["data"], "tokens": "pending", "usage": None, "hold": hold, **more}
+    return {**event, "data": data}
+
+
+def log_row(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of the gateway's log for a request."""
+    used = event["data"]["usage"]
+    properties = {
+        "correlationId": event["id"],
+        "modelName": event["data"]["model"],
+        "promptTokens": used.get("prompt_tokens", used.get("input_tokens")),
+        "completionTokens": used.get("completion_tokens", used.get("output_tokens", 0)),
+        "sequenceNumber": 0,
+    }
+    return {"time": event["time"], "category": "GatewayLlmLogs", "properties": properties}

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from benchmarks.arrivals import Arrival, Moment, arrivals
 from benchmarks.charged import Charged, units_of
-from benchmarks.events import NOW
+from benchmarks.events import NOW, log_row, reported
 from benchmarks.finals import fill_heads
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB, Message
 from metering.bootstrap import App
@@ -214,33 +214,15 @@ def _sent(
 ) -> Iterator[tuple[Instant, Place, bytes]]:
     """Yield what the gateway sends to both hubs."""
     for number, request in enumerate(requests):
-        event = _pending(request.event) if is_stream(number) else request.event
+        event = reported(request.event, streamed=True) if is_stream(number) else request.event
         body = json.dumps(event).encode()
         yield request.time, usage_partition(event["subject"]), body
     for number, part in enumerate(batched(enumerate(requests), _RECORDS_AN_EVENT, strict=False)):
         at = part[-1][1].time + _LOG_DELAY
-        records = [_row(request.event) for _, request in part]
+        records = [log_row(request.event) for _, request in part]
         simulation.logged |= {request.event["id"]: at for row, request in part if is_stream(row)}
         body = json.dumps({"records": records}).encode()
         yield at, Place(LOGS_HUB, number % PARTITIONS), body
-
-
-def _pending(event: dict[str, Any]) -> dict[str, Any]:
-    hold = {"prompt_tokens_estimate": 1_000, "max_output_tokens": 1_000}
-    data = {**event["data"], "tokens": "pending", "usage": None, "hold": hold, "streamed": True}
-    return {**event, "data": data}
-
-
-def _row(event: dict[str, Any]) -> dict[str, Any]:
-    used = event["data"]["usage"]
-    properties = {
-        "correlationId": event["id"],
-        "modelName": event["data"]["model"],
-        "promptTokens": used.get("prompt_tokens", used.get("input_tokens")),
-        "completionTokens": used.get("completion_tokens", used.get("output_tokens", 0)),
-        "sequenceNumber": 0,
-    }
-    return {"time": event["time"], "category": "GatewayLlmLogs", "properties": properties}
 
 
 def _mixed(simulation: Simulation, requests: int) -> Mixed:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.charged import Charged, units_of
-from benchmarks.events import NOW, Batch
+from benchmarks.events import NOW, Batch, log_row, reported
 from metering.app.hubs.batch import Message
 from metering.bootstrap import App
 from metering.core.basics.errors import MeteringError
@@ -152,28 +152,10 @@ def _batches(tenants: Sequence[Batch], count: int) -> list[list[dict[str, Any]]]
 
 def _messages(step: str, events: Sequence[dict[str, Any]]) -> list[Message]:
     if step == "log":
-        rows = map(_row, events)
+        rows = map(log_row, events)
         bodies = [
             json.dumps({"records": part}) for part in batched(rows, _RECORDS_AN_EVENT, strict=False)
         ]
     else:
-        bodies = [json.dumps(_identity(event) if step == "stream" else event) for event in events]
+        bodies = [json.dumps(reported(event) if step == "stream" else event) for event in events]
     return [Message(body.encode(), "0", number) for number, body in enumerate(bodies)]
-
-
-def _identity(event: dict[str, Any]) -> dict[str, Any]:
-    hold = {"prompt_tokens_estimate": 1_000, "max_output_tokens": 1_000}
-    data = {**event["data"], "tokens": "pending", "usage": None, "hold": hold}
-    return {**event, "data": data}
-
-
-def _row(event: dict[str, Any]) -> dict[str, Any]:
-    used = event["data"]["usage"]
-    properties = {
-        "correlationId": event["id"],
-        "modelName": event["data"]["model"],
-        "promptTokens": used.get("prompt_tokens", used.get("input_tokens")),
-        "completionTokens": used.get("completion_tokens", used.get("output_tokens", 0)),
-        "sequenceNumber": 0,
-    }
-    return {"time": event["time"], "category": "GatewayLlmLogs", "properties": properties}

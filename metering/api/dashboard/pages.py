@@ -34,13 +34,11 @@ async def dashboard(request: Request, app: TheApp) -> Response:
 
 
 @router.get("/dashboard/tenants/{tenant}", dependencies=[Depends(names_tenant)])
-async def of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
+async def of_tenant(request: Request, tenant: str) -> Response:
     """Show an operator the page of a tenant."""
-    caller = await _caller(request)
-    if caller is None:
-        return RedirectResponse("/signin", 303)
-    if not may(caller, Action.OPERATE) or not await app.read.knows(tenant):
-        return page("not_found", _about(request, caller), 404)
+    caller = await _operator(request, tenant)
+    if isinstance(caller, Response):
+        return caller
     requests = f"/dashboard/tenants/{tenant}/requests"
     return _tenant_page(request, caller, tenant, f"/api/tenants/{tenant}", requests)
 
@@ -57,13 +55,11 @@ async def requests(request: Request) -> Response:
 
 
 @router.get("/dashboard/tenants/{tenant}/requests", dependencies=[Depends(names_tenant)])
-async def requests_of_tenant(request: Request, app: TheApp, tenant: str) -> Response:
+async def requests_of_tenant(request: Request, tenant: str) -> Response:
     """Show an operator the requests of a tenant."""
-    caller = await _caller(request)
-    if caller is None:
-        return RedirectResponse("/signin", 303)
-    if not may(caller, Action.OPERATE) or not await app.read.knows(tenant):
-        return page("not_found", _about(request, caller), 404)
+    caller = await _operator(request, tenant)
+    if isinstance(caller, Response):
+        return caller
     home = f"/dashboard/tenants/{tenant}"
     return _requests_page(request, caller, tenant, f"/api/tenants/{tenant}", home)
 
@@ -71,11 +67,9 @@ async def requests_of_tenant(request: Request, app: TheApp, tenant: str) -> Resp
 @router.get("/dashboard/audit")
 async def audit(request: Request) -> Response:
     """Show an operator the changes of a day."""
-    caller = await _caller(request)
-    if caller is None:
-        return RedirectResponse("/signin", 303)
-    if not may(caller, Action.OPERATE):
-        return page("not_found", _about(request, caller), 404)
+    caller = await _operator(request)
+    if isinstance(caller, Response):
+        return caller
     return page("audit", _about(request, caller))
 
 
@@ -89,6 +83,18 @@ async def asset(request: Request, name: str) -> Response:
     if request.headers.get("if-none-match") == found.tag:
         return Response(status_code=304, headers=headers)
     return Response(found.content, headers=headers, media_type=found.media_type)
+
+
+async def _operator(request: Request, tenant: str | None = None) -> Caller | Response:
+    """Return an operator who asks, about a tenant that exists; else the answer to anybody else."""
+    caller = await _caller(request)
+    if caller is None:
+        return RedirectResponse("/signin", 303)
+    if not may(caller, Action.OPERATE):
+        return page("not_found", _about(request, caller), 404)
+    if tenant is not None and not await app_of(request).read.knows(tenant):
+        return page("not_found", _about(request, caller), 404)
+    return caller
 
 
 def _tenant_page(
