@@ -24,7 +24,7 @@ async def signed_in_as(scope: str) -> str | None:
 
 
 def subject_of(token: str) -> str | None:
-    """Return the subject in an access token; None for a text that is none.
+    """Return the subject in an access token; None if the text is not one.
 
     The signature is not checked: the token comes from Entra, and opens only what it is for.
     """

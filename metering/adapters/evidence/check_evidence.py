@@ -105,7 +105,7 @@ def rounded(amount: int, currency: str) -> int:
 
 
 class State:
-    """What an entry says of one request."""
+    """The state of one request in an entry."""
 
     def __init__(self, page: Doc, item: Doc, user: int) -> None:
         self.kind, self.evidence = item["kind"], item["evidence"]
@@ -328,7 +328,7 @@ class Ledger:
 
 
 class Terms:
-    """What the registry records of a tenant say."""
+    """The plans, prices and grants in the registry records of a tenant."""
 
     def __init__(self, records: list[Doc], tenant: str) -> None:
         self._records = sorted(records, key=lambda one: one["number"])
@@ -809,7 +809,7 @@ def root_from(leaf: bytes, position: int, size: int, path: list[str]) -> str | N
 
 
 class Inclusions:
-    """What the inclusion proofs of a file prove, against one anchor."""
+    """The result of checking the inclusion proofs of a file against one anchor."""
 
     def __init__(self, proofs: list[Doc], anchor: Doc) -> None:
         self.faults: list[str] = []

@@ -50,7 +50,7 @@ _MAX_REASON: Final = 200
 
 
 class _Header(NamedTuple):
-    """What the blocks of a file are read with."""
+    """The schema, the codec and the sync marker of the blocks of a file."""
 
     schema: Any
     codec: str

@@ -1,4 +1,4 @@
-"""Whether a page has anything new to ask for: one cheap conditional request."""
+"""Changes since the last poll of a page, answered by one conditional request."""
 
 from typing import Final
 

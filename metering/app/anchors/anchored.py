@@ -1,4 +1,4 @@
-"""What anchors say that the store must have, collected from all of them."""
+"""The contents of the store that anchors require, collected from all of them."""
 
 from dataclasses import dataclass, field
 

@@ -30,7 +30,7 @@ _OF_THE_TENANT: Final = frozenset({"tenant_plan", "calendar", "grant", "revocati
 
 
 class _Known(NamedTuple):
-    """What a file proves beside its pages."""
+    """The parts of an evidence file beside its pages."""
 
     records: list[tuple[int, Record]]
     statements: list[Statement]
