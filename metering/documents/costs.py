@@ -2,24 +2,15 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field
 
 from metering.app.costs.costs import CostReport
-from metering.core.basics.money import format_fixed
-from metering.core.costs.sums import CostRow, Sums
+from metering.core.basics.instants import format_instant
+from metering.core.costs.sums import CostRow, Sums, shown_share
 from metering.core.prices.discount import AgreedFrom
-from metering.documents.document import Document, Money, Time
-
-#: Decimals of a share, which is rounded half to even.
-SHARE_DECIMALS: Final = 4
-
-
-def shown_share(value: Fraction) -> str:
-    """Return a share as a decimal string: `0.25` is a quarter."""
-    return format_fixed(round(value * 10**SHARE_DECIMALS), SHARE_DECIMALS)
-
+from metering.documents.document import Document, Money, RequestBody
 
 Share = Annotated[
     str, BeforeValidator(lambda one: shown_share(one) if isinstance(one, Fraction) else one)
@@ -71,13 +62,15 @@ class CostRowDocument(CostFigures):
     def of_row(cls, row: CostRow, by: tuple[str, ...]) -> Self:
         """Return a row as a document."""
         before = row.before
-        return cls(
-            group=dict(zip(by, row.group, strict=True)),
-            currency=row.currency,
-            charged_before=None if before is None else before.charged,  # type: ignore[arg-type]
-            cost_before=None if before is None else before.cost,  # type: ignore[arg-type]
-            change=row.change,  # type: ignore[arg-type]
-            **_figures(row.sums),
+        return cls.model_validate(
+            {
+                "group": dict(zip(by, row.group, strict=True)),
+                "currency": row.currency,
+                "charged_before": None if before is None else before.charged,
+                "cost_before": None if before is None else before.cost,
+                "change": row.change,
+                **_figures(row.sums),
+            }
         )
 
 
@@ -102,7 +95,7 @@ class CostsDocument(Document):
     first_day: str = Field(examples=["2026-11-01"])
     end_day: str = Field(description="The end of the range, exclusive.", examples=["2026-12-01"])
     by: list[str]
-    as_of: Time
+    as_of: str
     totals: list[CostTotal]
     left_out: list[LeftOutLedger]
     periods_not_whole: int = Field(
@@ -120,13 +113,15 @@ class CostsDocument(Document):
             first_day=query.days.first,
             end_day=query.days.end,
             by=list(query.by),
-            as_of=report.as_of,  # type: ignore[arg-type]
+            as_of=format_instant(report.as_of),
             totals=[
-                CostTotal(
-                    currency=currency,
-                    charged_before=_of(before, currency, "charged"),
-                    cost_before=_of(before, currency, "cost"),
-                    **_figures(sums),
+                CostTotal.model_validate(
+                    {
+                        "currency": currency,
+                        "charged_before": _of(before, currency, "charged"),
+                        "cost_before": _of(before, currency, "cost"),
+                        **_figures(sums),
+                    }
                 )
                 for currency, sums in report.totals.items()
             ],
@@ -150,9 +145,26 @@ class DiscountDocument(Document):
 
     key: str = Field(examples=["provider/openai", "model/gpt-4o", "everything"])
     percent: str = Field(examples=["7"])
-    since: Time = Field(description="When it begins; a later one for the same takes its place.")
+    since: str = Field(description="When it begins; a later one for the same takes its place.")
 
     @classmethod
     def of(cls, one: AgreedFrom) -> Self:
         """Return a discount as a document."""
-        return cls(key=one.discount.key, percent=one.discount.percent, since=one.start)  # type: ignore[arg-type]
+        return cls(
+            key=one.discount.key, percent=one.discount.percent, since=format_instant(one.start)
+        )
+
+
+class DiscountRequest(RequestBody):
+    """A discount to put in force."""
+
+    percent: str = Field(max_length=8, description="From 0 to 100, at most 4 decimals.")
+    category: str | None = Field(None, max_length=64, description="Azure's meter category.")
+    provider: str | None = Field(None, max_length=256)
+    model: str | None = Field(None, max_length=256)
+    since: str | None = Field(
+        None,
+        max_length=10,
+        description="The UTC day on which it begins. Default: the next one.",
+        examples=["2026-12-01"],
+    )

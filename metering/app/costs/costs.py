@@ -20,6 +20,7 @@ from metering.core.costs.own_costs import OwnCosts
 from metering.core.costs.query import CostQuery
 from metering.core.costs.sheet import CostSheet, Names
 from metering.core.costs.sums import CostRow, Sums
+from metering.core.ledger.head import Head
 from metering.core.tenancy.directory import Directory
 from metering.ports import Clock, Executor, LedgerStore
 
@@ -125,11 +126,11 @@ class Costs:
                 sharing[share.tenant].append(one.allocation.month)
         one_by_one = OneByOne()
         reading = _Reading(self, sheet, one_by_one, sharing)
-        found = [
-            ledger for ledger in await self.ledgers.ledgers() if reading.days_of(ledger) is not None
-        ]
+        present = await self.ledgers.ledgers()
+        found = [ledger for ledger in present if reading.days_of(ledger) is not None]
         for some in batched(found, _AT_ONCE, strict=False):
             await asyncio.gather(*map(reading.ledger, some))
+        reading.unused(present, now)
         one_by_one.must_have_some()
         for one in allocations:
             known = _known(directory, one.allocation)
@@ -181,27 +182,49 @@ class _Reading:
             return
         with self.one_by_one.about(ledger):
             breakdown = await self.costs.breakdowns.once(ledger, query.read_by, days)
-            terms = await self._terms(ledger)
+            head = await head_of(self.costs.ledgers, ledger) if self._has_terms(ledger) else None
             currency = self._directory.plan_for(ledger).currency
             work = partial(self.sheet.add, ledger.tenant, currency)
             await self.costs.executor.run(lambda: work(breakdown.rows()))
-            last = day_at(self._directory.period_of(ledger).end - 1)
-            self.sheet.add_terms(ledger.tenant, currency, last, terms)
+            if head is not None:
+                self._add_terms(head)
 
-    async def _terms(self, ledger: LedgerId) -> int:
-        """Return what the terms of the plan change in the period of a ledger, if it is whole."""
+    def unused(self, present: Sequence[LedgerId], now: Instant) -> None:
+        """Add the terms of periods that have begun and have no ledger: their fees are due too."""
+        directory, query = self._directory, self.sheet.query
+        first = dict[str, Instant]()
+        for ledger in present:
+            first[ledger.tenant] = min(ledger.start, first.get(ledger.tenant, ledger.start))
+        known, end = set(present), parse_instant(f"{query.days.end}T00:00:00Z")
+        for tenant in directory.tenants():
+            since = min(directory.since(tenant) or now, first.get(tenant, now))
+            asked = max(since, parse_instant(f"{query.days.first}T00:00:00Z"))
+            period = directory.period_at(tenant, asked)
+            while period.start <= now and period.start < end:
+                ledger = LedgerId(tenant, period.start)
+                is_meant = ledger not in known and query.meant("tenant", tenant)
+                if is_meant and self._has_terms(ledger):
+                    self._add_terms(Head(ledger))
+                period = directory.period_at(tenant, period.end)
+
+    def _has_terms(self, ledger: LedgerId) -> bool:
+        """Say whether terms of the plan belong to the days: those of a period that is whole."""
         period, days = self._directory.period_of(ledger), self.sheet.query.days
         plan = self._directory.plan_for(ledger)
         if not plan.period_terms or not self.sheet.query.is_of_whole_tenants:
-            return 0
-        if day_at(period.start) not in days or day_at(period.end - 1) not in days:
-            self.not_whole += days.overlap(period)
-            return 0
-        head = await head_of(self.costs.ledgers, ledger)
-        if head is None:
-            return 0
-        balance = balance_of(head, plan)
-        return balance.charge.total - balance.amount
+            return False
+        if day_at(period.start) in days and day_at(period.end - 1) in days:
+            return True
+        self.not_whole += days.overlap(period)
+        return False
+
+    def _add_terms(self, head: Head) -> None:
+        """Add what the terms of the plan change in the period of a ledger."""
+        ledger = head.ledger
+        balance = balance_of(head, self._directory.plan_for(ledger))
+        last = day_at(self._directory.period_of(ledger).end - 1)
+        terms = balance.charge.total - balance.amount
+        self.sheet.add_terms(ledger.tenant, balance.currency, last, terms)
 
 
 def _known(directory: Directory, allocation: Allocation) -> Names:

@@ -67,6 +67,9 @@ def cost_query(
             raise ConfigurationError(f"by: use {', '.join(BY)}, each once, not {name!r}")
     if sum(name in PERIODS for name in by) > 1:
         raise ConfigurationError("by: give one of day, week and month")
+    for name, _ in only:
+        if name not in NAMES:
+            raise ConfigurationError(f"only: use {', '.join(NAMES)}, not {name!r}")
     first, end = _date(days.first), _date(days.end)
     if not 0 < (end - first).days <= MAX_DAYS:
         raise ConfigurationError(

@@ -135,20 +135,18 @@ class CostSheet:
 
         With a sheet of the time before, each row has its sums too.
         """
-        now, then = self._largest(limit), dict[_Key, Sums]()
-        if before is not None:
-            for key, sums in before._sums.items():  # noqa: SLF001, its own class
-                other = _Key(key.currency, self._without_names(key.group))
-                then.setdefault(key if key in now else other, Sums()).add(sums)
-            for key in then:
-                now.setdefault(key, Sums())
+        kept = self._largest(limit, self if before is None else before)
+        now = self._merged(kept)
+        then = None if before is None else before._merged(kept)  # noqa: SLF001, its own class
         is_series = self.query.is_series
         rows = [
             CostRow(
-                key.group, key.currency, sums, None if before is None else then.get(key, Sums())
+                key.group,
+                key.currency,
+                now.get(key, Sums()),
+                None if then is None else then.get(key, Sums()),
             )
-            for key, sums in now.items()
-            if not sums.is_nothing or key in then
+            for key in now | (then or {})
         ]
         places = [place for place, name in enumerate(self.query.by) if name in PERIODS]
 
@@ -166,15 +164,21 @@ class CostSheet:
             found[key.currency].add(sums)
         return dict(sorted(found.items()))
 
-    def _largest(self, limit: int) -> dict[_Key, Sums]:
-        """Return the sums with the names of the largest; the others are without names."""
+    def _largest(self, limit: int, other: "CostSheet") -> set[_Key]:
+        """Return the largest groups of this sheet and another, by name."""
         sizes: defaultdict[_Key, Amount] = defaultdict(int)
-        for key, sums in self._sums.items():
-            sizes[self._named(key)] += _size(sums)
+        for sheet in (self, other):
+            for key, sums in sheet._sums.items():  # noqa: SLF001, its own class
+                sizes[self._named(key)] += _size(sums)
         ranked = sorted(sizes, key=lambda key: (-sizes[key], key.currency, in_order(key.group)))
-        kept = set(ranked[:limit])
+        return set(ranked[:limit])
+
+    def _merged(self, kept: set[_Key]) -> dict[_Key, Sums]:
+        """Return the sums of the groups that are kept by name; the others are without names."""
         found = dict[_Key, Sums]()
         for key, sums in self._sums.items():
+            if sums.is_nothing:
+                continue
             is_kept = self._named(key) in kept
             place = key if is_kept else _Key(key.currency, self._without_names(key.group))
             found.setdefault(place, Sums()).add(sums)

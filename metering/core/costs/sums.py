@@ -4,9 +4,12 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from metering.core.basics.money import Amount
+from metering.core.basics.money import Amount, format_fixed
 from metering.core.ledger.head import RateTotals
 from metering.core.usage.buckets import TOKENS
+
+#: Decimals of a displayed share.
+SHARE_DECIMALS: Final = 4
 
 
 @dataclass(slots=True)
@@ -92,6 +95,11 @@ class Sums:
         """Add other sums."""
         for name in _NAMES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def shown_share(value: Fraction) -> str:
+    """Return a share as a decimal string, rounded half to even: `0.25` is a quarter."""
+    return format_fixed(round(value * 10**SHARE_DECIMALS), SHARE_DECIMALS)
 
 
 _NAMES: Final = tuple(field.name for field in fields(Sums))
