@@ -70,7 +70,8 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
     """Return the reports that a schedule may name: a further one is a line here."""
     return {
         CHARGEBACK: ScheduledReport(
-            lambda window: reports.chargeback(Scope(window, by_arrival=True)), again=0
+            lambda window, tenant: reports.chargeback(Scope(window, tenant, by_arrival=True)),
+            again=0,
         ),
         FOCUS: ScheduledReport(reports.focus),
         STATEMENT: ScheduledReport(reports.statement),
@@ -86,6 +87,7 @@ def scheduled_exports(
     return ScheduledExports(
         exports=exports,
         ledgers=reports.ledgers,
+        tenancy=reports.tenancy,
         reports=named,
         schedule=read,
         clock=clock,

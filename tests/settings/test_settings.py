@@ -175,7 +175,7 @@ async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
     made = scheduled_reports(app.billing.reports)
     assert sorted(made) == ["chargeback", "focus", "statement"]
     for kind, report in made.items():
-        assert report.make(Window("2026-11")).kind == kind
+        assert report.make(Window("2026-11"), None).kind == kind
     await app.close()
 
 
