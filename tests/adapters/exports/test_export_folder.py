@@ -87,8 +87,8 @@ async def test_what_a_crash_left_is_removed_a_day_later_and_not_before(tmp_path:
     (tmp_path / ".b.csv.12345678.part").write_text("another delivery's")
     os.utime(tmp_path / ".b.csv.12345678.part", (past, past))
     await put(ExportFolder(tmp_path), "a.csv", b"new")
-    left = [".b.csv.12345678.part", Path(fresh.parts[0]).name, "a.csv"]
-    assert files(tmp_path) == sorted(left)
+    kept = [".b.csv.12345678.part", Path(fresh.parts[0]).name, "a.csv"]
+    assert files(tmp_path) == sorted(kept)
     await folder.publish(fresh)
     assert await folder.read("a.csv") == b"fresh"
 
