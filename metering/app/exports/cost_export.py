@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from metering.app.costs.costs import CostReport, Costs
-from metering.app.exports.deliver_exports import LEFT_OUT, ReportFile, csv_chunks
+from metering.app.exports.deliver_exports import LEFT_OUT, ReportFile
+from metering.core.basics.columns import Column, Kind
 from metering.core.basics.csv_text import Cell, Figure, figure
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.costs.query import CostQuery
 from metering.core.costs.sums import CostRow, shown_share
 from metering.core.exports.delivery_manifest import Window
+from metering.ports import Table
 
 COSTS: Final = "costs"
 #: Groups of a file; what is beyond is one row, so that the amounts still add up.
@@ -20,6 +22,11 @@ _COUNTS: Final = (*("requests", "tokens", "unpriced", "missing", "uncosted", "no
 _AMOUNTS: Final = (
     *("charged", "usage", "billed", "terms"),
     *("cost", "paid", "used", "idle", "unallocated", "provisional"),
+)
+_FIGURES: Final = (
+    *(Column(name, Kind.COUNT) for name in _COUNTS),
+    *(Column(name, Kind.DECIMAL) for name in (*_AMOUNTS, "margin")),
+    Column("margin_share", Kind.DECIMAL),
 )
 _NOTES: Final = {
     "charged": "requests' amounts, billed hours of deployments and, of whole periods, terms of"
@@ -45,9 +52,10 @@ class CostExport:
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file."""
         self._report = report = await self._costs.of(self._query, MAX_ROWS)
-        columns = (*self._query.by, "currency", *_COUNTS, *_AMOUNTS, "margin", "margin_share")
-        name = f"{self.kind}-{self.window.file_name}.csv"
-        yield ReportFile(name, csv_chunks(columns, self._rows(report)))
+        names = (*self._query.by, "currency")
+        columns = (*map(Column, names), *_FIGURES)
+        name = f"{self.kind}-{self.window.file_name}"
+        yield ReportFile(name, Table(columns, self._rows(report)))
 
     def totals(self) -> Mapping[str, Amount]:
         """Return what is charged by currency."""

@@ -7,9 +7,12 @@ from typing import Final, NamedTuple
 from metering.core.basics.instants import Instant, parse_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, Amount
 from metering.core.calendars.dated import BEGINNING
+from metering.core.calendars.periods import day_at
 from metering.core.deployments.deployment import place_of
+from metering.core.ledger.entry import State
 from metering.core.prices.price_book import PriceBook, PriceRow
 from metering.core.prices.rating import OF_THE_PLAN, OTHER_NAMES, PROVISIONED_ROW
+from metering.core.reports.breakdown import price_of
 from metering.core.tenancy.directory import Directory
 from metering.core.usage.buckets import BUCKETS, QUANTITY, Buckets
 
@@ -74,6 +77,11 @@ class OwnCosts:
                     return None
                 total += count * factor
         return total
+
+    def of_state(self, state: State, time: Instant) -> Amount | None:
+        """Return what a request costs at list prices less the discount; None if not known."""
+        price = price_of(state.rate, state.dimensions.provider)
+        return self.cost(price, day_at(time), state.buckets)
 
     def weighted(self, price: str | None, tokens: Buckets) -> tuple[str, int] | None:
         """Return the deployment whose hours usage took, and its weighted tokens; else None."""
