@@ -14,6 +14,7 @@ from metering.local.gateway.gate import Gate, exchange_for, identify, undergo
 from metering.local.gateway.journal import Journal, Stopwatch
 from metering.local.gateway.refusals import Refusal
 from metering.local.gateway.simulation import Simulation
+from metering.local.gateway.surfaces.messages import MESSAGES
 from metering.local.gateway.surfaces.responses import RESPONSES
 from metering.local.gateway.surfaces.surface import Exchange, Surface
 from metering.ports import Clock
@@ -155,5 +156,8 @@ class Endpoint:
             self._keep(call, exchange)
 
     def _keep(self, call: Call, exchange: Exchange) -> None:
+        assert call.caller is not None
         if call.surface is RESPONSES:
             self._gate.stored.keep(call, exchange)
+        if call.surface is MESSAGES:
+            self._gate.threads.keep(call.caller.subject, exchange)

@@ -20,6 +20,7 @@ from metering.local.gateway.call import PRODUCT, Call
 from metering.local.gateway.form_body import form_of
 from metering.local.gateway.hold import hold_of
 from metering.local.gateway.keys import caller_of, given_key
+from metering.local.gateway.message_threads import MessageThreads
 from metering.local.gateway.models.catalogue import DEPLOYMENTS, serves
 from metering.local.gateway.models.counting import Counts
 from metering.local.gateway.models.schemas import SchemaInvalid
@@ -35,6 +36,7 @@ from metering.local.gateway.refusals import (
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
 from metering.local.gateway.simulation import Simulation, simulation
 from metering.local.gateway.stored_responses import StoredResponses
+from metering.local.gateway.surfaces.messages import MESSAGES
 from metering.local.gateway.surfaces.responses import RESPONSES
 from metering.local.gateway.surfaces.surface import Exchange
 
@@ -66,6 +68,7 @@ class Gate(NamedTuple):
     knows: Callable[[str], Awaitable[bool]]
     rate: Rate
     stored: StoredResponses
+    threads: MessageThreads
     admission: Admission = admit_all
     pace: Pace = Pace()
 
@@ -93,15 +96,21 @@ async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchan
         call.hold = {} if call.surface.takes_form else hold_of(body)
         call.model = deployed(call, await _admitted(gate, call, call.requested_model))
         call.reached_model = True
-        if call.surface is RESPONSES:
-            assert call.caller is not None
-            body = gate.stored.continued(call.caller.subject, body)
+        body = _continued(gate, call, body)
         exchange = _exchange(call, call.model, body, str(request.base_url))
         return exchange, simulation(request.headers)
     except FieldInvalid as fault:
         raise unreadable(call, fault) from None
     except SchemaInvalid as fault:
         raise call.surface.refuse(400, f"Invalid schema: {fault.message}") from None
+
+
+def _continued(gate: Gate, call: Call, body: Json) -> Json:
+    """Return the body with the conversation that it goes on from. Raises FieldInvalid, Refusal."""
+    assert call.caller is not None
+    if call.surface is RESPONSES:
+        return gate.stored.continued(call.caller.subject, body)
+    return gate.threads.continued(call.caller.subject, body) if call.surface is MESSAGES else body
 
 
 def unreadable(call: Call, fault: FieldInvalid) -> Refusal:

@@ -12,6 +12,7 @@ from metering.local.gateway.application import application
 from metering.local.gateway.gate import Gate, Pace
 from metering.local.gateway.journal import Journal
 from metering.local.gateway.log_pipe import LogPipe
+from metering.local.gateway.message_threads import MessageThreads
 from metering.local.gateway.rate import Rate
 from metering.local.gateway.stored_responses import StoredResponses
 from metering.local.system import LocalSystem
@@ -40,7 +41,7 @@ async def local_gateway(
     pipe = LogPipe(system.hub, pace.log_delay_s)
     journal = Journal(system.hub, pipe)
     stored = StoredResponses(journal)
-    gate = Gate(_knows(system), Rate(), stored, admission, pace)
+    gate = Gate(_knows(system), Rate(), stored, MessageThreads(), admission, pace)
     app = application(gate, journal, system.app.clock)
     sending = asyncio.create_task(pipe.run())
     try:

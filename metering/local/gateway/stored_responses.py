@@ -7,10 +7,10 @@ logged without tokens, for the service then tells of none.
 
 import asyncio
 import json
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from metering.local.gateway.bounded_store import BoundedStore
 from metering.local.gateway.call import Call
 from metering.local.gateway.journal import Journal
 from metering.local.gateway.refusals import Json
@@ -19,9 +19,6 @@ from metering.local.gateway.surfaces.responses import items_in
 from metering.local.gateway.surfaces.responses_wire import items_of, response_of, status_of
 from metering.local.gateway.surfaces.surface import Exchange
 
-#: Then the oldest are forgotten, as the service forgets them after 30 days.
-_MAX_BYTES: Final = 64 * 1_048_576
-_MAX_RESPONSES: Final = 10_000
 #: Of one conversation: what a model of a million tokens reads.
 _MAX_INPUT_BYTES: Final = 4 * 1_048_576
 
@@ -30,7 +27,6 @@ _MAX_INPUT_BYTES: Final = 4 * 1_048_576
 class Stored:
     """A response. `task` runs while it goes on in the background."""
 
-    subject: str
     exchange: Exchange
     input: list[Json]
     size: int
@@ -49,14 +45,12 @@ class StoredResponses:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._stored: OrderedDict[str, Stored] = OrderedDict()
-        self._bytes = 0
+        self._stored: BoundedStore[Stored] = BoundedStore()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def find(self, subject: str, response_id: str) -> Stored | None:
+    def find(self, subject: str, response_id: object) -> Stored | None:
         """Return a response of a caller, or None."""
-        found = self._stored.get(response_id)
-        return found if found is not None and found.subject == subject else None
+        return self._stored.find(subject, response_id)
 
     def continued(self, subject: str, body: Json) -> Json:
         """Return a body whose input begins with the conversation that it goes on from.
@@ -66,7 +60,7 @@ class StoredResponses:
         previous = body.get("previous_response_id")
         if previous is None:
             return body
-        found = self.find(subject, previous) if isinstance(previous, str) else None
+        found = self.find(subject, previous)
         if found is None:
             message = f"Previous response with id {previous!r:.80} not found."
             raise FieldInvalid("previous_response_id", message, "previous_response_not_found")
@@ -76,24 +70,20 @@ class StoredResponses:
         answered = items_of(found.exchange) if found.task is None else []
         return {**body, "input": [*found.input, *answered, *items_in(body)]}
 
-    def keep(self, call: Call, exchange: Exchange) -> None:
+    def keep(self, call: Call, exchange: Exchange) -> Stored:
         """Keep a response, unless its request says otherwise."""
-        if exchange.body.get("store") is False:
-            return
         assert call.caller is not None
         items = items_in(exchange.body)
         size = len(json.dumps(exchange.body)) + exchange.counts.output
         status = status_of(exchange.answer.choices[0])
-        stored = Stored(call.caller.subject, exchange, items, size, status, call)
-        self._stored[f"resp_{exchange.id}"] = stored
-        self._bytes += size
-        while self._bytes > _MAX_BYTES or len(self._stored) > _MAX_RESPONSES:
-            self._drop(next(iter(self._stored)))
+        stored = Stored(exchange, items, size, status, call)
+        if exchange.body.get("store") is not False:
+            self._stored.put(call.caller.subject, f"resp_{exchange.id}", stored, size)
+        return stored
 
     def begin(self, call: Call, exchange: Exchange, wait_s: float, pause_s: float) -> Json:
         """Go on with a response in the background, and return it as it is: queued."""
-        self.keep(call, exchange)
-        stored = self._stored[f"resp_{exchange.id}"]
+        stored = self.keep(call, exchange)
         stored.status = "queued"
         self._journal.begin(call)
         seconds = exchange.counts.output * pause_s
@@ -126,7 +116,7 @@ class StoredResponses:
 
     def delete(self, response_id: str) -> None:
         """Forget a response."""
-        self._drop(response_id)
+        self._stored.drop(response_id)
 
     async def stop(self) -> None:
         """Cancel what still goes on, and log it."""
@@ -134,6 +124,3 @@ class StoredResponses:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _drop(self, response_id: str) -> None:
-        self._bytes -= self._stored.pop(response_id).size
