@@ -127,9 +127,11 @@ class Costs:
         one_by_one = OneByOne()
         reading = _Reading(self, sheet, one_by_one, sharing)
         present = await self.ledgers.ledgers()
-        found = [ledger for ledger in present if reading.days_of(ledger) is not None]
+        found = [
+            (ledger, days) for ledger in present if (days := reading.days_of(ledger)) is not None
+        ]
         for some in batched(found, _AT_ONCE, strict=False):
-            await asyncio.gather(*map(reading.ledger, some))
+            await asyncio.gather(*(reading.ledger(*one) for one in some))
         reading.unused(present, now)
         one_by_one.must_have_some()
         for one in allocations:
@@ -175,11 +177,9 @@ class _Reading:
             days = Days(min(days.first, day_at(month.start)), max(days.end, day_at(month.end)))
         return days if days.overlap(period) else None
 
-    async def ledger(self, ledger: LedgerId) -> None:
-        """Add a ledger to the sheet: all of it, or its fault."""
-        query, days = self.sheet.query, self.days_of(ledger)
-        if days is None:
-            return
+    async def ledger(self, ledger: LedgerId, days: Days) -> None:
+        """Add some days of a ledger to the sheet: all of them, or its fault."""
+        query = self.sheet.query
         with self.one_by_one.about(ledger):
             breakdown = await self.costs.breakdowns.once(ledger, query.read_by, days)
             head = await head_of(self.costs.ledgers, ledger) if self._has_terms(ledger) else None
@@ -230,13 +230,11 @@ class _Reading:
 def _known(directory: Directory, allocation: Allocation) -> Names:
     """Return the names that the registry has for the deployment of an allocation."""
     place = allocation.deployment.casefold()
-    for capacity in directory.capacities():
-        if capacity.place == place:
-            last = capacity.records.at(allocation.month.end - 1)[0] or capacity.records.values()[-1]
-            return {
-                "deployment": last.name,
-                "account": last.account,
-                "region": last.region,
-                "model": last.model,
-            }
-    return {"deployment": allocation.deployment}
+    records = next(one.records for one in directory.capacities() if one.place == place)
+    last = records.at(allocation.month.end - 1)[0] or records.values()[-1]
+    return {
+        "deployment": last.name,
+        "account": last.account,
+        "region": last.region,
+        "model": last.model,
+    }

@@ -111,11 +111,20 @@ async def test_costs_by_deployment_account_product_and_time(system: System) -> N
 async def test_a_group_of_the_time_before_that_is_gone_is_still_shown(system: System) -> None:
     await use(system, "acme", 1, day=10)
     await use(system, "acme", 2, day=11, data__deployment="new")
+    await use(system, "acme", 3, day=10, data__deployment="both")
+    for number in (4, 5):
+        await use(system, "acme", number, day=11, data__deployment="both")
     report = await costs(system, "deployment", days=Days("2026-11-11", "2026-11-12"), compares=True)
     found = {row.group[0]: (row.sums.usage, row.before.usage) for row in report.rows}
     each = 3_500_000_000_000_000
-    assert found == {"new": (each, 0), "gpt-4o": (0, each)}
-    assert report.totals_before["USD"].usage == each
+    assert found == {"new": (each, 0), "gpt-4o": (0, each), "both": (2 * each, each)}
+    assert report.totals_before["USD"].usage == 2 * each
+    # Twice as much: 100 % more.
+    assert {row.group[0]: row.change for row in report.rows} == {
+        "new": None,
+        "gpt-4o": -1,
+        "both": 1,
+    }
 
 
 async def test_provisioned_hours_are_divided_and_their_idle_rest_is_apart(system: System) -> None:
@@ -160,6 +169,10 @@ async def test_the_margin_is_what_is_charged_less_list_prices_less_discounts(
     await system.tenancy.set_discount(
         Discount(percent="7", provider="openai"), MONTH.start + 14 * DAY
     )
+    again = await system.tenancy.set_discount(
+        Discount(percent="7", provider="openai"), MONTH.start + 15 * DAY
+    )
+    assert again.record is None
     await use(system, "acme", 1, day=10)
     await use(system, "acme", 2, day=17)
     await use(system, "flat", 3, day=17, data__deployment_type="regional", data__model="gpt-4o")
@@ -185,6 +198,8 @@ async def test_terms_of_plans_are_in_whole_months_and_nowhere_else(system: Syste
     plan = Plan(id="team", base_fee="10", allowance=(Allowance(amount="0.002"),))
     for tenant in ("acme", "quiet"):
         await on_plan(system, tenant, plan)
+    still = Plan(id="still", allowance=(Allowance(amount="1"),))
+    await on_plan(system, "still", still)
     await use(system, "acme", 1)
     # 10 - 0.002 on top of 0.0035; quiet owes its fee without a request.
     assert told(await costs(system, "tenant"), "terms", "charged") == {
@@ -194,7 +209,7 @@ async def test_terms_of_plans_are_in_whole_months_and_nowhere_else(system: Syste
     deployments = told(await costs(system, "deployment"), "terms")
     assert deployments == {"gpt-4o": ("0",), "(plan terms)": ("19.998",)}
     part = await costs(system, "tenant", days=Days("2026-11-09", "2026-11-16"))
-    assert (told(part, "terms", "charged"), part.not_whole) == ({"acme": ("0", "0.0035")}, 2)
+    assert (told(part, "terms", "charged"), part.not_whole) == ({"acme": ("0", "0.0035")}, 3)
     only = await costs(system, "tenant", only=(("model", "gpt-4o"),))
     assert told(only, "terms") == {"acme": ("0",)}
 
