@@ -65,6 +65,8 @@ ROUTES: Final = {
     ("POST", "/api/tenants/{tenant}/quotas/{quota}/increases"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/stop"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/resume"): OPERATORS,
+    ("GET", "/api/me/efficiency"): OWN,
+    ("GET", "/api/tenants/{tenant}/efficiency"): NAMED,
     ("GET", "/api/overview"): OPERATORS,
     ("GET", "/api/costs"): OPERATORS,
     ("GET", "/api/discounts"): OPERATORS,

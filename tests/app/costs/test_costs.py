@@ -1,16 +1,19 @@
 """Costs over all tenants: they add up to the statements, and to what the company pays."""
 
+from fractions import Fraction
 from random import Random
 from typing import Any
 
 import pytest
 
 from metering.app.hubs.batch import Message
+from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import Days, parse_month
 from metering.core.costs import sheet as sheet_module
 from metering.core.costs.query import cost_query
+from metering.core.costs.sums import Sums
 from metering.core.deployments.deployment import Deployment, Provisioned
 from metering.core.plans.plan import Plan
 from metering.core.plans.terms import Allowance, Override
@@ -330,3 +333,42 @@ async def _set_up(system: System) -> None:
     plan = Plan(id="team", base_fee="1", markup="0.1", allowance=(Allowance(tokens=1_500),))
     await on_plan(system, "beta", plan)
     await system.tenancy.define_deployment(ptu(), None)
+
+
+async def test_prompt_efficiency_of_a_tenant_by_user_and_week_with_its_share_of_hours(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    cached = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 100,
+        "prompt_tokens_details": {"cached_tokens": 250},
+    }
+    await use(system, "acme", 1, day=10, data__end_user="u-1", **ON_CAPACITY)
+    await use(system, "acme", 2, day=17, data__end_user="u-2", data__usage=cached)
+    await use(system, "acme", 3, day=17, data__end_user="u-2", data__model="a-model-of-next-year")
+    await use(system, "acme", 4, day=18, data__end_user="u-3", data__model="a-model-of-next-year")
+    await use(system, "globex", 1, day=10, **ON_CAPACITY)
+    await system.allocate.run(MONTH)
+    spent: list[int] = []
+    report = await costs(system, "end_user", only=(("tenant", "acme"),), spend=spent.append)
+    found = {row.group[0]: row.sums for row in report.rows if row.sums.requests}
+    # Half of the one used hour of 55; 750 x 2.50 + 250 x 1.25 + 100 x 10 a million = 0.0031875.
+    per_request = {user: sums.per_request for user, sums in found.items()}
+    assert per_request == {
+        "u-1": Fraction(55 * 10**18, 2),
+        # Two requests, one without a price: what is known is a lower bound.
+        "u-2": Fraction(3_187_500_000_000_000, 2),
+        "u-3": None,
+    }
+    ratios = {user: (sums.cache_hit_ratio, sums.output_ratio) for user, sums in found.items()}
+    assert ratios["u-1"] == (0, Fraction(1, 10))
+    # 250 of 2,000 input tokens; 200 of them out.
+    assert ratios["u-2"] == (Fraction(1, 8), Fraction(1, 10))
+    assert sum(spent) > 0
+    weeks = told(await costs(system, "week", "model", only=(("tenant", "acme"),)), "billed")
+    assert weeks["2026-11-09", "gpt-4o-2024-11-20"] == ("27.5",)
+    with pytest.raises(ConfigurationError, match="not 'end_user'"):
+        await costs(system, "end_user")
+    nothing = Sums()
+    assert (nothing.cache_hit_ratio, nothing.output_ratio, nothing.own_charge) == (None, None, 0)
