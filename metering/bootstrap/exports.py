@@ -9,11 +9,17 @@ from metering.app.exports.closed_periods import ClosedPeriods
 from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
 from metering.app.exports.focus_export import FOCUS, FocusExport
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
-from metering.app.exports.statement_export import STATEMENT, StatementExport
+from metering.app.exports.statement_export import (
+    STATEMENT,
+    STATEMENT_PDF,
+    Papers,
+    StatementExport,
+    StatementPdfExport,
+)
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.exports.delivery_manifest import Window
 from metering.core.exports.windows import Scheduled, read_schedule
-from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore
+from metering.ports import Alerts, Clock, ExportStore, InvoiceStore, LedgerStore, StatementStore
 from metering.settings.exports import ExportsContainer, ExportsFolder
 
 
@@ -43,6 +49,9 @@ class Reports(NamedTuple):
     statements: StatementStore
     tenancy: Tenancy
     issuer: str
+    invoices: InvoiceStore
+    papers: Callable[[], Papers]
+    """Returns what renders PDFs, imported then."""
 
     def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
         """Return the chargeback report, by product or another dimension."""
@@ -65,6 +74,13 @@ class Reports(NamedTuple):
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return StatementExport(closed, statement_page, progress)
 
+    def statement_pdf(
+        self, window: Window, tenant: str | None = None, progress: Progress = no_progress
+    ) -> Report:
+        """Return the statements and documents of closed periods as PDF."""
+        closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
+        return StatementPdfExport(closed, self.papers(), self.invoices, progress)
+
 
 def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
     """Return the reports that a schedule may name: a further one is a line here."""
@@ -74,6 +90,7 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
         ),
         FOCUS: ScheduledReport(reports.focus),
         STATEMENT: ScheduledReport(reports.statement),
+        STATEMENT_PDF: ScheduledReport(reports.statement_pdf),
     }
 
 

@@ -3,6 +3,7 @@
 from metering.ports.billing import (
     AccountStore,
     AllocationStore,
+    InvoiceStore,
     StatementStore,
     StoredAccount,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "ExportStore",
     "HubProgress",
     "HubWatch",
+    "InvoiceStore",
     "Labels",
     "LedgerRepairs",
     "LedgerStore",
