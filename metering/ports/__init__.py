@@ -8,8 +8,11 @@ from metering.ports.billing import (
     StoredAccount,
 )
 from metering.ports.exports import (
+    Chunk,
     ExportStore,
     Staged,
+    Table,
+    TableFormat,
 )
 from metering.ports.ledger import (
     EffectStore,
@@ -73,6 +76,7 @@ __all__ = [
     "Attributes",
     "AuditLog",
     "CaptureSource",
+    "Chunk",
     "Clock",
     "CloudReading",
     "DeadLetter",
@@ -109,6 +113,8 @@ __all__ = [
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",
+    "Table",
+    "TableFormat",
     "Telemetry",
     "TokenVerifier",
     "UsagePublisher",

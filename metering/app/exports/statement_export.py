@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 from metering.app.exports.closed_periods import OfClosedPeriods
-from metering.app.exports.deliver_exports import Chunk, Progress, ReportFile, no_progress
+from metering.app.exports.deliver_exports import Progress, ReportFile, no_progress
 from metering.core.billing.statement import Statement
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import statement_json
 from metering.core.invoices.invoice import Invoice
-from metering.ports import InvoiceStore
+from metering.ports import Chunk, InvoiceStore
 
 STATEMENT: Final = "statement"
 STATEMENT_PDF: Final = "statement-pdf"
