@@ -138,6 +138,7 @@ class Billing:
             self._base.settings.issuer,
             self._base.stores.invoices,
             lambda: self.invoices.papers,
+            lambda: self._base.costs,
         )
 
     @cached_property

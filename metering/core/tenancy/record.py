@@ -27,6 +27,7 @@ type RecordKind = Literal[
     "stop",
     "producer",
     "customer",
+    "discount",
 ]
 
 #: Kinds that no price depends on.
@@ -34,6 +35,7 @@ PRICELESS: Final = frozenset(
     {
         *("subject", "calendar", "grant", "revocation", "adjustment"),
         *("member", "increase", "stop", "producer", "customer"),
+        *("member", "increase", "stop", "producer", "discount"),
     }
 )
 
