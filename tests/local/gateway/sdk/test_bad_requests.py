@@ -23,6 +23,8 @@ def schema_of(schema: Any, **fields: Any) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "s", "schema": schema, **fields}}
 
 
+#: 1,000 values in each of 128 answers.
+WIDE = {"type": "array", "minItems": 1_000, "items": {"type": "null"}}
 DEEP: Any = {"type": "object"}
 for _ in range(50):
     DEEP = {"type": "object", "properties": {"a": DEEP}}
@@ -56,6 +58,7 @@ CHAT: list[tuple[dict[str, Any], str | None]] = [
     ({"response_format": schema_of({"type": "array"}, strict=True)}, "response_format"),
     ({"response_format": schema_of({"$ref": "#/$defs/x"})}, "response_format"),
     ({"response_format": schema_of(False)}, None),
+    ({"response_format": schema_of({"allOf": [WIDE] * 2}), "n": 128}, None),
     ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.name"),
     (
         {"response_format": {"type": "json_schema", "json_schema": {"name": "s"}}},
@@ -111,7 +114,7 @@ async def test_responses_name_the_field(shared: Bench) -> None:
 
 TOOL: dict[str, Any] = {"name": "f", "input_schema": OBJECT}
 MESSAGES_REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"max_tokens": 0}, "max_tokens: "),
+    ({"max_tokens": 0}, "max_tokens: must be a whole number of at least 1, and is 0."),
     ({"stop_sequences": [7]}, "stop_sequences: "),
     ({"tools": [{"name": "f"}]}, "tools.0.input_schema: Field required"),
     ({"tools": [{"name": "f", "input_schema": {"type": "array"}}]}, "tools.0.input_schema.type: "),

@@ -134,7 +134,7 @@ async def test_every_format_of_a_transcription(shared: Bench) -> None:
         timestamp_granularities=["word", "segment"],
     )
     assert (verbose.duration, len(verbose.words or ()), len(verbose.segments or ())) == (2, 5, 1)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         translated = await client.audio.translations.create(
             model="whisper", file=sound(1), response_format="json"
         )
