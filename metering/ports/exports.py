@@ -28,10 +28,11 @@ class ExportStore(Protocol):
         """
         ...
 
-    async def publish(self, staged: Staged) -> None:
-        """Publish a staged file under its name at once, replacing the previous file.
+    async def publish(self, *staged: Staged) -> None:
+        """Publish staged files, each under its name at once, replacing the previous file.
 
-        RetryableError if another process has staged the same name since: stage the file again.
+        All of them are durable when it returns; after an error some are published. RetryableError
+        if another process has staged the same name since: stage the file again.
         """
         ...
 

@@ -212,9 +212,8 @@ class DeliverExports:
         stale = await self._stale(prefix, manifest, before)
         if before is not None and before != content:
             await self.store.remove(prefix + MANIFEST)
-        while staged:
-            await self.store.publish(staged[0])
-            del staged[0]
+        await self.store.publish(*staged)
+        staged.clear()
         for name in stale:
             await self.store.remove(name)
         staged.append(await self.store.stage(prefix + MANIFEST, _once(content)))
