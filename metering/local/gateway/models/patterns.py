@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser, error, sub  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
+from re import _parser, error, sub  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, Final
 
 from metering.core.basics.errors import MeteringError
