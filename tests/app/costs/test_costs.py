@@ -372,3 +372,34 @@ async def test_prompt_efficiency_of_a_tenant_by_user_and_week_with_its_share_of_
         await costs(system, "end_user")
     nothing = Sums()
     assert (nothing.cache_hit_ratio, nothing.output_ratio, nothing.own_charge) == (None, None, 0)
+
+
+async def test_hours_are_provisional_until_the_close_and_final_after_it(system: System) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    await use(system, "acme", 1, day=10, **ON_CAPACITY)
+    report = await costs(system, "deployment")
+    # Until noon of the 20th: 19 x 24 + 12 = 468 hours of 55, one of them used.
+    assert told(report, "used", "unallocated", "provisional") == {"chat": ("55", "25685", "25740")}
+    # Within a minute another question has the same hours, and reads no page for them.
+    assert told(await costs(system, "account"), "used") == {"eu-ai": ("55",)}
+    await system.allocate.run(MONTH)
+    system.clock.set(MONTH.end + DAY)
+    for month in range(1, 13):
+        await costs(system, "account", days=Days(f"2024-{month:02}-01", f"2024-{month:02}-02"))
+        await costs(system, "account", days=Days(f"2025-{month:02}-01", f"2025-{month:02}-02"))
+    report = await costs(system, "deployment")
+    assert told(report, "used", "unallocated", "provisional") == {"chat": ("55", "39545", "0")}
+
+
+async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    await use(system, "acme", 1, day=10, **ON_CAPACITY)
+    await use(system, "globex", 1)
+    await change(
+        system, "DELETE FROM pages WHERE ledger = 'acme|2026-11-01T00:00:00Z' AND number = 1"
+    )
+    report = await costs(system, "tenant")
+    assert told(report, "usage", "used") == {"globex": ("0.0035", "0")}
+    assert list(report.left_out) == ["acme|2026-11-01T00:00:00Z"]
