@@ -79,6 +79,7 @@ class Billing:
             self._drafts,
             self._base.stores.allocations,
             self._base.tenancy,
+            self._base.accruals,
         )
 
     @cached_property

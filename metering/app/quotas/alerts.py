@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
@@ -32,6 +33,7 @@ class TenantAlerts:
 
     ledgers: LedgerStore
     effects: EffectStore
+    accruals: Accruals
     tenancy: Tenancy
     clock: Clock
 
@@ -43,8 +45,12 @@ class TenantAlerts:
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
         is_present = period.start <= now < period.end
-        states = quota_states(head.counts, now, period) if is_present else []
-        shown = shown_states(states, head.counts.limits, now, period) if is_present else []
+        shown: list[QuotaState] = []
+        if is_present:
+            limits = head.counts.limits
+            accrued = await self.accruals.for_quotas(ledger.tenant, limits.quotas, period)
+            states = quota_states(head.counts, now, period, accrued=accrued)
+            shown = shown_states(states, limits, now, period)
         return Told(
             now,
             await self.effects.effects_of(ledger, MAX_ALERTS),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
@@ -25,6 +26,7 @@ class QuotasWantSuspended:
 
     ledgers: LedgerStore
     suspensions: SuspensionStore
+    accruals: Accruals
     tenancy: Tenancy
     alerts: Alerts
 
@@ -59,7 +61,9 @@ class QuotasWantSuspended:
         stored = await self.ledgers.read_head(LedgerId(tenant, period.start))
         if stored is None:
             return None
-        for state in quota_states(stored.head.counts, now, period):
+        counts = stored.head.counts
+        accrued = await self.accruals.for_quotas(tenant, counts.limits.quotas, period)
+        for state in quota_states(counts, now, period, accrued=accrued):
             quota = state.quota
             blocks = quota.scope == EVERYTHING and quota.action == "block"
             if blocks and quota.mode == "enforced" and state.is_used_up:

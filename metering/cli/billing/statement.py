@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from metering import bootstrap
+from metering.app.billing.statements import Preview
+from metering.cli.allocation.accrued import print_shares
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import AsJson, count, plural, print_table, stdout
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import format_instant
-from metering.core.basics.money import format_paid
+from metering.core.basics.money import format_read
 from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import quantity_of, unit_price_of
@@ -41,21 +43,27 @@ def statement(
     chosen = "json" if as_json else as_format
     if out is not None and chosen == "table":
         raise typer.BadParameter("needs --format json, csv or html", param_hint="--out")
-    read = _preview if preview else _closed
-    found = with_app(lambda app: read(app, tenant, period))
+    found, draft = with_app(lambda app: _read(app, tenant, period, preview=preview))
     if chosen == "table":
         print_statement(found, is_draft=preview)
+        if draft is not None:
+            print_shares("Accrued in this period, billed by a later statement", draft.later)
         return
-    content = _content(found, chosen, is_draft=preview)
+    content = _content(found, draft, chosen)
     if out is None:
         sys.stdout.write(content)
     else:
         out.write_text(content, encoding="utf-8", newline="")
 
 
-async def _preview(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
+async def _read(
+    app: bootstrap.App, tenant: str, period: str | None, *, preview: bool
+) -> tuple[Statement, Preview | None]:
+    if not preview:
+        return await _closed(app, tenant, period), None
     of = await period_for(app, tenant, period)
-    return await app.billing.statements.preview(tenant, of, app.clock.now())
+    draft = await app.billing.statements.draft(tenant, of, app.clock.now())
+    return draft.statement, draft
 
 
 async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
@@ -74,16 +82,16 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
     return found
 
 
-def _content(found: Statement, chosen: str, *, is_draft: bool) -> str:
+def _content(found: Statement, draft: Preview | None, chosen: str) -> str:
     if chosen == "json":
-        document = StatementDocument.of(found, is_draft=is_draft).model_dump()
-        return json.dumps(document, ensure_ascii=False) + "\n"
+        of = StatementDocument.of(found) if draft is None else StatementDocument.of_draft(draft)
+        return json.dumps(of.model_dump(), ensure_ascii=False) + "\n"
     if chosen == "csv":
         return statement_csv(found)
     # The template engine is slow to import.
     from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
-    return statement_page(found, is_draft=is_draft)
+    return statement_page(found, is_draft=draft is not None)
 
 
 def print_statement(found: Statement, *, is_draft: bool) -> None:
@@ -95,11 +103,11 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
             _item(line),
             _quantity(line),
             unit_price_of(line) or "",
-            format_paid(line.rounded, found.currency),
+            format_read(line.rounded, found.currency),
         )
         for line in found.lines
     ]
-    rows.append(("total", "", "", "", format_paid(found.total, found.currency)))
+    rows.append(("total", "", "", "", format_read(found.total, found.currency)))
     columns = ["line", "item", "quantity", "unit price", found.currency]
     print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
     notes = (
@@ -114,7 +122,16 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
 
 
 def _item(line: StatementLine) -> str:
-    parts = (line.model, line.bucket, line.charge_period, line.reference, line.reason, line.author)
+    hours = f"{line.term} hours" if line.kind == "ptu_share" else None
+    parts = (
+        hours,
+        line.model,
+        line.bucket,
+        line.charge_period,
+        line.reference,
+        line.reason,
+        line.author,
+    )
     return ", ".join(one for one in parts if one) or line.term or ""
 
 

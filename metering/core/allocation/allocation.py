@@ -99,7 +99,7 @@ class Allocation:
             raise InvariantBroken(f"allocation of {self.deployment}: is in several currencies")
 
 
-def divide(amount: Amount, weights: Mapping[str, int]) -> dict[str, Amount]:
+def divide[Name: (str, int)](amount: Amount, weights: Mapping[Name, int]) -> dict[Name, Amount]:
     """Return the parts of an amount by weight; they add up to it exactly.
 
     Each name gets the integer part of its share. The units left over, fewer than names, go to the

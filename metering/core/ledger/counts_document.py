@@ -170,11 +170,11 @@ def _counters(used: Mapping[CounterKey, Counter]) -> Document:
         {
             "crossed": counter.crossed,
             "end": counter.end,
+            **({"foretold": counter.foretold} if counter.foretold else {}),
             "quota": key.quota,
             "start": key.start,
             "used": str(counter.used),
         }
-        | ({"foretold": counter.foretold} if counter.foretold else {})
         for key, counter in sorted(used.items())
         if not key.values
     ]

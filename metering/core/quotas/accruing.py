@@ -1,0 +1,57 @@
+"""Quotas that include what deployments paid by the hour have cost so far."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from metering.core.allocation.accrued import Accrued
+from metering.core.basics.instants import DAY, Instant
+from metering.core.calendars.periods import Period
+from metering.core.calendars.windows import Window
+from metering.core.ledger.counts import Counts, percent, rhythm_of
+from metering.core.ledger.limits import Counter, CounterKey, LimitChange
+from metering.core.ledger.projection import foreseen
+from metering.core.plans.quota import Quota
+from metering.core.quotas.decision import quota_states
+
+#: The longest window, a year, and what a leap day and a time zone add to it.
+_LONGEST: Final[Instant] = 367 * DAY
+
+
+def span_included(quotas: Iterable[Quota], period: Period) -> Window | None:
+    """Return the hours whose cost quotas include; None if none of them does."""
+    windows = {quota.window for quota in quotas if quota.include_provisioned}
+    if not windows:
+        return None
+    start = period.start if windows == {"period"} else period.end - _LONGEST
+    return Window(start, period.end)
+
+
+def thresholds_accrued(
+    counts: Counts, at: Instant, period: Period, accrued: Accrued
+) -> LimitChange | None:
+    """Return the thresholds that quotas have reached with the accrued cost, as a change of counts.
+
+    A commit marks those that usage reaches. The accrued cost grows without commits, so the timer
+    marks what it reaches. None if nothing new is reached.
+    """
+    rhythm, used = rhythm_of(counts, at), dict[CounterKey, Counter]()
+    for state in quota_states(counts, at, period, accrued=accrued):
+        quota = state.quota
+        if not quota.include_provisioned:
+            continue
+        key = CounterKey(quota.key, state.window.start)
+        known = counts.used.get(key, Counter(state.window.end))
+        ahead = None if rhythm is None else rhythm.ahead(state.window)
+        own = foreseen(quota, state.used - state.accrued, state.window, at, ahead)
+        end = own + state.accrued + accrued.expected(state.window.end)
+        found = known._replace(
+            crossed=max(known.crossed, _reached(quota.thresholds, state.percent)),
+            foretold=max(known.foretold, _reached(quota.forecast, percent(state.limit, end))),
+        )
+        if found != known:
+            used[key] = found
+    return LimitChange(counts.limits, used) if used else None
+
+
+def _reached(thresholds: Iterable[int], share: int) -> int:
+    return max((one for one in thresholds if one <= share), default=0)
