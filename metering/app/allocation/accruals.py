@@ -18,8 +18,8 @@ from metering.core.basics.instants import DAY, MINUTE, Instant
 from metering.core.calendars.periods import Period, month_of
 from metering.core.calendars.windows import Window
 from metering.core.deployments.capacity import Capacity, Span
+from metering.core.plans.included_span import span_included
 from metering.core.plans.quota import Quota
-from metering.core.quotas.accruing import span_included
 from metering.ports import Alerts, AllocationStore, Clock
 
 #: The time between two runs of the timer.

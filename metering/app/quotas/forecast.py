@@ -15,7 +15,7 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
-from metering.core.quotas.accruing import span_included
+from metering.core.plans.included_span import span_included
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, exhausted_at, quota_trend, trend
 from metering.core.quotas.limit_change import counts_in_force

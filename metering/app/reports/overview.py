@@ -20,7 +20,7 @@ from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
 from metering.core.ledger.projection import Rhythm
-from metering.core.quotas.accruing import span_included
+from metering.core.plans.included_span import span_included
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
 from metering.core.quotas.limit_change import counts_in_force

@@ -7,6 +7,7 @@ import pytest
 
 from metering.app.allocation import capacity_reading
 from metering.app.allocation.accruals import INTERVAL, MEMORY, Accruals
+from metering.app.allocation.allocate import Allocate
 from metering.bootstrap.base import Base
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant
@@ -181,3 +182,146 @@ async def test_what_is_provisional_at_the_end_is_what_the_close_bills(
     after = [await finals.in_period("acme", one) for one in periods]
     assert [one.within(window) for one, window in zip(after, windows, strict=True)] == parts
     assert all(share.is_final for one in after for share in one.shares)
+
+
+async def test_a_prepaid_tenant_owes_what_has_accrued_until_a_statement_bills_it(
+    system: System,
+) -> None:
+    system.clock.set(THE_3RD)
+    await system.tenancy.define_deployment(units(hourly_price="0.01"), NOVEMBER.start)
+    await on_plan(system, billing="prepaid")
+    await system.tenancy.add_grant(GrantOffer("acme", "500"))
+    await ingest(system, ("acme", "11-03T10:00:00"))
+    system.clock.set(THE_20TH)
+    # 456 hours of 0.50.
+    found = await system.credits.of("acme")
+    assert (format_amount(found.remaining.at_least), format_amount(found.open_spend)) == (
+        "272",
+        "228",
+    )
+    system.clock.set(NOVEMBER.end + 10 * DAY)
+    await system.close(NOVEMBER.end + 10 * DAY)
+    # 720 hours of 0.50 are settled, and December has no user yet.
+    assert format_amount((await system.credits.of("acme")).remaining.at_least) == "140"
+
+
+async def test_hosting_and_hours_of_part_of_a_month_accrue_alike(system: System) -> None:
+    system.clock.set(THE_3RD)
+    hosted = Deployment(
+        name="tuned",
+        model="gpt-4o",
+        deployment_type="global",
+        hosting=Hosting(hourly_price="1.70", idle="equal"),
+    )
+    await system.tenancy.define_deployment(hosted, parse_instant("2026-11-02T00:00:00Z"))
+    # It ends on the 10th: from then on the deployment is paid by token.
+    plain = Deployment(name="tuned", model="gpt-4o", deployment_type="global")
+    await system.tenancy.define_deployment(plain, parse_instant("2026-11-10T00:00:00Z"))
+    await ingest(system, ("acme", "11-03T10:00:00"), deployment="tuned")
+    system.clock.set(THE_3RD + 12 * HOUR)
+    found = await reader(system, works_out=True).in_period("acme", NOVEMBER)
+    window = Window(NOVEMBER.start, NOVEMBER.end)
+    # 48 hours of 1.70, and 144 to come.
+    assert format_amount(found.within(window)) == "81.6"
+    assert format_amount(found.expected(window.end)) == "244.8"
+
+
+async def test_a_process_that_works_out_nothing_reads_the_timers_last(used: System) -> None:
+    served = reader(used)
+    first = await served.of("acme", NOVEMBER)
+    assert (first.at, first.unknown, first.shares) == (None, ("chat",), ())
+    assert await reader(used).run() == 1
+    assert await served.of("acme", NOVEMBER) == first
+    used.clock.set(THE_3RD + MEMORY)
+    later = await served.of("acme", NOVEMBER)
+    assert (later.at, later.unknown) == (THE_3RD, ())
+    # Two days later the timer has not run again: the last that is known, with its time.
+    used.clock.set(THE_3RD + 2 * DAY)
+    assert (await served.of("acme", NOVEMBER)).at == THE_3RD
+    # Where a read may work out what is old, it does, once it is older than two runs.
+    used.clock.set(THE_3RD + 2 * INTERVAL - 1)
+    assert (await reader(used, works_out=True).of("acme", NOVEMBER)).at == THE_3RD
+    used.clock.set(THE_3RD + 2 * INTERVAL)
+    fresh = await reader(used, works_out=True).of("acme", NOVEMBER)
+    assert fresh.at == THE_3RD + 2 * INTERVAL
+
+
+async def test_a_broken_ledger_leaves_the_last_accrual_and_is_told(
+    used: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accruals = reader(used, works_out=True)
+    assert await accruals.run() == 1
+
+    async def broken(*_: Any) -> Any:
+        raise LedgerBroken("beta|2026-11", "a page has gone")
+
+    monkeypatch.setattr(Allocate, "accruals", broken)
+    used.clock.set(THE_20TH)
+    assert await accruals.run() == 0
+    assert "accrued cost of 2026-11: ledger beta|2026-11: a page has gone" in used.alerts.messages
+    assert (await accruals.of("acme", NOVEMBER)).at == THE_3RD
+    assert [one.at for one in await accruals.to_bill(NOVEMBER, DAY)] == [THE_3RD]
+    assert [one.at for one in await accruals.in_month(NOVEMBER)] == [THE_3RD]
+
+
+async def test_a_ledger_that_was_read_goes_on_from_there(
+    used: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accruals = reader(used, works_out=True)
+    await accruals.run()
+    queries = used.store.queries
+    await ingest(used, ("beta", "11-03T10:00:00"))
+    await accruals.run()
+    (one,) = await accruals.in_month(NOVEMBER)
+    # An hour of 50 in halves, and the idle ones too.
+    assert [share.tenant for share in one.allocation.shares] == ["acme", "beta"]
+    assert used.store.queries >= queries
+    monkeypatch.setattr(capacity_reading, "_MAX_SUMS", 0)
+    await accruals.run()
+    assert await accruals.in_month(NOVEMBER) == [one]
+
+
+async def test_months_before_are_read_as_the_close_wrote_them_for_the_windows_of_a_year(
+    used: System,
+) -> None:
+    await used.app.accruals.run()
+    closing = NOVEMBER.end + 10 * DAY
+    used.clock.set(closing)
+    await used.close(closing)
+    accruals = reader(used)
+    year = Window(parse_instant("2026-01-01T00:00:00Z"), parse_instant("2027-01-01T00:00:00Z"))
+    used.clock.set(parse_instant("2027-01-20T00:00:00Z"))
+    found = await accruals.of("acme", year)
+    # All of November.
+    assert format_amount(found.within(year)) == "36000"
+    assert [one.is_final for one in found.shares] == [True]
+    used.clock.set(parse_instant("2027-04-20T00:00:00Z"))
+    long = Window(parse_instant("2026-01-01T00:00:00Z"), parse_instant("2027-05-01T00:00:00Z"))
+    assert format_amount((await accruals.of("acme", long)).within(long)) == "36000"
+
+
+async def test_what_a_later_statement_bills_is_told_apart(system: System) -> None:
+    system.clock.set(OCTOBER.start)
+    await system.tenancy.define_deployment(units(), NOVEMBER.start)
+    await on_plan(system)
+    await system.tenancy.set_calendar("acme", Calendar(time_zone="Europe/Berlin"), None)
+    system.clock.set(THE_3RD)
+    await ingest(system, ("acme", "11-03T10:00:00"))
+    system.clock.set(THE_20TH)
+    period = system.tenancy.directory.period_at("acme", THE_20TH)
+    draft = await system.read_statements.draft("acme", period, THE_20TH)
+    # The November of Berlin ends an hour before the month in UTC, whose hours December bills.
+    assert draft.statement.total == 0
+    assert [(one.month.name, format_amount(one.amount)) for one in draft.later] == [
+        ("2026-11", "22800")
+    ]
+    ahead = system.tenancy.directory.period_at("acme", THE_20TH + 60 * DAY)
+    assert await system.app.accruals.to_bill(ahead, DAY) == []
+
+
+async def test_without_capacity_nothing_is_read(make_system: Callable[[], System]) -> None:
+    system = make_system()
+    await on_plan(system, CAP)
+    found = await system.app.accruals.of("acme", NOVEMBER)
+    assert (found.shares, found.at, found.currency) == ((), None, "USD")
+    assert await system.app.accruals.to_bill(NOVEMBER, DAY) == []

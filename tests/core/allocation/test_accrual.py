@@ -45,8 +45,8 @@ def test_a_period_from_the_15th_has_the_hours_from_then_on() -> None:
     tokens = {FIRST: {"acme": 1, "beta": 1}, HALF: {"acme": 3}}
     cuts = {"acme": [HALF], "beta": []}
     accrual = accrual_of(allocation(tokens), NOVEMBER.end, tokens, lambda one: cuts[one])
-    # The first hour is half of acme's: 25. The 16th's is its own: 50. Of the 718 idle hours, 35,900,
-    # it pays 4 of 5 parts, 28,720: 359 of them lie in each half of the month, 14,360.
+    # The first hour is half of acme's: 25. The 16th's is its own: 50. Of the 718 idle hours,
+    # 35,900, it pays 4 of 5 parts, 28,720: 359 lie in each half of the month, 14,360.
     assert accrual.pieces == {
         "acme": (Piece(FIRST, 14_385 * ONE), Piece(HALF, 14_410 * ONE)),
     }
