@@ -86,10 +86,10 @@ class StatementDocument(Document):
     )
 
     @classmethod
-    def of(cls, statement: Statement) -> Self:
+    def of(cls, statement: Statement, *, is_draft: bool = False) -> Self:
         """Return a whole statement as a document."""
         return cls.model_validate(
-            {**statement_json(statement), "draft": False, "provisional": [], "later": []}
+            {**statement_json(statement), "draft": is_draft, "provisional": [], "later": []}
         )
 
     @classmethod
