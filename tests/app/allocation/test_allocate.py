@@ -144,10 +144,11 @@ class Beaten:
         raise RetryableError("the answer was lost")
 
     async def put_accrual(self, accrual: Accrual) -> bool:
-        raise AssertionError
+        return bool(await self._allocations.put_accrual(accrual))
 
     async def read_accrual(self, deployment: str, month_start: int) -> Accrual | None:
-        raise AssertionError
+        found: Accrual | None = await self._allocations.read_accrual(deployment, month_start)
+        return found
 
     async def read_allocation(self, deployment: str, month_start: int) -> Allocation | None:
         self.reads += 1
