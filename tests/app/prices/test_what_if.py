@@ -36,7 +36,7 @@ async def ask(
     plan: str | None = None,
     rows: Sequence[NamedRow] = (),
 ) -> Answer:
-    what_if = AskWhatIf(system.store, system.tenancy, system.clock)
+    what_if = AskWhatIf(system.store, system.tenancy, system.clock, system.app.accruals)
     return await what_if.ask("sub-1", month_of(AT), models=models or {}, plan_id=plan, rows=rows)
 
 
