@@ -7,7 +7,7 @@ from metering.app.allocation.accruals import Accruals
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.effect import Effect
+from metering.core.ledger.effect import Effect, in_currency
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.shown import shown_states
@@ -53,6 +53,9 @@ class TenantAlerts:
             shown = shown_states(states, limits, now, period)
         return Told(
             now,
-            await self.effects.effects_of(ledger, MAX_ALERTS),
+            [
+                in_currency(one, await self.tenancy.currency_of(ledger))
+                for one in await self.effects.effects_of(ledger, MAX_ALERTS)
+            ],
             [one for one in shown if one.is_counter and one.percent >= min(one.quota.thresholds)],
         )

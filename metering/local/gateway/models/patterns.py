@@ -1,8 +1,8 @@
 """Strings that match a regular expression, drawn by its parts; it is never run against anything."""
 
 from functools import lru_cache
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser, error, sub  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
+from re import _parser, error, sub  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, Final
 
 from metering.core.basics.errors import MeteringError
