@@ -22,7 +22,6 @@ from metering.core.basics.errors import (
 )
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.basics.money import Amount
-from metering.core.basics.wording import plural
 from metering.core.billing.statement import LOOK_BACK, Statement, unsettled
 from metering.core.calendars.periods import LedgerId, Period, month_of
 from metering.core.credit.account import Account, settle
@@ -196,7 +195,7 @@ class ClosePeriods:
             return None
         found = unsettled(head, at)
         missing = ((found.pending, "without counts"), (found.unpriced, "without a price"))
-        reasons = [f"{plural(number, 'request')} {what}" for number, what in missing if number]
+        reasons = [f"{number} {what}" for number, what in missing if number]
         return Waiting(tenant, period.name, ", ".join(reasons), latest) if reasons else None
 
     async def _close(
