@@ -89,7 +89,8 @@ def _print_models(found: list[CoveredModel]) -> None:
         for one in found
     ]
     print_table(
-        f"{count(sum(one.priced for one in found))} of {plural(len(found), 'model')} priced",
+        f"{count(sum(one.priced for one in found))} of {plural(len(found), 'model')}"
+        f" {'has' if len(found) == 1 else 'have'} a price",
         ["model", "priced", "ways", "reason or region"],
         rows,
         left=4,

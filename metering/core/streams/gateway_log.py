@@ -95,7 +95,8 @@ def _read_parts(body: bytes, plain: bytes) -> Log:
         where = f"byte {part.start}"
         why = RejectedEvent(Code.NOT_JSON, f"records[{number}] at {where}: is not JSON")
         if part.cut:
-            reason = f"cut off after {plural(number, 'record')}, read up to there, at {where}"
+            kept = f"{plural(number, 'record')}, which {'was' if number == 1 else 'were'} read"
+            reason = f"cut off after {kept}, at {where}"
             why = RejectedEvent(Code.TRUNCATED, reason)
         logs.append(Log(refused=(_unkept(body, why, part),)))
         number += 1
