@@ -21,8 +21,8 @@ class UsageRow(Figures):
 
     provisioned: Money | None = Field(
         None,
-        description="By deployment alone: the accrued share of the period, provisional and not in"
-        " the amount.",
+        description="Of `metering usage --group-by deployment`: the accrued share, provisional and"
+        " not in the amount.",
     )
 
     @classmethod

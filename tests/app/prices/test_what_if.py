@@ -8,7 +8,6 @@ import pytest
 from metering.app.allocation.accruals import Accruals
 from metering.app.ingest.ingest import Message
 from metering.app.prices.what_if import Answer, AskWhatIf
-from metering.core.allocation.accrued import Accrued
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import format_amount
@@ -212,7 +211,7 @@ async def test_what_is_not_comparable_is_left_out_by_name(
         shares=tuple(one._replace(is_billable=one.deployment == "own") for one in found.shares),
     )
 
-    async def in_period(*_: Any) -> Accrued:
+    async def in_period(*_: Any) -> Any:
         return foreign
 
     monkeypatch.setattr(Accruals, "in_period", in_period)
