@@ -24,12 +24,8 @@ from metering.cli.output import (
     stderr,
     stdout,
 )
-<<<<<<< HEAD
 from metering.core.basics.instants import parse_instant
-from metering.core.basics.money import format_amount
-=======
 from metering.core.basics.money import format_read
->>>>>>> accrual-edit
 from metering.core.exports.chargeback import By
 from metering.core.exports.delivery_manifest import Format, Manifest, Window, manifest_json
 from metering.core.exports.windows import span_window
