@@ -110,7 +110,7 @@ async def test_what_comes_late_for_the_month_before_counts_within_a_minute(syste
 
 
 async def test_streams_open_at_the_turn_of_the_month_are_held_and_settled(system: System) -> None:
-    await on_plan(system, CAP)
+    await on_plan(system, {**CAP, "limit": "3300"})
     made = format_instant(DECEMBER.start - MINUTE)
     system.clock.set(DECEMBER.start - MINUTE)
     stream = {"id": "s", "time": made}
@@ -119,15 +119,22 @@ async def test_streams_open_at_the_turn_of_the_month_are_held_and_settled(system
     await system.ingest.batch([Message(waiting, "0", 0)])
     system.clock.set(DECEMBER.start + 2 * MINUTE)
     # 1,700 and the 500 tokens that are expected of a stream
-    assert await verdict(system) == ("block", "0")
+    assert await verdict(system) == ("allow", "1100")
     await use(system, "now", system.clock.now())
     held = (await system.admission().of("sub-1")).overall
     assert (held.reason, held.remaining) == ("held", "0")
+    await use(system, "late", DECEMBER.start - MINUTE)
+    assert await system.enforce.run() == 1
+    held = (await system.admission().of("sub-1")).overall
+    assert (
+        held.detail
+        == "tokens a quarter: 4400 of 3300 used, 2200 of it by streams without counts yet"
+    )
     counts = {"prompt_tokens": 900, "completion_tokens": 100, "total_tokens": 1000}
     await system.ingest.batch([Message(body(**stream, data__usage=counts), "0", 0)])
     system.clock.set(DECEMBER.start + 3 * MINUTE)
     await system.enforce.run()
-    # 2,200 less 1,100 of the event and 1,000 of the stream
+    # 3,300 less 1,100 of each event and 1,000 of the stream
     assert await verdict(system) == ("allow", "100")
     await proven(system)
 

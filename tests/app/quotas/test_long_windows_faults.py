@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from metering.app.ingest.ingest import Message
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import HOUR, MINUTE, format_instant
 from metering.core.calendars.periods import LedgerId
@@ -92,6 +95,10 @@ async def test_after_a_wrong_clock_earlier_ledgers_are_counted_again(system: Sys
     await system.ingest.batch([Message(waiting, "0", 0)])
     system.clock.set(IN_DECEMBER)
     await use(system, "b", IN_DECEMBER)
+    waiting = body(
+        id="t", time=format_instant(IN_DECEMBER), data__tokens="pending", data__usage=None
+    )
+    await system.ingest.batch([Message(waiting, "0", 0)])
     told_before = await told(system)
     system.clock.set(IN_DECEMBER + 3 * HOUR)
     await use(system, "c", IN_DECEMBER)
@@ -100,3 +107,14 @@ async def test_after_a_wrong_clock_earlier_ledgers_are_counted_again(system: Sys
     assert (await counted(system))["quarter", "tokens a quarter", OCTOBER] == 3300
     assert await told(system) == told_before
     assert not (await system.verify.one(DECEMBER)).faults
+
+
+async def test_what_is_remembered_of_earlier_ledgers_is_bounded(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metering.app.ledger.earlier_ledgers._MAX_REMEMBERED", 1)
+    await on_plan(system, CAP)
+    await use(system, "a", NOW)
+    before = LedgersBefore(system.store, system.tenancy.directory.period_at)
+    found = [await before.last(ledger, OCTOBER, NOW) for ledger in (DECEMBER, NOVEMBER, DECEMBER)]
+    assert [head and head.ledger for head in found] == [NOVEMBER, None, NOVEMBER]
