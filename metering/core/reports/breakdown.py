@@ -1,5 +1,6 @@
 """Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import reduce
@@ -14,11 +15,26 @@ from metering.core.calendars.periods import Slot, slot_start
 from metering.core.ledger.entry import Kind, State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
-from metering.core.prices.rating import OTHER_NAMES, amount_of
+from metering.core.prices.rating import OTHER_NAMES, Rate, amount_of
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
-GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_case", "end_user")
-"""The dimensions by which usage can be grouped, in the order of a full group (days are UTC)."""
+GROUPS: Final = (
+    *("day", "model", "deployment", "product", "subscription", "use_case", "end_user"),
+    *("account", "region"),
+)
+"""The dimensions by which usage can be grouped (days are UTC)."""
+PRICE: Final = "price"
+"""The dimension that says what the company pays: see `core/reports/list_costs.py`."""
+DIMENSIONS: Final = (*GROUPS, PRICE)
+"""The dimensions of a full group, in their order."""
+#: Names that callers choose freely, and that a group without them has in common with others.
+_CALLERS: Final = frozenset({"product", "subscription", "use_case", "end_user"})
+#: A caller may name a deployment that does not exist.
+_NAMED: Final = _CALLERS | {"deployment"}
+#: The dimensions that a summary leaves out: those with most names.
+_LEFT_OUT: Final = frozenset({"subscription", "end_user"})
+SUMMED_BY: Final = frozenset(DIMENSIONS) - _LEFT_OUT
+"""The dimensions by which a summary can be grouped."""
 
 type Group = tuple[str | None, ...]
 
@@ -103,7 +119,7 @@ class Breakdown:
     """
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
-        self._places = [GROUPS.index(name) for name in group_by]
+        self._places = [DIMENSIONS.index(name) for name in group_by]
         self._counts: dict[Group, _Packed] = {}
         self._order: list[Group] | None = None
         self._changed: set[Group] = set()
@@ -218,14 +234,34 @@ def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
         counts[group] = total
 
 
+def _without(names: Collection[str], group: Group, instead: str | None) -> Group:
+    return tuple(
+        instead if name in names else value for name, value in zip(DIMENSIONS, group, strict=True)
+    )
+
+
+def summary_of(group: Group) -> Group:
+    """Return the group that a summary counts a group in."""
+    return _without(_LEFT_OUT, group, None)
+
+
+def without_callers_names(group: Group) -> Group:
+    """Return the group for all usage that has no room for the names that callers choose."""
+    return _without(_CALLERS, group, OTHER_NAMES)
+
+
 def without_names(group: Group) -> Group:
-    """Return the group for all usage of a day and model that has no room for its names."""
-    return (*group[:2], *(OTHER_NAMES,) * (len(GROUPS) - 2))
+    """Return the group for all usage that has no room for its deployment either."""
+    return _without(_NAMED, group, OTHER_NAMES)
 
 
 def without_model(group: Group) -> Group:
     """Return the group for all usage of a day that has no room for its model and names."""
-    return (group[0], *(OTHER_NAMES,) * (len(GROUPS) - 1))
+    return (group[0], *(OTHER_NAMES,) * (len(DIMENSIONS) - 1))
+
+
+#: What a crowded part merges its rows by, one after the other until it fits.
+WITHOUT: Final = (without_callers_names, without_names, without_model)
 
 
 def place_of(group: Group, rows: Collection[Group]) -> Group:
@@ -236,8 +272,8 @@ def place_of(group: Group, rows: Collection[Group]) -> Group:
     """
     if group in rows:
         return group
-    for others in (without_names(group), without_model(group)):
-        if others in rows:
+    for without in WITHOUT:
+        if (others := without(group)) in rows:
             return others
     return group
 
@@ -254,5 +290,17 @@ def _counted(state: State) -> Count:
 
 
 def _group(day: str, state: State, end_user: str | None) -> Group:
-    of = state.dimensions
-    return (day, state.rate.model, of.deployment, of.product, of.subject, of.use_case, end_user)
+    of, rate = state.dimensions, state.rate
+    names = (rate.model, of.deployment, of.product, of.subject, of.use_case, end_user)
+    return (day, *names, of.backend, of.region, price_of(rate, of.provider))
+
+
+def price_of(rate: Rate, provider: str | None) -> str | None:
+    """Return the name of what the company pays under a rate; None for an unknown price.
+
+    Version and row of the price book, the channel, the provider and the key of a hosted deployment:
+    JSON, because names may hold any character.
+    """
+    if rate.version is None:
+        return None
+    return json.dumps([rate.version, rate.row, rate.channel, provider, rate.hosted])
