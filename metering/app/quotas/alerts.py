@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from metering.app.allocation.accruals import Accruals
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
@@ -47,10 +48,14 @@ class TenantAlerts:
         is_present = period.start <= now < period.end
         shown: list[QuotaState] = []
         if is_present:
-            limits = head.counts.limits
-            accrued = await self.accruals.for_quotas(ledger.tenant, limits.quotas, period)
-            states = quota_states(head.counts, now, period, accrued=accrued)
-            shown = shown_states(states, limits, now, period)
+            counts = head.counts
+            if not head.pages:
+                limits, periods = self.tenancy.limits(ledger.tenant, now), self.tenancy.directory
+                before = LedgersBefore(self.ledgers, periods.period_at)
+                counts = await before.counts(head, limits, now)
+            accrued = await self.accruals.for_quotas(ledger.tenant, counts.limits.quotas, period)
+            states = quota_states(counts, now, period, accrued=accrued)
+            shown = shown_states(states, counts.limits, now, period)
         return Told(
             now,
             [

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from metering.core.allocation.accrued import Accrued
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Period
-from metering.core.ledger.counts import Counts, percent, rhythm_of
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.limits import Counter, CounterKey, LimitChange
 from metering.core.ledger.projection import foreseen
+from metering.core.ledger.thresholds import percent, rhythm_of
 from metering.core.quotas.decision import quota_states
 
 
@@ -26,8 +27,8 @@ def thresholds_accrued(
             continue
         key = CounterKey(quota.key, state.window.start)
         known = counts.used.get(key, Counter(state.window.end))
-        ahead = None if rhythm is None else rhythm.ahead(state.window)
-        own = foreseen(quota, state.used - state.accrued, state.window, at, ahead)
+        ahead = None if rhythm is None else rhythm.ahead(state.span)
+        own = foreseen(quota, state.used - state.accrued, state.span, at, ahead)
         end = own + state.accrued + accrued.expected(state.window.end)
         found = known._replace(
             crossed=max(known.crossed, _reached(quota.thresholds, state.percent)),

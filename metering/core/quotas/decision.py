@@ -10,10 +10,11 @@ from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import Amount, format_read
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
-from metering.core.calendars.windows import Window, window_of
-from metering.core.ledger.counts import Counts, percent
+from metering.core.calendars.windows import Window
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.limits import Counter, CounterKey
 from metering.core.ledger.past import usual_delay
+from metering.core.ledger.thresholds import percent, used_from
 from metering.core.plans.increases import limit_in_force
 from metering.core.plans.quota import Downgrade, Quota
 from metering.core.plans.scope import UNKNOWN, Attributes, Values
@@ -64,10 +65,17 @@ class QuotaState(NamedTuple):
     """The instant by which the counts of open streams have usually arrived."""
     increased_until: Instant | None = None
     """When a temporary increase of the limit ends."""
+    since: Instant = 0
+    """Before it, the tenant's ledgers have no usage of the window."""
     accrued: Amount = 0
     """The part of the usage that is provisional: the share of deployments paid by the hour."""
     accrued_at: Instant | None = None
     """The instant up to which it has accrued; None if it is not included, or not known."""
+
+    @property
+    def span(self) -> Window:
+        """The part of the window that usage can be in: rates and forecasts go by it."""
+        return Window(max(self.window.start, self.since), self.window.end)
 
     @property
     def is_counter(self) -> bool:
@@ -162,7 +170,8 @@ def quota_states(
     for of_slot in counts.held.values():
         holds.update(of_slot)
     for quota in counts.limits.quotas:
-        window = window_of(quota.window, at, counts.limits.zone, period)
+        window = counts.limits.window(quota, at, period)
+        since = used_from(counts, window.start, period.start)
         each: Iterable[Values] = [()]
         if quota.scope.split_by:
             each = dict.fromkeys(values_of.get((quota.key, window.start), ()))
@@ -173,7 +182,7 @@ def quota_states(
             held = holds[key]
             used = counts.used.get(key, Counter(window.end)).used + held
             limit, until = limit_in_force(quota, values, counts.limits.increases, at)
-            state = QuotaState(quota, window, used, limit, values, held, counts_due, until)
+            state = QuotaState(quota, window, used, limit, values, held, counts_due, until, since)
             found.append(_with_accrued(state, accrued))
     return found
 

@@ -49,7 +49,7 @@ def quota_trend(
 ) -> Trend:
     """Return the trend of a quota."""
     own = state.used - state.accrued
-    found = trend(own, state.window, at, rhythm, spend=is_spend(state.quota))
+    found = trend(own, state.span, at, rhythm, spend=is_spend(state.quota))
     if not state.quota.include_provisioned:
         return found
     return with_accrued(found, accrued, state.window, at)
@@ -67,7 +67,7 @@ def exhausted_at(
     """
     if state.is_reached:
         return at
-    start, end = state.window
+    start, end = state.span
     spend = is_spend(state.quota)
 
     def used_by(instant: Instant) -> int:
