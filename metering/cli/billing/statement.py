@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -18,6 +18,8 @@ from metering.core.basics.money import format_read
 from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import quantity_of, unit_price_of
+from metering.core.invoices.invoice import Terms
+from metering.core.tenancy.customers import Customer
 from metering.documents.billing.statements import StatementDocument
 
 
@@ -28,7 +30,8 @@ def statement(
         bool, typer.Option("--preview", help="Draft for an open period, with its usage so far.")
     ] = False,
     as_format: Annotated[
-        Literal["table", "json", "csv", "html"], typer.Option("--format", help="The output format.")
+        Literal["table", "json", "csv", "html", "pdf"],
+        typer.Option("--format", help="The output format."),
     ] = "table",
     as_json: AsJson = False,
     out: Annotated[
@@ -42,28 +45,38 @@ def statement(
     """
     chosen = "json" if as_json else as_format
     if out is not None and chosen == "table":
-        raise typer.BadParameter("needs --format json, csv or html", param_hint="--out")
-    found, draft = with_app(lambda app: _read(app, tenant, period, preview=preview))
+        raise typer.BadParameter("needs --format json, csv, html or pdf", param_hint="--out")
+    found = with_app(lambda app: _read(app, tenant, period, preview=preview))
     if chosen == "table":
-        print_statement(found, is_draft=preview)
-        if draft is not None:
-            print_shares("Accrued in this period, billed by a later statement", draft.later)
+        print_statement(found.statement, is_draft=preview)
+        if found.draft is not None:
+            print_shares("Accrued in this period, billed by a later statement", found.draft.later)
         return
-    content = _content(found, draft, chosen)
+    content = _content(found, chosen)
     if out is None:
-        sys.stdout.write(content)
+        sys.stdout.buffer.write(content)
     else:
-        out.write_text(content, encoding="utf-8", newline="")
+        out.write_bytes(content)
 
 
-async def _read(
-    app: bootstrap.App, tenant: str, period: str | None, *, preview: bool
-) -> tuple[Statement, Preview | None]:
-    if not preview:
-        return await _closed(app, tenant, period), None
-    of = await period_for(app, tenant, period)
-    draft = await app.billing.statements.draft(tenant, of, app.clock.now())
-    return draft.statement, draft
+class _Found(NamedTuple):
+    """A statement, and what paper states beside it."""
+
+    statement: Statement
+    terms: Terms
+    customer: Customer
+    draft: Preview | None
+    """The draft of an open period."""
+
+
+async def _read(app: bootstrap.App, tenant: str, period: str | None, *, preview: bool) -> _Found:
+    draft: Preview | None = None
+    if preview:
+        of = await period_for(app, tenant, period)
+        draft = await app.billing.statements.draft(tenant, of, app.clock.now())
+    statement = await _closed(app, tenant, period) if draft is None else draft.statement
+    customer = app.tenancy.directory.customers.of(tenant)
+    return _Found(statement, app.billing.invoices.terms, customer, draft)
 
 
 async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
@@ -82,16 +95,22 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
     return found
 
 
-def _content(found: Statement, draft: Preview | None, chosen: str) -> str:
+def _content(found: _Found, chosen: str) -> bytes:
+    statement, terms, customer, draft = found
+    is_draft = draft is not None
     if chosen == "json":
-        of = StatementDocument.of(found) if draft is None else StatementDocument.of_draft(draft)
-        return json.dumps(of.model_dump(), ensure_ascii=False) + "\n"
+        of = StatementDocument.of(statement) if draft is None else StatementDocument.of_draft(draft)
+        return f"{json.dumps(of.model_dump(), ensure_ascii=False)}\n".encode()
     if chosen == "csv":
-        return statement_csv(found)
-    # The template engine is slow to import.
+        return statement_csv(statement).encode()
+    # The template engine and the writer of PDFs are slow to import.
+    if chosen == "pdf":
+        from metering.adapters.exports.statement_pdf import statement_pdf  # noqa: PLC0415
+
+        return statement_pdf(statement, terms, customer, is_draft=is_draft)
     from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
-    return statement_page(found, is_draft=draft is not None)
+    return statement_page(statement, is_draft=is_draft).encode()
 
 
 def print_statement(found: Statement, *, is_draft: bool) -> None:
