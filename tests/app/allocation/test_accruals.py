@@ -330,3 +330,23 @@ async def test_without_capacity_nothing_is_read(make_system: Callable[[], System
     found = await system.app.accruals.of("acme", NOVEMBER)
     assert (found.shares, found.at, found.currency) == ((), None, "USD")
     assert await system.app.accruals.to_bill(NOVEMBER, DAY) == []
+
+
+async def test_a_quota_of_a_quarter_counts_the_months_that_are_closed_and_the_one_that_runs(
+    system: System,
+) -> None:
+    system.clock.set(THE_3RD)
+    await system.tenancy.define_deployment(units(), NOVEMBER.start)
+    await on_plan(system, {**CAP, "window": "quarter", "limit": "50000"})
+    await ingest(system, ("acme", "11-03T10:00:00"))
+    system.clock.set(DECEMBER.start + 9 * DAY)
+    await system.close(DECEMBER.start + 9 * DAY)
+    await ingest(system, ("acme", "12-03T10:00:00"))
+    (quota,) = (await system.app.forecasts.of("acme")).quotas
+    # 720 hours of 50 in November, 216 in December: 36,000 and 10,800.
+    assert (quota.state.label, format_amount(quota.state.accrued)) == (
+        "amount a quarter with provisioned",
+        "46800",
+    )
+    # 64 hours of 50 more.
+    assert quota.exhausted_at == DECEMBER.start + 9 * DAY + 64 * HOUR
