@@ -70,8 +70,8 @@ bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, 
 	@[ -x .venv-$*/bin/python ] || .venv/bin/python -m venv .venv-$*
 	@.venv-$*/bin/python -m pip install -qq -r requirements-$*.txt && touch $@
 
-package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
-	@.venv/bin/python -m tools.package
+package: venv  ## Build build/metering.zip, which Functions deploys, and index it (EXTRAS=parquet: with Parquet)
+	@.venv/bin/python -m tools.package $(addprefix --extra ,$(EXTRAS))
 
 rooms: venv  ## Draw the rooms into docs/architecture.md, and write what each may import into its README
 	@.venv/bin/python -m tools.draw_rooms

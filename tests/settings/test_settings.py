@@ -179,6 +179,15 @@ async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
     await app.close()
 
 
+async def test_statements_are_in_no_table(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/metering.db"
+    schedule = {"METERING_EXPORT_SCHEDULE": "statement=daily:parquet"}
+    app = App(read_settings({"METERING_STORE": store, **schedule}))
+    with pytest.raises(ConfigurationError, match="'statement=daily:parquet': statements are not"):
+        _ = app.billing.scheduled_exports
+    await app.close()
+
+
 async def test_exports_go_to_a_container_by_its_url() -> None:
     url = "https://contosometering.blob.core.windows.net/exports"
     settings = read_settings({"METERING_EXPORTS": url})

@@ -44,6 +44,7 @@ _TYPES: Final = {
     "gz": "application/gzip",
     "html": "text/html; charset=utf-8",
     "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
 }
 _MAX_REASON: Final = 300
 _BAD_REQUEST: Final = 400

@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from metering.app.exports.deliver_exports import (
     Progress,
     ReportFile,
-    csv_chunks,
     left_out,
     no_progress,
 )
@@ -23,7 +22,7 @@ from metering.core.exports.chargeback import MAX_ROWS, By, Chargeback, Span
 from metering.core.exports.delivery_manifest import Window
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.tenancy.serving import Serving
-from metering.ports import LedgerStore
+from metering.ports import LedgerStore, Table
 
 CHARGEBACK: Final = "chargeback"
 _NOTES: Final = {
@@ -77,10 +76,8 @@ class ChargebackReport:
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file. Raises ConfigurationError for a wrong window before the file begins."""
         found = await self._chosen()
-        name = f"{self.kind}-{self.window.file_name}.csv"
-        yield ReportFile(
-            name, csv_chunks([column.name for column in self._sums.columns], self._rows(found))
-        )
+        name = f"{self.kind}-{self.window.file_name}"
+        yield ReportFile(name, Table(self._sums.columns, self._rows(found)))
 
     async def _chosen(self) -> list[LedgerId]:
         """Return the ledgers that may have usage that counts: late usage in any that has begun."""

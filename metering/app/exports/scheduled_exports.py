@@ -8,9 +8,9 @@ from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports, Repor
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError, MeteringError
 from metering.core.basics.instants import Instant
-from metering.core.exports.delivery_manifest import Window
+from metering.core.exports.delivery_manifest import Format, Window
 from metering.core.exports.windows import DELAY, LOOK_BACK, SETTING, Scheduled, windows_ended
-from metering.ports import Alerts, Clock, LedgerStore
+from metering.ports import Alerts, Clock, LedgerStore, TableFormat
 
 
 class ScheduledReport(NamedTuple):
@@ -32,6 +32,7 @@ class ScheduledExports:
     schedule: Sequence[Scheduled]
     clock: Clock
     alerts: Alerts
+    table_format: Callable[[Format], TableFormat]
     _there: set[tuple[Scheduled, str]] = field(init=False, default_factory=set)
 
     async def run(self) -> int:
@@ -51,7 +52,7 @@ class ScheduledExports:
 
     async def _deliver(self, scheduled: Scheduled) -> int:
         """Deliver a report for the windows that are due; ConfigurationError: unknown tenant."""
-        kind, _, tenant = scheduled
+        kind, _, tenant, form = scheduled
         starts = [ledger.start for ledger in await self.ledgers.ledgers(tenant)]
         if not starts:
             await self._must_know(tenant)
@@ -59,7 +60,7 @@ class ScheduledExports:
         due = await self._due(scheduled, min(starts))
         for window in due:
             report = self.reports[kind].make(window, tenant)
-            manifest = await self.exports.deliver(report)
+            manifest = await self.exports.deliver(report, form=self.table_format(form))
             if LEFT_OUT not in manifest.notes:
                 self._there.add((scheduled, window.name))
                 continue
@@ -96,7 +97,8 @@ class ScheduledExports:
 
     async def _is_there(self, scheduled: Scheduled, window: Window) -> bool:
         if (scheduled, window.name) not in self._there:
-            found = await self.exports.manifest_of(scheduled.kind, scheduled.tenant, window)
+            kind, _, tenant, form = scheduled
+            found = await self.exports.manifest_of(kind, tenant, window, form)
             if found is None:
                 return False
             self._there.add((scheduled, window.name))

@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
+from metering.core.basics.columns import Column, Kind
 from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import DAY, MINUTE, Instant, to_datetime
 from metering.core.basics.money import Amount
 from metering.core.deployments.served_by import ServedBy, served_by
 from metering.core.exports.chargeback_columns import FIGURES, KEYS
 from metering.core.exports.chargeback_sum import Key, Sum
-from metering.core.exports.columns import Column, Kind
 from metering.core.ledger.entry import State
 from metering.core.ledger.head import NOTHING
 from metering.core.ledger.page import Page

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from metering.core.basics.columns import Column, Kind
 from metering.core.basics.csv_text import Cell, Figure, figure
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_fixed
 from metering.core.exports.chargeback_sum import MAX_KEPT, Key, Sum
-from metering.core.exports.columns import Column, Kind
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, QUANTITY, QUANTITY_DECIMALS, TOKENS
 

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, format_instant, to_datetime
 from metering.core.calendars.periods import month_of
-from metering.core.exports.delivery_manifest import Window
+from metering.core.exports.delivery_manifest import Format, Window
 
 Every = Literal["hourly", "daily", "weekly", "monthly"]
 
@@ -24,6 +24,7 @@ _NAMES: Final[dict[Every, str]] = {
     "monthly": "%Y-%mZ",
 }
 _OF_TENANT: Final = "@"
+_IN_FORMAT: Final = ":"
 #: The first instant of 1970 is on a Thursday: weeks begin four days later, on a Monday.
 _FIRST_MONDAY: Final = 4 * DAY
 
@@ -35,15 +36,17 @@ class Scheduled(NamedTuple):
     every: Every
     tenant: str | None = None
     """None for all tenants."""
+    format: Format = "csv"
 
     def __str__(self) -> str:
-        """Return the report as a schedule names it: `chargeback@acme=weekly`."""
+        """Return the report as a schedule names it: `chargeback@acme=weekly:parquet`."""
         of = "" if self.tenant is None else f"{_OF_TENANT}{self.tenant}"
-        return f"{self.kind}{of}={self.every}"
+        form = "" if self.format == "csv" else f"{_IN_FORMAT}{self.format}"
+        return f"{self.kind}{of}={self.every}{form}"
 
 
 def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
-    """Return the schedule in a setting like `chargeback=daily,focus@acme=weekly`.
+    """Return the schedule in a setting like `chargeback=daily:parquet,focus@acme=weekly`.
 
     `kinds` are the known reports. A report may be both hourly and daily, but not twice the same.
     Raises ConfigurationError naming the part that is wrong.
@@ -58,7 +61,8 @@ def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
 
 
 def _read(part: str, kinds: Collection[str]) -> Scheduled:
-    report, equals, every = (piece.strip() for piece in part.partition("="))
+    report, equals, rest = (piece.strip() for piece in part.partition("="))
+    every, _, form = (piece.strip() for piece in rest.partition(_IN_FORMAT))
     if not equals or every not in get_args(Every):
         values = ", ".join(f"REPORT={one}" for one in get_args(Every))
         raise ConfigurationError(f"{SETTING}: {part!r} is none of {values}")
@@ -68,7 +72,10 @@ def _read(part: str, kinds: Collection[str]) -> Scheduled:
         raise ConfigurationError(f"{SETTING}: {part!r}: unknown report {kind!r}: {known}")
     if of and not tenant:
         raise ConfigurationError(f"{SETTING}: {part!r}: no tenant after {_OF_TENANT!r}")
-    return Scheduled(kind, cast("Every", every), tenant or None)
+    if form not in {"", *get_args(Format)}:
+        known = ", ".join(get_args(Format))
+        raise ConfigurationError(f"{SETTING}: {part!r}: unknown format {form!r}: {known}")
+    return Scheduled(kind, cast("Every", every), tenant or None, cast("Format", form or "csv"))
 
 
 def windows_ended(every: Every, at: Instant, count: int) -> list[Window]:

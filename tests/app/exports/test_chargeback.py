@@ -26,7 +26,7 @@ from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence
 from metering.ports import StoredHead
 from tests.app.committing import LEDGER, commit
-from tests.app.exporting import contents, table, use
+from tests.app.exporting import content_of, contents, table, use
 from tests.app.rolling import change
 from tests.builders import NOW, dimensions, usage
 
@@ -140,7 +140,7 @@ async def test_progress_is_told_by_pages(system: System) -> None:
     told: list[int] = []
     report = ChargebackReport(system.store, system.tenancy, Scope(NOVEMBER), told.append)
     async for file in report.files():
-        async for _ in file.chunks:
+        async for _ in content_of(file):
             pass
     assert format_amount(report.totals()["USD"]) == "0.007"
     assert told == [1, 1]

@@ -2,6 +2,8 @@
 
 import asyncio
 import csv
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,14 @@ import pytest
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports
 from metering.app.exports.export_selection import named_window
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
+from metering.bootstrap import table_format
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
 from metering.core.calendars.periods import LedgerId
@@ -50,6 +54,7 @@ def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledEx
         schedule=schedule,
         clock=system.clock,
         alerts=system.alerts,
+        table_format=table_format,
     )
 
 
@@ -229,9 +234,10 @@ async def test_one_tenants_weeks_are_its_own_and_a_typo_is_told(
         Scheduled("chargeback", "weekly", "quiet"),
         Scheduled("chargeback", "weekly", "acmee"),
         Scheduled("chargeback", "weekly"),
+        Scheduled("chargeback", "weekly", "globex", "parquet"),
     )
     # Those that end in November, the first of them with its days of October.
-    assert await exports.run() == 2 * 4
+    assert await exports.run() == 3 * 4
     (told,) = system.alerts.messages
     assert told == (
         "export chargeback@acmee=weekly: METERING_EXPORT_SCHEDULE: unknown tenant 'acmee':"
@@ -246,4 +252,8 @@ async def test_one_tenants_weeks_are_its_own_and_a_typo_is_told(
     assert [manifest.totals["USD"] for manifest in manifests] == [7 * 10**15, 35 * 10**14]
     assert [manifest.tenant for manifest in manifests] == [None, "acme"]
     assert sorted(path.name for path in folder.iterdir()) == ["all", "tenant-acme"]
+    in_parquet = tmp_path / "out/chargeback-parquet/tenant-globex/2026-W47Z"
+    table = parquet.read_table(in_parquet / "chargeback-2026-W47Z.parquet")
+    (row,) = table.select(["day", "tenants", "amount"]).to_pylist()
+    assert row == {"day": date(2026, 11, 20), "tenants": "globex", "amount": Decimal("0.0035")}
     assert await exports.run() == 0

@@ -33,6 +33,12 @@ def test_a_schedule_names_reports_and_how_often() -> None:
         Scheduled("focus", "weekly", "acme"),
         Scheduled("focus", "weekly"),
     )
+    in_parquet = read_schedule("focus=daily:parquet, focus@a=daily : csv", KINDS)
+    assert in_parquet == (
+        Scheduled("focus", "daily", None, "parquet"),
+        Scheduled("focus", "daily", "a", "csv"),
+    )
+    assert [str(one) for one in in_parquet] == ["focus=daily:parquet", "focus@a=daily"]
     assert read_schedule("", KINDS) == ()
 
 
@@ -44,6 +50,7 @@ def test_a_schedule_names_reports_and_how_often() -> None:
         ("invoices=daily", "'invoices=daily': unknown report 'invoices': chargeback, focus"),
         ("focus=daily,focus=daily", "'focus=daily' is listed twice"),
         ("focus@a=daily,focus@a=daily", "'focus@a=daily' is listed twice"),
+        ("focus=daily:xls", "'focus=daily:xls': unknown format 'xls': csv, parquet"),
         ("focus@=daily", "'focus@=daily': no tenant after '@'"),
     ],
 )
