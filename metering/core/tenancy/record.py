@@ -26,13 +26,16 @@ type RecordKind = Literal[
     "increase",
     "stop",
     "producer",
+    "customer",
+    "discount",
 ]
 
 #: Kinds that no price depends on.
 PRICELESS: Final = frozenset(
     {
         *("subject", "calendar", "grant", "revocation", "adjustment"),
-        *("member", "increase", "stop", "producer"),
+        *("member", "increase", "stop", "producer", "customer"),
+        *("member", "increase", "stop", "producer", "discount"),
     }
 )
 
