@@ -1,13 +1,15 @@
 """Strings that match a regular expression, drawn by its parts; it is never run against anything."""
 
 from functools import lru_cache
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser, error, sub  # type: ignore[attr-defined]
+from importlib import import_module
+from re import error, sub
 from typing import Any, Final
 
 from metering.core.basics.errors import MeteringError
 from metering.local.gateway.models.draws import Draws
 
+op: Any = import_module("re._constants")
+_parser: Any = import_module("re._parser")
 _MAX_PATTERN: Final = 1_000
 #: A part that may repeat without end repeats at most so often more than it must.
 _MORE: Final = 4
