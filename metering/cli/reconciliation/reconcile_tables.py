@@ -63,9 +63,8 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     uniform = uniform_discount(report)
     if uniform is not None:
         percent = format_fixed(uniform, 2)
-        console.print(
-            f"every such price is {percent} % below list: if agreed, --discount {percent}"
-        )
+        below = f"{percent} % below list"
+        console.print(f"every price is {below}: if that is agreed, --discount {percent}")
 
 
 def _row(line: Line) -> list[str]:
