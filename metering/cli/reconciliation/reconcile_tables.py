@@ -47,7 +47,7 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     discounted = discounted_lines(report)
     if discounted:
         console.print(
-            f"an agreed discount was taken off list prices on {plural(discounted, 'line')}"
+            f"the agreed discount was taken off list prices on {plural(discounted, 'line')}"
         )
     other = report.other_services
     if other.rows:
