@@ -10,7 +10,7 @@ from metering.app.costs.costs import CostReport
 from metering.app.reports.unit_economics import UnitCosts
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import AsJson, count, plural, print_table, show, stdout
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read
 from metering.core.calendars.periods import Period, days_between
 from metering.core.costs.query import cost_query
 from metering.core.reports.unit_economics import (
@@ -93,7 +93,7 @@ def _efficiency(tenant: str, period: str | None, by: str, *, as_json: bool) -> N
 
 
 def _print(title: str, found: UnitCosts) -> None:
-    rows = [_row(case, one) for case in found.use_cases for one in case.outcomes]
+    rows = [_row(case, one, found.currency) for case in found.use_cases for one in case.outcomes]
     print_table(title, _COLUMNS, rows, left=3)
     unknown = sum(case.line.unpriced + case.line.missing for case in found.use_cases)
     if unknown:
@@ -102,14 +102,14 @@ def _print(title: str, found: UnitCosts) -> None:
         )
 
 
-def _row(case: UseCase, one: OutcomeCost) -> list[str]:
+def _row(case: UseCase, one: OutcomeCost, currency: str) -> list[str]:
     mark = _AT_LEAST if case.is_at_least else ""
     return [
         "-" if case.name is None else case.name,
         one.outcome or "-",
         one.status.value.replace("_", " "),
         count(one.number),
-        "unknown" if case.line.is_unknown else f"{mark}{format_amount(case.amount)}",
+        "unknown" if case.line.is_unknown else f"{mark}{format_read(case.amount, currency)}",
         _cost(one.cost, mark),
         "-" if one.target is None else one.target.cost,
         count(case.line.requests),
