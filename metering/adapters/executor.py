@@ -7,9 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-#: How long a thread may keep the interpreter while another waits, in seconds. Python's own 5 ms
-#: would be waited for at every system call of a request, several times each.
-_SWITCH_S: Final = 0.001
+#: How long a thread may keep the interpreter while another waits, in seconds. The event loop waits
+#: for it after every system call of a request, ten times or so: Python's own 5 ms make 50 of them.
+_SWITCH_S: Final = 0.0001
 
 
 class ThreadExecutor:

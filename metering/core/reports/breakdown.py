@@ -1,7 +1,7 @@
 """Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import reduce
 from heapq import merge
 from itertools import batched, groupby
@@ -15,38 +15,17 @@ from metering.core.ledger.entry import Kind, State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
 from metering.core.prices.rating import OTHER_NAMES, amount_of
+from metering.core.reports.count import Count, Counts, Group, Packed, packed_counts, unpacked
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
 GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_case", "end_user")
 """The dimensions by which usage can be grouped, in the order of a full group (days are UTC)."""
 
-type Group = tuple[str | None, ...]
-
 #: Beyond this many changed groups, and this part of all, they are sorted anew.
 _FEW: Final = 16
-#: Groups sorted at once: milliseconds.
-_BLOCK: Final = 4_096
+#: Groups sorted or let go at once: the interpreter is held for less than a millisecond.
+_BLOCK: Final = 1_024
 
-
-class Count(NamedTuple):
-    """The totals of a group; `amount` covers priced usage."""
-
-    line: RateTotals = NOTHING
-    amount: Amount = 0
-    outcomes: int = 0
-    """Business outcomes; `line` does not include them."""
-
-    def plus(self, other: "Count") -> "Count":
-        """Return the sum of two counts."""
-        amount, outcomes = self.amount + other.amount, self.outcomes + other.outcomes
-        return Count(self.line.plus(other.line), amount, outcomes)
-
-    def negated(self) -> "Count":
-        """Return the count that takes this one away again."""
-        return Count(self.line.negated(), -self.amount, -self.outcomes)
-
-
-type Counts = Mapping[Group, Count]
 
 _NO_COUNT: Final = Count()
 
@@ -67,34 +46,6 @@ class Outcomes(NamedTuple):
     number: int
 
 
-type _Packed = tuple[int, ...]
-"""A count as one flat tuple. The garbage collector leaves those alone, while a hundred thousand
-counts, each of several objects, would have it hold up the whole process again and again."""
-
-
-def _packed(count: Count) -> _Packed:
-    one, amount, outcomes = count
-    counts = (one.requests, one.not_billable, one.unpriced, one.missing, one.totals_only)
-    return (*counts, one.from_cache, one.recovered, one.estimated, amount, outcomes, *one.tokens)
-
-
-def _unpacked(packed: _Packed) -> Count:
-    requests, not_billable, unpriced, missing, totals_only, *others = packed
-    from_cache, recovered, estimated, amount, outcomes, *tokens = others
-    line = RateTotals(
-        requests=requests,
-        not_billable=not_billable,
-        unpriced=unpriced,
-        missing=missing,
-        tokens=tuple(tokens),
-        totals_only=totals_only,
-        from_cache=from_cache,
-        recovered=recovered,
-        estimated=estimated,
-    )
-    return Count(line, amount, outcomes)
-
-
 class Breakdown:
     """Sums by group the changes of pages, or sums made of them before.
 
@@ -104,7 +55,7 @@ class Breakdown:
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
         self._places = [GROUPS.index(name) for name in group_by]
-        self._counts: dict[Group, _Packed] = {}
+        self._counts: dict[Group, Packed] = {}
         self._order: list[Group] | None = None
         self._changed: set[Group] = set()
         """Groups that may be new or gone since the order was made."""
@@ -119,14 +70,15 @@ class Breakdown:
 
     def add_counts(self, counts: Counts) -> None:
         """Add counts by full group."""
-        for full, count in counts.items():
-            group = tuple([full[place] for place in self._places])
-            change, before = _packed(count), self._counts.get(group)
+        own, places = self._counts, self._places
+        for full, change in packed_counts(counts):
+            group = tuple([full[place] for place in places])
+            before = own.get(group)
             total = change if before is None else tuple(map(add, before, change))
             if any(total):
-                self._counts[group] = total
+                own[group] = total
             else:
-                self._counts.pop(group, None)
+                own.pop(group, None)
             if self._order is not None:
                 self._changed.add(group)
 
@@ -138,6 +90,15 @@ class Breakdown:
         else:
             for group in self._changed:
                 self._place(order, group)
+        self._changed.clear()
+
+    def clear(self) -> None:
+        """Let go of all groups, block by block: at once it would hold up every other thread."""
+        order, self._order = self._order or [], None
+        while self._counts or order:
+            for _ in range(min(_BLOCK, len(self._counts))):
+                self._counts.popitem()
+            del order[-_BLOCK:]
         self._changed.clear()
 
     def _place(self, order: list[Group], group: Group) -> None:
@@ -154,7 +115,7 @@ class Breakdown:
         order = self._order or []
         start = 0 if group is None else bisect_right(order, in_order(group), key=in_order)
         for place in range(start, len(order)):
-            yield order[place], _unpacked(self._counts[order[place]])
+            yield order[place], unpacked(self._counts[order[place]])
 
     def rows(self) -> list[Row]:
         """Return the groups with usage, in order of their names."""
@@ -188,8 +149,11 @@ def _together(
 
 def _sorted(groups: Iterable[Group]) -> list[Group]:
     """Return groups in order. In blocks: a sort holds up every other thread while it lasts."""
-    blocks = [sorted(block, key=in_order) for block in batched(groups, _BLOCK, strict=False)]
-    return list(merge(*blocks, key=in_order))
+    found = list(groups)
+    # Names alone are in the order of their keys.
+    key = in_order if any(None in group for group in found) else None
+    blocks = [sorted(block, key=key) for block in batched(found, _BLOCK, strict=False)]
+    return list(merge(*blocks, key=key))
 
 
 def in_order(group: Group) -> tuple[tuple[bool, str], ...]:

@@ -16,15 +16,13 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.page import GENESIS, Page
 from metering.core.reports.breakdown import (
-    Count,
-    Counts,
-    Group,
     add_to,
     changes_of,
     in_order,
     place_of,
     without_names,
 )
+from metering.core.reports.count import Count, Counts, Group
 
 #: Parts of a day. A page belongs to one day, so it changes at most so many parts.
 PARTS: Final = 8
