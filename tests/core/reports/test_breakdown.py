@@ -16,12 +16,11 @@ from metering.core.ledger.page import Page
 from metering.core.reports.breakdown import (
     GROUPS,
     Breakdown,
-    Count,
-    Group,
     Row,
     in_order,
     rows_after,
 )
+from metering.core.reports.count import Count, Group
 from metering.core.usage.buckets import BUCKETS, from_names
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, rating, usage
