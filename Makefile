@@ -45,11 +45,12 @@ test: venv $(PEERS) .venv-focus/.installed  ## Run all tests
 	    "(on Debian: apt-get install chromium chromium-driver)"
 	@$(FAST) .venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=metering.core --cov=metering.app --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
-soak: venv  ## Ten thousand commits with a fault in every second one, and fuzzers that look longer (about half an hour)
+soak: venv  ## Ten thousand commits with faults, 200 random tenants, and fuzzers that look longer (about half an hour)
 	@$(FAST) METERING_TEST_COMMITS=5000 .venv/bin/pytest tests/faults/test_many_commits.py
 	@$(FAST) METERING_TEST_EXAMPLES=5000 .venv/bin/pytest tests/adapters/test_hostile_files.py tests/core/usage/test_any_body.py \
 	    tests/adapters/contract/test_requests.py
 	@$(FAST) METERING_TEST_REQUESTS=100 .venv/bin/pytest tests/api/test_openapi.py
+	@$(FAST) METERING_TEST_SCENARIOS=200 .venv/bin/pytest tests/model
 
 lint: venv  ## Check style, types and layers
 	@.venv/bin/ruff format --check .
@@ -69,8 +70,8 @@ bicep: venv .venv-bicep/.installed  ## Check the Bicep files: grammar, checkov, 
 	@[ -x .venv-$*/bin/python ] || .venv/bin/python -m venv .venv-$*
 	@.venv-$*/bin/python -m pip install -qq -r requirements-$*.txt && touch $@
 
-package: venv  ## Build build/metering.zip, which Functions deploys, and have Microsoft's worker library index it
-	@.venv/bin/python -m tools.package
+package: venv  ## Build build/metering.zip, which Functions deploys, and index it (EXTRAS=parquet: with Parquet)
+	@.venv/bin/python -m tools.package $(addprefix --extra ,$(EXTRAS))
 
 rooms: venv  ## Draw the rooms into docs/architecture.md, and write what each may import into its README
 	@.venv/bin/python -m tools.draw_rooms

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -33,39 +33,48 @@ _NOT_RUN: Final = frozenset(
         "metering/adapters/hubs/capture_container.py",
     }
 )
+#: What an extra adds: its files, its requirements.
+_EXTRAS: Final = {
+    "parquet": (
+        frozenset({"metering/adapters/exports/parquet_format.py"}),
+        ROOT / "requirements-parquet.txt",
+    )
+}
 _AT_THE_TOP: Final = ("function_app.py", "host.json", "requirements.txt")
 #: The earliest time that a zip can hold.
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 _READABLE: Final = 0o100644 << 16
 
 
-def app_files() -> Iterator[Path]:
+def app_files(extras: Collection[str] = ()) -> Iterator[Path]:
     """Yield the app's own files, relative to the repository."""
+    not_run = _NOT_RUN.union(*(files for name, (files, _) in _EXTRAS.items() if name not in extras))
     yield from (Path(name) for name in _AT_THE_TOP)
     for path in sorted((ROOT / "metering").rglob("*")):
         relative = path.relative_to(ROOT)
-        skipped = any(relative.is_relative_to(left_out) for left_out in _NOT_RUN)
+        skipped = any(relative.is_relative_to(left_out) for left_out in not_run)
         if path.is_file() and "__pycache__" not in relative.parts and not skipped:
             yield relative
 
 
-def lay_out(folder: Path) -> None:
+def lay_out(folder: Path, extras: Collection[str] = ()) -> None:
     """Put the app's own files into an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    for relative in app_files():
+    for relative in app_files(extras):
         target = folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / relative, target)
 
 
-def add_libraries(folder: Path) -> None:
-    """Install what the lock names, by hash, for Azure's platform."""
+def add_libraries(folder: Path, extras: Collection[str] = ()) -> None:
+    """Install what the lock and the extras name, by hash, for Azure's platform."""
     target = folder / LIBRARIES
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    subprocess.run(
-        [*command, "--require-hashes", "-r", str(LOCK), "--target", str(target), *PLATFORM],
-        check=True,
-    )
+    for locked in (LOCK, *(_EXTRAS[name][1] for name in extras)):
+        subprocess.run(
+            [*command, "--require-hashes", "-r", str(locked), "--target", str(target), *PLATFORM],
+            check=True,
+        )
     # Commands of libraries have this machine's Python in their first line, and nobody runs them.
     shutil.rmtree(target / "bin", ignore_errors=True)
 
@@ -100,9 +109,11 @@ def functions_in(package: Path, folder: Path) -> list[str]:
 
 def main() -> int:
     """Build the package, index it, and say how large it is."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    lay_out(FOLDER)
-    add_libraries(FOLDER)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--extra", action="append", choices=sorted(_EXTRAS), default=[])
+    extras = parser.parse_args().extra
+    lay_out(FOLDER, extras)
+    add_libraries(FOLDER, extras)
     zipped(FOLDER, PACKAGE)
     digest = hashlib.sha256(PACKAGE.read_bytes()).hexdigest()
     size = PACKAGE.stat().st_size / 1_000_000

@@ -1,20 +1,18 @@
 """The application: routers, guards and error handlers."""
 
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
-from metering import bootstrap
+from metering import __version__, bootstrap
 from metering.api import openapi, problems
 from metering.api.dashboard import ROUTERS as PAGES
 from metering.api.guard import PublicRoute
 from metering.api.limits import RateLimits, WorkBudgets
 from metering.api.routes import ROUTERS
 from metering.api.shell import Shell
-
-_VERSION: Final = "0.1.0"
 
 
 def create_api(app: bootstrap.App) -> FastAPI:
@@ -25,7 +23,7 @@ def create_api(app: bootstrap.App) -> FastAPI:
     """
     api = FastAPI(
         title="metering",
-        version=_VERSION,
+        version=__version__,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

@@ -1,6 +1,16 @@
 """Wiring: the one place that names concrete adapters. Everything is built on first use."""
 
 from metering.bootstrap.app import App, current, must_exist, use
+from metering.bootstrap.exports import table_format
 from metering.bootstrap.stores import Stores, sqlite_stores, stores_for
 
-__all__ = ["App", "Stores", "current", "must_exist", "sqlite_stores", "stores_for", "use"]
+__all__ = [
+    "App",
+    "Stores",
+    "current",
+    "must_exist",
+    "sqlite_stores",
+    "stores_for",
+    "table_format",
+    "use",
+]

@@ -6,14 +6,16 @@ from typing import NamedTuple
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
 from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.csv_format import CSV
 from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
 from metering.app.exports.focus_export import FOCUS, FocusExport
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
 from metering.app.exports.statement_export import STATEMENT, StatementExport
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.exports.delivery_manifest import Window
-from metering.core.exports.windows import Scheduled, read_schedule
-from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore
+from metering.core.basics.errors import ConfigurationError
+from metering.core.exports.delivery_manifest import Format, Window
+from metering.core.exports.windows import SETTING, Scheduled, read_schedule
+from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore, TableFormat
 from metering.settings.exports import ExportsContainer, ExportsFolder
 
 
@@ -34,6 +36,21 @@ def export_store(
     store = BlobExports(place.url, setting, emulator=place.is_emulator)
     closing.append(store.close)
     return store
+
+
+def table_format(name: Format) -> TableFormat:
+    """Return a format of tables. ConfigurationError if what writes it is not installed."""
+    if name == CSV.name:
+        return CSV
+    try:
+        # Much to load, and an extra: only those who use it need it.
+        from metering.adapters.exports.parquet_format import ParquetFormat
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Parquet needs the extra `parquet` ({error}): pip install 'metering[parquet]', or, for"
+            " the function app, `make package EXTRAS=parquet`"
+        ) from None
+    return ParquetFormat()
 
 
 class Reports(NamedTuple):
@@ -70,7 +87,8 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
     """Return the reports that a schedule may name: a further one is a line here."""
     return {
         CHARGEBACK: ScheduledReport(
-            lambda window: reports.chargeback(Scope(window, by_arrival=True)), again=0
+            lambda window, tenant: reports.chargeback(Scope(window, tenant, by_arrival=True)),
+            again=0,
         ),
         FOCUS: ScheduledReport(reports.focus),
         STATEMENT: ScheduledReport(reports.statement),
@@ -83,11 +101,16 @@ def scheduled_exports(
     """Return the scheduled exporter. Raises ConfigurationError if the schedule is malformed."""
     named = scheduled_reports(reports)
     read: tuple[Scheduled, ...] = read_schedule(schedule, named)
+    for one in read:
+        if one.kind == STATEMENT and one.format != CSV.name:
+            raise ConfigurationError(f"{SETTING}: '{one}': statements are not in {one.format}")
     return ScheduledExports(
         exports=exports,
         ledgers=reports.ledgers,
+        tenancy=reports.tenancy,
         reports=named,
         schedule=read,
         clock=clock,
         alerts=alerts,
+        table_format=table_format,
     )

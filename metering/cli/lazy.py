@@ -1,7 +1,7 @@
 """Groups of commands that import a command when it is called: each pays for what it uses."""
 
 import gc
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
@@ -11,8 +11,9 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 if TYPE_CHECKING:
-    from typer._click.core import Command, Context
+    from typer._click.core import Command, Context, Parameter
     from typer._click.formatting import HelpFormatter
+    from typer._click.shell_completion import CompletionItem
 
 
 class Place(NamedTuple):
@@ -45,10 +46,18 @@ class Group(TyperGroup):
 class LazyGroup(Group):
     """A group that imports a command's module when that command is called."""
 
-    def __init__(self, name: str, help: str, sections: Mapping[str, Section]) -> None:  # noqa: A002, as typer calls it
+    def __init__(
+        self,
+        name: str,
+        help: str,  # noqa: A002, as typer calls it
+        sections: Mapping[str, Section],
+        options: Callable[..., None] | None = None,
+    ) -> None:
+        """`options`: declares the options of the whole command line, beside those of completion."""
         super().__init__(
             name=name,
             help=help,
+            params=[] if options is None else _params(options),
             commands={},
             rich_markup_mode=None,
             no_args_is_help=True,
@@ -63,6 +72,18 @@ class LazyGroup(Group):
             heading: {name: place.summary for name, place in places.items()}
             for heading, places in self._sections.items()
         }
+
+    def shell_complete(self, ctx: "Context", incomplete: str) -> "list[CompletionItem]":
+        """Return the commands that begin so, with their summaries, without importing any."""
+        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415, only for a shell
+
+        found = [
+            CompletionItem(name, help=said)
+            for summaries in self.sections().values()
+            for name, said in summaries.items()
+            if name.startswith(incomplete)
+        ]
+        return found or super().shell_complete(ctx, incomplete)
 
     def list_commands(self, ctx: "Context") -> list[str]:  # noqa: ARG002, the signature of the base
         """Return the names of the commands, without importing any."""
@@ -100,6 +121,14 @@ def summary(command: "Command") -> str:
     """Return the first paragraph of a command's help, on one line."""
     first, _, _ = (command.help or "").partition("\n\n")
     return " ".join(first.split())
+
+
+def _params(options: Callable[..., None]) -> "list[Parameter]":
+    """Return the parameters of a function as options, and typer's own for shell completion."""
+    host = typer.Typer(add_completion=True, rich_markup_mode=None)
+    host.callback()(options)
+    host.command()(lambda: None)
+    return get_command(host).params
 
 
 def _load(name: str, target: str) -> "Command":

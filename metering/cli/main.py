@@ -4,8 +4,11 @@ import gc
 import logging
 import os
 import sys
-from typing import Final
+from typing import Annotated, Final
 
+import typer
+
+from metering import __version__
 from metering.cli.lazy import LazyGroup, Place, Section
 from metering.core.basics.errors import MeteringError
 
@@ -207,11 +210,31 @@ COMMANDS: Final[dict[str, Section]] = {
     },
 }
 
+
+def _print_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"metering {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the release.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Declare the options of `metering` itself."""
+
+
 app: Final = LazyGroup(
     "metering",
     "Exact, exactly-once metering and billing of LLM usage."
     " The store is METERING_STORE (default sqlite:///.metering/metering.db).",
     COMMANDS,
+    _options,
 )
 
 _INTERRUPTED = 130

@@ -8,9 +8,11 @@ from typing import Annotated, Final, Literal
 import typer
 
 from metering import bootstrap
+from metering.cli import completing
 from metering.cli.output import escape, stderr
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.suggestions import unknown
 from metering.core.calendars.calendars import calendar_instant
 from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, Period
@@ -21,7 +23,10 @@ from metering.settings.settings import Settings, SqliteStore
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Tenant = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
+Tenant = Annotated[
+    str,
+    typer.Argument(help="The tenant's id.", show_default=False, autocompletion=completing.tenants),
+]
 PeriodName = Annotated[
     str | None,
     typer.Option("--period", help="A period, such as 2026-11. Default: the last one with usage."),
@@ -68,7 +73,7 @@ def made(settings: Settings) -> str | None:
 async def must_know(app: bootstrap.App, tenant: str) -> None:
     """Raise ConfigurationError for an unknown tenant."""
     if not await app.read.knows(tenant):
-        raise ConfigurationError(f"unknown tenant {tenant!r}: see `metering tenants list`")
+        raise unknown("tenant", tenant, await app.read.tenants(), "tenants list")
 
 
 async def plan_at(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
@@ -76,7 +81,7 @@ async def plan_at(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
     await app.tenancy.refresh()
     found = app.tenancy.directory.plan(plan_id, at)
     if found is None:
-        raise ConfigurationError(f"unknown plan {plan_id!r}: see `metering plans list`")
+        raise unknown("plan", plan_id, app.tenancy.directory.plan_ids(), "plans list")
     return found
 
 

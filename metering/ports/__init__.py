@@ -7,8 +7,11 @@ from metering.ports.billing import (
     StoredAccount,
 )
 from metering.ports.exports import (
+    Chunk,
     ExportStore,
     Staged,
+    Table,
+    TableFormat,
 )
 from metering.ports.ledger import (
     EffectStore,
@@ -72,6 +75,7 @@ __all__ = [
     "Attributes",
     "AuditLog",
     "CaptureSource",
+    "Chunk",
     "Clock",
     "CloudReading",
     "DeadLetter",
@@ -107,6 +111,8 @@ __all__ = [
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",
+    "Table",
+    "TableFormat",
     "Telemetry",
     "TokenVerifier",
     "UsagePublisher",

@@ -1,7 +1,11 @@
-"""The store of exports: a file is visible complete, or not at all."""
+"""The store of exports, where a file is visible complete or not at all; and formats of tables."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
+
+from metering.core.basics.columns import Column
+from metering.core.basics.csv_text import Cell
+from metering.core.exports.delivery_manifest import Format
 
 
 class Staged(NamedTuple):
@@ -28,10 +32,11 @@ class ExportStore(Protocol):
         """
         ...
 
-    async def publish(self, staged: Staged) -> None:
-        """Publish a staged file under its name at once, replacing the previous file.
+    async def publish(self, *staged: Staged) -> None:
+        """Publish staged files, each under its name at once, replacing the previous file.
 
-        RetryableError if another process has staged the same name since: stage the file again.
+        All of them are durable when it returns; after an error some are published. RetryableError
+        if another process has staged the same name since: stage the file again.
         """
         ...
 
@@ -49,4 +54,35 @@ class ExportStore(Protocol):
 
     async def remove(self, name: str) -> None:
         """Remove a published file; one that does not exist is ignored."""
+        ...
+
+
+class Chunk(NamedTuple):
+    """A piece of a file, and the number of data rows in it."""
+
+    content: bytes
+    rows: int = 0
+
+
+class Table(NamedTuple):
+    """A table of a report; its rows can be read once."""
+
+    columns: Sequence[Column]
+    rows: AsyncIterable[Sequence[Cell]]
+
+
+class TableFormat(Protocol):
+    """A file format of tables. The same table gives the same bytes."""
+
+    @property
+    def name(self) -> Format:
+        """The name of the format, which is also the ending of its files."""
+        ...
+
+    def chunks(self, file: str, table: Table) -> AsyncIterator[Chunk]:
+        """Yield the file of a table, with memory bounded; `file` names it in errors.
+
+        Raises ConfigurationError, with row and column, for a value that the format cannot hold
+        exactly.
+        """
         ...

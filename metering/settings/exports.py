@@ -77,9 +77,10 @@ EXPORT_SCHEDULE: Final = Setting(
     "METERING_EXPORT_SCHEDULE",
     str,
     "",
-    "The reports that the timer delivers, each `hourly`, `daily` or `monthly`, separated by commas."
-    " Checked when the timer first needs it.",
-    "chargeback=daily,focus=daily",
+    "The [reports](exports.md#schedules) that the timer delivers, each `hourly`, `daily`, `weekly`"
+    " or `monthly`, separated by commas; `@` names one tenant. Checked when the timer first needs"
+    " it.",
+    "chargeback=daily,focus@acme=weekly",
     readers=("app",),
 )
 ISSUER: Final = Setting(

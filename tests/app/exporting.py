@@ -2,16 +2,19 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from metering.app.exports.deliver_exports import Chunk, Report, ReportFile, csv_chunks
+from metering.app.exports.csv_format import CSV
+from metering.app.exports.deliver_exports import Report, ReportFile
 from metering.app.ingest.ingest import Message
+from metering.core.basics.columns import Column, Kind
 from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.exports.delivery_manifest import Window
+from metering.ports import Chunk, Table
 from tests.builders import body
 
 type System = Any
@@ -33,7 +36,9 @@ class GivenReport:
     async def files(self) -> AsyncIterator[ReportFile]:
         for name, content in self._files.items():
             if isinstance(content, list):
-                yield ReportFile(name, csv_chunks(["text", "number"], self._counted(content)))
+                columns = Column("text"), Column("number", Kind.COUNT)
+                table = Table(columns, self._counted(content))
+                yield ReportFile(name.removesuffix(".csv"), table)
             else:
                 yield ReportFile(name, _text(content))
 
@@ -71,6 +76,12 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def content_of(file: ReportFile) -> AsyncIterable[Chunk]:
+    """Return the content of a file, a table as CSV."""
+    content = file.content
+    return CSV.chunks(file.name, content) if isinstance(content, Table) else content
 
 
 def table(content: bytes) -> list[dict[str, str]]:

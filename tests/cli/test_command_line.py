@@ -3,14 +3,17 @@
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from typer._click.exceptions import ClickException
 from typer.core import TyperGroup
 
+from metering import __version__
 from metering.cli.main import app
 
 if TYPE_CHECKING:
@@ -43,6 +46,131 @@ def test_the_help_of_every_command_has_an_example_of_itself() -> None:
         if not re.search(rf"Example:  .*\b{name}\b", command.help or "")
     ]
     assert without == []
+
+
+_FILES: Final = (
+    "events.jsonl",
+    "tenants.yaml",
+    "reseller.yaml",
+    "part_0_0001.csv.gz",
+    "bicep/main.prod.bicepparam",
+)
+
+
+def test_every_example_in_the_help_is_one_that_its_command_takes(
+    tmp_path: "Path", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in _FILES:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    refused = {}
+    for name, command in _commands("metering", app):
+        examples = re.findall(
+            r"^ *(?:Example:)? *(.*\bmetering .*(?:\n\s+--.*)*)", command.help or "", re.MULTILINE
+        )
+        mine = [one for one in examples if re.search(rf"\b{name}\b", one)]
+        assert mine, name
+        for example in mine:
+            _, _, arguments = " ".join(example.split()).partition(name)
+            try:
+                command.make_context(name, shlex.split(arguments))
+            except ClickException as error:
+                refused[example] = error.format_message()
+    assert refused == {}
+
+
+def test_the_release_is_printed(metering: "Metering") -> None:
+    ran = metering.run("--version")
+
+    assert (ran.code, ran.stdout) == (0, f"metering {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(
+            ["balance", "acmee"],
+            "error: unknown tenant 'acmee': did you mean 'acme'? see `metering tenants list`",
+            id="tenant",
+        ),
+        pytest.param(
+            ["balance", "zzz"],
+            "error: unknown tenant 'zzz': see `metering tenants list`",
+            id="none",
+        ),
+        pytest.param(
+            ["plans", "show", "defalt"],
+            "error: unknown plan 'defalt': did you mean 'default'? see `metering plans list`",
+            id="plan",
+        ),
+        pytest.param(
+            ["whatif", "acme", "--map", "gpt-4o=gpt-4o-mni"],
+            "error: --map: the price book has no model 'gpt-4o-mni': did you mean 'gpt-4o-mini'?"
+            " see `metering prices list`",
+            id="model",
+        ),
+        pytest.param(
+            ["prices", "list", "--model", "GPT-4.l"],
+            "no price matches --model 'GPT-4.l': did you mean 'gpt-4.1'?",
+            id="prices",
+        ),
+        pytest.param(
+            ["quote", "--deployment", "chat2", "--usage", '{"prompt_tokens": 1}'],
+            "error: unknown deployment 'chat2': did you mean 'chat'?"
+            " see `metering deployments list`",
+            id="deployment",
+        ),
+    ],
+)
+def test_a_mistyped_name_is_told_the_nearest_one(
+    one_event: "Metering", arguments: list[str], message: str
+) -> None:
+    one_event.run("deployments", "set", "chat", "--model", "gpt-4o", "--type", "global")
+
+    ran = one_event.run(*arguments)
+
+    assert ran.stderr.strip() == message
+
+
+def test_a_quote_for_an_unknown_model_names_the_nearest_one(metering: "Metering") -> None:
+    ran = metering.run("quote", "--model", "gpt-4oo", "--usage", '{"prompt_tokens": 1}')
+
+    meant = "did you mean 'gpt-4o'? see `metering prices list`"
+    assert ran.stdout.strip() == f"unpriced: no price is known for gpt-4oo: {meant}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        pytest.param("metering bal", "balance", id="a command"),
+        pytest.param("metering tenants st", "stop", id="a command of a group"),
+        pytest.param("metering balance --per", "--period", id="an option"),
+        pytest.param("metering balance ac", "acme", id="a tenant"),
+        pytest.param(
+            "metering quote --model gpt-4o-transcribe-", "gpt-4o-transcribe-diarize", id="a model"
+        ),
+        pytest.param("metering balance zz", "", id="nothing"),
+    ],
+)
+def test_a_shell_completes_commands_options_tenants_and_models(
+    one_event: "Metering", typed: str, completed: str
+) -> None:
+    assert _completed(one_event, typed) == completed
+
+
+def test_completion_makes_no_store_and_reports_no_fault(metering: "Metering") -> None:
+    metering.prepares = False
+
+    assert _completed(metering, "metering balance ac") == ""
+    assert not metering.store.exists()
+
+
+def _completed(metering: "Metering", typed: str) -> str:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    ran = metering.run(settings={"_METERING_COMPLETE": "complete_bash", **words})
+    assert ran.stderr == ""
+    return ran.stdout.strip()
 
 
 def test_help_is_printed_on_standard_output(metering: "Metering") -> None:

@@ -6,7 +6,7 @@ from metering.core.calendars.periods import LedgerId, Slot, month_of
 from metering.core.ledger.commit import Known, plan_commit
 from metering.core.ledger.head import Head
 from metering.core.ledger.page import Page
-from metering.core.reports.breakdown import GROUPS, Breakdown, Row
+from metering.core.reports.breakdown import GROUPS, SUMMED_BY, Breakdown, Row
 from metering.core.reports.rollup import Cursor, Intake, Part, PartName
 from metering.core.usage.usage import EventKey, Usage
 from tests.builders import AT, NOW, rating
@@ -49,8 +49,10 @@ class Rollup:
     def rows(self, tail: Sequence[Page] = (), group_by: tuple[str, ...] = GROUPS) -> list[Row]:
         """Return the rollup's rows with those pages of `tail` that it does not have."""
         breakdown = Breakdown(group_by)
+        is_summed = SUMMED_BY.issuperset(group_by)
         for part in self.parts.values():
-            breakdown.add_counts(part.counts)
+            if part.name.is_summary == is_summed:
+                breakdown.add_counts(part.counts)
         for page in tail:
             if page.number > self.cursor.page:
                 breakdown.add(page)

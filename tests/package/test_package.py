@@ -48,6 +48,11 @@ def test_what_azure_does_not_run_is_left_out() -> None:
     assert not [file for file in files if "__pycache__" in file]
 
 
+def test_what_an_extra_needs_is_there_with_it_alone() -> None:
+    added = set(app_files(["parquet"])) - set(app_files())
+    assert added == {Path("metering/adapters/exports/parquet_format.py")}
+
+
 def _imported_at_the_top() -> Iterator[tuple[Path, str]]:
     for relative in app_files():
         if relative.suffix == ".py":

@@ -38,6 +38,16 @@ def test_the_lock_has_what_the_requirements_and_the_constraints_say() -> None:
     assert {name: constraints.get(name) for name in locked} == locked
 
 
+def test_the_extra_is_pinned_by_hash_in_the_version_that_is_tested() -> None:
+    text = (ROOT / "requirements-parquet.txt").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if not line.startswith("#")]
+    assert re.fullmatch(r"pyarrow==[^\s]+ --hash=sha256:[0-9a-f]{64}", line)
+    version = _pins("requirements-parquet.txt")
+    assert version == {"pyarrow": _pins("requirements-dev.txt")["pyarrow"]}
+    assert _pins("constraints.txt").items() >= version.items()
+    assert licence_of(metadata("pyarrow")) in ACCEPTED
+
+
 def test_the_page_of_licences_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page()
 

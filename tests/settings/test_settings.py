@@ -175,7 +175,16 @@ async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
     made = scheduled_reports(app.billing.reports)
     assert sorted(made) == ["chargeback", "focus", "statement"]
     for kind, report in made.items():
-        assert report.make(Window("2026-11")).kind == kind
+        assert report.make(Window("2026-11"), None).kind == kind
+    await app.close()
+
+
+async def test_statements_are_in_no_table(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/metering.db"
+    schedule = {"METERING_EXPORT_SCHEDULE": "statement=daily:parquet"}
+    app = App(read_settings({"METERING_STORE": store, **schedule}))
+    with pytest.raises(ConfigurationError, match="'statement=daily:parquet': statements are not"):
+        _ = app.billing.scheduled_exports
     await app.close()
 
 

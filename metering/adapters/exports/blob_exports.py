@@ -44,6 +44,7 @@ _TYPES: Final = {
     "gz": "application/gzip",
     "html": "text/html; charset=utf-8",
     "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
 }
 _MAX_REASON: Final = 300
 _BAD_REQUEST: Final = 400
@@ -91,8 +92,12 @@ class BlobExports:
                 await blob.stage_block(blocks[-1], block, length=len(block), validate_content=True)
         return Staged(name, tuple(blocks))
 
-    async def publish(self, staged: Staged) -> None:
-        """Commit the block list, which replaces the blob atomically."""
+    async def publish(self, *staged: Staged) -> None:
+        """Commit the block lists; each replaces its blob atomically."""
+        for one in staged:
+            await self._commit(one)
+
+    async def _commit(self, staged: Staged) -> None:
         blob = self._connected().get_blob_client(staged.name)
         settings = ContentSettings(content_type=_TYPES.get(staged.name.rpartition(".")[2]))
         async with self._asked(staged.name):

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,8 @@ from metering.core.exports.delivery_manifest import checked_name, checked_prefix
 from metering.ports import Staged
 
 _STAGED: Final = ".part"
+#: A hidden file of ours: the name that it is for, and what tempfile adds.
+_HIDDEN: Final = re.compile(rf"\.(.+)\.[a-z0-9_]{{8}}{re.escape(_STAGED)}")
 #: Older staged files were left by a crash: no delivery takes as long.
 _LEFT_OVER_S: Final = 24 * 3600
 _WRITE_BYTES: Final = 1024 * 1024
@@ -24,27 +28,49 @@ class ExportFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # By folder: what crashes of other processes left there, by the name that it was for.
+        self._left: dict[Path, defaultdict[str, list[Path]]] = {}
 
     async def stage(self, name: str, content: AsyncIterator[bytes]) -> Staged:
-        """Write and sync a hidden file in the same folder, where it can be renamed atomically."""
-        place = self._place(name)
-        with self._translated(name):
-            descriptor, path = await asyncio.to_thread(_open_beside, place)
-            try:
-                with os.fdopen(descriptor, "wb", buffering=_WRITE_BYTES) as file:
-                    async for piece in content:
-                        await asyncio.to_thread(file.write, piece)
-                    await asyncio.to_thread(_sync, file.fileno(), file.flush)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(path)  # noqa: PTH108, a path of tempfile's is a string
-                raise
-        return Staged(name, (path,))
+        """Write and sync a hidden file in the same folder, where it can be renamed atomically.
 
-    async def publish(self, staged: Staged) -> None:
-        """Rename the staged file and sync the folder, so that a power cut does not undo it."""
-        with self._translated(staged.name):
-            await asyncio.to_thread(_put, Path(staged.parts[0]), self._place(staged.name))
+        A small file is one call of a thread: a delivery may have thousands.
+        """
+        hidden = _Hidden(self._place(name))
+        with self._translated(name):
+            try:
+                async for piece in content:
+                    if hidden.hold(piece):
+                        await asyncio.to_thread(hidden.write)
+                await asyncio.to_thread(self._finish, hidden)
+            except BaseException:
+                hidden.drop()
+                raise
+        return Staged(name, (hidden.path,))
+
+    def _finish(self, hidden: "_Hidden") -> None:
+        hidden.finish()
+        folder = hidden.place.parent
+        if folder not in self._left:
+            self._left[folder] = _left_over(folder)
+        for left in self._left[folder].pop(hidden.place.name, ()):
+            with suppress(OSError):
+                left.unlink()
+
+    async def publish(self, *staged: Staged) -> None:
+        """Rename the staged files, then sync their folders, so that a power cut undoes nothing."""
+        await asyncio.to_thread(self._put, staged)
+
+    def _put(self, staged: Iterable[Staged]) -> None:
+        folders: set[Path] = set()
+        for one in staged:
+            with self._translated(one.name):
+                place = self._place(one.name)
+                _put(Path(one.parts[0]), place)
+                folders.add(place.parent)
+        for folder in folders:
+            with self._translated(folder.name):
+                _sync_folder(folder)
 
     async def discard(self, staged: Staged) -> None:
         """Remove the hidden file."""
@@ -90,21 +116,68 @@ class ExportFolder:
             raise kind(f"exports: {place}: {error.strerror or error}") from error
 
 
-def _open_beside(place: Path) -> tuple[int, str]:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    made = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=_STAGED)
-    now = os.fstat(made[0]).st_mtime
-    for left in place.parent.glob(f".{place.name}.*{_STAGED}"):
+class _Hidden:
+    """A hidden file beside its place, written a megabyte at a time."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.path = ""
+        self._descriptor: int | None = None
+        self._held = bytearray()
+
+    def hold(self, piece: bytes) -> bool:
+        """Keep a piece to be written; say whether it is time to write."""
+        self._held += piece
+        return len(self._held) >= _WRITE_BYTES
+
+    def write(self) -> None:
+        """Write what is held; the first time, make the file."""
+        if self._descriptor is None:
+            place = self.place
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=_STAGED)
+            self._descriptor, self.path = made
+        with os.fdopen(self._descriptor, "wb", buffering=0, closefd=False) as file:
+            left = memoryview(bytes(self._held))
+            while left:
+                left = left[file.write(left) :]
+        self._held.clear()
+
+    def finish(self) -> None:
+        """Write the rest, and wait for the disk."""
+        self.write()
+        assert self._descriptor is not None
+        os.fsync(self._descriptor)
+        self._close()
+
+    def drop(self) -> None:
+        """Remove the file, if there is one."""
+        self._close()
         with suppress(OSError):
-            if now - left.stat().st_mtime > _LEFT_OVER_S:
-                left.unlink()
-    return made
+            os.unlink(self.path)  # noqa: PTH108, a path of tempfile's is a string
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
-def _sync(descriptor: int, flush: object) -> None:
-    assert callable(flush)
-    flush()
-    os.fsync(descriptor)
+def _left_over(folder: Path) -> defaultdict[str, list[Path]]:
+    """Return hidden files that crashes left, by the name that each was for.
+
+    The folder is read once: one look for each file would cost as much as their number squared.
+    """
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    with os.scandir(folder) as entries:
+        hidden = [(one, of[1]) for one in entries if (of := _HIDDEN.fullmatch(one.name))]
+    with suppress(OSError):
+        times = [(Path(one.path), name, one.stat().st_mtime) for one, name in hidden]
+        # A file of ours has just been written: its time is that of the folder's clock.
+        now = max((time for _, _, time in times), default=0)
+        for path, name, time in times:
+            if now - time > _LEFT_OVER_S:
+                found[name].append(path)
+    return found
 
 
 def _put(staged: Path, place: Path) -> None:
@@ -113,7 +186,6 @@ def _put(staged: Path, place: Path) -> None:
     os.umask(umask)
     staged.chmod(0o666 & ~umask)
     staged.replace(place)
-    _sync_folder(place.parent)
 
 
 def _remove(place: Path) -> None:

@@ -27,6 +27,7 @@ from metering.core.credit.account import Account
 from metering.core.credit.grant import Burning, Burnt, Grant, Spend
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
+from metering.core.ledger.proof import EntryCheck, no_check
 from metering.core.reports.terms_proof import TermsProof
 from metering.ports import AccountStore, LedgerStore, StatementStore
 
@@ -45,6 +46,8 @@ class DraftStatements:
     statements: StatementStore
     accounts: AccountStore
     tenancy: Tenancy
+    checks_terms: bool = True
+    """Whether entries are held against the terms too; not where that has been done already."""
 
     async def draft(
         self,
@@ -106,8 +109,7 @@ class DraftStatements:
     ) -> Recomputed:
         """Return a ledger's totals through a position; as of now, its head must match them."""
         directory = self.tenancy.directory
-        terms = TermsProof(ledger, directory, self.tenancy.prices)
-        found = Recomputation(ledger, since, directory.period_of(ledger), terms.wrong_with)
+        found = Recomputation(ledger, since, directory.period_of(ledger), self._check(ledger))
         head: Head | None = None
         if through is None:
             head = await head_of(self.ledgers, ledger) or Head(ledger)
@@ -119,6 +121,13 @@ class DraftStatements:
         if head is not None:
             found.require(head)
         return found.result()
+
+    def _check(self, ledger: LedgerId) -> EntryCheck:
+        if not self.checks_terms:
+            return no_check
+        tenancy = self.tenancy
+        cards = tenancy.terms_book.cards
+        return TermsProof(ledger, tenancy.directory, tenancy.prices, cards).wrong_with
 
     async def _pay(self, bill: Bill, lines: Sequence[StatementLine]) -> Burnt:
         """Return the payments of grants for usage in order of time, then for the rest."""

@@ -1,7 +1,7 @@
 """Read statements, preview them, and prove that they follow from the pages."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from metering.app.billing.draft_statements import DraftStatements
@@ -69,15 +69,22 @@ class Statements:
             found = statement
         return found
 
-    async def verify(self, tenant: str) -> AsyncIterator[StatementVerdict]:
-        """Derive every statement of a tenant again from its pages; yield the differences."""
-        await self.tenancy.refresh()
+    async def verify(
+        self, tenant: str, *, is_proven: bool = False
+    ) -> AsyncIterator[StatementVerdict]:
+        """Derive every statement of a tenant again from its pages; yield the differences.
+
+        `is_proven`: its ledgers have just been proven, so entries are not held against the terms
+        again.
+        """
+        await self.tenancy.refresh_if_due()
+        drafts = replace(self.drafts, checks_terms=not is_proven)
         previous: Statement | None = None
         async for statement in self.statements.statements(tenant):
             faults = [*_chain_faults(statement, previous)]
             allocations = await self._billed(statement, previous)
             try:
-                derived = await self.drafts.draft(
+                derived = await drafts.draft(
                     tenant,
                     statement.period,
                     previous,

@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from metering.app.exports.deliver_exports import (
     Progress,
     ReportFile,
-    csv_chunks,
     left_out,
     no_progress,
 )
@@ -19,9 +18,11 @@ from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
-from metering.core.exports.chargeback import By, Chargeback, Span
+from metering.core.exports.chargeback import MAX_ROWS, By, Chargeback, Span
 from metering.core.exports.delivery_manifest import Window
-from metering.ports import LedgerStore
+from metering.core.prices.rating import OTHER_NAMES
+from metering.core.tenancy.serving import Serving
+from metering.ports import LedgerStore, Table
 
 CHARGEBACK: Final = "chargeback"
 _NOTES: Final = {
@@ -30,6 +31,10 @@ _NOTES: Final = {
     "unpriced_calls": "calls whose price is not known: not in the amount",
     "missing_calls": "calls whose counts are not known: not in the amount",
 }
+_OTHERS: Final = (
+    f"there are more than {MAX_ROWS:,} rows: further names are summed as {OTHER_NAMES}; deliver"
+    " tenants one by one, or shorter spans"
+)
 
 
 class Scope(NamedTuple):
@@ -61,7 +66,8 @@ class ChargebackReport:
         self._scope = scope
         self._ledgers = ledgers
         self._tenancy = tenancy
-        self._sums = Chargeback(scope.by, scope.span)
+        self._serving = Serving(tenancy.directory)
+        self._sums = self._no_sums()
         self._progress = progress
         self.kind = CHARGEBACK if scope.by == "product" else f"{CHARGEBACK}-by-{scope.by}"
         self.window = scope.window
@@ -70,8 +76,8 @@ class ChargebackReport:
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file. Raises ConfigurationError for a wrong window before the file begins."""
         found = await self._chosen()
-        name = f"{self.kind}-{self.window.file_name}.csv"
-        yield ReportFile(name, csv_chunks(self._sums.columns, self._rows(found)))
+        name = f"{self.kind}-{self.window.file_name}"
+        yield ReportFile(name, Table(self._sums.columns, self._rows(found)))
 
     async def _chosen(self) -> list[LedgerId]:
         """Return the ledgers that may have usage that counts: late usage in any that has begun."""
@@ -91,7 +97,11 @@ class ChargebackReport:
 
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the ledgers that could not be read."""
-        return {**_NOTES, **left_out(self._one_by_one)}
+        others = {"other_names": _OTHERS} if self._sums.has_other_names else {}
+        return {**_NOTES, **others, **left_out(self._one_by_one)}
+
+    def _no_sums(self) -> Chargeback:
+        return Chargeback(self._scope.by, self._scope.span, self._serving.of)
 
     async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:
         for ledger in ledgers:
@@ -104,7 +114,7 @@ class ChargebackReport:
     async def _sums_of(self, ledger: LedgerId) -> Chargeback:
         """Return the sums of one ledger; what a broken one gave before its fault is dropped."""
         span = self._scope.span
-        sums = Chargeback(self._scope.by, span)
+        sums = self._no_sums()
         if span is not None and span.by_arrival:
             head = await head_of(self._ledgers, ledger)
             if head is None or not span.may_count(head.committed):

@@ -15,26 +15,27 @@ runs of one delivery are not coordinated: the next run repairs a mixed result.
 
 import hashlib
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from metering.app.exports.csv_format import CSV
 from metering.app.ledger.one_by_one import OneByOne
-from metering.core.basics.csv_text import Cell, csv_line
 from metering.core.basics.errors import InvariantBroken, MeteringError
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.exports.delivery_manifest import (
     MANIFEST,
     DeliveredFile,
+    Format,
     Manifest,
     Window,
     checked_name,
     manifest_bytes,
     read_manifest,
 )
-from metering.ports import ExportStore, Staged
+from metering.ports import Chunk, ExportStore, Staged, Table, TableFormat
 
 type Progress = Callable[[int], None]
 """Called by a report with the number of pages (or statements) read since the last call."""
@@ -54,24 +55,18 @@ def left_out(one_by_one: OneByOne) -> Mapping[str, str]:
     return {LEFT_OUT: "; ".join(map(str, names.values()))} if names else {}
 
 
-#: Lines joined into one chunk, to save calls to the store.
-_LINES: Final = 1_000
 #: gzip without name and time, so that the same content gives the same bytes.
 _GZIP: Final = 31
 
 
-class Chunk(NamedTuple):
-    """A piece of a file, and the number of data rows in it."""
-
-    content: bytes
-    rows: int = 0
-
-
 class ReportFile(NamedTuple):
-    """A file of a report; its content can be read once."""
+    """A file of a report; its content can be read once.
+
+    A table is written in the format of the delivery, which gives its name the ending.
+    """
 
     name: str
-    chunks: AsyncIterable[Chunk]
+    content: Table | AsyncIterable[Chunk]
 
 
 class Report(Protocol):
@@ -110,21 +105,6 @@ class Report(Protocol):
     def notes(self) -> Mapping[str, str]:
         """Return notes on the figures."""
         ...
-
-
-async def csv_chunks(
-    header: Sequence[str], rows: AsyncIterable[Sequence[Cell]]
-) -> AsyncIterator[Chunk]:
-    """Yield a CSV file of rows; it has a header even without rows."""
-    yield Chunk(csv_line(header).encode())
-    lines: list[str] = []
-    async for row in rows:
-        lines.append(csv_line(row))
-        if len(lines) == _LINES:
-            yield Chunk("".join(lines).encode(), len(lines))
-            lines.clear()
-    if lines:
-        yield Chunk("".join(lines).encode(), len(lines))
 
 
 class _Writing:
@@ -166,12 +146,15 @@ class DeliverExports:
     store: ExportStore
     flat: bool = field(default=False, kw_only=True)
 
-    async def deliver(self, report: Report, *, gzip: bool = False) -> Manifest:
-        """Deliver a report, its CSV files compressed with `gzip`. Safe to repeat."""
-        prefix = "" if self.flat else folder_of(report.kind, report.tenant, report.window)
+    async def deliver(
+        self, report: Report, *, form: TableFormat = CSV, gzip: bool = False
+    ) -> Manifest:
+        """Deliver a report: tables in a format, CSV files packed with `gzip`. Safe to repeat."""
+        place = report.kind, report.tenant, report.window, form.name
+        prefix = "" if self.flat else folder_of(*place)
         staged: list[Staged] = []
         try:
-            files = await self._stage(report, prefix, staged, gzip=gzip)
+            files = await self._stage(report, prefix, staged, form=form, gzip=gzip)
             manifest = Manifest(
                 report.kind,
                 report.window,
@@ -180,6 +163,7 @@ class DeliverExports:
                 files,
                 report.totals(),
                 report.notes(),
+                form.name,
             )
             await self._publish(prefix, manifest, staged)
         except BaseException:
@@ -190,16 +174,24 @@ class DeliverExports:
             raise
         return manifest
 
-    async def manifest_of(self, kind: str, tenant: str | None, window: Window) -> Manifest | None:
+    async def manifest_of(
+        self, kind: str, tenant: str | None, window: Window, form: Format = "csv"
+    ) -> Manifest | None:
         """Return the manifest of a complete delivery; None if it is not complete."""
-        found = await self._manifest(folder_of(kind, tenant, window))
+        found = await self._manifest(folder_of(kind, tenant, window, form))
         return None if found is None or LEFT_OUT in found.notes else found
 
     async def _stage(
-        self, report: Report, prefix: str, staged: list[Staged], *, gzip: bool
+        self,
+        report: Report,
+        prefix: str,
+        staged: list[Staged],
+        *,
+        form: TableFormat,
+        gzip: bool,
     ) -> list[DeliveredFile]:
         files: list[DeliveredFile] = []
-        async for name, chunks in report.files():
+        async for name, chunks in _written(report, form):
             writing = _Writing(name, compressed=gzip and name.endswith(".csv"))
             name_there = prefix + writing.name
             staged.append(await self.store.stage(name_there, writing.content(chunks)))
@@ -212,9 +204,8 @@ class DeliverExports:
         stale = await self._stale(prefix, manifest, before)
         if before is not None and before != content:
             await self.store.remove(prefix + MANIFEST)
-        while staged:
-            await self.store.publish(staged[0])
-            del staged[0]
+        await self.store.publish(*staged)
+        staged.clear()
         for name in stale:
             await self.store.remove(name)
         staged.append(await self.store.stage(prefix + MANIFEST, _once(content)))
@@ -235,9 +226,22 @@ class DeliverExports:
         return _read_or_none(await self.store.read(prefix + MANIFEST))
 
 
-def folder_of(kind: str, tenant: str | None, window: Window) -> str:
+async def _written(
+    report: Report, form: TableFormat
+) -> AsyncIterator[tuple[str, AsyncIterable[Chunk]]]:
+    """Yield the names and contents of a report's files, with its tables in a format."""
+    async for name, content in report.files():
+        if isinstance(content, Table):
+            file = f"{name}.{form.name}"
+            yield file, form.chunks(file, content)
+        else:
+            yield name, content
+
+
+def folder_of(kind: str, tenant: str | None, window: Window, form: Format = "csv") -> str:
     """Return the folder of a delivery, with a trailing slash."""
-    return f"{kind}/{'all' if tenant is None else f'tenant-{tenant}'}/{window.file_name}/"
+    of = kind if form == CSV.name else f"{kind}-{form}"
+    return f"{of}/{'all' if tenant is None else f'tenant-{tenant}'}/{window.file_name}/"
 
 
 def _read_or_none(content: bytes | None) -> Manifest | None:

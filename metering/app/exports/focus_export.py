@@ -9,7 +9,6 @@ from metering.app.exports.closed_periods import OfClosedPeriods
 from metering.app.exports.deliver_exports import (
     Progress,
     ReportFile,
-    csv_chunks,
     left_out,
     no_progress,
 )
@@ -19,11 +18,11 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
-from metering.core.focus.columns import COLUMNS, cells
+from metering.core.focus.columns import TABLE, cells
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, ListPrices, UsageSums
 from metering.core.ledger.chain import START, Position
-from metering.ports import LedgerStore
+from metering.ports import LedgerStore, Table
 
 FOCUS: Final = "focus"
 _NOTES: Final = {
@@ -45,7 +44,7 @@ class FocusExport(OfClosedPeriods):
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file."""
-        yield ReportFile(f"{FOCUS}-{self.window.file_name}.csv", csv_chunks(COLUMNS, self._rows()))
+        yield ReportFile(f"{FOCUS}-{self.window.file_name}", Table(TABLE, self._rows()))
 
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the tenants whose period is not closed."""

@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports, Report
-from metering.core.basics.errors import MeteringError
+from metering.app.tenancy.tenancy import Tenancy
+from metering.core.basics.errors import ConfigurationError, MeteringError
 from metering.core.basics.instants import Instant
-from metering.core.exports.delivery_manifest import Window
-from metering.core.exports.windows import DELAY, LOOK_BACK, Scheduled, windows_ended
-from metering.ports import Alerts, Clock, LedgerStore
+from metering.core.exports.delivery_manifest import Format, Window
+from metering.core.exports.windows import DELAY, LOOK_BACK, SETTING, Scheduled, windows_ended
+from metering.ports import Alerts, Clock, LedgerStore, TableFormat
 
 
 class ScheduledReport(NamedTuple):
-    """Makes a report of all tenants for a window."""
+    """Makes a report of one tenant, or of all with None, for a window."""
 
-    make: Callable[[Window], Report]
+    make: Callable[[Window, str | None], Report]
     again: int = 1
     """Earlier windows delivered again with a new one, to include late usage."""
 
@@ -26,11 +27,13 @@ class ScheduledExports:
 
     exports: DeliverExports
     ledgers: LedgerStore
+    tenancy: Tenancy
     reports: Mapping[str, ScheduledReport]
     schedule: Sequence[Scheduled]
     clock: Clock
     alerts: Alerts
-    _there: set[tuple[str, str]] = field(init=False, default_factory=set)
+    table_format: Callable[[Format], TableFormat]
+    _there: set[tuple[Scheduled, str]] = field(init=False, default_factory=set)
 
     async def run(self) -> int:
         """Deliver the reports that are due, and return the number of deliveries.
@@ -40,27 +43,45 @@ class ScheduledExports:
         failure raises an alert and is retried by the next run; other reports continue.
         """
         made = 0
-        if not self.schedule:
-            return made
-        starts = [ledger.start for ledger in await self.ledgers.ledgers()]
-        for scheduled in self.schedule if starts else ():
+        for scheduled in self.schedule:
             try:
-                for window in await self._due(scheduled, min(starts)):
-                    manifest = await self.exports.deliver(self.reports[scheduled.kind].make(window))
-                    made += 1
-                    if LEFT_OUT not in manifest.notes:
-                        self._there.add((scheduled.kind, window.name))
-                        continue
-                    # Without a complete manifest, the next run delivers it again.
-                    about = f"export {scheduled.kind}, {window.name}"
-                    self.alerts.alert(f"{about}: left out: {manifest.notes[LEFT_OUT]}", "export")
+                made += await self._deliver(scheduled)
             except MeteringError as fault:
-                self.alerts.alert(f"export {scheduled.kind}, {scheduled.every}: {fault}", "export")
+                self.alerts.alert(f"export {scheduled}: {fault}", "export")
         return made
+
+    async def _deliver(self, scheduled: Scheduled) -> int:
+        """Deliver a report for the windows that are due; ConfigurationError: unknown tenant."""
+        kind, _, tenant, form = scheduled
+        starts = [ledger.start for ledger in await self.ledgers.ledgers(tenant)]
+        if not starts:
+            await self._must_know(tenant)
+            return 0
+        due = await self._due(scheduled, min(starts))
+        for window in due:
+            report = self.reports[kind].make(window, tenant)
+            manifest = await self.exports.deliver(report, form=self.table_format(form))
+            if LEFT_OUT not in manifest.notes:
+                self._there.add((scheduled, window.name))
+                continue
+            # Without a complete manifest, the next run delivers it again.
+            about = f"export {scheduled}, {window.name}"
+            self.alerts.alert(f"{about}: left out: {manifest.notes[LEFT_OUT]}", "export")
+        return len(due)
+
+    async def _must_know(self, tenant: str | None) -> None:
+        """Raise ConfigurationError for a tenant that nobody knows."""
+        if tenant is None:
+            return
+        await self.tenancy.refresh()
+        if tenant not in self.tenancy.directory.tenants():
+            raise ConfigurationError(
+                f"{SETTING}: unknown tenant {tenant!r}: see `metering tenants list`"
+            )
 
     async def _due(self, scheduled: Scheduled, first: Instant) -> list[Window]:
         """Return the windows to deliver, the earliest first; none before the first usage."""
-        kind, every = scheduled
+        every = scheduled.every
         latest = self.clock.now() - DELAY
         ended = [
             window
@@ -69,13 +90,16 @@ class ScheduledExports:
         ]
         due: set[int] = set()
         for position, window in enumerate(ended):
-            if not await self._is_there(kind, window):
-                due.update(range(max(0, position - self.reports[kind].again), position + 1))
+            if not await self._is_there(scheduled, window):
+                again = self.reports[scheduled.kind].again
+                due.update(range(max(0, position - again), position + 1))
         return [ended[position] for position in sorted(due)]
 
-    async def _is_there(self, kind: str, window: Window) -> bool:
-        if (kind, window.name) not in self._there:
-            if await self.exports.manifest_of(kind, None, window) is None:
+    async def _is_there(self, scheduled: Scheduled, window: Window) -> bool:
+        if (scheduled, window.name) not in self._there:
+            kind, _, tenant, form = scheduled
+            found = await self.exports.manifest_of(kind, tenant, window, form)
+            if found is None:
                 return False
-            self._there.add((kind, window.name))
+            self._there.add((scheduled, window.name))
         return True

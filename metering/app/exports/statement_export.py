@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from metering.app.exports.closed_periods import OfClosedPeriods
-from metering.app.exports.deliver_exports import Chunk, Progress, ReportFile, no_progress
+from metering.app.exports.deliver_exports import Progress, ReportFile, no_progress
 from metering.core.billing.statement import Statement
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import statement_json
+from metering.ports import Chunk
 
 STATEMENT: Final = "statement"
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.suggestions import hint, unknown
 from metering.core.billing.charge import Charge, charge
 from metering.core.billing.what_if import Comparison, WhatIf
 from metering.core.calendars.periods import LedgerId, Period
@@ -55,7 +56,10 @@ class AskWhatIf:
         for model, instead in models.items():
             for name in (model, instead):
                 if not prices.knows(name):
-                    raise ConfigurationError(f"--map: the price book has no model {name!r}")
+                    raise ConfigurationError(
+                        f"--map: the price book has no model {name!r}:"
+                        f" {hint(name, prices.models(), 'prices list')}"
+                    )
             swapped[prices.canonical(model) or model] = instead
         own, _, _ = directory.plan_of(tenant, period.start)
         plan = own if plan_id is None else self._plan(plan_id)
@@ -76,5 +80,5 @@ class AskWhatIf:
     def _plan(self, plan_id: str) -> Plan:
         found = self.tenancy.directory.plan(plan_id, self.clock.now())
         if found is None:
-            raise ConfigurationError(f"unknown plan {plan_id!r}: see `metering plans list`")
+            raise unknown("plan", plan_id, self.tenancy.directory.plan_ids(), "plans list")
         return found

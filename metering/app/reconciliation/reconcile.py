@@ -12,13 +12,12 @@ from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_datetime
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.deployments.deployment import Deployment
-from metering.core.deployments.resource_names import account_name
 from metering.core.prices.price_book import PriceKey, PriceRow
 from metering.core.reconciliation.billed_usage import BilledUsage
 from metering.core.reconciliation.cost_row import CostRow
 from metering.core.reconciliation.own_usage import EDGE, CurrencyPrices, OwnUsage
 from metering.core.reconciliation.report import Report, report
-from metering.core.usage.usage import Dimensions
+from metering.core.tenancy.serving import Serving
 from metering.ports import LedgerStore
 
 
@@ -90,26 +89,14 @@ class Reconcile:
         return prices.name(meter.model), found
 
     async def _own(self, prices: CurrencyPrices, start: Instant, end: Instant) -> OwnUsage:
-        own = OwnUsage(prices, self._account_of, start=start, end=end)
         directory = self.tenancy.directory
+        own = OwnUsage(prices, Serving(directory).of, start=start, end=end)
         for ledger in await self.ledgers.ledgers():
             period = directory.period_of(ledger)
             if period.start < end and start - EDGE < period.end:
                 async for page in pages(self.ledgers, ledger):
                     own.add(page)
         return own
-
-    def _account_of(self, of: Dimensions, at: Instant) -> str | None:
-        """Return the account that served a request: as named in it, or else in the registry.
-
-        None if neither has it.
-        """
-        if of.backend is not None:
-            return account_name(of.backend)
-        if of.deployment is None:
-            return None
-        known, _, _ = self.tenancy.directory.deployment(of.deployment, None, at)
-        return _account(known)
 
     def _provisioned(
         self, start: Instant, end: Instant, currency: str

@@ -15,7 +15,8 @@ from metering.core.basics.errors import LedgerBroken, RollupBroken
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Days, LedgerId
 from metering.core.ledger.chain import START, Position
-from metering.core.reports.breakdown import Breakdown, day_of
+from metering.core.reports.breakdown import SUMMED_BY, Breakdown, day_of
+from metering.core.reports.rollup import PartName
 from metering.ports import Executor, LedgerStore, RollupStore
 
 #: Groups kept in this process, over all tenants: some 100 MB.
@@ -53,6 +54,10 @@ class _Key(NamedTuple):
     ledger: LedgerId
     group_by: tuple[str, ...]
     days: Days
+
+    def needs(self, part: PartName) -> bool:
+        """Say whether a part of the rollup is to be read: a summary stands for all of its day."""
+        return part.day in self.days and part.is_summary == SUMMED_BY.issuperset(self.group_by)
 
 
 @dataclass(slots=True)
@@ -144,7 +149,7 @@ class Breakdowns:
                     break
                 cursor = stored.cursor
                 committed = await must_belong(self.store, cursor)
-                names = [name for name in cursor.parts if name.day in key.days]
+                names = [name for name in cursor.parts if key.needs(name)]
                 async for part in read_listed(self.rollups, cursor, names):
                     spend(len(part.counts))
                     await self.executor.run(partial(breakdown.add_counts, part.counts))

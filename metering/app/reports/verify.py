@@ -71,6 +71,7 @@ class Verify:
         `recorded` has positions that they must have. Reads every page, and once more those of
         ledgers that share an id.
         """
+        await self.tenancy.refresh()
         identities, verdicts = Identities(), dict[LedgerId, Verdict]()
         for ledger in ledgers:
             verdict, own = await self._one(ledger, recorded.get(ledger, ()))
@@ -93,12 +94,12 @@ class Verify:
 
     async def one(self, ledger: LedgerId) -> Verdict:
         """Verify one ledger. The verdict lists its faults; damage raises nothing."""
+        await self.tenancy.refresh()
         return (await self._one(ledger))[0]
 
     async def _one(
         self, ledger: LedgerId, recorded: Iterable[Recorded] = ()
     ) -> tuple[Verdict, Identities]:
-        await self.tenancy.refresh()
         # Read before the head, so that the rollup is never ahead of it.
         rolled_up, rollup_faults = await self._rollup(ledger)
         try:
@@ -136,7 +137,9 @@ class Verify:
         directory = self.tenancy.directory
         if directory.since(ledger.tenant) is None:
             return no_check
-        return TermsProof(ledger, directory, self.tenancy.prices).wrong_with
+        tenancy = self.tenancy
+        cards = tenancy.terms_book.cards
+        return TermsProof(ledger, directory, tenancy.prices, cards).wrong_with
 
     async def _named(self, ledger: LedgerId, doubts: Doubts) -> list[str]:
         """Read a ledger once more to name what its pages leave in doubt."""

@@ -24,7 +24,7 @@ from metering.cli.output import (
 )
 from metering.core.basics.money import format_amount
 from metering.core.exports.chargeback import By
-from metering.core.exports.delivery_manifest import Manifest, Window, manifest_json
+from metering.core.exports.delivery_manifest import Format, Manifest, Window, manifest_json
 from metering.core.exports.windows import span_window
 
 export = typer.Typer(no_args_is_help=True, help="Deliver reports as files with a manifest.")
@@ -45,6 +45,10 @@ Out = Annotated[
 Only = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
 Gzip = Annotated[bool, typer.Option("--gzip", help="Compress the CSV files.")]
 
+InFormat = Annotated[
+    Format, typer.Option("--format", help="The format of the table. Parquet needs an extra.")
+]
+
 type MakeReport = Callable[[bootstrap.App, OnProgress], Report]
 
 
@@ -58,6 +62,7 @@ def chargeback(  # noqa: PLR0913, PLR0917, the options of a command
     ] = "product",
     tenant: Only = None,
     out: Out = None,
+    form: InFormat = "csv",
     gzip: Gzip = False,
     as_json: AsJson = False,
 ) -> None:
@@ -73,16 +78,17 @@ def chargeback(  # noqa: PLR0913, PLR0917, the options of a command
     def make(app: bootstrap.App, progress: OnProgress) -> Report:
         return app.billing.reports.chargeback(scope, progress)
 
-    deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
+    deliver(make, tenant=tenant, out=out, form=form, gzip=gzip, as_json=as_json)
 
 
 @export.command("focus")
-def focus(
+def focus(  # noqa: PLR0913, PLR0917, the options of a command
     period: Period = None,
     start: Start = None,
     end: End = None,
     tenant: Only = None,
     out: Out = None,
+    form: InFormat = "csv",
     gzip: Gzip = False,
     as_json: AsJson = False,
 ) -> None:
@@ -98,7 +104,7 @@ def focus(
     def make(app: bootstrap.App, progress: OnProgress) -> Report:
         return app.billing.reports.focus(window, tenant, progress)
 
-    deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
+    deliver(make, tenant=tenant, out=out, form=form, gzip=gzip, as_json=as_json)
 
 
 @export.command("statement")
@@ -136,9 +142,18 @@ def window_for(period: str | None, start: str | None, end: str | None) -> Window
 
 
 def deliver(
-    make: MakeReport, *, tenant: str | None, out: Path | None, gzip: bool, as_json: bool
+    make: MakeReport,
+    *,
+    tenant: str | None,
+    out: Path | None,
+    form: Format = "csv",
+    gzip: bool,
+    as_json: bool,
 ) -> None:
     """Deliver a report and print the manifest."""
+    if gzip and form != "csv":
+        raise typer.BadParameter("Parquet files are compressed inside", param_hint="--gzip")
+    table_format = bootstrap.table_format(form)
 
     async def work(app: bootstrap.App) -> Manifest:
         if tenant is not None:
@@ -156,7 +171,7 @@ def deliver(
         with bar:
             task = bar.add_task("reading", total=None)
             report = make(app, lambda pages: bar.advance(task, pages))
-            return await exports.deliver(report, gzip=gzip)
+            return await exports.deliver(report, form=table_format, gzip=gzip)
 
     manifest = with_app(work)
     show(manifest_json(manifest), lambda: _print(manifest, out), as_json=as_json)

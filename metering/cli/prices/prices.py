@@ -7,7 +7,8 @@ import typer
 from metering import bootstrap
 from metering.cli.lazy import LazyGroup, Place
 from metering.cli.options import DeploymentType, Tier, with_app
-from metering.cli.output import AsJson, print_table, show
+from metering.cli.output import AsJson, escape, print_table, show, stderr
+from metering.core.basics.suggestions import nearest
 from metering.core.prices.price_book import PriceRow
 from metering.core.usage.buckets import BUCKETS
 from metering.documents.prices.changes import PriceRowDocument
@@ -74,16 +75,21 @@ def list_prices(
 
     Example:  metering prices list --model gpt-4.1 --deployment-type global
     """
-    rows = [
+    rows = with_app(_rows)
+    matching = [
         row
-        for row in with_app(_rows)
+        for row in rows
         if (model is None or model in row.model)
         and (deployment_type is None or row.deployment_type == deployment_type)
         and (tier is None or row.service_tier == tier)
         and (region is None or row.region in {None, region})
     ]
-    found = [PriceRowDocument.model_validate(row) for row in rows]
+    found = [PriceRowDocument.model_validate(row) for row in matching]
     show(found, lambda: _print(found), as_json=as_json)
+    if not found and model is not None and not as_json:
+        near = nearest(model, {row.model for row in rows})
+        meant = "" if near is None else f": did you mean {near!r}?"
+        stderr().print(escape(f"no price matches --model {model!r}{meant}"))
 
 
 def _print(rows: list[PriceRowDocument]) -> None:

@@ -6,12 +6,14 @@ from typing import Annotated, NamedTuple
 import typer
 
 from metering import bootstrap
+from metering.cli import completing
 from metering.cli.ingest.normalize import Given, given_usage
 from metering.cli.options import DeploymentType, Tier, instant, plan_at, with_app
 from metering.cli.output import AsJson, escape, print_table, show, stdout
-from metering.core.basics.errors import ConfigurationError, RejectedEvent
+from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import parse_fixed
+from metering.core.basics.suggestions import hint, unknown
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.prices.price_book import TOKEN
 from metering.core.prices.priced import PricingKey, Registered, completed
@@ -24,7 +26,10 @@ from metering.documents.prices.quote import QuoteDocument
 
 
 def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
-    model: Annotated[str | None, typer.Option(help="The model, or another meter.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model, or another meter.", autocompletion=completing.models),
+    ] = None,
     usage: Annotated[str | None, typer.Option(help="The provider's usage object, as JSON.")] = None,
     quantity: Annotated[str | None, typer.Option(help="The quantity of another meter.")] = None,
     unit: Annotated[str | None, typer.Option(help="The unit of that meter.")] = None,
@@ -56,7 +61,7 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
         served, deployment_type, region, tier or given.service_tier, provider, unit or TOKEN
     )
 
-    async def ask(app: bootstrap.App) -> tuple[Plan, tuple[Quote, ...]]:
+    async def ask(app: bootstrap.App) -> tuple[Plan, tuple[Quote, ...], str | None]:
         await app.tenancy.refresh()
         when = app.clock.now() if moment is None else moment
         terms = DEFAULT_PLAN if plan is None else await plan_at(app, plan, when)
@@ -64,11 +69,15 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
         routed = is_router(deployment if known is None else known.deployment.model)
         priced = completed(named, known)
         book = app.tenancy.prices
-        return terms, quote_reading(book, terms, priced, when, reading, is_routed=routed)
+        answers = quote_reading(book, terms, priced, when, reading, is_routed=routed)
+        name = priced.model
+        if name is None or book.knows(name):
+            return terms, answers, None
+        return terms, answers, hint(name, book.models(), "prices list")
 
-    terms, answers = with_app(ask)
+    terms, answers, seek = with_app(ask)
     document = QuoteDocument.of(terms, answers)
-    show(document, lambda: _print(document), as_json=as_json)
+    show(document, lambda: _print(document, seek), as_json=as_json)
 
 
 class _Given(NamedTuple):
@@ -90,7 +99,8 @@ def _registered(app: bootstrap.App, name: str, at: Instant) -> Registered | None
     if found is None and is_router(own_name):
         return None
     if found is None:
-        raise ConfigurationError(f"unknown deployment {name!r}: see `metering deployments list`")
+        known = [one.name for one in app.tenancy.directory.deployments(at)]
+        raise unknown("deployment", name, known, "deployments list")
     return Registered(found, since)
 
 
@@ -123,9 +133,9 @@ def _read(
         raise typer.BadParameter(str(why), param_hint="--usage") from None
 
 
-def _print(quote: QuoteDocument) -> None:
+def _print(quote: QuoteDocument, seek: str | None) -> None:
     if not quote.priced:
-        stdout().print(escape(f"unpriced: {quote.reason}"))
+        stdout().print(escape(f"unpriced: {quote.reason}{'' if seek is None else f': {seek}'}"))
         return
     print_table(
         f"{quote.price_row} ({quote.price_version})",

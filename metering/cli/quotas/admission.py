@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
+from metering.cli import completing
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, escape, print_table, show, stdout
 from metering.core.basics.errors import ConfigurationError, RejectedEvent
@@ -18,7 +19,10 @@ def admission(  # noqa: PLR0913, PLR0917, each is an option of the command
     subscription: Annotated[
         str, typer.Argument(help="The subscription, as events name it.", show_default=False)
     ],
-    model: Annotated[str | None, typer.Option(help="Show the decision for this model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Show the decision for this model.", autocompletion=completing.models),
+    ] = None,
     product: Annotated[str | None, typer.Option(help="For quotas by product.")] = None,
     use_case: Annotated[str | None, typer.Option(help="For quotas by use case.")] = None,
     end_user: Annotated[str | None, typer.Option(help="For quotas by end user.")] = None,

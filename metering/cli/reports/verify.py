@@ -51,7 +51,12 @@ def verify(
         if not statement:
             return Found(proven)
         names = await app.read.tenants() if tenant is None else [tenant]
-        statements = [one for name in names async for one in app.billing.statements.verify(name)]
+        broken = {one.ledger.tenant for one in proven.ledgers if one.faults}
+        statements = [
+            one
+            for name in names
+            async for one in app.billing.statements.verify(name, is_proven=name not in broken)
+        ]
         shared = {
             (allocation.deployment, allocation.month): allocation
             for one in statements

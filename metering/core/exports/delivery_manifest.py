@@ -4,11 +4,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError, InvariantBroken
 from metering.core.basics.instants import Instant, format_instant, parse_instant
 from metering.core.basics.money import Amount, format_amount, parse_amount
+
+Format = Literal["csv", "parquet"]
+"""The format of the tables in a delivery."""
 
 SCHEMA: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -51,11 +54,12 @@ class Manifest:
     totals: Mapping[str, Amount]
     notes: Mapping[str, str] = field(default_factory=dict)
     """Notes on the figures, by subject."""
+    format: Format = "csv"
 
     @property
-    def identity(self) -> tuple[str, str | None, Window]:
+    def identity(self) -> tuple[str, str | None, Window, Format]:
         """The identity by which a delivery replaces an earlier one."""
-        return self.kind, self.tenant, self.window
+        return self.kind, self.tenant, self.window, self.format
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -84,6 +88,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "kind": manifest.kind,
+        "format": manifest.format,
         "period": {
             "name": manifest.window.name,
             "start": None if span is None else format_instant(span[0]),
@@ -112,6 +117,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         [DeliveredFile(**one) for one in document["files"]],
         {currency: parse_amount(amount) for currency, amount in document["totals"].items()},
         document["notes"],
+        # Manifests of earlier versions do not name the format.
+        document.get("format", "csv"),
     )
 
 

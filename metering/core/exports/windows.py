@@ -1,4 +1,4 @@
-"""Schedules of exports: the reports due for each hour, day or month (UTC)."""
+"""Schedules of exports: the reports due for each hour, day, week or month (UTC)."""
 
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, cast, get_args
@@ -6,16 +6,27 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, format_instant, to_datetime
 from metering.core.calendars.periods import month_of
-from metering.core.exports.delivery_manifest import Window
+from metering.core.exports.delivery_manifest import Format, Window
 
-Every = Literal["hourly", "daily", "monthly"]
+Every = Literal["hourly", "daily", "weekly", "monthly"]
 
 SETTING: Final = "METERING_EXPORT_SCHEDULE"
 #: Delay between the end of a window and its delivery. Events are a minute or two late; later ones
 #: are included when the window is delivered again.
 DELAY: Final = 30 * MINUTE
 #: Windows checked on each run: deliveries missed in an outage are caught up this far back.
-LOOK_BACK: Final[dict[Every, int]] = {"hourly": 48, "daily": 35, "monthly": 13}
+LOOK_BACK: Final[dict[Every, int]] = {"hourly": 48, "daily": 35, "weekly": 13, "monthly": 13}
+#: Weeks are those of ISO 8601: they begin on Monday and have the number of their Thursday's year.
+_NAMES: Final[dict[Every, str]] = {
+    "hourly": "%Y-%m-%dT%HZ",
+    "daily": "%Y-%m-%dZ",
+    "weekly": "%G-W%VZ",
+    "monthly": "%Y-%mZ",
+}
+_OF_TENANT: Final = "@"
+_IN_FORMAT: Final = ":"
+#: The first instant of 1970 is on a Thursday: weeks begin four days later, on a Monday.
+_FIRST_MONDAY: Final = 4 * DAY
 
 
 class Scheduled(NamedTuple):
@@ -23,29 +34,48 @@ class Scheduled(NamedTuple):
 
     kind: str
     every: Every
+    tenant: str | None = None
+    """None for all tenants."""
+    format: Format = "csv"
+
+    def __str__(self) -> str:
+        """Return the report as a schedule names it: `chargeback@acme=weekly:parquet`."""
+        of = "" if self.tenant is None else f"{_OF_TENANT}{self.tenant}"
+        form = "" if self.format == "csv" else f"{_IN_FORMAT}{self.format}"
+        return f"{self.kind}{of}={self.every}{form}"
 
 
 def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
-    """Return the schedule in a setting like `chargeback=daily,focus=monthly`.
+    """Return the schedule in a setting like `chargeback=daily:parquet,focus@acme=weekly`.
 
     `kinds` are the known reports. A report may be both hourly and daily, but not twice the same.
     Raises ConfigurationError naming the part that is wrong.
     """
     found: list[Scheduled] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        kind, equals, every = (piece.strip() for piece in part.partition("="))
-        if not equals or every not in get_args(Every):
-            raise ConfigurationError(
-                f"{SETTING}: {part!r} is not REPORT=hourly, REPORT=daily or REPORT=monthly"
-            )
-        if kind not in kinds:
-            known = ", ".join(sorted(kinds))
-            raise ConfigurationError(f"{SETTING}: {part!r}: unknown report {kind!r}: {known}")
-        scheduled = Scheduled(kind, cast("Every", every))
+        scheduled = _read(part, kinds)
         if scheduled in found:
             raise ConfigurationError(f"{SETTING}: {part!r} is listed twice")
         found.append(scheduled)
     return tuple(found)
+
+
+def _read(part: str, kinds: Collection[str]) -> Scheduled:
+    report, equals, rest = (piece.strip() for piece in part.partition("="))
+    every, _, form = (piece.strip() for piece in rest.partition(_IN_FORMAT))
+    if not equals or every not in get_args(Every):
+        values = ", ".join(f"REPORT={one}" for one in get_args(Every))
+        raise ConfigurationError(f"{SETTING}: {part!r} is none of {values}")
+    kind, of, tenant = (piece.strip() for piece in report.partition(_OF_TENANT))
+    if kind not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise ConfigurationError(f"{SETTING}: {part!r}: unknown report {kind!r}: {known}")
+    if of and not tenant:
+        raise ConfigurationError(f"{SETTING}: {part!r}: no tenant after {_OF_TENANT!r}")
+    if form not in {"", *get_args(Format)}:
+        known = ", ".join(get_args(Format))
+        raise ConfigurationError(f"{SETTING}: {part!r}: unknown format {form!r}: {known}")
+    return Scheduled(kind, cast("Every", every), tenant or None, cast("Format", form or "csv"))
 
 
 def windows_ended(every: Every, at: Instant, count: int) -> list[Window]:
@@ -72,10 +102,11 @@ def span_window(start: Instant, end: Instant) -> Window:
 def _start(every: Every, at: Instant) -> Instant:
     if every == "monthly":
         return month_of(at).start
+    if every == "weekly":
+        return at - (at - _FIRST_MONDAY) % (7 * DAY)
     return at - at % (HOUR if every == "hourly" else DAY)
 
 
 def _name(every: Every, start: Instant) -> str:
     """Return a name with a Z, so that it differs from the name of a tenant's own period."""
-    form = {"hourly": "%Y-%m-%dT%HZ", "daily": "%Y-%m-%dZ", "monthly": "%Y-%mZ"}[every]
-    return to_datetime(start).strftime(form)
+    return to_datetime(start).strftime(_NAMES[every])

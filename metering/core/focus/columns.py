@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from metering.core.basics.columns import Column, Kind
 from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import AMOUNT_DECIMALS
@@ -34,6 +35,21 @@ COLUMNS: Final = (
     *("x_RowId", "x_LineKind", "x_PlanTerm", "x_Model", "x_Bucket", "x_Channel", "x_Ledger"),
     *("x_LedgerPage", "x_LedgerPageHash", "x_StatementHash", "x_Reference", "x_Author"),
 )
+_DECIMALS: Final = ("Cost", "Price", "Quantity")
+_TIMES: Final = ("PeriodStart", "PeriodEnd")
+
+
+def _kind(name: str) -> Kind:
+    """Return the kind of a column: FOCUS names those of one type alike."""
+    if name.endswith(_DECIMALS):
+        return Kind.DECIMAL
+    if name.endswith(_TIMES):
+        return Kind.TIME
+    return Kind.COUNT if name == "x_LedgerPage" else Kind.TEXT
+
+
+#: The columns with their kinds.
+TABLE: Final = tuple(Column(name, _kind(name)) for name in COLUMNS)
 
 
 def row_id(statement: Statement, row: FocusRow) -> str:

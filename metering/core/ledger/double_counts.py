@@ -6,7 +6,7 @@ know beforehand; two identities of equal hash cost a second reading and no more.
 """
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -41,7 +41,8 @@ class Bag:
     """A multiset of hashes: eight bytes each."""
 
     def __init__(self) -> None:
-        self._parts = [array("Q") for _ in range(_PARTS)]
+        # A small ledger has few of them.
+        self._parts: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
 
     def add(self, one: Hash) -> None:
         """Add a hash."""
@@ -49,15 +50,15 @@ class Bag:
 
     def extend(self, other: "Bag") -> None:
         """Add all of another bag."""
-        for own, more in zip(self._parts, other._parts, strict=True):  # noqa: SLF001, of this class
-            own.extend(more)
+        for part, more in other._parts.items():  # noqa: SLF001, of this class
+            self._parts[part].extend(more)
 
     def more_than(self, other: "Bag", times: int) -> set[Hash]:
         """Return the hashes that are in this bag over `times` times oftener than in the other."""
         found: set[Hash] = set()
-        for own, less in zip(self._parts, other._parts, strict=True):  # noqa: SLF001, of this class
+        for part, own in self._parts.items():
             counts = Counter(own)
-            counts.subtract(less)
+            counts.subtract(other._parts.get(part, ()))  # noqa: SLF001, of this class
             found.update(one for one, count in counts.items() if count > times)
         return found
 

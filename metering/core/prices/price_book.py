@@ -206,6 +206,10 @@ class PriceBook:
         """Say whether the book has a price for a model or meter of this name."""
         return self.canonical(name) is not None
 
+    def models(self) -> list[str]:
+        """Return the name of every model and meter that has a price, as entries name them."""
+        return list(self._models.values())
+
     def provider_of(self, name: str) -> str | None:
         """Return the seller of a model; None for an unknown model, or one with several sellers."""
         known = self.canonical(name)

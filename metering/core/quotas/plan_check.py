@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
+from metering.core.basics.suggestions import hint
 from metering.core.plans.named_models import named_models
 from metering.core.plans.plan import Plan
 from metering.core.plans.scope import EACH
@@ -21,7 +22,8 @@ def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
         canonical = book.canonical(name)
         if canonical is None:
             raise ConfigurationError(
-                f"plan {plan.id!r}: {place}: the price book has no model {name!r}"
+                f"plan {plan.id!r}: {place}: the price book has no model {name!r}:"
+                f" {hint(name, book.models(), 'prices list')}"
             )
         if canonical != name:
             raise ConfigurationError(

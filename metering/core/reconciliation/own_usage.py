@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, Instant
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
+from metering.core.deployments.served_by import ServedBy
 from metering.core.ledger.entry import Entry, State
 from metering.core.ledger.page import Page
 from metering.core.prices.price_book import TOKEN, PriceBook, PriceRow
@@ -39,7 +40,8 @@ class Place(NamedTuple):
     model: str
 
 
-type AccountOf = Callable[[Dimensions, Instant], str | None]
+type Served = Callable[[Dimensions, Instant], ServedBy]
+"""Returns the Azure resource that served a request."""
 
 
 class CurrencyPrices:
@@ -73,11 +75,11 @@ class OwnUsage:
     """Sums the pages of ledgers in a span, corrections included."""
 
     def __init__(
-        self, prices: CurrencyPrices, account_of: AccountOf, *, start: Instant, end: Instant
+        self, prices: CurrencyPrices, served: Served, *, start: Instant, end: Instant
     ) -> None:
         """Count `[start, end)`; both are midnights in UTC."""
         self._prices = prices
-        self._account_of = account_of
+        self._served = served
         self._start = start
         self._end = end
         self.cells: defaultdict[Place, dict[str, LedgerSide]] = defaultdict(dict)
@@ -104,7 +106,7 @@ class OwnUsage:
             return
         model = self._prices.name(state.rate.model or of.model or of.requested_model)
         deployment = None if of.deployment is None else of.deployment.casefold()
-        place = Place(day, self._account_of(of, entry.time), deployment, model)
+        place = Place(day, self._served(of, entry.time).account, deployment, model)
         if state.is_missing:
             self.missing[place] += sign
             return

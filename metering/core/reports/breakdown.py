@@ -1,10 +1,11 @@
 """Breakdowns: the usage of a ledger grouped by day and dimension, from its pages or its rollup."""
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from functools import reduce
 from heapq import merge
-from itertools import batched, groupby
+from itertools import groupby
 from operator import add, itemgetter
 from typing import Final, NamedTuple
 
@@ -14,20 +15,41 @@ from metering.core.calendars.periods import Slot, slot_start
 from metering.core.ledger.entry import Kind, State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
-from metering.core.prices.rating import OTHER_NAMES, amount_of
-from metering.core.reports.count import Count, Counts, Group, Packed, packed_counts, unpacked
+from metering.core.prices.rating import OTHER_NAMES, Rate, amount_of
+from metering.core.reports.count import (
+    BLOCK,
+    Count,
+    Counts,
+    Group,
+    Packed,
+    add_to,
+    in_order,
+    packed_counts,
+    sorted_groups,
+    unpacked,
+)
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
-GROUPS: Final = ("day", "model", "deployment", "product", "subscription", "use_case", "end_user")
-"""The dimensions by which usage can be grouped, in the order of a full group (days are UTC)."""
+GROUPS: Final = (
+    *("day", "model", "deployment", "product", "subscription", "use_case", "end_user"),
+    *("account", "region"),
+)
+"""The dimensions by which usage can be grouped (days are UTC)."""
+PRICE: Final = "price"
+"""The dimension that says what the company pays: see `core/reports/list_costs.py`."""
+DIMENSIONS: Final = (*GROUPS, PRICE)
+"""The dimensions of a full group, in their order."""
+#: Names that callers choose freely, and that a group without them has in common with others.
+_CALLERS: Final = frozenset({"product", "subscription", "use_case", "end_user"})
+#: A caller may name a deployment that does not exist.
+_NAMED: Final = _CALLERS | {"deployment"}
+#: The dimensions that a summary leaves out: those with most names.
+_LEFT_OUT: Final = frozenset({"subscription", "end_user"})
+SUMMED_BY: Final = frozenset(DIMENSIONS) - _LEFT_OUT
+"""The dimensions by which a summary can be grouped."""
 
 #: Beyond this many changed groups, and this part of all, they are sorted anew.
 _FEW: Final = 16
-#: Groups sorted or let go at once: the interpreter is held for less than a millisecond.
-_BLOCK: Final = 1_024
-
-
-_NO_COUNT: Final = Count()
 
 
 class Row(NamedTuple):
@@ -54,7 +76,7 @@ class Breakdown:
     """
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
-        self._places = [GROUPS.index(name) for name in group_by]
+        self._places = [DIMENSIONS.index(name) for name in group_by]
         self._counts: dict[Group, Packed] = {}
         self._order: list[Group] | None = None
         self._changed: set[Group] = set()
@@ -86,7 +108,7 @@ class Breakdown:
         """Bring the groups in order; without changes since, it does nothing."""
         order = self._order
         if order is None or len(self._changed) > max(_FEW, len(order) // _FEW):
-            self._order = _sorted(self._counts)
+            self._order = sorted_groups(self._counts)
         else:
             for group in self._changed:
                 self._place(order, group)
@@ -96,9 +118,9 @@ class Breakdown:
         """Let go of all groups, block by block: at once it would hold up every other thread."""
         order, self._order = self._order or [], None
         while self._counts or order:
-            for _ in range(min(_BLOCK, len(self._counts))):
+            for _ in range(min(BLOCK, len(self._counts))):
                 self._counts.popitem()
-            del order[-_BLOCK:]
+            del order[-BLOCK:]
         self._changed.clear()
 
     def _place(self, order: list[Group], group: Group) -> None:
@@ -147,20 +169,6 @@ def _together(
         yield name, reduce(Count.plus, (count for _, count in same))
 
 
-def _sorted(groups: Iterable[Group]) -> list[Group]:
-    """Return groups in order. In blocks: a sort holds up every other thread while it lasts."""
-    found = list(groups)
-    # Names alone are in the order of their keys.
-    key = in_order if any(None in group for group in found) else None
-    blocks = [sorted(block, key=key) for block in batched(found, _BLOCK, strict=False)]
-    return list(merge(*blocks, key=key))
-
-
-def in_order(group: Group) -> tuple[tuple[bool, str], ...]:
-    """Return the sort key of a group: a missing name comes before an empty one."""
-    return tuple((name is not None, name or "") for name in group)
-
-
 def changes_of(page: Page) -> dict[Group, Count]:
     """Return the changes of a page by full group; superseded states leave their group."""
     day, changes = day_of(page.slot), dict[Group, Count]()
@@ -173,23 +181,34 @@ def changes_of(page: Page) -> dict[Group, Count]:
     return changes
 
 
-def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
-    """Add a change to a group's count; drop a group that becomes zero."""
-    total = counts.get(group, _NO_COUNT).plus(change)
-    if total == _NO_COUNT:
-        counts.pop(group, None)
-    else:
-        counts[group] = total
+def _without(names: Collection[str], group: Group, instead: str | None) -> Group:
+    return tuple(
+        instead if name in names else value for name, value in zip(DIMENSIONS, group, strict=True)
+    )
+
+
+def summary_of(group: Group) -> Group:
+    """Return the group that a summary counts a group in."""
+    return _without(_LEFT_OUT, group, None)
+
+
+def without_callers_names(group: Group) -> Group:
+    """Return the group for all usage that has no room for the names that callers choose."""
+    return _without(_CALLERS, group, OTHER_NAMES)
 
 
 def without_names(group: Group) -> Group:
-    """Return the group for all usage of a day and model that has no room for its names."""
-    return (*group[:2], *(OTHER_NAMES,) * (len(GROUPS) - 2))
+    """Return the group for all usage that has no room for its deployment either."""
+    return _without(_NAMED, group, OTHER_NAMES)
 
 
 def without_model(group: Group) -> Group:
     """Return the group for all usage of a day that has no room for its model and names."""
-    return (group[0], *(OTHER_NAMES,) * (len(GROUPS) - 1))
+    return (group[0], *(OTHER_NAMES,) * (len(DIMENSIONS) - 1))
+
+
+#: What a crowded part merges its rows by, one after the other until it fits.
+WITHOUT: Final = (without_callers_names, without_names, without_model)
 
 
 def place_of(group: Group, rows: Collection[Group]) -> Group:
@@ -200,8 +219,8 @@ def place_of(group: Group, rows: Collection[Group]) -> Group:
     """
     if group in rows:
         return group
-    for others in (without_names(group), without_model(group)):
-        if others in rows:
+    for without in WITHOUT:
+        if (others := without(group)) in rows:
             return others
     return group
 
@@ -218,5 +237,17 @@ def _counted(state: State) -> Count:
 
 
 def _group(day: str, state: State, end_user: str | None) -> Group:
-    of = state.dimensions
-    return (day, state.rate.model, of.deployment, of.product, of.subject, of.use_case, end_user)
+    of, rate = state.dimensions, state.rate
+    names = (rate.model, of.deployment, of.product, of.subject, of.use_case, end_user)
+    return (day, *names, of.backend, of.region, price_of(rate, of.provider))
+
+
+def price_of(rate: Rate, provider: str | None) -> str | None:
+    """Return the name of what the company pays under a rate; None for an unknown price.
+
+    Version and row of the price book, the channel, the provider and the key of a hosted deployment:
+    JSON, because names may hold any character.
+    """
+    if rate.version is None:
+        return None
+    return json.dumps([rate.version, rate.row, rate.channel, provider, rate.hosted])

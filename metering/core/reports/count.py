@@ -1,10 +1,15 @@
 """The totals of a group of usage, and tables of them in a form that costs the process little."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from heapq import merge
+from itertools import batched
+from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount
 from metering.core.ledger.head import NOTHING, RateTotals
+
+#: Groups sorted or let go of at once: the interpreter is held for less than a millisecond.
+BLOCK: Final = 1_024
 
 type Group = tuple[str | None, ...]
 
@@ -29,13 +34,15 @@ class Count(NamedTuple):
 
 type Counts = Mapping[Group, Count]
 
+_NO_COUNT: Final = Count()
+
 type Packed = tuple[int, ...]
 """A count as one flat tuple: the figures named FIGURES, the amount, the outcomes, the tokens by
 bucket. The garbage collector leaves those alone, while a hundred thousand counts, each of several
 objects, would have it hold up the whole process again and again."""
 
 #: The order of the first figures of a packed count: those of a line that are single numbers.
-FIGURES = (
+FIGURES: Final = (
     "requests",
     "not_billable",
     "unpriced",
@@ -96,3 +103,26 @@ def packed_counts(counts: Counts) -> Iterable[tuple[Group, Packed]]:
     if isinstance(counts, PackedCounts):
         return counts.packed.items()
     return ((group, packed(count)) for group, count in counts.items())
+
+
+def in_order(group: Group) -> tuple[tuple[bool, str], ...]:
+    """Return the sort key of a group: a missing name comes before an empty one."""
+    return tuple((name is not None, name or "") for name in group)
+
+
+def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
+    """Add a change to a group's count; drop a group that becomes zero."""
+    total = counts.get(group, _NO_COUNT).plus(change)
+    if total == _NO_COUNT:
+        counts.pop(group, None)
+    else:
+        counts[group] = total
+
+
+def sorted_groups(groups: Iterable[Group]) -> list[Group]:
+    """Return groups in order. In blocks: a sort holds up every other thread while it lasts."""
+    found = list(groups)
+    # Names alone are in the order of their keys.
+    key = in_order if any(None in group for group in found) else None
+    blocks = [sorted(block, key=key) for block in batched(found, BLOCK, strict=False)]
+    return list(merge(*blocks, key=key))

@@ -6,7 +6,7 @@ up to and the page that last changed each part, so that a reader can detect a mi
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -16,16 +16,20 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.page import GENESIS, Page
 from metering.core.reports.breakdown import (
-    add_to,
     changes_of,
-    in_order,
     place_of,
-    without_names,
+    summary_of,
+    without_callers_names,
 )
-from metering.core.reports.count import Count, Counts, Group
+from metering.core.reports.count import Count, Counts, Group, add_to, in_order
 
-#: Parts of a day. A page belongs to one day, so it changes at most so many parts.
+#: Parts of a day by hash. A page belongs to one day, so it changes at most these and the summary.
 PARTS: Final = 8
+#: The number of the part that sums a day up without subscriptions and end users: what reads of all
+#: tenants need, in one small document.
+SUMMARY: Final = PARTS
+#: Parts of a day, its summary included.
+ALL_PARTS: Final = PARTS + 1
 #: A Cosmos DB batch takes 100 operations; one is the cursor.
 MAX_PARTS: Final = 99
 #: Pages added in one step: their changes are in memory together.
@@ -37,6 +41,11 @@ class PartName(NamedTuple):
 
     day: str
     number: int
+
+    @property
+    def is_summary(self) -> bool:
+        """Say whether the part repeats what the others of its day have, summed up."""
+        return self.number == SUMMARY
 
     def __str__(self) -> str:
         """Return the document id, e.g. `day-2026-11-20-3`."""
@@ -54,7 +63,7 @@ class Part:
     @property
     def has_others(self) -> bool:
         """Say whether it counts groups without their names."""
-        return any(group == without_names(group) for group in self.counts)
+        return any(group == without_callers_names(group) for group in self.counts)
 
     def collapsed(self, kept: int, others: Callable[[Group], Group]) -> "Part":
         """Return it with `kept` rows of their own, those with most requests, and rows for others.
@@ -85,6 +94,13 @@ class Cursor:
         return Position(self.page, self.hash)
 
 
+def rows_of(page: Page) -> Iterator[tuple[PartName, Group, Count]]:
+    """Yield the changes of a page by part: each in its own, and in the summary of its day."""
+    for group, change in changes_of(page).items():
+        yield part_of(group), group, change
+        yield PartName(str(group[0]), SUMMARY), summary_of(group), change
+
+
 def part_of(group: Group) -> PartName:
     """Return the part that holds a full group; the result never changes."""
     digest = hashlib.blake2b(to_json(group), digest_size=8).digest()
@@ -105,12 +121,11 @@ class Intake:
     @property
     def is_full(self) -> bool:
         """Say whether another page might exceed the bounds of a step."""
-        return self.pages >= MAX_PAGES or len(self.changes) > MAX_PARTS - PARTS
+        return self.pages >= MAX_PAGES or len(self.changes) > MAX_PARTS - ALL_PARTS
 
     def add(self, page: Page) -> None:
         """Add the changes of the next page."""
-        for group, change in changes_of(page).items():
-            name = part_of(group)
+        for name, group, change in rows_of(page):
             add_to(self.changes.setdefault(name, {}), group, change)
             self._changed[name] = page.number
         self.through = Position(page.number, page.hash)
@@ -151,8 +166,7 @@ class RollupProof:
         """Subtract the changes of a page, up to the cursor."""
         if page.number > self._cursor.page:
             return
-        for group, count in changes_of(page).items():
-            name = part_of(group)
+        for name, group, count in rows_of(page):
             row = place_of(group, self._rows.get(name, frozenset()))
             add_to(self._counts.setdefault(name, {}), row, count.negated())
         self._through = Position(page.number, page.hash)

@@ -14,27 +14,27 @@ from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, exact,
 from metering.core.basics.errors import RollupBroken
 from metering.core.calendars.periods import LedgerId
 from metering.core.reports.breakdown import (
-    GROUPS,
-    in_order,
-    without_model,
-    without_names,
+    DIMENSIONS,
+    WITHOUT,
 )
-from metering.core.reports.count import FIGURES, Group, Packed, PackedCounts
-from metering.core.reports.rollup import PARTS, Cursor, Intake, Part, PartName
+from metering.core.reports.count import FIGURES, Group, Packed, PackedCounts, in_order
+from metering.core.reports.rollup import ALL_PARTS, Cursor, Intake, Part, PartName
 from metering.core.usage.buckets import BUCKETS
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+#: Without accounts, regions and summaries. A rollup of it counts as not begun, so it is made anew.
+_BEFORE: Final = 1
 CURSOR_ID: Final = "cursor"
 
 #: Cosmos DB takes 2 MB a batch; the difference is for the envelope of the request.
 MAX_STEP_BYTES: Final = 1_900_000
-#: A page may change all parts of its day, and the cursor is in the same batch.
-MAX_PART_BYTES: Final = 230_000
+#: A page may change all parts of its day and its summary, and the cursor is in the same batch.
+MAX_PART_BYTES: Final = 205_000
 #: What a part is brought down to, as a share of its bound, so that not every page merges again.
 _ROOM: Final = 0.8
 
 #: The dimensions of a group without the day, which the part names.
-_NAMED: Final = GROUPS[1:]
+_NAMED: Final = DIMENSIONS[1:]
 
 
 class Step(NamedTuple):
@@ -66,10 +66,11 @@ def step_of(intake: Intake, parts: Iterable[Part]) -> Step:
 def fit(ledger: LedgerId, part: Part) -> tuple[Part, bytes]:
     """Return a part within MAX_PART_BYTES, and its document; rows beyond it lose their names.
 
-    They are merged by model, and if the models alone are too many, into one row.
+    They are merged by all that callers do not name, then by model, and if the models alone are too
+    many, into one row.
     """
     content = write_part(ledger, part)
-    for others in (without_names, without_model):
+    for others in WITHOUT:
         whole, kept = part, len(part.counts)
         while len(content) > MAX_PART_BYTES and kept:
             kept = int(kept * _ROOM * MAX_PART_BYTES / len(content))
@@ -82,7 +83,7 @@ def write_cursor(cursor: Cursor) -> bytes:
     """Return a cursor as the bytes to store."""
     days: dict[str, list[int]] = {}
     for name, page in sorted(cursor.parts.items()):
-        days.setdefault(name.day, [0] * PARTS)[name.number] = page
+        days.setdefault(name.day, [0] * ALL_PARTS)[name.number] = page
     return to_json(
         {
             "schema": SCHEMA,
@@ -97,6 +98,8 @@ def write_cursor(cursor: Cursor) -> bytes:
 
 def read_cursor(document: Document, ledger: LedgerId) -> Cursor:
     """Return the cursor of `ledger` in a document. Raises RollupBroken if it is damaged."""
+    if document.get("schema") == _BEFORE:
+        return Cursor(ledger)
     _check(document, ledger, CURSOR_ID)
     try:
         listed = {
@@ -124,7 +127,7 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
     for place, bucket in enumerate(BUCKETS):
         columns[bucket] = [exact(count.line.tokens[place]) for _, count in rows]
     columns["outcomes"] = [count.outcomes for _, count in rows]
-    kept = {name: column for name, column in columns.items() if any(column)}
+    kept = {name: _brief(column) for name, column in columns.items() if any(column)}
     kept["amount"] = [str(count.amount) for _, count in rows]
     return to_json(
         {
@@ -138,6 +141,11 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
             "columns": kept,
         }
     )
+
+
+def _brief(column: Sequence[int | str]) -> Sequence[int | str]:
+    """Return a column as it is kept: one value if all rows have it."""
+    return column[:1] if column.count(column[0]) == len(column) else column
 
 
 def read_part(document: Document, ledger: LedgerId) -> Part:
@@ -165,15 +173,15 @@ def _check(document: Document, ledger: LedgerId, name: str) -> None:
 def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tuple[Group, Packed]]:
     """Return the rows of a part, column by column: a row by itself would cost ten times as much."""
     amounts = [*map(_amount, columns["amount"])]
-    nothing = [0] * len(amounts)
 
-    def numbers(wanted: Iterable[str]) -> Iterable[list[int]]:
-        return [_whole(columns.get(name, nothing)) for name in wanted]
+    def column(name: str) -> list[int]:
+        found = _whole(columns.get(name, [0]))
+        return found * len(amounts) if len(found) == 1 else found
 
-    named = [[*map(names.__getitem__, places)] for places in numbers(_NAMED)]
+    named = [[*map(names.__getitem__, column(name))] for name in _NAMED]
     groups = zip([day] * len(amounts), *named, strict=True)
-    outcomes, tokens = _whole(columns.get("outcomes", nothing)), numbers(BUCKETS)
-    counts = zip(*numbers(FIGURES), amounts, outcomes, *tokens, strict=True)
+    figures, tokens = map(column, FIGURES), map(column, BUCKETS)
+    counts = zip(*figures, amounts, column("outcomes"), *tokens, strict=True)
     return zip(groups, counts, strict=True)
 
 

@@ -17,7 +17,7 @@ from metering.core.prices.price_book import NO_DEPLOYMENT, PriceBook, PriceRow
 from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import NO_UNITS, OF_THE_PLAN, PRIORITY, Rate, off_peak_of
 from metering.core.tenancy.directory import Directory
-from metering.core.tenancy.terms import TermsBook
+from metering.core.tenancy.terms import RateCards, TermsBook
 from metering.core.usage.buckets import BUCKETS
 from metering.core.usage.event import OUTCOME
 
@@ -29,11 +29,18 @@ _CAPACITY = "deployments@"
 class TermsProof:
     """Checks the entries of one ledger against the registry and the price versions."""
 
-    def __init__(self, ledger: LedgerId, directory: Directory, prices: PriceBook) -> None:
+    def __init__(
+        self,
+        ledger: LedgerId,
+        directory: Directory,
+        prices: PriceBook,
+        cards: RateCards | None = None,
+    ) -> None:
+        """Share `cards`, which are of the same prices, with proofs of other ledgers."""
         self._ledger = ledger
         self._directory = directory
         self._prices = prices
-        self._book = TermsBook(directory, prices)
+        self._book = TermsBook(directory, prices, cards=cards)
 
     def wrong_with(self, entry: Entry) -> Iterator[str]:
         """Yield what is wrong with an entry; implements EntryCheck."""

@@ -13,6 +13,7 @@ from typing import Final
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
 from metering.core.basics.patterns import IDENTIFIER
+from metering.core.basics.suggestions import unknown
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.dated import BEGINNING, refuse_the_past, soonest
 from metering.core.deployments.capacity import refuse_mixed_currencies
@@ -96,7 +97,7 @@ def assign_plan(
         return Decision(start, None)
     check_tenant_id(tenant)
     if directory.plan(plan_id, max(now, start)) is None:
-        raise ConfigurationError(f"plan {plan_id!r} does not exist: see `metering plans list`")
+        raise unknown("plan", plan_id, directory.plan_ids(), "plans list")
     if not is_new:
         refuse_the_past(f"the plan of tenant {tenant!r}", now, start)
     known = directory.timeline(tenant)
@@ -227,7 +228,7 @@ def publish_prices(
 def check_exists(directory: Directory, tenant: str) -> None:
     """Raise ConfigurationError for an unknown tenant."""
     if directory.since(tenant) is None:
-        raise ConfigurationError(f"unknown tenant {tenant!r}: see `metering tenants list`")
+        raise unknown("tenant", tenant, directory.tenants(), "tenants list")
 
 
 def _start(now: Instant, effective: Instant | None, *, is_new: bool) -> Instant:

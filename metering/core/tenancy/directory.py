@@ -213,6 +213,10 @@ class Directory:
         """Return the version of a plan in force at an instant; None if there is no version yet."""
         return self._plans.get(plan_id, Dated[Plan]()).at(at)[0]
 
+    def plan_ids(self) -> list[str]:
+        """Return every plan's id, also of plans that begin later."""
+        return [plan_id for plan_id, _ in self.plan_versions()]
+
     def knows_plan(self, plan_id: str) -> bool:
         """Return whether a plan has any version, at any time."""
         return plan_id in self._plans

@@ -1,12 +1,14 @@
 """Known deployments: every version that was recorded, by account and name."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import BEGINNING, FOREVER, Dated
 from metering.core.deployments.capacity import Capacity
 from metering.core.deployments.deployment import Deployment, place_of
 from metering.core.tenancy.record import Record
+
+_NO_VERSIONS: Final = Dated[Deployment]()
 
 
 class ListedDeployment(NamedTuple):
@@ -54,7 +56,7 @@ class KnownDeployments:
 
     def versions(self, place: tuple[str | None, str]) -> Dated[Deployment]:
         """Return all versions of the deployment at a place."""
-        return self._versions.get(place, Dated[Deployment]())
+        return self._versions.get(place, _NO_VERSIONS)
 
     def listed(self, at: Instant) -> list[ListedDeployment]:
         """Return the deployments in force at an instant and those to come, by key."""

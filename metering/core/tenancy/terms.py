@@ -1,7 +1,7 @@
 """Terms: tenant, plan, period and prices of a subject, resolved for a span of time."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -66,15 +66,59 @@ class _KeptCard(NamedTuple):
     dimensions: Dimensions
 
 
+class RateCards:
+    """Rate cards by what they follow from: requests alike share one, whoever sends them.
+
+    Between two starts of prices a card follows from the plan, the pricing key and the off-peak
+    multiplier alone.
+    """
+
+    def __init__(self, prices: PriceBook) -> None:
+        self._prices = prices
+        # What is compared by identity is kept too, so that its identity stays unique.
+        self._kept: dict[tuple[Hashable, ...], tuple[RateCard, Plan, Registered | None]] = {}
+
+    def of(self, plan: Plan, priced: PricingKey, at: Instant) -> RateCard:
+        """Return the rates of such requests under `plan` at `at`."""
+        known = priced.registered
+        key = (
+            id(plan),
+            id(None if known is None else known.deployment),
+            None if known is None else known.since,
+            priced._replace(registered=None),
+            off_peak_of(plan, at).multiplier,
+            self.price_span(at),
+        )
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= _MAX_CARDS:
+                self._kept.clear()
+            found = self._kept[key] = rate_card(self._prices, plan, priced, at), plan, known
+        return found[0]
+
+    def price_span(self, at: Instant) -> tuple[Instant, Instant]:
+        """Return the span around an instant in which no price begins."""
+        starts = self._prices.starts
+        position = bisect_right(starts, at)
+        start = starts[position - 1] if position else BEGINNING
+        return start, starts[position] if position < len(starts) else FOREVER
+
+
 class TermsBook:
     """Resolves terms from one state of the directory and the price book, and caches them."""
 
     def __init__(
-        self, directory: Directory, prices: PriceBook, instead: Alternative | None = None
+        self,
+        directory: Directory,
+        prices: PriceBook,
+        instead: Alternative | None = None,
+        cards: RateCards | None = None,
     ) -> None:
+        """Share `cards`, which are of the same prices, with other books."""
         self._directory = directory
         self._prices = prices
         self._instead = instead or Alternative()
+        self.cards = cards or RateCards(prices)
         self._terms: dict[str, Terms] = {}
         # Keyed by the identity of the dimensions, which equal requests share.
         self._cards: dict[int, _KeptCard] = {}
@@ -103,7 +147,7 @@ class TermsBook:
             reason = f"subject: no tenant pays for {subject!r} at that time"
             raise RejectedEvent(Code.UNKNOWN_SUBSCRIPTION, reason)
         period = self._directory.period_at(found.tenant, at)
-        price_start, price_end = self._price_span(at)
+        price_start, price_end = self.cards.price_span(at)
         peak = off_peak_of(self._instead.plan or found.plan, at)
         return Terms(
             max(found.start, period.start, price_start, peak.start),
@@ -112,12 +156,6 @@ class TermsBook:
             LedgerId(found.tenant, period.start),
             period,
         )
-
-    def _price_span(self, at: Instant) -> tuple[Instant, Instant]:
-        starts = self._prices.starts
-        position = bisect_right(starts, at)
-        start = starts[position - 1] if position else BEGINNING
-        return start, starts[position] if position < len(starts) else FOREVER
 
     def rate(self, usage: Usage, at: Instant) -> tuple[Rate, Amount | None]:
         """Return the rate and amount of a usage under the terms of its subject at an instant."""
@@ -139,9 +177,9 @@ class TermsBook:
         if usage.evidence is _HELD:
             # The model of a stream is known only at its end; its hold is an estimate anyway.
             priced, _, _ = self._priced(dimensions, at, by_request=True)
-            return rate_card(self._prices, terms.plan, priced, at)
+            return self.cards.of(terms.plan, priced, at)
         priced, start, end = self._priced(dimensions, at)
-        card = rate_card(self._prices, terms.plan, priced, at)
+        card = self.cards.of(terms.plan, priced, at)
         if len(self._cards) >= _MAX_CARDS:
             self._cards.clear()
         span = max(start, terms.start), min(end, terms.end)

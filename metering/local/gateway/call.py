@@ -8,7 +8,7 @@ from metering.core.basics.instants import Instant
 from metering.local.demo.traffic import Model
 from metering.local.gateway.keys import Caller
 from metering.local.gateway.models.counting import Counts, Prompt
-from metering.local.gateway.models.shapes import Shape, model_request_id
+from metering.local.gateway.surfaces.surface import Surface
 
 SERVICE: Final = "local"
 """The name of this API Management service; events come from `/apim/local`."""
@@ -23,7 +23,8 @@ type Tier = Literal["standard", "priority", "flex"]
 class Call:
     """The facts known so far. `time` is the start of the request; lengths are in bytes."""
 
-    shape: Shape
+    surface: Surface
+    operation: str
     time: Instant
     method: str
     url: str
@@ -47,6 +48,8 @@ class Call:
     """The output of the model so far."""
     reached_model: bool = False
     from_cache: bool = False
+    in_background: bool = False
+    """Whether it goes on after its answer; then it is logged at its end."""
     aborted: bool = False
     request_length: int = 0
     response_length: int = 0
@@ -61,4 +64,4 @@ class Call:
     @property
     def model_request_id(self) -> str:
         """The model's id of the request."""
-        return model_request_id(self.shape, self.id)
+        return f"{self.surface.id_prefix}{self.id}"

@@ -17,11 +17,13 @@ from metering.local.gateway.admission import (
     document_for,
 )
 from metering.local.gateway.call import PRODUCT, Call
+from metering.local.gateway.form_body import form_of
 from metering.local.gateway.hold import hold_of
 from metering.local.gateway.keys import caller_of, given_key
+from metering.local.gateway.message_threads import MessageThreads
 from metering.local.gateway.models.catalogue import DEPLOYMENTS, serves
 from metering.local.gateway.models.counting import Counts
-from metering.local.gateway.models.shapes import Exchange
+from metering.local.gateway.models.schemas import SchemaInvalid
 from metering.local.gateway.rate import Rate
 from metering.local.gateway.refusals import (
     Json,
@@ -33,15 +35,21 @@ from metering.local.gateway.refusals import (
 )
 from metering.local.gateway.request_body import FieldInvalid, json_object, model_in
 from metering.local.gateway.simulation import Simulation, simulation
+from metering.local.gateway.stored_responses import StoredResponses
+from metering.local.gateway.surfaces.messages import MESSAGES
+from metering.local.gateway.surfaces.responses import RESPONSES
+from metering.local.gateway.surfaces.surface import Exchange
 
-#: API Management logs at most 2 MB of a message; models take little more.
 _HEADERS: Final = {
     "use_case": "x-use-case",
     "end_user": "x-end-user",
     "agent": "x-agent",
     "session": "x-session",
 }
-_MAX_BODY_BYTES: Final = 4 * 1_048_576
+#: API Management logs at most 2 MB of a message; models take little more.
+MAX_BODY_BYTES: Final = 4 * 1_048_576
+#: The largest file of sound that OpenAI transcribes, 25 MB, with the form around it.
+_MAX_FORM_BYTES: Final = 26 * 1_048_576
 
 
 class Pace(NamedTuple):
@@ -59,6 +67,8 @@ class Gate(NamedTuple):
 
     knows: Callable[[str], Awaitable[bool]]
     rate: Rate
+    stored: StoredResponses
+    threads: MessageThreads
     admission: Admission = admit_all
     pace: Pace = Pace()
 
@@ -79,24 +89,47 @@ async def identify(gate: Gate, call: Call, request: Request) -> None:
 async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchange, Simulation]:
     """Return the request to the model and its simulation. Raises Refusal."""
     try:
-        body = json_object(await _body(call, request))
+        body = await body_of(call, request)
         call.requested_model = call.deployment or model_in(body)
-        call.hold, call.streamed = hold_of(body), body.get("stream") is True
-        call.model = _deployed(call, await _admitted(gate, call, call.requested_model))
+        call.streamed = body.get("stream") is True
+        call.in_background = call.surface is RESPONSES and body.get("background") is True
+        call.hold = {} if call.surface.takes_form else hold_of(body)
+        call.model = deployed(call, await _admitted(gate, call, call.requested_model))
         call.reached_model = True
-        return _exchange(call, call.model, body), simulation(request.headers)
+        body = _continued(gate, call, body)
+        exchange = _exchange(call, call.model, body, str(request.base_url))
+        return exchange, simulation(request.headers)
     except FieldInvalid as fault:
-        raise call.shape.refuse(400, fault.message, param=fault.param) from None
+        raise unreadable(call, fault) from None
+    except SchemaInvalid as fault:
+        raise call.surface.refuse(400, f"Invalid schema: {fault.message}") from None
 
 
-async def _body(call: Call, request: Request) -> bytes:
+def _continued(gate: Gate, call: Call, body: Json) -> Json:
+    """Return the body with the conversation that it goes on from. Raises FieldInvalid, Refusal."""
+    assert call.caller is not None
+    if call.surface is RESPONSES:
+        return gate.stored.continued(call.caller.subject, body)
+    return gate.threads.continued(call.caller.subject, body) if call.surface is MESSAGES else body
+
+
+def unreadable(call: Call, fault: FieldInvalid) -> Refusal:
+    """Return the error of a body with an invalid field, in the format of the provider."""
+    return call.surface.refuse(400, fault.message, code=fault.code, param=fault.param)
+
+
+async def body_of(call: Call, request: Request) -> Json:
+    """Return the fields of a body. Raises FieldInvalid, or Refusal where it is too large."""
+    most = _MAX_FORM_BYTES if call.surface.takes_form else MAX_BODY_BYTES
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_BODY_BYTES:
-            raise call.shape.refuse(413, f"The body is larger than {_MAX_BODY_BYTES} bytes.")
+        if len(body) > most:
+            raise call.surface.refuse(413, f"The body is larger than {most} bytes.")
     call.request_length = len(body)
-    return bytes(body)
+    if call.surface.takes_form:
+        return form_of(bytes(body), request.headers.get("content-type", ""))
+    return json_object(bytes(body))
 
 
 async def _admitted(gate: Gate, call: Call, name: str) -> str:
@@ -104,11 +137,11 @@ async def _admitted(gate: Gate, call: Call, name: str) -> str:
     assert call.caller is not None
     document = await document_for(gate.admission, call.caller.subject, call.attributes)
     # Vectors of another model are of no use: embeddings have no stream, and no stand-in.
-    downgradable, anthropic = call.shape.stream is not None, call.shape.name == "anthropic"
+    downgradable, anthropic = call.surface.downgradable, call.surface.name == "anthropic"
     decision = decide(document, Requested(name, call.attributes, downgradable, anthropic))
     call.admission, call.downgraded_to = decision.verdict, decision.to
     if decision.verdict == "block":
-        raise not_admitted(call.shape.refuse, decision.rule, call.request_id, name)
+        raise not_admitted(call.surface.refuse, decision.rule, call.request_id, name)
     calls = document.get("requests_per_minute")
     wait_s = gate.rate.wait_s(str(document.get("tenant")), calls) if calls else 0
     if wait_s:
@@ -116,33 +149,38 @@ async def _admitted(gate: Gate, call: Call, name: str) -> str:
     return decision.to or name
 
 
-def _deployed(call: Call, name: str) -> Model:
+def deployed(call: Call, name: str) -> Model:
+    """Return the model of a deployment that serves the call. Raises Refusal."""
     model = DEPLOYMENTS.get(name)
     if model is None:
         message = f"Unknown deployment {name!r}. Available: {', '.join(DEPLOYMENTS)}."
-        raise call.shape.refuse(404, message, code="DeploymentNotFound")
-    if not serves(model, call.shape.name):
-        message = f"The model {model.served} does not support {call.shape.operation}."
-        raise call.shape.refuse(400, message, code="OperationNotSupported")
+        raise call.surface.refuse(404, message, code="DeploymentNotFound")
+    if not serves(model, call.surface.name):
+        message = f"The model {model.served} does not support {call.operation}."
+        raise call.surface.refuse(400, message, code="OperationNotSupported")
     return model
 
 
-def _exchange(call: Call, model: Model, body: Json) -> Exchange:
-    shape = call.shape
-    prompt = call.prompt = shape.read(body)
+def _exchange(call: Call, model: Model, body: Json, url: str) -> Exchange:
+    surface = call.surface
+    request = surface.read(body, model)
+    call.prompt = request.prompt
     tier = body.get("service_tier")
-    if shape.name in {"chat", "responses"} and tier in {"priority", "flex"}:
+    if surface.takes_tier and tier in {"priority", "flex"}:
         call.tier = tier
-    call.streamed = call.streamed and shape.stream is not None
+    call.streamed = call.streamed and surface.stream is not None
+    answer, counts = surface.measure(request, model)
     return Exchange(
         id=call.id,
         created=call.time // SECOND,
         model=model,
-        prompt=prompt,
-        counts=shape.measure(prompt, model),
+        request=request,
+        answer=answer,
+        counts=counts,
         body=body,
         tier=call.tier,
         by_path=call.deployment is not None,
+        url=url,
     )
 
 
@@ -156,10 +194,10 @@ async def undergo(gate: Gate, call: Call, simulated: Simulation) -> None:
     assert call.model is not None
     status = simulated.status
     code = "content_filter" if status == 400 else None  # noqa: PLR2004, HTTP's own
-    refusal = call.shape.refuse(status, f"Simulated: {status}.", code=code)
+    refusal = call.surface.refuse(status, f"Simulated: {status}.", code=code)
     headers = retry_headers(status, gate.pace.retry_after_ms)
     body = refusal.body
     if simulated.counted:
         call.counts = Counts(call.prompt.tokens)
-        body |= {"model": call.model.served, "usage": call.shape.usage(call.counts)}
+        body |= {"model": call.model.served, "usage": call.surface.usage(call.counts)}
     raise Refusal(status, body, headers=headers)

@@ -9,10 +9,15 @@ _TEXTS: Final = ("messages", "input", "prompt", "system", "instructions", "tools
 _NO_TEXT: Final = frozenset({"data", "file_data", "encrypted_content"})
 _LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _MOST: Final = 1_000_000_000
+#: As the policy reads it: three digits.
+_MOST_ANSWERS: Final = 1_000
 
 
 def hold_of(body: Json) -> dict[str, int]:
-    """Return the hold of a request: four bytes of text a token, and the last limit it gives."""
+    """Return the hold of a request: four bytes of text a token, and its last limit.
+
+    The limit is that of each answer asked for.
+    """
     length = 0
     waiting: list[Any] = [body[name] for name in _TEXTS if name in body]
     while waiting:
@@ -28,4 +33,7 @@ def hold_of(body: Json) -> dict[str, int]:
         limit = body.get(name)
         if isinstance(limit, int) and not isinstance(limit, bool) and 0 <= limit < _MOST:
             hold["max_output_tokens"] = limit
+    answers = body.get("n")
+    if "max_output_tokens" in hold and type(answers) is int and 1 < answers < _MOST_ANSWERS:
+        hold["max_output_tokens"] = min(hold["max_output_tokens"] * answers, _MOST)
     return hold

@@ -34,6 +34,10 @@ class Journal:
         """Log a finished call."""
         self._pipe.put(call.request_id, [*llm_records(call), gateway_record(call)])
 
+    def log_lookup(self, call: Call) -> None:
+        """Log a finished call that asked no model for anything."""
+        self._pipe.put(call.request_id, [gateway_record(call)])
+
 
 class Stopwatch:
     """A stopwatch in milliseconds."""

@@ -38,8 +38,8 @@ def gateway_record(call: Call) -> Json:
         "responseSize": call.response_length,
         "cache": CACHE_HIT if call.from_cache else "none",
         "clientTime": max(0, call.total_ms - call.backend_ms),
-        "apiId": call.shape.api,
-        "operationId": call.shape.operation,
+        "apiId": call.surface.api,
+        "operationId": call.operation,
     }
     if caller is not None and caller.subscription:
         properties |= {"apimSubscriptionId": caller.subscription, "productId": PRODUCT}
@@ -69,8 +69,11 @@ def llm_records(call: Call) -> list[Json]:
     """Return the rows of GatewayLlmLogs: the one with the tokens, and pieces of a large prompt.
 
     A request that reached no model has a row that says nothing; such rows are common. Whether a
-    stored response has a row with its tokens is not known: here it has one.
+    stored response has a row with its tokens is not known: here it has one. Other models than those
+    of chat and embeddings have none.
     """
+    if not call.surface.is_logged:
+        return []
     is_told = call.reached_model or call.from_cache
     first = _row(call, 0, **(_tokens(call) if is_told else _NO_MODEL))
     if not call.reached_model or call.request_length <= CHUNK_BYTES:
@@ -117,7 +120,7 @@ def _row(call: Call, number: int, **properties: object) -> Json:
     common = {
         "correlationId": call.request_id,
         "sequenceNumber": number,
-        "operationName": call.shape.operation,
+        "operationName": call.operation,
         "apiVersion": call.api_version,
         "region": REGION,
     }

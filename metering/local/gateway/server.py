@@ -12,7 +12,9 @@ from metering.local.gateway.application import application
 from metering.local.gateway.gate import Gate, Pace
 from metering.local.gateway.journal import Journal
 from metering.local.gateway.log_pipe import LogPipe
+from metering.local.gateway.message_threads import MessageThreads
 from metering.local.gateway.rate import Rate
+from metering.local.gateway.stored_responses import StoredResponses
 from metering.local.system import LocalSystem
 
 #: Where it listens unless another port is asked for or this one is taken.
@@ -37,13 +39,16 @@ async def local_gateway(
     """Serve a gateway for a local system while the context is open; then send its last logs."""
     pace = pace or Pace()
     pipe = LogPipe(system.hub, pace.log_delay_s)
-    gate = Gate(_knows(system), Rate(), admission, pace)
-    app = application(gate, Journal(system.hub, pipe), system.app.clock)
+    journal = Journal(system.hub, pipe)
+    stored = StoredResponses(journal)
+    gate = Gate(_knows(system), Rate(), stored, MessageThreads(), admission, pace)
+    app = application(gate, journal, system.app.clock)
     sending = asyncio.create_task(pipe.run())
     try:
         async with loopback.serving(app, listener) as url:
             yield RunningGateway(url, pipe)
     finally:
+        await stored.stop()
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await sending

@@ -24,14 +24,14 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
     assert call.caller is not None
     answer = answer or {}
     # What a stored response says was used by the request that it was stored of.
-    usage = None if call.from_cache else answer.get("usage")
+    usage = None if call.from_cache else _usage(answer)
     labels = {
-        "api": call.shape.api,
-        "operation": call.shape.operation,
+        "api": call.surface.api,
+        "operation": call.operation,
         "deployment": call.downgraded_to or call.requested_model,
         "model": answer.get("model"),
         "requested_model": call.requested_model,
-        "provider": "anthropic" if call.shape.name == "anthropic" else None,
+        "provider": "anthropic" if call.surface.name == "anthropic" else None,
         "backend": None if call.from_cache else BACKEND,
         "region": REGION if call.reached_model else None,
         "service_tier": None if call.from_cache else _tier(answer),
@@ -59,6 +59,14 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         },
     }
     return json.dumps(event).encode()
+
+
+def _usage(answer: Json) -> Json | None:
+    """Return the usage of an answer. One with images and no usage object has their number."""
+    usage, images = answer.get("usage"), answer.get("data")
+    if usage is None and isinstance(images, list) and "created" in answer:
+        return {"images": len(images)}
+    return usage
 
 
 def _cut(value: object) -> object:

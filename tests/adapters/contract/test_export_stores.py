@@ -1,12 +1,19 @@
 """What every export store promises: a file is there whole, or it is not there."""
 
+import hashlib
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
+from metering.adapters.exports import parquet_format
 from metering.adapters.exports.export_folder import ExportFolder
+from metering.adapters.exports.parquet_format import ParquetFormat
+from metering.app.exports.deliver_exports import DeliverExports
 from metering.core.basics.errors import ConfigurationError, RetryableError
+from metering.core.exports.delivery_manifest import DeliveredFile, read_manifest
 from metering.ports import ExportStore
 from tests.adapters.contract.export_places import (
     blob_exports,
@@ -15,6 +22,7 @@ from tests.adapters.contract.export_places import (
     pieces,
     put,
 )
+from tests.app.exporting import Rows, given
 from tests.doubles.azurite import Azurite
 
 pytest_plugins = ["tests.doubles.azurite.fixtures"]
@@ -110,3 +118,22 @@ async def test_a_name_that_leads_elsewhere_is_refused(exports: ExportStore, name
         await exports.read(name)
     with pytest.raises(ConfigurationError, match="export "):
         await exports.remove(name)
+
+
+async def test_a_delivery_as_parquet_is_read_as_it_was_made(
+    exports: ExportStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_format, "GROUP_ROWS", 2)
+    rows: Rows = [("=1+1", 1), (None, 2), ("", 3)]
+    for _ in range(2):
+        await DeliverExports(exports).deliver(given(a_csv=rows), form=ParquetFormat())
+    folder = "given-parquet/all/2026-11"
+    assert await exports.names("") == [f"{folder}/a.parquet", f"{folder}/manifest.json"]
+    content = await exports.read(f"{folder}/a.parquet")
+    manifest = read_manifest(await exports.read(f"{folder}/manifest.json") or b"")
+    assert content is not None
+    digest = hashlib.sha256(content).hexdigest()
+    assert manifest.files == [DeliveredFile("a.parquet", 3, len(content), digest)]
+    assert (manifest.kind, manifest.format) == ("given", "parquet")
+    found = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+    assert [(row["text"], row["number"]) for row in found] == rows

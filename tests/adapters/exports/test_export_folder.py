@@ -84,8 +84,11 @@ async def test_what_a_crash_left_is_removed_a_day_later_and_not_before(tmp_path:
     left = Path(old.parts[0])
     past = os.stat(left).st_mtime - 24 * 3600 - 60  # noqa: PTH116
     os.utime(left, (past, past))
-    await put(folder, "a.csv", b"new")
-    assert files(tmp_path) == sorted([Path(fresh.parts[0]).name, "a.csv"])
+    (tmp_path / ".b.csv.12345678.part").write_text("another delivery's")
+    os.utime(tmp_path / ".b.csv.12345678.part", (past, past))
+    await put(ExportFolder(tmp_path), "a.csv", b"new")
+    kept = [".b.csv.12345678.part", Path(fresh.parts[0]).name, "a.csv"]
+    assert files(tmp_path) == sorted(kept)
     await folder.publish(fresh)
     assert await folder.read("a.csv") == b"fresh"
 

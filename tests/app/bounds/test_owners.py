@@ -15,6 +15,7 @@ from metering.core.exports.delivery_manifest import Window
 from metering.core.plans.plan import read_plan
 from tests.app.bounds.harm import Documents
 from tests.app.bounds.test_sizes import ingest
+from tests.app.exporting import content_of
 from tests.builders import AT, NOW, body
 from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
 from tests.systems import MovableClock, System
@@ -156,7 +157,7 @@ async def test_roll_up(sick: System, harm: str) -> None:
 
 async def test_exports(sick: System, harm: str) -> None:
     report = ChargebackReport(sick.store, sick.tenancy, Scope(Window(PERIOD.name), by="tenant"))
-    rows = [b"".join([c.content async for c in one.chunks]) async for one in report.files()]
+    rows = [b"".join([c.content async for c in content_of(one)]) async for one in report.files()]
     text = b"".join(rows).decode()
     assert all(f"\r\n{tenant}," in text for tenant in set(TENANTS) - {SICK})
     if harm in REFUSED:

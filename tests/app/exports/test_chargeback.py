@@ -14,16 +14,21 @@ from metering.core.basics.errors import ConfigurationError, LedgerBroken, Retrya
 from metering.core.basics.instants import format_instant, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.deployments.deployment import read_deployment
+from metering.core.deployments.served_by import ServedBy
+from metering.core.exports import chargeback
 from metering.core.exports.delivery_manifest import Manifest
 from metering.core.exports.windows import span_window
 from metering.core.ledger.page import seal
+from metering.core.tenancy import serving
+from metering.core.tenancy.directory import Directory
 from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence
 from metering.ports import StoredHead
 from tests.app.committing import LEDGER, commit
-from tests.app.exporting import contents, table, use
+from tests.app.exporting import content_of, contents, table, use
 from tests.app.rolling import change
-from tests.builders import NOW, usage
+from tests.builders import NOW, dimensions, usage
 
 type System = Any
 type Delivered = tuple[Manifest, list[dict[str, str]]]
@@ -56,15 +61,16 @@ async def test_calls_of_two_tenants_a_correction_and_one_without_a_price(
     await use(system, "g-1", **of_globex, data__usage=few)
     await use(system, "g-2", **of_globex, data__model="never-priced")
     manifest, rows = await report(Scope(NOVEMBER))
-    found = [(row["product"], row["model"], row["calls"], row["amount"]) for row in rows]
+    found = [(row["product"], row["model"], row["sku"], row["amount"]) for row in rows]
     assert found == [
-        # 0.0035 and, corrected, 2,000 x 2.50 per million = 0.005 of acme's; 10 x 2.50 per million
-        # = 0.000025 of globex's.
-        ("chat", "gpt-4o", "3", "0.008525"),
-        ("chat", "never-priced", "1", ""),
+        # Corrected, 2,000 x 2.50 per million = 0.005 of acme's, which names no deployment type.
+        ("chat", "gpt-4o", "", "0.005"),
+        # 0.0035 of acme's, and 10 x 2.50 per million = 0.000025 of globex's.
+        ("chat", "gpt-4o", "GlobalStandard", "0.003525"),
+        ("chat", "never-priced", "GlobalStandard", ""),
     ]
-    assert rows[0]["tenants"] == "acme;globex"
-    assert rows[1]["unpriced_calls"] == "1"
+    assert rows[1]["tenants"] == "acme;globex"
+    assert [row["unpriced_calls"] for row in rows] == ["0", "0", "1"]
     assert manifest.totals == {"USD": 8_525 * 10**12}
     assert manifest.as_of == NOW
     assert "before allowances" in manifest.notes["amount"]
@@ -134,7 +140,7 @@ async def test_progress_is_told_by_pages(system: System) -> None:
     told: list[int] = []
     report = ChargebackReport(system.store, system.tenancy, Scope(NOVEMBER), told.append)
     async for file in report.files():
-        async for _ in file.chunks:
+        async for _ in content_of(file):
             pass
     assert format_amount(report.totals()["USD"]) == "0.007"
     assert told == [1, 1]
@@ -202,3 +208,53 @@ async def test_what_is_committed_meanwhile_is_left_to_the_next_export(
     system.store.read_head = read_before
     _, (row,) = await report(Scope(NOVEMBER))
     assert row["calls"] == "1"
+
+
+async def test_the_registry_says_what_served_a_call_at_its_time(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    for account, since in (("East", "2026-11-01"), ("West", "2026-11-20")):
+        await system.tenancy.define_deployment(
+            read_deployment(
+                "d",
+                {
+                    "name": "Chat",
+                    "account": account,
+                    "model": "gpt-4o",
+                    "deployment_type": "global",
+                },
+            ),
+            parse_instant(f"{since}T00:00:00Z"),
+        )
+    before = "2026-11-19T23:59:59Z"
+    await use(system, "a-1", data__deployment="CHAT", data__backend="east", time=before)
+    await use(system, "a-2", data__deployment="chat", data__backend="west")
+    await use(system, "a-3", data__deployment="other", data__backend="west")
+    _, rows = await report(Scope(NOVEMBER))
+    assert [(row["deployment"], row["account"], row["calls"]) for row in rows] == [
+        ("Chat", "east", "1"),
+        ("Chat", "west", "1"),
+        ("other", "west", "1"),
+    ]
+
+
+async def test_rows_beyond_a_number_are_told_in_the_manifest(
+    system: System, report: Callable[[Scope], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chargeback, "MAX_ROWS", 1)
+    for product in ("a", "b"):
+        await use(system, product, data__product=product)
+    manifest, rows = await report(Scope(NOVEMBER))
+    assert [row["product"] for row in rows] == ["(other names)", "a"]
+    assert "further names are summed as (other names)" in manifest.notes["other_names"]
+    assert manifest.totals == {"USD": 7 * 10**15}
+
+
+def test_lookups_of_names_that_callers_choose_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "_MAX_KEPT", 2)
+    found = serving.Serving(Directory())
+    for name in ("a", "b", "c", "a"):
+        assert found.of(dimensions(deployment=name), NOW) == ServedBy(name)
+    assert found.of(dimensions(), NOW) == ServedBy()

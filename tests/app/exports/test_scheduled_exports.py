@@ -2,6 +2,8 @@
 
 import asyncio
 import csv
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,14 @@ import pytest
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports
 from metering.app.exports.export_selection import named_window
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
+from metering.bootstrap import table_format
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
 from metering.core.calendars.periods import LedgerId
@@ -32,15 +36,17 @@ DAILY = Scheduled("chargeback", "daily")
 
 
 def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledExports:
-    def chargeback(window: Any) -> ChargebackReport:
-        return ChargebackReport(system.store, system.tenancy, Scope(window, by_arrival=True))
+    def chargeback(window: Any, tenant: str | None) -> ChargebackReport:
+        scope = Scope(window, tenant, by_arrival=True)
+        return ChargebackReport(system.store, system.tenancy, scope)
 
-    def broken(_: Any) -> Any:
+    def broken(*_: Any) -> Any:
         return given("broken", a_csv=RetryableError("the ledger is busy"))
 
     return ScheduledExports(
         exports=DeliverExports(ExportFolder(folder)),
         ledgers=system.store,
+        tenancy=system.tenancy,
         reports={
             "chargeback": ScheduledReport(chargeback, again=0),
             "broken": ScheduledReport(broken),
@@ -48,6 +54,7 @@ def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledEx
         schedule=schedule,
         clock=system.clock,
         alerts=system.alerts,
+        table_format=table_format,
     )
 
 
@@ -158,14 +165,14 @@ async def test_one_report_that_fails_is_alerted_and_stops_no_other(
     )
     system.clock.set(parse_instant("2026-12-01T01:00:00Z"))
     assert await exports.run() == 1
-    assert system.alerts.messages == ["export broken, hourly: the ledger is busy"]
+    assert system.alerts.messages == ["export broken=hourly: the ledger is busy"]
     assert delivered(tmp_path / "out") == {"2026-11Z": "35"}
     system.alerts.messages.clear()
     assert await exports.run() == 0
     assert len(system.alerts.messages) == 1
 
 
-@pytest.mark.parametrize("every", ["hourly", "daily", "monthly"])
+@pytest.mark.parametrize("every", ["hourly", "daily", "weekly", "monthly"])
 async def test_two_processes_at_once_make_the_same(
     system: System, tmp_path: Path, every: Any
 ) -> None:
@@ -186,7 +193,7 @@ async def test_a_delivery_that_had_to_leave_somebody_out_is_told_and_made_again(
     monkeypatch.setattr(ChargebackReport, "notes", lambda _: {LEFT_OUT: "acme"})
     made = await exports.run()
     assert made
-    assert f"export chargeback, {'2026-11-20Z'}: left out: acme" in system.alerts.messages
+    assert "export chargeback=daily, 2026-11-20Z: left out: acme" in system.alerts.messages
     monkeypatch.undo()
     assert await exports.run() == made
     assert await exports.run() == 0
@@ -210,3 +217,43 @@ async def test_a_broken_ledger_keeps_no_other_tenants_usage_from_a_delivery(
     # 0.0035 of globex alone, in units of 0.0001; acme is named and comes with a later run.
     assert delivered(tmp_path / "out")["2026-11-20Z"] == "35"
     assert any("left out: ledger acme" in told for told in system.alerts.messages)
+
+
+async def test_one_tenants_weeks_are_its_own_and_a_typo_is_told(
+    system: System, tmp_path: Path
+) -> None:
+    await use(system, "a-1", subject="acme")
+    await use(system, "g-1", subject="globex")
+    await system.tenancy.map_subject("sub-9", "quiet", None)
+    # 2026-11-20 is a Friday: its week ends with Sunday, the 22nd.
+    system.clock.set(parse_instant("2026-11-23T00:30:00Z"))
+    exports = scheduled(
+        system,
+        tmp_path / "out",
+        Scheduled("chargeback", "weekly", "acme"),
+        Scheduled("chargeback", "weekly", "quiet"),
+        Scheduled("chargeback", "weekly", "acmee"),
+        Scheduled("chargeback", "weekly"),
+        Scheduled("chargeback", "weekly", "globex", "parquet"),
+    )
+    # Those that end in November, the first of them with its days of October.
+    assert await exports.run() == 3 * 4
+    (told,) = system.alerts.messages
+    assert told == (
+        "export chargeback@acmee=weekly: METERING_EXPORT_SCHEDULE: unknown tenant 'acmee':"
+        " see `metering tenants list`"
+    )
+    folder = tmp_path / "out/chargeback"
+    manifests = [
+        read_manifest((folder / whose / "2026-W47Z/manifest.json").read_bytes())
+        for whose in ("all", "tenant-acme")
+    ]
+    # 0.0035 of each tenant.
+    assert [manifest.totals["USD"] for manifest in manifests] == [7 * 10**15, 35 * 10**14]
+    assert [manifest.tenant for manifest in manifests] == [None, "acme"]
+    assert sorted(path.name for path in folder.iterdir()) == ["all", "tenant-acme"]
+    in_parquet = tmp_path / "out/chargeback-parquet/tenant-globex/2026-W47Z"
+    table = parquet.read_table(in_parquet / "chargeback-2026-W47Z.parquet")
+    (row,) = table.select(["day", "tenants", "amount"]).to_pylist()
+    assert row == {"day": date(2026, 11, 20), "tenants": "globex", "amount": Decimal("0.0035")}
+    assert await exports.run() == 0

@@ -289,4 +289,4 @@ async def test_the_parts_of_a_late_request_are_its_days(system: System) -> None:
     await system.roll_up.run()
     await commit(system, usage("late", time=AT - 3 * DAY, arrival=NOW))
     await system.roll_up.run()
-    assert [part.name.day for part in system.rollups.written[-1].parts] == ["2026-11-17"]
+    assert [part.name.day for part in system.rollups.written[-1].parts] == ["2026-11-17"] * 2

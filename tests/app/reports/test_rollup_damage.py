@@ -15,7 +15,7 @@ from tests.builders import AT, usage
 type Document = dict[str, Any]
 
 CURSOR = "UPDATE rollups SET document = ? WHERE name = 'cursor'"
-PART = "UPDATE rollups SET document = ? WHERE name <> 'cursor'"
+PART = "UPDATE rollups SET document = ? WHERE name NOT IN ('cursor', 'day-2026-11-20-8')"
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ async def rewrite(system: System, statement: str, harm: Callable[[Document], obj
     [
         (CURSOR, lambda d: d.update(hash="f" * 64), "names a page 2 that is not"),
         (CURSOR, lambda d: d.update(page=9), "names a page 9 that is not"),
-        (CURSOR, lambda d: d.update(schema=2), "cursor has schema 2, not 1"),
+        (CURSOR, lambda d: d.update(schema=3), "cursor has schema 3, not 2"),
         (CURSOR, lambda d: d["parts"].clear(), None),
         (CURSOR, lambda d: d["parts"].update({"2026-11-02": [1]}), "day-2026-11-02-0 is missing"),
-        (PART, lambda d: d.update(schema=2), "has schema 2, not 1"),
+        (PART, lambda d: d.update(schema=3), "has schema 3, not 2"),
         (PART, lambda d: d.update(page=1), "is of page 1"),
         (PART, lambda d: d["columns"].update(requests=[3]), "is not what its pages give"),
     ],
@@ -51,7 +51,7 @@ async def test_verify_names_a_wrong_rollup(
     rolled_up: System, statement: str, harm: Callable[[Document], object], complaint: str | None
 ) -> None:
     await rewrite(rolled_up, statement, harm)
-    (fault,) = await faults(rolled_up)
+    fault, *_ = await faults(rolled_up)
     assert fault.startswith("its rollup")
     assert (complaint or "is not what its pages give") in fault
 
@@ -72,8 +72,8 @@ async def test_usage_is_exact_beside_a_rollup_that_cannot_be_read(
     ("statement", "harm", "told"),
     [
         (CURSOR, lambda d: d.update(hash="f" * 64), "its rollup's cursor names a page 2"),
-        (CURSOR, lambda d: d.update(schema=2), "its rollup's cursor has schema 2, not 1"),
-        (PART, lambda d: d.update(schema=2), "has schema 2, not 1"),
+        (CURSOR, lambda d: d.update(schema=3), "its rollup's cursor has schema 3, not 2"),
+        (PART, lambda d: d.update(schema=3), "has schema 3, not 2"),
         (PART, lambda d: d.update(page=1), "is of page 1"),
     ],
 )
@@ -190,3 +190,15 @@ async def test_a_rollup_that_breaks_again_while_it_is_made_anew_waits_for_the_ne
     assert await usage_is_exact(rolled_up)
     assert await faults(rolled_up) == ()
     assert [await fresh.roll_up.run() for _ in range(2)] == [0, 3]
+
+
+async def test_a_rollup_of_an_earlier_version_is_made_anew_without_an_alert(
+    rolled_up: System, make_system: Callable[..., System]
+) -> None:
+    await rewrite(rolled_up, CURSOR, lambda d: d.update(schema=1))
+    assert await usage_is_exact(rolled_up)
+    fresh = make_system()
+    assert await fresh.roll_up.run() == 2
+    assert fresh.alerts.messages == []
+    assert await faults(fresh) == ()
+    assert await cursor_page(fresh) == 2

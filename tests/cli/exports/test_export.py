@@ -5,10 +5,14 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 type Metering = Any
 type EventBuilder = Callable[..., dict[str, Any]]
@@ -154,3 +158,60 @@ def test_focus_of_one_tenant_names_the_issuer_and_who_is_not_closed(used: Meteri
     assert {(row["SubAccountId"], row["InvoiceIssuerName"]) for row in found} == {
         ("acme", "Contoso")
     }
+
+
+def typed(row: dict[str, Any]) -> dict[str, str]:
+    """Return a row of Parquet as CSV has it: trailing zeros trimmed, nothing as an empty text."""
+    found = {}
+    for name, value in row.items():
+        text = "" if value is None else str(value)
+        if isinstance(value, Decimal):
+            text = format(value, "f").rstrip("0").rstrip(".")
+        if isinstance(value, datetime):
+            assert value.utcoffset() == timedelta(0)
+            text = value.isoformat().replace("+00:00", "Z")
+        found[name] = text
+    return found
+
+
+def test_parquet_says_what_csv_says(used: Metering) -> None:
+    used.run("close", settings={"METERING_NOW": "2026-12-10T00:00:00Z"})
+    out = used.folder / "out"
+    for report in ("chargeback", "focus"):
+        command = ("export", report, "--period", "2026-11", "--out", out)
+        assert used.run(*command).code == 0
+        ran = used.run(*command, "--format", "parquet", "--json")
+        assert (ran.json["format"], ran.stderr) == ("parquet", "")
+        # The delivery as CSV is another one: its file stays.
+        as_csv = rows(out / f"{report}-2026-11.csv")
+        table = parquet.read_table(out / f"{report}-2026-11.parquet")
+        assert ran.json["files"][0]["rows"] == table.num_rows == len(as_csv) > 0
+        for was, row in zip(as_csv, map(typed, table.to_pylist()), strict=True):
+            # CSV has a decimal point in every figure of FOCUS, and a ' before formulas.
+            plain = {
+                name: value.removesuffix(".0").removeprefix("'") for name, value in was.items()
+            }
+            assert row == plain
+    costs = table.column("BilledCost").to_pylist()
+    assert table.schema.field("BilledCost").type == pa.decimal128(38, 18)
+    # Twice 1,000 x 2.50 and 100 x 10 a million, which is paid as nothing.
+    assert sorted(costs) == sorted(map(Decimal, ("0.0025", "0.001", "-0.0035") * 2))
+    place = {"METERING_EXPORTS": "file://" + str(out)}
+    options = ("--period", "2026-11", "--format", "parquet")
+    assert used.run("export", "chargeback", *options, settings=place).code == 0
+    assert (out / "chargeback-parquet/all/2026-11/manifest.json").is_file()
+    packed = used.run("export", "chargeback", *options, "--gzip")
+    assert (packed.code, "Parquet files are compressed inside" in packed.stderr) == (2, True)
+
+
+def test_without_pyarrow_the_extra_is_named(used: Metering) -> None:
+    out = used.folder / "out"
+    command = ("export", "chargeback", "--period", "2026-11", "--format", "parquet", "--out", out)
+    absent = used.folder / "absent"
+    absent.mkdir()
+    (absent / "pyarrow.py").write_text("raise ImportError('No module named pyarrow')")
+    ran = used.run_process(*command, settings={"PYTHONPATH": str(absent)})
+    assert ran.code == 1
+    assert ran.stderr.startswith("error: Parquet needs the extra `parquet`"), ran.stderr
+    assert "pip install 'metering[parquet]'" in ran.stderr
+    assert not out.exists()

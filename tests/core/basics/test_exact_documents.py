@@ -19,6 +19,7 @@ from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import read_page
+from metering.core.reports.breakdown import DIMENSIONS
 from metering.core.reports.count import Count
 from metering.core.reports.rollup import Part, PartName
 from metering.core.reports.rollup_document import read_part, write_part
@@ -77,7 +78,7 @@ def test_heads_keep_their_counts(tokens: tuple[int, ...]) -> None:
 
 @given(TOKENS)
 def test_rollups_keep_their_counts(tokens: tuple[int, ...]) -> None:
-    group: tuple[str | None, ...] = ("2026-11-20", *("x",) * 6)
+    group: tuple[str | None, ...] = ("2026-11-20", *("x",) * len(DIMENSIONS[1:]))
     counts = {group: Count(RateTotals(requests=1, tokens=tokens), sum(tokens))}
     part = Part(PartName("2026-11-20", 1), 3, counts)
     assert read_part(kept_as_floats(write_part(LEDGER, part)), LEDGER) == part

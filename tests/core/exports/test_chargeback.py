@@ -3,12 +3,20 @@
 import csv
 import io
 from collections.abc import Iterable
+from typing import Any
+
+import pytest
 
 from metering.core.basics.csv_text import csv_line
 from metering.core.basics.instants import DAY, HOUR, Instant, to_datetime
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, month_of, slot_of
-from metering.core.exports.chargeback import MAX_LISTED, By, Chargeback, Span
+from metering.core.deployments.deployment import read_deployment
+from metering.core.deployments.served_by import ServedBy, served_by
+from metering.core.exports import chargeback
+from metering.core.exports.chargeback import By, Chargeback, Span
+from metering.core.exports.chargeback_columns import MAX_LISTED
+from metering.core.exports.chargeback_sum import MAX_KEPT
 from metering.core.ledger.entry import Entry, Kind, Reference, State, Superseded
 from metering.core.ledger.page import GENESIS, Page, seal
 from metering.core.prices.rating import Rate, amount_of
@@ -53,20 +61,37 @@ def rows(
     report = Chargeback(by, span)
     for one in pages:
         report.add(one, "USD")
-    lines = [csv_line(report.columns), *(csv_line(row) for row in report.rows())]
+    lines = [
+        csv_line([column.name for column in report.columns]),
+        *(csv_line(row) for row in report.rows()),
+    ]
     return list(csv.DictReader(io.StringIO("".join(lines), newline=""), strict=True))
 
 
 def test_every_column_of_two_calls() -> None:
-    cached = state(counts={"input": 600, "cached_read": 400, "output": 50, "reasoning": 50})
+    served: dict[str, Any] = {"deployment": "Chat", "deployment_type": "data_zone"}
+    cached = state(
+        counts={"input": 600, "cached_read": 400, "output": 50, "reasoning": 50},
+        backend="contoso",
+        cache="miss",
+        **served,
+    )
     of_other = state(
-        counts={"cache_write": 30}, region="uksouth", subject="sub-2", backend="https://b"
+        counts={"cache_write": 30},
+        region="uksouth",
+        subject="sub-2",
+        backend="https://contoso.openai.azure.com",
+        cache="none",
+        **served,
     )
     found = rows([page(entry(cached), entry(of_other, name="r-2", time=AT + 1_000_000))])
     assert found == [
         {
             "product": "chat",
             "model": "gpt-4o",
+            "deployment": "chat",
+            "account": "contoso",
+            "sku": "DataZoneStandard",
             "unit": "token",
             "currency": "USD",
             "calls": "2",
@@ -82,11 +107,13 @@ def test_every_column_of_two_calls() -> None:
             "last_seen": "2026-11-20T11:45:01Z",
             "regions": "eastus2;uksouth",
             "callers": "sub-1;sub-2",
-            "backends": "https://b",
+            "backends": "contoso;https://contoso.openai.azure.com",
+            "caches": "miss;none",
             "tenants": "acme",
             "unpriced_calls": "0",
             "missing_calls": "0",
             "not_billable_calls": "0",
+            "from_cache_calls": "0",
             # (600 x 2.50 + 400 x 1.25 + 100 x 10 + 30 x 3.125) / 1,000,000
             # = 0.0015 + 0.0005 + 0.001 + 0.00009375
             "amount": "0.00309375",
@@ -214,3 +241,104 @@ def test_an_outcome_is_on_no_row() -> None:
     outcome = state(rate=rate, kind=Kind.OUTCOME, counts={"quantity": 1_000_000})
     found = rows([page(entry(state()), entry(outcome, name="o-1"))])
     assert [(row["model"], row["calls"]) for row in found] == [("gpt-4o", "1")]
+
+
+def test_a_call_that_a_cache_answered_is_counted_apart() -> None:
+    hit = state(evidence=Evidence.ABSENT, counts={}, cache="hit")._replace(amount=0)
+    (row,) = rows([page(entry(state(cache="miss")), entry(hit, name="r-2"))])
+    assert (row["calls"], row["from_cache_calls"], row["caches"]) == ("2", "1", "hit;miss")
+    assert (row["not_billable_calls"], row["amount"]) == ("1", "0.0035")
+
+
+def test_deployments_accounts_and_skus_have_rows_of_their_own() -> None:
+    states = [
+        state(deployment="a", backend="east", deployment_type="global"),
+        state(deployment="A", backend="east", deployment_type="global"),
+        state(deployment="a", backend="west", deployment_type="global"),
+        state(deployment="a", backend="west", deployment_type="global", service_tier="batch"),
+    ]
+    found = rows([page(*(entry(one, name=f"r-{n}") for n, one in enumerate(states)))])
+    assert [(row["deployment"], row["account"], row["sku"], row["calls"]) for row in found] == [
+        ("a", "east", "GlobalStandard", "2"),
+        ("a", "west", "GlobalBatch", "1"),
+        ("a", "west", "GlobalStandard", "1"),
+    ]
+
+
+def test_rows_beyond_a_number_are_summed_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chargeback, "MAX_ROWS", 2)
+    of_meter = state(rate=RATE._replace(model="search", unit="query"), counts={"quantity": 1})
+    of_meter = of_meter._replace(amount=10**15)
+    before, after = state(product="d"), state(kind=Kind.CORRECTION, product="a")
+    report = Chargeback("product", None)
+    pages = [
+        page(*(entry(state(product=name), name=name) for name in "abc")),
+        page(entry(before), entry(of_meter, name="m-1")),
+        page(entry(after, instead_of=before)),
+    ]
+    for one in pages:
+        part = Chargeback("product", None)
+        part.add(one, "USD")
+        report.absorb(part)
+    found = [(row[0], row[1], row[5], row[7]) for row in report.rows()]
+    # The call of product d is taken from the others again, and counts for product a.
+    assert found == [
+        ("(other names)", "(other names)", "(other names)", 1),
+        ("(other names)", "(other names)", "token", 1),
+        ("a", "gpt-4o", "token", 2),
+        ("b", "gpt-4o", "token", 1),
+    ]
+    assert report.has_other_names
+    # Four calls of 0.0035, and 0.001.
+    assert format_amount(report.totals()["USD"]) == "0.015"
+
+
+def test_names_that_no_cell_lists_are_not_kept_for_ever() -> None:
+    many = [entry(state(subject=f"s{n:05}"), name=f"r-{n}") for n in range(MAX_KEPT + 5)]
+    (row,) = rows([page(*many)])
+    assert row["callers"].endswith(";s00099;and at least 900 more")
+    assert row["calls"] == "1005"
+
+
+UNITS = {
+    "name": "Units",
+    "account": "East",
+    "model": "gpt-4o",
+    "deployment_type": "provisioned",
+    "provisioned": {"units": 50, "hourly_price": "1.10", "scope": "data_zone"},
+}
+BATCH = {
+    "name": "night",
+    "model": "gpt-4o",
+    "deployment_type": "global",
+    "service_tier": "batch",
+}
+
+
+@pytest.mark.parametrize(
+    ("of", "known", "expected"),
+    [
+        ({}, None, ServedBy()),
+        ({"deployment": "Chat", "backend": "https://East.x"}, None, ServedBy("chat", "east")),
+        ({"deployment_type": "regional"}, None, ServedBy(sku="Standard")),
+        ({"deployment_type": "regional", "service_tier": "batch"}, None, ServedBy(sku="Standard")),
+        ({"deployment_type": "provisioned"}, None, ServedBy()),
+        ({"deployment": "units"}, UNITS, ServedBy("Units", "east", "DataZoneProvisionedManaged")),
+        (
+            {"deployment": "units", "spillover": True, "backend": "west"},
+            UNITS,
+            ServedBy("Units", "west", "DataZoneStandard"),
+        ),
+        ({"deployment": "night"}, BATCH, ServedBy("night", None, "GlobalBatch")),
+        (
+            {"deployment": "night", "service_tier": "standard"},
+            BATCH,
+            ServedBy("night", None, "GlobalStandard"),
+        ),
+    ],
+)
+def test_what_served_a_call_follows_from_event_and_registry(
+    of: dict[str, object], known: dict[str, object] | None, expected: ServedBy
+) -> None:
+    registered = None if known is None else read_deployment("d", known)
+    assert served_by(dimensions(**of), registered) == expected

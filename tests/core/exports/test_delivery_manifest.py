@@ -28,6 +28,7 @@ MANIFEST = Manifest(
     [FILE],
     {"USD": parse_amount("0.0035"), "EUR": parse_amount("-1")},
     {"b": "second", "a": "first"},
+    "parquet",
 )
 
 
@@ -35,12 +36,17 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
     assert read_manifest(manifest_bytes(MANIFEST)) == MANIFEST
     bare = Manifest("focus", Window("2026-11"), None, None, [], {})
     assert read_manifest(manifest_bytes(bare)) == bare
+    # An earlier version wrote CSV alone, and did not say so.
+    before = manifest_json(bare)
+    del before["format"]
+    assert read_manifest(json.dumps(before).encode()) == bare
 
 
 def test_money_is_strings_and_times_are_rfc_3339() -> None:
     assert manifest_json(MANIFEST) == {
         "schema": 1,
         "kind": "chargeback",
+        "format": "parquet",
         "period": {
             "name": "2026-11-20Z",
             "start": "2026-11-20T00:00:00Z",

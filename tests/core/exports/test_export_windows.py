@@ -1,4 +1,4 @@
-"""Schedules of exports, and the hours, days and months that they are about."""
+"""Schedules of exports, and the hours, days, weeks and months that they are about."""
 
 from itertools import pairwise
 
@@ -29,16 +29,29 @@ def test_a_schedule_names_reports_and_how_often() -> None:
         Scheduled("focus", "monthly"),
         Scheduled("chargeback", "hourly"),
     )
+    assert read_schedule("focus @ acme=weekly, focus=weekly", KINDS) == (
+        Scheduled("focus", "weekly", "acme"),
+        Scheduled("focus", "weekly"),
+    )
+    in_parquet = read_schedule("focus=daily:parquet, focus@a=daily : csv", KINDS)
+    assert in_parquet == (
+        Scheduled("focus", "daily", None, "parquet"),
+        Scheduled("focus", "daily", "a", "csv"),
+    )
+    assert [str(one) for one in in_parquet] == ["focus=daily:parquet", "focus@a=daily"]
     assert read_schedule("", KINDS) == ()
 
 
 @pytest.mark.parametrize(
     ("text", "about"),
     [
-        ("chargeback", "'chargeback' is not REPORT=hourly"),
-        ("chargeback=daily,focus=yearly", "'focus=yearly' is not REPORT=hourly"),
+        ("chargeback", "'chargeback' is none of REPORT=hourly, REPORT=daily, REPORT=w"),
+        ("chargeback=daily,focus=yearly", "'focus=yearly' is none of REPORT=hourly"),
         ("invoices=daily", "'invoices=daily': unknown report 'invoices': chargeback, focus"),
         ("focus=daily,focus=daily", "'focus=daily' is listed twice"),
+        ("focus@a=daily,focus@a=daily", "'focus@a=daily' is listed twice"),
+        ("focus=daily:xls", "'focus=daily:xls': unknown format 'xls': csv, parquet"),
+        ("focus@=daily", "'focus@=daily': no tenant after '@'"),
     ],
 )
 def test_what_is_no_schedule_names_the_setting_and_the_part(text: str, about: str) -> None:
@@ -52,10 +65,17 @@ def test_windows_are_those_that_have_ended() -> None:
     assert names("daily", "2026-03-01T00:00:00Z", 2) == ["2026-02-27Z", "2026-02-28Z"]
     assert names("monthly", "2027-01-31T12:00:00Z", 2) == ["2026-11Z", "2026-12Z"]
     assert names("daily", "2026-03-01T00:00:00Z", 0) == []
+    # 2026-12-28 is a Monday: its week is the 53rd of 2026 and ends on 2027-01-03.
+    assert names("weekly", "2027-01-03T23:59:59Z", 1) == ["2026-W52Z"]
+    assert names("weekly", "2027-01-04T00:00:00Z", 2) == ["2026-W52Z", "2026-W53Z"]
+    (week,) = windows_ended("weekly", parse_instant("2027-01-04T00:00:00Z"), 1)
+    assert week.span == tuple(
+        parse_instant(f"{day}T00:00:00Z") for day in ("2026-12-28", "2027-01-04")
+    )
 
 
 @given(
-    st.sampled_from(["hourly", "daily", "monthly"]),
+    st.sampled_from(["hourly", "daily", "weekly", "monthly"]),
     st.integers(0, 2**51),
     st.integers(1, 5),
 )

@@ -7,6 +7,7 @@ import pytest
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.money import parse_amount
+from metering.core.deployments.served_by import ServedBy
 from metering.core.reconciliation import billed_usage, own_usage
 from metering.core.reconciliation.billed_usage import BilledUsage
 from metering.core.reconciliation.cost_row import (
@@ -54,7 +55,9 @@ def row(tokens: str = "1000", bucket: str = "input", **changes: Any) -> CostRow:
 
 def own(*cells: tuple[Place, str, int], **changes: int) -> OwnUsage:
     """Return usage at list price; changes are of every cell."""
-    found = OwnUsage(CurrencyPrices(price_book(), "USD"), lambda _of, _at: None, start=0, end=1)
+    found = OwnUsage(
+        CurrencyPrices(price_book(), "USD"), lambda _of, _at: ServedBy(), start=0, end=1
+    )
     for place, bucket, tokens in cells:
         instead = {"reasoning": "output", "input_image": "input"}.get(bucket, bucket)
         amount = tokens * PRICE[instead] * 10**6

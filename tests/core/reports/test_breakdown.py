@@ -14,13 +14,13 @@ from metering.core.ledger.commit import KnownBySlot, plan_commit
 from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.page import Page
 from metering.core.reports.breakdown import (
+    DIMENSIONS,
     GROUPS,
     Breakdown,
     Row,
-    in_order,
     rows_after,
 )
-from metering.core.reports.count import Count, Group
+from metering.core.reports.count import Count, Group, in_order
 from metering.core.usage.buckets import BUCKETS, from_names
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, rating, usage
@@ -103,7 +103,11 @@ CHANGES = st.lists(
 
 def counts_of(changes: list[tuple[str | None, str | None, int]]) -> list[dict[Group, Count]]:
     return [
-        {("2026-11-20", "m", None, None, None, case, user): Count(RateTotals(requests=more), more)}
+        {
+            ("2026-11-20", "m", None, None, None, case, user, None, None, None): Count(
+                RateTotals(requests=more), more
+            )
+        }
         for case, user, more in changes
     ]
 
@@ -157,7 +161,7 @@ def test_every_total_of_a_group_is_kept() -> None:
     """Each has a value of its own, so that none can take the place of another."""
     totals = {name: n for n, name in enumerate(RateTotals._fields, 1) if name != "tokens"}
     line = RateTotals(**totals, tokens=tuple(range(100, 100 + len(BUCKETS))))
-    breakdown = Breakdown(GROUPS)
-    group = ("2026-11-20", "m", None, None, None, None, None)
+    breakdown = Breakdown(DIMENSIONS)
+    group = ("2026-11-20", "m", None, None, None, None, None, None, None, None)
     breakdown.add_counts({group: Count(line, 7, 9)})
     assert list(breakdown.after()) == [(group, Count(line, 7, 9))]

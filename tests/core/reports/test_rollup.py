@@ -11,9 +11,10 @@ from metering.core.calendars.periods import SLOT
 from metering.core.ledger.page import Page
 from metering.core.reports.breakdown import GROUPS
 from metering.core.reports.rollup import (
+    ALL_PARTS,
     MAX_PAGES,
     MAX_PARTS,
-    PARTS,
+    SUMMARY,
     Cursor,
     Intake,
     RollupProof,
@@ -41,6 +42,7 @@ def usages(draw: st.DrawFn) -> Usage:
         end_user=draw(st.sampled_from([None, "", "ü|", "u-1"])),
         model=draw(st.sampled_from(["gpt-4o", "gpt-99", None])),
         use_case=draw(st.sampled_from([None, "a", "b"])),
+        backend=draw(st.sampled_from([None, "eu-ai", "us-ai"])),
         status=draw(st.sampled_from([200, 429])),
         buckets=from_names({"input": draw(st.integers(0, 10**9))} if counted else {}),
     )
@@ -109,7 +111,7 @@ def test_a_page_changes_parts_of_its_day_alone() -> None:
     rollup = Rollup()
     changed = rollup.take_in([page])
     assert [(part.name.day, part.name.number) for part in changed] == [
-        ("2026-11-20", number) for number in range(PARTS)
+        ("2026-11-20", number) for number in range(ALL_PARTS)
     ]
     assert {part.page for part in changed} == {1}
 
@@ -118,17 +120,30 @@ def test_only_parts_that_change_are_written_again() -> None:
     first, second = pages_of([usage("a")], [usage("b", time=AT - DAY)])
     rollup = Rollup()
     rollup.take_in([first])
-    (changed,) = rollup.take_in([second])
+    changed, summary = rollup.take_in([second])
     assert (changed.name.day, changed.page) == ("2026-11-19", 2)
-    assert sorted(rollup.cursor.parts.values()) == [1, 2]
+    assert (summary.name, summary.page) == (("2026-11-19", SUMMARY), 2)
+    assert sorted(rollup.cursor.parts.values()) == [1, 1, 2, 2]
 
 
 def test_a_groups_part_is_the_same_for_ever() -> None:
-    group = ("2026-11-20", "gpt-4o", None, None, "sub-1", None, "u-1")
-    # printf '["2026-11-20","gpt-4o",null,null,"sub-1",null,"u-1"]' | b2sum --length 64: its last
-    # hexadecimal digit modulo 8.
+    group = ("2026-11-20", "gpt-4o", None, None, "sub-1", None, "u-1", "eu-ai", None, None)
+    # printf '["2026-11-20","gpt-4o",null,null,"sub-1",null,"u-1","eu-ai",null,null]' | b2sum
+    # --length 64: its last hexadecimal digit modulo 8.
     assert part_of(group) == ("2026-11-20", 6)
     assert str(part_of(group)) == "day-2026-11-20-6"
+
+
+def test_a_summary_has_no_subscriptions_and_end_users() -> None:
+    (page,) = pages_of(
+        [usage("a", end_user="u", backend="eu-ai"), usage("b", end_user="v", backend="eu-ai")]
+    )
+    rollup = Rollup()
+    summary = rollup.take_in([page])[-1]
+    assert summary.name.is_summary
+    ((group, count),) = summary.counts.items()
+    # subscription and end user are left out, the account is not
+    assert (group[4], group[6], group[7], count.line.requests) == (None, None, "eu-ai", 2)
 
 
 def test_a_request_that_moves_leaves_no_row_behind() -> None:
@@ -138,7 +153,10 @@ def test_a_request_that_moves_leaves_no_row_behind() -> None:
     rollup = Rollup()
     for page in pages:
         rollup.take_in([page])
-    ((group, count),) = [row for part in rollup.parts.values() for row in part.counts.items()]
+    ((group, count), (summary, same)) = [
+        row for part in rollup.parts.values() for row in part.counts.items()
+    ]
+    assert (summary[5], same) == ("new", count)
     # 1,000 x 2.5 + 100 x 10 per million = 0.0035
     assert (group[5], count.line.requests, count.amount) == ("new", 1, 3_500_000_000_000_000)
 
@@ -157,18 +175,19 @@ def test_an_intake_is_full_before_a_batch_would_be() -> None:
     ]
     for page in takewhile(lambda _: not intake.is_full, pages_of(*days)):
         intake.add(page)
-    # Twelve days of eight parts are 96, one more would be beyond 99.
-    assert len(intake.changes) == 96 <= MAX_PARTS
+    # Eleven days of nine parts are 99, with which the cursor is the hundredth operation.
+    assert len(intake.changes) == 99 <= MAX_PARTS
 
 
 def test_a_wrong_rollup_is_named_by_its_part() -> None:
     pages = pages_of([usage("a")], [usage("b")])
     rollup = Rollup()
-    (part,) = rollup.take_in(pages)
+    part, _ = rollup.take_in(pages)
     ((group, count),) = part.counts.items()
     dearer = replace(part, counts={group: count._replace(amount=count.amount + 1)})
     proof = RollupProof(rollup.cursor)
-    proof.add_part(dearer)
+    for one in rollup.parts.values():
+        proof.add_part(dearer if one.name == part.name else one)
     for page in pages:
         proof.add(page)
     assert proof.faults() == [f"its rollup's {part.name} is not what its pages give"]

@@ -237,7 +237,7 @@ def test_an_empty_subscription_is_refused() -> None:
 
 
 def test_a_plan_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="plan 'gold' does not exist"):
+    with pytest.raises(ConfigurationError, match="unknown plan 'gold'"):
         assign_plan(directory(), "acme", "gold", NOW, NOW)
 
 

@@ -5,13 +5,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import UUID
 
-from anthropic import AsyncAnthropic
-from openai import AsyncAzureOpenAI, AsyncOpenAI
+from anthropic import Anthropic, AsyncAnthropic
+from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from metering.app.hubs.batch import LOGS_HUB
 from metering.core.basics.instants import parse_instant
+from metering.core.basics.money import format_amount
 from metering.core.billing.balance import Balance
 from metering.core.calendars.periods import month_of
 from metering.local.gateway.admission import Document
@@ -78,6 +80,40 @@ class Bench:
         given: dict[str, Any] = {"api_key": key_of(subject), "max_retries": 0} | options
         client = AsyncAnthropic(base_url=f"{self.url}/anthropic", **given)
         return await self._clients.enter_async_context(client)
+
+    def sync_openai(self, subject: str = "contoso-prod") -> OpenAI:
+        """Return a client that blocks: for threads."""
+        url = f"{self.url}/openai/v1"
+        client = OpenAI(base_url=url, api_key=key_of(subject), max_retries=0)
+        self._clients.enter_context(client)
+        return client
+
+    def sync_anthropic(self, subject: str = "contoso-prod") -> Anthropic:
+        """Return a client that blocks: for threads."""
+        url = f"{self.url}/anthropic"
+        client = Anthropic(base_url=url, api_key=key_of(subject), max_retries=0)
+        self._clients.enter_context(client)
+        return client
+
+    def row_of(self, answer_id: str) -> dict[str, Any]:
+        """Return the row with the tokens of an answer, whose id ends with its request's."""
+        return self.tokens_row(str(UUID(answer_id.rpartition("-")[2].rpartition("_")[2])))
+
+    def event(self, request_id: str | None) -> dict[str, Any]:
+        """Return the data of the one event of a request, by the id that its client was told."""
+        (event,) = [event for event in self.events() if event["id"] == request_id]
+        data: dict[str, Any] = event["data"]
+        return data
+
+    async def settled(self) -> Balance:
+        """Let all logs arrive, and return the balance once they are counted."""
+        self.gateway.pipe.flush()
+        await self.balance()
+        return await self.balance()
+
+    async def cost(self, before: Balance) -> str:
+        """Return what the tenant was charged since a balance."""
+        return format_amount((await self.balance()).amount - before.amount)
 
     async def balance(self, tenant: str = "contoso") -> Balance:
         """Return a balance once everything sent so far is counted."""

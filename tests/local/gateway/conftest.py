@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from metering import bootstrap
 from metering.local.demo.demo import tenants_file
@@ -27,9 +28,25 @@ async def bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace
 ) -> AsyncIterator[Bench]:
     """Run the function app, the hub and the gateway, on the sample tenants."""
+    async with _running(tmp_path, monkeypatch, pace) as bench:
+        yield bench
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    """Run the same once for all tests of a module, whose loop is then the module's."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        async with _running(tmp_path_factory.mktemp("shared"), monkeypatch, PACE) as bench:
+            yield bench
+
+
+@asynccontextmanager
+async def _running(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace
+) -> AsyncIterator[Bench]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     settings = Settings(
-        SqliteStore(tmp_path / "store.db"), tenants_file(), automatic_tenants=False, fixed_now=NOW
+        SqliteStore(folder / "store.db"), tenants_file(), automatic_tenants=False, fixed_now=NOW
     )
 
     def fail(function: str, error: Exception) -> None:

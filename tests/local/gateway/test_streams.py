@@ -223,3 +223,16 @@ async def test_a_gateway_that_stops_cuts_its_streams_and_logs_them(
     row = bench.tokens_row(bench.events()[0]["id"])
     assert 0 <= row["completionTokens"] < 16
     await stream.close()
+
+
+@pytest.mark.parametrize("pace", [PACE._replace(latency_ms=60_000)])
+async def test_a_gateway_that_stops_cancels_what_goes_on_in_the_background(
+    bench: Bench, pace: Pace
+) -> None:
+    assert pace.latency_ms == 60_000
+    client = await bench.openai()
+    queued = await client.responses.create(model="gpt-4o", input=QUESTION, background=True)
+    await bench.stop()
+    assert bench.row_of(queued.id)["totalTokens"] == 0
+    balance = await bench.balance()
+    assert (balance.held_requests, sum(balance.tokens)) == (1, 0)

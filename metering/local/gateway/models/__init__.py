@@ -1,1 +1,4 @@
-"""The models behind the simulated gateway: what they answer, and how many tokens it takes."""
+"""The simulated model: what it answers, how long, and how many tokens that takes. No API's format.
+
+`answering.answer` is all that the surfaces of chat models call.
+"""

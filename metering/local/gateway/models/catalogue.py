@@ -9,6 +9,11 @@ _MORE: Final = (
     Model("claude-haiku-4-5", "claude-haiku-4-5-20251001", "global", "anthropic", False),
     Model("text-embedding-3-small", "text-embedding-3-small", "global", "embeddings", False),
     Model("text-embedding-3-large", "text-embedding-3-large", "global", "embeddings", False),
+    Model("gpt-image-1", "gpt-image-1-2025-04-15", "global", "images", False),
+    Model("dall-e-3", "dall-e-3", "global", "images", False),
+    Model("gpt-4o-transcribe", "gpt-4o-transcribe-2025-03-20", "global", "transcriptions", False),
+    Model("whisper", "whisper", "global", "transcriptions", False),
+    Model("omni-moderation-latest", "omni-moderation-2024-09-26", "global", "moderations", False),
 )
 
 DEPLOYMENTS: Final = {model.name: model for model in (*MODELS, *_MORE)}
@@ -17,14 +22,12 @@ DEPLOYMENTS: Final = {model.name: model for model in (*MODELS, *_MORE)}
 _SERVES: Final = {
     "chat": frozenset({"chat", "responses"}),
     "responses": frozenset({"chat", "responses"}),
-    "embeddings": frozenset({"embeddings"}),
-    "anthropic": frozenset({"anthropic"}),
 }
 
 
-def serves(model: Model, shape: str) -> bool:
+def serves(model: Model, surface: str) -> bool:
     """Return whether a deployment supports an API."""
-    return shape in _SERVES[model.shape]
+    return surface in _SERVES.get(model.shape, {model.shape})
 
 
 def provider_of(model: Model) -> str:

@@ -6,10 +6,12 @@ import struct
 from typing import Final
 
 from metering.local.demo.traffic import Model
-from metering.local.gateway.models.counting import NO_TEXT, Counts, Prompt, inputs_of
-from metering.local.gateway.models.shapes import Exchange, Shape
+from metering.local.gateway.models.answer import NOTHING, Answer
+from metering.local.gateway.models.counting import NO_TEXT, Counts, inputs_of
+from metering.local.gateway.models.request import ModelRequest
 from metering.local.gateway.refusals import Json, openai_refusal
 from metering.local.gateway.request_body import FieldInvalid, limit_in
+from metering.local.gateway.surfaces.surface import Exchange, Surface
 
 _LENGTHS: Final = {"text-embedding-3-large": 3_072}
 _LENGTH: Final = 1_536
@@ -36,15 +38,15 @@ def _text(given: object) -> str:
     raise FieldInvalid("input", "An input must be a text or a list of tokens.")
 
 
-def _read(body: Json) -> Prompt:
+def _read(body: Json, _model: Model) -> ModelRequest:
     if body.get("encoding_format") not in {None, "float", "base64"}:
         raise FieldInvalid("encoding_format", "encoding_format must be float or base64.")
     limit_in(body, ("dimensions",))
-    return inputs_of(_texts(body))
+    return ModelRequest(inputs_of(_texts(body)))
 
 
-def _measure(prompt: Prompt, _model: Model) -> Counts:
-    return Counts(prompt.tokens)
+def _measure(request: ModelRequest, _model: Model) -> tuple[Answer, Counts]:
+    return NOTHING, Counts(request.prompt.tokens)
 
 
 def _usage(counts: Counts) -> Json:
@@ -73,7 +75,7 @@ def _vector(text: str, length: int) -> list[float]:
     return [value / size for value in centred]
 
 
-EMBEDDINGS = Shape(
+EMBEDDINGS = Surface(
     name="embeddings",
     api="azure-openai",
     operation="Embeddings_Create",
@@ -83,4 +85,6 @@ EMBEDDINGS = Shape(
     stream=None,
     usage=_usage,
     refuse=openai_refusal,
+    id_prefix="emb-",
+    downgradable=False,
 )
