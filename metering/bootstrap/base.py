@@ -32,9 +32,11 @@ from metering.settings.settings import CosmosStore, Settings
 
 if TYPE_CHECKING:
     from metering.app.anchors.keep_anchors import KeepAnchors
+    from metering.app.costs.costs import Costs
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
     from metering.app.streams.register import Register
+    from metering.core.calendars.periods import Period
 
 
 class Base:
@@ -189,6 +191,30 @@ class Base:
             accounts=self.stores.accounts,
             tenancy=self.tenancy,
             clock=self.clock,
+        )
+
+    @cached_property
+    def costs(self) -> "Costs":
+        """Costs and margins over all tenants."""
+        from metering.app.allocation.allocate import Allocate
+        from metering.app.costs.costs import Costs, MonthlyAllocation
+        from metering.app.reports.breakdowns import Breakdowns
+
+        allocate = Allocate(self.ledgers, self.stores.allocations, self.tenancy)
+
+        async def allocations(month: "Period") -> list[MonthlyAllocation]:
+            found = await allocate.allocations(month)
+            return [MonthlyAllocation(one, is_final=True) for one in found]
+
+        return Costs(
+            ledgers=self.ledgers,
+            breakdowns=Breakdowns(
+                store=self.ledgers, rollups=self.stores.rollups, executor=self.executor
+            ),
+            allocations=allocations,
+            tenancy=self.tenancy,
+            clock=self.clock,
+            executor=self.executor,
         )
 
     @cached_property

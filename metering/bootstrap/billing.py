@@ -118,6 +118,7 @@ class Billing:
             self._base.stores.statements,
             self._base.tenancy,
             self._base.settings.issuer,
+            lambda: self._base.costs,
         )
 
     @cached_property

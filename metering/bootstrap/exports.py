@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.costs.costs import Costs
 from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
 from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.cost_export import BY_DEFAULT, COSTS, CostExport
 from metering.app.exports.csv_format import CSV
 from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
 from metering.app.exports.focus_export import FOCUS, FocusExport
@@ -13,6 +15,9 @@ from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledRe
 from metering.app.exports.statement_export import STATEMENT, StatementExport
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import DAY
+from metering.core.calendars.periods import Days, day_at
+from metering.core.costs.query import CostQuery, cost_query
 from metering.core.exports.delivery_manifest import Format, Window
 from metering.core.exports.windows import SETTING, Scheduled, read_schedule
 from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore, TableFormat
@@ -60,6 +65,7 @@ class Reports(NamedTuple):
     statements: StatementStore
     tenancy: Tenancy
     issuer: str
+    costs_of: Callable[[], Costs]
 
     def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
         """Return the chargeback report, by product or another dimension."""
@@ -71,6 +77,17 @@ class Reports(NamedTuple):
         """Return the FOCUS report of closed periods."""
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
+
+    def costs(self, window: Window, query: CostQuery) -> Report:
+        """Return the costs of all tenants."""
+        return CostExport(self.costs_of(), query, window)
+
+    def costs_of_window(self, window: Window, tenant: str | None = None) -> Report:
+        """Return the costs of all tenants, or of one, in a span of whole days."""
+        start, end = window.span or (0, 0)
+        only = () if tenant is None else (("tenant", tenant),)
+        days = Days(day_at(start), day_at(end - 1 + DAY))
+        return CostExport(self.costs_of(), cost_query(days, BY_DEFAULT, only), window, tenant)
 
     def statement(
         self, window: Window, tenant: str | None = None, progress: Progress = no_progress
@@ -92,6 +109,7 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
         ),
         FOCUS: ScheduledReport(reports.focus),
         STATEMENT: ScheduledReport(reports.statement),
+        COSTS: ScheduledReport(reports.costs_of_window),
     }
 
 
@@ -104,6 +122,8 @@ def scheduled_exports(
     for one in read:
         if one.kind == STATEMENT and one.format != CSV.name:
             raise ConfigurationError(f"{SETTING}: '{one}': statements are not in {one.format}")
+    if any(one.kind == COSTS and one.every == "hourly" for one in read):
+        raise ConfigurationError(f"{SETTING}: {COSTS}=hourly: costs are of whole UTC days")
     return ScheduledExports(
         exports=exports,
         ledgers=reports.ledgers,

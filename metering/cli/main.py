@@ -81,6 +81,14 @@ COMMANDS: Final[dict[str, Section]] = {
             "Show the rate at which TENANT uses its quotas and credit, and when they are"
             " exhausted.",
         ),
+        "costs": Place(
+            "metering.cli.costs.costs:costs",
+            "Show what all tenants together are charged, by deployment, account, product and more.",
+        ),
+        "margins": Place(
+            "metering.cli.costs.costs:margins",
+            "Show what tenants are charged beside what the company pays, and the difference.",
+        ),
         "unit-cost": Place(
             "metering.cli.reports.unit_cost:unit_cost",
             "Show the unit cost of each outcome of TENANT's use cases, and whether it meets its"
@@ -148,6 +156,10 @@ COMMANDS: Final[dict[str, Section]] = {
         "prices": Place(
             "metering.cli.prices.prices:prices",
             "The dated list prices that requests are rated by.",
+        ),
+        "discounts": Place(
+            "metering.cli.costs.discounts:discounts",
+            "Discounts agreed with providers: what the company pays less than list prices.",
         ),
         "quote": Place(
             "metering.cli.prices.quote:quote",

@@ -10,7 +10,7 @@ from metering.adapters.telemetry.webhook import WebhookNotifier
 from metering.bootstrap import App
 from metering.bootstrap.exports import scheduled_reports
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import HOUR, MINUTE, SECOND, parse_instant
+from metering.core.basics.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from metering.core.exports.delivery_manifest import Window
 from metering.settings.exports import ExportsContainer, ExportsFolder
 from metering.settings.hubs import HubNamespace
@@ -168,15 +168,20 @@ def test_statements_are_sent_by_the_issuer_that_is_named() -> None:
 
 
 async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
-    schedule = "chargeback=hourly,focus=daily,statement=monthly"
+    schedule = "chargeback=hourly,focus=daily,statement=monthly,costs=weekly"
     store = f"sqlite:///{tmp_path}/metering.db"
     app = App(read_settings({"METERING_STORE": store, "METERING_EXPORT_SCHEDULE": schedule}))
     assert await app.billing.scheduled_exports.run() == 0
     made = scheduled_reports(app.billing.reports)
-    assert sorted(made) == ["chargeback", "focus", "statement"]
+    assert sorted(made) == ["chargeback", "costs", "focus", "statement"]
     for kind, report in made.items():
-        assert report.make(Window("2026-11"), None).kind == kind
+        window = Window("2026-11", (0, DAY)) if kind == "costs" else Window("2026-11")
+        assert report.make(window, None).kind == kind
+    assert made["costs"].make(Window("2026-11", (0, DAY)), "acme").tenant == "acme"
     await app.close()
+    hourly = {"METERING_STORE": store, "METERING_EXPORT_SCHEDULE": "costs=hourly"}
+    with pytest.raises(ConfigurationError, match="whole UTC days"):
+        _ = App(read_settings(hourly)).billing.scheduled_exports
 
 
 async def test_statements_are_in_no_table(tmp_path: Path) -> None:

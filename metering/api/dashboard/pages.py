@@ -73,6 +73,15 @@ async def audit(request: Request) -> Response:
     return page("audit", _about(request, caller))
 
 
+@router.get("/dashboard/costs")
+async def costs(request: Request) -> Response:
+    """Show an operator what all tenants are charged and what the company pays."""
+    caller = await _operator(request)
+    if isinstance(caller, Response):
+        return caller
+    return page("costs", _about(request, caller))
+
+
 @router.get("/dashboard/assets/{name}")
 async def asset(request: Request, name: str) -> Response:
     """Serve a file of the dashboard."""

@@ -18,14 +18,18 @@ from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
+from metering.core.costs.own_costs import OwnCosts
 from metering.core.exports.chargeback import MAX_ROWS, By, Chargeback, Span
 from metering.core.exports.delivery_manifest import Window
+from metering.core.ledger.entry import State
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.tenancy.serving import Serving
 from metering.ports import LedgerStore, Table
 
 CHARGEBACK: Final = "chargeback"
 _NOTES: Final = {
+    "cost": "what the calls cost the company: list prices less its discounts, without the hours of"
+    " deployments; not in reports of one tenant",
     "amount": "the sum of the calls' own amounts, before allowances, tiers, fees, minimum,"
     " provisioned shares and credits; a statement's total is another figure",
     "unpriced_calls": "calls whose price is not known: not in the amount",
@@ -67,11 +71,12 @@ class ChargebackReport:
         self._ledgers = ledgers
         self._tenancy = tenancy
         self._serving = Serving(tenancy.directory)
+        self._own: OwnCosts | None = None
+        self.tenant = scope.tenant
         self._sums = self._no_sums()
         self._progress = progress
         self.kind = CHARGEBACK if scope.by == "product" else f"{CHARGEBACK}-by-{scope.by}"
         self.window = scope.window
-        self.tenant = scope.tenant
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield the file. Raises ConfigurationError for a wrong window before the file begins."""
@@ -101,7 +106,14 @@ class ChargebackReport:
         return {**_NOTES, **others, **left_out(self._one_by_one)}
 
     def _no_sums(self) -> Chargeback:
-        return Chargeback(self._scope.by, self._scope.span, self._serving.of)
+        # What is made for one tenant may be handed to it: it does not say what the company pays.
+        cost_of = self._cost_of if self.tenant is None else None
+        return Chargeback(self._scope.by, self._scope.span, self._serving.of, cost_of)
+
+    def _cost_of(self, state: State, time: Instant) -> Amount | None:
+        if self._own is None:
+            self._own = OwnCosts(self._tenancy.prices, self._tenancy.directory)
+        return self._own.of_state(state, time)
 
     async def _rows(self, ledgers: Sequence[LedgerId]) -> AsyncIterator[tuple[Cell, ...]]:
         for ledger in ledgers:

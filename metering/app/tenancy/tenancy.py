@@ -19,12 +19,14 @@ from metering.core.deployments.deployment import Deployment
 from metering.core.ledger.limits import Limits
 from metering.core.plans.increases import Increase
 from metering.core.plans.plan import Plan
+from metering.core.prices.discount import Discount
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
 from metering.core.quotas.plan_check import check_plan
 from metering.core.tenancy import decisions
 from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjustment
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.discount_records import set_discount
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
 from metering.core.tenancy.increases import IncreaseOffer, make_increase
 from metering.core.tenancy.moves import refuse_moves
@@ -249,6 +251,15 @@ class Tenancy:
         return await self._record(
             lambda now: bind_producer(self.directory.producers, name, binding, now),
             ("producer", name, expected),
+        )
+
+    async def set_discount(
+        self, discount: Discount, effective: Instant | None, *, expected: int | None = None
+    ) -> Decision[Instant]:
+        """Let a discount that the company has agreed hold from a UTC day on."""
+        return await self._record(
+            lambda now: set_discount(self.directory, self.prices, discount, now, effective),
+            ("discount", discount.key, expected),
         )
 
     async def set_stop(self, target: Target, reason: str, *, is_stopped: bool) -> Decision[Instant]:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from metering import bootstrap
 from metering.app.exports.chargeback import Scope
+from metering.app.exports.cost_export import BY_DEFAULT
 from metering.app.exports.deliver_exports import LEFT_OUT, Report, folder_of
 from metering.app.exports.deliver_exports import Progress as OnProgress
 from metering.app.exports.export_selection import named_window
+from metering.cli.costs import asking
 from metering.cli.options import instant, must_know, with_app
 from metering.cli.output import (
     AsJson,
@@ -22,12 +24,15 @@ from metering.cli.output import (
     stderr,
     stdout,
 )
+from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.exports.chargeback import By
 from metering.core.exports.delivery_manifest import Format, Manifest, Window, manifest_json
 from metering.core.exports.windows import span_window
 
 export = typer.Typer(no_args_is_help=True, help="Deliver reports as files with a manifest.")
+
+_COSTS_BY: Final = ",".join(BY_DEFAULT)
 
 Period = Annotated[
     str | None,
@@ -79,6 +84,34 @@ def chargeback(  # noqa: PLR0913, PLR0917, the options of a command
         return app.billing.reports.chargeback(scope, progress)
 
     deliver(make, tenant=tenant, out=out, form=form, gzip=gzip, as_json=as_json)
+
+
+@export.command("costs")
+def export_costs(  # noqa: PLR0913, PLR0917, the options of a command
+    by: asking.By = _COSTS_BY,
+    period: asking.Month = None,
+    first: asking.First = None,
+    end: asking.End = None,
+    only: asking.Only = None,
+    out: Out = None,
+    form: InFormat = "csv",
+    gzip: Gzip = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver costs and margins of all tenants, by deployment, account, product and more.
+
+    Charged amounts add up to the statements of whole months, before credits. Days are UTC.
+
+    Example:  metering export costs --period 2026-11 --out reports
+    """
+
+    def make(app: bootstrap.App, _: OnProgress) -> Report:
+        query = asking.asked(app, by, period, (first, end), only)
+        start, until = (parse_instant(f"{day}T00:00:00Z") for day in query.days)
+        window = Window(period) if period is not None else span_window(start, until)
+        return app.billing.reports.costs(window, query)
+
+    deliver(make, tenant=None, out=out, form=form, gzip=gzip, as_json=as_json)
 
 
 @export.command("focus")

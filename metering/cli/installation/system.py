@@ -13,17 +13,21 @@ from metering.cli.options import made
 from metering.cli.output import (
     AsJson,
     count,
+    escape,
+    plural,
     print_error,
     print_table,
     stderr,
     stdout,
     tokens,
 )
+from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_amount
 from metering.core.billing.balance import Balance
 from metering.documents.installation import DemoDocument
 from metering.documents.ledger.figures import figures
-from metering.local.demo.demo import TenantResult, run_demo
+from metering.local.demo import story
+from metering.local.demo.demo import DEMO_NOW, Demo, TenantResult, run_demo
 
 COLUMNS: Final = ["tenant", "requests", "tokens", "amount", "unpriced", "duplicates"]
 
@@ -36,8 +40,9 @@ Trace = Annotated[
 def demo(trace: Trace = None, store: Store = None, as_json: AsJson = False) -> None:
     """Send a real trace through the whole system and compare the result with an independent sum.
 
-    Events arrive twice and out of order, as in practice. Exit status 1 if a token or an amount
-    differs. The store is .metering/demo.db, whatever METERING_STORE names.
+    Events arrive twice and out of order, as in practice. One tenant shows a stream, a limit, a
+    corrected price and a closed month. Exit status 1 if a token or an amount differs. The store is
+    .metering/demo.db, whatever METERING_STORE names.
 
     Example:  metering demo
     """
@@ -57,12 +62,10 @@ def demo(trace: Trace = None, store: Store = None, as_json: AsJson = False) -> N
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        results = asyncio.run(run_demo(settings, trace, show))
-    documents = [_document(result) for result in results]
-    output.show(
-        documents, lambda: _print_results(results, news, elsewhere(settings)), as_json=as_json
-    )
-    if not all(result.holds for result in results):
+        ran = asyncio.run(run_demo(settings, trace, show))
+    documents = [_document(result) for result in ran.results]
+    output.show(documents, lambda: _print(ran, news, elsewhere(settings)), as_json=as_json)
+    if not all(result.holds for result in ran.results):
         raise typer.Exit(1)
 
 
@@ -82,19 +85,65 @@ def _document(result: TenantResult) -> DemoDocument:
     )
 
 
-def _print_results(results: list[TenantResult], news: str | None, setting: str) -> None:
-    rows = [balance_cells(result.tenant, result.balance) for result in results]
-    print_table("Balances, October 2026", COLUMNS, rows)
+def _print(ran: Demo, news: str | None, setting: str) -> None:
     console = stdout()
-    for result in results:
+    sent = ran.requests + ran.repeated
+    console.print(
+        f"{count(ran.requests)} requests of a real trace were sent as {count(sent)} events:"
+        f" {count(ran.repeated)} arrived twice, and all out of order."
+    )
+    rows = [balance_cells(result.tenant, result.balance) for result in ran.results]
+    print_table("Balances, October 2026", COLUMNS, rows)
+    for result in ran.results:
         for fault in (*result.differences, *result.verdict.faults):
             print_error(f"{result.tenant}: {fault}")
-    if all(result.holds for result in results):
-        console.print("Tokens and amounts equal the independent sum to the last digit.")
+    if all(result.holds for result in ran.results):
+        console.print("Tokens and amounts equal an independent sum to the last digit.")
         console.print("Every ledger matches its head, and every hash chain is intact.")
-        console.print(f"For details: {setting} metering balance {results[0].tenant}")
+        _print_story(ran, setting)
     if news is not None:
         console.print(news)
+
+
+def _print_story(ran: Demo, setting: str) -> None:
+    console, came, who = stdout(), ran.story, story.TENANT
+    busiest = max(ran.results, key=lambda result: result.balance.head.diagnostics.duplicates)
+    twice = plural(busiest.balance.head.diagnostics.duplicates, "event")
+    told = [
+        (
+            "A duplicate",
+            f"{twice} of {busiest.tenant} came again and changed nothing.",
+            f"balance {busiest.tenant}",
+        ),
+        (
+            "A stream",
+            f"Its event had no token counts; the gateway's log added all {came.stream_tokens:,}.",
+            f"requests show {story.STREAM} --tenant {who}",
+        ),
+        (
+            "A limit",
+            f"{who} is refused until midnight ({came.verdict.detail}).",
+            f"admission {story.SUBSCRIPTION}",
+        ),
+        (
+            "A wrong price",
+            f"{came.charged} USD became {came.corrected} by corrections; no entry was edited.",
+            f"requests show {story.REPRICED} --tenant {who}",
+        ),
+        (
+            "A closed month",
+            f"The statement of {who} for September is {came.statement_total} USD.",
+            f"statement {who} --period {story.CLOSED}",
+        ),
+    ]
+    console.print()
+    for title, sentence, command in told:
+        console.print(f"[bold]{title}[/bold]: {escape(sentence)}")
+        console.print(f"    [cyan]metering {command}[/cyan]")
+    console.print()
+    console.print("These commands need the demo's store and its clock:")
+    now = format_instant(DEMO_NOW)
+    console.print(f"    [cyan]export {escape(setting)} METERING_NOW={now}[/cyan]")
 
 
 def balance_cells(tenant: str, balance: Balance) -> list[str]:

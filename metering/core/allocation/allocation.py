@@ -6,9 +6,9 @@ who pays for idle hours. Every division is exact, so the shares and the rest add
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import HOUR, Instant
@@ -99,11 +99,18 @@ class Allocation:
             raise InvariantBroken(f"allocation of {self.deployment}: is in several currencies")
 
 
-def divide(amount: Amount, weights: Mapping[str, int]) -> dict[str, Amount]:
+def _as_named(name: Any) -> Any:
+    return name
+
+
+def divide[Name: Hashable](
+    amount: Amount, weights: Mapping[Name, int], order: Callable[[Name], Any] = _as_named
+) -> dict[Name, Amount]:
     """Return the parts of an amount by weight; they add up to it exactly.
 
     Each name gets the integer part of its share. The units left over, fewer than names, go to the
-    largest remainders (Hamilton's method), and among equal ones to the first by name. Without any
+    largest remainders (Hamilton's method), and among equal ones to the first by
+    name, or in the order given. Without any
     weight the result is empty.
     """
     total = sum(weights.values())
@@ -112,7 +119,7 @@ def divide(amount: Amount, weights: Mapping[str, int]) -> dict[str, Amount]:
     exact = {name: divmod(amount * weight, total) for name, weight in weights.items()}
     parts = {name: whole for name, (whole, _) in exact.items()}
     left = amount - sum(parts.values())
-    for name in sorted(exact, key=lambda name: (-exact[name][1], name))[:left]:
+    for name in sorted(exact, key=lambda name: (-exact[name][1], order(name)))[:left]:
         parts[name] += 1
     return parts
 

@@ -18,7 +18,7 @@ from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import DAY, MINUTE, Instant, to_datetime
 from metering.core.basics.money import Amount
 from metering.core.deployments.served_by import ServedBy, served_by
-from metering.core.exports.chargeback_columns import FIGURES, KEYS
+from metering.core.exports.chargeback_columns import COSTS, FIGURES, KEYS
 from metering.core.exports.chargeback_sum import Key, Sum
 from metering.core.ledger.entry import State
 from metering.core.ledger.head import NOTHING
@@ -37,6 +37,10 @@ MAX_ROWS: Final = 100_000
 
 type Served = Callable[[Dimensions, Instant], ServedBy]
 """Returns the Azure resource that served a request at an instant."""
+
+
+type CostOf = Callable[[State, Instant], Amount | None]
+"""Returns what a request costs the company; None if that is not known."""
 
 
 def _as_named(of: Dimensions, _: Instant) -> ServedBy:
@@ -68,11 +72,19 @@ class Span(NamedTuple):
 class Chargeback:
     """Sums pages of any ledgers; holds sums only."""
 
-    def __init__(self, by: By, span: Span | None, served: Served = _as_named) -> None:
+    def __init__(
+        self,
+        by: By,
+        span: Span | None,
+        served: Served = _as_named,
+        cost_of: CostOf | None = None,
+    ) -> None:
         """Count requests in a span; without one, all requests."""
         self._by = by
         self._span = span
         self._served = served
+        self._cost_of = cost_of
+        self._figures = FIGURES if cost_of is None else (*FIGURES, *COSTS)
         self._sums: defaultdict[Key, Sum] = defaultdict(Sum)
         self.as_of: Instant | None = None
         """The commit time of the last page that counted."""
@@ -100,7 +112,10 @@ class Chargeback:
         day = f"{to_datetime(time):%Y-%m-%d}" if self._is_by_day else None
         served = self._served(of, time)
         key = Key(day, name, state.rate.model, *served, state.rate.unit, currency)
-        self._sum(key).add(state, time, tenant, sign)
+        total = self._sum(key)
+        total.add(state, time, tenant, sign)
+        if self._cost_of is not None:
+            total.add_cost(state, self._cost_of(state, time), sign)
 
     def _sum(self, key: Key) -> Sum:
         """Return the sum of a key, or, where there is no room for it, that of all others."""
@@ -127,7 +142,7 @@ class Chargeback:
     def columns(self) -> tuple[Column, ...]:
         """The columns: the key of a row, which begins with its day or its name, and its figures."""
         day = (Column("day", Kind.DAY),) if self._is_by_day else ()
-        return (*day, Column(self._by), *KEYS, *(column for column, _ in FIGURES))
+        return (*day, Column(self._by), *KEYS, *(column for column, _ in self._figures))
 
     @property
     def _is_by_day(self) -> bool:
@@ -139,7 +154,7 @@ class Chargeback:
             total = self._sums[key]
             if total.line != NOTHING or total.amount:
                 named = key if self._is_by_day else key[1:]
-                yield (*named, *(cell(key, total) for _, cell in FIGURES))
+                yield (*named, *(cell(key, total) for _, cell in self._figures))
 
     def totals(self) -> Mapping[str, Amount]:
         """Return the sum of all amounts by currency."""

@@ -108,3 +108,27 @@ FIGURES: Final[tuple[tuple[Column, Callable[[Key, Sum], Cell]], ...]] = (
     (Column("amount", Kind.DECIMAL), _amount),
 )
 """The figures of a row with what computes them."""
+
+
+def _has_cost(total: Sum) -> bool:
+    """Say whether any call has both an amount and a cost."""
+    line = total.line
+    unknown = line.unpriced + line.missing + total.uncosted
+    return unknown == 0 or unknown + line.not_billable < line.requests
+
+
+def _cost(_: Key, total: Sum) -> Cell:
+    return figure(total.cost) if _has_cost(total) else None
+
+
+def _margin(_: Key, total: Sum) -> Cell:
+    margin = total.amount - total.uncosted_amount - total.cost
+    return figure(margin) if _has_cost(total) else None
+
+
+COSTS: Final[tuple[tuple[Column, Callable[[Key, Sum], Cell]], ...]] = (
+    (Column("uncosted_calls", Kind.COUNT), lambda _, total: total.uncosted),
+    (Column("cost", Kind.DECIMAL), _cost),
+    (Column("margin", Kind.DECIMAL), _margin),
+)
+"""What the calls cost the company: in no report that is made for one tenant."""

@@ -43,6 +43,11 @@ class Sum:
 
     line: RateTotals = NOTHING
     amount: Amount = 0
+    cost: Amount = 0
+    """What the company pays, as far as it is known."""
+    uncosted: int = 0
+    """Requests that have a price, and no known cost."""
+    uncosted_amount: Amount = 0
     names: dict[str, Counter[str]] = field(default_factory=dict)
     """Requests by list and name."""
     days: dict[int, Day] = field(default_factory=dict)
@@ -58,10 +63,21 @@ class Sum:
                 self._list(name, value, sign)
         self._see(time // DAY, Day(sign, time, time))
 
+    def add_cost(self, state: State, cost: Amount | None, sign: int) -> None:
+        """Add what a request costs the company; None if that is not known."""
+        if cost is not None:
+            self.cost += sign * cost
+        elif not state.is_unpriced:
+            self.uncosted += sign
+            self.uncosted_amount += sign * (state.amount or 0)
+
     def absorb(self, more: "Sum") -> None:
         """Add another sum of the same key."""
         self.line = self.line.plus(more.line)
         self.amount += more.amount
+        self.cost += more.cost
+        self.uncosted += more.uncosted
+        self.uncosted_amount += more.uncosted_amount
         for name, counts in more.names.items():
             for value, requests in counts.items():
                 self._list(name, value, requests)

@@ -31,7 +31,7 @@ OF_THE_PLAN: Final = "plan"
 #: The name under which a ledger counts models and meters that it has no room to name.
 OTHER_NAMES: Final = "(other names)"
 #: After the key of a deployment it names the row of its provisioned units.
-_PROVISIONED_ROW: Final = "/provisioned"
+PROVISIONED_ROW: Final = "/provisioned"
 
 
 class Rate(NamedTuple):
@@ -70,7 +70,7 @@ class Rate(NamedTuple):
             return self.hosted
         if self.weights is None or self.row is None:
             return None
-        return self.row.removesuffix(_PROVISIONED_ROW)
+        return self.row.removesuffix(PROVISIONED_ROW)
 
 
 class RateCard(NamedTuple):
@@ -140,7 +140,7 @@ def _provisioned(priced: PricingKey) -> Rate | None:
     if found is None or found.deployment.provisioned is None:
         return None
     version = f"deployments@{format_instant(found.since)}"
-    row = f"{found.deployment.key}{_PROVISIONED_ROW}"
+    row = f"{found.deployment.key}{PROVISIONED_ROW}"
     weights = found.deployment.provisioned.bucket_weights()
     return Rate(priced.model, version, row, ONE, _FREE, "microsoft", TOKEN, weights)
 

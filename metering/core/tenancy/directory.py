@@ -19,6 +19,7 @@ from metering.core.deployments.capacity import Capacity
 from metering.core.deployments.deployment import Deployment
 from metering.core.plans.changes import Timeline
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
+from metering.core.prices.discount import Discount, Discounts
 from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
@@ -53,6 +54,7 @@ class Directory:
         self.increases = Increases()
         self.stops = Stops()
         self.producers = Producers()
+        self.discounts = Discounts()
         self._changed_by: dict[tuple[RecordKind, str], int] = {}
         self.price_versions: list[Record] = []
         """Records of price versions, in the order of publication."""
@@ -79,7 +81,7 @@ class Directory:
                     self._deployments.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
-                case "increase" | "stop" | "producer":
+                case "increase" | "stop" | "producer" | "discount":
                     self._apply_at_once(record)
                 case "prices":
                     self.price_versions.append(record)
@@ -100,12 +102,15 @@ class Directory:
         dated.setdefault(record.key, Dated()).add(record.effective, record.value)
 
     def _apply_at_once(self, record: Record) -> None:
-        """Apply a record about something that holds from the moment it is decided."""
+        """Apply a record that changes no charge."""
         match record.kind:
             case "increase":
                 self.increases.add(record)
             case "stop":
                 self.stops.add(record)
+            case "discount":
+                discount = Discount.model_validate_json(record.value)
+                self.discounts.add(discount, record.effective)
             case _:
                 self.producers.add(record)
 

@@ -26,13 +26,14 @@ type RecordKind = Literal[
     "increase",
     "stop",
     "producer",
+    "discount",
 ]
 
 #: Kinds that no price depends on.
 PRICELESS: Final = frozenset(
     {
         *("subject", "calendar", "grant", "revocation", "adjustment"),
-        *("member", "increase", "stop", "producer"),
+        *("member", "increase", "stop", "producer", "discount"),
     }
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from metering import bootstrap
+from metering.app.hubs.batch import LOGS_HUB
 from metering.app.reports.verify import Verdict
 from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import Instant, parse_instant
@@ -14,7 +15,9 @@ from metering.core.basics.money import to_decimal
 from metering.core.billing.balance import Balance
 from metering.core.calendars.periods import LedgerId
 from metering.core.usage.buckets import INPUT_BUCKETS
+from metering.local.demo import story
 from metering.local.demo.independent_sum import TenantSum, sum_by_tenant
+from metering.local.demo.story import Story
 from metering.local.demo.trace import TraceRow, read_trace
 from metering.local.demo.traffic import Request, assign, body, disorder
 from metering.local.functions.worker import InvocationFailed
@@ -75,10 +78,17 @@ def tenants_file() -> Path:
     return app_dir() / "metering" / "local" / "demo" / "sample" / "tenants.json"
 
 
-async def run_demo(
-    settings: Settings, trace: Path | None, progress: Progress
-) -> list[TenantResult]:
-    """Send the trace through the local system and return the result for every tenant.
+class Demo(NamedTuple):
+    """What the demo sent, and what came of it."""
+
+    requests: int
+    repeated: int
+    results: list[TenantResult]
+    story: Story
+
+
+async def run_demo(settings: Settings, trace: Path | None, progress: Progress) -> Demo:
+    """Send the trace and the story through the local system and return what came of them.
 
     Raises RetryableError when the events are not counted in five minutes. Safe to repeat, and after
     a kill at any moment: every event has the same id in every run.
@@ -90,13 +100,17 @@ async def run_demo(
         failures.append(f"{function}: {error.message}")
 
     async with local_system(demo_app(settings), "demo", note) as system:
+        await story.publish_wrong_price(system.app)
         try:
             async with asyncio.timeout(_LONGEST_S):
                 await _send_and_drain(system, requests, progress)
         except TimeoutError:
             last = f": {failures[-1]}" if failures else ""
             raise RetryableError(f"the demo did not end in {_LONGEST_S:.0f} s{last}") from None
-        return await _results(system.app, requests)
+        came = await story.finish(system.app)
+        results = await _results(system.app, requests)
+        repeated = sum(request.repeated for request in requests)
+        return Demo(len(requests), repeated, results, came)
 
 
 async def _send_and_drain(
@@ -105,7 +119,9 @@ async def _send_and_drain(
     hub = system.hub
     total = sent = 0
     outgoing = [(body(r, demo_time(r.row), "demo"), r.subscription) for r in disorder(requests)]
+    outgoing += story.events()
     total = len(outgoing)
+    hub.send(LOGS_HUB, [(story.log_rows(), None)])
     for together in batched(outgoing, _SENT_TOGETHER, strict=False):
         hub.send("usage", together)
         sent += len(together)
@@ -127,7 +143,8 @@ def demo_time(row: TraceRow) -> Instant:
 
 async def _results(app: bootstrap.App, requests: Sequence[Request]) -> list[TenantResult]:
     results = []
-    for tenant, expected in sorted(sum_by_tenant(requests).items()):
+    sums = sum_by_tenant(requests) | {story.TENANT: story.EXPECTED}
+    for tenant, expected in sorted(sums.items()):
         period = await app.read.present_period(tenant)
         balance = await app.read.balance(tenant, period)
         verdict = await app.verify.one(LedgerId(tenant, period.start))

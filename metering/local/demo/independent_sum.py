@@ -35,7 +35,7 @@ def sum_by_tenant(requests: Iterable[Request]) -> dict[str, TenantSum]:
         for row in json.loads((files("metering") / "prices" / name).read_text())["prices"]
     ]
     tenants = json.loads((files("metering") / "local/demo/sample/tenants.json").read_text())
-    markups = {plan["id"]: Decimal(plan["markup"]) for plan in tenants["plans"]}
+    markups = {plan["id"]: Decimal(plan.get("markup", 0)) for plan in tenants["plans"]}
     payer = {
         subscription: (tenant["id"], 1 + markups.get(tenant["plan"], Decimal(0)))
         for tenant in tenants["tenants"]

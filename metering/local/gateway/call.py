@@ -37,6 +37,8 @@ class Call:
     model: Model | None = None
     admission: str = ""
     downgraded_to: str = ""
+    billed_as: str | None = None
+    """The model that is priced where the answer names none."""
     hold: dict[str, int] = field(default_factory=dict)
     tier: Tier = "standard"
     streamed: bool = False

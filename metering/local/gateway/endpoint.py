@@ -120,6 +120,8 @@ class Endpoint:
 
     def _whole(self, call: Call, exchange: Exchange) -> Response:
         answer = call.surface.answer(exchange)
+        if call.surface.billed_as is not None:
+            call.billed_as = call.surface.billed_as(exchange)
         if isinstance(answer, str):
             # A gateway finds no usage in a text: the counts of the request are missing.
             self._journal.emit(call, "absent")

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from metering.local.gateway.gate import body_of, deployed
 from metering.local.gateway.lookup import Asked
+from metering.local.gateway.models.catalogue import DEPLOYMENTS
 from metering.local.gateway.refusals import Json, not_found
 from metering.local.gateway.request_body import FieldInvalid, model_in
 from metering.local.gateway.stored_responses import Stored
@@ -61,7 +62,10 @@ async def moderate(asked: Asked) -> Response:
     """Judge texts; that is free."""
     body = await body_of(asked.call, asked.request)
     body.setdefault("model", asked.call.deployment or moderations.USUAL_MODEL)
-    model = deployed(asked.call, asked.call.deployment or model_in(body))
+    model = DEPLOYMENTS.get(asked.call.deployment or model_in(body))
+    if model is None or model.shape != moderations.KIND:
+        message = f"The model '{body['model']!s:.80}' does not exist or does not moderate."
+        raise asked.call.surface.refuse(404, message, code="model_not_found")
     return JSONResponse(moderations.judged(body, model, asked.call.id))
 
 

@@ -110,7 +110,7 @@ def anthropic_refusal(
     param: str | None = None,
 ) -> Refusal:
     """Return an error of Anthropic."""
-    text = f"{param}: {message}" if param else message
+    text = f"{param}: {message.removeprefix(f'{param} ')}" if param else message
     error = {"type": _ANTHROPIC_TYPES.get(status, "api_error"), "message": text}
     return Refusal(status, {"type": "error", "error": error})
 

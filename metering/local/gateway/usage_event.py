@@ -29,7 +29,7 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "api": call.surface.api,
         "operation": call.operation,
         "deployment": call.downgraded_to or call.requested_model,
-        "model": answer.get("model"),
+        "model": answer.get("model") or call.billed_as,
         "requested_model": call.requested_model,
         "provider": "anthropic" if call.surface.name == "anthropic" else None,
         "backend": None if call.from_cache else BACKEND,

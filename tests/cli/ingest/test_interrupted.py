@@ -96,14 +96,15 @@ def test_a_demo_that_was_killed_ends_well_the_next_time(metering: "Metering") ->
     ran = metering.run("demo", "--json")
 
     assert (ran.code, ran.stderr) == (0, "")
-    # As many rows of the trace as the rule gives each tenant: 2,152 in all.
+    # As many rows of the trace as the rule gives each tenant, 2,152 in all, and adventure's four.
     assert {row["tenant"]: row["requests"] for row in ran.json} == {
+        "adventure": 4,
         "contoso": 1114,
         "fabrikam": 610,
         "northwind": 240,
         "tailspin": 188,
     }
-    assert [row["faults"] + row["differences"] for row in ran.json] == [[]] * 4
+    assert [row["faults"] + row["differences"] for row in ran.json] == [[]] * 5
     assert metering.verify()[0] == 0
 
 
@@ -116,4 +117,4 @@ def test_a_demo_that_was_killed_before_its_first_commit_ends_well_the_next_time(
     ran = metering.run("demo", "--json")
 
     assert ran.code == 0
-    assert sum(row["requests"] for row in ran.json) == 2152
+    assert sum(row["requests"] for row in ran.json) == 2152 + 4

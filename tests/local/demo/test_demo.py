@@ -31,27 +31,39 @@ async def test_the_demo_equals_the_independent_sum_and_again_when_repeated(
 ) -> None:
     settings = Settings(SqliteStore(tmp_path / "store.db"))
     first = await run_demo(settings, small_trace, _silent)
-    assert len(first) == 4
-    assert all(result.holds for result in first)
+    assert len(first.results) == 5
+    assert all(result.holds for result in first.results)
     again = await run_demo(settings, small_trace, _silent)
-    assert [r.balance.amount for r in again] == [r.balance.amount for r in first]
-    assert all(result.holds for result in again)
+    assert [r.balance.amount for r in again.results] == [r.balance.amount for r in first.results]
+    assert all(result.holds for result in again.results)
+    assert again.story == first.story
+    # Two requests of 1,000 tokens in and 200 out: at 2 and 8 USD a million, then at 1 and 4.
+    assert (first.story.charged, first.story.corrected) == (Decimal("0.0072"), Decimal("0.0036"))
+    # The log's row: 1,200 in and 300 out.
+    assert first.story.stream_tokens == 1_500
+    assert first.story.verdict.verdict == "block"
+    # Three requests of 12,000 in at 2.50 and 1,000 out at 10 USD a million.
+    assert first.story.statement_total == "0.12"
 
 
 async def test_the_demo_counts_every_row_once_and_recognises_every_repeat(
     tmp_path: Path, small_trace: Path
 ) -> None:
-    results = await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
+    ran = await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
     requests = [assign(row) for row in read_trace(small_trace)]
     repeats = sum(request.repeated for request in requests)
-    assert sum(r.balance.total.requests for r in results) == 299
-    assert sum(r.balance.head.diagnostics.duplicates for r in results) == repeats > 0
+    # And the four of the tenant with a story.
+    assert sum(r.balance.total.requests for r in ran.results) == 299 + 4
+    assert sum(r.balance.head.diagnostics.duplicates for r in ran.results) == repeats > 0
+    assert (ran.requests, ran.repeated) == (299, repeats)
 
 
 async def test_a_cent_too_much_anywhere_is_told(tmp_path: Path, small_trace: Path) -> None:
-    results = await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
-    wrong = results[0].expected._replace(amount=results[0].expected.amount + Decimal("0.01"))
-    result: TenantResult = results[0]._replace(expected=wrong)
+    ran = await run_demo(Settings(SqliteStore(tmp_path / "store.db")), small_trace, _silent)
+    wrong = ran.results[0].expected._replace(
+        amount=ran.results[0].expected.amount + Decimal("0.01")
+    )
+    result: TenantResult = ran.results[0]._replace(expected=wrong)
     assert not result.holds
     assert result.differences[0].startswith("amount: ")
 

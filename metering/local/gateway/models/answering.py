@@ -37,9 +37,10 @@ def _choice(request: ModelRequest, number: int, *, reasons: bool) -> Choice:
     draws = Draws(request.prompt.digest + bytes([number]))
     tools = _called(request, draws)
     if tools:
-        choice = Choice(tuple(_call(tool, draws) for tool in tools), "tool_calls")
+        choice = Choice(tuple(_call(tool, draws, request.choices) for tool in tools), "tool_calls")
     elif request.schema is not None:
-        choice = Choice((Block(pieces_of(_json(request.schema, draws))),))
+        made = _json(request.schema, draws, request.choices)
+        choice = Choice((Block(pieces_of(made)),))
     else:
         choice = Choice((Block(words(length_of(draws), draws)),))
     choice = _stopped(choice, request.stops) if not tools else choice
@@ -73,14 +74,14 @@ def _called(request: ModelRequest, draws: Draws) -> list[Tool]:
     return [first, draws.choice(tools)] if is_double else [first]
 
 
-def _call(tool: Tool, draws: Draws) -> Block:
+def _call(tool: Tool, draws: Draws, choices: int) -> Block:
     if tool.schema is None:
         return Block(words(draws.randint(3, 12), draws), tool.name)
-    return Block(pieces_of(_json(tool.schema, draws)), tool.name)
+    return Block(pieces_of(_json(tool.schema, draws, choices)), tool.name)
 
 
-def _json(schema: object, draws: Draws) -> str:
-    return json.dumps(sample(schema, draws), ensure_ascii=False)
+def _json(schema: object, draws: Draws, choices: int) -> str:
+    return json.dumps(sample(schema, draws, choices), ensure_ascii=False)
 
 
 def _stopped(choice: Choice, stops: tuple[str, ...]) -> Choice:

@@ -1,8 +1,9 @@
 """Strings that match a regular expression, drawn by its parts; it is never run against anything."""
 
+from collections.abc import Callable
 from functools import lru_cache
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser, error, sub  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
+from re import _parser, error, sub  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, Final
 
 from metering.core.basics.errors import MeteringError
@@ -77,7 +78,7 @@ class _Made:
     def _add(self, kind: Any, value: Any) -> None:
         if kind is op.LITERAL:
             self.text.append(chr(value))
-        elif kind in {op.ANY, op.NOT_LITERAL, op.IN, op.CATEGORY}:
+        elif kind in {op.ANY, op.NOT_LITERAL, op.IN}:
             self.text.append(self._draws.choice(_characters(kind, value)))
         elif kind is op.BRANCH:
             self.add(self._draws.choice(value[1]))
@@ -99,17 +100,24 @@ def _characters(kind: Any, value: Any) -> str:
     """Return usual characters that a part of one character matches."""
     if kind is op.ANY:
         return _LETTERS
-    if kind is op.CATEGORY:
-        return _CATEGORIES[value]
     if kind is op.NOT_LITERAL:
         return _USUAL.replace(chr(value), "")
     if value[0][0] is not op.NEGATE:
         return "".join(_in_class(*one) for one in value)
-    banned = "".join(_in_class(*one) for one in value[1:])
-    allowed = "".join(one for one in _USUAL if one not in banned)
+    allowed = _USUAL
+    for one in value[1:]:
+        allowed = _without(allowed, *one)
     if not allowed:
         raise PatternInvalid("a class leaves no usual character")
     return allowed
+
+
+def _without(allowed: str, kind: Any, value: Any) -> str:
+    """Return what of the allowed characters is in no part of a negated class."""
+    if kind is not op.CATEGORY:
+        return "".join(one for one in allowed if one not in _in_class(kind, value))
+    is_in = _IN_CATEGORY[_OPPOSITE.get(value, value)]
+    return "".join(one for one in allowed if is_in(one) == (value in _OPPOSITE))
 
 
 def _in_class(kind: Any, value: Any) -> str:
@@ -117,3 +125,19 @@ def _in_class(kind: Any, value: Any) -> str:
         first, last = value
         return "".join(map(chr, range(first, min(last, first + 127) + 1)))
     return chr(value) if kind is op.LITERAL else _CATEGORIES[value]
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+_IN_CATEGORY: Final[dict[Any, Callable[[str], bool]]] = {
+    op.CATEGORY_DIGIT: str.isdigit,
+    op.CATEGORY_WORD: _is_word,
+    op.CATEGORY_SPACE: str.isspace,
+}
+_OPPOSITE: Final = {
+    op.CATEGORY_NOT_DIGIT: op.CATEGORY_DIGIT,
+    op.CATEGORY_NOT_WORD: op.CATEGORY_WORD,
+    op.CATEGORY_NOT_SPACE: op.CATEGORY_SPACE,
+}

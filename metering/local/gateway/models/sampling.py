@@ -17,6 +17,9 @@ _SPARING_DEPTH: Final = 6
 _MAX_DEPTH: Final = 60
 #: Values that one draw may make and discard; alternatives of alternatives multiply.
 _MAX_STEPS: Final = 10_000
+#: The same for all choices of an answer together, and what each may make all the same.
+_MAX_OF_ANSWER: Final = 100_000
+_MIN_STEPS: Final = 500
 _MORE_ITEMS: Final = 3
 #: Tries for a further item that differs from all others.
 _TRIES: Final = 8
@@ -27,16 +30,21 @@ class _DeadEnd(Exception):
     """Nothing fits here: another alternative may."""
 
 
-def sample(schema: Any, draws: Draws) -> Any:
-    """Return a value that fits a checked schema. Raises SchemaInvalid where none is found."""
+def sample(schema: Any, draws: Draws, choices: int = 1) -> Any:
+    """Return a value that fits a checked schema. Raises SchemaInvalid where none is found.
+
+    The more choices an answer has, the smaller each must be.
+    """
+    most = max(min(_MAX_STEPS, _MAX_OF_ANSWER // choices), _MIN_STEPS)
     try:
-        return _Sampler(schema, draws).value(schema, 0)
+        return _Sampler(schema, draws, most).value(schema, 0)
     except _DeadEnd:
         raise SchemaInvalid("No value was found that fits the schema.") from None
 
 
 class _Sampler:
-    def __init__(self, root: Any, draws: Draws) -> None:
+    def __init__(self, root: Any, draws: Draws, most: int) -> None:
+        self._most = most
         self._root = root
         self._draws = draws
         self._steps = 0
@@ -44,8 +52,9 @@ class _Sampler:
     def value(self, schema: Any, depth: int) -> Any:
         """Return a value that fits."""
         self._steps += 1
-        if self._steps > _MAX_STEPS:
-            raise SchemaInvalid("The schema has too many alternatives to find a value for.")
+        if self._steps > self._most:
+            message = "Values of the schema are too large, or it has too many alternatives: more"
+            raise SchemaInvalid(f"{message} than {self._most} values were tried.")
         if schema is False or depth > _MAX_DEPTH:
             raise _DeadEnd
         if schema is True:

@@ -17,6 +17,7 @@ from metering.local.gateway.surfaces.pictures import picture
 from metering.local.gateway.surfaces.surface import Exchange, Piece, Surface, sse
 
 _GPT_IMAGE: Final = "gpt-image"
+_SQUARE: Final = "1024x1024"
 _TOKENS: Final = {
     "low": {"1024x1024": 272, "1024x1536": 408, "1536x1024": 400},
     "medium": {"1024x1024": 1_056, "1024x1536": 1_584, "1536x1024": 1_568},
@@ -90,6 +91,15 @@ def _usage(counts: Counts) -> Json:
     }
 
 
+def _billed_as(exchange: Exchange) -> str:
+    """Return the name of the price: that of DALL-E 3 depends on quality and size."""
+    if _is_gpt(exchange.model):
+        return exchange.model.served
+    size, quality = _look(exchange.body)
+    priced = "hd" if quality == "hd" else "std"
+    return f"{exchange.model.served}/{priced}-{'low' if size == _SQUARE else 'high'}res"
+
+
 def _answer(exchange: Exchange) -> Json:
     images = [_image(exchange, number) for number in range(exchange.request.choices)]
     answer: Json = {"created": exchange.created, "data": images}
@@ -144,6 +154,7 @@ IMAGES = Surface(
     stream=_stream,
     usage=_usage,
     refuse=openai_refusal,
+    billed_as=_billed_as,
     downgradable=False,
     is_logged=False,
 )

@@ -8,6 +8,7 @@ from metering.local.gateway.models.draws import Draws
 from metering.local.gateway.refusals import Json
 from metering.local.gateway.request_body import FieldInvalid, texts_in
 
+KIND: Final = "moderations"
 USUAL_MODEL: Final = "omni-moderation-latest"
 _MAX_INPUTS: Final = 1_000
 _FLAGGED: Final = ("kill", "murder", "shoot", "stab")

@@ -62,6 +62,8 @@ class Surface(NamedTuple):
     """Whether another model may stand in."""
     is_logged: bool = True
     """Whether the gateway's log for models has a row with the tokens of a request."""
+    billed_as: Callable[[Exchange], str] | None = None
+    """The model that is priced where answers name none; in Azure a deployment's record has it."""
     takes_tier: bool = False
     """Whether a request may ask for a service tier."""
 

@@ -174,6 +174,7 @@ TRANSCRIPTIONS = Surface(
     usage=_usage,
     refuse=openai_refusal,
     takes_form=True,
+    billed_as=lambda exchange: exchange.model.served,
     downgradable=False,
     is_logged=False,
 )

@@ -1,0 +1,1 @@
+"""Costs and margins over all tenants."""

@@ -1,0 +1,1 @@
+"""What the company pays and what its tenants are charged."""
