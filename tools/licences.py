@@ -24,6 +24,10 @@ nothing here asks us to publish our source.
 """
 _PIN: Final = re.compile(r"^([a-z0-9-]+)==(\S+) ", re.MULTILINE)
 _CLASSIFIER: Final = "License :: OSI Approved :: "
+#: What the authors of reportlab write; its license.txt is the licence of three clauses.
+_REPORTLAB: Final = (
+    "BSD license (see license.txt for details), Copyright (c) 2000-2025, ReportLab Inc."
+)
 #: What authors write for it, and the SPDX expression that it means.
 _MEANING: Final = {
     "MIT License": "MIT",
@@ -34,6 +38,7 @@ _MEANING: Final = {
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
+    _REPORTLAB: "BSD-3-Clause",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }

@@ -53,7 +53,7 @@ param locked bool = false
 // A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; registers and pending 0007, accounts 0010, statements 0018, sharings 0013, audit 0016.
 var containers = [
   { name: 'ledgers', partitionKey: '/ledger', indexed: ['/slot', '/number', '/next_at', '/tenant', '/due', '/parked'], defaultTtl: 0 }
-  { name: 'registry', partitionKey: '/registry', indexed: ['/number'], defaultTtl: 0 }
+  { name: 'registry', partitionKey: '/registry', indexed: ['/number', '/tenant'], defaultTtl: 0 }
   { name: 'prices', partitionKey: '/id', indexed: [], defaultTtl: 0 }
   { name: 'dead_letters', partitionKey: '/id', indexed: ['/received', '/code'], defaultTtl: 7776000 }
   { name: 'registers', partitionKey: '/shard', indexed: ['/place', '/due'], defaultTtl: -1 }

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metering.app.allocation.allocate import Allocate
 from metering.app.billing.close_on_request import CloseOnRequest
@@ -17,6 +18,9 @@ from metering.app.reconciliation.reconcile_logs import ReconcileLogs
 from metering.bootstrap.base import Base
 from metering.bootstrap.exports import Reports, export_store, scheduled_exports
 from metering.settings.exports import ExportsFolder
+
+if TYPE_CHECKING:
+    from metering.bootstrap.invoices import Invoices
 
 
 class Billing:
@@ -52,12 +56,19 @@ class Billing:
             progress=self._base.hub_progress,
             alerts=self._base.alerts,
             patience=Patience(self._base.settings.close_grace, self._base.settings.close_wait),
-            after_close=self._anchor,
+            after_close=self._after_close,
         )
 
-    async def _anchor(self) -> None:
-        """Anchor what was closed; anchors are built with the first close."""
+    async def _after_close(self) -> None:
+        """Issue documents for what was closed, then anchor it; both are built with it."""
+        if self._base.settings.invoicing.series:
+            await self.invoices.issue.after_close()
         await self._base.anchors.write_after_close()
+
+    async def issue_documents(self) -> None:
+        """Issue the documents that a crash left out; nothing without a series."""
+        if self._base.settings.invoicing.series:
+            await self.invoices.issue.catch_up()
 
     @cached_property
     def close_on_request(self) -> CloseOnRequest:
@@ -80,6 +91,13 @@ class Billing:
             self._base.stores.allocations,
             self._base.tenancy,
         )
+
+    @cached_property
+    def invoices(self) -> "Invoices":
+        """Invoices, credit notes, voids and reissues."""
+        from metering.bootstrap.invoices import Invoices
+
+        return Invoices(self._base)
 
     @cached_property
     def allocate(self) -> Allocate:
@@ -118,6 +136,8 @@ class Billing:
             self._base.stores.statements,
             self._base.tenancy,
             self._base.settings.issuer,
+            self._base.stores.invoices,
+            lambda: self.invoices.papers,
             lambda: self._base.costs,
         )
 

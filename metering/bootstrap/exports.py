@@ -12,7 +12,13 @@ from metering.app.exports.csv_format import CSV
 from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
 from metering.app.exports.focus_export import FOCUS, FocusExport
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
-from metering.app.exports.statement_export import STATEMENT, StatementExport
+from metering.app.exports.statement_export import (
+    STATEMENT,
+    STATEMENT_PDF,
+    Papers,
+    StatementExport,
+    StatementPdfExport,
+)
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY
@@ -20,7 +26,15 @@ from metering.core.calendars.periods import Days, day_at
 from metering.core.costs.query import CostQuery, cost_query
 from metering.core.exports.delivery_manifest import Format, Window
 from metering.core.exports.windows import SETTING, Scheduled, read_schedule
-from metering.ports import Alerts, Clock, ExportStore, LedgerStore, StatementStore, TableFormat
+from metering.ports import (
+    Alerts,
+    Clock,
+    ExportStore,
+    InvoiceStore,
+    LedgerStore,
+    StatementStore,
+    TableFormat,
+)
 from metering.settings.exports import ExportsContainer, ExportsFolder
 
 
@@ -65,6 +79,9 @@ class Reports(NamedTuple):
     statements: StatementStore
     tenancy: Tenancy
     issuer: str
+    invoices: InvoiceStore
+    papers: Callable[[], Papers]
+    """Returns what renders PDFs, imported then."""
     costs_of: Callable[[], Costs]
 
     def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
@@ -99,6 +116,13 @@ class Reports(NamedTuple):
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
         return StatementExport(closed, statement_page, progress)
 
+    def statement_pdf(
+        self, window: Window, tenant: str | None = None, progress: Progress = no_progress
+    ) -> Report:
+        """Return the statements and documents of closed periods as PDF."""
+        closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
+        return StatementPdfExport(closed, self.papers(), self.invoices, progress)
+
 
 def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
     """Return the reports that a schedule may name: a further one is a line here."""
@@ -109,6 +133,7 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
         ),
         FOCUS: ScheduledReport(reports.focus),
         STATEMENT: ScheduledReport(reports.statement),
+        STATEMENT_PDF: ScheduledReport(reports.statement_pdf),
         COSTS: ScheduledReport(reports.costs_of_window),
     }
 
@@ -120,7 +145,7 @@ def scheduled_exports(
     named = scheduled_reports(reports)
     read: tuple[Scheduled, ...] = read_schedule(schedule, named)
     for one in read:
-        if one.kind == STATEMENT and one.format != CSV.name:
+        if one.kind in {STATEMENT, STATEMENT_PDF} and one.format != CSV.name:
             raise ConfigurationError(f"{SETTING}: '{one}': statements are not in {one.format}")
     if any(one.kind == COSTS and one.every == "hourly" for one in read):
         raise ConfigurationError(f"{SETTING}: {COSTS}=hourly: costs are of whole UTC days")

@@ -8,6 +8,7 @@ from metering.adapters.sqlite.audit import SqliteAudit
 from metering.adapters.sqlite.database import Database
 from metering.adapters.sqlite.dead_letters import SqliteDeadLetters
 from metering.adapters.sqlite.effects import SqliteEffects
+from metering.adapters.sqlite.invoices import SqliteInvoices
 from metering.adapters.sqlite.ledger import SqliteLedgers
 from metering.adapters.sqlite.pending import SqlitePending
 from metering.adapters.sqlite.prices import SqlitePrices
@@ -26,6 +27,7 @@ from metering.ports import (
     AuditLog,
     DeadLetterStore,
     EffectStore,
+    InvoiceStore,
     LedgerRepairs,
     LedgerStore,
     PendingStore,
@@ -63,6 +65,7 @@ class Stores(NamedTuple):
     accounts: AccountStore
     audit: AuditLog
     statements: StatementStore
+    invoices: InvoiceStore
     allocations: AllocationStore
     repairs: LedgerRepairs
     checked_pages: int
@@ -98,6 +101,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqliteTenantAccounts(database),
         SqliteAudit(database),
         SqliteStatements(database),
+        SqliteInvoices(database),
         SqliteAllocations(database),
         SqliteRepairs(database),
         _CHECKED_PAGES_SQLITE,
@@ -115,6 +119,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry, keep_letters: Insta
     from metering.adapters.cosmos.audit import CosmosAudit
     from metering.adapters.cosmos.dead_letters import CosmosDeadLetters
     from metering.adapters.cosmos.effects import CosmosEffects
+    from metering.adapters.cosmos.invoices import CosmosInvoices
     from metering.adapters.cosmos.ledger import CosmosLedgers
     from metering.adapters.cosmos.pending import CosmosPending
     from metering.adapters.cosmos.prepare import prepare
@@ -143,6 +148,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry, keep_letters: Insta
         CosmosTenantAccounts(account),
         CosmosAudit(account),
         CosmosStatements(account),
+        CosmosInvoices(account),
         CosmosAllocations(account),
         CosmosRepairs(account),
         _CHECKED_PAGES_COSMOS,

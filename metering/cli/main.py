@@ -183,6 +183,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.billing.statement:statement",
             "Show the statement of TENANT for a closed period.",
         ),
+        "statements": Place(
+            "metering.cli.invoices.statements:statements",
+            "Invoices, credit notes, voids and reissues: numbered documents about statements.",
+        ),
         "adjustments": Place(
             "metering.cli.credit.adjustments:adjustments",
             "Amounts that an operator adds to a statement, with a reason.",

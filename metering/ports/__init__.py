@@ -3,6 +3,7 @@
 from metering.ports.billing import (
     AccountStore,
     AllocationStore,
+    InvoiceStore,
     StatementStore,
     StoredAccount,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "ExportStore",
     "HubProgress",
     "HubWatch",
+    "InvoiceStore",
     "Labels",
     "LedgerRepairs",
     "LedgerStore",

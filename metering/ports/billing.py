@@ -8,6 +8,7 @@ from metering.core.basics.instants import Instant
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
 from metering.core.credit.account import Account
+from metering.core.invoices.invoice import Invoice
 
 
 class StoredAccount(NamedTuple):
@@ -62,6 +63,39 @@ class StatementStore(Protocol):
 
     def statements(self, tenant: str) -> AsyncIterator[Statement]:
         """Yield a tenant's statements, the earliest period first."""
+        ...
+
+
+class InvoiceStore(Protocol):
+    """Numbered documents about statements, append-only.
+
+    Three things are unique: the number, the place among the tenant's documents, and the subject. So
+    a writer who has not seen every document writes nothing. Methods raise RetryableError when the
+    store is busy, locked or out of reach, and InvariantBroken for a damaged document or one of a
+    newer schema.
+    """
+
+    async def put_invoice(self, invoice: Invoice) -> bool:
+        """Keep a document; False, and nothing written, if one of the three is taken.
+
+        A RetryableError leaves open whether it was written: read again, its subject is then taken.
+        """
+        ...
+
+    async def read_invoice(self, number: str) -> Invoice | None:
+        """Return a document by its number: a point read."""
+        ...
+
+    async def latest_invoice(self, series: str) -> Invoice | None:
+        """Return the last document of a series; the answer may lag behind recent ones."""
+        ...
+
+    def invoices(self, tenant: str) -> AsyncIterator[Invoice]:
+        """Yield a tenant's documents in order; the answer may lag behind recent ones."""
+        ...
+
+    def series(self, series: str) -> AsyncIterator[Invoice]:
+        """Yield the documents of a series in order; the answer may lag behind recent ones."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from metering.core.basics.instants import DAY, Instant, parse_instant
 from metering.core.streams.lifetimes import RECOVERY_DELAY
-from metering.settings import exports, http, hubs, services, stores
+from metering.settings import exports, http, hubs, invoices, services, stores
 from metering.settings.exports import (
     DEFAULT_ANCHORS,
     DEFAULT_EXPORTS,
@@ -22,6 +22,7 @@ from metering.settings.exports import (
 from metering.settings.external import EXTERNAL
 from metering.settings.http import Http
 from metering.settings.hubs import DEFAULT_USAGE_HUB, HubNamespace, Readers
+from metering.settings.invoices import Invoicing
 from metering.settings.services import (
     DEFAULT_ARM_ENDPOINT,
     ApimService,
@@ -73,6 +74,7 @@ TOPICS: Final[Mapping[str, tuple[Setting[Any], ...]]] = {
     "Hubs": hubs.SETTINGS,
     "HTTP API": http.SETTINGS,
     "Exports, statements and closing": exports.SETTINGS,
+    "Invoices": invoices.SETTINGS,
     "Other services": services.SETTINGS,
 }
 SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(
@@ -108,6 +110,7 @@ class Settings(NamedTuple):
     """None: beside the store, see `anchors_place`."""
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
+    invoicing: Invoicing = Invoicing()
     readers: Readers = Readers()
     unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
@@ -162,6 +165,7 @@ def read_settings(
         anchors=exports.ANCHORS.read(given),
         export_schedule=exports.EXPORT_SCHEDULE.read(given),
         issuer=exports.ISSUER.read(given),
+        invoicing=invoices.read_invoicing(given, exports.ISSUER.read(given)),
         readers=hubs.read_readers(given, usage_hubs),
         close_grace=exports.CLOSE_GRACE.read(given),
         close_wait=exports.CLOSE_WAIT.read(given),

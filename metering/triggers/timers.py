@@ -59,6 +59,12 @@ async def _propose_prices(app: bootstrap.App) -> None:
         await app.propose_prices.run(publish=wanted == "publish")
 
 
+async def _close_periods(app: bootstrap.App) -> None:
+    await app.billing.close_on_time.run()
+    # Also without a close: a crash may have come between one and its documents.
+    await app.billing.issue_documents()
+
+
 #: Seconds are staggered, so that timers of the same minute do not meet at the store.
 TIMERS: Final = (
     Timer("expire_pending", "0 */5 * * * *", LONG_S, _expire_pending),
@@ -74,7 +80,7 @@ TIMERS: Final = (
         LONG_S,
         lambda app: app.billing.scheduled_exports.run(),
     ),
-    Timer("close_periods", "20 */5 * * * *", LONG_S, lambda app: app.billing.close_on_time.run()),
+    Timer("close_periods", "20 */5 * * * *", LONG_S, _close_periods),
     Timer("write_anchors", "35 20 0 * * *", LONG_S, lambda app: app.anchors.write()),
     Timer("propose_prices", "10 40 5 * * *", LONG_S, _propose_prices),
 )

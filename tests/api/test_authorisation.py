@@ -13,6 +13,7 @@ from metering import bootstrap
 from metering.api import create_api
 from metering.api.guard import GuardedRoute
 from metering.core.basics.instants import parse_instant
+from metering.core.tenancy.adjustment_records import AdjustmentOffer
 from tests.api.issuer import Issuer, rsa_key, unsigned
 from tests.api.served import OF_GLOBEX, OF_NOBODY, Served, problem
 
@@ -59,6 +60,14 @@ ROUTES: Final = {
     ("GET", "/api/me/statements/{period}"): OWN,
     ("GET", "/api/tenants/{tenant}/statements"): NAMED,
     ("GET", "/api/tenants/{tenant}/statements/{period}"): NAMED,
+    ("GET", "/api/me/invoices"): OWN,
+    ("GET", "/api/me/invoices/{number}"): OWN,
+    ("GET", "/api/tenants/{tenant}/invoices"): NAMED,
+    ("GET", "/api/tenants/{tenant}/invoices/{number}"): NAMED,
+    ("GET", "/api/tenants/{tenant}/customer"): OPERATORS,
+    ("PUT", "/api/tenants/{tenant}/customer"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/invoices/{number}/void"): OPERATORS,
+    ("POST", "/api/tenants/{tenant}/invoices/{number}/reissue"): OPERATORS,
     ("GET", "/api/tenants/{tenant}/adjustments"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/adjustments"): OPERATORS,
     ("GET", "/api/tenants/{tenant}/increases"): OPERATORS,
@@ -139,6 +148,10 @@ LET_IN: Final = {
 }
 
 
+#: The invoice of each tenant.
+NUMBERS: Final = {"acme": "INV-000001", "globex": "INV-000002"}
+
+
 class Ask(NamedTuple):
     method: str
     path: str
@@ -146,6 +159,7 @@ class Ask(NamedTuple):
 
     def url(self, tenant: str = "acme") -> str:
         path = self.path.replace("{tenant}", tenant)
+        path = path.replace("{number}", NUMBERS.get(tenant, NUMBERS["acme"]))
         for name, value in PARTS.items():
             path = path.replace(f"{{{name}}}", value)
         return path
@@ -256,9 +270,16 @@ async def test_another_tenant_is_as_if_it_did_not_exist(api: Served, ask: Ask) -
 
 
 async def _close_november(api: Served) -> None:
-    """Make statements, as if it were December: without them there is nothing to be let into."""
+    """Make statements and invoices, as if it were December: there is something to be let into."""
     december = parse_instant("2026-12-10T00:00:00Z")
+    await api.app.tenancy.refresh()
+    for tenant in NUMBERS:
+        offer = AdjustmentOffer(tenant, "5.00", "setup", "ada", None, "a-1")
+        await api.app.tenancy.adjust(offer)
     assert [one.period async for one in api.app.billing.close_periods.run(december)]
+    issuing = api.app.billing.invoices.issue
+    issuing.series = "INV-"
+    assert [one.number async for one in issuing.run()] == list(NUMBERS.values())
 
 
 def _without_date(answer: httpx2.Response) -> tuple[Any, bytes]:

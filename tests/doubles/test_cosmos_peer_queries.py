@@ -55,6 +55,27 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         [{"slot": 2}, {"slot": 1}],
         4.3,
     ),
+    (
+        "SELECT TOP 1 * FROM c WHERE c.series = @series ORDER BY c.number DESC",
+        {"@series": "A-"},
+        [{"id": "a", "series": "A-", "number": 1}, {"id": "b", "series": "A-", "number": 2}],
+        ["b"],
+        3.3,
+    ),
+    (
+        "SELECT * FROM c WHERE c.series = @series ORDER BY c.number",
+        {"@series": "A-"},
+        [{"id": "a", "series": "A-", "number": 2}, {"id": "b", "series": "A-", "number": 1}],
+        ["b", "a"],
+        4.3,
+    ),
+    (
+        "SELECT * FROM c WHERE c.tenant = @tenant",
+        {"@tenant": "acme"},
+        [{"id": "a", "tenant": "acme"}, {"id": "b", "tenant": "beta"}],
+        ["a"],
+        3.3,
+    ),
     (NUMBERED, {"@after": 1}, having("number", a=3, b=1, c=2, d="4"), ["c", "a"], 4.3),
     (
         "SELECT * FROM c WHERE c.due <= @value ORDER BY c.due",

@@ -13,7 +13,17 @@ from tools.lock_requirements import LOCK, ROOT, canonical
 WORKFLOW: Final = ROOT / ".github" / "workflows" / "ci.yml"
 #: Licences that ask nothing but a notice; MPL-2.0 asks for the source of its own files, unchanged.
 ACCEPTED: Final = frozenset(
-    {"MIT", "MIT-0", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "PSF-2.0", "MPL-2.0", "ISC"}
+    {
+        "MIT",
+        "MIT-0",
+        "MIT-CMU",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "PSF-2.0",
+        "MPL-2.0",
+        "ISC",
+    }
 )
 
 

@@ -173,7 +173,7 @@ async def test_every_report_can_be_scheduled(tmp_path: Path) -> None:
     app = App(read_settings({"METERING_STORE": store, "METERING_EXPORT_SCHEDULE": schedule}))
     assert await app.billing.scheduled_exports.run() == 0
     made = scheduled_reports(app.billing.reports)
-    assert sorted(made) == ["chargeback", "costs", "focus", "statement"]
+    assert sorted(made) == ["chargeback", "costs", "focus", "statement", "statement-pdf"]
     for kind, report in made.items():
         window = Window("2026-11", (0, DAY)) if kind == "costs" else Window("2026-11")
         assert report.make(window, None).kind == kind

@@ -42,7 +42,7 @@ REGISTRY: Final = Container(
     "registry",
     "/registry",
     "docs/adr/0004-cosmos.md: the records form one sequence, read in order",
-    ("/number",),
+    ("/number", "/tenant"),
 )
 PRICES: Final = Container(
     "prices",

@@ -23,12 +23,13 @@ from metering.documents.billing.statements import (
 
 routers = about_tenants("statements")
 
-type Format = Literal["json", "csv", "html"]
+type Format = Literal["json", "csv", "html", "pdf"]
 
 _TYPES: Final[dict[str, Format]] = {
     "application/json": "json",
     "text/csv": "csv",
     "text/html": "html",
+    "application/pdf": "pdf",
 }
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
@@ -42,7 +43,7 @@ AsFormat = Annotated[
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "model": StatementDocument,
-        "content": {"text/csv": {}, "text/html": {}},
+        "content": {"text/csv": {}, "text/html": {}, "application/pdf": {}},
         "description": "The statement in the requested format.",
     }
 }
@@ -81,11 +82,16 @@ async def statement(
     if found is None:
         raise not_found()
     chosen = as_format or _accepted(request.headers.get("accept", ""))
-    # A statement never changes, so its hash identifies the content.
-    headers = {"ETag": f'"{found.hash}"', "Vary": "Accept"}
+    headers = {"Vary": "Accept"}
+    if chosen != "pdf":
+        # A statement never changes, so its hash identifies the content; paper has more on it.
+        headers["ETag"] = f'"{found.hash}"'
     if as_format is not None and as_format != "html":
         name = f"{tenant}-{found.period.name}.{chosen}"
         headers["Content-Disposition"] = f'attachment; filename="{plain(name)}"'
+    if chosen == "pdf":
+        content = await app.billing.invoices.papers.statement(found)
+        return Response(content, headers=headers, media_type="application/pdf")
     return _answer(found, chosen, headers)
 
 

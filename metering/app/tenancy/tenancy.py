@@ -25,6 +25,7 @@ from metering.core.prices.price_file import read_price_file
 from metering.core.quotas.plan_check import check_plan
 from metering.core.tenancy import decisions
 from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjustment
+from metering.core.tenancy.customers import Customer, set_customer
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.discount_records import set_discount
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
@@ -251,6 +252,15 @@ class Tenancy:
         return await self._record(
             lambda now: bind_producer(self.directory.producers, name, binding, now),
             ("producer", name, expected),
+        )
+
+    async def set_customer(
+        self, tenant: str, customer: Customer, *, expected: int | None = None
+    ) -> Decision[Instant]:
+        """Give a tenant these details on paper, and these recipients of its digest, from now on."""
+        return await self._record(
+            lambda now: set_customer(self.directory.customers, tenant, customer, now),
+            ("customer", tenant, expected),
         )
 
     async def set_discount(

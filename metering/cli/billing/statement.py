@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -16,6 +17,8 @@ from metering.core.basics.money import format_paid
 from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import quantity_of, unit_price_of
+from metering.core.invoices.invoice import Terms
+from metering.core.tenancy.customers import Customer
 from metering.documents.billing.statements import StatementDocument
 
 
@@ -26,7 +29,8 @@ def statement(
         bool, typer.Option("--preview", help="Draft for an open period, with its usage so far.")
     ] = False,
     as_format: Annotated[
-        Literal["table", "json", "csv", "html"], typer.Option("--format", help="The output format.")
+        Literal["table", "json", "csv", "html", "pdf"],
+        typer.Option("--format", help="The output format."),
     ] = "table",
     as_json: AsJson = False,
     out: Annotated[
@@ -40,17 +44,31 @@ def statement(
     """
     chosen = "json" if as_json else as_format
     if out is not None and chosen == "table":
-        raise typer.BadParameter("needs --format json, csv or html", param_hint="--out")
+        raise typer.BadParameter("needs --format json, csv, html or pdf", param_hint="--out")
     read = _preview if preview else _closed
-    found = with_app(lambda app: read(app, tenant, period))
+    found = with_app(lambda app: _with_paper(app, tenant, read(app, tenant, period)))
     if chosen == "table":
-        print_statement(found, is_draft=preview)
+        print_statement(found.statement, is_draft=preview)
         return
-    content = _content(found, chosen, is_draft=preview)
+    content = _content(*found, chosen, is_draft=preview)
     if out is None:
-        sys.stdout.write(content)
+        sys.stdout.buffer.write(content)
     else:
-        out.write_text(content, encoding="utf-8", newline="")
+        out.write_bytes(content)
+
+
+class _Found(NamedTuple):
+    """A statement, and what paper states beside it."""
+
+    statement: Statement
+    terms: Terms
+    customer: Customer
+
+
+async def _with_paper(app: bootstrap.App, tenant: str, reading: Awaitable[Statement]) -> _Found:
+    statement = await reading
+    customer = app.tenancy.directory.customers.of(tenant)
+    return _Found(statement, app.billing.invoices.terms, customer)
 
 
 async def _preview(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
@@ -74,16 +92,22 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
     return found
 
 
-def _content(found: Statement, chosen: str, *, is_draft: bool) -> str:
+def _content(
+    found: Statement, terms: Terms, customer: Customer, chosen: str, *, is_draft: bool
+) -> bytes:
     if chosen == "json":
         document = StatementDocument.of(found, is_draft=is_draft).model_dump()
-        return json.dumps(document, ensure_ascii=False) + "\n"
+        return f"{json.dumps(document, ensure_ascii=False)}\n".encode()
     if chosen == "csv":
-        return statement_csv(found)
-    # The template engine is slow to import.
+        return statement_csv(found).encode()
+    # The template engine and the writer of PDFs are slow to import.
+    if chosen == "pdf":
+        from metering.adapters.exports.statement_pdf import statement_pdf  # noqa: PLC0415
+
+        return statement_pdf(found, terms, customer, is_draft=is_draft)
     from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
-    return statement_page(found, is_draft=is_draft)
+    return statement_page(found, is_draft=is_draft).encode()
 
 
 def print_statement(found: Statement, *, is_draft: bool) -> None:

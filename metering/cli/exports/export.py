@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -141,25 +141,32 @@ def focus(  # noqa: PLR0913, PLR0917, the options of a command
 
 
 @export.command("statement")
-def statement(
+def statement(  # noqa: PLR0913, PLR0917, the options of a command
     period: Period = None,
     start: Start = None,
     end: End = None,
     tenant: Only = None,
     out: Out = None,
     gzip: Gzip = False,
+    as_format: Annotated[
+        Literal["files", "pdf"],
+        typer.Option("--format", help="JSON, CSV and HTML files, or PDF with the invoices."),
+    ] = "files",
     as_json: AsJson = False,
 ) -> None:
     """Deliver the statements of closed periods as JSON, CSV and printable HTML, by tenant.
 
-    --from and --to select statements by the time at which they were closed.
+    With --format pdf, deliver each as a PDF, and with it the invoices and other documents that were
+    issued for it. --from and --to select statements by the time at which they were closed.
 
     Example:  metering export statement --period 2026-11 --out reports
     """
     window = window_for(period, start, end)
 
     def make(app: bootstrap.App, progress: OnProgress) -> Report:
-        return app.billing.reports.statement(window, tenant, progress)
+        reports = app.billing.reports
+        make_report = reports.statement_pdf if as_format == "pdf" else reports.statement
+        return make_report(window, tenant, progress)
 
     deliver(make, tenant=tenant, out=out, gzip=gzip, as_json=as_json)
 

@@ -11,6 +11,7 @@ from metering.adapters.files import read_structured
 from metering.cli.auditing import changing
 from metering.cli.options import Move, Tenant, instant, plan_at, since, with_app
 from metering.cli.output import AsJson, escape, print_table, show, stderr, stdout
+from metering.cli.tenancy.customers import customer
 from metering.cli.tenancy.members import allow, disallow
 from metering.cli.tenancy.stops import resume, stop
 from metering.core.basics.instants import Instant, format_instant
@@ -29,6 +30,7 @@ tenants.command()(allow)
 tenants.command()(disallow)
 tenants.command()(stop)
 tenants.command()(resume)
+tenants.command()(customer)
 plans = typer.Typer(no_args_is_help=True, help="Plans: the terms under which tenants pay.")
 
 From = Annotated[

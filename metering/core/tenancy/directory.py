@@ -20,6 +20,7 @@ from metering.core.deployments.deployment import Deployment
 from metering.core.plans.changes import Timeline
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.prices.discount import Discount, Discounts
+from metering.core.tenancy.customers import Customers
 from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
@@ -54,6 +55,7 @@ class Directory:
         self.increases = Increases()
         self.stops = Stops()
         self.producers = Producers()
+        self.customers = Customers()
         self.discounts = Discounts()
         self._changed_by: dict[tuple[RecordKind, str], int] = {}
         self.price_versions: list[Record] = []
@@ -81,7 +83,7 @@ class Directory:
                     self._deployments.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
-                case "increase" | "stop" | "producer" | "discount":
+                case "increase" | "stop" | "producer" | "discount" | "customer":
                     self._apply_at_once(record)
                 case "prices":
                     self.price_versions.append(record)
@@ -108,6 +110,8 @@ class Directory:
                 self.increases.add(record)
             case "stop":
                 self.stops.add(record)
+            case "customer":
+                self.customers.add(record)
             case "discount":
                 discount = Discount.model_validate_json(record.value)
                 self.discounts.add(discount, record.effective)

@@ -26,6 +26,7 @@ type RecordKind = Literal[
     "increase",
     "stop",
     "producer",
+    "customer",
     "discount",
 ]
 
@@ -33,6 +34,7 @@ type RecordKind = Literal[
 PRICELESS: Final = frozenset(
     {
         *("subject", "calendar", "grant", "revocation", "adjustment"),
+        *("member", "increase", "stop", "producer", "customer"),
         *("member", "increase", "stop", "producer", "discount"),
     }
 )

@@ -347,7 +347,7 @@ function showStatements(items) {
     { title: "Number", number: true, cell: (row) => count(row.number) },
     { title: "Total", number: true, cell: (row) => money(row.total, row.currency) },
     { title: "Download", cell: (row) =>
-      h("span", { class: "links" }, ["html", "csv", "json"].map((one) => link(row, one)),
+      h("span", { class: "links" }, ["html", "pdf", "csv", "json"].map((one) => link(row, one)),
         h("button", { class: "quiet", "data-lines": row.period, "data-key": `lines ${row.period}` }, "Lines")) },
   ], items, { empty: "No closed periods yet." }));
 }

@@ -138,6 +138,16 @@ QUERIES: Final[dict[str, Query]] = {
     "SELECT TOP 1 * FROM c WHERE c.tenant = @tenant ORDER BY c.start DESC": Query(
         {"tenant": _compared(operator.eq, "@tenant")}, order="start", descending=True, top=1
     ),
+    # Documents about statements, in the registry.
+    "SELECT TOP 1 * FROM c WHERE c.series = @series ORDER BY c.number DESC": Query(
+        {"series": _compared(operator.eq, "@series")}, order="number", descending=True, top=1
+    ),
+    "SELECT * FROM c WHERE c.series = @series ORDER BY c.number": Query(
+        {"series": _compared(operator.eq, "@series")}, order="number"
+    ),
+    "SELECT * FROM c WHERE c.tenant = @tenant": Query(
+        {"tenant": _compared(operator.eq, "@tenant")}
+    ),
     # Dead letters.
     "SELECT * FROM c WHERE c.received >= 0 ORDER BY c.received DESC": Query(
         {"received": _defined}, order="received", descending=True

@@ -1,0 +1,1 @@
+"""Use cases of numbered documents about statements."""

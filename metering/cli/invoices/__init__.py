@@ -1,0 +1,1 @@
+"""Commands on numbered documents about statements."""

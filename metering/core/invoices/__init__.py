@@ -1,0 +1,1 @@
+"""Invoices, credit notes, voids and reissues: numbered documents about statements."""
