@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
@@ -43,8 +44,12 @@ class TenantAlerts:
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
         is_present = period.start <= now < period.end
-        states = quota_states(head.counts, now, period) if is_present else []
-        shown = shown_states(states, head.counts.limits, now, period) if is_present else []
+        counts = head.counts
+        if is_present and not head.pages:
+            limits, periods = self.tenancy.limits(ledger.tenant, now), self.tenancy.directory
+            counts = await LedgersBefore(self.ledgers, periods.period_at).counts(head, limits, now)
+        states = quota_states(counts, now, period) if is_present else []
+        shown = shown_states(states, counts.limits, now, period) if is_present else []
         return Told(
             now,
             await self.effects.effects_of(ledger, MAX_ALERTS),

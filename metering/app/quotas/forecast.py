@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from metering.app.credit.credits import Credits
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.ledger.past_before import rhythm_at
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
@@ -15,7 +16,6 @@ from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, exhausted_at, quota_trend, trend
-from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
 
@@ -59,8 +59,9 @@ class Forecasts:
         ledger = LedgerId(tenant, period.start)
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
         periods = self.tenancy.directory.period_at
+        limits = self.tenancy.limits(tenant, now)
+        counts = await LedgersBefore(self.ledgers, periods).counts(head, limits, now)
         rhythm = await rhythm_at(self.ledgers, periods, head, counts, now)
         states = shown_states(quota_states(counts, now, period), counts.limits, now, period)
         plan = self.tenancy.directory.plan_for(ledger)

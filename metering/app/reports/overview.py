@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.app.credit.credits import Credits
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.ledger.past_before import rhythm_at
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import InvariantBroken, LedgerLagError
@@ -19,7 +20,6 @@ from metering.core.ledger.head import Head
 from metering.core.ledger.projection import Rhythm
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
-from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
 
@@ -86,9 +86,9 @@ class Overview:
     async def of(self, tenants: Sequence[str]) -> list[TenantNow]:
         """Return these tenants as committed up to now, in the given order.
 
-        It reads one head for each tenant, for its forecast that of the period before if there is
-        none yet, and calls Credits.of for those with grants or a prepaid
-        plan.
+        It reads one head for each tenant, for its forecast and its quotas over several periods that
+        of the period before if there is none yet, and calls Credits.of for those with grants or a
+        prepaid plan.
         """
         await self.tenancy.refresh_if_due()
         now, room = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
@@ -110,7 +110,8 @@ class Overview:
             credit = await self.credit.where_used(tenant)
         except (InvariantBroken, LedgerLagError) as broken:
             head, fault = Head(ledger), str(broken)
-        counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
+        limits = self.tenancy.limits(tenant, now)
+        counts = await LedgersBefore(self.ledgers, directory.period_at).counts(head, limits, now)
         balance = balance_of(head, directory.plan_for(ledger))
         rhythm: Rhythm | None = None
         if fault is None:

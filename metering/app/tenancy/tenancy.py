@@ -155,7 +155,11 @@ class Tenancy:
         plan, _, _ = self.directory.plan_of(tenant, at)
         end = self.directory.period_at(tenant, at).end if plan.quotas else 0
         increases = self.directory.increases.of(tenant, plan, at)
-        return Limits(plan.time_zone, plan.quotas, plan.spike, end, increases)
+        limits = Limits(plan.time_zone, plan.quotas, plan.spike, end, increases)
+        if not limits.long:
+            return limits
+        calendar, _, _ = self.directory.calendar_of(tenant, at)
+        return limits._replace(calendar=calendar)
 
     async def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of a subject; RejectedEvent if it is, and stays, unknown."""

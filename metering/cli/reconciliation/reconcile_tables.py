@@ -7,8 +7,9 @@ from metering.core.basics.money import format_fixed
 from metering.core.reconciliation.cost_row import EXACT_DECIMALS, Exact, format_exact
 from metering.core.reconciliation.explain import HARMLESS, Part, Why
 from metering.core.reconciliation.log_comparison import MAX_NAMED, LogReport
-from metering.core.reconciliation.report import Line, Report
+from metering.core.reconciliation.report import Line, Report, uniform_discount
 from metering.documents.reconciliation import (
+    discounted_lines,
     explained_total,
     remaining_lines,
     shown_lines,
@@ -43,6 +44,11 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     print_table("Differences", ["cause", "tokens", "amount"], totals + whole)
     console = stdout()
     console.print(f"billed {_amount(billed)}, ours {_amount(ours)} {report.currency}")
+    discounted = discounted_lines(report)
+    if discounted:
+        console.print(
+            f"the agreed discount was taken off list prices on {plural(discounted, 'line')}"
+        )
     other = report.other_services
     if other.rows:
         cost = _amount(other.cost + other.credit)
@@ -54,6 +60,11 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     reasons = {part.why for line in left for part in line.parts if part.why not in HARMLESS}
     names = ", ".join(why for why in Why if why in reasons)
     console.print(f"a difference remains on {plural(len(left), 'line')}: {names}")
+    uniform = uniform_discount(report)
+    if uniform is not None:
+        percent = format_fixed(uniform, 2)
+        below = f"{percent} % below list"
+        console.print(f"every price is {below}: if that is agreed, --discount {percent}")
 
 
 def _row(line: Line) -> list[str]:

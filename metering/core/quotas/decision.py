@@ -8,10 +8,11 @@ from typing import NamedTuple
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
-from metering.core.calendars.windows import Window, window_of
-from metering.core.ledger.counts import Counts, percent
+from metering.core.calendars.windows import Window
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.limits import Counter, CounterKey
 from metering.core.ledger.past import usual_delay
+from metering.core.ledger.thresholds import percent, used_from
 from metering.core.plans.increases import limit_in_force
 from metering.core.plans.quota import Downgrade, Quota
 from metering.core.plans.scope import UNKNOWN, Attributes, Values
@@ -62,6 +63,13 @@ class QuotaState(NamedTuple):
     """The instant by which the counts of open streams have usually arrived."""
     increased_until: Instant | None = None
     """When a temporary increase of the limit ends."""
+    since: Instant = 0
+    """Before it, the tenant's ledgers have no usage of the window."""
+
+    @property
+    def span(self) -> Window:
+        """The part of the window that usage can be in: rates and forecasts go by it."""
+        return Window(max(self.window.start, self.since), self.window.end)
 
     @property
     def is_counter(self) -> bool:
@@ -146,7 +154,8 @@ def quota_states(
     for of_slot in counts.held.values():
         holds.update(of_slot)
     for quota in counts.limits.quotas:
-        window = window_of(quota.window, at, counts.limits.zone, period)
+        window = counts.limits.window(quota, at, period)
+        since = used_from(counts, window.start, period.start)
         each: Iterable[Values] = [()]
         if quota.scope.split_by:
             each = dict.fromkeys(values_of.get((quota.key, window.start), ()))
@@ -157,7 +166,9 @@ def quota_states(
             held = holds[key]
             used = counts.used.get(key, Counter(window.end)).used + held
             limit, until = limit_in_force(quota, values, counts.limits.increases, at)
-            found.append(QuotaState(quota, window, used, limit, values, held, counts_due, until))
+            found.append(
+                QuotaState(quota, window, used, limit, values, held, counts_due, until, since)
+            )
     return found
 
 

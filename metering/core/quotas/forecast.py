@@ -31,7 +31,7 @@ def trend(
 
 def quota_trend(state: QuotaState, at: Instant, rhythm: Rhythm | None = None) -> Trend:
     """Return the trend of a quota."""
-    return trend(state.used, state.window, at, rhythm, spend=is_spend(state.quota))
+    return trend(state.used, state.span, at, rhythm, spend=is_spend(state.quota))
 
 
 def exhausted_at(state: QuotaState, at: Instant, rhythm: Rhythm | None = None) -> Instant | None:
@@ -41,7 +41,7 @@ def exhausted_at(state: QuotaState, at: Instant, rhythm: Rhythm | None = None) -
     """
     if state.is_reached:
         return at
-    start, end = state.window
+    start, end = state.span
     spend = is_spend(state.quota)
 
     def used_by(instant: Instant) -> int:
