@@ -50,7 +50,7 @@ MEANINGS: Final = {
     "end_user": "The person on whose behalf it was made.",
     "agent": "The agent that made it.",
     "session": "The session of that agent.",
-    "tokens": "`final`: `usage` is complete; `pending`: the log will tell; `absent`: nothing tells.",
+    "tokens": "`final`: `usage` is complete; `pending`: the log will tell; `absent`: none.",
     "evidence": "How good the counts are; stronger evidence corrects weaker.",
     "hold": "What a stream is held for until its counts arrive: prompt and maximum output.",
     "usage": "The provider's own usage object, unchanged.",
