@@ -104,6 +104,16 @@ class AbsentRequestDocument(Document):
     why: str
 
 
+class DifferingRequestDocument(Document):
+    """A request on both sides whose tokens differ."""
+
+    id: str
+    day: str
+    deployment: str | None
+    tokens: int = Field(description="As the ledger has them, for what the log counts.")
+    logged_tokens: int
+
+
 class LogComparison(Document):
     """The ledgers compared with the gateway's log."""
 
@@ -113,6 +123,9 @@ class LogComparison(Document):
     )
     requests: list[AbsentRequestDocument] = Field(
         validation_alias="named", description="Some of them."
+    )
+    differing: list[DifferingRequestDocument] = Field(
+        description="Some of the requests on both sides whose tokens differ."
     )
     refused: int = Field(description="Log records with unusable counts.")
 

@@ -84,7 +84,8 @@ def _row(line: Line) -> list[str]:
 
 
 def _part(part: Part) -> str:
-    tokens = f" ({_signed(_tokens(part.tokens))} tokens)" if part.tokens else ""
+    noun = "token" if abs(part.tokens) == _WHOLE else "tokens"
+    tokens = f" ({_signed(_tokens(part.tokens))} {noun})" if part.tokens else ""
     return f"{part.why} {_signed(_amount(part.amount))}{tokens}"
 
 
@@ -124,6 +125,13 @@ def print_logs(report: LogReport, *, all_lines: bool) -> None:
             for one in report.named
         ]
         print_table(f"Missing from the ledgers (at most {MAX_NAMED})", columns, named, left=4)
+    if report.differing:
+        columns = ["request", "day", "deployment", "tokens", "logged"]
+        differing = [
+            [one.id, one.day, one.deployment or "-", count(one.tokens), count(one.logged_tokens)]
+            for one in report.differing
+        ]
+        print_table(f"Tokens differ (at most {MAX_NAMED})", columns, differing, left=3)
     console = stdout()
     for why, number in sorted(report.absent.items()):
         console.print(f"missing from the ledgers: {plural(number, 'logged request')}: {why}")

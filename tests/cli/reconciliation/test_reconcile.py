@@ -137,9 +137,16 @@ def test_logs_alone_or_beside_a_bill(metering: "Metering", event: "EventBuilder"
                     "why": "unknown",
                 }
             ],
+            "differing": [],
             "refused": 0,
         }
     }
+    less = metering.write([log(llm_record(completionTokens=99, totalTokens=1099))])
+    (differing,) = metering.run("reconcile", "--gateway-logs", less, "--json").json["gateway_logs"][
+        "differing"
+    ]
+    assert (differing["tokens"], differing["logged_tokens"]) == (1100, 1099)
+    assert differing["id"] in metering.run("reconcile", "--gateway-logs", less).stdout
     shown = metering.run(
         "reconcile", "--gateway-logs", more, "--from", "2026-11-20", "--to", "2026-11-20"
     )
