@@ -115,6 +115,7 @@ ROUTES: Final = {
     ("GET", "/api/dead-letters/counts"): OPERATORS,
     ("GET", "/api/dead-letters/{letter_id}"): OPERATORS,
     ("POST", "/api/dead-letters/replay"): OPERATORS,
+    ("POST", "/api/dead-letters/recount"): OPERATORS,
     ("POST", "/api/dead-letters/drop"): OPERATORS,
     ("GET", "/api/effects"): OPERATORS,
     ("POST", "/api/effects/retry"): OPERATORS,

@@ -17,7 +17,8 @@ from metering.core.costs.own_costs import OwnCosts
 from metering.core.costs.query import PERIODS, CostQuery, period_of
 from metering.core.costs.sums import CostRow, Sums
 from metering.core.prices.rating import OTHER_NAMES
-from metering.core.reports.breakdown import Row, in_order
+from metering.core.reports.breakdown import Row
+from metering.core.reports.count import in_order
 
 type Names = Mapping[str, str | None]
 """Values by dimension of names, and the day."""
