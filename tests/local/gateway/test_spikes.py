@@ -1,7 +1,6 @@
 """An unusual hour under a plan that reacts to it, as clients of both providers meet it."""
 
 from pathlib import Path
-from typing import Any
 
 import anthropic
 import openai
@@ -9,7 +8,6 @@ import pytest
 
 from metering.core.basics.instants import DAY, MINUTE, Instant, format_instant, parse_instant
 from tests.builders import body
-from tests.local.gateway.bench import MESSAGES
 from tests.local.gateway.capped import Served, serving
 
 #: A Friday.
