@@ -160,13 +160,14 @@ def _possible(
     if one.to is None:
         return one
     ladder, dearer = allowed
+    one = one._replace(to_provider=ladder.providers.get(one.to))
     is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
     may_be_dearer = one.to in dearer
     if is_open and (
         model is None or ladder.refusal(model, one.to, may_be_dearer=may_be_dearer) is None
     ):
         return one
-    return one._replace(verdict=Verdict.BLOCK, to=None)
+    return one._replace(verdict=Verdict.BLOCK, to=None, to_provider=None)
 
 
 def _named(
