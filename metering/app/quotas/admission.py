@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.credit.credits import Credits
 from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
@@ -53,6 +54,7 @@ class Admission:
     ledgers: LedgerStore
     tenancy: Tenancy
     credit: Credits
+    accruals: Accruals
     clock: Clock
     unknown_deployments: UnknownDeployments = UnknownDeployments.BY_PLAN
     _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
@@ -115,6 +117,7 @@ class Admission:
                 self.unknown_deployments,
                 self._ladder(found, now),
                 await self._unpaid(found),
+                await self.accruals.for_quotas(found.tenant, counts.limits.quotas, period),
             ),
             about=about,
         )

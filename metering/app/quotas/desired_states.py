@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
@@ -27,6 +28,7 @@ class QuotasWantSuspended:
 
     ledgers: LedgerStore
     suspensions: SuspensionStore
+    accruals: Accruals
     tenancy: Tenancy
     alerts: Alerts
 
@@ -66,7 +68,8 @@ class QuotasWantSuspended:
         else:
             before = LedgersBefore(self.ledgers, directory.period_at)
             counts = await before.counts(Head(ledger), self.tenancy.limits(tenant, now), now)
-        for state in quota_states(counts, now, period):
+        accrued = await self.accruals.for_quotas(tenant, counts.limits.quotas, period)
+        for state in quota_states(counts, now, period, accrued=accrued):
             quota = state.quota
             blocks = quota.scope == EVERYTHING and quota.action == "block"
             if blocks and quota.mode == "enforced" and state.is_used_up:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.credit.credits import Credits
 from metering.app.ledger.earlier_ledgers import with_earlier
 from metering.app.ledger.one_by_one import OneByOne
@@ -16,6 +17,7 @@ from metering.core.ledger.commit import commit_of
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.head import Head
 from metering.core.ledger.limits import LimitChange, Limits
+from metering.core.quotas.accruing import thresholds_accrued
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.core.quotas.low_credit import credit_mark
 from metering.ports import Alerts, Clock, LedgerStore
@@ -31,6 +33,7 @@ class EnforceQuotas:
     ledgers: LedgerStore
     tenancy: Tenancy
     credit: Credits
+    accruals: Accruals
     clock: Clock
     alerts: Alerts
 
@@ -73,6 +76,8 @@ class EnforceQuotas:
             change = await with_earlier(self.ledgers, periods, head, change, limits, now)
             past = head.counts.past
             is_told = past is None or (past.low_credit is None) == (low is None)
+            if change is None:
+                change = await self._accrued(head, now)
             if change is None and is_told:
                 return False
             change = change or LimitChange(limits)
@@ -85,6 +90,13 @@ class EnforceQuotas:
                 continue
             return True
         return False
+
+    async def _accrued(self, head: Head, now: Instant) -> LimitChange | None:
+        """Return the thresholds that quotas reach with the accrued cost of provisioned units."""
+        ledger, quotas = head.ledger, head.counts.limits.quotas
+        period = self.tenancy.directory.period_of(ledger)
+        accrued = await self.accruals.for_quotas(ledger.tenant, quotas, period)
+        return thresholds_accrued(head.counts, now, period, accrued)
 
     async def _counted(self, head: Head, limits: Limits, now: Instant) -> LimitChange | None:
         """Return the change to other limits, with the usage of the new ones in this ledger."""

@@ -145,6 +145,11 @@ class Tenancy:
         # Resolved again from the new state when it is next asked for.
         self.__dict__.pop("terms_book", None)
 
+    async def currency_of(self, ledger: LedgerId) -> str:
+        """Return the currency in which a ledger is charged."""
+        await self.refresh_if_due()
+        return self.directory.plan_for(ledger).currency
+
     def limits_of(self, ledger: LedgerId, at: Instant) -> Limits | None:
         """Return the limits in force for a ledger; None for a ledger of another period."""
         is_present = self.directory.period_at(ledger.tenant, at).start == ledger.start

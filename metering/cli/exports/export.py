@@ -25,7 +25,7 @@ from metering.cli.output import (
     stdout,
 )
 from metering.core.basics.instants import parse_instant
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read
 from metering.core.exports.chargeback import By
 from metering.core.exports.delivery_manifest import Format, Manifest, Window, manifest_json
 from metering.core.exports.windows import span_window
@@ -226,4 +226,4 @@ def _print(manifest: Manifest, out: Path | None) -> None:
     rows = [[one.name, count(one.rows), count(one.bytes), one.sha256] for one in manifest.files]
     print_table(title, ["file", "rows", "bytes", "SHA-256"], rows)
     for currency, amount in sorted(manifest.totals.items()):
-        stdout().print(f"total: {format_amount(amount)} {currency}")
+        stdout().print(f"total: {format_read(amount, currency)} {currency}")
