@@ -142,6 +142,7 @@ class Billing:
             self._base.stores.invoices,
             lambda: self.invoices.papers,
             lambda: self._base.costs,
+            self._drafts,
         )
 
     @cached_property

@@ -120,6 +120,10 @@ def focus(  # noqa: PLR0913, PLR0917, the options of a command
     start: Start = None,
     end: End = None,
     tenant: Only = None,
+    provisional: Annotated[
+        bool,
+        typer.Option("--provisional", help="With --period: also drafts of what is not closed."),
+    ] = False,
     out: Out = None,
     form: InFormat = "csv",
     gzip: Gzip = False,
@@ -132,10 +136,12 @@ def focus(  # noqa: PLR0913, PLR0917, the options of a command
 
     Example:  metering export focus --period 2026-11 --out reports
     """
+    if provisional and period is None:
+        raise typer.BadParameter("goes with --period", param_hint="--provisional")
     window = window_for(period, start, end)
 
     def make(app: bootstrap.App, progress: OnProgress) -> Report:
-        return app.billing.reports.focus(window, tenant, progress)
+        return app.billing.reports.focus(window, tenant, progress, provisional=provisional)
 
     deliver(make, tenant=tenant, out=out, form=form, gzip=gzip, as_json=as_json)
 
