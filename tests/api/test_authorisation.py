@@ -75,6 +75,7 @@ ROUTES: Final = {
     ("POST", "/api/tenants/{tenant}/stop"): OPERATORS,
     ("POST", "/api/tenants/{tenant}/resume"): OPERATORS,
     ("GET", "/api/overview"): OPERATORS,
+    ("GET", "/api/overview/totals"): OPERATORS,
     ("GET", "/api/costs"): OPERATORS,
     ("GET", "/api/discounts"): OPERATORS,
     ("POST", "/api/discounts"): OPERATORS,
