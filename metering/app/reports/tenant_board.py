@@ -143,6 +143,7 @@ def _row(one: TenantNow) -> BoardRow:
         currency=balance.currency,
         amount=balance.amount,
         projected=one.trend.projected,
+        provisioned=one.provisioned,
         requests=balance.total.requests,
         duplicates=diagnostics.duplicates,
         conflicts=diagnostics.conflicts,

@@ -32,6 +32,7 @@ type Sort = Literal[
     "standing",
     "amount",
     "projected",
+    "provisioned",
     "requests",
     "duplicates",
     "unpriced",
@@ -54,6 +55,8 @@ class BoardRow(NamedTuple):
     currency: str
     amount: Amount
     projected: Amount
+    provisioned: Amount
+    """Accrued, and in no other amount."""
     requests: int
     duplicates: int
     conflicts: int
@@ -91,7 +94,7 @@ class BoardQuery(NamedTuple):
 
     def key(self, row: BoardRow) -> SortKey:
         """Return the sort key of a row. Amounts are sorted within each currency."""
-        if self.sort in {"amount", "projected"}:
+        if self.sort in {"amount", "projected", "provisioned"}:
             return row.currency, int(getattr(row, self.sort)), row.tenant
         if self.sort == "plan":
             return row.plan, 0, row.tenant

@@ -14,6 +14,7 @@ def row(tenant: str, **changed: object) -> BoardRow:
         currency="USD",
         amount=0,
         projected=0,
+        provisioned=0,
         requests=0,
         duplicates=0,
         conflicts=0,

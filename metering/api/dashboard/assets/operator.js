@@ -2,7 +2,7 @@
 
 import { get, poll, post } from "./api.js";
 import { byId, fill, h, say, table } from "./dom.js";
-import { count, lasts, moment, money, short } from "./format.js";
+import { count, lasts, moment, money, plural, short } from "./format.js";
 import { refreshTenants } from "./tenants.js";
 
 const LETTERS = 20;
@@ -63,12 +63,12 @@ function showTiles() {
   const oldest = work.price_sources.filter((one) => one.age_days !== null)
     .sort((one, other) => other.age_days - one.age_days)[0];
   const warn = (value, kind = "near") => (value ? kind : null);
-  byId("period").textContent = `${count(totals.tenants)} tenants, ${
-    short(totals.requests)} requests in their current periods, as of ${moment(totals.as_of)}`;
+  byId("period").textContent = `${plural(totals.tenants, "tenant")}, ${
+    plural(totals.requests, "request")} in their current periods, as of ${moment(totals.as_of)}`;
   fill(byId("tiles"),
     // Currencies are never added up: each has a tile.
     totals.spending.map((one) => tile(`Spend, ${one.currency}`, money(one.amount, one.currency),
-      `${money(one.projected, one.currency)} forecast, ${count(one.tenants)} tenants`)),
+      `${money(one.projected, one.currency)} forecast, ${plural(one.tenants, "tenant")}`)),
     tile("Over a limit", count(over), `${count(near)} near a limit`, over ? "over" : warn(near)),
     tile("Ingest lag", work.ingest_lag_s === null ? "unknown" : lasts(work.ingest_lag_s), `notifications ${lasts(work.effects_lag_s)} late`,
       warn(work.ingest_lag_s === null || work.ingest_lag_s > 60)),
@@ -78,11 +78,11 @@ function showTiles() {
     tile("Missing", short(totals.missing), `${count(totals.pending)} still pending`,
       warn(totals.missing)),
     tile("Dead letters", short(letters), notKept ? `and ${short(notKept)} not kept`
-      : kinds ? `${count(kinds)} code${kinds > 1 ? "s" : ""}` : "none", warn(letters + notKept)),
+      : kinds ? plural(kinds, "code") : "none", warn(letters + notKept)),
     tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
-    tile("Oldest prices", oldest ? `${count(oldest.age_days)} days` : "unknown",
+    tile("Oldest prices", oldest ? plural(oldest.age_days, "day") : "unknown",
       oldest ? oldest.source : "no source names a day", warn(oldest?.old)),
-    tile("To close", count(due.length), due.length ? "periods have ended" : "no periods due"));
+    tile("To close", count(due.length), due.length ? `${due.length === 1 ? "period has" : "periods have"} ended` : "no periods due"));
 }
 
 function showLetters() {
@@ -132,7 +132,7 @@ const ACTIONS = {
   },
   async retry() {
     const done = await post("/api/effects/retry");
-    return `${count(done.effects)} notifications scheduled again.`;
+    return `${plural(done.effects, "notification")} scheduled again.`;
   },
   async close() {
     const done = await post("/api/periods/close", {});

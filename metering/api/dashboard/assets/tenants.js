@@ -29,6 +29,10 @@ const COLUMNS = [
   { id: "amount", title: "Spend", number: true, cell: (row) => money(row.amount, row.currency) },
   { id: "projected", title: "Forecast", number: true,
     cell: (row) => money(row.projected, row.currency) },
+  { id: "provisioned", title: "Provisioned", number: true,
+    cell: (row) => (row.provisioned === "0" ? "" : h("span", {
+      title: `provisional, accrued until ${moment(row.provisioned_as_of)}, in no other figure` },
+    money(row.provisioned, row.currency))) },
   { id: "requests", title: "Requests", number: true, cell: (row) => short(row.requests) },
   { id: "duplicates", title: "Duplicates", number: true, cell: (row) => short(row.duplicates) },
   { id: "unpriced", title: "Unpriced", number: true, cell: (row) => short(row.unpriced) },
