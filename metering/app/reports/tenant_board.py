@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Final, NamedTuple
 
+from metering.app.ledger.renewed import WAIT_S, Renewed
 from metering.app.reports.overview import Overview, TenantNow
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.errors import RetryableError
 from metering.core.basics.instants import Instant
 from metering.core.reports.board import Board, BoardQuery, BoardRow, SortKey, Totals
 from metering.ports import Clock
@@ -18,12 +17,10 @@ from metering.ports import Clock
 #: HEADS_A_SECOND: 10,000 tenants every 100 seconds, at one to three request units a head.
 AT_MOST_EVERY_S: Final = 15.0
 HEADS_A_SECOND: Final = 100
-#: An answer waits this long for a new board, then it is from the one before.
-WAIT_S: Final = 1.0
-#: No answer is from a board that began to be due longer ago than this.
-LONGEST_S: Final = 600.0
-#: Tenants read together.
-_BATCH: Final = 100
+#: Tenants read together; other work has its turn after them for as long as they took.
+_BATCH: Final = 16
+#: New tenants that are added to the board at once.
+_NEW: Final = 100
 
 
 class BoardPage(NamedTuple):
@@ -36,18 +33,16 @@ class BoardPage(NamedTuple):
     """The key of the last of these; None if there are no more."""
 
 
+class _Read(NamedTuple):
+    board: Board
+    as_of: Instant
+
+
 class BoardTotals(NamedTuple):
     """The sums over all tenants, and when they were read."""
 
     totals: Totals
     as_of: Instant
-
-
-class _Kept(NamedTuple):
-    board: Board
-    as_of: Instant
-    read_s: float
-    """When reading it began, on the clock that runs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,9 +57,16 @@ class TenantBoard:
     tenancy: Tenancy
     clock: Clock
     wait_s: float = WAIT_S
-    _kept: _Kept | None = field(init=False, default=None)
-    _look: asyncio.Task[None] | None = field(init=False, default=None)
-    _fault: RetryableError | None = field(init=False, default=None)
+    _renewed: Renewed[_Read] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the board as long as its size asks for."""
+        self._renewed = Renewed(
+            read=self._read,
+            memory_s=self._memory_s,
+            elapsed_s=self._elapsed_s,
+            wait_s=self.wait_s,
+        )
 
     async def page(self, query: BoardQuery, after: SortKey | None, limit: int) -> BoardPage:
         """Return at most `limit` tenants that match, after a key.
@@ -90,46 +92,30 @@ class TenantBoard:
         kept = await self._board()
         return BoardTotals(kept.board.totals(), kept.as_of)
 
-    async def _board(self) -> _Kept:
+    async def _board(self) -> _Read:
         """Return a board of all tenants; a store that is out of reach raises once it is old."""
-        if self._look is None and not self._is_within(self._memory_s()):
-            self._look = asyncio.create_task(self._read())
-        if self._look is not None:
-            is_usable = self._is_within(LONGEST_S)
-            ended, _ = await asyncio.wait({self._look}, timeout=self.wait_s if is_usable else None)
-            for look in ended:
-                look.result()
-        kept = self._kept
-        if kept is None or not self._is_within(LONGEST_S):
-            raise self._fault or RetryableError("the tenants were not read; ask again")
+        kept = await self._renewed.known()
         new = [one for one in self.tenancy.directory.tenants() if one not in kept.board.rows]
-        kept.board.add(map(_row, await self.overview.of(new[:_BATCH])))
+        kept.board.add(map(_row, await self.overview.of(new[:_NEW])))
         return kept
+
+    def _elapsed_s(self) -> float:
+        return self.tenancy.elapsed_s()
 
     def _memory_s(self) -> float:
         return max(AT_MOST_EVERY_S, len(self.tenancy.directory.tenants()) / HEADS_A_SECOND)
 
-    def _is_within(self, seconds: float) -> bool:
-        return self._kept is not None and self.tenancy.elapsed_s() - self._kept.read_s < seconds
-
-    async def _read(self) -> None:
-        began_s, now, board = self.tenancy.elapsed_s(), self.clock.now(), Board()
-        try:
-            for some in batched(self.tenancy.directory.tenants(), _BATCH, strict=False):
-                board.add(map(_row, await self.overview.of(some)))
-            self._kept, self._fault = _Kept(board, now, began_s), None
-        except RetryableError as fault:
-            self._fault = fault
-        finally:
-            self._look = None
+    async def _read(self) -> _Read:
+        now, board = self.clock.now(), Board()
+        for some in batched(self.tenancy.directory.tenants(), _BATCH, strict=False):
+            began_s = self.tenancy.elapsed_s()
+            board.add(map(_row, await self.overview.of(some)))
+            await asyncio.sleep(self.tenancy.elapsed_s() - began_s)
+        return _Read(board, now)
 
     async def close(self) -> None:
         """Cancel a reading in progress."""
-        look = self._look
-        if look is not None:
-            look.cancel()
-            with suppress(asyncio.CancelledError):
-                await look
+        await self._renewed.close()
 
 
 def _row(one: TenantNow) -> BoardRow:

@@ -1,11 +1,13 @@
 """The board of all tenants: what is found, in which order, and the sums."""
 
+from typing import Any
+
 import pytest
 
 from metering.core.reports.board import Board, BoardQuery, BoardRow, Sort, Spending, Standing
 
 
-def row(tenant: str, **changed: object) -> BoardRow:
+def row(tenant: str, **changed: Any) -> BoardRow:
     plain = BoardRow(
         tenant=tenant,
         standing=Standing.UNLIMITED,

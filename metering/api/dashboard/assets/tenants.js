@@ -7,6 +7,7 @@ import { ago, count, moment, money, quantity, short } from "./format.js";
 
 const ROWS = 50;
 const TYPING_MS = 250;
+const SLOW_MS = 1000;
 const ONLY = { over: ["over", "unreadable"], near: ["near", "over", "unreadable"] };
 const TEXTS = ["tenant", "plan"];
 
@@ -20,6 +21,7 @@ let cursors = [null];
 let next = null;
 // Counts the questions, so that a late answer to an earlier one is dropped.
 let asking = 0;
+let hasShown = false;
 
 const COLUMNS = [
   { id: "tenant", title: "Tenant",
@@ -61,6 +63,7 @@ export async function refreshTenants() {
   const mine = asking;
   const place = byId("tenants");
   place.setAttribute("aria-busy", "true");
+  const slow = hasShown ? 0 : setTimeout(() => showByName(mine), SLOW_MS);
   try {
     const found = await get(`/api/overview?${question()}`);
     if (mine === asking) show(found);
@@ -71,8 +74,18 @@ export async function refreshTenants() {
     }
     throw error;
   } finally {
+    clearTimeout(slow);
     if (mine === asking) place.removeAttribute("aria-busy");
   }
+}
+
+// Shows the first tenants by name until a process has read all of them for the first time.
+async function showByName(mine) {
+  const found = await get(`/api/overview?limit=${ROWS}`);
+  if (mine !== asking || hasShown || !found.items.length) return;
+  fill(byId("tenants"), h("p", { class: "soft", role: "status" },
+    `Reading ${count(found.matches)} tenants. Until then, the first by name:`),
+  tableOf(found.items, found.as_of, true));
 }
 
 function question() {
@@ -87,6 +100,7 @@ function question() {
 
 function show({ items, matches, next: following, as_of: asOf }) {
   next = following;
+  hasShown = true;
   const first = (cursors.length - 1) * ROWS;
   const isFiltered = view.search || view.only;
   fill(byId("tenants"), items.length ? [tableOf(items, asOf), pager(first, items.length, matches)]
@@ -94,10 +108,10 @@ function show({ items, matches, next: following, as_of: asOf }) {
       : "No tenants yet. `metering tenants set` adds one, and so does the first event of a subscription."));
 }
 
-function tableOf(items, asOf) {
+function tableOf(items, asOf, isByName = false) {
   const isDown = view.order === "descending";
   const head = COLUMNS.map((one) => {
-    const isSorted = one.id === view.sort;
+    const isSorted = !isByName && one.id === view.sort;
     return h("th", {
       scope: "col", class: one.number ? "number" : null,
       "aria-sort": isSorted ? view.order : null,
