@@ -72,7 +72,7 @@ async def test_a_page_reads_its_tenants_and_the_order_is_from_memory(system: Sys
 
     totals = (await board.totals()).totals
     # 1 + 3 + 2 requests of 0.0035 USD.
-    assert (totals.tenants, totals.requests, totals.standings["over"]) == (3, 6, 1)
+    assert (totals.tenants, totals.requests, totals.standings[Standing.OVER]) == (3, 6, 1)
     assert totals.spending["USD"].amount == 21 * 10**15
     assert store.taken() == []
 
