@@ -1,6 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [OPTIONS] [--json]`.
 
-Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--segments [N]`, `--balance`,
+Options: `--trace PATH`, or one of `--growth [N]`, `--closing [N]`, `--reports [N]`,
+`--segments [N]`, `--balance`,
 `--forecast`, `--hostile`, `--holds`, `--overshoot`, `--stop-now`, `--traffic` and `--batches`
 alone.
 """
@@ -23,6 +24,7 @@ from benchmarks import (
     hostile,
     overshoot,
     rating,
+    reports,
     segments,
     stop_now,
     traffic,
@@ -104,6 +106,14 @@ def _options() -> Namespace:
         help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
     )
     parser.add_argument(
+        "--reports",
+        type=int,
+        nargs="?",
+        const=reports.TENANTS,
+        metavar="N",
+        help=f"Only run the reports on a month of N tenants. Default: {reports.TENANTS:,}.",
+    )
+    parser.add_argument(
         "--segments",
         type=int,
         nargs="?",
@@ -156,6 +166,8 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
     if options.closing is not None:
         progress(f"the periods of {options.closing:,} tenants end")
         return closing.closing_document(closing.measure(options.closing))
+    if options.reports is not None:
+        return reports.reports_document(options.reports, progress)
     if options.segments is not None:
         progress(f"one ledger grows to {options.segments:,} entries, one event a commit")
         return segments.segments_document(segments.measure(options.segments))

@@ -85,7 +85,9 @@ async def plan_at(app: bootstrap.App, plan_id: str, at: Instant) -> Plan:
     return found
 
 
-async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Period:
+async def period_for(
+    app: bootstrap.App, tenant: str, name: str | None, option: str = "--period"
+) -> Period:
     """Return a period of a tenant by name; without a name, the last one with usage.
 
     Raises ConfigurationError for an unknown tenant or period.
@@ -94,7 +96,7 @@ async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Perio
     if name is None:
         return await app.read.latest_period(tenant)
     directory = app.tenancy.directory
-    found = named_period(directory, tenant, name)
+    found = named_period(directory, tenant, name, option)
     if found is None:
         now = app.clock.now()
         calendar, _, _ = directory.calendar_of(tenant, now)
@@ -105,12 +107,14 @@ async def period_for(app: bootstrap.App, tenant: str, name: str | None) -> Perio
     return found
 
 
-def named_period(directory: Directory, tenant: str, name: str) -> Period | None:
+def named_period(
+    directory: Directory, tenant: str, name: str, option: str = "--period"
+) -> Period | None:
     """Return a tenant's period by name; a usage error for a malformed name."""
     try:
         return directory.find_period(tenant, name)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 async def ledgers_named(app: bootstrap.App, tenant: str | None, name: str) -> list[LedgerId]:

@@ -42,7 +42,7 @@ def add_adjustment(
     """
 
     async def apply(app: bootstrap.App) -> tuple[AdjustmentDocument, bool]:
-        of = None if about is None else (await period_for(app, tenant, about)).name
+        of = None if about is None else (await period_for(app, tenant, about, "--about")).name
         added, is_news = await app.tenancy.adjust(
             AdjustmentOffer(tenant, amount, reason, author, of, adjustment_id)
         )

@@ -6,6 +6,7 @@ or bars.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount, format_amount
@@ -22,6 +23,8 @@ _BLANK: Final = "\t\r\n"
 _BEGINS: Final = re.compile(
     rf"\A(?=[{_BLANK}]|[{_PASSED_OVER}]*[{_FORMULA}])|[;|{_BLANK}](?=[{_PASSED_OVER}]*[{_FORMULA}])"
 )
+#: Texts whose cell is kept: the rows of a report repeat names and times.
+_KEPT: Final = 4096
 _MUST_QUOTE: Final = frozenset(',"\r\n;\t|')
 
 
@@ -42,7 +45,7 @@ def figure(amount: Amount | None) -> Cell:
 
 def csv_line(cells: Iterable[Cell]) -> str:
     """Return one line with its line end; text that starts a formula gets a `'` first."""
-    return ",".join(_cell(cell) for cell in cells) + "\r\n"
+    return ",".join([_cell(cell) for cell in cells]) + "\r\n"
 
 
 def neutral(text: str) -> str:
@@ -57,10 +60,13 @@ def neutral(text: str) -> str:
 def _cell(cell: Cell) -> str:
     if cell is None:
         return ""
-    if isinstance(cell, int):
-        return str(cell)
-    if isinstance(cell, Figure):
-        return cell.text
+    if isinstance(cell, str):
+        return _text(cell)
+    return str(cell) if isinstance(cell, int) else cell.text
+
+
+@lru_cache(_KEPT)
+def _text(cell: str) -> str:
     text = neutral(cell)
     if text and (_MUST_QUOTE.isdisjoint(text) and text == text.strip()):
         return text

@@ -8,6 +8,7 @@ come last.
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from metering.core.basics.columns import Column, Kind
@@ -51,11 +52,16 @@ def _kind(name: str) -> Kind:
 #: The columns with their kinds.
 TABLE: Final = tuple(Column(name, _kind(name)) for name in COLUMNS)
 
+#: Texts that are kept: rows repeat their times, their prices and what they are tagged with.
+_KEPT: Final = 4096
+_time: Final = lru_cache(_KEPT)(format_instant)
+_encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def row_id(statement: Statement, row: FocusRow) -> str:
     """Return an id that is unique over all deliveries and the same each time the row is made."""
     named = [str(statement.ledger), statement.number, *row.key]
-    return hashlib.sha256(json.dumps(named, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_encoded(named).encode()).hexdigest()
 
 
 def cells(statement: Statement, issuer: str, row: FocusRow) -> list[Cell]:
@@ -81,8 +87,8 @@ def _bill(statement: Statement, issuer: str) -> dict[str, Cell]:
         "BillingAccountName": issuer,
         "BillingAccountType": "Issuer",
         "BillingCurrency": statement.currency,
-        "BillingPeriodStart": format_instant(statement.period.start),
-        "BillingPeriodEnd": format_instant(statement.period.end),
+        "BillingPeriodStart": _time(statement.period.start),
+        "BillingPeriodEnd": _time(statement.period.end),
         "InvoiceId": f"{tenant}/{statement.number}",
         "InvoiceIssuerName": issuer,
         "ProviderName": issuer,
@@ -101,8 +107,8 @@ def _charge(row: FocusRow) -> dict[str, Cell]:
         "ChargeClass": "Correction" if row.is_correction else None,
         "ChargeDescription": row.description,
         "ChargeFrequency": row.frequency,
-        "ChargePeriodStart": format_instant(row.period.start),
-        "ChargePeriodEnd": format_instant(row.period.end),
+        "ChargePeriodStart": _time(row.period.start),
+        "ChargePeriodEnd": _time(row.period.end),
         "ConsumedQuantity": None if row.consumed is None else row.consumed.quantity,
         "ConsumedUnit": None if row.consumed is None else row.consumed.unit,
     }
@@ -170,4 +176,9 @@ def _own(row: FocusRow) -> dict[str, Cell]:
 
 
 def _json(pairs: Mapping[str, str]) -> str:
-    return json.dumps(dict(sorted(pairs.items())), ensure_ascii=False)
+    return _sorted_json(tuple(sorted(pairs.items())))
+
+
+@lru_cache(_KEPT)
+def _sorted_json(pairs: tuple[tuple[str, str], ...]) -> str:
+    return _encoded(dict(pairs))

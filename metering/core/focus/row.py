@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from metering.core.basics.csv_text import Figure
@@ -49,7 +50,7 @@ class Priced(NamedTuple):
 
     def price(self, amount: Amount) -> Figure:
         """Return a price per pricing unit as a decimal."""
-        return decimal(amount, AMOUNT_DECIMALS - self.decimals)
+        return _price(amount, AMOUNT_DECIMALS - self.decimals)
 
 
 class Consumed(NamedTuple):
@@ -113,6 +114,8 @@ def decimal(value: int, decimals: int) -> Figure:
     return Figure(text if "." in text else f"{text}.0")
 
 
+#: A file has many rows at few prices.
+_price: Final = lru_cache(4096)(decimal)
 #: Price lists are per million.
 MILLION_TOKENS: Final = "1000000 Tokens"
 TOKENS: Final = "Tokens"

@@ -8,6 +8,7 @@ from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId, Period
+from metering.core.focus.row import Sku
 from metering.core.ledger.entry import Entry, State
 from metering.core.ledger.page import Page
 from metering.core.plans.plan import Plan
@@ -25,6 +26,10 @@ class Where(NamedTuple):
     deployment: str | None
     region: str | None
     provider: str | None
+
+
+type SkuKey = tuple[Rate, str | None, str | None, str]
+"""What names a priced item: rate, list price, provider and bucket."""
 
 
 class Used(NamedTuple):
@@ -80,6 +85,8 @@ class ListPrices:
     def __init__(self, book: PriceBook) -> None:
         self.rows = book.rows
         self._named = book.rows_named
+        self.skus: dict[SkuKey, Sku] = {}
+        """The priced items so far: rows at one price share one."""
 
     def key_of(self, rate: Rate, provider: str | None, at: Instant) -> str | None:
         """Return the key of the row behind a rate at an instant; None if no row matches."""

@@ -1,6 +1,7 @@
 """FOCUS rows of usage: one row for each part of a count."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from metering.core.basics.instants import DAY, Instant, format_instant
@@ -38,6 +39,8 @@ METERS: Final[Mapping[str, str]] = {
     "output_audio": "Audio Output Tokens",
     "output_image": "Image Output Tokens",
 }
+#: The rows of a ledger follow one another.
+_name: Final = lru_cache(16)(str)
 _TERMS: Final[Mapping[Term, str]] = {
     "usage": "",
     "allowance": ", included in the plan's allowance",
@@ -53,9 +56,9 @@ def usage_row(statement: Statement, changed: Changed, part: Part, prices: ListPr
     used, bucket, _ = count
     rate = used.rate
     meter = _meter(count)
-    mark = statement.billed[changed.ledger]
+    mark, ledger = statement.billed[changed.ledger], _name(changed.ledger)
     return FocusRow(
-        ("usage", str(changed.ledger), *used, bucket, part.term, part.name, part.unit_price),
+        ("usage", ledger, *used, bucket, part.term, part.name, part.unit_price),
         "Usage",
         "Usage-Based",
         f"{rate.model or 'any model'}: {meter}{_TERMS[part.term]}",
@@ -69,7 +72,7 @@ def usage_row(statement: Statement, changed: Changed, part: Part, prices: ListPr
         ),
         Provenance(
             part.term,
-            str(changed.ledger),
+            ledger,
             *mark,
             part.name,
             rate.model,
@@ -115,6 +118,15 @@ def _place(count: Count) -> Place:
 
 
 def _sku(count: Count, meter: str, prices: ListPrices) -> Sku:
+    used, bucket, _ = count
+    key = used.rate, used.listed, used.where.provider, bucket
+    found = prices.skus.get(key)
+    if found is None:
+        found = prices.skus[key] = _new_sku(count, meter, prices)
+    return found
+
+
+def _new_sku(count: Count, meter: str, prices: ListPrices) -> Sku:
     used, bucket, _ = count
     model = used.rate.model or "any"
     id_ = f"{model}/{used.rate.unit if bucket == QUANTITY else bucket}"

@@ -335,7 +335,7 @@ def read_page(document: Document, ledger: LedgerId) -> Page:
         if _has(document, _is_text):
             document = _with_counts(document, read_whole)
         digest, size = _hash_of(document)
-        page = replace(_page(document), size=size)
+        page = _page(document, size)
     except UNREADABLE_DOCUMENT as error:
         reason = f"{document.get('id')} cannot be read: {error!r}"
         raise LedgerBroken(str(ledger), reason) from None
@@ -356,12 +356,17 @@ def _hash_of(document: Document) -> tuple[str, int]:
         for name, value in document.items()
         if name != "hash" and not name.startswith("_")
     }
-    content = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    encoded = content.encode()
-    return hashlib.sha256(encoded).hexdigest(), len(encoded)
+    # Its names are in order as they were written, unless a store keeps them in its own.
+    encoded = to_json(kept)
+    digest = hashlib.sha256(encoded).hexdigest()
+    if digest != document.get("hash"):
+        content = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        encoded = content.encode()
+        digest = hashlib.sha256(encoded).hexdigest()
+    return digest, len(encoded)
 
 
-def _page(document: Document) -> Page:
+def _page(document: Document, size: int) -> Page:
     ledger = LedgerId.parse(document["ledger"])
     return Page(
         ledger,
@@ -374,6 +379,7 @@ def _page(document: Document) -> Page:
         None if document["limits"] is None else read_change(document["limits"]),
         Diagnostics(**document.get("diagnostics", {})),
         document.get("closes", False),
+        size,
     )
 
 

@@ -138,6 +138,8 @@ def test_an_adjustment_is_on_the_statement_with_reason_and_author(
     assert "unchanged" in metering.run(*add, "--amount=-5.00").stdout
     ran = metering.run(*add, "--amount=-6.00")
     assert (ran.code, "never edited" in ran.stderr) == (1, True)
+    ran = metering.run(*add[:-1], "y", "--amount=-6.00", "--about", "2026-13")
+    assert (ran.code, "Invalid value for --about" in ran.stderr) == (2, True)
     (listed,) = metering.run("adjustments", "list", "acme", "--json").json
     assert (listed["amount"], listed["reason"]) == ("-5", "outage")
     assert "outage" in metering.run("adjustments", "list", "acme").stdout
