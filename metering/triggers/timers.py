@@ -87,8 +87,8 @@ TIMERS: Final = (
     ),
     Timer("close_periods", "20 */5 * * * *", LONG_S, _close_periods),
     Timer("write_anchors", "35 20 0 * * *", LONG_S, lambda app: app.anchors.write()),
-    # Hourly, so that what was refused is tried again; a week that was sent is one read.
-    Timer("send_digests", "25 10 * * * *", LONG_S, _send_digests),
+    # Daily, so that what was refused is tried again; a week that was sent is one read.
+    Timer("send_digests", "25 10 6 * * *", LONG_S, _send_digests),
     Timer("propose_prices", "10 40 5 * * *", LONG_S, _propose_prices),
 )
 

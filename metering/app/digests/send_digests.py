@@ -195,8 +195,6 @@ def _near(now: TenantNow) -> list[str]:
     near = [
         short(f"{one.percent} % of {one.label}") for one in quotas if one.percent >= NEAR_PERCENT
     ]
-    if now.credit is not None and now.balance.plan.billing == "prepaid":
-        left = now.credit.remaining.at_most
-        if left <= 0:
-            near.insert(0, "prepaid credit is used up")
+    if now.credit is not None and now.credit.remaining.at_most <= 0:
+        near.insert(0, "credit is used up")
     return near[:MAX_NAMED]

@@ -125,8 +125,9 @@ async def test_limits_that_are_near_are_named(running: Running) -> None:
         "plan",
         {
             "id": "tight",
-            "billing": "prepaid",
-            "quotas": [{"metric": "requests", "window": "period", "action": "alert", "limit": "4"}],
+            "quotas": [
+                {"metric": "requests", "window": "period", "action": "notify", "limit": "4"}
+            ],
         },
     )
     tenancy = running.system.tenancy
@@ -135,10 +136,10 @@ async def test_limits_that_are_near_are_named(running: Running) -> None:
     running.system.clock.set(MONDAY + DAY)
     await tenancy.add_grant(GrantOffer("acme", "0.001"))
     found = await running.sending.of("acme")
-    assert found.near[0] == "prepaid credit is used up"
+    assert found.near[0] == "credit is used up"
     assert found.near[1].startswith("100 % of requests")
     everyone = running.sending.of_operators([found], [])
-    assert everyone.near[0] == "acme: prepaid credit is used up"
+    assert everyone.near[0] == "acme: credit is used up"
 
 
 async def test_each_digest_is_sent_once_by_each_way(running: Running) -> None:
