@@ -28,9 +28,10 @@ from metering.ports import (
     Telemetry,
     UsagePublisher,
 )
-from metering.settings.settings import CosmosStore, Settings
+from metering.settings.settings import CosmosStore, Settings, SqliteStore
 
 if TYPE_CHECKING:
+    from metering.app.allocation.accruals import Accruals
     from metering.app.anchors.keep_anchors import KeepAnchors
     from metering.app.costs.costs import Costs
     from metering.app.credit.credits import Credits
@@ -46,7 +47,7 @@ class Base:
         self.settings = settings
         self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
         self._publishers: dict[str, UsagePublisher] = {}
-        self.has_own_hubs = False
+        self.has_own_hubs = self.is_command = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
         """Called on shutdown to close what was opened."""
 
@@ -181,12 +182,31 @@ class Base:
         return register
 
     @cached_property
+    def accruals(self) -> "Accruals":
+        """The accrued cost of deployments paid by the hour.
+
+        On one machine, and in commands, a read works out what is missing: no timer may have run.
+        """
+        from metering.app.allocation.accruals import Accruals
+        from metering.app.allocation.allocate import Allocate
+
+        return Accruals(
+            allocate=Allocate(self.ledgers, self.stores.allocations, self.tenancy),
+            store=self.stores.allocations,
+            tenancy=self.tenancy,
+            clock=self.clock,
+            alerts=self.alerts,
+            works_out=self.is_command or isinstance(self.settings.store, SqliteStore),
+        )
+
+    @cached_property
     def credits(self) -> "Credits":
         """The credit of tenants."""
         from metering.app.credit.credits import Credits
 
         return Credits(
             ledgers=self.ledgers,
+            accruals=self.accruals,
             statements=self.stores.statements,
             accounts=self.stores.accounts,
             tenancy=self.tenancy,

@@ -51,6 +51,7 @@ def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]], *, creates: bool 
         app = bootstrap.current(creates=creates)
         news = made(app.settings)
         app.disable_telemetry()
+        app.is_command = True
         try:
             done = await work(app)
         finally:

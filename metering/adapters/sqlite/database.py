@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 #: Time that a call waits for another process's write, in short sleeps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -83,6 +83,9 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE INDEX IF NOT EXISTS audit_by_day ON audit (day, id);
 CREATE TABLE IF NOT EXISTS sharings (
     month INTEGER NOT NULL, deployment TEXT NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (month, deployment));
+CREATE TABLE IF NOT EXISTS accruals (
+    month INTEGER NOT NULL, deployment TEXT NOT NULL, at INTEGER NOT NULL, document BLOB NOT NULL,
     PRIMARY KEY (month, deployment));
 CREATE TABLE IF NOT EXISTS invoices (
     number TEXT PRIMARY KEY, series TEXT NOT NULL, sequence INTEGER NOT NULL, tenant TEXT NOT NULL,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.ledger.ledger_view import LedgerView, Views
 from metering.app.ledger.past_before import PeriodAt, past_before
 from metering.app.ledger.wrong_clock import counted_again
@@ -211,7 +212,11 @@ class Committer:
         if head.counts.past is not None:
             return change
         past = await past_before(self.store, self.periods, head.ledger)
-        return replace(change or LimitChange(head.counts.limits), past=past)
+        change = replace(change or LimitChange(head.counts.limits), past=past)
+        if head.pages:
+            return change
+        before = LedgersBefore(self.store, self.periods)
+        return await before.take_over(head.ledger, change, now)
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
         """Return the change to the limits in force now, if the head alone has the usage.

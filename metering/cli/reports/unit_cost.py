@@ -7,7 +7,7 @@ from metering import bootstrap
 from metering.app.reports.unit_economics import UnitCosts
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import AsJson, count, plural, print_table, show, stdout
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read
 from metering.core.calendars.periods import Period
 from metering.core.reports.unit_economics import (
     RATIO_DECIMALS,
@@ -47,7 +47,7 @@ def unit_cost(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False
 
 
 def _print(title: str, found: UnitCosts) -> None:
-    rows = [_row(case, one) for case in found.use_cases for one in case.outcomes]
+    rows = [_row(case, one, found.currency) for case in found.use_cases for one in case.outcomes]
     print_table(title, _COLUMNS, rows, left=3)
     unknown = sum(case.line.unpriced + case.line.missing for case in found.use_cases)
     if unknown:
@@ -56,14 +56,14 @@ def _print(title: str, found: UnitCosts) -> None:
         )
 
 
-def _row(case: UseCase, one: OutcomeCost) -> list[str]:
+def _row(case: UseCase, one: OutcomeCost, currency: str) -> list[str]:
     mark = _AT_LEAST if case.is_at_least else ""
     return [
         "-" if case.name is None else case.name,
         one.outcome or "-",
         one.status.value.replace("_", " "),
         count(one.number),
-        "unknown" if case.line.is_unknown else f"{mark}{format_amount(case.amount)}",
+        "unknown" if case.line.is_unknown else f"{mark}{format_read(case.amount, currency)}",
         _cost(one.cost, mark),
         "-" if one.target is None else one.target.cost,
         count(case.line.requests),

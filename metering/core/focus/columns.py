@@ -35,6 +35,7 @@ COLUMNS: Final = (
     *("SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", "Tags"),
     *("x_RowId", "x_LineKind", "x_PlanTerm", "x_Model", "x_Bucket", "x_Channel", "x_Ledger"),
     *("x_LedgerPage", "x_LedgerPageHash", "x_StatementHash", "x_Reference", "x_Author"),
+    "x_Provisional",
 )
 _DECIMALS: Final = ("Cost", "Price", "Quantity")
 _TIMES: Final = ("PeriodStart", "PeriodEnd")
@@ -58,14 +59,20 @@ _time: Final = lru_cache(_KEPT)(format_instant)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def row_id(statement: Statement, row: FocusRow) -> str:
+def row_id(statement: Statement, row: FocusRow, *, is_provisional: bool = False) -> str:
     """Return an id that is unique over all deliveries and the same each time the row is made."""
-    named = [str(statement.ledger), statement.number, *row.key]
+    draft = ["provisional"] if is_provisional else []
+    named = [*draft, str(statement.ledger), statement.number, *row.key]
     return hashlib.sha256(_encoded(named).encode()).hexdigest()
 
 
-def cells(statement: Statement, issuer: str, row: FocusRow) -> list[Cell]:
-    """Return the cells of a row in the order of COLUMNS; `issuer` sends the invoice."""
+def cells(
+    statement: Statement, issuer: str, row: FocusRow, *, is_provisional: bool = False
+) -> list[Cell]:
+    """Return the cells of a row in the order of COLUMNS; `issuer` sends the invoice.
+
+    A provisional row is of a draft: there is no invoice and no statement yet.
+    """
     filled = {
         **_bill(statement, issuer),
         **_charge(row),
@@ -73,9 +80,12 @@ def cells(statement: Statement, issuer: str, row: FocusRow) -> list[Cell]:
         **_sku(row, issuer),
         **_place(row.place),
         **_own(row),
-        "x_RowId": row_id(statement, row),
-        "x_StatementHash": statement.hash,
+        "x_RowId": row_id(statement, row, is_provisional=is_provisional),
+        "x_StatementHash": None if is_provisional else statement.hash,
+        "x_Provisional": "true" if is_provisional else "false",
     }
+    if is_provisional:
+        filled["InvoiceId"] = None
     filled["PricingCurrency"] = statement.currency
     return [filled.get(name) for name in COLUMNS]
 

@@ -94,7 +94,7 @@ def admit(
     plan, known = assignment.plan, facts.known_models
     deployments = {**facts.learnt, **facts.deployments}
     about = about._replace(subscription=subscription, model=None)
-    every = quota_states(counts, now, period, about)
+    every = quota_states(counts, now, period, about, facts.accrued)
     states = [one for one in every if not unknown_of(one.quota.scope, about)]
     scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.ladder.providers)
     rules = timed_rules(plan, counts, now)
