@@ -296,7 +296,11 @@ class Committer:
             pages = await self.store.read_slots(view.ledger, wanted)
             await self._must_be_latest(view.head, pages)
             pages += await self._read_missing(view.head, wanted, pages)
-            view.learn(wanted, sorted(pages, key=lambda page: page.number))
+            for page in sorted(pages, key=lambda page: page.number):
+                view.learn(wanted, [page])
+                # Tens of thousands of entries take tenths of a second: others are served between.
+                await asyncio.sleep(0)
+            view.learn(wanted, [])
 
     async def _must_be_latest(self, head: Head, pages: Iterable[Page]) -> None:
         """Raise where a query returns a page beyond the head: the pages between come first."""
