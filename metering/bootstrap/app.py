@@ -94,7 +94,7 @@ class App(Base):
         """Weekly digests."""
         from metering.bootstrap.digests import send_digests
 
-        return send_digests(self)
+        return send_digests(self, self._reports)
 
     @cached_property
     def sign_in(self) -> "SignIn":

@@ -7,12 +7,13 @@ from metering.core.digests.digest import Digest
 from metering.ports import Mail, Mailer
 
 if TYPE_CHECKING:
-    from metering.bootstrap.app import App
+    from metering.bootstrap.base import Base
+    from metering.bootstrap.reports import Reading
 
 
-def send_digests(app: "App") -> SendDigests:
+def send_digests(base: "Base", reports: "Reading") -> SendDigests:
     """Return what makes digests and sends them as set."""
-    settings = app.settings
+    settings = base.settings
 
     def render(digest: Digest) -> Mail:
         # The template engine takes a while to import: only those who use it wait for it.
@@ -21,26 +22,26 @@ def send_digests(app: "App") -> SendDigests:
         return digest_mail(digest, settings.issuer)
 
     return SendDigests(
-        read=app.read,
-        overview=app.overview,
-        tenancy=app.tenancy,
-        register=app.stores.register,
-        notifier=app.notifier,
-        mailer=_mailer(app),
+        read=reports.read,
+        overview=reports.overview,
+        tenancy=base.tenancy,
+        register=base.stores.register,
+        notifier=base.notifier,
+        mailer=_mailer(base),
         render=render,
         operators=settings.digests.recipients,
-        clock=app.clock,
-        alerts=app.alerts,
+        clock=base.clock,
+        alerts=base.alerts,
     )
 
 
-def _mailer(app: "App") -> Mailer | None:
-    given = app.settings.digests
+def _mailer(base: "Base") -> Mailer | None:
+    given = base.settings.digests
     if not given.mail_endpoint:
         return None
     # The SDK takes a while to import: only those who use it wait for it.
     from metering.adapters.mail.azure_mail import AzureMailer
 
     mailer = AzureMailer(given.mail_endpoint, given.mail_sender)
-    app.closing.append(mailer.close)
+    base.closing.append(mailer.close)
     return mailer
