@@ -17,7 +17,6 @@ from metering.core.prices.price_book import PriceBook
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
 
-
 #: Rates and consumers whose texts are kept.
 _KEPT: Final = 4096
 #: The buckets, each with its place, in the order of their names.
