@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit bench clean
+.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit docs sbom bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite kusto))
@@ -91,6 +91,13 @@ audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has any
 	@.venv/bin/python -m tools.lock_requirements --check
 	@.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
+docs: venv .venv-docs/.installed  ## Build the site of the documentation into build/docs-site, and check its links
+	@.venv/bin/python -m tools.docs_site
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+
+sbom: venv .venv-audit/.installed  ## Write build/metering.cdx.json: the bill of materials of the package (CycloneDX)
+	@mkdir -p build && .venv-audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -f cyclonedx-json -o build/metering.cdx.json
+
 compare: venv  ## Hold our reading and our prices against genai-prices and azure-genai-prices, with the reason of every difference
 	@.venv/bin/python -m tools.compare_readers
 
@@ -104,4 +111,4 @@ bench: venv  ## Measure speed, cost, balance reads, forecasts, holds, overshoot 
 	@$(FAST) .venv-bench/bin/python -m benchmarks --overshoot
 
 clean:  ## Remove everything that the other targets made
-	rm -rf .venv .venv-bench .venv-focus .venv-bicep .venv-audit .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-bench .venv-focus .venv-bicep .venv-audit .venv-docs .metering .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

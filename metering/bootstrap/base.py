@@ -28,15 +28,15 @@ from metering.ports import (
     Telemetry,
     UsagePublisher,
 )
-from metering.settings.settings import CosmosStore, Settings
+from metering.settings.settings import CosmosStore, Settings, SqliteStore
 
 if TYPE_CHECKING:
+    from metering.app.allocation.accruals import Accruals
     from metering.app.anchors.keep_anchors import KeepAnchors
     from metering.app.costs.costs import Costs
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
     from metering.app.streams.register import Register
-    from metering.core.calendars.periods import Period
 
 
 class Base:
@@ -46,7 +46,7 @@ class Base:
         self.settings = settings
         self._hub_publisher: Callable[[str], UsagePublisher] = self._event_hubs
         self._publishers: dict[str, UsagePublisher] = {}
-        self.has_own_hubs = False
+        self.has_own_hubs = self.is_command = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
         """Called on shutdown to close what was opened."""
 
@@ -181,12 +181,31 @@ class Base:
         return register
 
     @cached_property
+    def accruals(self) -> "Accruals":
+        """The accrued cost of deployments paid by the hour.
+
+        On one machine, and in commands, a read works out what is missing: no timer may have run.
+        """
+        from metering.app.allocation.accruals import Accruals
+        from metering.app.allocation.allocate import Allocate
+
+        return Accruals(
+            allocate=Allocate(self.ledgers, self.stores.allocations, self.tenancy),
+            store=self.stores.allocations,
+            tenancy=self.tenancy,
+            clock=self.clock,
+            alerts=self.alerts,
+            works_out=self.is_command or isinstance(self.settings.store, SqliteStore),
+        )
+
+    @cached_property
     def credits(self) -> "Credits":
         """The credit of tenants."""
         from metering.app.credit.credits import Credits
 
         return Credits(
             ledgers=self.ledgers,
+            accruals=self.accruals,
             statements=self.stores.statements,
             accounts=self.stores.accounts,
             tenancy=self.tenancy,
@@ -197,21 +216,17 @@ class Base:
     def costs(self) -> "Costs":
         """Costs and margins over all tenants."""
         from metering.app.allocation.allocate import Allocate
-        from metering.app.costs.costs import Costs, MonthlyAllocation
+        from metering.app.costs.costs import Costs
+        from metering.app.costs.monthly import MonthlyAllocations
         from metering.app.reports.breakdowns import Breakdowns
 
         allocate = Allocate(self.ledgers, self.stores.allocations, self.tenancy)
-
-        async def allocations(month: "Period") -> list[MonthlyAllocation]:
-            found = await allocate.allocations(month)
-            return [MonthlyAllocation(one, is_final=True) for one in found]
-
         return Costs(
             ledgers=self.ledgers,
             breakdowns=Breakdowns(
                 store=self.ledgers, rollups=self.stores.rollups, executor=self.executor
             ),
-            allocations=allocations,
+            allocations=MonthlyAllocations(allocate, self.clock),
             tenancy=self.tenancy,
             clock=self.clock,
             executor=self.executor,

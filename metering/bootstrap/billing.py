@@ -32,7 +32,9 @@ class Billing:
     @cached_property
     def what_if(self) -> AskWhatIf:
         """Price usage under other terms, without writing anything."""
-        return AskWhatIf(self._base.ledgers, self._base.tenancy, self._base.clock)
+        return AskWhatIf(
+            self._base.ledgers, self._base.tenancy, self._base.clock, self._base.accruals
+        )
 
     @cached_property
     def _drafts(self) -> DraftStatements:
@@ -90,6 +92,7 @@ class Billing:
             self._drafts,
             self._base.stores.allocations,
             self._base.tenancy,
+            self._base.accruals,
         )
 
     @cached_property
@@ -139,6 +142,7 @@ class Billing:
             self._base.stores.invoices,
             lambda: self.invoices.papers,
             lambda: self._base.costs,
+            self._drafts,
         )
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.billing.draft_statements import DraftStatements
 from metering.app.costs.costs import Costs
 from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
 from metering.app.exports.closed_periods import ClosedPeriods
@@ -83,16 +84,23 @@ class Reports(NamedTuple):
     papers: Callable[[], Papers]
     """Returns what renders PDFs, imported then."""
     costs_of: Callable[[], Costs]
+    drafts: DraftStatements
 
     def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
         """Return the chargeback report, by product or another dimension."""
         return ChargebackReport(self.ledgers, self.tenancy, scope, progress)
 
     def focus(
-        self, window: Window, tenant: str | None = None, progress: Progress = no_progress
+        self,
+        window: Window,
+        tenant: str | None = None,
+        progress: Progress = no_progress,
+        *,
+        provisional: bool = False,
     ) -> Report:
-        """Return the FOCUS report of closed periods."""
-        closed = ClosedPeriods(self.statements, self.tenancy, window, tenant)
+        """Return the FOCUS report of closed periods; `provisional` drafts those that are open."""
+        drafts = self.drafts if provisional else None
+        closed = ClosedPeriods(self.statements, self.tenancy, window, tenant, drafts)
         return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
 
     def costs(self, window: Window, query: CostQuery) -> Report:

@@ -30,6 +30,7 @@ class Installation:
             notifier=self._base.notifier,
             clock=self._base.clock,
             alerts=self._base.alerts,
+            currency_of=self._base.tenancy.currency_of,
             telemetry=self._base.telemetry,
         )
 

@@ -49,6 +49,7 @@ class Quotas:
             desired=QuotasWantSuspended(
                 ledgers=self._base.ledgers,
                 suspensions=self._base.stores.suspensions,
+                accruals=self._base.accruals,
                 tenancy=self._base.tenancy,
                 alerts=self._base.alerts,
             ),
@@ -63,6 +64,7 @@ class Quotas:
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             credit=self._base.credits,
+            accruals=self._base.accruals,
             clock=self._base.clock,
             alerts=self._base.alerts,
         )
@@ -73,6 +75,7 @@ class Quotas:
         admission = Admission(
             ledgers=self._base.ledgers,
             credit=self._base.credits,
+            accruals=self._base.accruals,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
             unknown_deployments=UnknownDeployments(self._base.settings.unknown_deployments),
@@ -85,6 +88,7 @@ class Quotas:
         return TenantAlerts(
             ledgers=self._base.ledgers,
             effects=self._base.stores.effects,
+            accruals=self._base.accruals,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
         )
@@ -96,5 +100,6 @@ class Quotas:
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             credit=self._base.credits,
+            accruals=self._base.accruals,
             clock=self._base.clock,
         )

@@ -49,6 +49,7 @@ class Reading:
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             credit=self._base.credits,
+            accruals=self._base.accruals,
             clock=self._base.clock,
         )
 

@@ -51,6 +51,7 @@ def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]], *, creates: bool 
         app = bootstrap.current(creates=creates)
         news = made(app.settings)
         app.disable_telemetry()
+        app.is_command = True
         try:
             done = await work(app)
         finally:
@@ -137,7 +138,11 @@ def since(decision: Decision[Instant]) -> str:
     """Return from when a decision holds, in words; `unchanged` if it recorded nothing."""
     if decision.record is None:
         return "unchanged"
-    start = decision.outcome
+    return from_start(decision.outcome)
+
+
+def from_start(start: Instant) -> str:
+    """Return in words from when something holds."""
     return f"from {'the beginning' if start == BEGINNING else format_instant(start)}"
 
 

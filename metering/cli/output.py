@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from metering.core.basics import wording
 from metering.core.basics.money import format_fixed
 from metering.core.prices.price_book import TOKEN
 from metering.core.usage.buckets import (
@@ -21,6 +22,8 @@ from metering.core.usage.buckets import (
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+plural = wording.plural
 
 _PIPED_WIDTH: Final = 200
 
@@ -123,11 +126,6 @@ def drawn_table(
 def print_counts(title: str, rows: Iterable[tuple[str, int]]) -> None:
     """Print a table of named counts."""
     print_table(title, ["item", "count"], [(name, count(number)) for name, number in rows])
-
-
-def plural(number: int, noun: str) -> str:
-    """Return a number of things for people: `1 request`, `2,000 requests`."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def count(number: int) -> str:

@@ -1,12 +1,14 @@
 """Allocated cost of provisioned capacity and of hosting."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field
 
+from metering.core.allocation.accrued import Accrued
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, format_fixed
 from metering.core.calendars.periods import Period
+from metering.core.calendars.windows import Window
 from metering.documents.document import Document, Money, Name, Time
 
 
@@ -64,3 +66,56 @@ class AllocationDocument(Document):
     shares: list[AllocatedShare]
     unallocated: Money
     counted: list[CountedLedger]
+
+
+class AccruedShareDocument(Document):
+    """What one deployment paid by the hour has cost a tenant in a UTC month so far."""
+
+    deployment: str
+    month: Annotated[str, BeforeValidator(_month)] = Field(examples=["2026-11"])
+    currency: str
+    used: Money = Field(description="Cost of the hours in which the tenant used the deployment.")
+    idle: Money = Field(description="Share of the cost of idle hours.")
+    amount: Money = Field(description="The share of the month so far.")
+    weighted_tokens: Annotated[str, BeforeValidator(_weighted)] = Field(validation_alias="tokens")
+    hours: int
+    billable: bool = Field(
+        validation_alias="is_billable",
+        description="False if the tenant's plan is in another currency.",
+    )
+    final: bool = Field(
+        validation_alias="is_final", description="Whether the close has allocated the month."
+    )
+    as_of: Time = Field(validation_alias="at", description="Later hours and usage are not in it.")
+
+
+class AccruedDocument(Document):
+    """The share of deployments paid by the hour in a span: provisional, in no other amount.
+
+    A statement bills it when its UTC month is closed.
+    """
+
+    amount: Money = Field(examples=["22800"], description="By the hours of the span.")
+    projected: Money = Field(
+        description="At the end of the span: the recorded hours to come at the same part."
+    )
+    as_of: Time | None = Field(
+        description="Later hours and usage are not in it; null if nothing accrues."
+    )
+    unknown: list[str] = Field(description="Deployments whose cost was not worked out yet.")
+    shares: list[AccruedShareDocument]
+
+    @classmethod
+    def of(cls, found: Accrued, span: Period | Window) -> Self:
+        """Return what has accrued in a span as a document."""
+        window = Window(span.start, span.end)
+        amount = found.within(window)
+        return cls.model_validate(
+            {
+                "amount": amount,
+                "projected": amount + found.expected(window.end),
+                "as_of": found.at,
+                "unknown": found.unknown,
+                "shares": found.shares,
+            }
+        )

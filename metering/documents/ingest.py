@@ -123,6 +123,13 @@ class DroppedDeadLetters(Document):
     letters: int
 
 
+class RecountedDeadLetters(Document):
+    """The numbers of dead letters by code, as they were remembered and as they are."""
+
+    before: Mapping[str, int] = Field(examples=[{"not_json": 3}])
+    after: Mapping[str, int] = Field(examples=[{"not_json": 4}])
+
+
 class PendingDocument(Document):
     """Counts of streams and log rows that wait for each other."""
 

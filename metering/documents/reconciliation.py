@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -104,6 +104,16 @@ class AbsentRequestDocument(Document):
     why: str
 
 
+class DifferingRequestDocument(Document):
+    """A request on both sides whose tokens differ."""
+
+    id: str
+    day: str
+    deployment: str | None
+    tokens: int = Field(description="As the ledger has them, for what the log counts.")
+    logged_tokens: int
+
+
 class LogComparison(Document):
     """The ledgers compared with the gateway's log."""
 
@@ -113,6 +123,9 @@ class LogComparison(Document):
     )
     requests: list[AbsentRequestDocument] = Field(
         validation_alias="named", description="Some of them."
+    )
+    differing: list[DifferingRequestDocument] = Field(
+        description="Some of the requests on both sides whose tokens differ."
     )
     refused: int = Field(description="Log records with unusable counts.")
 
@@ -162,9 +175,26 @@ class Reconciliation(Document):
         )
 
 
+#: A line with nothing else says no more than the totals do.
+_IN_TOTALS: Final = frozenset({Why.DISCOUNT, Why.ROUNDING})
+
+
 def shown_lines(report: Report, *, all_lines: bool) -> Sequence[Line]:
-    """Return the lines that differ, or all of them."""
-    return [line for line in report.lines if all_lines or line.parts]
+    """Return the lines that differ, or all of them.
+
+    Lines that differ by the agreed discount alone, and rounding beside it, are in the totals.
+    """
+    return [line for line in report.lines if all_lines or _is_shown(line)]
+
+
+def _is_shown(line: Line) -> bool:
+    why = {part.why for part in line.parts}
+    return bool(why) and not (Why.DISCOUNT in why <= _IN_TOTALS)
+
+
+def discounted_lines(report: Report) -> int:
+    """Return the number of lines on which an agreed discount was taken off."""
+    return sum(any(part.why is Why.DISCOUNT for part in line.parts) for line in report.lines)
 
 
 def remaining_lines(report: Report, tolerance: Exact) -> list[Line]:

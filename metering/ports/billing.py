@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
+from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
 from metering.core.billing.statement import Statement
@@ -118,4 +119,16 @@ class AllocationStore(Protocol):
 
     async def read_allocation(self, deployment: str, month_start: Instant) -> Allocation | None:
         """Return an allocation: a point read, never behind a `put_allocation` that answered."""
+        ...
+
+    async def put_accrual(self, accrual: Accrual) -> bool:
+        """Keep an accrual in place of an older one of its deployment and month.
+
+        False, and nothing written, if a later one is kept already, or another writer came first.
+        Raises ConfigurationError for one that is larger than the store takes.
+        """
+        ...
+
+    async def read_accrual(self, deployment: str, month_start: Instant) -> Accrual | None:
+        """Return the accrual of a deployment and month that was last kept."""
         ...

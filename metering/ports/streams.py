@@ -135,6 +135,13 @@ class DeadLetterStore(Protocol):
         """Return the numbers by code; a store may leave out days that ended before `since`."""
         ...
 
+    async def recount_dead_letters(self) -> None:
+        """Count the letters anew by reading the code and time of every one.
+
+        What was only counted stays. Letters that are stored or removed meanwhile may be missed.
+        """
+        ...
+
 
 class RegisterStore(Protocol):
     """Stores the register of reported requests: immutable documents under places, and marks.

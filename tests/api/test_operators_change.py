@@ -183,6 +183,8 @@ async def test_dead_letters_are_looked_at_sent_again_and_dropped(api: Served) ->
     dropped = await api.ask("POST", "/api/dead-letters/drop", operator, json=wish)
     assert dropped.json() == {"letters": 1}
     assert await api.get("/api/dead-letters/counts", operator) == {}
+    recounted = await api.ask("POST", "/api/dead-letters/recount", operator)
+    assert recounted.json() == {"before": {}, "after": {}}
 
 
 async def test_effects_that_were_given_up_are_made_due_again(api: Served) -> None:

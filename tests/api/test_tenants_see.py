@@ -168,6 +168,13 @@ async def test_quotas_say_where_they_stand_and_where_they_go(api: Served) -> Non
         "currency": "USD",
         "as_of": "2026-11-20T12:00:00Z",
         "amount": {"used": "0", "an_hour": "0", "projected": "0", "charge": "0"},
+        "provisioned": {
+            "amount": "0",
+            "projected": "0",
+            "as_of": None,
+            "unknown": [],
+            "shares": [],
+        },
         "quotas": [],
         "credits": None,
         "stopped": [],

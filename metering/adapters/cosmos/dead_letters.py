@@ -37,7 +37,7 @@ class CosmosDeadLetters:
     """Implements DeadLetterStore.
 
     A letter and its count are two writes. After a crash in between the count is one less, until
-    `recount`.
+    `recount_dead_letters`.
     """
 
     def __init__(self, account: CosmosAccount, keep_for: Instant) -> None:
@@ -80,7 +80,7 @@ class CosmosDeadLetters:
         """Return the numbers by code: one small document for each day is read."""
         days = await self._days()
         if not any(one["id"] == _BEGUN for one in days):
-            await self.recount()
+            await self.recount_dead_letters()
             days = await self._days()
         kept, not_kept = Counter[str](), Counter[str]()
         for one in days:
@@ -93,7 +93,7 @@ class CosmosDeadLetters:
         query = "SELECT * FROM c WHERE c.code = @code"
         return [one async for one in self._documents.select(query, {"@code": _COUNTS})]
 
-    async def recount(self) -> None:
+    async def recount_dead_letters(self) -> None:
         """Count the letters anew by reading the code and time of every one."""
         days: defaultdict[str, Counter[str]] = defaultdict(Counter)
         query = "SELECT c.code, c.received FROM c"
@@ -101,11 +101,12 @@ class CosmosDeadLetters:
             if one["code"] != _COUNTS:
                 days[day_at(one["received"])][one["code"]] += 1
         async with self._account.container(DEAD_LETTERS) as container:
-            for day, codes in days.items():
-                found = await self._documents.read(_name(day), _name(day))
-                document = found or _counts_of(day, self._ttl_s)
-                counted = {f"{_KEPT}{code}": number for code, number in codes.items()}
-                await container.upsert_item({**document, **counted})
+            known = {one["day"]: one for one in await self._days() if "day" in one}
+            for day in sorted(days.keys() | known.keys()):
+                document = known.get(day) or _counts_of(day, self._ttl_s)
+                counted = {f"{_KEPT}{code}": number for code, number in days[day].items()}
+                stale = {name: 0 for name in document if name.startswith(_KEPT)}
+                await container.upsert_item({**document, **stale, **counted})
             await container.upsert_item({"id": _BEGUN, "code": _COUNTS, "ttl": _NEVER})
 
     async def remove_dead_letters(self, letters: Sequence[DeadLetter]) -> None:

@@ -6,6 +6,7 @@ A commit of one page is a create; with effects or a checkpoint it is a transacti
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from azure.core.exceptions import ResourceExistsError
@@ -39,6 +40,8 @@ from metering.ports import StoredHead
 
 #: Pages of one request that reads a whole ledger: a page has up to 100 KB, an answer 4 MB.
 _PAGES_A_READ: Final = 20
+#: A page that is unpacked in the event loop: a millisecond or two.
+_AT_ONCE_BYTES: Final = 16_384
 #: Heads remembered: each takes some 10 KB.
 _MAX_HEADS: Final = 500
 #: Ledgers of several segments whose segments are remembered.
@@ -208,7 +211,10 @@ class CosmosLedgers:
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
         async for item in self._items_after(ledger, after):
-            yield page_of(item, ledger)
+            if len(item.get("packed", "")) <= _AT_ONCE_BYTES:
+                yield page_of(item, ledger)
+            else:
+                yield await EXECUTOR.run(partial(page_of, item, ledger))
 
     async def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
         """Yield the documents of all pages, without what the service adds."""

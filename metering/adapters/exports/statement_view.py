@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount, format_amount, format_paid
+from metering.core.basics.wording import plural
 from metering.core.billing.statement import LineKind, Statement, StatementLine
 from metering.core.billing.statement_json import is_whole, quantity_of
 from metering.core.prices.price_book import TOKEN
@@ -119,6 +120,7 @@ def _note(line: StatementLine) -> str:
     parts = (
         ("of", line.charge_period),
         ("", line.reference if line.kind == "adjustment" else None),
+        ("", line.reason if line.kind == "ptu_share" else None),
         ("by", line.author),
         ("under", line.term if (line.corrects or line.kind) in _IN_THE_PLAN else None),
     )
@@ -138,14 +140,14 @@ def notes_of(statement: Statement) -> Sequence[str]:
     """Return what was unsettled when the period closed."""
     unsettled = statement.open
     notes = (
-        (unsettled.pending, "requests with token counts still outstanding"),
-        (unsettled.unpriced, "requests without a price: counted, but not in the total"),
-        (unsettled.missing, "requests whose token counts never arrived: not in the total"),
-        (unsettled.totals_only, "requests counted from logs: all input at full price"),
-        (statement.from_cache, "requests answered from the gateway's cache: no charge"),
-        (len(unsettled.uncollected), "earlier periods with changes in another currency"),
+        (unsettled.pending, "request", "with token counts still outstanding"),
+        (unsettled.unpriced, "request", "without a price: counted, but not in the total"),
+        (unsettled.missing, "request", "whose token counts never arrived: not in the total"),
+        (unsettled.totals_only, "request", "counted from logs: all input at full price"),
+        (statement.from_cache, "request", "answered from the gateway's cache: no charge"),
+        (len(unsettled.uncollected), "earlier period", "with changes in another currency"),
     )
-    return [f"{number:,} {meaning}" for number, meaning in notes if number]
+    return [f"{plural(number, noun)} {meaning}" for number, noun, meaning in notes if number]
 
 
 def shown(amount: Amount, currency: str) -> str:

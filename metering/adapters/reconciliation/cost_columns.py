@@ -110,6 +110,10 @@ def columns_of(path: Path, header: Sequence[str]) -> Columns:
         what: tuple(places[name.lower()] for name in names if name.lower() in places)
         for what, names in (*shape.required.items(), *shape.optional.items())
     }
+    names = [name.strip().lower() for name in header]
+    for place in (place for found in at.values() for place in found):
+        if names.count(names[place]) > 1:
+            raise ConfigurationError(f"{path}: the column {header[place]} is there twice")
     missing = [" or ".join(names) for what, names in shape.required.items() if not at[what]]
     if missing:
         shown = ", ".join(header[:_SHOWN]) + (", …" if len(header) > _SHOWN else "")

@@ -1,24 +1,26 @@
-"""Cost Management exports: CSV, plain or gzip, read row by row."""
+"""Cost Management exports: a file or a folder of parts, CSV, gzip or Parquet, read row by row."""
 
-import csv
-import gzip
-import io
+import hashlib
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from metering.adapters.reconciliation.cost_columns import Columns, columns_of
 from metering.adapters.reconciliation.cost_meters import DESCRIBED, Described, described
+from metering.adapters.reconciliation.cost_parts import CostPart, parts_of
+from metering.adapters.reconciliation.csv_rows import CsvRows
+from metering.adapters.reconciliation.file_rows import OnBytes, OpenedRows
+from metering.adapters.reconciliation.parquet_rows import ParquetRows
 from metering.core.basics.errors import ConfigurationError
 from metering.core.deployments.resource_names import account_in, deployment_in
 from metering.core.reconciliation.cost_row import ONE, CostRow, Written, parse_exact
 
-#: Tags and details are the longest columns; Azure limits them to far less.
-_MAX_FIELD: Final = 1024 * 1024
-_ROWS_A_REPORT: Final = 1_000
+_CSV: Final = CsvRows()
+_PARQUET: Final = ParquetRows()
+_ENDINGS: Final = (*_CSV.endings, *_PARQUET.endings)
 
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _TAGGED: Final = re.compile(r'"deployment"\s*:\s*"([^"]+)"', re.IGNORECASE)
@@ -26,37 +28,76 @@ _NOTHING: Final = frozenset({"", "unassigned", "null", "not applicable"})
 _CREDITS: Final = frozenset({"refund", "credit"})
 _NOT_WRITTEN: Final = Written(0, ONE)
 
-type OnBytes = Callable[[int], None]
-"""Receives the number of bytes read so far."""
+
+class CostExport:
+    """An export on disk; nothing but the names of its files is read before its rows."""
+
+    def __init__(self, path: Path) -> None:
+        """Find the files. Raises ConfigurationError if parts are missing or cannot be told."""
+        self._parts = parts_of(path, _ENDINGS)
+        self._columns: tuple[Path, frozenset[str]] | None = None
+        self._contents: dict[bytes, Path] = {}
+
+    @property
+    def files(self) -> list[Path]:
+        """The files in the order in which they are read."""
+        return [part.path for part in self._parts]
+
+    def rows(self, currency: str, on_bytes: OnBytes = lambda _bytes: None) -> Iterator[CostRow]:
+        """Yield the rows of all files, with costs in `currency`; `on_bytes` counts all files.
+
+        Raises ConfigurationError with file and place for a row that cannot be read or whose cost is
+        not given in the currency, for a file of other columns than the first, for one that has
+        other rows than its manifest says, and for one that repeats another.
+        """
+        before = 0
+        for part in self._parts:
+            yield from self._part(part, currency, partial(_further, on_bytes, before))
+            before += part.path.stat().st_size
+
+    def _part(self, part: CostPart, currency: str, on_bytes: OnBytes) -> Iterator[CostRow]:
+        path, number, content = part.path, 0, hashlib.sha256()
+        with _format_of(path).opened(path, on_bytes) as (header, rows):
+            self._must_be_alike(path, header)
+            row = _Row(columns_of(path, header), currency, len(header))
+            for number, (where, fields) in enumerate(rows, 1):  # noqa: B007, counted
+                content.update("\x1f".join(fields).encode(errors="replace") + b"\x1e")
+                yield row.read(f"{path}: {where}", fields)
+        if part.rows not in {None, number}:
+            raise ConfigurationError(
+                f"{path}: has {number:,} rows, and its manifest says {part.rows:,}: download it"
+                " again"
+            )
+        twin = self._contents.setdefault(content.digest(), path) if number else path
+        if twin != path:
+            raise ConfigurationError(f"{path}: has the rows of {twin}: remove one of them")
+
+    def _must_be_alike(self, path: Path, header: Sequence[str]) -> None:
+        """Raise ConfigurationError for other columns than those of the first file."""
+        names = frozenset(name.strip().lower() for name in header)
+        first, known = self._columns = self._columns or (path, names)
+        if names == known:
+            return
+        only = sorted(names ^ known)
+        has, lacks = (path, first) if only[0] in names else (first, path)
+        raise ConfigurationError(
+            f"{path}: has other columns than {first}: {only[0]!r} is in {has} and not in {lacks}"
+        )
 
 
 def cost_rows(
     path: Path, currency: str, on_bytes: OnBytes = lambda _bytes: None
 ) -> Iterator[CostRow]:
-    """Yield the rows of an export, with costs in `currency`.
-
-    Raises ConfigurationError with file and line for a row that cannot be read or whose cost is not
-    given in the currency.
-    """
-    csv.field_size_limit(_MAX_FIELD)
-    try:
-        with path.open("rb") as raw, _text(path, raw) as lines:
-            reader = csv.reader(lines, strict=True)
-            header = next(reader, [])
-            row = _Row(columns_of(path, header), currency, len(header))
-            for number, fields in enumerate(reader):
-                if number % _ROWS_A_REPORT == 0:
-                    on_bytes(raw.tell())
-                if fields:
-                    yield row.read(f"{path}: line {reader.line_num}", fields)
-            on_bytes(raw.tell())
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+    """Yield the rows of an export, a file or a folder: see CostExport."""
+    yield from CostExport(path).rows(currency, on_bytes)
 
 
-def _text(path: Path, raw: BinaryIO) -> io.TextIOWrapper:
-    content = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-    return io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+def _further(on_bytes: OnBytes, before: int, read: int) -> None:
+    on_bytes(before + read)
+
+
+def _format_of(path: Path) -> OpenedRows:
+    return _PARQUET if path.name.lower().endswith(_PARQUET.endings) else _CSV
 
 
 class _Row:
@@ -105,6 +146,7 @@ class _Row:
             block,
             counts_blocks=self._columns.shape.counts_blocks,
             is_credit=get(fields, "charge").lower() in _CREDITS,
+            category=said.category,
         )
 
     def _number(self, fields: Sequence[str], what: str) -> Written:

@@ -1,8 +1,14 @@
-"""One SQLite file: opened on first use, durable and atomic at every commit."""
+"""One SQLite file: opened on first use, durable and atomic at every commit.
+
+Reads are done in the event loop: they take microseconds. Writes wait for the disk, so they are done
+in a thread and over a connection of their own, in turn.
+"""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +17,7 @@ from pydantic_core import from_json
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 #: Time that a call waits for another process's write, in short sleeps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -84,6 +90,9 @@ CREATE INDEX IF NOT EXISTS audit_by_day ON audit (day, id);
 CREATE TABLE IF NOT EXISTS sharings (
     month INTEGER NOT NULL, deployment TEXT NOT NULL, document BLOB NOT NULL,
     PRIMARY KEY (month, deployment));
+CREATE TABLE IF NOT EXISTS accruals (
+    month INTEGER NOT NULL, deployment TEXT NOT NULL, at INTEGER NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (month, deployment));
 CREATE TABLE IF NOT EXISTS invoices (
     number TEXT PRIMARY KEY, series TEXT NOT NULL, sequence INTEGER NOT NULL, tenant TEXT NOT NULL,
     position INTEGER NOT NULL, subject TEXT NOT NULL UNIQUE, document BLOB NOT NULL,
@@ -92,20 +101,30 @@ CREATE TABLE IF NOT EXISTS invoices (
 
 
 class Database:
-    """A lazily opened connection. Every transaction takes the write lock before it reads."""
+    """Lazily opened connections. Every transaction takes the write lock before it reads."""
 
     def __init__(self, path: Path, *, lock_patience_ms: int = LOCK_PATIENCE_MS) -> None:
         self._path = path
         self._patience_ms = lock_patience_ms
         self._connection: sqlite3.Connection | None = None
+        self._writing: sqlite3.Connection | None = None
+        """Used by the thread alone."""
+        self._thread: ThreadPoolExecutor | None = None
 
     async def read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the latest committed state."""
-        return await self._patiently(lambda: work(self._connected()))
+
+        async def call() -> T:
+            return work(self._connected())
+
+        return await self._patiently(call)
 
     async def write[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one transaction: on return all of it is durable; on an error, none."""
-        return await self._patiently(lambda: self._in_transaction(work))
+        """Run `work` in one transaction: on return all of it is durable; on an error, none.
+
+        If the caller is cancelled meanwhile, it is done or not, as after any crash.
+        """
+        return await self._patiently(partial(self._beside, partial(self._in_transaction, work)))
 
     async def all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -135,13 +154,29 @@ class Database:
         return [f"store {self._path}: ready, schema {SCHEMA_VERSION}"]
 
     async def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Close the file after the writes under way; the next call opens it again."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            await asyncio.get_running_loop().run_in_executor(thread, self._stop_writing)
+            thread.shutdown()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
+    def _stop_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None
+
+    async def _beside[T](self, call: Callable[[], T]) -> T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "metering-sqlite")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
     def _in_transaction[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connected()
+        if self._writing is None:
+            self._writing = self._open()
+        connection = self._writing
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = work(connection)
@@ -151,10 +186,10 @@ class Database:
                 connection.execute("ROLLBACK")
         return result
 
-    async def _patiently[T](self, call: Callable[[], T]) -> T:
+    async def _patiently[T](self, call: Callable[[], Awaitable[T]]) -> T:
         for _ in range(self._patience_ms // _NAP_MS):
             try:
-                return call()
+                return await call()
             except sqlite3.OperationalError as error:
                 if not _is_busy(error):
                     raise RetryableError(f"store {self._path}: {error}") from error

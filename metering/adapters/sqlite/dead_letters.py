@@ -70,6 +70,10 @@ class SqliteDeadLetters:
             {code: not_kept for code, _, not_kept in rows if not_kept > 0},
         )
 
+    async def recount_dead_letters(self) -> None:
+        """Count the letters anew, in one transaction."""
+        await self._database.write(_recount)
+
 
 def _put(connection: sqlite3.Connection, letters: Iterable[DeadLetter]) -> None:
     kept = Counter[str]()
@@ -81,6 +85,12 @@ def _put(connection: sqlite3.Connection, letters: Iterable[DeadLetter]) -> None:
             letter,
         ).rowcount
     connection.executemany(_ADD, [(code, number, 0) for code, number in kept.items()])
+
+
+def _recount(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE dead_letter_counts SET kept = 0")
+    counted = connection.execute("SELECT code, count(*), 0 FROM dead_letters GROUP BY code")
+    connection.executemany(_ADD, counted.fetchall())
 
 
 def _remove(

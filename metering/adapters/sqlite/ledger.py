@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
@@ -18,8 +18,8 @@ from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.page import Page, read_page
 from metering.ports import StoredHead
 
-#: Pages of one query that reads a whole ledger.
-_PAGES_A_READ: Final = 200
+#: Pages of one query that reads a whole ledger: the event loop waits while they are copied.
+_PAGES_A_READ: Final = 20
 #: Documents that are read in the event loop: a millisecond or two.
 _AT_ONCE_BYTES: Final = 65_536
 #: Heads remembered, with the document of the last page of each.
@@ -61,8 +61,7 @@ class SqliteLedgers:
             seen = _Seen(found[0], StoredHead(checkpoint, checkpoint.pages), None)
             rows = await self._pages_from(ledger, seen)
         new = rows if seen.last is None else rows[1:]
-        pages = await _pages(ledger, new)
-        head = follow(seen.stored.head, pages)
+        head = await _beside(new, lambda: follow(seen.stored.head, _read_all(ledger, new)))
         stored = StoredHead(head, seen.stored.checkpoint)
         self._seen[ledger] = _Seen(found[0], stored, rows[-1] if rows else None)
         if len(self._seen) > _MAX_SEEN:
@@ -117,15 +116,17 @@ class SqliteLedgers:
 
     async def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:
         """Yield all pages with a higher number than `after`, in order."""
-        async with aclosing(self._documents_after(ledger, after)) as documents:
-            async for document in documents:
-                yield read_page(document, ledger)
+        async with aclosing(self._contents_after(ledger, after)) as contents:
+            async for content in contents:
+                yield (await _pages(ledger, [content]))[0]
 
-    def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
+    async def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
         """Yield the documents of all pages."""
-        return self._documents_after(ledger, 0)
+        async with aclosing(self._contents_after(ledger, 0)) as contents:
+            async for content in contents:
+                yield _parsed(ledger, content)
 
-    async def _documents_after(self, ledger: LedgerId, after: int) -> AsyncGenerator[Document]:
+    async def _contents_after(self, ledger: LedgerId, after: int) -> AsyncGenerator[bytes]:
         while True:
             rows = await self._database.all(
                 "SELECT number, document FROM pages WHERE ledger = ? AND number > ?"
@@ -135,7 +136,7 @@ class SqliteLedgers:
                 _PAGES_A_READ,
             )
             for number, content in rows:
-                yield _parsed(ledger, content)
+                yield content
                 after = number
             if len(rows) < _PAGES_A_READ:
                 return
@@ -216,14 +217,21 @@ def _write_checkpoint(connection: sqlite3.Connection, head: Head) -> bool:
 
 
 async def _pages(ledger: LedgerId, documents: Sequence[bytes]) -> list[Page]:
-    """Read pages. A few large ones take tenths of a second, which the event loop must not."""
+    return await _beside(documents, lambda: _read_all(ledger, documents))
 
-    def read() -> list[Page]:
-        return [_page(ledger, document) for document in documents]
 
+async def _beside[T](documents: Sequence[bytes], work: Callable[[], T]) -> T:
+    """Return the result of work on documents of pages.
+
+    A few large ones take tenths of a second, in which the event loop must answer others.
+    """
     if sum(map(len, documents)) <= _AT_ONCE_BYTES:
-        return read()
-    return await EXECUTOR.run(read)
+        return work()
+    return await EXECUTOR.run(work)
+
+
+def _read_all(ledger: LedgerId, documents: Iterable[bytes]) -> list[Page]:
+    return [_page(ledger, document) for document in documents]
 
 
 def _page(ledger: LedgerId, content: bytes) -> Page:

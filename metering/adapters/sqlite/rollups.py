@@ -23,8 +23,8 @@ from metering.core.reports.rollup_document import (
 )
 from metering.ports import StoredCursor
 
-#: Parts read at once, 240 KB each at most.
-_PARTS_A_READ: Final = 8
+#: Parts read at once, 240 KB each at most: the event loop waits while they are copied.
+_PARTS_A_READ: Final = 2
 _WRITE_CURSOR: Final = (
     "INSERT INTO rollups (ledger, name, etag, document) VALUES (?, ?, 1, ?)"
     " ON CONFLICT DO UPDATE SET etag = etag + 1, document = excluded.document RETURNING etag"

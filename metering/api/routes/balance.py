@@ -18,7 +18,8 @@ async def balance(app: TheApp, tenant: TheTenant, period: PeriodName = None) -> 
     now = app.clock.now()
     found = await app.read.balance(tenant, of)
     credit = await app.credits.where_used(tenant)
-    return BalanceDocument.of_period(tenant, of, found, credit=credit, now=now)
+    accrued = await app.accruals.in_period(tenant, of)
+    return BalanceDocument.of_period(tenant, of, found, credit=credit, accrued=accrued, now=now)
 
 
 async def period_named(app: bootstrap.App, tenant: str, name: str | None) -> Period:

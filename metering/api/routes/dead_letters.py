@@ -18,6 +18,7 @@ from metering.documents.ingest import (
     DeadLetterReplay,
     DeadLettersRequest,
     DroppedDeadLetters,
+    RecountedDeadLetters,
 )
 from metering.ports import DeadLetter
 
@@ -53,6 +54,14 @@ async def list_dead_letters(
 async def count_dead_letters(app: TheApp) -> dict[str, int]:
     """Count dead letters by code."""
     return dict((await app.dead_letters.counts()).kept)
+
+
+@router.post("/dead-letters/recount")
+async def recount_dead_letters(app: TheApp, caller: TheCaller) -> RecountedDeadLetters:
+    """Count all dead letters anew, after a crash has left the counts behind. Safe to repeat."""
+    asked = Change("dead_letters.recount", "dead-letters", {})
+    found = await change(app, caller, asked, lambda: None, app.dead_letters.recount)
+    return RecountedDeadLetters.model_validate(found)
 
 
 @router.get("/dead-letters/{letter_id}")

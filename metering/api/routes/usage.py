@@ -15,7 +15,9 @@ from metering.app.reports.breakdowns import LedgerRead
 from metering.app.reports.read import Slice
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.calendars.periods import Days, days_between
-from metering.core.reports.breakdown import GROUPS, Group, Row
+from metering.core.reports.breakdown import GROUPS, Row
+from metering.core.reports.count import Group
+from metering.documents.document import json_by_row
 from metering.documents.reports.usage import LedgerPosition, UsageDocument, UsageRow
 
 routers = about_tenants("usage")
@@ -99,7 +101,9 @@ async def usage(
     some = Slice(after, limit + 1)
     found = await app.read.usage_of_days(asked.tenant, asked.days, asked.groups, some, spend)
     # Thousands of rows take a tenth of a second.
-    content = await app.executor.run(lambda: _document(asked, found, limit, now).model_dump_json())
+    content = await app.executor.run(
+        lambda: json_by_row(_document(asked, found, limit, now), "items")
+    )
     return Response(content, media_type="application/json", headers=headers)
 
 

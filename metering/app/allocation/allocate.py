@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
-from metering.app.allocation.capacity_reading import CapacityReading
+from metering.app.allocation.capacity_reading import CapacityReading, Kept
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.accrual import Accrual, Cuts, accrual_of, finished
 from metering.core.allocation.allocation import Allocation, allocate, differences
 from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage
 from metering.core.basics.errors import LedgerBroken, LedgerLagError
 from metering.core.basics.instants import Instant
+from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.periods import Period
 from metering.core.deployments.capacity import Capacity
 from metering.core.ledger.chain import Position
@@ -31,6 +34,7 @@ class Allocate:
     store: AllocationStore
     tenancy: Tenancy
     _kept: dict[tuple[str, Instant], Allocation] = field(init=False, default_factory=dict)
+    _usage: Kept = field(init=False, default_factory=dict)
 
     @property
     def _reading(self) -> CapacityReading:
@@ -64,6 +68,51 @@ class Allocate:
         return sorted(
             [*await self._present(month), *worked_out], key=lambda one: one.deployment.casefold()
         )
+
+    async def accruals(self, month: Period, now: Instant) -> list[Accrual]:
+        """Return what each deployment has cost until now, without writing it.
+
+        Allocations that exist already are final. Raises LedgerBroken if a ledger cannot be
+        trusted.
+        """
+        await self.tenancy.refresh()
+        cuts, found = self.cuts(month), list[Accrual]()
+        for one in await self._present(month):
+            before = await self.store.read_accrual(one.deployment, month.start)
+            found.append(finished(one, now, before, cuts))
+        due = await self._due(month)
+        if due:
+            places = {capacity.place for capacity in due}
+            reading = CapacityReading(self.ledgers, self._usage)
+            usage = await reading.usage(self.tenancy.directory, month, places)
+            for capacity in due:
+                so_far = self._divided(capacity, month, min(now, month.end), usage)
+                if so_far is not None:
+                    tokens = usage.tokens(capacity.place)
+                    found.append(accrual_of(so_far, now, tokens, cuts))
+        return sorted(found, key=lambda one: one.allocation.deployment.casefold())
+
+    def cuts(self, month: Period) -> Cuts:
+        """Return what tells the starts of a tenant's periods and months within a UTC month."""
+        period_at = self.tenancy.directory.period_at
+
+        @cache
+        def starts(tenant: str) -> list[Instant]:
+            found: set[Instant] = set()
+            end = period_at(tenant, month.start).end
+            while end < month.end:
+                found.add(end)
+                end = period_at(tenant, end).end
+            # Quarters and years of a weekly calendar begin with a month, whatever the weekday.
+            zone = self.tenancy.directory.calendar_of(tenant, month.start)[0].time_zone
+            start = Calendar(time_zone=zone).period_at(month.end - 1).start
+            return sorted(found | {start} - {month.start} if start > month.start else found)
+
+        return starts
+
+    async def allocation(self, capacity: Capacity, month: Period) -> Allocation | None:
+        """Return the allocation of one deployment and month, if the close has written it."""
+        return await self._kept_or_read(capacity, month)
 
     async def allocations(self, month: Period) -> list[Allocation]:
         """Return the allocations of a month, by deployment."""

@@ -10,7 +10,7 @@ from metering.app.ledger.reading import listed_head, pages
 from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage, capacities_in
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import BEGINNING
-from metering.core.calendars.periods import Period
+from metering.core.calendars.periods import LedgerId, Period
 from metering.core.ledger.chain import Position
 from metering.core.ledger.head import Head
 from metering.core.tenancy.directory import Directory
@@ -18,6 +18,11 @@ from metering.ports import LedgerStore
 
 #: Heads read at once: enough to hide latency, few enough to avoid throttling.
 _AT_ONCE: Final = 16
+#: Sums by deployment and hour that a process keeps between two readings: some 20 MB.
+_MAX_SUMS: Final = 100_000
+
+type Kept = dict[tuple[LedgerId, Instant, tuple[str, ...]], LedgerUsage]
+"""The usage of ledgers in a month as far as it was read, the least recently read first."""
 
 
 @dataclass(slots=True)
@@ -25,6 +30,8 @@ class CapacityReading:
     """Reads with bounded memory: it keeps sums by deployment, hour and tenant, not pages."""
 
     store: LedgerStore
+    kept: Kept | None = None
+    """Ledgers as counted before, which go on from there; None to read each from its first page."""
 
     async def usage(
         self, directory: Directory, month: Period, places: Collection[str]
@@ -57,12 +64,22 @@ class CapacityReading:
 
     async def read(self, usage: LedgerUsage, through: Position) -> None:
         """Add the pages of a ledger through a position. Raises what `reading.pages` raises."""
-        async for page in pages(self.store, usage.ledger, through=through):
+        async for page in pages(self.store, usage.ledger, since=usage.through, through=through):
             usage.add(page)
 
     async def _counted(self, head: Head, span: Period, places: Collection[str]) -> LedgerUsage:
-        usage = LedgerUsage(head.ledger, span, places)
+        if self.kept is None:
+            usage = LedgerUsage(head.ledger, span, places)
+            await self.read(usage, head.position)
+            return usage
+        key = head.ledger, span.start, tuple(sorted(places))
+        # If it fails it is left out, and read from the first page the next time.
+        usage = self.kept[key] if key in self.kept else LedgerUsage(head.ledger, span, places)
+        self.kept.pop(key, None)
         await self.read(usage, head.position)
+        self.kept[key] = usage
+        while sum(len(one.tokens) for one in self.kept.values()) > _MAX_SUMS:
+            del self.kept[next(iter(self.kept))]
         return usage
 
     async def _heads(

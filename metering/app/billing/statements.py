@@ -1,16 +1,19 @@
 """Read statements, preview them, and prove that they follow from the pages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.accrued import AccruedShare
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import Amount
-from metering.core.billing.statement import Statement
+from metering.core.billing.statement import LOOK_BACK, Shared, Statement, StatementLine, shared_of
+from metering.core.billing.statement_document import sealed
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.ledger.page import GENESIS
 from metering.ports import AllocationStore, StatementStore
@@ -34,6 +37,16 @@ class StatementVerdict:
     faults: tuple[str, ...] = ()
 
 
+class Preview(NamedTuple):
+    """The draft of a statement, and what of it is provisional."""
+
+    statement: Statement
+    provisional: Mapping[Shared, Instant]
+    """The shares of provisioned capacity that may still change, with when they were worked out."""
+    later: tuple[AccruedShare, ...]
+    """The shares that accrue in the period, and that a later statement bills."""
+
+
 @dataclass(slots=True)
 class Statements:
     """The use case behind `metering statement` and `metering verify --statement`."""
@@ -42,6 +55,7 @@ class Statements:
     drafts: DraftStatements
     allocations: AllocationStore
     tenancy: Tenancy
+    accruals: Accruals
 
     async def of(self, tenant: str, period: Period) -> Statement | None:
         """Return the statement of a period; None for one that is not closed."""
@@ -57,9 +71,24 @@ class Statements:
 
     async def preview(self, tenant: str, period: Period, at: Instant) -> Statement:
         """Return the statement of an open period as of now, without storing it."""
+        return (await self.draft(tenant, period, at)).statement
+
+    async def draft(self, tenant: str, period: Period, at: Instant) -> Preview:
+        """Return the statement of an open period as of now, with what of it is provisional.
+
+        It has the shares of provisioned capacity that the close would bill, as they stand now.
+        """
         await self.tenancy.refresh_if_due()
         previous = await self._before(tenant, period)
-        return await self.drafts.draft(tenant, period, previous, at)
+        accruals = await self.accruals.to_bill(period, LOOK_BACK)
+        allocations = [one.allocation for one in accruals]
+        draft = await self.drafts.draft(tenant, period, previous, at, allocations=allocations)
+        provisional = {shared_of(one.allocation): one.at for one in accruals if not one.is_final}
+        lines = tuple(_marked(line, provisional) for line in draft.lines)
+        draft = sealed(replace(draft, lines=lines))
+        running = await self.accruals.of(tenant, period)
+        later = [one for one in running.shares if not one.is_final and one.month.end > period.end]
+        return Preview(draft, provisional, tuple(later))
 
     async def _before(self, tenant: str, period: Period) -> Statement | None:
         found = None
@@ -114,6 +143,14 @@ class Statements:
             if (deployment, month) not in before
         ]
         return [allocation for allocation in found if allocation is not None]
+
+
+def _marked(line: StatementLine, provisional: Mapping[Shared, Instant]) -> StatementLine:
+    """Return a line; that of a share which may still change says so as its reason."""
+    at = provisional.get((line.reference or "", line.charge_period or ""))
+    if at is None:
+        return line
+    return line._replace(reason=f"provisional, accrued until {format_instant(at)}")
 
 
 def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:

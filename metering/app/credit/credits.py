@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.ledger.reading import head_of, listed_head, pages
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.basics.instants import Instant
+from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.billing.charge import charge
 from metering.core.billing.spends import (
@@ -18,9 +19,10 @@ from metering.core.billing.spends import (
     open_spends,
     used_at_some_time,
 )
-from metering.core.billing.statement import Statement
+from metering.core.billing.statement import CAPACITY_CHANNEL, Statement
 from metering.core.calendars.dated import soonest
 from metering.core.calendars.periods import LedgerId, Period
+from metering.core.calendars.windows import Window
 from metering.core.credit.account import Account, settle
 from metering.core.credit.credit import Bounds, CreditBalance, OpenSpend, credit_balance
 from metering.core.credit.grant import Burnt, Grant
@@ -53,6 +55,7 @@ class Credits:
     """The use case behind `metering grants list`; admission uses it too."""
 
     ledgers: LedgerStore
+    accruals: Accruals
     statements: StatementStore
     accounts: AccountStore
     tenancy: Tenancy
@@ -149,6 +152,7 @@ class Credits:
         carried = latest.carried.get(currency, 0) if latest is not None else 0
         current = LedgerId(tenant, directory.period_at(tenant, now).start)
         listed = await self.ledgers.ledgers(tenant)
+        unbilled = await self._unbilled(latest, current)
         found = []
         for ledger in sorted({*listed, current}):
             is_settled = account.has_settled(ledger) or (
@@ -164,10 +168,27 @@ class Credits:
             is_listed = ledger in listed
             head = await listed_head(self.ledgers, ledger) if is_listed else Head(ledger)
             own = [(line.channel, line.amount) for line in charge(head.lines, plan).lines]
-            others = [(None, -carried), *((None, made.adjustment.units) for made in credited)]
+            others: list[tuple[str | None, Amount]] = [(None, -carried)]
+            others += ((None, made.adjustment.units) for made in credited)
+            if ledger == current:
+                others.append((CAPACITY_CHANNEL, unbilled))
             carried = max(0, -sum(amount for _, amount in [*own, *others]))
             found.append(_Open(head, period, due_of(own, others)))
         return _Opened(found, carried)
+
+    async def _unbilled(self, latest: Statement | None, current: LedgerId) -> Amount:
+        """Return the accrued cost of provisioned units that no statement has billed.
+
+        A statement to come has it in its last instant, so it is due at the end of the period.
+        """
+        period = self.tenancy.directory.period_of(current)
+        accrued = await self.accruals.of(
+            current.tenant, Window(period.start - 31 * DAY, period.end)
+        )
+        billed = () if latest is None else latest.shared
+        return sum(
+            one.amount for one in accrued.billable if (one.deployment, one.month.name) not in billed
+        )
 
     async def _by_time(self, one: _Open, grants: Sequence[Grant]) -> list[OpenSpend]:
         """Return the spending of a ledger, split where grants begin and end."""

@@ -20,7 +20,7 @@ from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId
 from metering.core.costs.own_costs import OwnCosts
 from metering.core.exports.chargeback import MAX_ROWS, By, Chargeback, Span
-from metering.core.exports.delivery_manifest import Window
+from metering.core.exports.delivery_manifest import PROVISIONAL, Window
 from metering.core.ledger.entry import State
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.tenancy.serving import Serving
@@ -35,6 +35,7 @@ _NOTES: Final = {
     "unpriced_calls": "calls whose price is not known: not in the amount",
     "missing_calls": "calls whose counts are not known: not in the amount",
 }
+_OPEN: Final = "the period or span is not over: usage is still to come"
 _OTHERS: Final = (
     f"there are more than {MAX_ROWS:,} rows: further names are summed as {OTHER_NAMES}; deliver"
     " tenants one by one, or shorter spans"
@@ -75,6 +76,7 @@ class ChargebackReport:
         self.tenant = scope.tenant
         self._sums = self._no_sums()
         self._progress = progress
+        self._is_open = False
         self.kind = CHARGEBACK if scope.by == "product" else f"{CHARGEBACK}-by-{scope.by}"
         self.window = scope.window
 
@@ -88,7 +90,11 @@ class ChargebackReport:
         """Return the ledgers that may have usage that counts: late usage in any that has begun."""
         span = self._scope.span
         if span is None or not span.by_arrival:
-            return await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
+            found = await ledgers_in(self._ledgers, self._tenancy, self.window, self.tenant)
+            ends = [self._tenancy.directory.period_of(ledger).end for ledger in found]
+            end = max(ends, default=0) if span is None else span.end
+            self._is_open = end > self._tenancy.clock.now()
+            return found
         await self._tenancy.refresh()
         return [one for one in await self._ledgers.ledgers(self.tenant) if one.start < span.end]
 
@@ -103,7 +109,8 @@ class ChargebackReport:
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the ledgers that could not be read."""
         others = {"other_names": _OTHERS} if self._sums.has_other_names else {}
-        return {**_NOTES, **others, **left_out(self._one_by_one)}
+        still = {PROVISIONAL: _OPEN} if self._is_open else {}
+        return {**_NOTES, **others, **still, **left_out(self._one_by_one)}
 
     def _no_sums(self) -> Chargeback:
         # What is made for one tenant may be handed to it: it does not say what the company pays.

@@ -3,15 +3,23 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from metering.app.billing.draft_statements import DraftStatements
 from metering.app.exports.export_selection import must_have
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.billing.statement import Statement
-from metering.core.exports.delivery_manifest import Window
+from metering.core.calendars.periods import LedgerId
+from metering.core.exports.delivery_manifest import PROVISIONAL, Window
 from metering.ports import StatementStore
+
+_PROVISIONAL: Final = (
+    "rows with x_Provisional are of periods that are not closed: they change with every delivery,"
+    " until the statement takes their place"
+)
 
 
 class Closed(NamedTuple):
@@ -19,6 +27,8 @@ class Closed(NamedTuple):
 
     statement: Statement
     before: Statement | None
+    is_provisional: bool = False
+    """Whether it is a draft of a period that is not closed."""
 
 
 @dataclass(slots=True)
@@ -33,7 +43,11 @@ class ClosedPeriods:
     tenancy: Tenancy
     window: Window
     tenant: str | None = None
+    drafts: DraftStatements | None = None
+    """Drafts what is not closed, if that is asked for; only in a window by name."""
+    one_by_one: OneByOne = field(default_factory=OneByOne)
     _not_closed: list[str] = field(init=False, default_factory=list)
+    _has_drafts: bool = field(init=False, default=False)
 
     async def closed(self) -> AsyncIterator[Closed]:
         """Yield the statements by tenant and period. Raises ConfigurationError for a wrong name."""
@@ -47,12 +61,41 @@ class ClosedPeriods:
                 yield one
             if not is_closed and self.window.span is None:
                 self._not_closed.append(tenant)
+                draft = await self._draft(tenant)
+                if draft is not None:
+                    found = self._has_drafts = True
+                    yield draft
         if not found and self.window.span is None:
             must_have(self.tenancy, self.window.name, self.tenant)
 
     def notes(self) -> Mapping[str, str]:
         """Name the tenants whose period of the window's name is not closed."""
-        return {"not_closed": ", ".join(self._not_closed)} if self._not_closed else {}
+        named = {"not_closed": ", ".join(self._not_closed)} if self._not_closed else {}
+        return {**named, PROVISIONAL: _PROVISIONAL} if self._has_drafts else named
+
+    async def _draft(self, tenant: str) -> Closed | None:
+        """Return the draft of a tenant's open period; None if it has not begun or is broken.
+
+        Periods before it that are not closed either are drafted first, so that none is in another.
+        """
+        directory, now = self.tenancy.directory, self.tenancy.clock.now()
+        asked = directory.find_period(tenant, self.window.name)
+        if self.drafts is None or asked is None or asked.start > now:
+            return None
+        before = await self.statements.latest_statement(tenant)
+        since = directory.since(tenant)
+        starts = [ledger.start for ledger in await self.drafts.ledgers.ledgers(tenant)]
+        first = min([*starts, now if since is None else since])
+        period = directory.period_at(tenant, first if before is None else before.period.end)
+        if period.start > asked.start:
+            return None
+        with self.one_by_one.about(LedgerId(tenant, asked.start)):
+            while period.start < asked.start:
+                before = await self.drafts.draft(tenant, period, before, now)
+                period = directory.period_at(tenant, period.end)
+            draft = await self.drafts.draft(tenant, period, before, now)
+            return Closed(draft, before, is_provisional=True)
+        return None
 
     async def _of(self, tenant: str) -> AsyncIterator[Closed]:
         before: Statement | None = None
@@ -99,6 +142,7 @@ class OfClosedPeriods:
         """Name the tenants whose period is not closed."""
         return self.closed.notes()
 
-    def _add(self, statement: Statement) -> None:
+    def _add(self, statement: Statement, at: Instant | None = None) -> None:
+        """Count a statement; a draft, which was never closed, as of the last of its pages."""
         self._totals[statement.currency] += statement.total
-        self._as_of = max(statement.closed, self._as_of or 0)
+        self._as_of = max(statement.closed if at is None else at, self._as_of or 0)

@@ -12,10 +12,10 @@ from metering.app.exports.deliver_exports import (
     left_out,
     no_progress,
 )
-from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.csv_text import Cell
+from metering.core.basics.instants import Instant
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
 from metering.core.focus.columns import TABLE, RowCells
@@ -39,7 +39,7 @@ class FocusExport(OfClosedPeriods):
     tenancy: Tenancy
     issuer: str
     progress: Progress = no_progress
-    one_by_one: OneByOne = field(init=False, default_factory=OneByOne)
+    _last_page: Instant = field(init=False, default=0)
     kind: ClassVar[str] = FOCUS
 
     async def files(self) -> AsyncIterator[ReportFile]:
@@ -48,21 +48,21 @@ class FocusExport(OfClosedPeriods):
 
     def notes(self) -> Mapping[str, str]:
         """Explain the amounts, and name the tenants whose period is not closed."""
-        return {**_NOTES, **self.closed.notes(), **left_out(self.one_by_one)}
+        return {**_NOTES, **self.closed.notes(), **left_out(self.closed.one_by_one)}
 
     async def _rows(self) -> AsyncIterator[Sequence[Cell]]:
         await self.tenancy.refresh()
         prices = ListPrices(self.tenancy.prices)
-        one_by_one = self.one_by_one
-        async for statement, before in self.closed.closed():
+        one_by_one = self.closed.one_by_one
+        async for statement, before, is_provisional in self.closed.closed():
             billed: Billed | None = None
             with one_by_one.about(statement.ledger):
                 billed = await self._billed(statement, before, prices)
             if billed is not None:
-                made = RowCells(statement, self.issuer)
+                made = RowCells(statement, self.issuer, is_provisional=is_provisional)
                 for row in focus_rows(billed, prices):
                     yield made.cells(row)
-                self._add(statement)
+                self._add(statement, self._last_page if is_provisional else None)
         one_by_one.must_have_some()
 
     async def _billed(
@@ -83,6 +83,7 @@ class FocusExport(OfClosedPeriods):
         sums = UsageSums(prices)
         async for page in pages(self.ledgers, ledger, since=since, through=through):
             sums.add(page)
+            self._last_page = max(self._last_page, page.committed)
             self.progress(1)
             # Let ingestion in this process take its turn.
             await asyncio.sleep(0)

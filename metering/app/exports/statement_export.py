@@ -31,7 +31,7 @@ class StatementExport(OfClosedPeriods):
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield three files for each statement."""
-        async for statement, _ in self.closed.closed():
+        async for statement, *_ in self.closed.closed():
             name = _name(statement)
             rows = len(statement.lines) + 1
             content = json.dumps(statement_json(statement), indent=2, ensure_ascii=False)
@@ -60,7 +60,7 @@ class StatementPdfExport(OfClosedPeriods):
 
     async def files(self) -> AsyncIterator[ReportFile]:
         """Yield a file for each statement, and one for each of its documents."""
-        async for statement, _ in self.closed.closed():
+        async for statement, *_ in self.closed.closed():
             content = await self.papers.statement(statement)
             yield ReportFile(f"{_name(statement)}.pdf", _once(content, 1))
             tenant = statement.ledger.tenant

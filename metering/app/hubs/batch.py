@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.errors import UNREADABLE, Code, RejectedEvent, StopRuleError
 from metering.core.basics.instants import Instant
+from metering.core.basics.wording import plural
 from metering.core.calendars.dated import FOREVER
 from metering.core.hubs.stop_rule import LONGEST_STOP, stopped_sources
 from metering.ports import Alerts, DeadLetter
@@ -119,13 +120,14 @@ class StopRule:
             stop = self._stops[partition] = _Stop(messages[0].sequence, now)
         if now - stop.since < stop_for and not self._reads_others(stopped, now):
             raise StopRuleError(
-                f"{number} of {len(messages)} events from {place} cannot be read"
+                f"{number} of {plural(len(messages), 'event')} from {place} cannot be read"
                 f" (first: {refused[0][1]}): nothing of this batch was committed"
             )
         del self._stops[partition]
         names = ", ".join(repr(source[:_MAX_TOLD]) for source in sorted(stopped)[:_MAX_SOURCES])
         self.alerts.alert(
-            f"{place}: {number} unreadable events become dead letters, of {len(stopped)} sources:"
+            f"{place}: {plural(number, 'unreadable event')} become dead letters, of"
+            f" {plural(len(stopped), 'source')}:"
             f" {names}",
             "batch",
         )

@@ -112,3 +112,7 @@ class LimitedDeadLetters:
     async def count_dead_letters(self, since: Instant = 0) -> DeadLetterCounts:
         """Return the numbers by code of the letters from `since` on."""
         return await self.store.count_dead_letters(since)
+
+    async def recount_dead_letters(self) -> None:
+        """Count the letters anew by reading every one."""
+        await self.store.recount_dead_letters()

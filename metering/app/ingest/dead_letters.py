@@ -1,10 +1,10 @@
 """Dead letters: list, replay and drop them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.app.hubs.batch import LOGS_HUB, Message, Tally
 from metering.app.hubs.dead_letter_limit import LimitedDeadLetters
@@ -22,6 +22,13 @@ MAX_DEAD_LETTERS: Final = 10_000
 
 #: How long counts are remembered, in seconds: a dashboard asks for them again and again.
 MEMORY_S: Final = 10.0
+
+
+class Recounted(NamedTuple):
+    """The numbers of letters by code, as they were remembered and as they are."""
+
+    before: Mapping[str, int]
+    after: Mapping[str, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +61,17 @@ class DeadLetters:
                 self.clock.now() - self.keep_for
             )
         return known
+
+    async def recount(self) -> Recounted:
+        """Count all letters anew; return the numbers before and after.
+
+        It reads every letter. What is stored or removed meanwhile may be missed: repeat it then.
+        """
+        since = self.clock.now() - self.keep_for
+        before = await self.store.count_dead_letters(since)
+        await self.store.recount_dead_letters()
+        self._counts = None
+        return Recounted(before.kept, (await self.store.count_dead_letters(since)).kept)
 
     async def _forget(self) -> None:
         """Delete letters that are too old, once an hour, where the store does not do so itself."""

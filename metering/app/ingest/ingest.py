@@ -11,6 +11,7 @@ from metering.app.streams.register import Register
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
+from metering.core.basics.wording import plural
 from metering.core.hubs.sender import sender_of
 from metering.core.hubs.stop_rule import LONGEST_STOP
 from metering.core.streams.sheets import stream_of
@@ -143,7 +144,8 @@ class Ingest:
         if of.model not in self._told:
             self._told.add(of.model)
             self.alerts.alert(
-                f"{of.model or 'a model'}: reports {of.surplus} cached tokens beyond its prompt"
-                f" (request {usage.id}): the prompt is charged as plain input and the surplus is"
+                f"{of.model or 'a model'}: reports {plural(of.surplus or 0, 'cached token')} beyond"
+                f" its prompt (request {usage.id}): the prompt is charged as plain input and the"
+                " surplus is"
                 " kept beside the counts: compare it with the invoice"
             )

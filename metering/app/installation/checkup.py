@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import MeteringError
+from metering.core.basics.wording import plural
 from metering.core.installation.finding import Finding, fail, ok, warn
 from metering.core.prices.coverage import SourceAge, age_text, source_ages
 from metering.ports import Clock
@@ -39,7 +40,9 @@ class Checkup:
         plans = self.tenancy.directory.plans(self.clock.now())
         wrong = [plan for plan in plans if plan.currency not in known]
         if not wrong:
-            return [ok("currencies", f"{len(plans)} plans, all in {', '.join(sorted(known))}")]
+            return [
+                ok("currencies", f"{plural(len(plans), 'plan')}, all in {', '.join(sorted(known))}")
+            ]
         return [
             fail(
                 f"plan {plan.id}",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.ledger.ledger_view import LedgerView, Views
 from metering.app.ledger.past_before import PeriodAt, past_before
 from metering.app.ledger.wrong_clock import counted_again
@@ -211,7 +212,11 @@ class Committer:
         if head.counts.past is not None:
             return change
         past = await past_before(self.store, self.periods, head.ledger)
-        return replace(change or LimitChange(head.counts.limits), past=past)
+        change = replace(change or LimitChange(head.counts.limits), past=past)
+        if head.pages:
+            return change
+        before = LedgersBefore(self.store, self.periods)
+        return await before.take_over(head.ledger, change, now)
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
         """Return the change to the limits in force now, if the head alone has the usage.
@@ -291,7 +296,11 @@ class Committer:
             pages = await self.store.read_slots(view.ledger, wanted)
             await self._must_be_latest(view.head, pages)
             pages += await self._read_missing(view.head, wanted, pages)
-            view.learn(wanted, sorted(pages, key=lambda page: page.number))
+            for page in sorted(pages, key=lambda page: page.number):
+                view.learn(wanted, [page])
+                # Tens of thousands of entries take tenths of a second: others are served between.
+                await asyncio.sleep(0)
+            view.learn(wanted, [])
 
     async def _must_be_latest(self, head: Head, pages: Iterable[Page]) -> None:
         """Raise where a query returns a page beyond the head: the pages between come first."""

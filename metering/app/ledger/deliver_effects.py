@@ -1,13 +1,15 @@
 """Deliver outbox messages (effects): at least once, with backoff, parked after a limit."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from metering.core.basics.errors import RetryableError
 from metering.core.calendars.dated import FOREVER
-from metering.core.ledger.effect import describe, pause_after
+from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.effect import describe, in_currency, pause_after
 from metering.ports import (
     SILENT,
     Alerts,
@@ -33,6 +35,8 @@ class DeliverEffects:
     notifier: Notifier
     clock: Clock
     alerts: Alerts
+    currency_of: Callable[[LedgerId], Awaitable[str]]
+    """Returns the currency in which a ledger is charged."""
     telemetry: Telemetry = SILENT
 
     async def run(self) -> int:
@@ -57,7 +61,7 @@ class DeliverEffects:
                 await self.run()
 
     async def _deliver(self, stored: StoredEffect) -> bool:
-        effect = stored.effect
+        effect = in_currency(stored.effect, await self.currency_of(stored.effect.ledger))
         # The commit's span and log record carry the same ledger and page.
         about: Attributes = {
             "effect": effect.key,
@@ -91,11 +95,18 @@ class DeliverEffects:
 
     async def waiting(self, limit: int) -> list[StoredEffect]:
         """Return undelivered effects, the next one due first."""
-        return await self.effects.due(FOREVER, limit)
+        return await self._named(await self.effects.due(FOREVER, limit))
 
     async def parked(self, limit: int) -> list[StoredEffect]:
         """Return parked effects, oldest first."""
-        return await self.effects.parked(limit)
+        return await self._named(await self.effects.parked(limit))
+
+    async def _named(self, found: list[StoredEffect]) -> list[StoredEffect]:
+        """Return effects with the currency of their amounts."""
+        return [
+            one._replace(effect=in_currency(one.effect, await self.currency_of(one.effect.ledger)))
+            for one in found
+        ]
 
     async def retry_parked(self) -> int:
         """Make parked effects due now, for one more attempt each; return their number."""

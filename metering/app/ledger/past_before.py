@@ -7,10 +7,11 @@ from typing import Final
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY, Instant
 from metering.core.calendars.periods import LedgerId, Period
-from metering.core.ledger.counts import Counts, rhythm_of
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.head import Head
 from metering.core.ledger.past import NO_PAST, Past
 from metering.core.ledger.projection import Rhythm
+from metering.core.ledger.thresholds import rhythm_of
 from metering.ports import LedgerStore
 
 #: How far before its start a ledger looks for one whose past it takes over: weeks without usage.

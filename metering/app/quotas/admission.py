@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.credit.credits import Credits
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import MINUTE, SECOND, Instant
@@ -19,7 +21,6 @@ from metering.core.prices.price_book import PriceBook
 from metering.core.quotas.admission import Admitted, admit
 from metering.core.quotas.facts import ALL_PAID, Facts, UnknownDeployments, Unpaid
 from metering.core.quotas.ladder import NO_LADDER, Ladder, ladder_of
-from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.stopped import stopped
 from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
@@ -53,12 +54,18 @@ class Admission:
     ledgers: LedgerStore
     tenancy: Tenancy
     credit: Credits
+    accruals: Accruals
     clock: Clock
     unknown_deployments: UnknownDeployments = UnknownDeployments.BY_PLAN
     _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
     _ladders: dict[str, _KeptLadder] = field(init=False, default_factory=dict)
+    _before: LedgersBefore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember which ledgers were begun before others."""
+        self._before = LedgersBefore(self.ledgers, self.tenancy.directory.period_at)
 
     async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription as of now, cached for a second at most.
@@ -96,7 +103,7 @@ class Admission:
         ledger = LedgerId(found.tenant, period.start)
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = counts_in_force(head, self.tenancy.limits(found.tenant, now), now)
+        counts = await self._before.counts(head, self.tenancy.limits(found.tenant, now), now)
         return admit(
             subscription,
             found,
@@ -110,6 +117,7 @@ class Admission:
                 self.unknown_deployments,
                 self._ladder(found, now),
                 await self._unpaid(found),
+                await self.accruals.for_quotas(found.tenant, counts.limits.quotas, period),
             ),
             about=about,
         )

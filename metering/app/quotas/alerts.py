@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.effect import Effect
+from metering.core.ledger.effect import Effect, in_currency
 from metering.core.ledger.head import Head
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.shown import shown_states
@@ -32,6 +34,7 @@ class TenantAlerts:
 
     ledgers: LedgerStore
     effects: EffectStore
+    accruals: Accruals
     tenancy: Tenancy
     clock: Clock
 
@@ -43,10 +46,21 @@ class TenantAlerts:
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
         is_present = period.start <= now < period.end
-        states = quota_states(head.counts, now, period) if is_present else []
-        shown = shown_states(states, head.counts.limits, now, period) if is_present else []
+        shown: list[QuotaState] = []
+        if is_present:
+            counts = head.counts
+            if not head.pages:
+                limits, periods = self.tenancy.limits(ledger.tenant, now), self.tenancy.directory
+                before = LedgersBefore(self.ledgers, periods.period_at)
+                counts = await before.counts(head, limits, now)
+            accrued = await self.accruals.for_quotas(ledger.tenant, counts.limits.quotas, period)
+            states = quota_states(counts, now, period, accrued=accrued)
+            shown = shown_states(states, counts.limits, now, period)
         return Told(
             now,
-            await self.effects.effects_of(ledger, MAX_ALERTS),
+            [
+                in_currency(one, await self.tenancy.currency_of(ledger))
+                for one in await self.effects.effects_of(ledger, MAX_ALERTS)
+            ],
             [one for one in shown if one.is_counter and one.percent >= min(one.quota.thresholds)],
         )

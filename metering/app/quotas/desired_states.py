@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from metering.app.allocation.accruals import Accruals
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
+from metering.core.ledger.head import Head
 from metering.core.plans.scope import EVERYTHING
 from metering.core.quotas.decision import quota_states
 from metering.core.quotas.suspension import Desired
@@ -25,6 +28,7 @@ class QuotasWantSuspended:
 
     ledgers: LedgerStore
     suspensions: SuspensionStore
+    accruals: Accruals
     tenancy: Tenancy
     alerts: Alerts
 
@@ -55,11 +59,17 @@ class QuotasWantSuspended:
 
     async def _reason(self, tenant: str, now: Instant) -> str | None:
         """Return the label of the quota that blocks everything; None if none does."""
-        period = self.tenancy.directory.period_at(tenant, now)
-        stored = await self.ledgers.read_head(LedgerId(tenant, period.start))
-        if stored is None:
-            return None
-        for state in quota_states(stored.head.counts, now, period):
+        directory = self.tenancy.directory
+        period = directory.period_at(tenant, now)
+        ledger = LedgerId(tenant, period.start)
+        stored = await self.ledgers.read_head(ledger)
+        if stored is not None:
+            counts = stored.head.counts
+        else:
+            before = LedgersBefore(self.ledgers, directory.period_at)
+            counts = await before.counts(Head(ledger), self.tenancy.limits(tenant, now), now)
+        accrued = await self.accruals.for_quotas(tenant, counts.limits.quotas, period)
+        for state in quota_states(counts, now, period, accrued=accrued):
             quota = state.quota
             blocks = quota.scope == EVERYTHING and quota.action == "block"
             if blocks and quota.mode == "enforced" and state.is_used_up:

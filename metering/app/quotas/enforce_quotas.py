@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.credit.credits import Credits
+from metering.app.ledger.earlier_ledgers import with_earlier
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages, stored_head
 from metering.app.ledger.wrong_clock import counted_again
@@ -15,6 +17,7 @@ from metering.core.ledger.commit import commit_of
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.head import Head
 from metering.core.ledger.limits import LimitChange, Limits
+from metering.core.quotas.accruing import thresholds_accrued
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.core.quotas.low_credit import credit_mark
 from metering.ports import Alerts, Clock, LedgerStore
@@ -30,6 +33,7 @@ class EnforceQuotas:
     ledgers: LedgerStore
     tenancy: Tenancy
     credit: Credits
+    accruals: Accruals
     clock: Clock
     alerts: Alerts
 
@@ -37,8 +41,9 @@ class EnforceQuotas:
         """Write the limits in force to the ledgers of the present period; return how many changed.
 
         A commit does this itself if the head has the usage of a new quota. Otherwise the pages are
-        read here. Credit that has become low is told here only, once the period has usage. Safe to
-        repeat and to run twice at once.
+        read here. So is what earlier ledgers have got of windows that overlap several. Credit that
+        has become low is told here only, once the period has usage. Safe to repeat and to run
+        twice at once.
         """
         await self.tenancy.refresh()
         changes = 0
@@ -66,11 +71,16 @@ class EnforceQuotas:
                 return False
             head = stored.head
             change = await counted_again(self.ledgers, head, limits, now)
+            change = change or await self._counted(head, limits, now)
+            periods = self.tenancy.directory.period_at
+            change = await with_earlier(self.ledgers, periods, head, change, limits, now)
             past = head.counts.past
             is_told = past is None or (past.low_credit is None) == (low is None)
-            if change is None and head.counts.limits == limits and is_told:
+            if change is None:
+                change = await self._accrued(head, now)
+            if change is None and is_told:
                 return False
-            change = change or await self._counted(head, limits, now)
+            change = change or LimitChange(limits)
             if past is not None and not is_told:
                 change = replace(change, past=replace(past, low_credit=low))
             commit = commit_of(head, {}, now, change)
@@ -81,10 +91,17 @@ class EnforceQuotas:
             return True
         return False
 
-    async def _counted(self, head: Head, limits: Limits, now: Instant) -> LimitChange:
-        """Return the change to other limits, with the usage of the new ones so far."""
+    async def _accrued(self, head: Head, now: Instant) -> LimitChange | None:
+        """Return the thresholds that quotas reach with the accrued cost of provisioned units."""
+        ledger, quotas = head.ledger, head.counts.limits.quotas
+        period = self.tenancy.directory.period_of(ledger)
+        accrued = await self.accruals.for_quotas(ledger.tenant, quotas, period)
+        return thresholds_accrued(head.counts, now, period, accrued)
+
+    async def _counted(self, head: Head, limits: Limits, now: Instant) -> LimitChange | None:
+        """Return the change to other limits, with the usage of the new ones in this ledger."""
         if limits == head.counts.limits:
-            return LimitChange(limits)
+            return None
         counting = BeforeTheChange(head, limits, now)
         async for page in pages(self.ledgers, head.ledger, through=head.position):
             counting.add(page)

@@ -13,6 +13,7 @@ from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.deployments.deployment import Deployment
 from metering.core.prices.price_book import PriceKey, PriceRow
+from metering.core.reconciliation.agreed import Agreed
 from metering.core.reconciliation.billed_usage import BilledUsage
 from metering.core.reconciliation.cost_row import CostRow
 from metering.core.reconciliation.own_usage import EDGE, CurrencyPrices, OwnUsage
@@ -30,6 +31,8 @@ class Asked(NamedTuple):
     currency: str = "USD"
     together: bool = False
     """Compare all accounts as one, for gateways whose backends are pools."""
+    agreed: Agreed = Agreed()
+    """What the provider takes off its list prices."""
 
 
 @dataclass(slots=True)
@@ -47,11 +50,14 @@ class Reconcile:
         """
         await self.tenancy.refresh()
         prices = CurrencyPrices(self.tenancy.prices, asked.currency)
-        billed, days = BilledUsage(), set[str]()
+        billed, days, categories = BilledUsage(), set[str](), set[str]()
         for row in rows:
+            if row.sort != "other":
+                categories.add(row.category)
             if (asked.first or row.day) <= row.day <= (asked.last or row.day):
-                billed.add(row, *self._listed(prices, row))
+                billed.add(row, *self._listed(prices, row), asked.agreed.share_of(row))
                 days |= {row.day} if row.sort != "other" else set()
+        asked.agreed.must_be_of(source, categories)
         first, last = self._span(source, asked, days)
         start, end = day_start(first), day_start(last) + DAY
         own = await self._own(prices, start, end)

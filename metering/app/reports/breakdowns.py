@@ -81,6 +81,8 @@ class Breakdowns:
     rollups: RollupStore
     executor: Executor
     _kept: OrderedDict[_Key, Kept] = field(init=False, default_factory=OrderedDict)
+    _evicted: list[tuple[str, Breakdown]] = field(init=False, default_factory=list)
+    """Breakdowns to let go of, by tenant: whoever has the tenant's turn may still read them."""
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=WeakValueDictionary
     )
@@ -93,6 +95,7 @@ class Breakdowns:
             lock = self._turns[tenant] = asyncio.Lock()
         async with lock:
             yield
+        await self._let_go()
 
     async def of(
         self, ledger: LedgerId, group_by: tuple[str, ...], days: Days, spend: Spend
@@ -111,13 +114,15 @@ class Breakdowns:
         self._trim()
         return kept
 
-    async def once(self, ledger: LedgerId, group_by: tuple[str, ...], days: Days) -> Breakdown:
+    async def once(
+        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days, spend: Spend = unlimited
+    ) -> Breakdown:
         """Return the breakdown of a ledger with every committed page, without keeping it.
 
         For reads of all tenants, which would take the place of what each tenant reads often.
         """
-        found = await self._rolled_up(_Key(ledger, group_by, days), unlimited)
-        await self._follow(found, days, unlimited)
+        found = await self._rolled_up(_Key(ledger, group_by, days), spend)
+        await self._follow(found, days, spend)
         return found.breakdown
 
     async def _brought_up_to_date(self, kept: Kept, days: Days, spend: Spend) -> Kept | None:
@@ -173,6 +178,16 @@ class Breakdowns:
         while total > MAX_GROUPS:
             ((tenant, _),) = sizes.most_common(1)
             oldest = next(key for key in self._kept if key.ledger.tenant == tenant)
-            size = len(self._kept.pop(oldest).breakdown) + _WEIGHT
+            breakdown = self._kept.pop(oldest).breakdown
+            self._evicted.append((tenant, breakdown))
+            size = len(breakdown) + _WEIGHT
             sizes[tenant] -= size
             total -= size
+
+    async def _let_go(self) -> None:
+        """Empty what was evicted and nobody reads: at once it would hold up the event loop."""
+        busy = {tenant for tenant, lock in self._turns.items() if lock.locked()}
+        idle = [breakdown for tenant, breakdown in self._evicted if tenant not in busy]
+        self._evicted = [one for one in self._evicted if one[0] in busy]
+        for breakdown in idle:
+            await self.executor.run(breakdown.clear)

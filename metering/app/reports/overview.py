@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.credit.credits import Credits
+from metering.app.ledger.earlier_ledgers import LedgersBefore
 from metering.app.ledger.past_before import rhythm_at
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.accrued import Accrued
 from metering.core.basics.errors import InvariantBroken, LedgerLagError
 from metering.core.basics.instants import Instant
+from metering.core.basics.money import Amount
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.ledger.head import Head
 from metering.core.ledger.projection import Rhythm
+from metering.core.plans.included_span import span_included
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
-from metering.core.quotas.limit_change import counts_in_force
 from metering.core.quotas.shown import shown_states
 from metering.ports import Clock, LedgerStore
 
@@ -52,8 +56,15 @@ class TenantNow(NamedTuple):
     quotas: Sequence[QuotaState]
     credit: CreditBalance | None
     """None for a tenant without grants that is not prepaid."""
+    accrued: Accrued
+    """Its share of deployments paid by the hour, which is in no other amount."""
     fault: str | None = None
     """Why its ledger cannot be read."""
+
+    @property
+    def provisioned(self) -> Amount:
+        """The accrued share in the period so far."""
+        return self.accrued.within(Window(self.period.start, self.period.end))
 
     @property
     def nearest(self) -> QuotaState | None:
@@ -81,14 +92,15 @@ class Overview:
     ledgers: LedgerStore
     tenancy: Tenancy
     credit: Credits
+    accruals: Accruals
     clock: Clock
 
     async def of(self, tenants: Sequence[str]) -> list[TenantNow]:
         """Return these tenants as committed up to now, in the given order.
 
-        It reads one head for each tenant, for its forecast that of the period before if there is
-        none yet, and calls Credits.of for those with grants or a prepaid
-        plan.
+        It reads one head for each tenant, for its forecast and its quotas over several periods that
+        of the period before if there is none yet, and calls Credits.of for those with grants or a
+        prepaid plan.
         """
         await self.tenancy.refresh_if_due()
         now, room = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
@@ -110,17 +122,24 @@ class Overview:
             credit = await self.credit.where_used(tenant)
         except (InvariantBroken, LedgerLagError) as broken:
             head, fault = Head(ledger), str(broken)
-        counts = counts_in_force(head, self.tenancy.limits(tenant, now), now)
+        limits = self.tenancy.limits(tenant, now)
+        counts = await LedgersBefore(self.ledgers, directory.period_at).counts(head, limits, now)
         balance = balance_of(head, directory.plan_for(ledger))
+        accrued = Accrued(balance.currency)
         rhythm: Rhythm | None = None
         if fault is None:
             rhythm = await rhythm_at(self.ledgers, directory.period_at, head, counts, now)
+            span = span_included(counts.limits.quotas, period) or period
+            accrued = await self.accruals.of(tenant, span)
+        states = quota_states(counts, now, period, accrued=accrued)
+        window = Window(period.start, period.end)
         return TenantNow(
             tenant,
             period,
             balance,
-            trend(balance.amount, Window(period.start, period.end), now, rhythm, spend=True),
-            shown_states(quota_states(counts, now, period), counts.limits, now, period),
+            trend(balance.amount, window, now, rhythm, spend=True),
+            shown_states(states, counts.limits, now, period),
             credit,
+            accrued.lies_in(window),
             fault,
         )

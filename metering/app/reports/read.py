@@ -15,12 +15,12 @@ from metering.core.ledger.chain import START, Position
 from metering.core.ledger.head import Head
 from metering.core.reports.breakdown import (
     Breakdown,
-    Group,
     Outcomes,
     Row,
     outcomes_of,
     rows_after,
 )
+from metering.core.reports.count import Group
 from metering.ports import Clock, Executor, LedgerStore
 
 

@@ -145,6 +145,11 @@ class Tenancy:
         # Resolved again from the new state when it is next asked for.
         self.__dict__.pop("terms_book", None)
 
+    async def currency_of(self, ledger: LedgerId) -> str:
+        """Return the currency in which a ledger is charged."""
+        await self.refresh_if_due()
+        return self.directory.plan_for(ledger).currency
+
     def limits_of(self, ledger: LedgerId, at: Instant) -> Limits | None:
         """Return the limits in force for a ledger; None for a ledger of another period."""
         is_present = self.directory.period_at(ledger.tenant, at).start == ledger.start
@@ -155,7 +160,11 @@ class Tenancy:
         plan, _, _ = self.directory.plan_of(tenant, at)
         end = self.directory.period_at(tenant, at).end if plan.quotas else 0
         increases = self.directory.increases.of(tenant, plan, at)
-        return Limits(plan.time_zone, plan.quotas, plan.spike, end, increases)
+        limits = Limits(plan.time_zone, plan.quotas, plan.spike, end, increases)
+        if not limits.long:
+            return limits
+        calendar, _, _ = self.directory.calendar_of(tenant, at)
+        return limits._replace(calendar=calendar)
 
     async def terms(self, subject: str, at: Instant) -> Terms:
         """Return the terms of a subject; RejectedEvent if it is, and stays, unknown."""

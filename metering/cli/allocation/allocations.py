@@ -1,5 +1,6 @@
 """`metering deployments shares`: allocated cost of provisioned capacity and hosting."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
@@ -9,7 +10,7 @@ from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
 from metering.core.allocation.allocation import Allocation, Share
 from metering.core.basics.instants import format_instant
-from metering.core.basics.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
+from metering.core.basics.money import MULTIPLIER_DECIMALS, format_fixed, format_read
 from metering.core.calendars.periods import Period, month_of, parse_month
 from metering.documents.allocation import AllocationDocument
 
@@ -66,13 +67,13 @@ def _month(name: str | None, present: Period, *, preview: bool) -> Period:
 
 
 def _print(allocation: Allocation) -> None:
-    rows = [_row(share) for share in allocation.shares]
+    rows = [_row(share, allocation) for share in allocation.shares]
     blank = ["", ""]
-    idle = count(allocation.idle_hours)
-    rows.append(["unallocated", *blank, idle, "0", *[format_amount(allocation.unallocated)] * 2])
+    idle, unallocated = count(allocation.idle_hours), _read(allocation)(allocation.unallocated)
+    rows.append(["unallocated", *blank, f"{idle} idle", "-", unallocated, unallocated])
     used = sum(share.used for share in allocation.shares)
     amounts = (used, allocation.cost - used, allocation.cost)
-    rows.append(["cost", *blank, count(allocation.hours), *map(format_amount, amounts)])
+    rows.append(["cost", *blank, count(allocation.hours), *map(_read(allocation), amounts)])
     title = (
         f"{allocation.deployment}, {format_instant(allocation.month.start)[:7]},"
         f" {allocation.currency}, idle hours: {', '.join(allocation.policies)}"
@@ -80,13 +81,17 @@ def _print(allocation: Allocation) -> None:
     print_table(title, _COLUMNS, rows, left=2)
 
 
-def _row(share: Share) -> list[str]:
+def _read(allocation: Allocation) -> Callable[[int], str]:
+    return lambda amount: format_read(amount, allocation.currency)
+
+
+def _row(share: Share, allocation: Allocation) -> list[str]:
     return [
         share.tenant,
         "yes" if share.is_billable else "no: other currency",
         _tokens(share),
         count(share.hours),
-        *map(format_amount, (share.used, share.idle, share.amount)),
+        *map(_read(allocation), (share.used, share.idle, share.amount)),
     ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from metering import bootstrap
+from metering.cli.allocation.accrued import print_accrued
 from metering.cli.billing.charges import print_charge
 from metering.cli.credit.grant_tables import credit_line
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
@@ -18,10 +19,12 @@ from metering.cli.output import (
     tokens,
     used,
 )
+from metering.core.allocation.accrued import Accrued
 from metering.core.basics.instants import Instant
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read, parse_amount
 from metering.core.billing.balance import Balance
 from metering.core.calendars.periods import Period
+from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.reports.breakdown import GROUPS
 from metering.documents.billing.balance import BalanceDocument
@@ -35,7 +38,12 @@ def balance(tenant: Tenant, period: PeriodName = None, as_json: AsJson = False) 
     """
     read = with_app(lambda app: _balance(app, tenant, period))
     document = BalanceDocument.of_period(
-        tenant, read.period, read.balance, credit=read.credit, now=read.at
+        tenant,
+        read.period,
+        read.balance,
+        credit=read.credit,
+        accrued=read.accrued,
+        now=read.at,
     )
     show(document, lambda: _print(tenant, read), as_json=as_json)
 
@@ -47,17 +55,20 @@ class _Read(NamedTuple):
     period: Period
     balance: Balance
     credit: CreditBalance | None
+    accrued: Accrued
 
 
 async def _balance(app: bootstrap.App, tenant: str, name: str | None) -> _Read:
     period = await period_for(app, tenant, name)
     now = app.clock.now()
     found = await app.read.balance(tenant, period)
-    return _Read(now, period, found, await app.credits.where_used(tenant))
+    accrued = await app.accruals.in_period(tenant, period)
+    return _Read(now, period, found, await app.credits.where_used(tenant), accrued)
 
 
 def _print(tenant: str, read: _Read) -> None:
     print_balance(tenant, read.period, read.balance)
+    print_accrued(read.accrued, read.period)
     if read.credit is not None:
         stdout().print(credit_line(read.credit))
 
@@ -71,11 +82,11 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
             used(model.line.tokens, model.unit),
             "unknown"
             if model.amount is None
-            else f"{format_amount(model.amount)} {found.currency}",
+            else f"{format_read(model.amount, found.currency)} {found.currency}",
         )
         for model in found.models
     ]
-    amount = f"{format_amount(found.amount)} {found.currency}"
+    amount = f"{format_read(found.amount, found.currency)} {found.currency}"
     rows.append(("total", count(found.total.requests), tokens(found.total.tokens), amount))
     columns = ["model", "requests", "tokens", "amount"]
     print_table(f"{tenant}, {period.name}", columns, rows)
@@ -117,19 +128,26 @@ def usage(
             known = ", ".join(GROUPS)
             raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint="--group-by")
 
-    async def read(app: bootstrap.App) -> list[UsageRow]:
+    async def read(app: bootstrap.App) -> tuple[list[UsageRow], Period, Accrued]:
         of = await period_for(app, tenant, period)
         rows = await app.read.usage(tenant, of, names)
-        return [UsageRow.of_row(row, names) for row in rows]
+        accrued = await app.accruals.in_period(tenant, of)
+        shares = accrued.by_name(Window(of.start, of.end))
+        return [UsageRow.of_row(row, names, shares) for row in rows], of, accrued
 
-    found = with_app(read)
+    found, of, accrued = with_app(read)
     columns = [*names, "requests", "tokens", "amount"]
-    title = f"Usage of {tenant}"
-    rows = [_usage_row(row) for row in found]
-    show(found, lambda: print_table(title, columns, rows, left=len(names)), as_json=as_json)
+    title = f"Usage of {tenant}, {of.name}, {accrued.currency}"
+    rows = [_usage_row(row, accrued.currency) for row in found]
+
+    def tables() -> None:
+        print_table(title, columns, rows, left=len(names))
+        print_accrued(accrued, of)
+
+    show(found, tables, as_json=as_json)
 
 
-def _usage_row(row: UsageRow) -> list[str]:
+def _usage_row(row: UsageRow, currency: str) -> list[str]:
     groups = ["-" if value is None else value for value in row.group.values()]
-    amount = "unknown" if row.amount is None else row.amount
-    return [*groups, str(row.requests), count(sum(row.tokens.values())), amount]
+    amount = "unknown" if row.amount is None else format_read(parse_amount(row.amount), currency)
+    return [*groups, count(row.requests), count(sum(row.tokens.values())), amount]

@@ -1,7 +1,7 @@
 """A charge as a table."""
 
 from metering.cli.output import count, print_table
-from metering.core.basics.money import format_amount, format_fixed
+from metering.core.basics.money import format_amount, format_fixed, format_read
 from metering.core.billing.charge import WHOLE_UNITS, Charge, ChargeLine
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 
@@ -14,11 +14,12 @@ def print_charge(charge: Charge) -> None:
             _item(line),
             f"{_quantity(line)} {line.unit}{'' if abs(line.quantity) == 1 else 's'}",
             _unit_price(line),
-            f"{format_amount(line.amount)} {charge.currency}",
+            f"{format_read(line.amount, charge.currency)} {charge.currency}",
         )
         for line in charge.lines
     ]
-    rows.append(("total", "", "", "", f"{format_amount(charge.total)} {charge.currency}"))
+    total = f"{format_read(charge.total, charge.currency)} {charge.currency}"
+    rows.append(("total", "", "", "", total))
     columns = ["charge", "item", "quantity", "unit price", "amount"]
     print_table("Charges", columns, rows, left=2)
 

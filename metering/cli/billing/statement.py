@@ -2,18 +2,19 @@
 
 import json
 import sys
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import typer
 
 from metering import bootstrap
+from metering.app.billing.statements import Preview
+from metering.cli.allocation.accrued import print_shares
 from metering.cli.options import PeriodName, Tenant, period_for, with_app
 from metering.cli.output import AsJson, count, plural, print_table, stdout
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import format_instant
-from metering.core.basics.money import format_paid
+from metering.core.basics.money import format_read
 from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import quantity_of, unit_price_of
@@ -45,12 +46,13 @@ def statement(
     chosen = "json" if as_json else as_format
     if out is not None and chosen == "table":
         raise typer.BadParameter("needs --format json, csv, html or pdf", param_hint="--out")
-    read = _preview if preview else _closed
-    found = with_app(lambda app: _with_paper(app, tenant, read(app, tenant, period)))
+    found = with_app(lambda app: _read(app, tenant, period, preview=preview))
     if chosen == "table":
         print_statement(found.statement, is_draft=preview)
+        if found.draft is not None:
+            print_shares("Accrued in this period, billed by a later statement", found.draft.later)
         return
-    content = _content(*found, chosen, is_draft=preview)
+    content = _content(found, chosen)
     if out is None:
         sys.stdout.buffer.write(content)
     else:
@@ -63,17 +65,18 @@ class _Found(NamedTuple):
     statement: Statement
     terms: Terms
     customer: Customer
+    draft: Preview | None
+    """The draft of an open period."""
 
 
-async def _with_paper(app: bootstrap.App, tenant: str, reading: Awaitable[Statement]) -> _Found:
-    statement = await reading
+async def _read(app: bootstrap.App, tenant: str, period: str | None, *, preview: bool) -> _Found:
+    draft: Preview | None = None
+    if preview:
+        of = await period_for(app, tenant, period)
+        draft = await app.billing.statements.draft(tenant, of, app.clock.now())
+    statement = await _closed(app, tenant, period) if draft is None else draft.statement
     customer = app.tenancy.directory.customers.of(tenant)
-    return _Found(statement, app.billing.invoices.terms, customer)
-
-
-async def _preview(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
-    of = await period_for(app, tenant, period)
-    return await app.billing.statements.preview(tenant, of, app.clock.now())
+    return _Found(statement, app.billing.invoices.terms, customer, draft)
 
 
 async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statement:
@@ -92,22 +95,22 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
     return found
 
 
-def _content(
-    found: Statement, terms: Terms, customer: Customer, chosen: str, *, is_draft: bool
-) -> bytes:
+def _content(found: _Found, chosen: str) -> bytes:
+    statement, terms, customer, draft = found
+    is_draft = draft is not None
     if chosen == "json":
-        document = StatementDocument.of(found, is_draft=is_draft).model_dump()
-        return f"{json.dumps(document, ensure_ascii=False)}\n".encode()
+        of = StatementDocument.of(statement) if draft is None else StatementDocument.of_draft(draft)
+        return f"{json.dumps(of.model_dump(), ensure_ascii=False)}\n".encode()
     if chosen == "csv":
-        return statement_csv(found).encode()
+        return statement_csv(statement).encode()
     # The template engine and the writer of PDFs are slow to import.
     if chosen == "pdf":
         from metering.adapters.exports.statement_pdf import statement_pdf  # noqa: PLC0415
 
-        return statement_pdf(found, terms, customer, is_draft=is_draft)
+        return statement_pdf(statement, terms, customer, is_draft=is_draft)
     from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
-    return statement_page(found, is_draft=is_draft).encode()
+    return statement_page(statement, is_draft=is_draft).encode()
 
 
 def print_statement(found: Statement, *, is_draft: bool) -> None:
@@ -119,11 +122,11 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
             _item(line),
             _quantity(line),
             unit_price_of(line) or "",
-            format_paid(line.rounded, found.currency),
+            format_read(line.rounded, found.currency),
         )
         for line in found.lines
     ]
-    rows.append(("total", "", "", "", format_paid(found.total, found.currency)))
+    rows.append(("total", "", "", "", format_read(found.total, found.currency)))
     columns = ["line", "item", "quantity", "unit price", found.currency]
     print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
     notes = (
@@ -138,7 +141,16 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
 
 
 def _item(line: StatementLine) -> str:
-    parts = (line.model, line.bucket, line.charge_period, line.reference, line.reason, line.author)
+    hours = f"{line.term} hours" if line.kind == "ptu_share" else None
+    parts = (
+        hours,
+        line.model,
+        line.bucket,
+        line.charge_period,
+        line.reference,
+        line.reason,
+        line.author,
+    )
     return ", ".join(one for one in parts if one) or line.term or ""
 
 

@@ -25,7 +25,7 @@ from metering.cli.output import (
     stdout,
 )
 from metering.core.basics.instants import parse_instant
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read
 from metering.core.exports.chargeback import By
 from metering.core.exports.delivery_manifest import Format, Manifest, Window, manifest_json
 from metering.core.exports.windows import span_window
@@ -120,6 +120,10 @@ def focus(  # noqa: PLR0913, PLR0917, the options of a command
     start: Start = None,
     end: End = None,
     tenant: Only = None,
+    provisional: Annotated[
+        bool,
+        typer.Option("--provisional", help="With --period: also drafts of what is not closed."),
+    ] = False,
     out: Out = None,
     form: InFormat = "csv",
     gzip: Gzip = False,
@@ -132,10 +136,12 @@ def focus(  # noqa: PLR0913, PLR0917, the options of a command
 
     Example:  metering export focus --period 2026-11 --out reports
     """
+    if provisional and period is None:
+        raise typer.BadParameter("goes with --period", param_hint="--provisional")
     window = window_for(period, start, end)
 
     def make(app: bootstrap.App, progress: OnProgress) -> Report:
-        return app.billing.reports.focus(window, tenant, progress)
+        return app.billing.reports.focus(window, tenant, progress, provisional=provisional)
 
     deliver(make, tenant=tenant, out=out, form=form, gzip=gzip, as_json=as_json)
 
@@ -226,4 +232,4 @@ def _print(manifest: Manifest, out: Path | None) -> None:
     rows = [[one.name, count(one.rows), count(one.bytes), one.sha256] for one in manifest.files]
     print_table(title, ["file", "rows", "bytes", "SHA-256"], rows)
     for currency, amount in sorted(manifest.totals.items()):
-        stdout().print(f"total: {format_amount(amount)} {currency}")
+        stdout().print(f"total: {format_read(amount, currency)} {currency}")

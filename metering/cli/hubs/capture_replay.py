@@ -12,6 +12,7 @@ from metering.cli.ingest.ingest import rows
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, escape, print_counts, show, stderr
 from metering.core.basics.errors import MeteringError
+from metering.core.basics.wording import plural
 from metering.documents.hubs import CapturePlan, CaptureReplay
 from metering.ports import CaptureSource
 
@@ -74,7 +75,7 @@ def _report(replayed: ReplayCapture, *, dry_run: bool, as_json: bool) -> None:
     show(found, lambda: print_counts(title, done), as_json=as_json)
     console = stderr()
     for one in replayed.damaged[:_MAX_MESSAGES]:
-        console.print(f"{escape(one.name)}: {escape(one.why)}, after {count(one.events)} events")
+        console.print(f"{escape(one.name)}: {escape(one.why)}, after {plural(one.events, 'event')}")
     for gap in replayed.gaps[:_MAX_MESSAGES]:
         place = escape(f"{gap.hub}/{gap.partition}")
         console.print(f"{place}: no file contains the events between {gap.after} and {gap.before}")

@@ -14,7 +14,7 @@ from rich.table import Table
 from metering.bootstrap import App
 from metering.cli.output import count, escape, stdout
 from metering.core.basics.instants import format_instant
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read
 from metering.core.ledger.entry import State
 from metering.local.demo.watch import Arrival, Watch
 
@@ -107,14 +107,14 @@ def _cells(arrival: Arrival) -> list[str]:
         dimensions.model or dimensions.requested_model or "-",
         str(dimensions.status),
         count(arrival.tokens),
-        _amount(state),
-        f"{arrival.tenant} {format_amount(arrival.balance)} {arrival.currency}",
+        _amount(state, arrival.currency),
+        f"{arrival.tenant} {format_read(arrival.balance, arrival.currency)} {arrival.currency}",
     ]
 
 
-def _amount(state: State) -> str:
+def _amount(state: State, currency: str) -> str:
     if state.is_hold:
         return "pending"
     if state.amount is None:
         return "missing" if state.is_missing else "unpriced"
-    return format_amount(state.amount)
+    return format_read(state.amount, currency)

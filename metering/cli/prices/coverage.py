@@ -10,6 +10,7 @@ from metering import bootstrap
 from metering.app.prices.explain_unpriced import Unpriced
 from metering.cli.options import ledgers_named, must_know, with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
+from metering.core.basics.wording import plural
 from metering.core.prices.coverage import Covered, SourceAge, age_text, covered, source_ages
 from metering.documents.prices.coverage import (
     CoverageDocument,
@@ -88,7 +89,8 @@ def _print_models(found: list[CoveredModel]) -> None:
         for one in found
     ]
     print_table(
-        f"{count(sum(one.priced for one in found))} of {count(len(found))} models have a price",
+        f"{count(sum(one.priced for one in found))} of {plural(len(found), 'model')}"
+        f" {'has' if len(found) == 1 else 'have'} a price",
         ["model", "priced", "ways", "reason or region"],
         rows,
         left=4,

@@ -8,8 +8,9 @@ from metering.app.prices.propose_prices import Proposal
 from metering.app.prices.publish_prices import Consent
 from metering.cli.auditing import changing
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, escape, show, stdout
+from metering.cli.output import AsJson, escape, show, stdout
 from metering.cli.prices.price_preview import AcceptJumps, Supersede, print_changes
+from metering.core.basics.wording import plural
 from metering.documents.prices.changes import PriceChangeDocument, ProposalDocument
 
 Limit = Annotated[int, typer.Option(min=1, help="The maximum number of changes to show.")]
@@ -67,7 +68,7 @@ def _show(proposal: Proposal | None, limit: int, *, as_json: bool, in_force: boo
             stdout().print("no prices are proposed")
             return
         state = "in force" if in_force else "proposed"
-        stdout().print(escape(f"{document.name}: {count(len(changes))} rows {state}"))
+        stdout().print(escape(f"{document.name}: {plural(len(changes), 'row')} {state}"))
         print_changes(document.changes, len(changes), with_ratio=False)
         for reason in () if in_force else document.refused:
             stdout().print(escape(f"needs consent: {reason}"))

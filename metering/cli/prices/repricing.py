@@ -22,6 +22,7 @@ from metering.cli.options import (
 from metering.cli.output import (
     AsJson,
     count,
+    escape,
     plural,
     print_error,
     print_table,
@@ -29,7 +30,7 @@ from metering.cli.output import (
     stdout,
     tokens,
 )
-from metering.core.basics.money import Amount, format_amount
+from metering.core.basics.money import Amount, format_read
 from metering.core.billing.what_if import Comparison
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.rerating import Scope
@@ -111,7 +112,7 @@ def _print_rerated(found: list[RerateDocument], *, applied: bool) -> None:
         stdout().print("Nothing was written. Run with --apply to append the corrections.")
 
 
-def whatif(
+def whatif(  # noqa: PLR0913, PLR0917, each is an option of the command
     tenant: Tenant,
     period: PeriodName = None,
     mapping: Annotated[
@@ -128,11 +129,16 @@ def whatif(
         ),
     ] = None,
     currency: Annotated[str, typer.Option(help="The currency of the price file.")] = "USD",
+    pay_as_you_go: Annotated[
+        bool,
+        typer.Option("--pay-as-you-go", help="Price usage of provisioned units by the token."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Price TENANT's usage under other models, another plan or other prices, side by side.
 
-    Nothing is written.
+    With its share of provisioned capacity so far, and what the comparison leaves out. Nothing is
+    written.
 
     Example:  metering whatif acme --map gpt-4o=gpt-4o-mini --plan reseller
     """
@@ -141,7 +147,9 @@ def whatif(
     async def ask(app: bootstrap.App) -> Answer:
         of = await period_for(app, tenant, period)
         rows = [] if prices is None else _rows(app, prices, currency)
-        return await app.billing.what_if.ask(tenant, of, models=models, plan_id=plan, rows=rows)
+        return await app.billing.what_if.ask(
+            tenant, of, models=models, plan_id=plan, rows=rows, pay_as_you_go=pay_as_you_go
+        )
 
     answer = with_app(ask)
     document = WhatIfDocument.of(answer)
@@ -163,14 +171,14 @@ def _models(mapping: list[str]) -> dict[str, str]:
     return models
 
 
-def _text(amount: Amount | None) -> str:
-    return "unknown" if amount is None else format_amount(amount)
-
-
 def _print_answer(tenant: str, answer: Answer) -> None:
-    rows = [_row(one) for one in answer.comparisons]
-    totals = format_amount(answer.actual.total), format_amount(answer.other.total)
-    rows.append(["charge of the period", "", "", "", *totals, ""])
+    rows = [_row(one, answer) for one in answer.comparisons]
+    rows.append(_sum("charge of the period", answer, answer.actual.total, answer.other.total))
+    if answer.accrued.shares:
+        shares = answer.share, answer.other_share
+        rows.append(_sum("provisioned, by the hour", answer, *shares))
+        whole = answer.actual.total + answer.share, answer.other.total + answer.other_share
+        rows.append(_sum("sum", answer, *whole))
     columns = ["model", "priced as", "requests", "tokens", "amount", "other amount", "difference"]
     print_table(
         f"{tenant}: {answer.currency} as charged, {answer.other_currency} under the other terms",
@@ -183,17 +191,34 @@ def _print_answer(tenant: str, answer: Answer) -> None:
             f"{plural(answer.other.unpriced_requests, 'request')} without a price, not in"
             " the other amount"
         )
+    for text in answer.left_out:
+        stdout().print(escape(f"left out: {text}"), soft_wrap=True)
 
 
-def _row(one: Comparison) -> list[str]:
-    known = one.amount is not None and one.other_amount is not None
+def _sum(name: str, answer: Answer, amount: Amount, other: Amount) -> list[str]:
+    known = answer.currency == answer.other_currency
+    return [
+        *(name, "", "", ""),
+        format_read(amount, answer.currency),
+        format_read(other, answer.other_currency),
+        format_read(other - amount, answer.currency) if known else "",
+    ]
+
+
+def _row(one: Comparison, answer: Answer) -> list[str]:
+    same = answer.currency == answer.other_currency
+    known = one.amount is not None and one.other_amount is not None and same
     difference = (one.other_amount or 0) - (one.amount or 0)
     return [
         one.model or "(not named)",
         one.instead or "(not named)",
         count(one.line.requests),
         tokens(one.line.tokens),
-        _text(one.amount),
-        _text(one.other_amount),
-        format_amount(difference) if known else "unknown",
+        _text(one.amount, answer.currency),
+        _text(one.other_amount, answer.other_currency),
+        format_read(difference, answer.currency) if known else "unknown",
     ]
+
+
+def _text(amount: Amount | None, currency: str) -> str:
+    return "unknown" if amount is None else format_read(amount, currency)

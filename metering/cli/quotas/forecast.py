@@ -6,7 +6,7 @@ from metering.cli.credit.grant_tables import credit_line
 from metering.cli.options import Tenant, must_know, with_app
 from metering.cli.output import AsJson, print_table, show, stdout
 from metering.core.basics.instants import format_instant
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_read
 from metering.documents.quotas.alerts import QuotasDocument
 
 
@@ -30,27 +30,34 @@ def forecast(tenant: Tenant, as_json: AsJson = False) -> None:
 
 
 def _print(tenant: str, found: Forecast) -> None:
-    charge = "-" if found.charge is None else format_amount(found.charge)
+    def read(amount: int | None) -> str:
+        return "-" if amount is None else format_read(amount, found.currency)
+
     rows = [
-        [
-            "period",
-            format_amount(found.amount.used),
-            format_amount(found.amount.an_hour),
-            format_amount(found.amount.projected),
-            "-",
-            "-",
-        ],
-        ["charge", "-", "-", charge, "-", "-"],
+        ["period", *map(read, found.amount), "-", "-"],
+        ["charge", "-", "-", read(found.charge), "-", "-"],
     ]
-    rows.extend(_row(one) for one in found.quotas)
+    provisioned = found.provisioned
+    if provisioned.accrued.at is not None:
+        so_far = read(provisioned.so_far)
+        rows.append(["provisioned", so_far, "-", read(provisioned.projected), "-", "-"])
+    rows.extend(_row(one, found.currency) for one in found.quotas)
     columns = ["quota", "used", "per hour", "projected", "limit", "exhausted"]
     print_table(f"{tenant}, {format_instant(found.at)}, {found.currency}", columns, rows)
+    if provisioned.accrued.at is not None:
+        stdout().print(
+            "provisioned: the share of deployments paid by the hour, accrued until"
+            f" {format_instant(provisioned.accrued.at)}, provisional and in no other row",
+            soft_wrap=True,
+        )
     if found.credit is not None:
         stdout().print(credit_line(found.credit))
 
 
-def _row(one: QuotaForecast) -> list[str]:
-    show = one.state.show
+def _row(one: QuotaForecast, currency: str) -> list[str]:
+    def show(value: int) -> str:
+        return one.state.read(value, currency)
+
     ends = "-" if one.exhausted_at is None else format_instant(one.exhausted_at)
     trend = [show(value) for value in one.trend]
     return [one.state.label, *trend, show(one.state.limit), ends]

@@ -7,11 +7,12 @@ import typer
 from metering import bootstrap
 from metering.cli.auditing import audited, author
 from metering.cli.options import Tenant, day_or_instant, must_know, with_app
-from metering.cli.output import AsJson, print_table, show, stdout
+from metering.cli.output import AsJson, count, print_table, show, stdout
 from metering.core.basics.instants import format_instant
+from metering.core.basics.money import format_read, parse_amount
 from metering.core.plans.increases import Increase
 from metering.core.tenancy.increases import IncreaseOffer
-from metering.documents.quotas.alerts import QuotasDocument
+from metering.documents.quotas.alerts import QuotaDocument, QuotasDocument
 from metering.documents.quotas.increases import IncreaseDocument
 
 quotas = typer.Typer(
@@ -36,13 +37,29 @@ def list_quotas(tenant: Tenant, as_json: AsJson = False) -> None:
     rows = [
         [
             *(one.quota, one.about, one.action, one.mode),
-            *(one.used, one.limit, one.increased_until or "-"),
+            *(_read(one.used, one, found), _read(one.limit, one, found)),
+            one.increased_until or "-",
         ]
         for one in found.quotas
     ]
     columns = ["id", "quota", "action", "mode", "used", "limit", "increased until"]
-    title = f"Quotas of {tenant}, {found.as_of}"
-    show(found, lambda: print_table(title, columns, rows, left=4), as_json=as_json)
+    title = f"Quotas of {tenant}, {found.as_of}, {found.currency}"
+
+    def tables() -> None:
+        print_table(title, columns, rows, left=4)
+        for one in found.quotas:
+            if one.provisioned_as_of is not None:
+                part = f"{_read(one.provisioned or '0', one, found)} {found.currency}"
+                until = f"accrued until {one.provisioned_as_of}, provisional"
+                stdout().print(f"{one.quota}: {part} of it provisioned, {until}", soft_wrap=True)
+
+    show(found, tables, as_json=as_json)
+
+
+def _read(value: str, one: QuotaDocument, found: QuotasDocument) -> str:
+    if one.metric != "amount":
+        return count(int(value))
+    return format_read(parse_amount(value), found.currency)
 
 
 @quotas.command("raise")

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from metering import bootstrap
-from metering.adapters.reconciliation.cost_export import cost_rows
+from metering.adapters.reconciliation.cost_export import CostExport
 from metering.app.reconciliation.reconcile import Asked, day_start
 from metering.cli.ingest.event_lines import opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, show
 from metering.cli.reconciliation.reconcile_tables import print_logs, print_report
 from metering.core.basics.instants import DAY, Instant
+from metering.core.reconciliation.agreed import Agreed, read_agreed
 from metering.core.reconciliation.cost_row import Exact, parse_exact
 from metering.core.reconciliation.log_comparison import LogReport
 from metering.core.reconciliation.report import Report
@@ -30,8 +31,8 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
         Path | None,
         typer.Option(
             exists=True,
-            dir_okay=False,
-            help="A Cost Management export (actual cost or FOCUS), .csv or .csv.gz.",
+            help="A Cost Management export (actual cost or FOCUS): a .csv, .csv.gz or .parquet"
+            " file, or the folder of its parts.",
         ),
     ] = None,
     gateway_logs: Annotated[
@@ -56,6 +57,13 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
     together: Annotated[
         bool, typer.Option("--together", help="Compare all accounts as one, for pools of backends.")
     ] = False,
+    discount: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An agreed discount in percent of list prices: 7, or by the meter category of the"
+            " export, 'Cognitive Services=7'. May be repeated."
+        ),
+    ] = None,
     all_lines: Annotated[
         bool, typer.Option("--all", help="Also show lines without a difference.")
     ] = False,
@@ -75,7 +83,7 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
     allowed = _percent(tolerance)
     for day, hint in ((first, "--from"), (last, "--to")):
         _instant(day, hint)
-    asked = Asked(first, last, currency.upper(), together)
+    asked = Asked(first, last, currency.upper(), together, _agreed(discount or []))
 
     async def work(app: bootstrap.App) -> tuple[Report | None, LogReport | None]:
         costs = None if actual is None else await _costs(app, actual, asked)
@@ -106,9 +114,10 @@ def _document(
 
 
 async def _costs(app: bootstrap.App, path: Path, asked: Asked) -> Report:
+    export = CostExport(path)
     with progress_bar(path.name) as progress:
-        task = progress.add_task("reading", total=size_of([path]))
-        rows = cost_rows(path, asked.currency, lambda read: progress.update(task, completed=read))
+        task = progress.add_task("reading", total=size_of(export.files))
+        rows = export.rows(asked.currency, lambda read: progress.update(task, completed=read))
         return await app.billing.reconcile.costs(str(path), rows, asked)
 
 
@@ -138,6 +147,13 @@ def _percent(text: str) -> Exact:
     if found < 0:
         raise typer.BadParameter(f"{text!r} is negative", param_hint="--tolerance")
     return found
+
+
+def _agreed(texts: list[str]) -> Agreed:
+    try:
+        return read_agreed(texts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--discount") from None
 
 
 def _instant(day: str | None, hint: str) -> Instant | None:

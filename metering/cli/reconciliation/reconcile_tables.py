@@ -7,8 +7,9 @@ from metering.core.basics.money import format_fixed
 from metering.core.reconciliation.cost_row import EXACT_DECIMALS, Exact, format_exact
 from metering.core.reconciliation.explain import HARMLESS, Part, Why
 from metering.core.reconciliation.log_comparison import MAX_NAMED, LogReport
-from metering.core.reconciliation.report import Line, Report
+from metering.core.reconciliation.report import Line, Report, uniform_discount
 from metering.documents.reconciliation import (
+    discounted_lines,
     explained_total,
     remaining_lines,
     shown_lines,
@@ -43,6 +44,11 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     print_table("Differences", ["cause", "tokens", "amount"], totals + whole)
     console = stdout()
     console.print(f"billed {_amount(billed)}, ours {_amount(ours)} {report.currency}")
+    discounted = discounted_lines(report)
+    if discounted:
+        console.print(
+            f"the agreed discount was taken off list prices on {plural(discounted, 'line')}"
+        )
     other = report.other_services
     if other.rows:
         cost = _amount(other.cost + other.credit)
@@ -54,6 +60,11 @@ def print_report(report: Report, tolerance: Exact, *, all_lines: bool) -> None:
     reasons = {part.why for line in left for part in line.parts if part.why not in HARMLESS}
     names = ", ".join(why for why in Why if why in reasons)
     console.print(f"a difference remains on {plural(len(left), 'line')}: {names}")
+    uniform = uniform_discount(report)
+    if uniform is not None:
+        percent = format_fixed(uniform, 2)
+        below = f"{percent} % below list"
+        console.print(f"every price is {below}: if that is agreed, --discount {percent}")
 
 
 def _row(line: Line) -> list[str]:
@@ -73,7 +84,8 @@ def _row(line: Line) -> list[str]:
 
 
 def _part(part: Part) -> str:
-    tokens = f" ({_signed(_tokens(part.tokens))} tokens)" if part.tokens else ""
+    noun = "token" if abs(part.tokens) == _WHOLE else "tokens"
+    tokens = f" ({_signed(_tokens(part.tokens))} {noun})" if part.tokens else ""
     return f"{part.why} {_signed(_amount(part.amount))}{tokens}"
 
 
@@ -113,6 +125,13 @@ def print_logs(report: LogReport, *, all_lines: bool) -> None:
             for one in report.named
         ]
         print_table(f"Missing from the ledgers (at most {MAX_NAMED})", columns, named, left=4)
+    if report.differing:
+        columns = ["request", "day", "deployment", "tokens", "logged"]
+        differing = [
+            [one.id, one.day, one.deployment or "-", count(one.tokens), count(one.logged_tokens)]
+            for one in report.differing
+        ]
+        print_table(f"Tokens differ (at most {MAX_NAMED})", columns, differing, left=3)
     console = stdout()
     for why, number in sorted(report.absent.items()):
         console.print(f"missing from the ledgers: {plural(number, 'logged request')}: {why}")

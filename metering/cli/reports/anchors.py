@@ -7,6 +7,7 @@ from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, print_table, show, stdout
 from metering.core.anchors.anchor import Anchor
 from metering.core.basics.instants import format_instant
+from metering.core.basics.wording import plural
 from metering.documents.reports.anchors import AnchorDocument
 
 anchors = typer.Typer(
@@ -30,7 +31,9 @@ def write_anchor(as_json: AsJson = False) -> None:
 
 
 def _print_one(anchor: Anchor) -> None:
-    stdout().print(f"anchor {anchor.name}: {count(anchor.leaves)} leaves, root {anchor.root}")
+    stdout().print(
+        f"anchor {anchor.name}: {plural(anchor.leaves, 'leaf', 'leaves')}, root {anchor.root}"
+    )
 
 
 @anchors.command("list")

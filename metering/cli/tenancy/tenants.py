@@ -16,6 +16,7 @@ from metering.cli.tenancy.members import allow, disallow
 from metering.cli.tenancy.stops import resume, stop
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.validation import validated
+from metering.core.basics.wording import plural
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.dated import BEGINNING
 from metering.core.plans.plan import Plan, read_plan
@@ -183,8 +184,14 @@ def import_tenants(file: File, move: Move = False) -> None:
     done = changing("tenants.import", "tenants", wanted, apply)
     changes = [one for one in done if one.record is not None]
     latest = max(changes, key=lambda one: one.outcome, default=None)
-    held = "unchanged" if latest is None else f"{len(changes)} changes, the last {since(latest)}"
-    stdout().print(f"{len(content.tenants)} tenants, {len(content.plans)} plans: {held}")
+    held = (
+        "unchanged"
+        if latest is None
+        else f"{plural(len(changes), 'change')}, the last {since(latest)}"
+    )
+    stdout().print(
+        f"{plural(len(content.tenants), 'tenant')}, {plural(len(content.plans), 'plan')}: {held}"
+    )
 
 
 @plans.command("list")

@@ -1,7 +1,9 @@
-"""An allocation as a store keeps it: JSON, money as integer strings of 10^-18."""
+"""An allocation, or accrual, as a store keeps it: JSON, money as integer strings of 10^-18."""
 
+from collections.abc import Callable
 from typing import Final
 
+from metering.core.allocation.accrual import Accrual, Piece
 from metering.core.allocation.allocation import Allocation, Counted, Share
 from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, check_schema
 from metering.core.basics.errors import InvariantBroken
@@ -41,16 +43,52 @@ def read_allocation(document: Document) -> Allocation:
 
     Raises InvariantBroken for one that cannot be read, does not add up, or has another schema.
     """
+    return _read(document, "an allocation", _allocation)
+
+
+def write_accrual(accrual: Accrual) -> Document:
+    """Return an accrual as the document to store."""
+    return {
+        **write_allocation(accrual.allocation),
+        "at": accrual.at,
+        "is_final": accrual.is_final,
+        "pieces": {
+            tenant: [[start, str(amount)] for start, amount in pieces]
+            for tenant, pieces in accrual.pieces.items()
+        },
+    }
+
+
+def read_accrual(document: Document) -> Accrual:
+    """Return the accrual in a document; InvariantBroken as `read_allocation` raises it."""
+    return _read(document, "an accrual", _accrual)
+
+
+def _read[Read: (Allocation, Accrual)](
+    document: Document, name: str, read: Callable[[Document], Read]
+) -> Read:
     try:
-        check_schema(document, SCHEMA, "an allocation")
+        check_schema(document, SCHEMA, name)
     except ValueError as fault:
-        raise InvariantBroken(f"an allocation {fault}") from None
+        raise InvariantBroken(f"{name} {fault}") from None
     try:
-        allocation = _allocation(document)
+        found = read(document)
     except UNREADABLE_DOCUMENT as error:
-        raise InvariantBroken(f"an allocation cannot be read: {error!r}") from None
-    allocation.check()
-    return allocation
+        raise InvariantBroken(f"{name} cannot be read: {error!r}") from None
+    (found.allocation if isinstance(found, Accrual) else found).check()
+    return found
+
+
+def _accrual(document: Document) -> Accrual:
+    return Accrual(
+        _allocation(document),
+        int(document["at"]),
+        is_final=bool(document["is_final"]),
+        pieces={
+            tenant: tuple(Piece(start, int(amount)) for start, amount in pieces)
+            for tenant, pieces in document["pieces"].items()
+        },
+    )
 
 
 def _allocation(document: Document) -> Allocation:

@@ -97,11 +97,7 @@ def decimals_of(currency: str) -> int:
 
 def rounded(amount: Amount, currency: str) -> Amount:
     """Return an amount to the minor unit, half to even: `0.125` USD is `0.12`."""
-    unit: int = 10 ** (AMOUNT_DECIMALS - decimals_of(currency))
-    whole, rest = divmod(amount, unit)
-    if 2 * rest > unit or (2 * rest == unit and whole % 2):
-        whole += 1
-    return whole * unit
+    return _to(amount, 10 ** (AMOUNT_DECIMALS - decimals_of(currency)))
 
 
 def format_paid(amount: Amount, currency: str) -> str:
@@ -109,3 +105,32 @@ def format_paid(amount: Amount, currency: str) -> str:
     decimals = decimals_of(currency)
     whole, _, fraction = format_fixed(rounded(amount, currency), AMOUNT_DECIMALS).partition(".")
     return f"{whole}.{fraction.ljust(decimals, '0')}" if decimals else whole
+
+
+#: Below ten cents an amount has so many digits that are not zero: a request costs parts of a cent.
+_SMALL_DIGITS: Final = 2
+
+
+def format_read(amount: Amount, currency: str) -> str:
+    """Return an amount to read in a terminal or page: `"22,800.00"`, `"0.0035"`.
+
+    It is rounded to the minor unit, half to even; a smaller one to two digits. Documents have the
+    exact amount.
+    """
+    unit: int = 10 ** (AMOUNT_DECIMALS - decimals_of(currency))
+    size = abs(amount)
+    if 0 < size < 10 * unit:
+        step = 10 ** max(0, len(str(size)) - _SMALL_DIGITS)
+        shown = format_amount(_to(size, step))
+    else:
+        whole, dot, fraction = format_paid(size, currency).partition(".")
+        shown = f"{int(whole):,}{dot}{fraction}"
+    return f"-{shown}" if amount < 0 else shown
+
+
+def _to(amount: Amount, unit: int) -> Amount:
+    """Return a multiple of a unit that is nearest to an amount, half to even."""
+    whole, rest = divmod(amount, unit)
+    if 2 * rest > unit or (2 * rest == unit and whole % 2):
+        whole += 1
+    return whole * unit

@@ -43,7 +43,7 @@ type BeyondCharge = Literal[
 #: The lines of the period's own charge.
 _CHARGED: Final = frozenset(get_args(ChargeKind.__value__))
 #: Azure bills capacity itself, never through the marketplace.
-_CAPACITY_CHANNEL: Final = "microsoft"
+CAPACITY_CHANNEL: Final = "microsoft"
 
 
 type Shared = tuple[str, str]
@@ -281,7 +281,7 @@ def _shares(bill: Bill) -> Iterator[StatementLine]:
                     "ptu_share",
                     amount,
                     term=term,
-                    channel=_CAPACITY_CHANNEL,
+                    channel=CAPACITY_CHANNEL,
                     charge_period=allocation.month.name,
                     reference=allocation.deployment,
                 )

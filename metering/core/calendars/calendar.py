@@ -39,16 +39,19 @@ class Calendar(Strict):
         anchors = {"monthly": f" from day {self.anchor}", "weekly": f" from weekday {self.anchor}"}
         return f"{self.cycle}{anchors.get(self.cycle, '')}, {self.time_zone}"
 
-    def period_at(self, instant: Instant) -> Period:
-        """Return the period that contains an instant."""
+    def period_at(self, instant: Instant, cycles: int = 1) -> Period:
+        """Return the period that contains an instant; with `cycles`, the one of so many cycles.
+
+        Twelve months begin with January, three with January, April, July or October.
+        """
         today = to_datetime(instant).astimezone(ZoneInfo(self.time_zone)).date()
         # Only instants order. Where a clock goes back over midnight a date comes twice, where it
         # goes forward over it the date comes early (Toronto, 1919-03-31), and where a zone leaves
         # a day out (Apia, 2011-12-30) that would be an empty period.
-        number = _number(self, today) - 1
-        while _period(self, number).end <= instant:
+        number = _number(self, today) // cycles - 1
+        while _period(self, number, cycles).end <= instant:
             number += 1
-        return _period(self, number)
+        return _period(self, number, cycles)
 
 
 #: The calendar of a tenant without a decision.
@@ -81,8 +84,9 @@ def _first_day(calendar: Calendar, number: int) -> date:
 
 
 @lru_cache(maxsize=4096)
-def _period(calendar: Calendar, number: int) -> Period:
-    first, following = _first_day(calendar, number), _first_day(calendar, number + 1)
+def _period(calendar: Calendar, number: int, cycles: int) -> Period:
+    first = _first_day(calendar, number * cycles)
+    following = _first_day(calendar, (number + 1) * cycles)
     name = first.isoformat()
     return Period(
         day_start(first, calendar.time_zone),

@@ -1,7 +1,7 @@
-"""Quota windows: half-open spans of a ledger's period, in the tenant's local time.
+"""Quota windows: half-open spans in the tenant's local time.
 
-Every instant of a period is in exactly one window of each kind. A window ends with its period,
-since later usage is counted in another ledger.
+Every instant is in exactly one window of each kind. A day and an hour end with their period. Weeks,
+quarters and years are those of the tenant's calendar and have usage of several ledgers.
 """
 
 from datetime import date, timedelta
@@ -10,10 +10,13 @@ from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from metering.core.basics.instants import DAY, HOUR, Instant, to_datetime
-from metering.core.calendars.calendar import day_start
+from metering.core.calendars.calendar import MONTHS, Calendar, day_start
 from metering.core.calendars.periods import Period
 
-type WindowKind = Literal["period", "day", "hour"]
+type WindowKind = Literal["hour", "day", "week", "period", "quarter", "year"]
+#: The windows that overlap several ledgers, each as cycles of a calendar.
+_CYCLES: Final[dict[WindowKind, int]] = {"week": 1, "quarter": 3, "year": 12}
+LONG: Final = frozenset(_CYCLES)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -25,16 +28,45 @@ class Window(NamedTuple):
     end: Instant
 
 
-def window_of(kind: WindowKind, instant: Instant, zone: str, period: Period | Window) -> Window:
+def window_of(
+    kind: WindowKind,
+    instant: Instant,
+    zone: str,
+    period: Period | Window,
+    calendar: Calendar = MONTHS,
+) -> Window:
     """Return the window of a kind that contains `instant`, an instant of `period`.
 
     A day is a calendar day of the zone, 23 to 25 hours long. An hour starts on the hour of local
-    time, and at every change of the offset.
+    time, and at every change of the offset. `calendar` is the tenant's: weeks, quarters and years
+    follow it, see `_long`.
     """
     if kind == "period":
         return Window(period.start, period.end)
+    if kind in _CYCLES:
+        return _long(kind, instant, calendar)
     found = _day(instant, zone) if kind == "day" else _hour(instant, zone)
     return Window(max(found.start, period.start), min(found.end, period.end))
+
+
+def _long(kind: WindowKind, instant: Instant, calendar: Calendar) -> Window:
+    """Return the week, quarter or year of a calendar that contains an instant.
+
+    A week begins on the weekday on which a weekly calendar begins, otherwise on Monday. A quarter
+    begins in January, April, July or October and a year in January, on the day of the month on
+    which a monthly calendar begins, otherwise on the first.
+    """
+    cycles = _cycles_of(calendar, "weekly" if kind == "week" else "monthly")
+    found = cycles.period_at(instant, _CYCLES[kind])
+    return Window(found.start, found.end)
+
+
+@lru_cache(maxsize=1024)
+def _cycles_of(calendar: Calendar, cycle: Literal["weekly", "monthly"]) -> Calendar:
+    """Return the calendar itself, or one of another cycle in the same zone."""
+    return (
+        calendar if calendar.cycle == cycle else Calendar(cycle=cycle, time_zone=calendar.time_zone)
+    )
 
 
 def _day(instant: Instant, zone: str) -> Window:

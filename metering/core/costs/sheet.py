@@ -17,7 +17,8 @@ from metering.core.costs.own_costs import OwnCosts
 from metering.core.costs.query import PERIODS, CostQuery, period_of
 from metering.core.costs.sums import CostRow, Sums
 from metering.core.prices.rating import OTHER_NAMES
-from metering.core.reports.breakdown import Row, in_order
+from metering.core.reports.breakdown import Row
+from metering.core.reports.count import in_order
 
 type Names = Mapping[str, str | None]
 """Values by dimension of names, and the day."""
@@ -69,11 +70,10 @@ class CostSheet:
 
     def add_terms(self, tenant: str, currency: str, day: str, amount: Amount) -> None:
         """Add what the terms of a plan change in a period that ends with a day."""
-        if amount and self.query.is_of_whole_tenants:
-            others = dict.fromkeys(self.query.names, PLAN_TERMS)
-            sums = self._of(currency, {**others, "tenant": tenant, "day": day})
-            if sums is not None:
-                sums.terms += amount
+        others = dict.fromkeys(self.query.names, PLAN_TERMS)
+        sums = self._of(currency, {**others, "tenant": tenant, "day": day})
+        assert sums is not None, "terms are asked for by day and tenant only"
+        sums.terms += amount
 
     def add_allocation(self, allocation: Allocation, known: Names, *, is_final: bool) -> None:
         """Add the hours of a deployment in a month, after the usage of it.

@@ -13,6 +13,8 @@ from metering.core.basics.money import Amount, format_amount, parse_amount
 Format = Literal["csv", "parquet"]
 """The format of the tables in a delivery."""
 
+#: The note of a delivery whose rows are not final.
+PROVISIONAL: Final = "provisional"
 SCHEMA: Final = 1
 MANIFEST: Final = "manifest.json"
 
@@ -89,6 +91,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
         "schema": SCHEMA,
         "kind": manifest.kind,
         "format": manifest.format,
+        "provisional": PROVISIONAL in manifest.notes,
         "period": {
             "name": manifest.window.name,
             "start": None if span is None else format_instant(span[0]),

@@ -36,6 +36,7 @@ COLUMNS: Final = (
     *("SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", "Tags"),
     *("x_RowId", "x_LineKind", "x_PlanTerm", "x_Model", "x_Bucket", "x_Channel", "x_Ledger"),
     *("x_LedgerPage", "x_LedgerPageHash", "x_StatementHash", "x_Reference", "x_Author"),
+    "x_Provisional",
 )
 _DECIMALS: Final = ("Cost", "Price", "Quantity")
 _TIMES: Final = ("PeriodStart", "PeriodEnd")
@@ -64,11 +65,22 @@ _in_order: Final[Callable[[Mapping[str, Cell]], tuple[Cell, ...]]] = itemgetter(
 class RowCells:
     """Makes the cells of a statement's rows."""
 
-    def __init__(self, statement: Statement, issuer: str) -> None:
-        """Fill what all rows have alike; `issuer` sends the invoice."""
+    def __init__(self, statement: Statement, issuer: str, *, is_provisional: bool = False) -> None:
+        """Fill what all rows have alike; `issuer` sends the invoice.
+
+        A provisional row is of a draft: there is no invoice and no statement yet.
+        """
         self._issuer = issuer
-        self._named = (str(statement.ledger), statement.number)
-        self._alike = {**dict.fromkeys(COLUMNS), **_bill(statement, issuer)}
+        draft = ["provisional"] if is_provisional else []
+        self._named = (*draft, str(statement.ledger), statement.number)
+        self._alike = {
+            **dict.fromkeys(COLUMNS),
+            **_bill(statement, issuer),
+            "x_StatementHash": None if is_provisional else statement.hash,
+            "x_Provisional": "true" if is_provisional else "false",
+        }
+        if is_provisional:
+            self._alike["InvoiceId"] = None
 
     def cells(self, row: FocusRow) -> tuple[Cell, ...]:
         """Return the cells of a row in the order of COLUMNS."""
@@ -108,7 +120,6 @@ def _bill(statement: Statement, issuer: str) -> dict[str, Cell]:
         "SubAccountId": tenant,
         "SubAccountName": tenant,
         "SubAccountType": "Tenant",
-        "x_StatementHash": statement.hash,
     }
 
 

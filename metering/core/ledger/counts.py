@@ -6,21 +6,20 @@ counts again. A new quota starts with the earlier usage of its windows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Final
 
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, Slot, slot_start
-from metering.core.calendars.windows import LATE, Window, window_of
+from metering.core.calendars.windows import LATE, Window
 from metering.core.ledger.crowding import crowded_out
+from metering.core.ledger.earlier import NONE_EARLIER, Earlier
 from metering.core.ledger.entry import Change, Entry, State
 from metering.core.ledger.limits import NO_LIMITS, Counter, CounterKey, LimitChange, Limits
 from metering.core.ledger.past import Past, with_settled
-from metering.core.ledger.projection import Rhythm, foreseen
-from metering.core.plans.quota import FULL, Quota
+from metering.core.plans.quota import Quota
 from metering.core.plans.scope import Attributes
-from metering.core.plans.spikes import KEPT, NO_HOURS, USUAL, Hours, spiked, with_spend
+from metering.core.plans.spikes import KEPT, NO_HOURS, USUAL, Hours, with_spend
 from metering.core.prices.price_book import TOKEN
 from metering.core.prices.rating import OTHER_NAMES
 from metering.core.usage.buckets import INDEX, TOKENS
@@ -43,6 +42,8 @@ class Counts:
     """Keys of quotas that had more values than are counted: see `crowding.py`."""
     past: Past | None = None
     """None in ledgers that were begun before 2026-11-30, until their next commit."""
+    earlier: Earlier = NONE_EARLIER
+    """How far earlier ledgers are counted, in windows that overlap several."""
 
     def held_by(self, key: CounterKey) -> int:
         """Return the usage of open holds of one counter."""
@@ -106,7 +107,9 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     past = counts.past if change.past is None else replace(change.past, hours=NO_HOURS)
     crowded = counts.crowded & kept
     used = {**used, **change.used}
-    return Counts(change.limits, used, _filled(held), hours, crowded, past)
+    earlier = counts.earlier if change.earlier is None else change.earlier
+    earlier = earlier if change.limits.long else NONE_EARLIER
+    return Counts(change.limits, used, _filled(held), hours, crowded, past, earlier)
 
 
 def counted(
@@ -136,7 +139,7 @@ def counted(
             value = 0 if values is None else measure(quota, state) * sign
             if values is None or not value:
                 continue
-            window = window_of(quota.window, time, counts.limits.zone, period)
+            window = counts.limits.window(quota, time, period)
             if window.end + LATE <= committed:
                 continue
             key = CounterKey(quota.key, window.start, values)
@@ -187,52 +190,6 @@ def _filled(held: Mapping[Slot, Mapping[CounterKey, int]]) -> dict[Slot, dict[Co
     return {slot: by_key for slot, by_key in filled.items() if by_key}
 
 
-def crossed(counts: Counts, committed: Instant) -> Counts:
-    """Return the counts with the thresholds reached so far and any spike recorded.
-
-    `committed` is the time of the commit, at which increases are in force or have ended.
-    """
-    if counts.limits.spike is not None:
-        zone = hours_zone(counts)
-        counts = replace(counts, hours=spiked(counts.hours, counts.limits.spike, zone))
-    if not counts.limits.quotas:
-        return counts
-    quotas = {quota.key: quota for quota in counts.limits.quotas}
-    is_foretold = any(quota.forecast for quota in counts.limits.quotas)
-    rhythm = rhythm_of(counts, committed) if is_foretold else None
-    # A split quota has thousands of counters in one window.
-    ahead = cache(lambda window: None if rhythm is None else rhythm.ahead(window))
-    used = dict(counts.used)
-    for key, counter in counts.used.items():
-        quota = quotas[key.quota]
-        limit = counts.limits.limit_of(quota, key.values, committed)
-        value = counter.used + counts.held_by(key)
-        reached = _highest(quota.thresholds, percent(limit, value))
-        if reached > counter.crossed:
-            used[key] = counter._replace(crossed=reached)
-        if quota.forecast:
-            window = Window(key.start, counter.end)
-            end = foreseen(quota, value, window, committed, ahead(window))
-            foretold = _highest(quota.forecast, percent(limit, end))
-            if foretold > counter.foretold:
-                used[key] = used[key]._replace(foretold=foretold)
-    return replace(counts, used=used)
-
-
-def rhythm_of(counts: Counts, at: Instant) -> Rhythm | None:
-    """Return the rhythm that forecasts go by; None where too little is known."""
-    return None if counts.past is None else Rhythm.of(counts.hours, counts.limits.zone, at)
-
-
-def _highest(thresholds: Iterable[int], share: int) -> int:
-    return max((one for one in thresholds if one <= share), default=0)
-
-
-def percent(limit: int, value: int) -> int:
-    """Return the percentage of a limit that is used, rounded down; FULL for a limit of zero."""
-    return max(0, value) * FULL // limit if limit else FULL
-
-
 def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
     """Return the change to other limits in a ledger without usage: all counts begin at zero.
 
@@ -243,8 +200,7 @@ def change_to(limits: Limits, now: Instant, start: Instant) -> LimitChange:
     used = {
         CounterKey(quota.key, window.start): Counter(window.end)
         for quota in limits.quotas
-        if not quota.scope.split_by
-        and (window := window_of(quota.window, now, limits.zone, period))
+        if not quota.scope.split_by and (window := limits.window(quota, now, period))
     }
     return LimitChange(limits, used)
 

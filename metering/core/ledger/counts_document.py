@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from metering.core.basics.documents import Document, exact, read_whole
+from metering.core.calendars.calendar import MONTHS, Calendar
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts
-from metering.core.ledger.credit_mark import CreditMark
+from metering.core.ledger.earlier import NONE_EARLIER, Earlier
 from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
-from metering.core.ledger.past import Past, Streams
+from metering.core.ledger.past_document import (
+    hours_document,
+    past_document,
+    read_hours,
+    read_past,
+)
 from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
-from metering.core.plans.spikes import NO_HOURS, Hours, Spike
-from metering.core.usage.buckets import by_name, from_names
+from metering.core.plans.spikes import Spike
 
 type _Held = Mapping[Slot, Mapping[CounterKey, int]]
 
@@ -24,8 +29,9 @@ def counts_document(counts: Counts) -> Document:
         **_counters(counts.used),
         **({"crowded": sorted(counts.crowded)} if counts.crowded else {}),
         "held": _held(counts.held),
-        **_hours(counts.hours),
-        **_past(counts.past),
+        **hours_document(counts.hours),
+        **past_document(counts.past),
+        **({} if counts.earlier == NONE_EARLIER else _earlier(counts.earlier)),
     }
 
 
@@ -35,9 +41,10 @@ def read_counts(document: Document) -> Counts:
         _read_limits(document),
         _read_used(document),
         _read_held(document),
-        _read_hours(document),
+        read_hours(document),
         frozenset(document.get("crowded", ())),
-        _read_past(document),
+        read_past(document),
+        _read_earlier(document) or NONE_EARLIER,
     )
 
 
@@ -47,10 +54,12 @@ def change_document(change: LimitChange) -> Document:
         **_limits(change.limits),
         **_counters(change.used),
         "held": _held(change.held),
-        **_past(change.past),
+        **past_document(change.past),
     }
     if change.holds is not None:
         document["holds"] = holds_document(change.holds)
+    if change.earlier is not None:
+        document |= _earlier(change.earlier)
     return dict(sorted(document.items()))
 
 
@@ -83,70 +92,24 @@ def read_change(document: Document) -> LimitChange:
         _read_limits(document),
         _read_used(document),
         _read_held(document),
-        _read_past(document),
+        read_past(document),
         read_holds(document["holds"]) if "holds" in document else None,
+        _read_earlier(document),
     )
 
 
-def _past(past: Past | None) -> Document:
-    """Return a past under its name: left out where there is none, as in earlier documents."""
-    if past is None:
-        return {}
-    streams = {
-        model: {"lengths": list(one.lengths), "tokens": dict(sorted(by_name(one.tokens).items()))}
-        for model, one in sorted(past.streams.items())
-    }
-    # In the order of the deployments: the earliest one gives way first.
-    served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
-    hours = _hours(past.hours) if past.hours.amounts else {}
-    low = _mark(past.low_credit)
-    return {"past": {"delays": list(past.delays), **hours, **low, **served, "streams": streams}}
+def _earlier(earlier: Earlier) -> Document:
+    """Return positions under their name."""
+    pages = [list(pair) for pair in sorted(earlier.pages.items())]
+    return {"earlier": {"at": earlier.at, "pages": pages}}
 
 
-def _mark(mark: CreditMark | None) -> Document:
-    if mark is None:
-        return {}
-    written = {
-        "currency": mark.currency,
-        "granted": str(mark.granted),
-        "remaining": str(mark.remaining),
-        "runs_out": mark.runs_out,
-        "threshold": str(mark.threshold),
-    }
-    return {"low_credit": written}
-
-
-def _read_mark(document: Document) -> CreditMark | None:
-    mark = document.get("low_credit")
-    if mark is None:
+def _read_earlier(document: Document) -> Earlier | None:
+    earlier = document.get("earlier")
+    if earlier is None:
         return None
-    granted, left, threshold = (int(mark[name]) for name in ("granted", "remaining", "threshold"))
-    return CreditMark(mark["currency"], granted, left, threshold, mark["runs_out"])
-
-
-def _read_past(document: Document) -> Past | None:
-    past = document.get("past")
-    if past is None:
-        return None
-    streams = {
-        model: Streams(tuple(one["lengths"]), from_names(one["tokens"]))
-        for model, one in past["streams"].items()
-    }
-    served = dict(past.get("served", ()))
-    hours = _read_hours(past) if "hours" in past else NO_HOURS
-    return Past(streams, tuple(past["delays"]), served, hours, _read_mark(past))
-
-
-def _hours(hours: Hours) -> Document:
-    return {
-        "hour_told": hours.told,
-        "hours": [[hour, str(amount)] for hour, amount in hours.amounts],
-    }
-
-
-def _read_hours(document: Document) -> Hours:
-    amounts = tuple((hour, int(amount)) for hour, amount in document["hours"])
-    return Hours(amounts, document["hour_told"])
+    pages = {start: read_whole(number) for start, number in earlier["pages"]}
+    return Earlier(earlier["at"], pages)
 
 
 def _limits(limits: Limits) -> Document:
@@ -155,6 +118,8 @@ def _limits(limits: Limits) -> Document:
     written = {"end": limits.end, "quotas": quotas, "spike": spike, "zone": limits.zone}
     if limits.increases:
         written["increases"] = [_sorted(one.model_dump(mode="json")) for one in limits.increases]
+    if limits.calendar != MONTHS:
+        written["calendar"] = _sorted(limits.calendar.model_dump(mode="json"))
     return written
 
 
@@ -170,11 +135,12 @@ def _counters(used: Mapping[CounterKey, Counter]) -> Document:
         {
             "crossed": counter.crossed,
             "end": counter.end,
+            **({"foretold": counter.foretold} if counter.foretold else {}),
             "quota": key.quota,
             "start": key.start,
+            **({"told": [counter.told, counter.told_ahead]} if _is_told_before(counter) else {}),
             "used": str(counter.used),
         }
-        | ({"foretold": counter.foretold} if counter.foretold else {})
         for key, counter in sorted(used.items())
         if not key.values
     ]
@@ -182,8 +148,7 @@ def _counters(used: Mapping[CounterKey, Counter]) -> Document:
     for key, counter in sorted(used.items()):
         if key.values:
             rows = split.setdefault((key.quota, key.start, counter.end), [])
-            foretold = [counter.foretold] if counter.foretold else []
-            rows.append([list(key.values), str(counter.used), counter.crossed, *foretold])
+            rows.append([list(key.values), str(counter.used), counter.crossed, *_more(counter)])
     if not split:
         return {"used": whole}
     rows_of = [
@@ -191,6 +156,17 @@ def _counters(used: Mapping[CounterKey, Counter]) -> Document:
         for (quota, start, end), rows in sorted(split.items())
     ]
     return {"split": rows_of, "used": whole}
+
+
+def _is_told_before(counter: Counter) -> bool:
+    return bool(counter.told or counter.told_ahead)
+
+
+def _more(counter: Counter) -> list[int]:
+    """Return the last columns of a row: most counters have none of them."""
+    if _is_told_before(counter):
+        return [counter.foretold, counter.told, counter.told_ahead]
+    return [counter.foretold] if counter.foretold else []
 
 
 def _held(held: _Held) -> list[Document]:
@@ -210,20 +186,25 @@ def _read_limits(document: Document) -> Limits:
         None if spike is None else Spike.model_validate(spike),
         document["end"],
         tuple(map(Increase.model_validate, document.get("increases", ()))),
+        Calendar.model_validate(document["calendar"]) if "calendar" in document else MONTHS,
     )
 
 
 def _read_used(document: Document) -> dict[CounterKey, Counter]:
     used = {
         CounterKey(one["quota"], one["start"]): Counter(
-            one["end"], int(one["used"]), one["crossed"], one.get("foretold", 0)
+            one["end"],
+            int(one["used"]),
+            one["crossed"],
+            one.get("foretold", 0),
+            *one.get("told", ()),
         )
         for one in document["used"]
     }
     for window in document.get("split", ()):
-        for values, count, crossed, *foretold in window["rows"]:
+        for values, count, crossed, *more in window["rows"]:
             key = CounterKey(window["quota"], window["start"], tuple(values))
-            used[key] = Counter(window["end"], int(count), crossed, *foretold)
+            used[key] = Counter(window["end"], int(count), crossed, *more)
     return used
 
 

@@ -56,7 +56,9 @@ def _crossed(before: Head, after: Head) -> Iterator[_Crossing]:
     quotas = {quota.key: quota for quota in after.counts.limits.quotas}
     for key, counter in sorted(after.counts.used.items()):
         known = before.counts.used.get(key)
-        told, foretold = (0, 0) if known is None else (known.crossed, known.foretold)
+        told, foretold = counter.told, counter.told_ahead
+        if known is not None:
+            told, foretold = max(told, known.crossed), max(foretold, known.foretold)
         quota = quotas[key.quota]
         for threshold in quota.thresholds:
             if told < threshold <= counter.crossed:

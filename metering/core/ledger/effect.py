@@ -5,14 +5,14 @@ and none is sent without its commit. Delivery is at least once: receivers dedupl
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
 from metering.core.basics.instants import HOUR, MINUTE, Instant, format_instant
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import format_amount, format_read, parse_amount
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.counts import hours_zone
 from metering.core.ledger.credit_mark import describe_low_credit, low_credit_detail
@@ -130,6 +130,21 @@ def _has_others(head: Head) -> bool:
     return any(rate.model == OTHER_NAMES for rate in head.lines)
 
 
+def in_currency(effect: Effect, currency: str) -> Effect:
+    """Return an effect about an amount with its currency, for those who are told.
+
+    A ledger does not name its currency: its plan does, so the stored effect is without.
+    """
+    if effect.kind not in {EffectKind.SPIKE, EffectKind.QUOTA}:
+        return effect
+    found = json.loads(effect.detail)
+    is_amount = effect.kind is EffectKind.SPIKE or found["about"].startswith("amount ")
+    if not is_amount:
+        return effect
+    named = {**found, "currency": currency}
+    return effect._replace(detail=json.dumps(named, ensure_ascii=False, sort_keys=True))
+
+
 def describe(effect: Effect) -> str:
     """Return the text of an effect in one line."""
     return f"{effect.ledger}: {_TEXTS[effect.kind](effect.detail)}"
@@ -145,7 +160,8 @@ def _quota(detail: str) -> str:
     shadow = " (in shadow)" if found["mode"] == "shadow" else ""
     reached = "expected" if found.get("forecast") else "reached"
     return (
-        f"{found['threshold']} % of {found['limit']} {reached}, {found['about']!r}, in the window"
+        f"{found['threshold']} % of {_amount(found, 'limit')} {reached}, {found['about']!r}, in the"
+        " window"
         f" until {found['window_end']}: {found['action']}{shadow}"
     )
 
@@ -160,7 +176,16 @@ def _names(detail: str) -> str:
 
 def _spike(detail: str) -> str:
     found = json.loads(detail)
-    return f"the hour from {found['hour']} came to {found['amount']}; {found['usual']} is usual"
+    amount, usual = _amount(found, "amount"), _amount(found, "usual")
+    return f"the hour from {found['hour']} came to {amount}; {usual} is usual"
+
+
+def _amount(found: Mapping[str, str], name: str) -> str:
+    """Return a figure of a detail: rounded with its currency where that is known."""
+    currency = found.get("currency")
+    if currency is None:
+        return found[name]
+    return f"{format_read(parse_amount(found[name]), currency)} {currency}"
 
 
 def _quota_crowded(detail: str) -> str:

@@ -11,10 +11,11 @@ from metering.core.basics.instants import HOUR, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import LedgerId, Slot
 from metering.core.ledger.chain import Chain, Position
-from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, crossed, lapse_of
+from metering.core.ledger.counts import NO_COUNTS, Counts, changed, counted, lapse_of
 from metering.core.ledger.entry import Basis, Entry, Kind, State
 from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import GENESIS, NOTHING_ELSE, Diagnostics, Page
+from metering.core.ledger.thresholds import crossed
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import NO_TOKENS, Buckets
 from metering.core.usage.evidence import Evidence
@@ -191,7 +192,7 @@ def _fold_counts(head: Head, page: Page) -> Counts:
     counts = head.counts if page.change is None else changed(head.counts, page.change)
     start = head.ledger.start
     counts = counted(counts, page.slot, page.entries, page.committed, start)
-    return crossed(counts, page.committed)
+    return crossed(counts, page.committed, start)
 
 
 def _fold_lines(

@@ -6,7 +6,10 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
-from metering.core.calendars.periods import Slot
+from metering.core.calendars.calendar import MONTHS, Calendar
+from metering.core.calendars.periods import Period, Slot
+from metering.core.calendars.windows import LONG, Window, window_of
+from metering.core.ledger.earlier import Earlier
 from metering.core.ledger.entry import State
 from metering.core.ledger.past import Past
 from metering.core.plans.increases import Increase, limit_in_force
@@ -26,6 +29,17 @@ class Limits(NamedTuple):
     """The end of the ledger's period, at which windows end; zero without quotas."""
     increases: tuple[Increase, ...] = ()
     """Higher limits that end by themselves."""
+    calendar: Calendar = MONTHS
+    """The tenant's, which weeks, quarters and years follow; MONTHS without quotas on these."""
+
+    @property
+    def long(self) -> tuple[Quota, ...]:
+        """The quotas whose windows overlap several ledgers."""
+        return tuple(quota for quota in self.quotas if quota.window in LONG)
+
+    def window(self, quota: Quota, at: Instant, period: Period | Window) -> Window:
+        """Return the window of a quota that contains an instant of the ledger's period."""
+        return window_of(quota.window, at, self.zone, period, self.calendar)
 
     @property
     def needs_hours(self) -> bool:
@@ -61,6 +75,10 @@ class Counter(NamedTuple):
     """The highest threshold reached so far, regardless of later corrections."""
     foretold: int = 0
     """The highest threshold that the forecast has reached so far."""
+    told: int = 0
+    """The highest threshold that an earlier ledger has told of."""
+    told_ahead: int = 0
+    """The highest threshold of the forecast that an earlier ledger has told of."""
 
 
 class Holds(NamedTuple):
@@ -90,6 +108,8 @@ class LimitChange:
     """The past from the page on; None if it stays as it is."""
     holds: Mapping[Slot, Holds] | None = None
     """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
+    earlier: Earlier | None = None
+    """How far earlier ledgers are counted from the page on; None if that stays as it is."""
 
     def takes_over_only(self, limits: Limits) -> bool:
         """Return whether nothing but the past would change under these limits."""

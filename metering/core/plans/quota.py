@@ -34,6 +34,10 @@ FULL: Final = 100
 _HIGHEST: Final = 1_000
 _METRICS: Final = frozenset({"amount", "tokens", "requests", *get_args(BucketName)}) - {"quantity"}
 _KEY_BYTES: Final = 8
+#: Windows in which the share of a deployment that is paid by the hour is not known.
+_SHORT: Final = frozenset({"hour", "day", "week"})
+#: What quotas did not have at first: where it is not used it is in no document.
+_LEFT_OUT: Final = frozenset({"overrides", "forecast", "include_provisioned"})
 #: Limits of single values: they are in every page that changes the limits.
 MAX_OVERRIDES: Final = 200
 
@@ -108,6 +112,8 @@ class Quota(Strict):
     action: Literal["notify", "block"] | Downgrade = "notify"
     mode: Literal["enforced", "shadow"] = "enforced"
     """shadow: reports the verdict without applying it."""
+    include_provisioned: bool = False
+    """Whether an amount includes the accrued share of deployments that are paid by the hour."""
 
     @model_validator(mode="after")
     def _counts_are_whole(self) -> "Quota":
@@ -130,6 +136,18 @@ class Quota(Strict):
             raise misplaced(("limit",), "zero for each model: list the others as allowed_models")
         return self
 
+    @model_validator(mode="after")
+    def _provisioned_cost_is_of_the_tenant(self) -> "Quota":
+        reasons = (
+            (self.metric != "amount", "needs metric amount"),
+            (self.window in _SHORT, "needs a window of a period or longer: its cost is monthly"),
+            (self.scope != EVERYTHING, "needs a quota without scope: the share is the tenant's"),
+        )
+        for is_wrong, reason in reasons:
+            if self.include_provisioned and is_wrong:
+                raise misplaced(("include_provisioned",), reason)
+        return self
+
     @model_serializer(mode="wrap")
     def _without_what_is_not_used(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what quotas did not have at first: their keys, and hashes of pages, stay."""
@@ -137,7 +155,7 @@ class Quota(Strict):
         return {
             name: value
             for name, value in written.items()
-            if name not in {"overrides", "forecast"} or getattr(self, name)
+            if name not in _LEFT_OUT or getattr(self, name)
         }
 
     @cached_property
@@ -177,4 +195,5 @@ class Quota(Strict):
 
     def label_of(self, values: Values) -> str:
         """Return the label of one counter of a quota that is split by attributes."""
-        return f"{self.metric} a {self.window}{self.scope.label_of(values)}"
+        provisioned = " with provisioned" if self.include_provisioned else ""
+        return f"{self.metric} a {self.window}{self.scope.label_of(values)}{provisioned}"

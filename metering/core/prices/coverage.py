@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import DAY, Instant, format_instant
+from metering.core.basics.wording import plural
 from metering.core.prices.price_book import (
     DEFAULT_DEPLOYMENT_TYPE,
     TOKEN,
@@ -62,9 +63,9 @@ def _age(name: str, sources: list[PriceSource], now: Instant) -> SourceAge:
 def age_text(age: SourceAge) -> str:
     """Return the age of a source in words."""
     if age.retrieved is None:
-        return f"{age.rows} prices, date unknown"
+        return f"{plural(age.rows, 'price')}, date unknown"
     day = format_instant(age.retrieved)[:10]
-    return f"{age.rows} prices, read on {day}, {age.days} days ago"
+    return f"{plural(age.rows, 'price')}, read on {day}, {plural(age.days or 0, 'day')} ago"
 
 
 class Covered(NamedTuple):

@@ -94,7 +94,7 @@ def admit(
     plan, known = assignment.plan, facts.known_models
     deployments = {**facts.learnt, **facts.deployments}
     about = about._replace(subscription=subscription, model=None)
-    every = quota_states(counts, now, period, about)
+    every = quota_states(counts, now, period, about, facts.accrued)
     states = [one for one in every if not unknown_of(one.quota.scope, about)]
     scoped = scoped_verdicts(counts.limits.quotas, every, about, facts.ladder.providers)
     rules = timed_rules(plan, counts, now)
@@ -157,15 +157,16 @@ def _possible(
     It leads nowhere if the other model is blocked or downgraded too, or cannot take the place of
     this one. `allowed`: what is known of models, and those that may be dearer.
     """
-    if one.to is None:
+    to = one.to
+    if to is None:
         return one
     ladder, dearer = allowed
-    is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
-    may_be_dearer = one.to in dearer
+    is_open = models.get(to, overall).verdict is Verdict.ALLOW
+    may_be_dearer = to in dearer
     if is_open and (
-        model is None or ladder.refusal(model, one.to, may_be_dearer=may_be_dearer) is None
+        model is None or ladder.refusal(model, to, may_be_dearer=may_be_dearer) is None
     ):
-        return one
+        return one._replace(to_provider=ladder.providers.get(to))
     return one._replace(verdict=Verdict.BLOCK, to=None)
 
 

@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from metering.core.basics.instants import Instant
+from metering.core.allocation.accrued import NOTHING_ACCRUED, Accrued
+from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.money import Amount, format_read
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
-from metering.core.calendars.windows import Window, window_of
-from metering.core.ledger.counts import Counts, percent
+from metering.core.calendars.windows import Window
+from metering.core.ledger.counts import Counts
 from metering.core.ledger.limits import Counter, CounterKey
 from metering.core.ledger.past import usual_delay
+from metering.core.ledger.thresholds import percent, used_from
 from metering.core.plans.increases import limit_in_force
 from metering.core.plans.quota import Downgrade, Quota
 from metering.core.plans.scope import UNKNOWN, Attributes, Values
@@ -62,6 +65,17 @@ class QuotaState(NamedTuple):
     """The instant by which the counts of open streams have usually arrived."""
     increased_until: Instant | None = None
     """When a temporary increase of the limit ends."""
+    since: Instant = 0
+    """Before it, the tenant's ledgers have no usage of the window."""
+    accrued: Amount = 0
+    """The part of the usage that is provisional: the share of deployments paid by the hour."""
+    accrued_at: Instant | None = None
+    """The instant up to which it has accrued; None if it is not included, or not known."""
+
+    @property
+    def span(self) -> Window:
+        """The part of the window that usage can be in: rates and forecasts go by it."""
+        return Window(max(self.window.start, self.since), self.window.end)
 
     @property
     def is_counter(self) -> bool:
@@ -116,6 +130,10 @@ class QuotaState(NamedTuple):
         """Return a value in the metric's unit as a decimal string."""
         return self.quota.show(value)
 
+    def read(self, value: int, currency: str) -> str:
+        """Return a value in the metric's unit for people."""
+        return format_read(value, currency) if self.quota.metric == "amount" else f"{value:,}"
+
 
 class Decision(NamedTuple):
     """The verdict on a request, with the deciding quota."""
@@ -131,9 +149,15 @@ class Decision(NamedTuple):
 
 
 def quota_states(
-    counts: Counts, at: Instant, period: Period, about: Attributes = UNKNOWN
+    counts: Counts,
+    at: Instant,
+    period: Period,
+    about: Attributes = UNKNOWN,
+    accrued: Accrued = NOTHING_ACCRUED,
 ) -> list[QuotaState]:
     """Return every counter of every quota with the usage of its window at an instant.
+
+    `accrued`: the tenant's, for the quotas that include it.
 
     A quota that is split has one for each value counted, and one for the values of `about`.
     """
@@ -146,7 +170,8 @@ def quota_states(
     for of_slot in counts.held.values():
         holds.update(of_slot)
     for quota in counts.limits.quotas:
-        window = window_of(quota.window, at, counts.limits.zone, period)
+        window = counts.limits.window(quota, at, period)
+        since = used_from(counts, window.start, period.start)
         each: Iterable[Values] = [()]
         if quota.scope.split_by:
             each = dict.fromkeys(values_of.get((quota.key, window.start), ()))
@@ -157,8 +182,16 @@ def quota_states(
             held = holds[key]
             used = counts.used.get(key, Counter(window.end)).used + held
             limit, until = limit_in_force(quota, values, counts.limits.increases, at)
-            found.append(QuotaState(quota, window, used, limit, values, held, counts_due, until))
+            state = QuotaState(quota, window, used, limit, values, held, counts_due, until, since)
+            found.append(_with_accrued(state, accrued))
     return found
+
+
+def _with_accrued(state: QuotaState, accrued: Accrued) -> QuotaState:
+    if not state.quota.include_provisioned:
+        return state
+    part = accrued.within(state.window)
+    return state._replace(used=state.used + part, accrued=part, accrued_at=accrued.at)
 
 
 def decides(quota: Quota) -> bool:
@@ -191,6 +224,9 @@ def applied(state: QuotaState) -> Decision:
     detail = f"{state.label}: {state.show(state.used)} of {state.show(state.limit)} used"
     if state.is_held:
         detail += f", {state.show(state.held)} of it by streams without counts yet"
+    if state.accrued_at is not None:
+        detail += f", {state.show(state.accrued)} of it provisioned, accrued until"
+        detail += f" {format_instant(state.accrued_at)}"
     reason = Reason.HELD if state.is_held else Reason.QUOTA_REACHED
     if isinstance(quota.action, Downgrade):
         return Decision(Verdict.DOWNGRADE, reason, detail, quota.action.downgrade, state)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from metering.core.allocation.accrued import NOTHING_ACCRUED, Accrued
 from metering.core.quotas.ladder import Ladder
 
 
@@ -45,3 +46,5 @@ class Facts(NamedTuple):
     ladder: Ladder = Ladder()
     """The models that may take the place of others."""
     unpaid: Unpaid = ALL_PAID
+    accrued: Accrued = NOTHING_ACCRUED
+    """The tenant's share of deployments paid by the hour, as last worked out."""

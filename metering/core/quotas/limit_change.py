@@ -7,6 +7,7 @@ from typing import Final
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts, change_to, changed, counted, new_quotas
+from metering.core.ledger.earlier import NONE_EARLIER
 from metering.core.ledger.head import Head, RateTotals, fold_holds
 from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.page import Page
@@ -84,6 +85,7 @@ class CountedAgain:
 
     def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
         self._now = now
+        self._before = head.counts
         self._start = head.ledger.start
         self._counts = Counts(limits, change_to(limits, now, self._start).used)
         self._holds: Mapping[Slot, Holds] = {}
@@ -95,9 +97,29 @@ class CountedAgain:
         self._holds = fold_holds(self._holds, page)
 
     def change(self) -> LimitChange:
-        """Return the change as of the last page added."""
+        """Return the change as of the last page added.
+
+        Of earlier ledgers nothing is counted then: the timer adds all of their pages again.
+        """
         counts = self._counts
-        return LimitChange(counts.limits, counts.used, counts.held, holds=self._holds)
+        long = {quota.key for quota in counts.limits.long}
+        used = {
+            key: counter._replace(used=0)
+            for key, counter in self._before.used.items()
+            if key.quota in long
+        }
+        for key, counter in counts.used.items():
+            known = used.get(key, counter)
+            used[key] = known._replace(used=counter.used)
+        held = {
+            slot: {key: 0 for key in of_slot if key.quota in long}
+            for slot, of_slot in self._before.held.items()
+        }
+        for slot, by_key in counts.held.items():
+            held[slot] = {**held.get(slot, {}), **by_key}
+        return LimitChange(
+            counts.limits, used, held, holds=self._holds, earlier=NONE_EARLIER if long else None
+        )
 
 
 class BeforeTheChange:

@@ -5,7 +5,6 @@ from typing import Final
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Period
-from metering.core.calendars.windows import window_of
 from metering.core.ledger.limits import Limits
 from metering.core.plans.increases import limit_in_force
 from metering.core.quotas.decision import QuotaState
@@ -24,7 +23,7 @@ def shown_states(
     shown: list[QuotaState] = []
     for quota in limits.quotas:
         if quota.scope.split_by:
-            window = window_of(quota.window, at, limits.zone, period)
+            window = limits.window(quota, at, period)
             limit, until = limit_in_force(quota, (), limits.increases, at)
             shown.append(QuotaState(quota, window, 0, limit, increased_until=until))
         nearest = sorted(by_quota.get(quota.key, ()), key=lambda one: -one.percent)

@@ -5,6 +5,7 @@ from typing import Final
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.prices.price_book import PriceRow
+from metering.core.reconciliation.agreed import Share
 from metering.core.reconciliation.cost_row import CostRow, Exact, Sort, Written, tokens_of
 from metering.core.reconciliation.explain import BilledSide, Precision
 from metering.core.reconciliation.own_usage import MAX_CELLS, Place
@@ -32,15 +33,17 @@ class BilledUsage:
         self._named: dict[str | None, bool] = {}
         self._count = 0
 
-    def add(self, row: CostRow, model: str, listed: PriceRow | None) -> None:
-        """Add a row; `model` is the name under which the ledgers' usage is compared."""
+    def add(self, row: CostRow, model: str, listed: PriceRow | None, share: Share = 0) -> None:
+        """Add a row with its discount; under the name `model` the ledgers' usage is compared."""
         if row.sort == "other":
             _add(self.other_services, row, 0)
             return
         if row.account is not None:
             self.accounts.add(row.account)
         if row.meter is None:
-            _add(self._other((row.sort, row.day, row.account, row.name)), row, 0)
+            cell = self._other((row.sort, row.day, row.account, row.name))
+            _add(cell, row, 0)
+            cell.discounted += 0 if row.is_credit else row.cost.value * share
             self._refine(row.cost, None)
             return
         metered = "+".join(row.meter.buckets)
@@ -48,7 +51,9 @@ class BilledUsage:
         named = row.deployment is not None
         self._named[row.account] = self._named.get(row.account, True) and named
         place = Place(row.day, row.account, row.deployment, model)
-        _add(self._cell(place, metered), row, tokens_of(row, listed))
+        tokens = tokens_of(row, listed)
+        _add(self._cell(place, metered), row, tokens)
+        self._cell(place, metered).discounted += 0 if row.is_credit else tokens * share
         self._refine(row.cost, row.quantity)
 
     def names_deployments(self, account: str | None) -> bool:

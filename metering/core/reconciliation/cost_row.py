@@ -93,6 +93,8 @@ class CostRow(NamedTuple):
     counts_blocks: bool = True
     """Whether the quantity is in those units, unless its cost shows otherwise."""
     is_credit: bool = False
+    category: str = ""
+    """The meter category as Azure writes it."""
 
 
 def tokens_of(row: CostRow, listed: PriceRow | None) -> Exact:

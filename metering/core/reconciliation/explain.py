@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import AMOUNT_DECIMALS, Amount
+from metering.core.reconciliation.agreed import WHOLE
 from metering.core.reconciliation.cost_row import ONE, Exact, Sort
 
 #: From 10^-18 to 10^-36. Parts that result from a division are rounded to 10^-18; the last part of
@@ -43,6 +44,8 @@ class Why(StrEnum):
     """Billed, but not in the ledgers."""
     UNBILLED = "unbilled"
     """In the ledgers, but not billed."""
+    DISCOUNT = "discount"
+    """The discount that was agreed with the provider."""
     PRICE = "price"
     """The same tokens at another price."""
     PROVISIONED = "provisioned"
@@ -53,8 +56,8 @@ class Why(StrEnum):
     """An unknown meter."""
 
 
-#: Explanations that resolve by themselves or are a matter of notation.
-HARMLESS: Final = frozenset({Why.ROUNDING, Why.LATE})
+#: Explanations that are agreed, resolve by themselves or are a matter of notation.
+HARMLESS: Final = frozenset({Why.ROUNDING, Why.LATE, Why.DISCOUNT})
 _BY_SORT: Final[dict[Sort, Why]] = {
     "provisioned": Why.PROVISIONED,
     "marketplace": Why.MARKETPLACE,
@@ -102,6 +105,8 @@ class BilledSide:
     rows: int = 0
     blocks: int = 0
     """The pricing units of all rows, in tokens: their last digits count these."""
+    discounted: int = 0
+    """The sum of tokens (of other usage: of costs) times the agreed discount of their row."""
     meters: set[str] = field(default_factory=set)
 
     def add(self, other: "BilledSide") -> None:
@@ -112,6 +117,7 @@ class BilledSide:
         self.credit += other.credit
         self.rows += other.rows
         self.blocks += other.blocks
+        self.discounted += other.discounted
         self.meters |= other.meters
 
 
@@ -165,6 +171,8 @@ def explain_tokens(
         # By running sums, so that the remainder of one division goes to the next part.
         before, told = told, told + tokens
         parts.append(Part(why, tokens, value.of_tokens(told) - value.of_tokens(before)))
+    if theirs.tokens > 0 and theirs.cost > 0:
+        parts.append(Part(Why.DISCOUNT, 0, _discount(ours, theirs, theirs.tokens)))
     whole = theirs.cost + theirs.credit - ours.amount * AMOUNT_SCALE
     rest = whole - sum(part.amount for part in parts)
     # Costs are computed from quantities before those are rounded.
@@ -172,6 +180,16 @@ def explain_tokens(
     is_small = abs(rest) <= precision.amount(theirs) + rounded
     parts.append(Part(Why.ROUNDING if is_small else Why.PRICE, 0, rest))
     return _merged(parts)
+
+
+def _discount(ours: LedgerSide, theirs: BilledSide, of: Exact) -> Exact:
+    """Return what the agreed discounts take off the ledgers' amount.
+
+    `of` is what the discounts were weighted by: the billed tokens or the cost.
+    """
+    taken, left = divmod(ours.amount * AMOUNT_SCALE * theirs.discounted, of * WHOLE)
+    discount: Exact = taken if not left else taken // AMOUNT_SCALE * AMOUNT_SCALE
+    return -discount
 
 
 class _Value(NamedTuple):
@@ -219,10 +237,12 @@ def explain_amount(
     sort: Sort, ours: LedgerSide, theirs: BilledSide, precision: Precision
 ) -> tuple[Part, ...]:
     """Return the parts of a cell's difference if its tokens cannot be compared."""
-    rest = theirs.cost - ours.amount * AMOUNT_SCALE
+    discount = _discount(ours, theirs, theirs.cost) if theirs.cost > 0 else 0
+    rest = theirs.cost - ours.amount * AMOUNT_SCALE - discount
     is_small = theirs.rows > 0 and sort != "unmapped" and abs(rest) <= precision.amount(theirs)
     parts = [
         Part(Why.CREDIT, 0, theirs.credit),
+        Part(Why.DISCOUNT, 0, discount),
         Part(Why.ROUNDING if is_small else _BY_SORT[sort], 0, rest),
     ]
     return _merged(parts)

@@ -71,6 +71,17 @@ class AbsentRequest(NamedTuple):
     why: Absent
 
 
+class DifferingRequest(NamedTuple):
+    """One request on both sides whose tokens differ."""
+
+    id: str
+    day: str
+    deployment: str | None
+    tokens: int
+    """As the ledger has them, without those that the log does not count."""
+    logged_tokens: int
+
+
 class LogReport(NamedTuple):
     """The result of comparing gateway logs with the ledgers."""
 
@@ -80,6 +91,8 @@ class LogReport(NamedTuple):
     """The first MAX_NAMED of them."""
     refused: int
     """Log records whose counts cannot be used."""
+    differing: tuple[DifferingRequest, ...] = ()
+    """The first MAX_NAMED requests whose tokens differ."""
 
     @property
     def remains(self) -> bool:
@@ -162,7 +175,7 @@ class LogComparison:
     def report(self, absent: Iterable[tuple[LlmRow, Absent]]) -> LogReport:
         """Return the report; `absent` has each request of `absent()` with its reason."""
         logged: defaultdict[Where, list[int]] = defaultdict(lambda: [0, 0, 0])
-        refused = 0
+        refused, differing = 0, list[DifferingRequest]()
         for request_id, row in self._rows.items():
             found = self._found.get(request_id)
             try:
@@ -170,18 +183,24 @@ class LogComparison:
             except RejectedEvent:
                 refused += 1
                 continue
-            cell = logged[_where(row) if found is None else found.where]
+            where = _where(row) if found is None else found.where
+            cell = logged[where]
             cell[0] += 1
             cell[1] += said.tokens
-            if found is not None and self._has(request_id):
-                cell[2] += said.tokens != _comparable(found.state.buckets, said)
+            if found is None or not self._has(request_id):
+                continue
+            ours = _comparable(found.state.buckets, said)
+            if said.tokens != ours:
+                cell[2] += 1
+                differing.append(DifferingRequest(request_id, *where, ours, said.tokens))
         reasons = Counter[Absent]()
         named: list[AbsentRequest] = []
         for row, why in absent:
             reasons[why] += 1
             if len(named) < MAX_NAMED:
                 named.append(AbsentRequest(row.request_id, *_where(row), sum(_parts(row)), why))
-        return LogReport(self._lines(logged), reasons, tuple(named), refused)
+        some = tuple(sorted(differing)[:MAX_NAMED])
+        return LogReport(self._lines(logged), reasons, tuple(named), refused, some)
 
     def _lines(self, logged: dict[Where, list[int]]) -> tuple[LogLine, ...]:
         places = sorted(

@@ -16,6 +16,7 @@ from metering.core.reconciliation.explain import (
     Part,
     Precision,
     Shift,
+    Why,
     explain_amount,
     explain_tokens,
 )
@@ -207,3 +208,25 @@ def _other_lines(
             theirs.cost + theirs.credit,
             explain_amount(sort, ours, theirs, billed.precision),
         )
+
+
+#: So many lines with one discount are no coincidence.
+_ENOUGH_LINES: Final = 3
+#: Percentages are compared in hundredths: what is agreed has no more decimals.
+_HUNDREDTHS: Final = 100 * _PERCENT
+
+
+def uniform_discount(report: Report) -> int | None:
+    """Return what every unexplained price is below list price, in hundredths of a percent.
+
+    None unless it is the same on all of at least three lines.
+    """
+    found = {
+        (-2 * part.amount * _HUNDREDTHS + line.our_amount) // (2 * line.our_amount)
+        for line in report.lines
+        for part in line.parts
+        if part.why is Why.PRICE and line.our_amount
+    }
+    lines = sum(any(part.why is Why.PRICE for part in line.parts) for line in report.lines)
+    same = min(found) if len(found) == 1 and lines >= _ENOUGH_LINES else 0
+    return same if same > 0 else None

@@ -2,10 +2,10 @@
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import reduce
 from heapq import merge
-from itertools import batched, groupby
+from itertools import groupby
 from operator import add, itemgetter
 from typing import Final, NamedTuple
 
@@ -16,6 +16,18 @@ from metering.core.ledger.entry import Kind, State
 from metering.core.ledger.head import NOTHING, RateTotals, totals_of
 from metering.core.ledger.page import Page
 from metering.core.prices.rating import OTHER_NAMES, Rate, amount_of
+from metering.core.reports.count import (
+    BLOCK,
+    Count,
+    Counts,
+    Group,
+    Packed,
+    add_to,
+    in_order,
+    packed_counts,
+    sorted_groups,
+    unpacked,
+)
 from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
 GROUPS: Final = (
@@ -36,35 +48,8 @@ _LEFT_OUT: Final = frozenset({"subscription", "end_user"})
 SUMMED_BY: Final = frozenset(DIMENSIONS) - _LEFT_OUT
 """The dimensions by which a summary can be grouped."""
 
-type Group = tuple[str | None, ...]
-
 #: Beyond this many changed groups, and this part of all, they are sorted anew.
 _FEW: Final = 16
-#: Groups sorted at once: milliseconds.
-_BLOCK: Final = 4_096
-
-
-class Count(NamedTuple):
-    """The totals of a group; `amount` covers priced usage."""
-
-    line: RateTotals = NOTHING
-    amount: Amount = 0
-    outcomes: int = 0
-    """Business outcomes; `line` does not include them."""
-
-    def plus(self, other: "Count") -> "Count":
-        """Return the sum of two counts."""
-        amount, outcomes = self.amount + other.amount, self.outcomes + other.outcomes
-        return Count(self.line.plus(other.line), amount, outcomes)
-
-    def negated(self) -> "Count":
-        """Return the count that takes this one away again."""
-        return Count(self.line.negated(), -self.amount, -self.outcomes)
-
-
-type Counts = Mapping[Group, Count]
-
-_NO_COUNT: Final = Count()
 
 
 class Row(NamedTuple):
@@ -83,34 +68,6 @@ class Outcomes(NamedTuple):
     number: int
 
 
-type _Packed = tuple[int, ...]
-"""A count as one flat tuple. The garbage collector leaves those alone, while a hundred thousand
-counts, each of several objects, would have it hold up the whole process again and again."""
-
-
-def _packed(count: Count) -> _Packed:
-    one, amount, outcomes = count
-    counts = (one.requests, one.not_billable, one.unpriced, one.missing, one.totals_only)
-    return (*counts, one.from_cache, one.recovered, one.estimated, amount, outcomes, *one.tokens)
-
-
-def _unpacked(packed: _Packed) -> Count:
-    requests, not_billable, unpriced, missing, totals_only, *others = packed
-    from_cache, recovered, estimated, amount, outcomes, *tokens = others
-    line = RateTotals(
-        requests=requests,
-        not_billable=not_billable,
-        unpriced=unpriced,
-        missing=missing,
-        tokens=tuple(tokens),
-        totals_only=totals_only,
-        from_cache=from_cache,
-        recovered=recovered,
-        estimated=estimated,
-    )
-    return Count(line, amount, outcomes)
-
-
 class Breakdown:
     """Sums by group the changes of pages, or sums made of them before.
 
@@ -120,7 +77,7 @@ class Breakdown:
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
         self._places = [DIMENSIONS.index(name) for name in group_by]
-        self._counts: dict[Group, _Packed] = {}
+        self._counts: dict[Group, Packed] = {}
         self._order: list[Group] | None = None
         self._changed: set[Group] = set()
         """Groups that may be new or gone since the order was made."""
@@ -135,14 +92,15 @@ class Breakdown:
 
     def add_counts(self, counts: Counts) -> None:
         """Add counts by full group."""
-        for full, count in counts.items():
-            group = tuple([full[place] for place in self._places])
-            change, before = _packed(count), self._counts.get(group)
+        own, places = self._counts, self._places
+        for full, change in packed_counts(counts):
+            group = tuple([full[place] for place in places])
+            before = own.get(group)
             total = change if before is None else tuple(map(add, before, change))
             if any(total):
-                self._counts[group] = total
+                own[group] = total
             else:
-                self._counts.pop(group, None)
+                own.pop(group, None)
             if self._order is not None:
                 self._changed.add(group)
 
@@ -150,10 +108,19 @@ class Breakdown:
         """Bring the groups in order; without changes since, it does nothing."""
         order = self._order
         if order is None or len(self._changed) > max(_FEW, len(order) // _FEW):
-            self._order = _sorted(self._counts)
+            self._order = sorted_groups(self._counts)
         else:
             for group in self._changed:
                 self._place(order, group)
+        self._changed.clear()
+
+    def clear(self) -> None:
+        """Let go of all groups, block by block: at once it would hold up every other thread."""
+        order, self._order = self._order or [], None
+        while self._counts or order:
+            for _ in range(min(BLOCK, len(self._counts))):
+                self._counts.popitem()
+            del order[-BLOCK:]
         self._changed.clear()
 
     def _place(self, order: list[Group], group: Group) -> None:
@@ -170,7 +137,7 @@ class Breakdown:
         order = self._order or []
         start = 0 if group is None else bisect_right(order, in_order(group), key=in_order)
         for place in range(start, len(order)):
-            yield order[place], _unpacked(self._counts[order[place]])
+            yield order[place], unpacked(self._counts[order[place]])
 
     def rows(self) -> list[Row]:
         """Return the groups with usage, in order of their names."""
@@ -202,17 +169,6 @@ def _together(
         yield name, reduce(Count.plus, (count for _, count in same))
 
 
-def _sorted(groups: Iterable[Group]) -> list[Group]:
-    """Return groups in order. In blocks: a sort holds up every other thread while it lasts."""
-    blocks = [sorted(block, key=in_order) for block in batched(groups, _BLOCK, strict=False)]
-    return list(merge(*blocks, key=in_order))
-
-
-def in_order(group: Group) -> tuple[tuple[bool, str], ...]:
-    """Return the sort key of a group: a missing name comes before an empty one."""
-    return tuple((name is not None, name or "") for name in group)
-
-
 def changes_of(page: Page) -> dict[Group, Count]:
     """Return the changes of a page by full group; superseded states leave their group."""
     day, changes = day_of(page.slot), dict[Group, Count]()
@@ -223,15 +179,6 @@ def changes_of(page: Page) -> dict[Group, Count]:
                 group = _group(day, state, end_user)
                 add_to(changes, group, count if sign > 0 else count.negated())
     return changes
-
-
-def add_to(counts: dict[Group, Count], group: Group, change: Count) -> None:
-    """Add a change to a group's count; drop a group that becomes zero."""
-    total = counts.get(group, _NO_COUNT).plus(change)
-    if total == _NO_COUNT:
-        counts.pop(group, None)
-    else:
-        counts[group] = total
 
 
 def _without(names: Collection[str], group: Group, instead: str | None) -> Group:

@@ -16,16 +16,12 @@ from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.page import GENESIS, Page
 from metering.core.reports.breakdown import (
-    Count,
-    Counts,
-    Group,
-    add_to,
     changes_of,
-    in_order,
     place_of,
     summary_of,
     without_callers_names,
 )
+from metering.core.reports.count import Count, Counts, Group, add_to, in_order
 
 #: Parts of a day by hash. A page belongs to one day, so it changes at most these and the summary.
 PARTS: Final = 8

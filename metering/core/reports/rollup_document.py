@@ -13,14 +13,11 @@ from pydantic_core import to_json
 from metering.core.basics.documents import UNREADABLE_DOCUMENT, Document, exact, read_whole
 from metering.core.basics.errors import RollupBroken
 from metering.core.calendars.periods import LedgerId
-from metering.core.ledger.head import RateTotals
 from metering.core.reports.breakdown import (
     DIMENSIONS,
     WITHOUT,
-    Count,
-    Group,
-    in_order,
 )
+from metering.core.reports.count import FIGURES, Group, Packed, PackedCounts, in_order
 from metering.core.reports.rollup import ALL_PARTS, Cursor, Intake, Part, PartName
 from metering.core.usage.buckets import BUCKETS
 
@@ -36,16 +33,6 @@ MAX_PART_BYTES: Final = 205_000
 #: What a part is brought down to, as a share of its bound, so that not every page merges again.
 _ROOM: Final = 0.8
 
-_COUNTS: Final = (
-    "requests",
-    "not_billable",
-    "unpriced",
-    "missing",
-    "totals_only",
-    "from_cache",
-    "recovered",
-    "estimated",
-)
 #: The dimensions of a group without the day, which the part names.
 _NAMED: Final = DIMENSIONS[1:]
 
@@ -135,7 +122,7 @@ def write_part(ledger: LedgerId, part: Part) -> bytes:
         name: [names.setdefault(group[place], len(names)) for group, _ in rows]
         for place, name in enumerate(_NAMED, 1)
     }
-    for name in _COUNTS:
+    for name in FIGURES:
         columns[name] = [getattr(count.line, name) for _, count in rows]
     for place, bucket in enumerate(BUCKETS):
         columns[bucket] = [exact(count.line.tokens[place]) for _, count in rows]
@@ -166,7 +153,7 @@ def read_part(document: Document, ledger: LedgerId) -> Part:
     try:
         name = PartName(document["day"], document["part"])
         _check(document, ledger, str(name))
-        counts = dict(_rows(name.day, document["columns"], document["names"]))
+        counts = PackedCounts(_rows(name.day, document["columns"], document["names"]))
         (page,) = _whole([document["page"]])
     except UNREADABLE_DOCUMENT as error:
         reason = f"{document.get('id')} cannot be read: {error!r}"
@@ -183,28 +170,26 @@ def _check(document: Document, ledger: LedgerId, name: str) -> None:
         raise RollupBroken(str(ledger), f"{name} is {found[1]} of {found[0]}")
 
 
-def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tuple[Group, Count]]:
-    amounts = columns["amount"]
+def _rows(day: str, columns: Document, names: list[str | None]) -> Iterable[tuple[Group, Packed]]:
+    """Return the rows of a part, column by column: a row by itself would cost ten times as much."""
+    amounts = [*map(_amount, columns["amount"])]
 
     def column(name: str) -> list[int]:
         found = _whole(columns.get(name, [0]))
         return found * len(amounts) if len(found) == 1 else found
 
-    def numbers(wanted: Iterable[str]) -> Iterable[tuple[int, ...]]:
-        return zip(*map(column, wanted), strict=True)
-
-    outcomes = column("outcomes")
-    figures = numbers(_NAMED), numbers(_COUNTS), numbers(BUCKETS)
-    for amount, places, counts, tokens, came_about in zip(amounts, *figures, outcomes, strict=True):
-        group = (day, *(names[place] for place in places))
-        requests, not_billable, unpriced, missing, *others = counts
-        line = RateTotals(requests, not_billable, unpriced, missing, tokens, *others)
-        yield group, Count(line, _amount(amount), came_about)
+    named = [[*map(names.__getitem__, column(name))] for name in _NAMED]
+    groups = zip([day] * len(amounts), *named, strict=True)
+    figures, tokens = map(column, FIGURES), map(column, BUCKETS)
+    counts = zip(*figures, amounts, column("outcomes"), *tokens, strict=True)
+    return zip(groups, counts, strict=True)
 
 
 def _whole(values: Any) -> list[int]:
     if not isinstance(values, list):
         raise TypeError("the counts are not a list: not a whole number each")
+    if set(map(type, values)) <= {int}:
+        return values
     return list(map(read_whole, values))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json, to_json
 
 from metering.core.basics.errors import UNREADABLE, Code, RejectedEvent
+from metering.core.basics.wording import plural
 from metering.core.streams.broken_bodies import Document, Rest, parts_of
 from metering.core.streams.log_fields import KEPT_FIELDS, Fields, lowered
 from metering.core.streams.log_rows import (
@@ -94,7 +95,8 @@ def _read_parts(body: bytes, plain: bytes) -> Log:
         where = f"byte {part.start}"
         why = RejectedEvent(Code.NOT_JSON, f"records[{number}] at {where}: is not JSON")
         if part.cut:
-            reason = f"cut off after {number} records, which were read, at {where}"
+            kept = f"{plural(number, 'record')}, which {'was' if number == 1 else 'were'} read"
+            reason = f"cut off after {kept}, at {where}"
             why = RejectedEvent(Code.TRUNCATED, reason)
         logs.append(Log(refused=(_unkept(body, why, part),)))
         number += 1

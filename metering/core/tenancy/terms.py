@@ -52,6 +52,8 @@ class Alternative(NamedTuple):
     plan: Plan | None = None
     models: Mapping[str, str] = MappingProxyType({})
     """The model to price instead, by canonical name of the actual model."""
+    pay_as_you_go: bool = False
+    """Whether usage of provisioned units has the price of their scope, as what spills over has."""
 
 
 class _KeptCard(NamedTuple):
@@ -199,6 +201,8 @@ class TermsBook:
             known, start, end = self._directory.deployment(name, dimensions.backend, at)
             registered = None if known is None else Registered(known, start)
         priced = priced_of(dimensions, registered, by_request=by_request)
+        if self._instead.pay_as_you_go and priced.is_provisioned:
+            priced = priced._replace(is_spilled=True)
         return self._swapped(priced), start, end
 
     def pricing_keys(self, of: Dimensions, at: Instant) -> tuple[PricingKey, PricingKey]:

@@ -4,13 +4,16 @@ from typing import Self
 
 from pydantic import Field
 
+from metering.core.allocation.accrued import Accrued
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import format_amount, format_fixed
 from metering.core.billing.balance import Balance, ModelBalance
 from metering.core.billing.charge import WHOLE_UNITS, Charge, ChargeLine
 from metering.core.calendars.periods import Period
+from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
 from metering.core.usage.buckets import QUANTITY_DECIMALS
+from metering.documents.allocation import AccruedDocument
 from metering.documents.credit import CreditDocument
 from metering.documents.document import Commit, Document, Money, Name, Time
 from metering.documents.ledger.figures import Figures, figures
@@ -94,6 +97,10 @@ class BalanceDocument(Figures):
     currency: str = Field(examples=["USD"])
     total: Money = Field(description="The charge, with the plan's terms for the whole period.")
     charges: ChargeDocument
+    provisioned: AccruedDocument
+    total_with_provisioned: Money = Field(
+        description="The charge and the accrued share of deployments paid by the hour."
+    )
     pending: PendingStreams
     credits: CreditDocument | None = Field(
         description="Null for a tenant that has no grants and is not prepaid."
@@ -116,6 +123,7 @@ class BalanceDocument(Figures):
         found: Balance,
         *,
         credit: CreditBalance | None,
+        accrued: Accrued,
         now: Instant,
     ) -> Self:
         """Return a balance that was read at `now`."""
@@ -131,6 +139,9 @@ class BalanceDocument(Figures):
                 "currency": found.currency,
                 "total": found.charge.total,
                 "charges": ChargeDocument.of(found.charge),
+                "provisioned": AccruedDocument.of(accrued, period),
+                "total_with_provisioned": found.charge.total
+                + accrued.within(Window(period.start, period.end)),
                 "pending": found,
                 "credits": credit,
                 "models": [ModelFigures.of_model(one) for one in found.models],

@@ -4,11 +4,13 @@ from typing import Any, Self
 
 from pydantic import Field
 
+from metering.app.billing.statements import Preview
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import format_paid
 from metering.core.billing.statement import Statement
 from metering.core.billing.statement_json import statement_json
-from metering.documents.document import Document
+from metering.documents.allocation import AccruedShareDocument
+from metering.documents.document import Document, Time
 
 
 class StatementSummary(Document):
@@ -46,6 +48,14 @@ class StatementsDocument(Document):
     next: str | None
 
 
+class ProvisionalShare(Document):
+    """The shares of one deployment and month in a preview: the close decides."""
+
+    deployment: str
+    month: str
+    as_of: Time = Field(description="Later hours and usage are not in them.")
+
+
 class StatementDocument(Document):
     """The amount that a tenant owes for a closed period, with its derivation."""
 
@@ -68,8 +78,32 @@ class StatementDocument(Document):
     previous: str
     hash: str
     draft: bool = Field(description="True for a preview of a period that is still open.")
+    provisional: list[ProvisionalShare] = Field(
+        description="In a preview, the shares of provisioned capacity that may still change."
+    )
+    later: list[AccruedShareDocument] = Field(
+        description="In a preview, the shares that accrue now and that a later statement bills."
+    )
 
     @classmethod
     def of(cls, statement: Statement, *, is_draft: bool = False) -> Self:
         """Return a whole statement as a document."""
-        return cls.model_validate({**statement_json(statement), "draft": is_draft})
+        return cls.model_validate(
+            {**statement_json(statement), "draft": is_draft, "provisional": [], "later": []}
+        )
+
+    @classmethod
+    def of_draft(cls, found: Preview) -> Self:
+        """Return the draft of a statement as a document."""
+        provisional = [
+            {"deployment": name, "month": month, "as_of": at}
+            for (name, month), at in sorted(found.provisional.items())
+        ]
+        return cls.model_validate(
+            {
+                **statement_json(found.statement),
+                "draft": True,
+                "provisional": provisional,
+                "later": found.later,
+            }
+        )

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import AliasPath, Field
 
 from metering.app.prices.what_if import Answer
-from metering.documents.document import Document, Money, Name
+from metering.documents.document import Document, Money, Name, Time
 
 
 class RepricedUsage(Document):
@@ -42,6 +42,10 @@ class WhatIfTotal(Document):
 
     currency: str
     amount: Money
+    provisioned: Money = Field(
+        description="The share of deployments paid by the hour in the period, beside the charge."
+    )
+    sum: Money = Field(description="The charge and the share.")
 
 
 class WhatIfOtherTotal(WhatIfTotal):
@@ -56,6 +60,10 @@ class WhatIfDocument(Document):
     models: list[WhatIfModel]
     total: WhatIfTotal
     other_total: WhatIfOtherTotal
+    provisioned_as_of: Time | None = Field(
+        description="Up to when the share has accrued; null if none accrues."
+    )
+    left_out: list[str] = Field(description="What the comparison does not know or count.")
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
@@ -63,11 +71,20 @@ class WhatIfDocument(Document):
         return cls.model_validate(
             {
                 "models": answer.comparisons,
-                "total": {"currency": answer.currency, "amount": answer.actual.total},
+                "total": {
+                    "currency": answer.currency,
+                    "amount": answer.actual.total,
+                    "provisioned": answer.share,
+                    "sum": answer.actual.total + answer.share,
+                },
                 "other_total": {
                     "currency": answer.other_currency,
                     "amount": answer.other.total,
+                    "provisioned": answer.other_share,
+                    "sum": answer.other.total + answer.other_share,
                     "unpriced_requests": answer.other.unpriced_requests,
                 },
+                "provisioned_as_of": answer.accrued.at,
+                "left_out": answer.left_out,
             }
         )

@@ -10,6 +10,7 @@ from metering.core.basics.instants import format_instant
 from metering.core.ledger.effect import Effect, describe
 from metering.core.quotas.decision import QuotaState
 from metering.core.tenancy.directory import Directory
+from metering.documents.allocation import AccruedDocument
 from metering.documents.credit import CreditDocument
 from metering.documents.document import Document, Money, Time
 from metering.documents.ledger.effects import effect_detail
@@ -54,6 +55,14 @@ class QuotaDocument(Document):
     limit: str = Field(description="The limit in force.")
     increased_until: Time | None = Field(description="When a temporary increase ends.")
     used: str
+    provisioned: str | None = Field(
+        None,
+        description="Of it, the accrued share of deployments paid by the hour; null if the quota"
+        " does not include it.",
+    )
+    provisioned_as_of: Time | None = Field(
+        None, description="Up to when it has accrued; null if it is not known."
+    )
     remaining: str
     percent: int
 
@@ -86,6 +95,8 @@ def _state(state: QuotaState) -> dict[str, object]:
         "limit": state.show(state.limit),
         "increased_until": state.increased_until,
         "used": state.show(state.used),
+        "provisioned": state.show(state.accrued) if quota.include_provisioned else None,
+        "provisioned_as_of": state.accrued_at,
         "remaining": state.show(state.remaining),
         "percent": state.percent,
     }
@@ -130,6 +141,7 @@ class QuotasDocument(Document):
     currency: str
     as_of: Time
     amount: AmountForecastDocument
+    provisioned: AccruedDocument
     quotas: list[QuotaForecastDocument]
     credits: CreditDocument | None = Field(
         description="With the date at which it runs out. Null for a tenant that has no grants and"
@@ -146,6 +158,9 @@ class QuotasDocument(Document):
                 "currency": found.currency,
                 "as_of": found.at,
                 "amount": found.amount._asdict() | {"charge": found.charge},
+                "provisioned": AccruedDocument.of(
+                    found.provisioned.accrued, found.provisioned.window
+                ),
                 "quotas": found.quotas,
                 "credits": found.credit,
                 "stopped": StopDocument.all_of(directory, tenant, found.at),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import AliasPath, Field
 
-from metering.documents.document import Commit, Document, Money
+from metering.documents.document import Commit, Document, Money, Time
 from metering.documents.prices.coverage import PriceSourceAge
 from metering.documents.quotas.alerts import QuotaDocument
 
@@ -29,6 +29,14 @@ class TenantOverview(Document):
     total: Money = Field(
         validation_alias=AliasPath("balance", "charge", "total"),
         description="The charge, with the plan's terms for the whole period.",
+    )
+    provisioned: Money = Field(
+        description="Accrued share of deployments paid by the hour: provisional, in no other"
+        " amount."
+    )
+    provisioned_as_of: Time | None = Field(
+        validation_alias=AliasPath("accrued", "at"),
+        description="Up to when it has accrued; null if nothing accrues.",
     )
     projected: Money = Field(
         validation_alias=AliasPath("trend", "projected"),

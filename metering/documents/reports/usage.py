@@ -5,8 +5,9 @@ from typing import Self
 
 from pydantic import Field
 
+from metering.core.basics.money import Amount
 from metering.core.reports.breakdown import Row
-from metering.documents.document import Document, Name, Time
+from metering.documents.document import Document, Money, Name, Time
 from metering.documents.ledger.figures import Figures, figures
 
 
@@ -18,11 +19,23 @@ class UsageRow(Figures):
         examples=[{"day": "2026-11-20", "model": "gpt-4o"}],
     )
 
+    provisioned: Money | None = Field(
+        None,
+        description="Of `metering usage --group-by deployment`: the accrued share, provisional and"
+        " not in the amount.",
+    )
+
     @classmethod
-    def of_row(cls, row: Row, group_by: Sequence[str]) -> Self:
-        """Return a row of a breakdown as a document."""
+    def of_row(
+        cls, row: Row, group_by: Sequence[str], provisioned: Mapping[str, Amount] | None = None
+    ) -> Self:
+        """Return a row of a breakdown as a document; `provisioned` is by deployment."""
         group = dict(zip(group_by, row.group, strict=True))
-        return cls.model_validate({"group": group, **figures(row.line, row.amount)})
+        name = group.get("deployment") if tuple(group_by) == ("deployment",) else None
+        accrued = None if name is None else (provisioned or {}).get(name.casefold())
+        return cls.model_validate(
+            {"group": group, "provisioned": accrued, **figures(row.line, row.amount)}
+        )
 
 
 class LedgerPosition(Document):

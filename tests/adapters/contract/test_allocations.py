@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from metering.bootstrap import Stores
+from metering.core.allocation.accrual import accrual_of
 from metering.core.allocation.allocation import Allocation, Counted, allocate
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import HOUR
@@ -74,3 +75,19 @@ async def test_ten_thousand_tenants_fit_and_far_more_are_refused_clearly(
     if not isinstance(store, SqliteStore):
         with pytest.raises(ConfigurationError, match="40000 tenants are too many"):
             await stores.allocations.put_allocation(allocation("other", tenants=40_000))
+
+
+async def test_an_accrual_is_replaced_by_a_later_one_only(
+    stores: Stores, make_stores: Callable[[], Stores]
+) -> None:
+    made = accrual_of(allocation(), 5, {}, lambda _: [NOVEMBER.start + HOUR])
+    assert await stores.allocations.read_accrual("contoso/chat", NOVEMBER.start) is None
+    assert await stores.allocations.put_accrual(made)
+    other = make_stores().allocations
+    assert not await other.put_accrual(replace(made, at=4))
+    assert await other.put_accrual(replace(made, at=6, is_final=True))
+    found = await stores.allocations.read_accrual("CONTOSO/chat", NOVEMBER.start)
+    assert found == replace(made, at=6, is_final=True)
+    # The allocation of the same deployment and month is another document.
+    assert await stores.allocations.put_allocation(allocation())
+    assert await other.read_allocation("Contoso/chat", NOVEMBER.start) == allocation()

@@ -55,5 +55,23 @@ async def test_a_count_that_a_crash_left_behind_is_put_right_by_a_recount(
     await store.count_dead_letters()
     await account.create_all(DEAD_LETTERS, [{**letter("a2")._asdict(), "body": ""}])
     assert (await store.count_dead_letters()).kept == {"not_json": 1}
-    await store.recount()
+    await store.recount_dead_letters()
     assert (await store.count_dead_letters()).kept == {"not_json": 2}
+
+
+async def test_a_recount_brings_down_what_was_counted_too_high_and_keeps_what_was_only_counted(
+    connect: Connect,
+) -> None:
+    account = connect()
+    await prepare(account)
+    store = CosmosDeadLetters(account, 90 * DAY)
+    gone = [letter("a1", code="too_old"), letter("a2", received=NOW - 2 * DAY)]
+    await store.put([*gone, letter("a3")])
+    await store.count_only({"too_old": 5}, NOW)
+    await store.count_dead_letters()
+    async with account.container(DEAD_LETTERS) as container:
+        for one in gone:
+            await container.delete_item(one.id, partition_key=one.id)
+    for _ in range(2):
+        await store.recount_dead_letters()
+        assert await store.count_dead_letters() == ({"not_json": 1}, {"too_old": 5})

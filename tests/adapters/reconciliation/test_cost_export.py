@@ -179,7 +179,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     content = bytearray(gzip.compress(b"Date," * 10_000))
     content[20] ^= 0xFF
     wrong.write_bytes(content)
-    for path in (packed, plain, garbled, quoted, wrong, tmp_path):
+    for path in (packed, plain, garbled, quoted, wrong, tmp_path / "none"):
         with pytest.raises(ConfigurationError, match=f"{path}: cannot be read"):
             list(cost_rows(path, "USD"))
 

@@ -74,7 +74,7 @@ async def test_a_full_disk_is_an_error_that_leaves_nothing(database: Database) -
     def much(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO records VALUES (1, 'plan', 'k', zeroblob(1000000), 0, 0)")
 
-    await database.read(limit)
+    await database.write(limit)
     with pytest.raises(RetryableError, match="store.db: database or disk is full"):
         await database.write(much)
     assert await database.read(count) == 0
@@ -82,7 +82,7 @@ async def test_a_full_disk_is_an_error_that_leaves_nothing(database: Database) -
 
 async def test_a_read_only_store_is_an_error(database: Database) -> None:
     await database.read(count)
-    await database.read(lambda connection: connection.execute("PRAGMA query_only = 1"))
+    await database.write(lambda connection: connection.execute("PRAGMA query_only = 1"))
     with pytest.raises(RetryableError, match="readonly"):
         await database.write(insert)
 

@@ -239,7 +239,11 @@ async def test_what_a_commit_left_arrives_once_the_receiver_is_back(
     await system.ingest.batch([Message(body(data__model="x"), "0", 1)])
     notifier = make(receiver.url, clock=system.clock)
     deliver = DeliverEffects(
-        effects=system.effects, notifier=notifier, clock=system.clock, alerts=system.alerts
+        effects=system.effects,
+        notifier=notifier,
+        clock=system.clock,
+        alerts=system.alerts,
+        currency_of=system.tenancy.currency_of,
     )
     receiver.answers.append(status(500))
     assert await deliver.run() == 0

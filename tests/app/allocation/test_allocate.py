@@ -10,6 +10,7 @@ from metering.adapters.sqlite.database import Database
 from metering.app.allocation.allocate import Allocate
 from metering.app.ingest.ingest import Message
 from metering.app.prices.rerate import PriceUnpriced, Rerate
+from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, parse_instant
@@ -141,6 +142,13 @@ class Beaten:
             return bool(await self._allocations.put_allocation(allocation))
         assert await self._allocations.put_allocation(allocation)
         raise RetryableError("the answer was lost")
+
+    async def put_accrual(self, accrual: Accrual) -> bool:
+        return bool(await self._allocations.put_accrual(accrual))
+
+    async def read_accrual(self, deployment: str, month_start: int) -> Accrual | None:
+        found: Accrual | None = await self._allocations.read_accrual(deployment, month_start)
+        return found
 
     async def read_allocation(self, deployment: str, month_start: int) -> Allocation | None:
         self.reads += 1

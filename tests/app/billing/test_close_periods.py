@@ -533,7 +533,7 @@ async def faults_of(system: System, *kept: Statement) -> list[str]:
         accounts=system.accounts,
         tenancy=system.tenancy,
     )
-    proof = Statements(store, drafts, system.allocations, system.tenancy)
+    proof = Statements(store, drafts, system.allocations, system.tenancy, system.app.accruals)
     return [fault async for one in proof.verify("acme") for fault in one.faults]
 
 

@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
+from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.billing.close_periods import GRACE
+from metering.app.billing.draft_statements import DraftStatements
+from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.focus_export import FocusExport
 from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
-from metering.core.basics.instants import DAY
+from metering.core.basics.instants import DAY, parse_instant
 from metering.core.calendars.periods import LedgerId, parse_month
-from metering.core.exports.delivery_manifest import Window
+from metering.core.exports.delivery_manifest import Manifest, Window
 from metering.core.ledger.page import Page
+from tests.app.exporting import use as call
 from tests.app.focusing import (
     DECEMBER,
     DUE,
@@ -216,3 +222,52 @@ async def test_pages_that_are_not_what_was_billed_are_never_published(
     with pytest.raises(fault, match=reason):
         await export(system, tmp_path, Window("2026-11"), "acme")
     assert content(tmp_path, "2026-11") == before
+
+
+async def test_periods_that_are_open_are_drafted_one_after_another(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day, subject in (("2026-11-20", "acme"), ("2026-12-02", "acme"), ("2026-12-02", "globex")):
+        system.clock.set(parse_instant(f"{day}T12:00:00Z"))
+        await call(system, f"{day}{subject}", subject=subject, time=f"{day}T11:00:00Z")
+    drafts = DraftStatements(
+        ledgers=system.store,
+        statements=system.statements,
+        accounts=system.accounts,
+        tenancy=system.tenancy,
+    )
+
+    async def provisional(name: str) -> Manifest:
+        closed = ClosedPeriods(system.statements, system.tenancy, Window(name), None, drafts)
+        report = FocusExport(closed, system.store, system.tenancy, "Contoso")
+        return await DeliverExports(ExportFolder(tmp_path), flat=True).deliver(report)
+
+    def usage_in(name: str) -> list[tuple[str, str]]:
+        return [
+            (row["SubAccountId"], row["ConsumedQuantity"])
+            for row in rows_in(tmp_path, name)
+            if row["x_LineKind"] == "usage" and row["SkuMeter"] == "Input Tokens"
+        ]
+
+    # November waits for its grace: its usage is in its own draft and not in that of December.
+    await provisional("2026-11")
+    assert usage_in("2026-11") == [("acme", "1000.0")]
+    manifest = await provisional("2026-12")
+    assert usage_in("2026-12") == [("acme", "1000.0"), ("globex", "1000.0")]
+    assert manifest.as_of == system.clock.now()
+    for name in ("2025-10", "2027-01"):
+        with pytest.raises(ConfigurationError, match="no tenant had such a period"):
+            await provisional(name)
+    await system.close(parse_instant("2026-12-02T12:00:00Z") + GRACE)
+    assert (await provisional("2026-12")).notes["provisional"]
+    draft = DraftStatements.draft
+
+    async def broken(self: DraftStatements, tenant: str, *of: Any, **more: Any) -> Any:
+        if tenant == "acme":
+            raise LedgerBroken("acme", "its pages do not add up")
+        return await draft(self, tenant, *of, **more)
+
+    monkeypatch.setattr(DraftStatements, "draft", broken)
+    left = await provisional("2026-12")
+    assert "acme" in left.notes["left_out"]
+    assert usage_in("2026-12") == [("globex", "1000.0")]

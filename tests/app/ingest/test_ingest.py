@@ -164,7 +164,7 @@ async def test_junk_of_one_source_holds_back_nothing_of_another(system: System) 
     )
     assert await ingest(system, *of_b) == Tally(rejected={Code.UNKNOWN_SCHEMA_VERSION: 20})
     assert await ingest(system, *junk) == Tally(rejected={Code.NOT_JSON: 20})
-    assert "of 1 sources: '/apim/b'" in system.alerts.messages[1]
+    assert "of 1 source: '/apim/b'" in system.alerts.messages[1]
 
 
 async def test_a_bad_deploy_of_the_readable_source_itself_is_held(system: System) -> None:

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.ingest.ingest import Message
 from metering.app.prices.what_if import Answer, AskWhatIf
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.deployments.deployment import Deployment, Hosting, Provisioned
 from metering.core.plans.plan import read_plan
 from metering.core.prices.price_book import NamedRow
 from metering.core.prices.price_file import read_price_file
@@ -36,7 +39,7 @@ async def ask(
     plan: str | None = None,
     rows: Sequence[NamedRow] = (),
 ) -> Answer:
-    what_if = AskWhatIf(system.store, system.tenancy, system.clock)
+    what_if = AskWhatIf(system.store, system.tenancy, system.clock, system.app.accruals)
     return await what_if.ask("sub-1", month_of(AT), models=models or {}, plan_id=plan, rows=rows)
 
 
@@ -142,3 +145,89 @@ async def test_a_plan_that_is_not_known_is_named(system: System) -> None:
     await ingest(system, body())
     with pytest.raises(ConfigurationError, match="unknown plan 'nope'"):
         await ask(system, plan="nope")
+
+
+async def provisioned(system: System) -> Any:
+    """Return the question of sub-1 on the 20th, which used units, a hosted model and tokens."""
+    system.clock.set(parse_instant("2026-11-03T12:00:00Z"))
+    units = Provisioned(units=50, hourly_price="1", scope="global", idle="by_share")
+    await system.tenancy.define_deployment(
+        Deployment(name="chat", model="gpt-4o", deployment_type="provisioned", provisioned=units),
+        None,
+    )
+    hosting = Hosting(hourly_price="1", idle="by_share")
+    await system.tenancy.define_deployment(
+        Deployment(name="own", model="gpt-4o", deployment_type="global", hosting=hosting), None
+    )
+    for name, of in (("chat", "sub-1"), ("chat", "sub-2"), ("own", "sub-1")):
+        one = body(
+            id=f"{name}-{of}",
+            subject=of,
+            time="2026-11-03T10:00:00Z",
+            data__deployment=name,
+            data__deployment_type=...,
+        )
+        await system.ingest.batch([Message(one, "0", 0)])
+    system.clock.set(parse_instant("2026-11-20T00:00:00Z"))
+    what_if = AskWhatIf(system.store, system.tenancy, system.clock, system.app.accruals)
+
+    async def answer(**asked: Any) -> Answer:
+        terms = {"models": {}, "plan_id": None, "rows": (), **asked}
+        found: Answer = await what_if.ask("sub-1", month_of(AT), **terms)
+        return found
+
+    return answer
+
+
+async def test_provisioned_units_are_compared_with_pay_as_you_go(system: System) -> None:
+    asked = await provisioned(system)
+    same, other = await asked(), await asked(pay_as_you_go=True)
+    # Half of 456 x 50, and 456 x 1 of hosting, which stays: 11,400 + 456.
+    assert format_amount(same.share) == format_amount(same.other_share) == "11856"
+    assert (format_amount(other.share), format_amount(other.other_share)) == ("11856", "456")
+    # 0.0035 on the hosted deployment, as much again on the units at the price of their scope.
+    assert format_amount(same.actual.total) == format_amount(same.other.total) == "0.0035"
+    assert (format_amount(other.actual.total), format_amount(other.other.total)) == (
+        "0.0035",
+        "0.007",
+    )
+    until = "hours and usage of provisioned capacity after 2026-11-20T00:00:00Z"
+    assert same.left_out == (until,)
+    assert other.left_out == (
+        until,
+        "11,400.00 USD for chat that other tenants or nobody pays",
+        "reservations and discounts beyond the recorded price of an hour",
+        "rate limits of pay-as-you-go deployments: every request is priced as if it was served",
+    )
+
+
+async def test_what_is_not_comparable_is_left_out_by_name(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = await provisioned(system)
+    found = await system.app.accruals.in_period("sub-1", month_of(AT))
+    foreign = found._replace(
+        unknown=("late",),
+        shares=tuple(one._replace(is_billable=one.deployment == "own") for one in found.shares),
+    )
+
+    async def in_period(*_: Any) -> Any:
+        return foreign
+
+    monkeypatch.setattr(Accruals, "in_period", in_period)
+    assert (await asked()).left_out[1:] == (
+        "deployments whose hours were not worked out yet: late",
+        "11,400.00 USD for chat: the plan is in another currency",
+    )
+
+
+async def test_a_share_is_not_set_beside_a_charge_in_another_currency(system: System) -> None:
+    asked = await provisioned(system)
+    yen = {**MINI, "model": "gpt-4o"}
+    await system.tenancy.publish_prices("v9", price_file(yen, version="v9", currency="JPY"))
+    await system.tenancy.define_plan(read_plan("p", {"id": "yen", "currency": "JPY"}), None)
+    found = await asked(plan_id="yen")
+    assert (format_amount(found.share), found.other_share) == ("11856", 0)
+    assert found.left_out[1:] == (
+        "the share of provisioned capacity: the other plan is in another currency",
+    )

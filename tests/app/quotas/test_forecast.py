@@ -68,7 +68,11 @@ async def test_a_month_goes_on_as_the_weeks_before_it_from_its_first_instant(
     assert found.charge is not None
     assert format_amount(found.charge) == "11.52"
     overview = Overview(
-        ledgers=system.store, tenancy=system.tenancy, credit=system.credits, clock=system.clock
+        accruals=system.app.accruals,
+        ledgers=system.store,
+        tenancy=system.tenancy,
+        credit=system.credits,
+        clock=system.clock,
     )
     (now,) = await overview.of(["acme"])
     assert now.trend == found.amount

@@ -40,7 +40,11 @@ async def test_only_counters_are_told_as_reached(system: System) -> None:
     await use(system, "ada", 3)
     await use(system, "bob", 2)
     alerts = TenantAlerts(
-        ledgers=system.store, effects=system.effects, tenancy=system.tenancy, clock=system.clock
+        accruals=system.app.accruals,
+        ledgers=system.store,
+        effects=system.effects,
+        tenancy=system.tenancy,
+        clock=system.clock,
     )
     told = await alerts.of(LedgerId("acme", month_of(NOW).start))
     assert [one.values for one in told.reached] == [("ada",)]

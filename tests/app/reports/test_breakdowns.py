@@ -165,6 +165,21 @@ async def test_a_tenant_with_many_groups_evicts_its_own_and_no_other(
     assert LedgerId("acme", LEDGER.start) not in {key.ledger for key in kept}
 
 
+async def test_what_is_evicted_from_under_a_reader_is_let_go_only_after_it(
+    acme: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await count(acme, "a", "b")
+    await count(acme, "g", subject="sub-2")
+    breakdowns = acme.read.breakdowns
+    async with breakdowns.turn("acme"):
+        kept = await breakdowns.of(LEDGER, ("end_user",), ALL_DAYS, unlimited)
+        monkeypatch.setattr(breakdowns_module, "MAX_GROUPS", 0)
+        await users(acme, "globex")
+        assert [row.group for row in kept.breakdown.rows()] == [("a",), ("b",)]
+    assert len(kept.breakdown) == 0
+    assert await users(acme) == ["a", "b"]
+
+
 async def test_reads_of_a_tenant_at_once_make_its_breakdown_once(acme: System) -> None:
     await count(acme, "a")
     reads = acme.rollups.cursors_read

@@ -17,7 +17,11 @@ type System = Any
 
 def overview(system: System) -> Overview:
     return Overview(
-        ledgers=system.store, tenancy=system.tenancy, credit=system.credits, clock=system.clock
+        accruals=system.app.accruals,
+        ledgers=system.store,
+        tenancy=system.tenancy,
+        credit=system.credits,
+        clock=system.clock,
     )
 
 

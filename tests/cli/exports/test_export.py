@@ -215,3 +215,36 @@ def test_without_pyarrow_the_extra_is_named(used: Metering) -> None:
     assert ran.stderr.startswith("error: Parquet needs the extra `parquet`"), ran.stderr
     assert "pip install 'metering[parquet]'" in ran.stderr
     assert not out.exists()
+
+
+def test_the_open_month_is_provisional_and_its_statement_takes_its_place(used: Metering) -> None:
+    out = used.folder / "out"
+    command = ("export", "focus", "--period", "2026-11", "--out", out, "--json")
+    found = []
+    for _ in range(2):
+        ran = used.run(*command, "--provisional")
+        assert (ran.code, ran.json["provisional"]) == (0, True), ran.stderr
+        found.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert found[0] == found[1]
+    drafted = rows(out / "focus-2026-11.csv")
+    # 1,000 x 2.50 and 100 x 10 a million for each of two tenants; 0.0035 is paid as nothing.
+    assert ran.json["totals"] == {"USD": "0"}
+    assert sorted(row["BilledCost"] for row in drafted) == sorted(
+        ("0.0025", "0.001", "-0.0035") * 2
+    )
+    for row in drafted:
+        said = row["x_Provisional"], row["InvoiceId"], row["x_StatementHash"]
+        assert said == ("true", "", "")
+    assert used.run("export", "chargeback", *command[2:]).json["provisional"] is True
+
+    used.run("close", settings={"METERING_NOW": "2026-12-10T00:00:00Z"})
+    final = used.run(*command, "--provisional", settings={"METERING_NOW": "2026-12-11T00:00:00Z"})
+    assert (final.json["provisional"], final.json["files"][0]["rows"]) == (False, 6)
+    closed = rows(out / "focus-2026-11.csv")
+    assert {(row["x_Provisional"], bool(row["InvoiceId"])) for row in closed} == {("false", True)}
+    assert not {row["x_RowId"] for row in closed} & {row["x_RowId"] for row in drafted}
+    past = used.run(*command[:-1], "--provisional", "--tenant", "acme")
+    assert past.code == 0
+    wrong = ("--from", "2026-11-01T00:00:00Z", "--to", "2026-12-01T00:00:00Z", "--provisional")
+    refused = used.run("export", "focus", *wrong)
+    assert (refused.code, "goes with --period" in refused.stderr) == (2, True)

@@ -65,6 +65,27 @@ def test_the_parked_events_of_a_mended_ledger_count_once(
     assert metering.balance("acme")["amount"] == "0.007"
 
 
+def test_counts_that_a_crash_left_behind_are_put_right_by_a_recount(
+    metering: "Metering",
+) -> None:
+    metering.ingest(b"no JSON", b"nor this")
+    with closing(sqlite3.connect(metering.store)) as store, store:
+        store.execute("UPDATE dead_letter_counts SET kept = 1")
+        store.execute("INSERT INTO dead_letter_counts VALUES ('too_old', 3, 0)")
+
+    recount = ("dead-letters", "recount")
+
+    assert metering.run(*recount, "--json").json == {
+        "before": {"not_json": 1, "too_old": 3},
+        "after": {"not_json": 2},
+    }
+    assert "not_json" in metering.run(*recount).stdout
+    assert metering.run(*recount, "--json").json["before"] == {"not_json": 2}
+    actions = [one["action"] for one in metering.run("audit", "--day", "2026-11-20", "--json").json]
+    # What was asked, and what came of it.
+    assert actions == ["dead_letters.recount"] * 6
+
+
 def test_the_same_bad_body_is_kept_once_however_often_it_comes(metering: "Metering") -> None:
     for _ in range(2):
         assert metering.ingest(b"no JSON", b"no JSON").json["rejected"] == {"not_json": 2}

@@ -91,7 +91,7 @@ def test_real_usage_is_priced_under_other_terms_side_by_side(
     ]
     assert (found["total"]["amount"], found["other_total"]["amount"]) == ("0.0035", "0.00042")
     table = metering.run(*asked).stdout
-    assert "-0.00308" in table
+    assert "-0.0031" in table
     assert metering.balance("acme")["amount"] == "0.0035"
 
 

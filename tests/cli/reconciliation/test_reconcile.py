@@ -1,7 +1,13 @@
 """`metering reconcile`: bills and logs beside the ledgers, through the command line."""
 
+import json
+from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow import parquet
 
 from tests.exports import EA, FOCUS, MCA, line, write_export
 from tests.gateway_logs import llm_record, log
@@ -131,9 +137,16 @@ def test_logs_alone_or_beside_a_bill(metering: "Metering", event: "EventBuilder"
                     "why": "unknown",
                 }
             ],
+            "differing": [],
             "refused": 0,
         }
     }
+    less = metering.write([log(llm_record(completionTokens=99, totalTokens=1099))])
+    (differing,) = metering.run("reconcile", "--gateway-logs", less, "--json").json["gateway_logs"][
+        "differing"
+    ]
+    assert (differing["tokens"], differing["logged_tokens"]) == (1100, 1099)
+    assert differing["id"] in metering.run("reconcile", "--gateway-logs", less).stdout
     shown = metering.run(
         "reconcile", "--gateway-logs", more, "--from", "2026-11-20", "--to", "2026-11-20"
     )
@@ -156,3 +169,70 @@ def test_wrong_usage_is_named(metering: "Metering") -> None:
     other = metering.folder / "other.csv"
     other.write_text("a,b\n1,2\n")
     assert "is not a known cost export" in metering.run("reconcile", "--actual", other).stderr
+
+
+def write_parquet(path: Path, *lines: Sequence[str]) -> None:
+    columns = zip(*lines, strict=True)
+    parquet.write_table(pa.table([list(column) for column in columns], names=list(MCA)), path)
+
+
+def test_seven_percent_off_list_is_one_explanation(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    days = [f"2026-11-{day:02}" for day in range(14, 20)]
+    of_contoso = {"data": {"backend": "contoso"}}
+    metering.ingest(*(event(day, time=f"{day}T11:00:00Z", **of_contoso) for day in days))
+    folder = metering.folder / "20261101-20261130"
+    folder.mkdir()
+    # 0.0025 and 0.001 less seven percent: 0.002325 and 0.00093.
+    parts = [(line("1", "0.002325", day=day), line("0.1", "0.00093", OUT, day=day)) for day in days]
+    for number, part in enumerate(parts):
+        write_parquet(folder / f"part_{number}_0001.parquet", *part)
+    named = [
+        {"blobName": f"exports/daily/20261101-20261130/{path.name}", "dataRowCount": 2}
+        for path in sorted(folder.iterdir())
+    ]
+    (folder / "manifest.json").write_text(json.dumps({"blobs": named}))
+    command = ("reconcile", "--actual", folder)
+
+    without = metering.run(*command)
+    assert without.code == 1
+    assert "a difference remains on 12 lines: price" in without.stdout
+    assert "every price is 7 % below list: if that is agreed, --discount 7" in without.stdout
+    agreed = metering.run(*command, "--discount", "7")
+    assert (agreed.code, agreed.stderr) == (0, "")
+    assert "the agreed discount was taken off list prices on 12 lines" in agreed.stdout
+    assert "no difference remains" in agreed.stdout
+    # No line is shown: six days of 0.000175 and 0.00007 are one sum.
+    assert "contoso" not in agreed.stdout
+    by_category = metering.run(*command, "--discount", "cognitive services=7", "--json")
+    assert (by_category.code, by_category.json["remaining"]) == (0, 0)
+    assert by_category.json["lines"] == []
+    explained = [{"why": "discount", "tokens": "0", "amount": "-0.00147"}]
+    assert by_category.json["total"]["explained"] == explained
+    # Of five percent that were agreed and seven that were paid, two are no discount:
+    # 0.00005 and 0.00002 on each day.
+    other = metering.run(*command, "--discount", "5", "--json")
+    assert (other.code, other.json["remaining"]) == (1, 12)
+    assert other.json["total"]["explained"] == [
+        {"why": "discount", "tokens": "0", "amount": "-0.00105"},
+        {"why": "price", "tokens": "0", "amount": "-0.00042"},
+    ]
+    (folder / "part_3_0001.parquet").unlink()
+    missing = metering.run(*command, "--discount", "7")
+    assert (missing.code, "part_3_0001.parquet" in missing.stderr) == (1, True)
+    assert "a part is missing" in missing.stderr
+
+
+def test_a_discount_that_is_none_is_named(metering: "Metering", event: "EventBuilder") -> None:
+    metering.ingest(event(data={"backend": "contoso"}))
+    path = write_export(metering.folder / "bill.csv", line())
+    for text in ("seven", "-1", "101", "0.00001", "=7", "Storage="):
+        ran = metering.run("reconcile", "--actual", path, "--discount", text)
+        assert (ran.code, "--discount" in ran.stderr) == (2, True), ran.stderr
+    twice = ("--discount", "7", "--discount", "8")
+    assert metering.run("reconcile", "--actual", path, *twice).code == 2
+    typo = metering.run("reconcile", "--actual", path, "--discount", "Cognitive=7")
+    assert typo.code == 1
+    assert "no row of an AI service has the meter category 'cognitive'" in typo.stderr
+    assert "there are: Cognitive Services" in typo.stderr

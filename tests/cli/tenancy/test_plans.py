@@ -87,9 +87,9 @@ def test_the_table_of_charges_ends_in_the_total(
     rows = [[cell.strip() for cell in line.split("│")] for line in ran.stdout.splitlines()]
     assert ["", "total", "1", "1,100", "0.0035 USD", ""] in rows
     assert ["", "usage", "gpt-4o input", "1,000 tokens", "0.0000025", "0.0025 USD", ""] in rows
-    assert ["", "base fee", "base_fee", "1 period", "10", "10 USD", ""] in rows
+    assert ["", "base fee", "base_fee", "1 period", "10", "10.00 USD", ""] in rows
     # 0.001 of output, 0.001 of request fee, 10 of base fee; the input is free.
-    assert ["", "total", "", "", "", "10.002 USD", ""] in rows
+    assert ["", "total", "", "", "", "10.00 USD", ""] in rows
 
 
 def test_a_plan_is_shown_in_full_by_place(metering: "Metering") -> None:

@@ -19,7 +19,8 @@ from metering.core.ledger.head import Head, RateTotals
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.limits import Holds
 from metering.core.ledger.page import read_page
-from metering.core.reports.breakdown import DIMENSIONS, Count
+from metering.core.reports.breakdown import DIMENSIONS
+from metering.core.reports.count import Count
 from metering.core.reports.rollup import Part, PartName
 from metering.core.reports.rollup_document import read_part, write_part
 from metering.core.usage.buckets import BUCKETS

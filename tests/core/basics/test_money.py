@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.core.basics.money import format_amount, parse_amount, parse_fixed, to_decimal
+from metering.core.basics.money import (
+    format_amount,
+    format_read,
+    parse_amount,
+    parse_fixed,
+    to_decimal,
+)
+from metering.core.basics.wording import plural
 
 
 @pytest.mark.parametrize(
@@ -56,3 +63,33 @@ def test_a_decimal_more_than_allowed_is_refused_and_the_last_allowed_one_is_not(
     assert parse_fixed("0.0000010", 6) == 1
     with pytest.raises(ValueError, match="more than 6 decimals"):
         parse_fixed("0.0000001", 6)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("22800", "USD", "22,800.00"),
+        ("-1234567.005", "USD", "-1,234,567.00"),
+        ("0", "USD", "0.00"),
+        ("0.1", "USD", "0.10"),
+        # Below ten cents two digits, half to even.
+        ("0.0035", "USD", "0.0035"),
+        ("-0.00345", "USD", "-0.0034"),
+        ("0.000000000000000001", "USD", "0.000000000000000001"),
+        ("0.0999", "USD", "0.1"),
+        ("1234.5", "JPY", "1,234"),
+        ("9.95", "JPY", "10"),
+        ("1234.5678", "KWD", "1,234.568"),
+    ],
+)
+def test_an_amount_is_rounded_to_read(amount: str, currency: str, shown: str) -> None:
+    assert format_read(parse_amount(amount), currency) == shown
+
+
+def test_one_thing_is_one_thing() -> None:
+    assert [plural(number, "request") for number in (0, 1, 2_000)] == [
+        "0 requests",
+        "1 request",
+        "2,000 requests",
+    ]
+    assert (plural(1, "leaf", "leaves"), plural(2, "leaf", "leaves")) == ("1 leaf", "2 leaves")

@@ -47,6 +47,7 @@ def test_money_is_strings_and_times_are_rfc_3339() -> None:
         "schema": 1,
         "kind": "chargeback",
         "format": "parquet",
+        "provisional": False,
         "period": {
             "name": "2026-11-20Z",
             "start": "2026-11-20T00:00:00Z",

@@ -15,6 +15,7 @@ from metering.core.ledger.effect import (
     EffectKind,
     describe,
     effects_of,
+    in_currency,
     pause_after,
     size_of,
 )
@@ -138,3 +139,19 @@ def test_a_ledger_with_too_many_names_says_how_the_others_are_counted() -> None:
     told = Effect(LEDGER, 1, 0, EffectKind.NAMES, detail, NOW)
     assert "250 models and meters" in describe(told)
     assert "'(other names)'" in describe(told)
+
+
+def test_amounts_are_told_in_the_currency_of_the_plan_rounded_for_reading() -> None:
+    hour = '{"amount":"1234.5678","hour":"2026-11-20T11:00:00Z","usual":"0.00123"}'
+    spike = effect(kind=EffectKind.SPIKE, detail=hour)
+    assert "came to 1234.5678; 0.00123 is usual" in describe(spike)
+    assert "came to 1,234.57 USD; 0.0012 USD is usual" in describe(in_currency(spike, "USD"))
+    quota = (
+        '{"about":"amount a day","action":"block","limit":"500","mode":"enforced","quota":"q",'
+        '"threshold":80,"window_end":"2026-11-21T00:00:00Z"}'
+    )
+    told = in_currency(effect(kind=EffectKind.QUOTA, detail=quota), "EUR")
+    assert "80 % of 500.00 EUR reached, 'amount a day'" in describe(told)
+    tokens = effect(kind=EffectKind.QUOTA, detail=quota.replace("amount a day", "tokens a day"))
+    for other in (tokens, effect()):
+        assert in_currency(other, "EUR") == other

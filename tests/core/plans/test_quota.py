@@ -164,3 +164,26 @@ def test_a_rate_is_a_number_of_requests(rate: object) -> None:
     assert a_plan(requests_per_minute=60).requests_per_minute == 60
     with pytest.raises(ConfigurationError, match=r"p.yaml: requests_per_minute: "):
         a_plan(requests_per_minute=rate)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metric": "tokens"}, "needs metric amount"),
+        ({"window": "day"}, "needs a window of a period or longer"),
+        ({"window": "hour"}, "needs a window of a period or longer"),
+        ({"scope": {"model": "gpt-4o"}}, "needs a quota without scope"),
+    ],
+)
+def test_provisioned_cost_is_included_in_an_amount_of_the_tenant_and_period_only(
+    changes: dict[str, Any], reason: str
+) -> None:
+    terms = {"metric": "amount", "window": "period", "limit": "5", "include_provisioned": True}
+    found = a_quota(**terms)
+    assert found.label == "amount a period with provisioned"
+    with pytest.raises(ConfigurationError, match=f"include_provisioned: {reason}"):
+        a_quota(**{**terms, **changes})
+    # Without it a quota keeps the key that it had before there was the field.
+    plain = a_quota(**{**terms, "include_provisioned": False})
+    assert "include_provisioned" not in plain.model_dump_json()
+    assert plain.key != found.key

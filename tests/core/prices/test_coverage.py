@@ -13,7 +13,7 @@ def test_each_source_has_the_age_of_its_newest_reading() -> None:
     (age,) = source_ages(price_book(), READ + 110 * DAY)
 
     assert (age.name, age.rows, age.days, age.is_old) == ("a test", 1, 110, True)
-    assert age_text(age) == "1 prices, read on 2026-11-20, 110 days ago"
+    assert age_text(age) == "1 price, read on 2026-11-20, 110 days ago"
     (young,) = source_ages(price_book(), READ + OLD_PRICES)
     assert not young.is_old
 
@@ -30,7 +30,7 @@ def test_a_source_that_names_no_day_says_so() -> None:
     undated = price_file({}).replace(b'"retrieved": "2026-11-20"', b'"retrieved": "unknown"')
     (age,) = source_ages(PriceBook(read_price_file("u", undated)), AT)
 
-    assert (age.days, age.is_old, age_text(age)) == (None, False, "1 prices, date unknown")
+    assert (age.days, age.is_old, age_text(age)) == (None, False, "1 price, date unknown")
 
 
 def test_a_model_is_covered_in_the_ways_that_have_a_price() -> None:

@@ -17,12 +17,10 @@ from metering.core.reports.breakdown import (
     DIMENSIONS,
     GROUPS,
     Breakdown,
-    Count,
-    Group,
     Row,
-    in_order,
     rows_after,
 )
+from metering.core.reports.count import Count, Group, in_order
 from metering.core.usage.buckets import BUCKETS, from_names
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, rating, usage

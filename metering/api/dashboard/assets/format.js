@@ -9,6 +9,8 @@ const days = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", 
 
 export const count = (value) => numbers.format(value);
 export const short = (value) => (value < 10000 ? numbers.format(value) : compact.format(value));
+// A number of things: "1 request", "2,000 requests".
+export const plural = (value, noun) => `${short(value)} ${noun}${value === 1 ? "" : "s"}`;
 export const time = (iso) => times.format(new Date(iso));
 export const moment = (iso) => moments.format(new Date(iso));
 export const day = (iso) => days.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`));
@@ -51,7 +53,7 @@ export function lasts(seconds) {
   if (seconds < 90) return `${seconds} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   if (seconds < 129600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} days`;
+  return plural(Math.round(seconds / 86400), "day");
 }
 
 export const tokens = (row) => Object.values(row.tokens).reduce((sum, one) => sum + one, 0);

@@ -2,7 +2,7 @@
 
 import { get, poll, post } from "./api.js";
 import { byId, fill, h, say, table } from "./dom.js";
-import { ago, count, lasts, moment, money, quantity, short } from "./format.js";
+import { ago, count, lasts, moment, money, plural, quantity, short } from "./format.js";
 
 // The number of tenants in the table. The API lists all of them.
 const MAX_TENANTS = 500;
@@ -66,8 +66,8 @@ function showTiles() {
   const oldest = work.price_sources.filter((one) => one.age_days !== null)
     .sort((one, other) => other.age_days - one.age_days)[0];
   const warn = (value, kind = "near") => (value ? kind : null);
-  byId("period").textContent = `${count(tenants.length)}${state.isCut ? " first" : ""} tenants, ${
-    short(sum("requests"))} requests in their current periods`;
+  byId("period").textContent = `${state.isCut ? "The first " : ""}${plural(tenants.length, "tenant")}, ${
+    plural(sum("requests"), "request")} in their current periods`;
   fill(byId("tiles"),
     tile("Over a limit", count(over), `${count(near)} near a limit`, over ? "over" : warn(near)),
     tile("Ingest lag", work.ingest_lag_s === null ? "unknown" : lasts(work.ingest_lag_s), `notifications ${lasts(work.effects_lag_s)} late`,
@@ -78,11 +78,11 @@ function showTiles() {
     tile("Missing", short(sum("missing")), `${count(sum("pending"))} still pending`,
       warn(sum("missing"))),
     tile("Dead letters", short(letters), notKept ? `and ${short(notKept)} not kept`
-      : kinds ? `${count(kinds)} code${kinds > 1 ? "s" : ""}` : "none", warn(letters + notKept)),
+      : kinds ? plural(kinds, "code") : "none", warn(letters + notKept)),
     tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
-    tile("Oldest prices", oldest ? `${count(oldest.age_days)} days` : "unknown",
+    tile("Oldest prices", oldest ? plural(oldest.age_days, "day") : "unknown",
       oldest ? oldest.source : "no source names a day", warn(oldest?.old)),
-    tile("To close", count(due.length), due.length ? "periods have ended" : "no periods due"));
+    tile("To close", count(due.length), due.length ? `${due.length === 1 ? "period has" : "periods have"} ended` : "no periods due"));
 }
 
 const COLUMNS = [
@@ -96,6 +96,10 @@ const COLUMNS = [
     cell: (row) => money(row.amount, row.currency) },
   { id: "projected", title: "Forecast", number: true, key: (row) => Number(row.projected),
     cell: (row) => money(row.projected, row.currency) },
+  { id: "provisioned", title: "Provisioned", number: true, key: (row) => Number(row.provisioned),
+    cell: (row) => (row.provisioned === "0" ? "" : h("span", {
+      title: `provisional, accrued until ${moment(row.provisioned_as_of)}, in no other figure` },
+    money(row.provisioned, row.currency))) },
   { id: "requests", title: "Requests", number: true, key: (row) => row.requests,
     cell: (row) => short(row.requests) },
   { id: "duplicates", title: "Duplicates", number: true, key: (row) => row.duplicates,
@@ -209,7 +213,7 @@ const ACTIONS = {
   },
   async retry() {
     const done = await post("/api/effects/retry");
-    return `${count(done.effects)} notifications scheduled again.`;
+    return `${plural(done.effects, "notification")} scheduled again.`;
   },
   async close() {
     const done = await post("/api/periods/close", {});

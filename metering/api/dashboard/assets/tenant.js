@@ -3,7 +3,7 @@
 import { get, poll } from "./api.js";
 import { colour, draw } from "./charts.js";
 import { byId, fill, h, say, table } from "./dom.js";
-import { ago, axisMoney, count, day, moment, money, quantity, short, tokens } from "./format.js";
+import { ago, axisMoney, count, day, moment, money, plural, quantity, short, tokens } from "./format.js";
 
 const { api, requests: requestsPage } = byId("view").dataset;
 const percents = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
@@ -114,6 +114,9 @@ function showTiles() {
       : `${cash(balance.total)} with fees and allowances`),
     tile("Forecast", cash(quotas.amount.projected), `at the end of the period, at ${
       cash(quotas.amount.an_hour)} per hour`),
+    balance.provisioned.as_of ? tile("Provisioned", cash(balance.provisioned.amount),
+      `accrued until ${moment(balance.provisioned.as_of)}, provisional; ${
+        cash(balance.provisioned.projected)} by the end of the period`) : null,
     tile("Requests", drill(short(balance.requests), inPeriod(), "all of this period"), pending.requests
       ? `and ${count(pending.requests)} pending`
       : `${count(balance.not_billable - balance.from_cache)} rejected or failed`),
@@ -155,7 +158,9 @@ function showQuotas() {
       bar,
       h("div", { class: "line soft" },
         h("span", {}, `${amount(one.used)} of ${amount(one.limit)} (${one.percent} %), ${
-          amount(one.remaining)} left`),
+          amount(one.remaining)} left${one.provisioned_as_of ? `; ${
+          amount(one.provisioned)} of it provisioned, accrued until ${
+          moment(one.provisioned_as_of)}, provisional` : ""}`),
         h("span", {}, ends(one), " ", drill("Requests",
           { from: one.window_start, to: one.window_end }, `in the window of ${one.about}`))));
   })));
@@ -171,7 +176,7 @@ function ends(one) {
 function showBurn() {
   const { balance, quotas, days } = now;
   if (!days) return;
-  const budget = quotas.quotas.find((one) => one.metric === "amount"
+  const budget = quotas.quotas.find((one) => one.metric === "amount" && one.provisioned === null
     && one.window_start === balance.start && one.window_end === balance.end);
   const [start, end, at] = [balance.start, balance.end, balance.as_of].map((one) => new Date(one));
   const sums = new Map();
@@ -257,7 +262,7 @@ function showDays() {
   draw(byId("days"), {
     labels: names.map(day), series, stacked: true, scale: (value) => axisMoney(value, currency),
     caption: "Usage by day and model",
-    summary: `Spend by day of ${count(ordered.length)} models over ${count(names.length)} days;`
+    summary: `Spend by day of ${plural(ordered.length, "model")} over ${plural(names.length, "day")};`
       + " see the table below for figures.",
     columns: [
       { title: "Day", cell: (row) => drill(day(row.group.day),
