@@ -18,7 +18,7 @@ from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports
 from metering.app.exports.export_selection import named_window
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
-from metering.bootstrap import table_format
+from metering.bootstrap.exports import table_format
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
 from metering.core.calendars.periods import LedgerId
