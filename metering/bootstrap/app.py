@@ -54,6 +54,7 @@ class App(Base):
     requests = Part(lambda self: self._reports.requests)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
+    tenant_board = Part(lambda self: self._reports.tenant_board)
     roll_up = Part(lambda self: self._reports.roll_up)
 
     verify = Part(lambda self: self._proofs.verify)

@@ -77,6 +77,7 @@ ROUTES: Final = {
     ("GET", "/api/me/efficiency"): OWN,
     ("GET", "/api/tenants/{tenant}/efficiency"): NAMED,
     ("GET", "/api/overview"): OPERATORS,
+    ("GET", "/api/overview/totals"): OPERATORS,
     ("GET", "/api/costs"): OPERATORS,
     ("GET", "/api/discounts"): OPERATORS,
     ("POST", "/api/discounts"): OPERATORS,
