@@ -263,7 +263,7 @@ class TestOfTheAuditLog:
         await put(api, "/api/tenants/initech/plan", {"plan": "none"})
         outcomes = {one["outcome"]: one["after"] for one in await self.entries(api)}
         assert outcomes["asked"] == {"plan": "none", "from": None}
-        assert "does not exist" in outcomes["refused"]["reason"]
+        assert "unknown plan" in outcomes["refused"]["reason"]
 
     async def test_nothing_is_done_that_cannot_be_written_down(
         self, api: Served, monkeypatch: pytest.MonkeyPatch
