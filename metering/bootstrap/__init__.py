@@ -1,7 +1,6 @@
 """Wiring: the one place that names concrete adapters. Everything is built on first use."""
 
 from metering.bootstrap.app import App, current, must_exist, use
-from metering.bootstrap.exports import table_format
 from metering.bootstrap.stores import Stores, sqlite_stores, stores_for
 
 __all__ = [
@@ -11,6 +10,5 @@ __all__ = [
     "must_exist",
     "sqlite_stores",
     "stores_for",
-    "table_format",
     "use",
 ]

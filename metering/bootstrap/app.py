@@ -9,6 +9,7 @@ from metering.core.basics.errors import ConfigurationError
 from metering.settings.settings import DEFAULT_STORE, Settings, SqliteStore, read_settings
 
 if TYPE_CHECKING:
+    from metering.app.digests.send_digests import SendDigests
     from metering.bootstrap.billing import Billing
     from metering.bootstrap.counting import Counting
     from metering.bootstrap.installation import Installation
@@ -54,6 +55,7 @@ class App(Base):
     requests = Part(lambda self: self._reports.requests)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)
+    tenant_board = Part(lambda self: self._reports.tenant_board)
     roll_up = Part(lambda self: self._reports.roll_up)
 
     verify = Part(lambda self: self._proofs.verify)
@@ -87,6 +89,13 @@ class App(Base):
         from metering.bootstrap.billing import Billing
 
         return Billing(self)
+
+    @cached_property
+    def digests(self) -> "SendDigests":
+        """Weekly digests."""
+        from metering.bootstrap.digests import send_digests
+
+        return send_digests(self, self._reports)
 
     @cached_property
     def sign_in(self) -> "SignIn":

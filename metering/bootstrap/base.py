@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
     from metering.app.streams.register import Register
-    from metering.core.calendars.periods import Period
 
 
 class Base:
@@ -217,21 +216,17 @@ class Base:
     def costs(self) -> "Costs":
         """Costs and margins over all tenants."""
         from metering.app.allocation.allocate import Allocate
-        from metering.app.costs.costs import Costs, MonthlyAllocation
+        from metering.app.costs.costs import Costs
+        from metering.app.costs.monthly import MonthlyAllocations
         from metering.app.reports.breakdowns import Breakdowns
 
         allocate = Allocate(self.ledgers, self.stores.allocations, self.tenancy)
-
-        async def allocations(month: "Period") -> list[MonthlyAllocation]:
-            found = await allocate.allocations(month)
-            return [MonthlyAllocation(one, is_final=True) for one in found]
-
         return Costs(
             ledgers=self.ledgers,
             breakdowns=Breakdowns(
                 store=self.ledgers, rollups=self.stores.rollups, executor=self.executor
             ),
-            allocations=allocations,
+            allocations=MonthlyAllocations(allocate, self.clock),
             tenancy=self.tenancy,
             clock=self.clock,
             executor=self.executor,

@@ -7,6 +7,7 @@ from metering.app.reports.breakdowns import Breakdowns
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
+from metering.app.reports.tenant_board import TenantBoard
 from metering.app.reports.unit_economics import UnitEconomics
 from metering.bootstrap.base import Base
 
@@ -52,6 +53,14 @@ class Reading:
             accruals=self._base.accruals,
             clock=self._base.clock,
         )
+
+    @cached_property
+    def tenant_board(self) -> TenantBoard:
+        """All tenants, filtered, sorted and summed up."""
+        base = self._base
+        board = TenantBoard(overview=self.overview, tenancy=base.tenancy, clock=base.clock)
+        base.closing.append(board.close)
+        return board
 
     @cached_property
     def roll_up(self) -> RollUp:

@@ -138,7 +138,11 @@ def since(decision: Decision[Instant]) -> str:
     """Return from when a decision holds, in words; `unchanged` if it recorded nothing."""
     if decision.record is None:
         return "unchanged"
-    start = decision.outcome
+    return from_start(decision.outcome)
+
+
+def from_start(start: Instant) -> str:
+    """Return in words from when something holds."""
     return f"from {'the beginning' if start == BEGINNING else format_instant(start)}"
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from metering.app.deployments.deployments import Proposal
 from metering.core.basics.instants import format_instant
 from metering.core.tenancy.known_deployments import ListedDeployment
-from metering.documents.document import Document
+from metering.documents.document import Document, Time
 
 
 def deployment_listed(one: ListedDeployment) -> dict[str, Any]:
@@ -37,6 +37,7 @@ class ImportedDeployment(Document):
     key: str = Field(examples=["contoso/gpt-4o"])
     deployment: dict[str, Any] | None = Field(description="Null if it cannot be recorded.")
     result: str
+    holds_from: Time | None = Field(description="Null if nothing was recorded.")
 
     @classmethod
     def of(cls, proposal: Proposal, *, dry_run: bool) -> Self:
@@ -52,4 +53,5 @@ class ImportedDeployment(Document):
             key=proposal.key,
             deployment=None if found is None else found.model_dump(mode="json"),
             result=result,
+            holds_from=proposal.holds_from,
         )

@@ -81,3 +81,18 @@ async def test_a_discount_that_cannot_be_is_refused(api: Served) -> None:
     ):
         answer = await api.ask("POST", "/api/discounts", api.operator(), json=body_)
         assert problem(answer)["status"] == 422, body_
+
+
+async def test_a_tenant_sees_its_own_efficiency_and_not_what_the_company_pays(api: Served) -> None:
+    await count(api, body(id="a", data__end_user="u-1"), body(id="b", subject="sub-2"))
+    path = "/api/me/efficiency?by=week,end_user&period=2026-11"
+    found = await api.get(path, api.tenant())
+    assert (found["tenant"], found["by"]) == ("acme", ["week", "end_user"])
+    (one,) = found["items"]
+    assert one["group"] == {"week": "2026-11-16", "end_user": "u-1"}
+    # 1,000 x 2.50 + 100 x 10 a million for one request; 100 tokens out for 1,000 in
+    figures = (one["amount"], one["hours"], one["cost_per_request"], one["output_ratio"])
+    assert figures == ("0.0035", "0", "0.0035", "0.1")
+    assert not {"cost", "paid", "margin", "unallocated"} & one.keys()
+    other = await api.ask("GET", "/api/me/efficiency?by=agent", api.tenant())
+    assert problem(other)["status"] == 422

@@ -128,7 +128,19 @@ async def test_all_tenants_are_seen_at_a_glance(api: Served) -> None:
     assert [acme[name] for name in shown] == ["acme", "unlimited", "0.0035", 2, 1, 1]
     rest = await api.get(f"/api/overview?limit=1&cursor={first['next']}", api.operator())
     assert [one["tenant"] for one in rest["items"]] == ["globex"]
-    assert rest["next"] is None
+    assert (rest["next"], rest["matches"]) == (None, 2)
+    one = "/api/overview?sort=amount&order=descending&standing=unlimited&limit=1&search="
+    spent = await api.get(one, api.operator())
+    assert [one["tenant"] for one in spent["items"]] == ["acme"]
+    after = await api.get(f"{one}&cursor={spent['next']}", api.operator())
+    assert [one["tenant"] for one in after["items"]] == ["globex"]
+    refused = await api.ask("GET", f"{one}a&cursor={spent['next']}", api.operator())
+    assert problem(refused)["status"] == 400
+    totals = await api.get("/api/overview/totals", api.operator())
+    spending = {"currency": "USD", "tenants": 2, "amount": "0.0035"}
+    assert totals["spending"] == [{**spending, "projected": acme["projected"]}]
+    assert (totals["tenants"], totals["standings"]["unlimited"]) == (2, 2)
+    assert (totals["requests"], totals["unpriced"], totals["unreadable"]) == (2, 1, [])
     await api.count(body(id="r-3", subject="nobody"))
     work = await api.get("/api/overview/work", api.operator())
     assert work["dead_letters"] == {"unknown_subscription": 1}

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -129,10 +129,10 @@ class Running(NamedTuple):
         return self.operate("GET", f"/api/tenants/{tenant}/balance")
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, registered: Mapping[str, Any] = TENANTS) -> dict[str, str]:
     """Return the settings of the system in a folder."""
     tenants = folder / "tenants.json"
-    tenants.write_text(json.dumps(TENANTS))
+    tenants.write_text(json.dumps(registered))
     return {
         "METERING_STORE": f"sqlite:///{folder}/metering.db",
         "METERING_TENANTS": str(tenants),

@@ -1,6 +1,6 @@
 """Overview of all tenants, and work that waits for an operator."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, cast
 
 from fastapi import Query
 
@@ -9,8 +9,14 @@ from metering.api.parameters import TheApp
 from metering.api.routers import for_operators
 from metering.core.basics.instants import SECOND, format_instant
 from metering.core.prices.coverage import source_ages
+from metering.core.reports.board import STANDINGS, BoardQuery, Sort, SortKey, Standing
 from metering.documents.prices.coverage import PriceSourceAge
-from metering.documents.reports.overview import OpenWork, TenantOverview, TenantsOverview
+from metering.documents.reports.overview import (
+    OpenWork,
+    OverviewTotals,
+    TenantOverview,
+    TenantsOverview,
+)
 
 router = for_operators("overview")
 
@@ -21,22 +27,52 @@ MAX_TENANTS: Final = 100
 _MAX_PARKED: Final = 1_000
 
 _Limit = Annotated[int, Query(ge=1, le=MAX_TENANTS, description="The maximum number of tenants.")]
+_Search = Annotated[str, Query(max_length=64, description="Part of a name, in any case.")]
+_Standing = Annotated[
+    list[Standing] | None,
+    Query(max_length=len(STANDINGS), description="Only these. Repeatable.", examples=[["over"]]),
+]
+_SortBy = Annotated[
+    Sort, Query(description="Amounts are sorted within each currency; equals by name.")
+]
 
 
 @router.get("/overview")
-async def overview(app: TheApp, limit: _Limit = 50, cursor: Cursor = None) -> TenantsOverview:
-    """List tenants by name. Reads one head per tenant, whatever its usage."""
-    after = key_of("overview", cursor, like=("",))
-    tenants = await app.read.tenants()
-    rest = [one for one in tenants if after is None or one > str(after[0])]
+async def overview(
+    app: TheApp,
+    *,
+    search: _Search = "",
+    standing: _Standing = None,
+    sort: _SortBy = "tenant",
+    order: Literal["ascending", "descending"] = "ascending",
+    limit: _Limit = 50,
+    cursor: Cursor = None,
+) -> TenantsOverview:
+    """List tenants as committed now. Reads one head for each tenant of the page.
+
+    Filters by standing, and orders other than by name, are those of `/overview/totals`.
+    """
+    query = BoardQuery(search, frozenset(standing or ()), sort, order == "descending")
+    asked = f"overview {search!r} {sorted(query.standings)} {sort} {order}"
+    after = key_of(asked, cursor, like=("", 0, ""))
     now = app.clock.now()
-    found = await app.overview.of(rest[:limit])
-    more = len(rest) > limit
+    page = await app.tenant_board.page(query, cast("SortKey | None", after), limit)
     return TenantsOverview(
         as_of=format_instant(now),
-        items=[TenantOverview.model_validate(one) for one in found],
-        next=cursor_at("overview", (rest[limit - 1],)) if more else None,
+        matches=page.matches,
+        items=[TenantOverview.model_validate(one) for one in page.items],
+        next=None if page.next is None else cursor_at(asked, page.next),
     )
+
+
+@router.get("/overview/totals")
+async def totals(app: TheApp) -> OverviewTotals:
+    """Return the sums over all tenants.
+
+    They are from memory: 15 seconds old at most, with more than 1,500 tenants one second for every
+    100. Each time they are read anew, one head is read for each tenant.
+    """
+    return OverviewTotals.of(await app.tenant_board.totals())
 
 
 @router.get("/overview/work")

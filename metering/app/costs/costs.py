@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import batched
@@ -10,7 +11,7 @@ from typing import Final, NamedTuple
 
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import head_of
-from metering.app.reports.breakdowns import Breakdowns
+from metering.app.reports.breakdowns import Breakdowns, Spend, unlimited
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import MINUTE, Instant, parse_instant
@@ -84,14 +85,16 @@ class Costs:
     _kept: OrderedDict[CostQuery, _Read] = field(init=False, default_factory=OrderedDict)
     _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
-    async def of(self, query: CostQuery, limit: int, *, compares: bool = False) -> CostReport:
+    async def of(
+        self, query: CostQuery, limit: int, *, compares: bool = False, spend: Spend = unlimited
+    ) -> CostReport:
         """Return the costs by the dimensions of a query, the `limit` largest groups by name.
 
         A ledger that cannot be read is named, and the others are counted.
         """
-        now = await self._read(query)
+        now = await self._read(query, spend)
         is_compared = compares and not query.is_series
-        before = await self._read(query.before()) if is_compared else None
+        before = await self._read(query.before(), spend) if is_compared else None
         then = None if before is None else before.sheet
         rows = await self.executor.run(lambda: now.sheet.rows(limit, then))
         return CostReport(
@@ -104,18 +107,19 @@ class Costs:
             now.as_of,
         )
 
-    async def _read(self, query: CostQuery) -> _Read:
-        async with self._turn:
+    async def _read(self, query: CostQuery, spend: Spend) -> _Read:
+        # A tenant does not wait for a question about all tenants.
+        async with self._turn if query.tenant is None else nullcontext():
             now = self.clock.now()
             kept = self._kept.pop(query, None)
             if kept is None or not kept.as_of <= now < kept.as_of + MEMORY:
-                kept = await self._worked_out(query, now)
+                kept = await self._worked_out(query, now, spend)
             self._kept[query] = kept
             if len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
             return kept
 
-    async def _worked_out(self, query: CostQuery, now: Instant) -> _Read:
+    async def _worked_out(self, query: CostQuery, now: Instant, spend: Spend) -> _Read:
         await self.tenancy.refresh()
         directory = self.tenancy.directory
         sheet = CostSheet(query, OwnCosts(self.tenancy.prices, directory))
@@ -125,11 +129,13 @@ class Costs:
             for share in one.allocation.shares:
                 sharing[share.tenant].append(one.allocation.month)
         one_by_one = OneByOne()
-        reading = _Reading(self, sheet, one_by_one, sharing)
-        present = await self.ledgers.ledgers()
-        found = [ledger for ledger in present if reading.days_of(ledger) is not None]
+        reading = _Reading(self, sheet, one_by_one, sharing, spend)
+        present = await self.ledgers.ledgers(query.tenant)
+        found = [
+            (ledger, days) for ledger in present if (days := reading.days_of(ledger)) is not None
+        ]
         for some in batched(found, _AT_ONCE, strict=False):
-            await asyncio.gather(*map(reading.ledger, some))
+            await asyncio.gather(*(reading.ledger(*one) for one in some))
         reading.unused(present, now)
         one_by_one.must_have_some()
         for one in allocations:
@@ -159,6 +165,7 @@ class _Reading:
     one_by_one: OneByOne
     sharing: Mapping[str, Sequence[Period]]
     """By tenant, the months in which it shares hours: they are read whole to divide them."""
+    spend: Spend
     not_whole: int = 0
 
     @property
@@ -167,21 +174,16 @@ class _Reading:
 
     def days_of(self, ledger: LedgerId) -> Days | None:
         """Return the days that are read of a ledger; None if it has none of them."""
-        query = self.sheet.query
-        if not query.meant("tenant", ledger.tenant):
-            return None
-        period, days = self._directory.period_of(ledger), query.days
+        period, days = self._directory.period_of(ledger), self.sheet.query.days
         for month in self.sharing.get(ledger.tenant, ()):
             days = Days(min(days.first, day_at(month.start)), max(days.end, day_at(month.end)))
         return days if days.overlap(period) else None
 
-    async def ledger(self, ledger: LedgerId) -> None:
-        """Add a ledger to the sheet: all of it, or its fault."""
-        query, days = self.sheet.query, self.days_of(ledger)
-        if days is None:
-            return
+    async def ledger(self, ledger: LedgerId, days: Days) -> None:
+        """Add some days of a ledger to the sheet: all of them, or its fault."""
+        query = self.sheet.query
         with self.one_by_one.about(ledger):
-            breakdown = await self.costs.breakdowns.once(ledger, query.read_by, days)
+            breakdown = await self.costs.breakdowns.once(ledger, query.read_by, days, self.spend)
             head = await head_of(self.costs.ledgers, ledger) if self._has_terms(ledger) else None
             currency = self._directory.plan_for(ledger).currency
             work = partial(self.sheet.add, ledger.tenant, currency)
@@ -196,14 +198,13 @@ class _Reading:
         for ledger in present:
             first[ledger.tenant] = min(ledger.start, first.get(ledger.tenant, ledger.start))
         known, end = set(present), parse_instant(f"{query.days.end}T00:00:00Z")
-        for tenant in directory.tenants():
+        for tenant in filter(partial(query.meant, "tenant"), directory.tenants()):
             since = min(directory.since(tenant) or now, first.get(tenant, now))
             asked = max(since, parse_instant(f"{query.days.first}T00:00:00Z"))
             period = directory.period_at(tenant, asked)
             while period.start <= now and period.start < end:
                 ledger = LedgerId(tenant, period.start)
-                is_meant = ledger not in known and query.meant("tenant", tenant)
-                if is_meant and self._has_terms(ledger):
+                if ledger not in known and self._has_terms(ledger):
                     self._add_terms(Head(ledger))
                 period = directory.period_at(tenant, period.end)
 
@@ -230,13 +231,11 @@ class _Reading:
 def _known(directory: Directory, allocation: Allocation) -> Names:
     """Return the names that the registry has for the deployment of an allocation."""
     place = allocation.deployment.casefold()
-    for capacity in directory.capacities():
-        if capacity.place == place:
-            last = capacity.records.at(allocation.month.end - 1)[0] or capacity.records.values()[-1]
-            return {
-                "deployment": last.name,
-                "account": last.account,
-                "region": last.region,
-                "model": last.model,
-            }
-    return {"deployment": allocation.deployment}
+    records = next(one.records for one in directory.capacities() if one.place == place)
+    last = records.at(allocation.month.end - 1)[0] or records.values()[-1]
+    return {
+        "deployment": last.name,
+        "account": last.account,
+        "region": last.region,
+        "model": last.model,
+    }

@@ -25,6 +25,8 @@ class Proposal(NamedTuple):
     """None if it cannot be recorded, for the reason given."""
     is_news: bool
     reason: str = ""
+    holds_from: Instant | None = None
+    """Once it is recorded."""
 
 
 @dataclass(slots=True)
@@ -92,8 +94,8 @@ class Deployments:
 
     async def record(
         self, proposals: Sequence[Proposal], effective: Instant | None, *, move: bool = False
-    ) -> Instant | None:
-        """Record the changes among these and return from when they hold. Safe to repeat.
+    ) -> list[Proposal]:
+        """Record the changes among these; return all with the start of each. Safe to repeat.
 
         Raises ConfigurationError, with nothing recorded, for a deployment that serves another
         model, unless told to move it.
@@ -102,5 +104,11 @@ class Deployments:
         now = self.clock.now()
         for deployment in news:
             define_deployment(self.tenancy.directory, deployment, now, effective, move=move)
-        done = [await self.tenancy.define_deployment(one, effective, move=move) for one in news]
-        return max((one.outcome for one in done), default=None)
+        starts = {
+            one.key: (await self.tenancy.define_deployment(one, effective, move=move)).outcome
+            for one in news
+        }
+        return [
+            one._replace(holds_from=starts.get(one.key)) if one.is_news else one
+            for one in proposals
+        ]

@@ -114,13 +114,15 @@ class Breakdowns:
         self._trim()
         return kept
 
-    async def once(self, ledger: LedgerId, group_by: tuple[str, ...], days: Days) -> Breakdown:
+    async def once(
+        self, ledger: LedgerId, group_by: tuple[str, ...], days: Days, spend: Spend = unlimited
+    ) -> Breakdown:
         """Return the breakdown of a ledger with every committed page, without keeping it.
 
         For reads of all tenants, which would take the place of what each tenant reads often.
         """
-        found = await self._rolled_up(_Key(ledger, group_by, days), unlimited)
-        await self._follow(found, days, unlimited)
+        found = await self._rolled_up(_Key(ledger, group_by, days), spend)
+        await self._follow(found, days, spend)
         return found.breakdown
 
     async def _brought_up_to_date(self, kept: Kept, days: Days, spend: Spend) -> Kept | None:

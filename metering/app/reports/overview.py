@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.app.allocation.accruals import Accruals
@@ -25,25 +24,13 @@ from metering.core.plans.included_span import span_included
 from metering.core.quotas.decision import QuotaState, quota_states
 from metering.core.quotas.forecast import Trend, trend
 from metering.core.quotas.shown import shown_states
+from metering.core.reports.board import Standing
 from metering.ports import Clock, LedgerStore
 
 #: A tenant is near a limit from this percentage on.
 NEAR_PERCENT: Final = 80
 #: Heads read at the same time: enough to hide their latency, too few to crowd out commits.
 _AT_ONCE: Final = 16
-
-
-class Standing(StrEnum):
-    """The standing of a tenant against its limits, the worst first."""
-
-    UNREADABLE = "unreadable"
-    """The tenant's ledger cannot be read: its figures are those of an empty one."""
-    OVER = "over"
-    """A quota is reached, or prepaid credit is used up."""
-    NEAR = "near"
-    WITHIN = "within"
-    UNLIMITED = "unlimited"
-    """The tenant has neither quotas nor a prepaid plan."""
 
 
 class TenantNow(NamedTuple):

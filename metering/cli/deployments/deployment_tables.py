@@ -3,6 +3,7 @@
 from typing import Final
 
 from metering.app.deployments.deployments import Proposal
+from metering.cli.options import from_start
 from metering.cli.output import count, print_table, show
 from metering.core.basics.instants import format_instant
 from metering.core.deployments.deployment import Deployment
@@ -47,10 +48,14 @@ def print_proposals(proposals: list[Proposal], *, dry_run: bool, as_json: bool) 
     """Print the result of importing each deployment."""
     found = [ImportedDeployment.of(proposal, dry_run=dry_run) for proposal in proposals]
     rows = [
-        [*(_row(proposal.deployment) if proposal.deployment else _blank(proposal.key)), one.result]
+        [
+            *(_row(proposal.deployment) if proposal.deployment else _blank(proposal.key)),
+            one.result,
+            "-" if proposal.holds_from is None else from_start(proposal.holds_from),
+        ]
         for proposal, one in zip(proposals, found, strict=True)
     ]
-    columns = [*_COLUMNS, "result"]
+    columns = [*_COLUMNS, "result", "holds"]
     left = len(columns)
     show(found, lambda: print_table("Deployments", columns, rows, left=left), as_json=as_json)
 

@@ -211,7 +211,8 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
     """Record the deployments in FILE, or those that Azure lists. Safe to repeat.
 
     A new record applies from the beginning, a change in five minutes. A deployment that serves
-    another model is changed only with --move: without it nothing is recorded.
+    another model is changed only with --move: without it nothing is recorded. The result says from
+    when each record holds.
 
     Azure reports neither the price of a provisioned unit nor the weights of tokens. Prices come
     from --hourly-price, weights from FILE or `metering deployments set`. Recorded values are kept.
@@ -236,9 +237,7 @@ def import_deployments(  # noqa: PLR0913, PLR0917, each is an option of the comm
             assert file is not None
             listed = read_deployments(str(file), read_structured(file))
             proposals = await app.deployments.compare(listed, start)
-        if not dry_run:
-            await app.deployments.record(proposals, start, move=move)
-        return proposals
+        return proposals if dry_run else await app.deployments.record(proposals, start, move=move)
 
     wanted = {
         "file": None if file is None else str(file),

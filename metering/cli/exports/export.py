@@ -14,6 +14,7 @@ from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports, Repor
 from metering.app.exports.deliver_exports import Progress as OnProgress
 from metering.app.exports.export_selection import named_window
 from metering.app.exports.provisional_exports import ProvisionalExports, provisional_folder
+from metering.bootstrap.exports import table_format
 from metering.cli.costs import asking
 from metering.cli.options import instant, must_know, with_app
 from metering.cli.output import (
@@ -210,7 +211,7 @@ def deliver(
     """Deliver a report and print the manifest."""
     if gzip and form != "csv":
         raise typer.BadParameter("Parquet files are compressed inside", param_hint="--gzip")
-    table_format = bootstrap.table_format(form)
+    made_in = table_format(form)
 
     async def work(app: bootstrap.App) -> Manifest:
         if tenant is not None:
@@ -231,7 +232,7 @@ def deliver(
         with bar:
             task = bar.add_task("reading", total=None)
             report = make(app, lambda pages: bar.advance(task, pages))
-            return await exports.deliver(report, form=table_format, gzip=gzip)
+            return await exports.deliver(report, form=made_in, gzip=gzip)
 
     manifest = with_app(work)
     show(manifest_json(manifest), lambda: _print(manifest, out), as_json=as_json)

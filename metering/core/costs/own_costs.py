@@ -43,9 +43,12 @@ class Priced(NamedTuple):
         """The key, in lower case, of the deployment whose hours were used; None without any."""
         if self.hosted is not None:
             return self.hosted.casefold()
-        if not self.is_capacity or self.row is None:
-            return None
-        return self.row.removesuffix(PROVISIONED_ROW).casefold()
+        return self.key.casefold() if self.is_capacity else None
+
+    @property
+    def key(self) -> str:
+        """The key of the deployment whose provisioned units were used."""
+        return (self.row or "").removesuffix(PROVISIONED_ROW)
 
 
 @lru_cache(_MAX_NAMES)
@@ -123,10 +126,9 @@ class OwnCosts:
 
     def _weights_of(self, price: str) -> Buckets:
         named = read_price_name(price)
-        if not named.is_capacity or named.row is None:
+        if not named.is_capacity:
             return _EVERY_TOKEN
-        key = named.row.removesuffix(PROVISIONED_ROW)
-        account, _, name = key.rpartition("/")
+        account, _, name = named.key.rpartition("/")
         since = parse_instant(named.version.removeprefix(_CAPACITY))
         versions = self._directory.versions(place_of(account or None, name))
         found, _, _ = versions.at(max(since, BEGINNING))

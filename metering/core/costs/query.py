@@ -12,6 +12,9 @@ PERIODS: Final = ("day", "week", "month")
 """Dimensions of time in UTC; a week begins on Monday."""
 NAMES: Final = ("tenant", "model", "deployment", "account", "region", "product", "use_case")
 """Dimensions of names."""
+END_USER: Final = "end_user"
+"""A dimension of names too, for one tenant alone: no summary has it."""
+_ALL_NAMES: Final = (*NAMES, END_USER)
 BY: Final = (*NAMES, *PERIODS)
 #: Days of one question: two years, and the years before it in a comparison.
 MAX_DAYS: Final = 732
@@ -32,7 +35,7 @@ class CostQuery(NamedTuple):
     def read_by(self) -> tuple[str, ...]:
         """The dimensions by which ledgers are read."""
         named = {*self.by, *(name for name, _ in self.only)}
-        return (*_ALWAYS, *(name for name in NAMES if name in named and name != "tenant"))
+        return (*_ALWAYS, *(name for name in _ALL_NAMES if name in named and name != "tenant"))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,6 +52,11 @@ class CostQuery(NamedTuple):
         """Say whether it is limited to no part of a tenant's usage."""
         return all(name == "tenant" for name, _ in self.only)
 
+    @property
+    def tenant(self) -> str | None:
+        """The tenant that it is limited to; None for all."""
+        return next((value for name, value in self.only if name == "tenant"), None)
+
     def meant(self, name: str, value: str | None) -> bool:
         """Say whether the value of a dimension is one that is asked for."""
         return all(value == wanted for of, wanted in self.only if of == name)
@@ -62,13 +70,15 @@ def cost_query(
     days: Days, by: tuple[str, ...], only: tuple[tuple[str, str | None], ...] = ()
 ) -> CostQuery:
     """Return a question. Raises ConfigurationError for one that cannot be answered."""
+    is_of_tenant = any(name == "tenant" and value for name, value in only)
+    allowed = (*BY, END_USER) if is_of_tenant else BY
     for name in by:
-        if name not in BY or by.count(name) > 1:
-            raise ConfigurationError(f"by: use {', '.join(BY)}, each once, not {name!r}")
+        if name not in allowed or by.count(name) > 1:
+            raise ConfigurationError(f"by: use {', '.join(allowed)}, each once, not {name!r}")
     if sum(name in PERIODS for name in by) > 1:
         raise ConfigurationError("by: give one of day, week and month")
     for name, _ in only:
-        if name not in NAMES:
+        if name not in (_ALL_NAMES if is_of_tenant else NAMES):
             raise ConfigurationError(f"only: use {', '.join(NAMES)}, not {name!r}")
     first, end = _date(days.first), _date(days.end)
     if not 0 < (end - first).days <= MAX_DAYS:

@@ -70,11 +70,10 @@ class CostSheet:
 
     def add_terms(self, tenant: str, currency: str, day: str, amount: Amount) -> None:
         """Add what the terms of a plan change in a period that ends with a day."""
-        if amount and self.query.is_of_whole_tenants:
-            others = dict.fromkeys(self.query.names, PLAN_TERMS)
-            sums = self._of(currency, {**others, "tenant": tenant, "day": day})
-            if sums is not None:
-                sums.terms += amount
+        others = dict.fromkeys(self.query.names, PLAN_TERMS)
+        sums = self._of(currency, {**others, "tenant": tenant, "day": day})
+        assert sums is not None, "terms are asked for by day and tenant only"
+        sums.terms += amount
 
     def add_allocation(self, allocation: Allocation, known: Names, *, is_final: bool) -> None:
         """Add the hours of a deployment in a month, after the usage of it.

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount, format_fixed
 from metering.core.ledger.head import RateTotals
-from metering.core.usage.buckets import TOKENS
+from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, TOKENS
 
+_CACHED: Final = (INDEX["cached_read"], INDEX["cached_audio"])
 #: Decimals of a displayed share.
 SHARE_DECIMALS: Final = 4
 
@@ -25,6 +26,9 @@ class Sums:
     uncosted: int = 0
     """Requests whose cost is not known although they may be charged."""
     tokens: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    """Input tokens that were read from a cache."""
     usage: Amount = 0
     """The requests' own amounts."""
     uncosted_usage: Amount = 0
@@ -53,6 +57,30 @@ class Sums:
     def cost(self) -> Amount:
         """What the company pays, as far as it is known."""
         return self.paid + self.used + self.idle + self.unallocated
+
+    @property
+    def own_charge(self) -> Amount:
+        """What tenants are charged for requests and hours, without terms of plans."""
+        return self.usage + self.billed
+
+    @property
+    def per_request(self) -> Fraction | None:
+        """That of a billable request, in 10^-18; None without one whose price is known."""
+        billable = self.requests - self.not_billable
+        if billable <= self.unpriced + self.missing:
+            return None
+        return Fraction(self.own_charge, billable)
+
+    @property
+    def cache_hit_ratio(self) -> Fraction | None:
+        """The part of the input that was read from a cache; None without input tokens."""
+        return Fraction(self.cached_tokens, self.input_tokens) if self.input_tokens > 0 else None
+
+    @property
+    def output_ratio(self) -> Fraction | None:
+        """Output tokens per input token; None without input tokens."""
+        output = self.tokens - self.input_tokens
+        return Fraction(output, self.input_tokens) if self.input_tokens > 0 else None
 
     @property
     def is_known(self) -> bool:
@@ -84,6 +112,8 @@ class Sums:
         self.unpriced += line.unpriced
         self.missing += line.missing
         self.tokens += sum(line.tokens[TOKENS])
+        self.input_tokens += sum(line.tokens[INPUT_BUCKETS])
+        self.cached_tokens += sum(line.tokens[place] for place in _CACHED)
         self.usage += amount
         if paid is not None:
             self.paid += paid

@@ -157,15 +157,16 @@ def _possible(
     It leads nowhere if the other model is blocked or downgraded too, or cannot take the place of
     this one. `allowed`: what is known of models, and those that may be dearer.
     """
-    if one.to is None:
+    to = one.to
+    if to is None:
         return one
     ladder, dearer = allowed
-    is_open = models.get(one.to, overall).verdict is Verdict.ALLOW
-    may_be_dearer = one.to in dearer
+    is_open = models.get(to, overall).verdict is Verdict.ALLOW
+    may_be_dearer = to in dearer
     if is_open and (
-        model is None or ladder.refusal(model, one.to, may_be_dearer=may_be_dearer) is None
+        model is None or ladder.refusal(model, to, may_be_dearer=may_be_dearer) is None
     ):
-        return one
+        return one._replace(to_provider=ladder.providers.get(to))
     return one._replace(verdict=Verdict.BLOCK, to=None)
 
 

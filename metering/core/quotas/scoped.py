@@ -77,4 +77,4 @@ def _rule(state: QuotaState, about: Attributes, providers: Mapping[str, str]) ->
     to = action.downgrade if isinstance(action, Downgrade) else ""
     named = [*unknown, "model"] if "model" in state.named else unknown
     when = {name: state.named[name] for name in named}
-    return ScopedVerdict(when, told(applied(state), ()), providers.get(to))
+    return ScopedVerdict(when, told(applied(state), ())._replace(to_provider=providers.get(to)))

@@ -20,6 +20,8 @@ class ModelVerdict(NamedTuple):
     limit: str | None = None
     """Of that quota, the limit in force."""
     metric: str | None = None
+    to_provider: str | None = None
+    """The provider of the model that a downgrade leads to, if it is known."""
 
     def document(self, at: Instant) -> dict[str, object]:
         """Return the verdict as JSON values, as of an instant."""
@@ -30,6 +32,7 @@ class ModelVerdict(NamedTuple):
             "reason": self.reason,
             "detail": self.detail,
             "to": self.to,
+            "to_provider": self.to_provider,
             "metric": self.metric,
             "limit": self.limit,
             "remaining": self.remaining,
@@ -44,16 +47,10 @@ class ScopedVerdict(NamedTuple):
     when: Mapping[str, str]
     """Values by attribute; of the model, its canonical name."""
     verdict: ModelVerdict
-    to_provider: str | None
-    """The provider of the model that a downgrade leads to, if it is known."""
 
     def document(self, at: Instant) -> dict[str, object]:
         """Return the verdict as JSON values, as of an instant."""
-        return {
-            "when": dict(self.when),
-            **self.verdict.document(at),
-            "to_provider": self.to_provider,
-        }
+        return {"when": dict(self.when), **self.verdict.document(at)}
 
 
 def refused(reason: Reason, detail: str) -> ModelVerdict:

@@ -14,6 +14,7 @@ class ModelAdmissionDocument(Document):
     reason: str
     detail: str
     to: str | None = Field(description="The deployment that serves a downgraded request.")
+    to_provider: str | None = Field(description="The provider of the model behind `to`.")
     metric: str | None = Field(
         description="Of the quota that decided, or the nearest to its limit."
     )
@@ -30,7 +31,6 @@ class ScopedAdmissionDocument(ModelAdmissionDocument):
         description="Values by attribute; of the model, its canonical name.",
         examples=[{"end_user": "ada"}],
     )
-    to_provider: str | None = Field(description="The provider of the model behind `to`.")
 
 
 class AdmissionDocument(ModelAdmissionDocument):

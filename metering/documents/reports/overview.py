@@ -1,9 +1,12 @@
 """Overview of all tenants, and work that waits for an operator."""
 
 from collections.abc import Mapping
+from typing import Final, Self
 
 from pydantic import AliasPath, Field
 
+from metering.app.reports.tenant_board import BoardTotals
+from metering.core.basics.instants import format_instant
 from metering.documents.document import Commit, Document, Money, Time
 from metering.documents.prices.coverage import PriceSourceAge
 from metering.documents.quotas.alerts import QuotaDocument
@@ -68,8 +71,64 @@ class TenantsOverview(Document):
     """A page of tenants with their committed usage."""
 
     as_of: str
+    matches: int = Field(description="All tenants that match, on every page.")
     items: list[TenantOverview]
     next: str | None
+
+
+class SpendingDocument(Document):
+    """The spending of the tenants of one currency; currencies are never added up."""
+
+    currency: str
+    tenants: int
+    amount: Money
+    projected: Money = Field(description="Projected to the end of each tenant's period.")
+
+
+class UnreadableTenant(Document):
+    """A tenant whose ledger cannot be read: its figures are in no sum."""
+
+    tenant: str
+    fault: str
+
+
+#: Tenants that are named; `standings` has their number.
+_MAX_NAMED: Final = 20
+
+
+class OverviewTotals(Document):
+    """The sums over all tenants in their current periods."""
+
+    as_of: str = Field(description="When reading them began.")
+    tenants: int
+    standings: Mapping[str, int] = Field(description="Tenants by standing.", examples=[{"over": 2}])
+    spending: list[SpendingDocument]
+    requests: int
+    duplicates: int
+    conflicts: int
+    unpriced: int
+    missing: int
+    pending: int
+    last_commit: Commit
+    unreadable: list[UnreadableTenant] = Field(description="At most 20 of them.")
+
+    @classmethod
+    def of(cls, read: BoardTotals) -> Self:
+        """Return sums as a document."""
+        totals = read.totals
+        same = ("tenants", "requests", "duplicates", "conflicts", "unpriced", "missing", "pending")
+        return cls(
+            **{name: getattr(totals, name) for name in (*same, "standings", "last_commit")},
+            as_of=format_instant(read.as_of),
+            spending=[
+                SpendingDocument.model_validate({"currency": currency, **one._asdict()})
+                for currency, one in totals.spending.items()
+            ],
+            unreadable=[
+                UnreadableTenant(tenant=one.tenant, fault=str(one.fault))
+                for one in totals.unreadable[:_MAX_NAMED]
+            ],
+        )
 
 
 class OpenWork(Document):

@@ -1,12 +1,16 @@
 """Unit costs of outcomes by use case."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
 from pydantic import AliasPath, BeforeValidator, Field
 
+from metering.app.costs.costs import CostReport
 from metering.app.reports.unit_economics import UnitCosts
+from metering.core.basics.instants import format_instant
 from metering.core.calendars.periods import Period
+from metering.core.costs.sums import CostRow
 from metering.core.reports.unit_economics import (
     RATIO_DECIMALS,
     UseCase,
@@ -67,6 +71,65 @@ class UseCaseDocument(Document):
         """Return the costs of a use case as a document."""
         found = cls.model_validate(case)
         return found.model_copy(update={"amount": None}) if case.line.is_unknown else found
+
+
+class EfficiencyDocument(Document):
+    """Usage and prompt efficiency of one group, with its share of provisioned hours."""
+
+    group: Mapping[str, str | None] = Field(examples=[{"week": "2026-11-16", "model": "gpt-4o"}])
+    currency: str
+    amount: Money = Field(validation_alias="usage", description="The requests' own amounts.")
+    hours: Money = Field(
+        validation_alias="billed", description="Hours of deployments, allocated by usage."
+    )
+    requests: int
+    not_billable: int
+    unpriced: int
+    missing: int
+    input_tokens: int
+    cached_tokens: int
+    tokens: int
+    cost_per_request: Cost | None = Field(
+        validation_alias="per_request", description="Of amount and hours."
+    )
+    cache_hit_ratio: Ratio | None
+    output_ratio: Ratio | None
+
+    @classmethod
+    def of(cls, row: CostRow, by: tuple[str, ...]) -> Self:
+        """Return a group as a document; it says nothing of what the company pays."""
+        group = dict(zip(by, row.group, strict=True))
+        figures = {
+            name: getattr(row.sums, str(field.validation_alias or name))
+            for name, field in cls.model_fields.items()
+            if name not in {"group", "currency"}
+        }
+        return cls.model_validate({"group": group, "currency": row.currency, **figures})
+
+
+class EfficiencyReport(Document):
+    """A tenant's usage and prompt efficiency by other dimensions than the use case."""
+
+    tenant: str
+    first_day: str
+    end_day: str
+    by: list[str]
+    as_of: str
+    items: list[EfficiencyDocument]
+
+    @classmethod
+    def of(cls, tenant: str, report: CostReport) -> Self:
+        """Return an answer about one tenant as a document."""
+        query = report.query
+        rows = [row for row in report.rows if row.sums.requests]
+        return cls(
+            tenant=tenant,
+            first_day=query.days.first,
+            end_day=query.days.end,
+            by=list(query.by),
+            as_of=format_instant(report.as_of),
+            items=[EfficiencyDocument.of(row, query.by) for row in rows],
+        )
 
 
 class UnitCostsDocument(Document):

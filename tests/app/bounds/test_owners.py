@@ -7,12 +7,12 @@ import pytest
 
 from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT
-from metering.app.reports.overview import Standing
 from metering.core.basics.errors import LedgerLagError, RetryableError
 from metering.core.basics.instants import DAY, MINUTE, SECOND
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.exports.delivery_manifest import Window
 from metering.core.plans.plan import read_plan
+from metering.core.reports.board import Standing
 from tests.app.bounds.harm import Documents
 from tests.app.bounds.test_sizes import ingest
 from tests.app.exporting import content_of

@@ -1,16 +1,19 @@
 """Costs over all tenants: they add up to the statements, and to what the company pays."""
 
+from fractions import Fraction
 from random import Random
 from typing import Any
 
 import pytest
 
 from metering.app.hubs.batch import Message
+from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import Days, parse_month
 from metering.core.costs import sheet as sheet_module
 from metering.core.costs.query import cost_query
+from metering.core.costs.sums import Sums
 from metering.core.deployments.deployment import Deployment, Provisioned
 from metering.core.plans.plan import Plan
 from metering.core.plans.terms import Allowance, Override
@@ -111,11 +114,20 @@ async def test_costs_by_deployment_account_product_and_time(system: System) -> N
 async def test_a_group_of_the_time_before_that_is_gone_is_still_shown(system: System) -> None:
     await use(system, "acme", 1, day=10)
     await use(system, "acme", 2, day=11, data__deployment="new")
+    await use(system, "acme", 3, day=10, data__deployment="both")
+    for number in (4, 5):
+        await use(system, "acme", number, day=11, data__deployment="both")
     report = await costs(system, "deployment", days=Days("2026-11-11", "2026-11-12"), compares=True)
     found = {row.group[0]: (row.sums.usage, row.before.usage) for row in report.rows}
     each = 3_500_000_000_000_000
-    assert found == {"new": (each, 0), "gpt-4o": (0, each)}
-    assert report.totals_before["USD"].usage == each
+    assert found == {"new": (each, 0), "gpt-4o": (0, each), "both": (2 * each, each)}
+    assert report.totals_before["USD"].usage == 2 * each
+    # Twice as much: 100 % more.
+    assert {row.group[0]: row.change for row in report.rows} == {
+        "new": None,
+        "gpt-4o": -1,
+        "both": 1,
+    }
 
 
 async def test_provisioned_hours_are_divided_and_their_idle_rest_is_apart(system: System) -> None:
@@ -160,6 +172,10 @@ async def test_the_margin_is_what_is_charged_less_list_prices_less_discounts(
     await system.tenancy.set_discount(
         Discount(percent="7", provider="openai"), MONTH.start + 14 * DAY
     )
+    again = await system.tenancy.set_discount(
+        Discount(percent="7", provider="openai"), MONTH.start + 15 * DAY
+    )
+    assert again.record is None
     await use(system, "acme", 1, day=10)
     await use(system, "acme", 2, day=17)
     await use(system, "flat", 3, day=17, data__deployment_type="regional", data__model="gpt-4o")
@@ -185,6 +201,8 @@ async def test_terms_of_plans_are_in_whole_months_and_nowhere_else(system: Syste
     plan = Plan(id="team", base_fee="10", allowance=(Allowance(amount="0.002"),))
     for tenant in ("acme", "quiet"):
         await on_plan(system, tenant, plan)
+    still = Plan(id="still", allowance=(Allowance(amount="1"),))
+    await on_plan(system, "still", still)
     await use(system, "acme", 1)
     # 10 - 0.002 on top of 0.0035; quiet owes its fee without a request.
     assert told(await costs(system, "tenant"), "terms", "charged") == {
@@ -194,7 +212,7 @@ async def test_terms_of_plans_are_in_whole_months_and_nowhere_else(system: Syste
     deployments = told(await costs(system, "deployment"), "terms")
     assert deployments == {"gpt-4o": ("0",), "(plan terms)": ("19.998",)}
     part = await costs(system, "tenant", days=Days("2026-11-09", "2026-11-16"))
-    assert (told(part, "terms", "charged"), part.not_whole) == ({"acme": ("0", "0.0035")}, 2)
+    assert (told(part, "terms", "charged"), part.not_whole) == ({"acme": ("0", "0.0035")}, 3)
     only = await costs(system, "tenant", only=(("model", "gpt-4o"),))
     assert told(only, "terms") == {"acme": ("0",)}
 
@@ -315,3 +333,73 @@ async def _set_up(system: System) -> None:
     plan = Plan(id="team", base_fee="1", markup="0.1", allowance=(Allowance(tokens=1_500),))
     await on_plan(system, "beta", plan)
     await system.tenancy.define_deployment(ptu(), None)
+
+
+async def test_prompt_efficiency_of_a_tenant_by_user_and_week_with_its_share_of_hours(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    cached = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 100,
+        "prompt_tokens_details": {"cached_tokens": 250},
+    }
+    await use(system, "acme", 1, day=10, data__end_user="u-1", **ON_CAPACITY)
+    await use(system, "acme", 2, day=17, data__end_user="u-2", data__usage=cached)
+    await use(system, "acme", 3, day=17, data__end_user="u-2", data__model="a-model-of-next-year")
+    await use(system, "acme", 4, day=18, data__end_user="u-3", data__model="a-model-of-next-year")
+    await use(system, "globex", 1, day=10, **ON_CAPACITY)
+    await system.allocate.run(MONTH)
+    spent: list[int] = []
+    report = await costs(system, "end_user", only=(("tenant", "acme"),), spend=spent.append)
+    found = {row.group[0]: row.sums for row in report.rows if row.sums.requests}
+    # Half of the one used hour of 55; 750 x 2.50 + 250 x 1.25 + 100 x 10 a million = 0.0031875.
+    per_request = {user: sums.per_request for user, sums in found.items()}
+    assert per_request == {
+        "u-1": Fraction(55 * 10**18, 2),
+        # Two requests, one without a price: what is known is a lower bound.
+        "u-2": Fraction(3_187_500_000_000_000, 2),
+        "u-3": None,
+    }
+    ratios = {user: (sums.cache_hit_ratio, sums.output_ratio) for user, sums in found.items()}
+    assert ratios["u-1"] == (0, Fraction(1, 10))
+    # 250 of 2,000 input tokens; 200 of them out.
+    assert ratios["u-2"] == (Fraction(1, 8), Fraction(1, 10))
+    assert sum(spent) > 0
+    weeks = told(await costs(system, "week", "model", only=(("tenant", "acme"),)), "billed")
+    assert weeks["2026-11-09", "gpt-4o-2024-11-20"] == ("27.5",)
+    with pytest.raises(ConfigurationError, match="not 'end_user'"):
+        await costs(system, "end_user")
+    nothing = Sums()
+    assert (nothing.cache_hit_ratio, nothing.output_ratio, nothing.own_charge) == (None, None, 0)
+
+
+async def test_hours_are_provisional_until_the_close_and_final_after_it(system: System) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    await use(system, "acme", 1, day=10, **ON_CAPACITY)
+    report = await costs(system, "deployment")
+    # Until noon of the 20th: 19 x 24 + 12 = 468 hours of 55, one of them used.
+    assert told(report, "used", "unallocated", "provisional") == {"chat": ("55", "25685", "25740")}
+    # Within a minute another question has the same hours, and reads no page for them.
+    assert told(await costs(system, "account"), "used") == {"eu-ai": ("55",)}
+    await system.allocate.run(MONTH)
+    system.clock.set(MONTH.end + DAY)
+    for month in range(1, 13):
+        await costs(system, "account", days=Days(f"2024-{month:02}-01", f"2024-{month:02}-02"))
+        await costs(system, "account", days=Days(f"2025-{month:02}-01", f"2025-{month:02}-02"))
+    report = await costs(system, "deployment")
+    assert told(report, "used", "unallocated", "provisional") == {"chat": ("55", "39545", "0")}
+
+
+async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    await use(system, "acme", 1, day=10, **ON_CAPACITY)
+    await use(system, "globex", 1)
+    await change(
+        system, "DELETE FROM pages WHERE ledger = 'acme|2026-11-01T00:00:00Z' AND number = 1"
+    )
+    report = await costs(system, "tenant")
+    assert told(report, "usage", "used") == {"globex": ("0.0035", "0")}
+    assert list(report.left_out) == ["acme|2026-11-01T00:00:00Z"]

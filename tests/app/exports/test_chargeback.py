@@ -20,6 +20,9 @@ from metering.core.exports import chargeback
 from metering.core.exports.delivery_manifest import Manifest
 from metering.core.exports.windows import span_window
 from metering.core.ledger.page import seal
+from metering.core.plans.plan import Plan
+from metering.core.plans.terms import Override
+from metering.core.prices.discount import Discount
 from metering.core.tenancy import serving
 from metering.core.tenancy.directory import Directory
 from metering.core.usage.buckets import from_names
@@ -258,3 +261,36 @@ def test_lookups_of_names_that_callers_choose_are_forgotten(
     for name in ("a", "b", "c", "a"):
         assert found.of(dimensions(deployment=name), NOW) == ServedBy(name)
     assert found.of(dimensions(), NOW) == ServedBy()
+
+
+async def test_the_report_of_all_tenants_says_what_calls_cost_and_that_of_one_does_not(
+    system: System, report: Callable[[Scope], Any]
+) -> None:
+    dear = Plan(id="dear", markup="1")
+    flat = Plan(id="flat", overrides=(Override(model="gpt-4o", price_per_million="4"),))
+    for tenant, plan in (("acme", dear), ("globex", flat)):
+        await system.tenancy.define_plan(plan, None)
+        await system.tenancy.assign_plan(tenant, plan.id, None)
+        await system.tenancy.map_subject(tenant, tenant, None)
+    await system.tenancy.set_discount(Discount(percent="10"), parse_instant("2026-11-01T00:00:00Z"))
+    await use(system, "a-1", subject="acme", data__product="chat")
+    # A regional deployment has no list price here, only one of the plan: 1,100 x 4 a million.
+    await use(
+        *(system, "g-1"),
+        subject="globex",
+        data__model="gpt-4o",
+        data__deployment_type="regional",
+        data__product="flat",
+    )
+    await use(system, "g-2", subject="globex", data__product="new", data__model="never-priced")
+    _, rows = await report(Scope(NOVEMBER))
+    found = [(row["product"], row["amount"], row["cost"], row["margin"]) for row in rows]
+    # 0.0035 at list prices: acme is charged twice as much, and it costs 0.0035 x 0.9 = 0.00315.
+    assert found == [
+        ("chat", "0.007", "0.00315", "0.00385"),
+        ("flat", "0.0044", "", ""),
+        ("new", "", "", ""),
+    ]
+    assert [row["uncosted_calls"] for row in rows] == ["0", "1", "0"]
+    _, rows = await report(Scope(NOVEMBER, "acme"))
+    assert not {"cost", "margin", "uncosted_calls"} & rows[0].keys()

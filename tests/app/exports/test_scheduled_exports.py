@@ -21,7 +21,7 @@ from metering.app.exports.export_selection import named_window
 from metering.app.exports.open_periods import OpenPeriods
 from metering.app.exports.provisional_exports import ProvisionalExports
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
-from metering.bootstrap import table_format
+from metering.bootstrap.exports import table_format
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
 from metering.core.calendars.periods import LedgerId

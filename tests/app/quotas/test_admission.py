@@ -55,6 +55,7 @@ async def test_a_tenant_at_its_limit_is_blocked_with_reason_rest_and_reset(syste
         "reason": "quota_reached",
         "detail": "amount a period: 0.0035 of 0.0035 used",
         "to": None,
+        "to_provider": None,
         "metric": "amount",
         "limit": "0.0035",
         "remaining": "0",

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from metering.app.ingest.ingest import Message
-from metering.app.reports.overview import Overview, Standing
+from metering.app.reports.overview import Overview
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount
 from metering.core.plans.plan import read_plan
+from metering.core.reports.board import Standing
 from metering.core.tenancy.grant_records import GrantOffer
 from tests.builders import NOW, body
 

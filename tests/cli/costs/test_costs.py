@@ -44,6 +44,12 @@ def test_costs_and_margins_are_shown_rounded_and_printed_exactly(counted: "Meter
         ({"tenant": "acme"}, "0.0035"),
         ({"tenant": "globex"}, "0.00175"),
     ]
+    groups = counted.run("unit-cost", "acme", "--by", "deployment", "--json").json["items"]
+    assert [(one["group"], one["cost_per_request"]) for one in groups] == [
+        ({"deployment": "big"}, "0.0035"),
+        ({"deployment": "new"}, None),
+    ]
+    assert "out/in" in counted.run("unit-cost", "acme", "--by", "model").stdout
     (counted.folder / "d.yaml").write_text(DISCOUNTS)
     counted.run("discounts", "import", counted.folder / "d.yaml")
     counted.run("discounts", "set", "--model", "gpt-4o", "--percent", "8", "--from", "2026-12-01")

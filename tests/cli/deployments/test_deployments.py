@@ -175,10 +175,17 @@ def test_a_file_is_imported_once(metering: "Metering") -> None:
         "- name: ptu\n  model: gpt-4o\n  deployment_type: provisioned\n"
         "  provisioned: {units: 5, hourly_price: '1.10', scope: regional, weights: {output: '4'}}\n"
     )
-    results = [
-        [row["result"] for row in metering.run("deployments", "import", file, *more).json]
+    runs = [
+        metering.run("deployments", "import", file, *more).json
         for more in (["--json", "--dry-run"], ["--json"], ["--json"])
     ]
+    beginning = "1970-01-01T00:00:00Z"
+    assert [[row["holds_from"] for row in rows] for rows in runs] == [
+        [None] * 2,
+        [beginning] * 2,
+        [None] * 2,
+    ]
+    results = [[row["result"] for row in rows] for rows in runs]
     assert results == [["would be recorded"] * 2, ["recorded"] * 2, ["unchanged"] * 2]
     assert len(_listed(metering)) == 2
 

@@ -100,7 +100,7 @@ def test_who_may_go_on_is_in_no_rule(quota: dict[str, Any]) -> None:
 
 def test_a_downgrade_leads_to_a_deployment_and_names_its_provider() -> None:
     (rule,) = admitted({"scope": {"end_user": "ada"}, "action": {"downgrade": "mini"}}).scoped.rules
-    assert (rule.verdict.to, rule.to_provider) == ("small", "openai")
+    assert (rule.verdict.to, rule.verdict.to_provider) == ("small", "openai")
 
 
 def test_a_downgrade_is_closed_to_models_that_cannot_go_there() -> None:

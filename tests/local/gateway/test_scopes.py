@@ -127,13 +127,15 @@ async def test_a_user_is_stopped_at_one_model_only(tmp_path: Path) -> None:
         await ask(ada, "gpt-4o-mini")
 
 
-async def test_users_of_anthropics_client_are_stopped_one_by_one(tmp_path: Path) -> None:
-    async with served(tmp_path, {"scope": {"end_user": "*"}, "metric": "tokens"}) as system:
-        ada = await system.anthropic(**{"x-end-user": "ada"})
+@pytest.mark.parametrize("name", ["end_user", "use_case", "agent", "session"])
+async def test_anthropics_client_is_stopped_value_by_value(tmp_path: Path, name: str) -> None:
+    header = f"x-{name.replace('_', '-')}"
+    async with served(tmp_path, {"scope": {name: "*"}, "metric": "tokens"}) as system:
+        ada = await system.anthropic(**{header: "ada"})
         error = await refused(lambda: say(ada), anthropic.RateLimitError)
         assert error.body["error"]["type"] == "rate_limit_error"
         assert "of 1 used. It resets at " in str(error)
-        await say(await system.anthropic(**{"x-end-user": "bob"}))
+        await say(await system.anthropic(**{header: "bob"}))
 
 
 async def test_a_limit_of_zero_for_each_user_leaves_those_with_a_limit_of_their_own(

@@ -2,27 +2,20 @@
 
 import { get, poll, post } from "./api.js";
 import { byId, fill, h, say, table } from "./dom.js";
-import { ago, count, lasts, moment, money, plural, quantity, short } from "./format.js";
+import { count, lasts, moment, money, plural, short } from "./format.js";
+import { refreshTenants } from "./tenants.js";
 
-// The number of tenants in the table. The API lists all of them.
-const MAX_TENANTS = 500;
 const LETTERS = 20;
-const STANDINGS = ["unreadable", "over", "near", "within", "unlimited"];
 
 const state = {
-  tenants: [], isCut: false, work: null, letters: [], effects: [], due: [], asOf: null,
-  sort: "standing", isDown: true, chosen: new Set(),
+  totals: null, work: null, letters: [], effects: [], due: [], chosen: new Set(),
 };
 
 const again = poll(
   "/api/changes",
   async () => {
-    const [tenants, work, letters] = await Promise.all(
-      [everyTenant(), get("/api/overview/work"), get(`/api/dead-letters?limit=${LETTERS}`)]);
-    Object.assign(state, { tenants, work, letters: letters.items });
-    showTiles();
-    showTenants();
-    showLetters();
+    // Each is shown as soon as it is there: the sums over all tenants take longest at first.
+    await Promise.all([refreshTenants(), showTotals(), showWork(), showRecentLetters()]);
   },
   async () => {
     const [effects, due] = await Promise.all(
@@ -34,49 +27,56 @@ const again = poll(
   },
 );
 
-async function everyTenant() {
-  const found = [];
-  let next = null;
-  do {
-    const cursor = next ? `&cursor=${encodeURIComponent(next)}` : "";
-    const page = await get(`/api/overview?limit=100${cursor}`);
-    found.push(...page.items);
-    next = page.next;
-    state.asOf = page.as_of;
-  } while (next && found.length < MAX_TENANTS);
-  state.isCut = Boolean(next);
-  return found;
-}
-
-const sum = (name) => state.tenants.reduce((total, one) => total + one[name], 0);
-
 function tile(title, value, note, kind) {
   return h("div", { class: kind ? `tile ${kind}` : "tile" },
     h("h2", {}, title), h("p", { class: "figure" }, value), h("p", { class: "soft" }, note));
 }
 
+async function showTotals() {
+  state.totals = await get("/api/overview/totals");
+  showTiles();
+  const { standings, unreadable } = state.totals;
+  const more = standings.unreadable - unreadable.length;
+  fill(byId("unreadable"), unreadable.length ? h("div", { class: "banner over" },
+    h("p", {}, `${count(standings.unreadable)} of ${count(state.totals.tenants)} tenants cannot be read. Their figures are in no sum:`),
+    h("ul", {}, unreadable.map((one) => h("li", {}, h("strong", {}, one.tenant), ` ${one.fault}`)),
+      more ? h("li", {}, `and ${count(more)} more`) : null)) : []);
+}
+
+async function showWork() {
+  state.work = await get("/api/overview/work");
+  showTiles();
+}
+
+async function showRecentLetters() {
+  state.letters = (await get(`/api/dead-letters?limit=${LETTERS}`)).items;
+  showLetters();
+}
+
 function showTiles() {
-  const { tenants, work, due } = state;
-  if (!work) return;
-  const standing = (name) => tenants.filter((one) => one.standing === name).length;
+  const { totals, work, due } = state;
+  if (!work || !totals) return;
   const letters = Object.values(work.dead_letters).reduce((total, one) => total + one, 0);
   const kinds = Object.keys(work.dead_letters).length;
   const notKept = Object.values(work.dead_letters_not_kept).reduce((total, one) => total + one, 0);
-  const [over, near] = [standing("over"), standing("near")];
+  const { over, near } = totals.standings;
   const oldest = work.price_sources.filter((one) => one.age_days !== null)
     .sort((one, other) => other.age_days - one.age_days)[0];
   const warn = (value, kind = "near") => (value ? kind : null);
-  byId("period").textContent = `${state.isCut ? "The first " : ""}${plural(tenants.length, "tenant")}, ${
-    plural(sum("requests"), "request")} in their current periods`;
+  byId("period").textContent = `${plural(totals.tenants, "tenant")}, ${
+    plural(totals.requests, "request")} in their current periods, as of ${moment(totals.as_of)}`;
   fill(byId("tiles"),
+    // Currencies are never added up: each has a tile.
+    totals.spending.map((one) => tile(`Spend, ${one.currency}`, money(one.amount, one.currency),
+      `${money(one.projected, one.currency)} forecast, ${plural(one.tenants, "tenant")}`)),
     tile("Over a limit", count(over), `${count(near)} near a limit`, over ? "over" : warn(near)),
     tile("Ingest lag", work.ingest_lag_s === null ? "unknown" : lasts(work.ingest_lag_s), `notifications ${lasts(work.effects_lag_s)} late`,
       warn(work.ingest_lag_s === null || work.ingest_lag_s > 60)),
-    tile("Duplicates", short(sum("duplicates")), `${count(sum("conflicts"))} with different content`,
-      warn(sum("conflicts"))),
-    tile("Unpriced", short(sum("unpriced")), "requests without a price", warn(sum("unpriced"))),
-    tile("Missing", short(sum("missing")), `${count(sum("pending"))} still pending`,
-      warn(sum("missing"))),
+    tile("Duplicates", short(totals.duplicates), `${count(totals.conflicts)} with different content`,
+      warn(totals.conflicts)),
+    tile("Unpriced", short(totals.unpriced), "requests without a price", warn(totals.unpriced)),
+    tile("Missing", short(totals.missing), `${count(totals.pending)} still pending`,
+      warn(totals.missing)),
     tile("Dead letters", short(letters), notKept ? `and ${short(notKept)} not kept`
       : kinds ? plural(kinds, "code") : "none", warn(letters + notKept)),
     tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
@@ -84,87 +84,6 @@ function showTiles() {
       oldest ? oldest.source : "no source names a day", warn(oldest?.old)),
     tile("To close", count(due.length), due.length ? `${due.length === 1 ? "period has" : "periods have"} ended` : "no periods due"));
 }
-
-const COLUMNS = [
-  { id: "tenant", title: "Tenant", key: (row) => row.tenant,
-    cell: (row) => h("a", { href: `/dashboard/tenants/${encodeURIComponent(row.tenant)}`,
-      "data-key": `tenant ${row.tenant}` }, row.tenant) },
-  { id: "standing", title: "Standing",
-    key: (row) => (5 - STANDINGS.indexOf(row.standing)) * 1e6 + (row.nearest?.percent ?? 0),
-    cell: standingOf },
-  { id: "amount", title: "Spend", number: true, key: (row) => Number(row.amount),
-    cell: (row) => money(row.amount, row.currency) },
-  { id: "projected", title: "Forecast", number: true, key: (row) => Number(row.projected),
-    cell: (row) => money(row.projected, row.currency) },
-  { id: "provisioned", title: "Provisioned", number: true, key: (row) => Number(row.provisioned),
-    cell: (row) => (row.provisioned === "0" ? "" : h("span", {
-      title: `provisional, accrued until ${moment(row.provisioned_as_of)}, in no other figure` },
-    money(row.provisioned, row.currency))) },
-  { id: "requests", title: "Requests", number: true, key: (row) => row.requests,
-    cell: (row) => short(row.requests) },
-  { id: "duplicates", title: "Duplicates", number: true, key: (row) => row.duplicates,
-    cell: (row) => short(row.duplicates) },
-  { id: "unpriced", title: "Unpriced", number: true, key: (row) => row.unpriced,
-    cell: (row) => short(row.unpriced) },
-  { id: "missing", title: "Missing", number: true, key: (row) => row.missing,
-    cell: (row) => short(row.missing) },
-  { id: "plan", title: "Plan", key: (row) => row.plan, cell: (row) => row.plan },
-  { id: "last_commit", title: "Last activity", key: (row) => row.last_commit ?? "",
-    cell: (row) => (row.last_commit
-      ? h("time", { datetime: row.last_commit, title: moment(row.last_commit) },
-        ago(row.last_commit, Date.parse(state.asOf))) : "never") },
-];
-
-function standingOf(row) {
-  const { nearest, standing } = row;
-  const badge = h("span", { class: `badge ${standing}` }, standing);
-  if (!nearest) return badge;
-  const use = `${nearest.percent} % of ${nearest.about}`;
-  const amount = (text) => quantity(text, nearest.metric, row.currency);
-  return h("div", { class: "standing" }, badge,
-    h("span", { class: "soft", title: `${amount(nearest.used)} of ${amount(nearest.limit)}` }, use));
-}
-
-function showTenants() {
-  const wanted = byId("search").value.trim().toLowerCase();
-  const only = byId("only").value;
-  const column = COLUMNS.find((one) => one.id === state.sort);
-  const rows = state.tenants
-    .filter((row) => row.tenant.toLowerCase().includes(wanted))
-    .filter((row) => !only || row.standing === "over" || row.standing === only)
-    .sort((a, b) => compare(column.key(a), column.key(b)) * (state.isDown ? -1 : 1)
-      || compare(a.tenant, b.tenant));
-  const head = COLUMNS.map((one) => {
-    const isSorted = one.id === state.sort;
-    const arrow = isSorted ? (state.isDown ? "↓" : "↑") : "";
-    return h("th", {
-      scope: "col", class: one.number ? "number" : null,
-      "aria-sort": isSorted ? (state.isDown ? "descending" : "ascending") : null,
-    }, h("button", { class: "sort", "data-key": `sort ${one.id}`, "data-sort": one.id },
-      one.title, h("span", { "aria-hidden": "true" }, arrow)));
-  });
-  const body = rows.map((row) => h("tr", {}, COLUMNS.map((one, at) => h(at ? "td" : "th",
-    { class: one.number ? "number" : null, scope: at ? null : "row" }, one.cell(row)))));
-  fill(byId("tenants"),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tenants" },
-      h("table", { class: "sortable" }, h("caption", { class: "unseen" }, "Tenants"),
-        h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))),
-    rows.length ? null : h("p", { class: "soft" }, "No tenants match the filter."));
-}
-
-const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-
-byId("tenants").addEventListener("click", (event) => {
-  const id = event.target.closest("[data-sort]")?.dataset.sort;
-  if (!id) return;
-  const isText = ["tenant", "plan"].includes(id);
-  state.isDown = state.sort === id ? !state.isDown : !isText;
-  state.sort = id;
-  showTenants();
-  say(`Sorted by ${id.replace("_", " ")}, ${state.isDown ? "descending" : "ascending"}.`);
-});
-byId("search").addEventListener("input", showTenants);
-byId("only").addEventListener("change", showTenants);
 
 function showLetters() {
   const known = new Set(state.letters.map((one) => one.id));
