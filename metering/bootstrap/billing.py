@@ -11,6 +11,7 @@ from metering.app.billing.close_periods import ClosePeriods, Patience
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.billing.statements import Statements
 from metering.app.exports.deliver_exports import DeliverExports
+from metering.app.exports.provisional_exports import ProvisionalExports
 from metering.app.exports.scheduled_exports import ScheduledExports
 from metering.app.prices.what_if import AskWhatIf
 from metering.app.reconciliation.reconcile import Reconcile
@@ -143,7 +144,13 @@ class Billing:
             lambda: self.invoices.papers,
             lambda: self._base.costs,
             self._drafts,
+            self._base.accruals,
         )
+
+    @cached_property
+    def provisional_exports(self) -> ProvisionalExports:
+        """Replace provisional deliveries at METERING_EXPORTS."""
+        return ProvisionalExports(self.exports, self._base.clock)
 
     @cached_property
     def scheduled_exports(self) -> ScheduledExports:

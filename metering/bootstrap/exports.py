@@ -4,14 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from metering.adapters.exports.export_folder import ExportFolder
+from metering.app.allocation.accruals import Accruals
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.costs.costs import Costs
 from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
-from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.closed_periods import ClosedPeriods, Drafts
 from metering.app.exports.cost_export import BY_DEFAULT, COSTS, CostExport
 from metering.app.exports.csv_format import CSV
 from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
 from metering.app.exports.focus_export import FOCUS, FocusExport
+from metering.app.exports.open_periods import OpenPeriods
+from metering.app.exports.provisional_exports import ProvisionalExports
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
 from metering.app.exports.statement_export import (
     STATEMENT,
@@ -85,6 +88,7 @@ class Reports(NamedTuple):
     """Returns what renders PDFs, imported then."""
     costs_of: Callable[[], Costs]
     drafts: DraftStatements
+    accruals: Accruals
 
     def chargeback(self, scope: Scope, progress: Progress = no_progress) -> Report:
         """Return the chargeback report, by product or another dimension."""
@@ -99,7 +103,7 @@ class Reports(NamedTuple):
         provisional: bool = False,
     ) -> Report:
         """Return the FOCUS report of closed periods; `provisional` drafts those that are open."""
-        drafts = self.drafts if provisional else None
+        drafts = Drafts(self.drafts, self.accruals) if provisional else None
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant, drafts)
         return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
 
@@ -138,8 +142,12 @@ def scheduled_reports(reports: Reports) -> Mapping[str, ScheduledReport]:
         CHARGEBACK: ScheduledReport(
             lambda window, tenant: reports.chargeback(Scope(window, tenant, by_arrival=True)),
             again=0,
+            provisional=lambda window, tenant: reports.chargeback(Scope(window, tenant)),
         ),
-        FOCUS: ScheduledReport(reports.focus),
+        FOCUS: ScheduledReport(
+            reports.focus,
+            provisional=lambda window, tenant: reports.focus(window, tenant, provisional=True),
+        ),
         STATEMENT: ScheduledReport(reports.statement),
         STATEMENT_PDF: ScheduledReport(reports.statement_pdf),
         COSTS: ScheduledReport(reports.costs_of_window),
@@ -155,10 +163,15 @@ def scheduled_exports(
     for one in read:
         if one.kind in {STATEMENT, STATEMENT_PDF} and one.format != CSV.name:
             raise ConfigurationError(f"{SETTING}: '{one}': statements are not in {one.format}")
+        if one.is_provisional and named[one.kind].provisional is None:
+            having = ", ".join(sorted(kind for kind in named if named[kind].provisional))
+            raise ConfigurationError(f"{SETTING}: '{one}': provisional are {having} alone")
     if any(one.kind == COSTS and one.every == "hourly" for one in read):
         raise ConfigurationError(f"{SETTING}: {COSTS}=hourly: costs are of whole UTC days")
     return ScheduledExports(
         exports=exports,
+        provisional=ProvisionalExports(exports, clock),
+        open_periods=OpenPeriods(reports.statements, reports.tenancy, clock),
         ledgers=reports.ledgers,
         tenancy=reports.tenancy,
         reports=named,

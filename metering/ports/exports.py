@@ -56,6 +56,17 @@ class ExportStore(Protocol):
         """Remove a published file; one that does not exist is ignored."""
         ...
 
+    async def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders right below a folder, sorted, as far as they are seen.
+
+        One with staged files alone may be among them; blobs have none without a published file.
+        """
+        ...
+
+    async def remove_folder(self, prefix: str) -> None:
+        """Remove a folder with all that is in it, staged files too; a missing one is ignored."""
+        ...
+
 
 class Chunk(NamedTuple):
     """A piece of a file, and the number of data rows in it."""

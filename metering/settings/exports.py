@@ -78,7 +78,8 @@ EXPORT_SCHEDULE: Final = Setting(
     str,
     "",
     "The [reports](exports.md#schedules) that the timer delivers, each `hourly`, `daily`, `weekly`"
-    " or `monthly`, separated by commas; `@` names one tenant. Checked when the timer first needs"
+    " or `monthly`, separated by commas; `@` names one tenant, `:provisional` replaces the"
+    " report of the open period at each run. Checked when the timer first needs"
     " it.",
     "chargeback=daily,focus@acme=weekly",
     readers=("app",),

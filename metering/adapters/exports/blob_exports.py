@@ -17,7 +17,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.blob import BlobBlock, ContentSettings
-from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+from azure.storage.blob.aio import BlobPrefix, ContainerClient, ExponentialRetry
 
 from metering.core.basics.errors import ConfigurationError, RetryableError
 from metering.core.exports.delivery_manifest import checked_name, checked_prefix
@@ -138,6 +138,21 @@ class BlobExports:
             except ResourceNotFoundError as error:
                 if _code(error) == "ContainerNotFound":
                     raise
+
+    async def folders(self, prefix: str) -> list[str]:
+        """Return the folders below a prefix, by one request for some thousands of them."""
+        container = self._connected()
+        below = checked_prefix(prefix)
+        async with self._asked(prefix):
+            found = container.walk_blobs(name_starts_with=below, delimiter="/")
+            names = [one.name async for one in found if isinstance(one, BlobPrefix)]
+            return sorted(name.removeprefix(below).removesuffix("/") for name in names)
+        raise AssertionError
+
+    async def remove_folder(self, prefix: str) -> None:
+        """Delete every blob below a prefix; the service removes uncommitted blocks."""
+        for name in await self.names(prefix):
+            await self.remove(name)
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""

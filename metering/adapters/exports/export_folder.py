@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -98,6 +99,19 @@ class ExportFolder:
         with self._translated(name):
             await asyncio.to_thread(_remove, place)
 
+    async def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders in a folder, except hidden ones and links."""
+        below = self._folder / checked_prefix(prefix)
+        with self._translated(prefix):
+            return sorted(await asyncio.to_thread(lambda: list(_folders(below))))
+
+    async def remove_folder(self, prefix: str) -> None:
+        """Remove a folder with hidden files and all."""
+        place = self._place(prefix.removesuffix("/"))
+        self._left.pop(place, None)
+        with self._translated(prefix):
+            await asyncio.to_thread(_remove_tree, place)
+
     def _place(self, name: str) -> Path:
         """Return the path of a file; refuse a link that leads out of the folder."""
         place = self._folder / checked_name(name)
@@ -191,6 +205,19 @@ def _put(staged: Path, place: Path) -> None:
 def _remove(place: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         place.unlink()
+        _sync_folder(place.parent)
+
+
+def _folders(below: Path) -> Iterator[str]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(below) as entries:
+        for one in entries:
+            if one.is_dir(follow_symlinks=False) and not one.name.startswith("."):
+                yield one.name
+
+
+def _remove_tree(place: Path) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        shutil.rmtree(place)
         _sync_folder(place.parent)
 
 

@@ -58,10 +58,12 @@ class DraftStatements:
         *,
         allocations: Iterable[Allocation] = (),
         through: Positions | None = None,
+        drafted: Sequence[Statement] = (),
     ) -> Statement:
         """Return the statement of a period as of now, or through recorded positions.
 
-        It bills those of `allocations` that are due by its end and were not billed before. Nothing
+        It bills those of `allocations` that are due by its end and were not billed before. What
+        `drafted` took from grants is spent, though no account has it yet. Nothing
         is stored and no grant is debited. The directory is used as of its last refresh. Raises
         LedgerBroken if pages do not add up, and LedgerLagError if some cannot be read yet.
         """
@@ -78,7 +80,7 @@ class DraftStatements:
             previous=previous,
         )
         lines = lines_due(bill)
-        return sealed(statement_of(bill, lines, await self._pay(bill, lines), at))
+        return sealed(statement_of(bill, lines, await self._pay(bill, lines, drafted), at))
 
     async def _late(
         self, ledger: LedgerId, previous: Statement | None, through: Positions | None
@@ -129,7 +131,9 @@ class DraftStatements:
         cards = tenancy.terms_book.cards
         return TermsProof(ledger, tenancy.directory, tenancy.prices, cards).wrong_with
 
-    async def _pay(self, bill: Bill, lines: Sequence[StatementLine]) -> Burnt:
+    async def _pay(
+        self, bill: Bill, lines: Sequence[StatementLine], drafted: Sequence[Statement]
+    ) -> Burnt:
         """Return the payments of grants for usage in order of time, then for the rest."""
         last = bill.period.end - 1
         grants = [
@@ -139,7 +143,7 @@ class DraftStatements:
         ]
         if not grants:
             return Burnt({}, 0)
-        burning = Burning(grants, await self._settled_before(bill.ledger, grants))
+        burning = Burning(grants, await self._settled_before(bill.ledger, grants, drafted))
         owed = due(lines)
         unused = dict(owed.usage)
         async for spends in self._spends(bill.own):
@@ -147,11 +151,14 @@ class DraftStatements:
         burning.settle(last, owed.beyond(unused))
         return burning.burnt
 
-    async def _settled_before(self, ledger: LedgerId, grants: Sequence[Grant]) -> Mapping[str, int]:
+    async def _settled_before(
+        self, ledger: LedgerId, grants: Sequence[Grant], drafted: Sequence[Statement]
+    ) -> Mapping[str, int]:
         """Return the amounts that earlier periods took from these grants."""
         stored = await self.accounts.read_account(ledger.tenant)
         account = Account(ledger.tenant) if stored is None else stored.account
-        earlier = {of: took for of, took in account.burnt.items() if of.start < ledger.start}
+        burnt = {**{one.ledger: one.burnt for one in drafted}, **account.burnt}
+        earlier = {of: took for of, took in burnt.items() if of.start < ledger.start}
         settled = Account(ledger.tenant, earlier).settled
         return {grant.id: settled.get(grant.id, 0) for grant in grants}
 

@@ -1,18 +1,20 @@
 """Selects the statements that an export covers; the part that such exports share."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.exports.export_selection import must_have
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
-from metering.core.billing.statement import Statement
-from metering.core.calendars.periods import LedgerId
+from metering.core.billing.statement import LOOK_BACK, Statement
+from metering.core.calendars.periods import LedgerId, Period
 from metering.core.exports.delivery_manifest import PROVISIONAL, Window
 from metering.ports import StatementStore
 
@@ -32,6 +34,31 @@ class Closed(NamedTuple):
 
 
 @dataclass(slots=True)
+class Drafts:
+    """Drafts the periods of a tenant that are not closed, as their closes would bill them now."""
+
+    statements: DraftStatements
+    accruals: Accruals
+    _accrued: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
+
+    async def draft(
+        self, tenant: str, period: Period, before: Statement | None, drafted: Sequence[Statement]
+    ) -> Statement:
+        """Draft a period after another statement; `drafted` are those that are not closed either.
+
+        It has the shares of provisioned capacity as they stand, worked out once for all tenants.
+        """
+        now = self.accruals.clock.now()
+        if period not in self._accrued:
+            accruals = await self.accruals.to_bill(period, LOOK_BACK)
+            self._accrued[period] = [one.allocation for one in accruals]
+        shared = self._accrued[period]
+        return await self.statements.draft(
+            tenant, period, before, now, allocations=shared, drafted=drafted
+        )
+
+
+@dataclass(slots=True)
 class ClosedPeriods:
     """Finds statements, tenant by tenant, and notes the tenants without one.
 
@@ -43,7 +70,7 @@ class ClosedPeriods:
     tenancy: Tenancy
     window: Window
     tenant: str | None = None
-    drafts: DraftStatements | None = None
+    drafts: Drafts | None = None
     """Drafts what is not closed, if that is asked for; only in a window by name."""
     one_by_one: OneByOne = field(default_factory=OneByOne)
     _not_closed: list[str] = field(init=False, default_factory=list)
@@ -84,16 +111,18 @@ class ClosedPeriods:
             return None
         before = await self.statements.latest_statement(tenant)
         since = directory.since(tenant)
-        starts = [ledger.start for ledger in await self.drafts.ledgers.ledgers(tenant)]
+        starts = [ledger.start for ledger in await self.drafts.statements.ledgers.ledgers(tenant)]
         first = min([*starts, now if since is None else since])
         period = directory.period_at(tenant, first if before is None else before.period.end)
         if period.start > asked.start:
             return None
         with self.one_by_one.about(LedgerId(tenant, asked.start)):
+            drafted: list[Statement] = []
             while period.start < asked.start:
-                before = await self.drafts.draft(tenant, period, before, now)
+                before = await self.drafts.draft(tenant, period, before, drafted)
+                drafted.append(before)
                 period = directory.period_at(tenant, period.end)
-            draft = await self.drafts.draft(tenant, period, before, now)
+            draft = await self.drafts.draft(tenant, period, before, drafted)
             return Closed(draft, before, is_provisional=True)
         return None
 

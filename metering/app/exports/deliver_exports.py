@@ -154,17 +154,7 @@ class DeliverExports:
         prefix = "" if self.flat else folder_of(*place)
         staged: list[Staged] = []
         try:
-            files = await self._stage(report, prefix, staged, form=form, gzip=gzip)
-            manifest = Manifest(
-                report.kind,
-                report.window,
-                report.tenant,
-                report.as_of(),
-                files,
-                report.totals(),
-                report.notes(),
-                form.name,
-            )
+            manifest = await self.stage(report, prefix, staged, form=form, gzip=gzip)
             await self._publish(prefix, manifest, staged)
         except BaseException:
             for one in staged:
@@ -178,10 +168,10 @@ class DeliverExports:
         self, kind: str, tenant: str | None, window: Window, form: Format = "csv"
     ) -> Manifest | None:
         """Return the manifest of a complete delivery; None if it is not complete."""
-        found = await self._manifest(folder_of(kind, tenant, window, form))
+        found = await self.manifest_in(folder_of(kind, tenant, window, form))
         return None if found is None or LEFT_OUT in found.notes else found
 
-    async def _stage(
+    async def stage(
         self,
         report: Report,
         prefix: str,
@@ -189,14 +179,24 @@ class DeliverExports:
         *,
         form: TableFormat,
         gzip: bool,
-    ) -> list[DeliveredFile]:
+    ) -> Manifest:
+        """Stage the files of a report below a prefix, and return the manifest that lists them."""
         files: list[DeliveredFile] = []
         async for name, chunks in _written(report, form):
             writing = _Writing(name, compressed=gzip and name.endswith(".csv"))
             name_there = prefix + writing.name
             staged.append(await self.store.stage(name_there, writing.content(chunks)))
             files.append(writing.delivered())
-        return files
+        return Manifest(
+            report.kind,
+            report.window,
+            report.tenant,
+            report.as_of(),
+            files,
+            report.totals(),
+            report.notes(),
+            form.name,
+        )
 
     async def _publish(self, prefix: str, manifest: Manifest, staged: list[Staged]) -> None:
         content = manifest_bytes(manifest)
@@ -208,7 +208,7 @@ class DeliverExports:
         staged.clear()
         for name in stale:
             await self.store.remove(name)
-        staged.append(await self.store.stage(prefix + MANIFEST, _once(content)))
+        staged.append(await self.store.stage(prefix + MANIFEST, once(content)))
         await self.store.publish(staged[0])
 
     async def _stale(self, prefix: str, manifest: Manifest, before: bytes | None) -> list[str]:
@@ -222,7 +222,8 @@ class DeliverExports:
             return []
         return [name for one in old.files if (name := checked_name(one.name)) not in kept]
 
-    async def _manifest(self, prefix: str) -> Manifest | None:
+    async def manifest_in(self, prefix: str) -> Manifest | None:
+        """Return the manifest in a folder; None if there is none of ours."""
         return _read_or_none(await self.store.read(prefix + MANIFEST))
 
 
@@ -254,5 +255,6 @@ def _read_or_none(content: bytes | None) -> Manifest | None:
         return None
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Yield the content of a small file."""
     yield content

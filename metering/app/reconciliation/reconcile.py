@@ -13,7 +13,7 @@ from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant, to_
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
 from metering.core.deployments.deployment import Deployment
 from metering.core.prices.price_book import PriceKey, PriceRow
-from metering.core.reconciliation.agreed import Agreed
+from metering.core.reconciliation.agreed import WHOLE, Agreed, Share
 from metering.core.reconciliation.billed_usage import BilledUsage
 from metering.core.reconciliation.cost_row import CostRow
 from metering.core.reconciliation.own_usage import EDGE, CurrencyPrices, OwnUsage
@@ -55,7 +55,8 @@ class Reconcile:
             if row.sort != "other":
                 categories.add(row.category)
             if (asked.first or row.day) <= row.day <= (asked.last or row.day):
-                billed.add(row, *self._listed(prices, row), asked.agreed.share_of(row))
+                name, listed = self._listed(prices, row)
+                billed.add(row, name, listed, self._share(asked.agreed, row, listed))
                 days |= {row.day} if row.sort != "other" else set()
         asked.agreed.must_be_of(source, categories)
         first, last = self._span(source, asked, days)
@@ -93,6 +94,14 @@ class Reconcile:
         at = day_start(row.day) + DAY - 1
         found = prices.book.find(meter.model, at, place, long_context=meter.long_context)
         return prices.name(meter.model), found
+
+    def _share(self, agreed: Agreed, row: CostRow, listed: PriceRow | None) -> Share:
+        """Return the discount on a row: as asked, or else as the records had it on its day."""
+        asked = agreed.share_of(row)
+        if asked is not None or listed is None:
+            return asked or 0
+        found = self.tenancy.directory.discounts.for_row(listed, day_start(row.day))
+        return 0 if found is None else WHOLE - found.rest
 
     async def _own(self, prices: CurrencyPrices, start: Instant, end: Instant) -> OwnUsage:
         directory = self.tenancy.directory

@@ -10,9 +10,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from metering import bootstrap
 from metering.app.exports.chargeback import Scope
 from metering.app.exports.cost_export import BY_DEFAULT
-from metering.app.exports.deliver_exports import LEFT_OUT, Report, folder_of
+from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports, Report, folder_of
 from metering.app.exports.deliver_exports import Progress as OnProgress
 from metering.app.exports.export_selection import named_window
+from metering.app.exports.provisional_exports import ProvisionalExports, provisional_folder
 from metering.bootstrap.exports import table_format
 from metering.cli.costs import asking
 from metering.cli.options import instant, must_know, with_app
@@ -144,7 +145,16 @@ def focus(  # noqa: PLR0913, PLR0917, the options of a command
     def make(app: bootstrap.App, progress: OnProgress) -> Report:
         return app.billing.reports.focus(window, tenant, progress, provisional=provisional)
 
-    deliver(make, tenant=tenant, out=out, form=form, gzip=gzip, as_json=as_json)
+    deliver(
+        make,
+        tenant=tenant,
+        out=out,
+        form=form,
+        gzip=gzip,
+        as_json=as_json,
+        # A folder of the user's own has no place for generations.
+        is_replaced_whole=provisional and out is None,
+    )
 
 
 @export.command("statement")
@@ -196,6 +206,7 @@ def deliver(
     form: Format = "csv",
     gzip: bool,
     as_json: bool,
+    is_replaced_whole: bool = False,
 ) -> None:
     """Deliver a report and print the manifest."""
     if gzip and form != "csv":
@@ -205,7 +216,10 @@ def deliver(
     async def work(app: bootstrap.App) -> Manifest:
         if tenant is not None:
             await must_know(app, tenant)
+        exports: DeliverExports | ProvisionalExports
         exports = app.billing.exports if out is None else app.billing.exports_to(out)
+        if is_replaced_whole:
+            exports = app.billing.provisional_exports
         console = stderr()
         bar = Progress(
             TextColumn("reading"),
@@ -228,7 +242,8 @@ def deliver(
 
 
 def _print(manifest: Manifest, out: Path | None) -> None:
-    folder = f"METERING_EXPORTS/{folder_of(*manifest.identity)}" if out is None else str(out)
+    place = folder_of if manifest.generation is None else provisional_folder
+    folder = f"METERING_EXPORTS/{place(*manifest.identity)}" if out is None else str(out)
     title = f"{manifest.kind} {manifest.window.name}, in {folder}"
     rows = [[one.name, count(one.rows), count(one.bytes), one.sha256] for one in manifest.files]
     print_table(title, ["file", "rows", "bytes", "SHA-256"], rows)

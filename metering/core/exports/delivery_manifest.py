@@ -57,6 +57,8 @@ class Manifest:
     notes: Mapping[str, str] = field(default_factory=dict)
     """Notes on the figures, by subject."""
     format: Format = "csv"
+    generation: str | None = None
+    """The folder of the files of a provisional delivery; None for one that is final."""
 
     @property
     def identity(self) -> tuple[str, str | None, Window, Format]:
@@ -92,6 +94,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
         "kind": manifest.kind,
         "format": manifest.format,
         "provisional": PROVISIONAL in manifest.notes,
+        **({} if manifest.generation is None else {"generation": manifest.generation}),
         "period": {
             "name": manifest.window.name,
             "start": None if span is None else format_instant(span[0]),
@@ -122,6 +125,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         document["notes"],
         # Manifests of earlier versions do not name the format.
         document.get("format", "csv"),
+        document.get("generation"),
     )
 
 

@@ -1,12 +1,12 @@
 """Schedules of exports: the reports due for each hour, day, week or month (UTC)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple, cast, get_args
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, MINUTE, Instant, format_instant, to_datetime
 from metering.core.calendars.periods import month_of
-from metering.core.exports.delivery_manifest import Format, Window
+from metering.core.exports.delivery_manifest import PROVISIONAL, Format, Window
 
 Every = Literal["hourly", "daily", "weekly", "monthly"]
 
@@ -24,7 +24,9 @@ _NAMES: Final[dict[Every, str]] = {
     "monthly": "%Y-%mZ",
 }
 _OF_TENANT: Final = "@"
-_IN_FORMAT: Final = ":"
+_OPTION: Final = ":"
+#: What may follow the colons, in any order.
+_OPTIONS: Final = (*get_args(Format), PROVISIONAL)
 #: The first instant of 1970 is on a Thursday: weeks begin four days later, on a Monday.
 _FIRST_MONDAY: Final = 4 * DAY
 
@@ -37,12 +39,15 @@ class Scheduled(NamedTuple):
     tenant: str | None = None
     """None for all tenants."""
     format: Format = "csv"
+    is_provisional: bool = False
+    """Whether it is of the periods that are not closed, replaced as often as the windows end."""
 
     def __str__(self) -> str:
-        """Return the report as a schedule names it: `chargeback@acme=weekly:parquet`."""
+        """Return the report as a schedule names it: `focus@acme=weekly:parquet:provisional`."""
         of = "" if self.tenant is None else f"{_OF_TENANT}{self.tenant}"
-        form = "" if self.format == "csv" else f"{_IN_FORMAT}{self.format}"
-        return f"{self.kind}{of}={self.every}{form}"
+        form = "" if self.format == "csv" else f"{_OPTION}{self.format}"
+        how = f"{_OPTION}{PROVISIONAL}" if self.is_provisional else ""
+        return f"{self.kind}{of}={self.every}{form}{how}"
 
 
 def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
@@ -62,7 +67,7 @@ def read_schedule(text: str, kinds: Collection[str]) -> tuple[Scheduled, ...]:
 
 def _read(part: str, kinds: Collection[str]) -> Scheduled:
     report, equals, rest = (piece.strip() for piece in part.partition("="))
-    every, _, form = (piece.strip() for piece in rest.partition(_IN_FORMAT))
+    every, *options = (piece.strip() for piece in rest.split(_OPTION))
     if not equals or every not in get_args(Every):
         values = ", ".join(f"REPORT={one}" for one in get_args(Every))
         raise ConfigurationError(f"{SETTING}: {part!r} is none of {values}")
@@ -72,10 +77,21 @@ def _read(part: str, kinds: Collection[str]) -> Scheduled:
         raise ConfigurationError(f"{SETTING}: {part!r}: unknown report {kind!r}: {known}")
     if of and not tenant:
         raise ConfigurationError(f"{SETTING}: {part!r}: no tenant after {_OF_TENANT!r}")
-    if form not in {"", *get_args(Format)}:
-        known = ", ".join(get_args(Format))
-        raise ConfigurationError(f"{SETTING}: {part!r}: unknown format {form!r}: {known}")
-    return Scheduled(kind, cast("Every", every), tenant or None, cast("Format", form or "csv"))
+    form, is_provisional = _options(part, options)
+    return Scheduled(kind, cast("Every", every), tenant or None, form, is_provisional)
+
+
+def _options(part: str, options: Sequence[str]) -> tuple[Format, bool]:
+    """Return the format, and whether the report is provisional."""
+    for option in options:
+        if option not in _OPTIONS:
+            known = ", ".join(_OPTIONS)
+            raise ConfigurationError(f"{SETTING}: {part!r}: unknown option {option!r}: {known}")
+    forms = [option for option in options if option != PROVISIONAL]
+    if len(forms) > 1 or options.count(PROVISIONAL) > 1:
+        raise ConfigurationError(f"{SETTING}: {part!r}: one format at most, and an option once")
+    form = next(iter(forms), "csv")
+    return cast("Format", form), PROVISIONAL in options
 
 
 def windows_ended(every: Every, at: Instant, count: int) -> list[Window]:

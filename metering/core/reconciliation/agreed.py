@@ -20,12 +20,13 @@ type Share = int
 class Agreed(NamedTuple):
     """The discounts of one comparison."""
 
-    everything: Share = 0
+    everything: Share | None = None
+    """None if nothing is stated: then the dated records say it."""
     categories: Mapping[str, Share] = {}
     """By meter category in lower case; of one category its own discount applies, alone."""
 
-    def share_of(self, row: CostRow) -> Share:
-        """Return the discount on a row."""
+    def share_of(self, row: CostRow) -> Share | None:
+        """Return the discount on a row; None if none is stated for it."""
         if row.sort not in _LISTED:
             return 0
         return self.categories.get(row.category.lower(), self.everything)
@@ -58,7 +59,7 @@ def read_agreed(texts: Iterable[str]) -> Agreed:
             categories[name] = share
         else:
             everything = share
-    return Agreed(everything or 0, categories)
+    return Agreed(everything, categories)
 
 
 def _share(percent: str) -> Share:

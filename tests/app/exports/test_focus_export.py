@@ -13,7 +13,7 @@ import pytest
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.billing.close_periods import GRACE
 from metering.app.billing.draft_statements import DraftStatements
-from metering.app.exports.closed_periods import ClosedPeriods
+from metering.app.exports.closed_periods import ClosedPeriods, Drafts
 from metering.app.exports.deliver_exports import DeliverExports
 from metering.app.exports.focus_export import FocusExport
 from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
@@ -21,6 +21,8 @@ from metering.core.basics.instants import DAY, parse_instant
 from metering.core.calendars.periods import LedgerId, parse_month
 from metering.core.exports.delivery_manifest import Manifest, Window
 from metering.core.ledger.page import Page
+from metering.core.plans.plan import Plan
+from metering.core.tenancy.grant_records import GrantOffer
 from tests.app.exporting import use as call
 from tests.app.focusing import (
     DECEMBER,
@@ -224,23 +226,55 @@ async def test_pages_that_are_not_what_was_billed_are_never_published(
     assert content(tmp_path, "2026-11") == before
 
 
-async def test_periods_that_are_open_are_drafted_one_after_another(
-    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for day, subject in (("2026-11-20", "acme"), ("2026-12-02", "acme"), ("2026-12-02", "globex")):
-        system.clock.set(parse_instant(f"{day}T12:00:00Z"))
-        await call(system, f"{day}{subject}", subject=subject, time=f"{day}T11:00:00Z")
+async def export_open(system: System, folder: Path, name: str) -> Manifest:
+    """Deliver FOCUS with drafts into a folder."""
     drafts = DraftStatements(
         ledgers=system.store,
         statements=system.statements,
         accounts=system.accounts,
         tenancy=system.tenancy,
     )
+    open_ones = Drafts(drafts, system.app.accruals)
+    closed = ClosedPeriods(system.statements, system.tenancy, Window(name), None, open_ones)
+    report = FocusExport(closed, system.store, system.tenancy, "Contoso")
+    return await DeliverExports(ExportFolder(folder), flat=True).deliver(report)
+
+
+async def test_a_draft_has_the_shares_of_provisioned_capacity_as_they_stand(
+    system: System, tmp_path: Path
+) -> None:
+    await a_month_of_everything(system)
+    await export_open(system, tmp_path, "2026-11")
+    (share,) = [row for row in rows_in(tmp_path, "2026-11") if row["x_LineKind"] == "ptu_share"]
+    # One hour of 50 units at 1.10, until now.
+    assert Decimal(share["BilledCost"]) == 55
+    assert share["x_Provisional"] == "true"
+
+
+async def test_a_grant_pays_once_in_drafts_of_two_months(system: System, tmp_path: Path) -> None:
+    await system.tenancy.define_plan(Plan(id="p", base_fee="4", markup="-1"), None)
+    await system.tenancy.assign_plan("acme", "p", None)
+    await system.tenancy.map_subject("acme", "acme", None)
+    await system.tenancy.add_grant(GrantOffer("acme", "5"))
+    await call(system, "a-1", subject="acme")
+    system.clock.set(parse_instant("2026-12-01T12:00:00Z"))
+    await call(system, "a-2", subject="acme", time="2026-12-01T11:00:00Z")
+    # Usage costs nothing. The grant pays the fee of November, 4, and 1 of that of December.
+    for name, owed in (("2026-11", 0), ("2026-12", 3)):
+        manifest = await export_open(system, tmp_path, name)
+        assert manifest.totals == {"USD": owed * 10**18}
+        assert total(rows_in(tmp_path, name)) == owed
+
+
+async def test_periods_that_are_open_are_drafted_one_after_another(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day, subject in (("2026-11-20", "acme"), ("2026-12-02", "acme"), ("2026-12-02", "globex")):
+        system.clock.set(parse_instant(f"{day}T12:00:00Z"))
+        await call(system, f"{day}{subject}", subject=subject, time=f"{day}T11:00:00Z")
 
     async def provisional(name: str) -> Manifest:
-        closed = ClosedPeriods(system.statements, system.tenancy, Window(name), None, drafts)
-        report = FocusExport(closed, system.store, system.tenancy, "Contoso")
-        return await DeliverExports(ExportFolder(tmp_path), flat=True).deliver(report)
+        return await export_open(system, tmp_path, name)
 
     def usage_in(name: str) -> list[tuple[str, str]]:
         return [

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import hashlib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,13 +18,15 @@ from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT, DeliverExports
 from metering.app.exports.export_selection import named_window
+from metering.app.exports.open_periods import OpenPeriods
+from metering.app.exports.provisional_exports import ProvisionalExports
 from metering.app.exports.scheduled_exports import ScheduledExports, ScheduledReport
 from metering.bootstrap.exports import table_format
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, format_instant, parse_instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.exports.chargeback import Span
-from metering.core.exports.delivery_manifest import read_manifest
+from metering.core.exports.delivery_manifest import PROVISIONAL, read_manifest
 from metering.core.exports.windows import DELAY, Scheduled
 from tests.app.exporting import contents, given, use
 
@@ -40,15 +43,20 @@ def scheduled(system: System, folder: Path, *schedule: Scheduled) -> ScheduledEx
         scope = Scope(window, tenant, by_arrival=True)
         return ChargebackReport(system.store, system.tenancy, scope)
 
+    def open_chargeback(window: Any, tenant: str | None) -> ChargebackReport:
+        return ChargebackReport(system.store, system.tenancy, Scope(window, tenant))
+
     def broken(*_: Any) -> Any:
         return given("broken", a_csv=RetryableError("the ledger is busy"))
 
     return ScheduledExports(
         exports=DeliverExports(ExportFolder(folder)),
+        provisional=ProvisionalExports(DeliverExports(ExportFolder(folder)), system.clock),
+        open_periods=OpenPeriods(system.statements, system.tenancy, system.clock),
         ledgers=system.store,
         tenancy=system.tenancy,
         reports={
-            "chargeback": ScheduledReport(chargeback, again=0),
+            "chargeback": ScheduledReport(chargeback, again=0, provisional=open_chargeback),
             "broken": ScheduledReport(broken),
         },
         schedule=schedule,
@@ -257,3 +265,93 @@ async def test_one_tenants_weeks_are_its_own_and_a_typo_is_told(
     (row,) = table.select(["day", "tenants", "amount"]).to_pylist()
     assert row == {"day": date(2026, 11, 20), "tenants": "globex", "amount": Decimal("0.0035")}
     assert await exports.run() == 0
+
+
+async def test_open_periods_are_replaced_whole_and_gone_when_they_are_closed(
+    system: System, tmp_path: Path
+) -> None:
+    daily = Scheduled("chargeback", "daily", is_provisional=True)
+    folder = tmp_path / "chargeback-provisional/all"
+
+    def totals() -> dict[str, str]:
+        """Return the totals by period, in units of 0.0001, of manifests whose files are there."""
+        found = {}
+        for path in sorted(folder.glob("*/manifest.json")):
+            manifest = read_manifest(path.read_bytes())
+            assert PROVISIONAL in manifest.notes
+            for one in manifest.files:
+                content = (path.parent / one.name).read_bytes()
+                assert hashlib.sha256(content).hexdigest() == one.sha256
+            found[path.parent.name] = str(manifest.totals.get("USD", 0) // 10**14)
+        return found
+
+    await use(system, "a-1")
+    exports = scheduled(system, tmp_path, daily)
+    assert await exports.run() == 1
+    assert totals() == {"2026-11": "35"}
+    # Once a day, whichever process runs.
+    assert await exports.run() == await scheduled(system, tmp_path, daily).run() == 0
+    await use(system, "a-2")
+    system.clock.set(TOMORROW + DELAY - 1)
+    assert await exports.run() == 0
+    system.clock.set(TOMORROW + DELAY)
+    assert await exports.run() == 1
+    # 2 x 0.0035; the files of the day before stay for those who have their manifest.
+    assert totals() == {"2026-11": "70"}
+    assert len([path for path in (folder / "2026-11").iterdir() if path.is_dir()]) == 2
+    system.clock.set(TOMORROW + DAY + DELAY)
+    assert await exports.run() == 1
+    assert len([path for path in (folder / "2026-11").iterdir() if path.is_dir()]) == 2
+    # November waits for its close beside December, in which nothing was used yet.
+    system.clock.set(parse_instant("2026-12-01T00:30:00Z"))
+    assert await exports.run() == 2
+    assert totals() == {"2026-11": "70", "2026-12": "0"}
+    system.clock.set(parse_instant("2026-12-02T01:00:00Z"))
+    await system.close(system.clock.now())
+    assert await exports.run() == 1
+    assert totals() == {"2026-12": "0"}
+    assert not (folder / "2026-11").exists()
+    # After the close of November the statement says where the open periods begin.
+    system.clock.set(parse_instant("2027-01-01T01:00:00Z"))
+    assert await exports.run() == 2
+    assert totals() == {"2026-12": "0", "2027-01": "0"}
+    # A period that nobody closes for weeks has no provisional report any more.
+    system.clock.set(parse_instant("2027-02-20T01:00:00Z"))
+    assert await exports.run() == 2
+    assert totals() == {"2027-01": "0", "2027-02": "0"}
+    assert not system.alerts.messages
+
+
+async def test_a_broken_ledger_is_named_and_keeps_nobody_out_of_a_provisional_report(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for subject in ("acme", "globex"):
+        await use(system, subject, subject=subject)
+    read = system.store.read_head
+    broken = {"acme"}
+
+    async def read_head(ledger: LedgerId) -> Any:
+        if ledger.tenant in broken:
+            raise LedgerBroken(str(ledger), "its head cannot be read")
+        return await read(ledger)
+
+    monkeypatch.setattr(system.store, "read_head", read_head)
+    daily = Scheduled("chargeback", "daily", is_provisional=True)
+    exports = scheduled(system, tmp_path, daily)
+    assert await exports.run() == 1
+    place = tmp_path / "chargeback-provisional/all/2026-11/manifest.json"
+    manifest = read_manifest(place.read_bytes())
+    # 0.0035 of globex alone.
+    assert manifest.totals == {"USD": 35 * 10**14}
+    assert "acme" in manifest.notes[LEFT_OUT]
+    assert "left out: ledger acme" in system.alerts.messages[-1]
+    # With nothing to deliver the one before stays, and the next run tries again.
+    broken.add("globex")
+    system.clock.set(TOMORROW + DELAY)
+    assert await exports.run() == 0
+    assert "export chargeback=daily:provisional, 2026-11: " in system.alerts.messages[-1]
+    assert read_manifest(place.read_bytes()) == manifest
+    broken.clear()
+    assert await exports.run() == 1
+    # 2 x 0.0035.
+    assert read_manifest(place.read_bytes()).totals == {"USD": 7 * 10**15}

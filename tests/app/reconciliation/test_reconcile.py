@@ -8,8 +8,11 @@ import pytest
 from metering.app.hubs.batch import Message
 from metering.app.reconciliation.reconcile import Asked, Reconcile, day_start
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import parse_instant
 from metering.core.deployments.deployment import Deployment, read_deployment
 from metering.core.plans.plan import read_plan
+from metering.core.prices.discount import Discount
+from metering.core.reconciliation.agreed import Agreed
 from metering.core.reconciliation.cost_row import CostRow, TokenMeter, format_exact, parse_exact
 from metering.core.reconciliation.report import Report
 from tests.builders import body, meter_event, price_file
@@ -234,3 +237,29 @@ async def test_the_registry_knows_the_account_where_an_event_names_none(system: 
     }
     # The only account of the export has what names none.
     assert said(await compare(system, two[0]))[0] == ("contoso", "input", "2000", "0.005", [])
+
+
+async def test_a_discount_on_record_explains_what_is_below_list_from_its_day(
+    system: System,
+) -> None:
+    await system.tenancy.set_discount(
+        Discount(percent="7", provider="openai"), parse_instant("2026-11-20T00:00:00Z")
+    )
+    await ingest(
+        system,
+        body(data__backend="contoso"),
+        body(id="r-2", data__backend="contoso", time="2026-11-19T11:00:00Z"),
+    )
+    # 1,000 x 2.50 a million is 0.0025; 7 % of it, 0.000175, are off.
+    rows = bill(cost="0.002325"), bill(cost="0.002325", day="2026-11-19")
+    parts = {
+        line.day: [f"{part.why} {format_exact(part.amount)}" for part in line.parts]
+        for line in (await compare(system, *rows)).lines
+        if line.metered == "input"
+    }
+    assert parts == {"2026-11-19": ["price -0.000175"], "2026-11-20": ["discount -0.000175"]}
+    # What the command states goes before the records.
+    stated = await compare(system, *rows, agreed=Agreed(0))
+    assert {
+        part.why for line in stated.lines if line.metered == "input" for part in line.parts
+    } == {"price"}

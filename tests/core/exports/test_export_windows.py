@@ -39,6 +39,9 @@ def test_a_schedule_names_reports_and_how_often() -> None:
         Scheduled("focus", "daily", "a", "csv"),
     )
     assert [str(one) for one in in_parquet] == ["focus=daily:parquet", "focus@a=daily"]
+    (open_one,) = read_schedule("focus=daily:provisional:parquet", KINDS)
+    assert open_one == Scheduled("focus", "daily", None, "parquet", is_provisional=True)
+    assert str(open_one) == "focus=daily:parquet:provisional"
     assert read_schedule("", KINDS) == ()
 
 
@@ -50,7 +53,9 @@ def test_a_schedule_names_reports_and_how_often() -> None:
         ("invoices=daily", "'invoices=daily': unknown report 'invoices': chargeback, focus"),
         ("focus=daily,focus=daily", "'focus=daily' is listed twice"),
         ("focus@a=daily,focus@a=daily", "'focus@a=daily' is listed twice"),
-        ("focus=daily:xls", "'focus=daily:xls': unknown format 'xls': csv, parquet"),
+        ("focus=daily:xls", "'focus=daily:xls': unknown option 'xls': csv, parquet, prov"),
+        ("focus=daily:csv:parquet", "'focus=daily:csv:parquet': one format at most"),
+        ("focus=daily:provisional:provisional", "'focus=daily:provisional:provisional': one form"),
         ("focus@=daily", "'focus@=daily': no tenant after '@'"),
     ],
 )

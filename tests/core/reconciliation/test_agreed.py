@@ -38,7 +38,7 @@ def row(tokens: str, cost: str, category: str = "Foundry Models", sort: Sort = "
 def side(agreed: Agreed, *rows: CostRow) -> BilledSide:
     usage = BilledUsage()
     for one in rows:
-        usage.add(one, "gpt-4o", None, agreed.share_of(one))
+        usage.add(one, "gpt-4o", None, agreed.share_of(one) or 0)
     found = [cell for cells in usage.cells.values() for cell in cells.values()]
     (only,) = [*found, *usage.others.values()]
     return only
