@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from metering.core.basics.money import format_paid
+from metering.core.basics.money import format_read
 from metering.core.digests.digest import Digest, Mover, percent_text, short
 from metering.ports import Mail
 
@@ -44,8 +44,7 @@ def digest_mail(digest: Digest, issuer: str) -> Mail:
 
 
 def _row(one: Mover) -> _Row:
-    whole, dot, fraction = format_paid(one.spend, one.currency).partition(".")
-    spend = f"{int(whole):,}{dot}{fraction} {one.currency}"
+    spend = f"{format_read(one.spend, one.currency)} {one.currency}"
     return _Row(one.name or "Total", spend, percent_text(one), one.change > 0)
 
 

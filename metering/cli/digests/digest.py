@@ -41,4 +41,10 @@ def digest(
     found, page, text = with_app(made)
     if html is not None:
         html.write_text(page, encoding="utf-8", newline="")
-    show(digest_json(found), lambda: stdout().print(escape(text), end=""), as_json=as_json)
+    show(digest_json(found), lambda: _print(text), as_json=as_json)
+
+
+def _print(text: str) -> None:
+    console = stdout()
+    for line in text.splitlines():
+        console.print(escape(line))
