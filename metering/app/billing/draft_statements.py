@@ -1,7 +1,7 @@
 """Draft statements from the ledgers of a tenant, and check the ledgers on the way."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import batched
 from typing import Final
 
@@ -9,7 +9,7 @@ from metering.app.ledger.reading import head_of, pages, pages_of_slots
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import Instant
-from metering.core.billing.recomputation import Recomputation, Recomputed
+from metering.core.billing.recomputation import Recomputation, Recomputed, TotalsAt
 from metering.core.billing.spends import spends_in, taken_from
 from metering.core.billing.statement import (
     Bill,
@@ -48,6 +48,8 @@ class DraftStatements:
     tenancy: Tenancy
     checks_terms: bool = True
     """Whether entries are held against the terms too; not where that has been done already."""
+    totals: Mapping[LedgerId, TotalsAt] = field(default_factory=dict)
+    """The totals of ledgers that have just been proven: their pages are not read again."""
 
     async def draft(
         self,
@@ -110,14 +112,17 @@ class DraftStatements:
         self, ledger: LedgerId, since: Position, through: Positions | None
     ) -> Recomputed:
         """Return a ledger's totals through a position; as of now, its head must match them."""
+        last = START if through is None else through.get(ledger, START)
+        known = self.totals.get(ledger)
+        taken = None if known is None else known.between(since, last)
+        if taken is not None:
+            return taken
         directory = self.tenancy.directory
         found = Recomputation(ledger, since, directory.period_of(ledger), self._check(ledger))
         head: Head | None = None
         if through is None:
             head = await head_of(self.ledgers, ledger) or Head(ledger)
             last = head.position
-        else:
-            last = through.get(ledger, START)
         async for page in pages(self.ledgers, ledger, through=last):
             found.add(page)
         if head is not None:

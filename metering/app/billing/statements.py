@@ -12,6 +12,7 @@ from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import Amount
+from metering.core.billing.recomputation import TotalsAt
 from metering.core.billing.statement import LOOK_BACK, Shared, Statement, StatementLine, shared_of
 from metering.core.billing.statement_document import sealed
 from metering.core.calendars.periods import LedgerId, Period, parse_month
@@ -23,6 +24,9 @@ _DERIVED: Final = (
     *("plan", "currency", "number", "lines", "billed", "shared", "burnt"),
     *("carried", "price_versions", "provenance", "from_cache"),
 )
+
+
+NO_TOTALS: Final[Mapping[LedgerId, TotalsAt]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +103,19 @@ class Statements:
         return found
 
     async def verify(
-        self, tenant: str, *, is_proven: bool = False
+        self,
+        tenant: str,
+        *,
+        is_proven: bool = False,
+        totals: Mapping[LedgerId, TotalsAt] = NO_TOTALS,
     ) -> AsyncIterator[StatementVerdict]:
         """Derive every statement of a tenant again from its pages; yield the differences.
 
         `is_proven`: its ledgers have just been proven, so entries are not held against the terms
-        again.
+        again. `totals` has those of ledgers in which that proof found no fault.
         """
         await self.tenancy.refresh_if_due()
-        drafts = replace(self.drafts, checks_terms=not is_proven)
+        drafts = replace(self.drafts, checks_terms=not is_proven, totals=totals)
         previous: Statement | None = None
         async for statement in self.statements.statements(tenant):
             faults = [*_chain_faults(statement, previous)]

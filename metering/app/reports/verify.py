@@ -1,6 +1,6 @@
 """Prove ledgers: fold their pages again, check every entry, and compare head and rollup."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,6 +11,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import LedgerBroken, RollupBroken
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import Amount
+from metering.core.billing.recomputation import TotalsAt
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.chain import Recorded
 from metering.core.ledger.double_counts import Doubts, Elsewhere, Identities, Named
@@ -44,6 +45,14 @@ class Verdict:
     faults: tuple[str, ...] = field(default=())
 
 
+type Told = Callable[[Verdict, TotalsAt], Awaitable[None]]
+"""Told of each ledger as soon as it was read, with its totals at the recorded positions."""
+
+
+async def tell_nobody(_: Verdict, __: TotalsAt) -> None:
+    """Do nothing."""
+
+
 @dataclass(slots=True)
 class Verify:
     """The use case behind `metering verify`."""
@@ -64,7 +73,10 @@ class Verify:
         return {ledger for ledger in found if tenant in {None, ledger.tenant}}
 
     async def all(
-        self, ledgers: Sequence[LedgerId], recorded: Positions = NO_POSITIONS
+        self,
+        ledgers: Sequence[LedgerId],
+        recorded: Positions = NO_POSITIONS,
+        told: Told = tell_nobody,
     ) -> list[Verdict]:
         """Verify ledgers, each by itself and all against each other: an id counts in one of them.
 
@@ -74,9 +86,12 @@ class Verify:
         await self.tenancy.refresh()
         identities, verdicts = Identities(), dict[LedgerId, Verdict]()
         for ledger in ledgers:
-            verdict, own = await self._one(ledger, recorded.get(ledger, ()))
+            positions = list(recorded.get(ledger, ()))
+            totals = TotalsAt(one.position for one in positions)
+            verdict, own = await self._one(ledger, positions, totals)
             verdicts[ledger] = self._with_known_tenant(verdict)
             identities.extend(own)
+            await told(verdicts[ledger], totals)
         shared = identities.doubts().keys
         if shared:
             elsewhere = Elsewhere(shared)
@@ -95,10 +110,10 @@ class Verify:
     async def one(self, ledger: LedgerId) -> Verdict:
         """Verify one ledger. The verdict lists its faults; damage raises nothing."""
         await self.tenancy.refresh()
-        return (await self._one(ledger))[0]
+        return (await self._one(ledger, (), TotalsAt(())))[0]
 
     async def _one(
-        self, ledger: LedgerId, recorded: Iterable[Recorded] = ()
+        self, ledger: LedgerId, recorded: Iterable[Recorded], totals: TotalsAt
     ) -> tuple[Verdict, Identities]:
         # Read before the head, so that the rollup is never ahead of it.
         rolled_up, rollup_faults = await self._rollup(ledger)
@@ -115,6 +130,7 @@ class Verify:
                 proof.add(page)
                 effects.add(before, proof.folded)
                 rolled_up.add(page)
+                totals.add(page, proof.folded)
             told = await self.effects.effects_of(ledger, _MAX_EFFECTS)
             proof.note(*effects.faults(one for one in told if one.page <= head.pages))
             rollup_faults.extend(rolled_up.faults())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from metering.app.anchors.anchored import Anchored, read_anchored
 from metering.app.anchors.keep_anchors import KeepAnchors
-from metering.app.reports.verify import Verdict, Verify
+from metering.app.reports.verify import Told, Verdict, Verify, tell_nobody
 from metering.app.reports.verify_records import RegistryVerdict, TenantVerdict, VerifyRecords
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import InvariantBroken, RetryableError
@@ -44,8 +44,13 @@ class VerifyStore:
     anchors: KeepAnchors
     tenancy: Tenancy
 
-    async def run(self, tenant: str | None = None, *, anchored: bool = False) -> Proven:
-        """Prove the registry and one tenant, or all: reads every page of theirs."""
+    async def run(
+        self, tenant: str | None = None, *, anchored: bool = False, told: Told = tell_nobody
+    ) -> Proven:
+        """Prove the registry and one tenant, or all: reads every page of theirs.
+
+        `told` learns of the ledgers tenant by tenant.
+        """
         said = await read_anchored(self.anchors, tenant) if anchored else None
         known = said or Anchored()
         registry = await self.records.the_registry(known.records)
@@ -73,7 +78,7 @@ class VerifyStore:
             for ledger, positions in recorded.items()
             if any(one.position.page for one in positions)
         }
-        verdicts = await self.verify.all(sorted(listed | stray | due), recorded)
+        verdicts = await self.verify.all(sorted(listed | stray | due), recorded, told)
         return Proven([_stray(one, stray) for one in verdicts], tenants, registry, said)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from metering import bootstrap
+from metering.app.billing.derive_statements import DeriveStatements
 from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
 from metering.app.reports.verify_store import Proven
@@ -47,16 +48,12 @@ def verify(
     async def prove(app: bootstrap.App) -> Found:
         if tenant is not None:
             await must_know(app, tenant)
-        proven = await app.verify_store.run(tenant, anchored=anchored)
         if not statement:
-            return Found(proven)
+            return Found(await app.verify_store.run(tenant, anchored=anchored))
+        deriving = DeriveStatements(app.billing.statements)
+        proven = await app.verify_store.run(tenant, anchored=anchored, told=deriving.add)
         names = await app.read.tenants() if tenant is None else [tenant]
-        broken = {one.ledger.tenant for one in proven.ledgers if one.faults}
-        statements = [
-            one
-            for name in names
-            async for one in app.billing.statements.verify(name, is_proven=name not in broken)
-        ]
+        statements = await deriving.verdicts(names)
         shared = {
             (allocation.deployment, allocation.month): allocation
             for one in statements

@@ -1,8 +1,8 @@
 """Recomputation: a ledger's totals, derived again from its first page on and checked."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from metering.core.basics.errors import LedgerBroken
 from metering.core.billing.charge import ChargeLine
@@ -16,6 +16,9 @@ from metering.core.usage.evidence import Evidence
 
 type Provenance = Mapping[Evidence, int]
 """Requests by the rank of their evidence."""
+
+
+NO_LINES: Final[Mapping[Rate, RateTotals]] = {}
 
 
 class Recomputed(NamedTuple):
@@ -37,6 +40,57 @@ class Recomputed(NamedTuple):
         return self.head.position
 
 
+class _Sums:
+    """The requests by evidence, and the pages by slot, of pages read in order."""
+
+    def __init__(self) -> None:
+        self._known: Counter[Evidence] = Counter()
+        self._pages_of: dict[Slot, tuple[int, ...]] = {}
+
+    def add(self, page: Page) -> None:
+        """Take in the next page."""
+        for entry in page.entries:
+            for state, _, sign in entry.changes():
+                if state.is_usage:
+                    self._known[state.evidence] += sign
+        self._pages_of[page.slot] = (*self._pages_of.get(page.slot, ()), page.number)
+
+    def of(
+        self, head: Head, since: Position = START, before: Mapping[Rate, RateTotals] = NO_LINES
+    ) -> Recomputed:
+        """Return the totals through the head that the pages so far give."""
+        known = {evidence: number for evidence, number in sorted(self._known.items()) if number}
+        return Recomputed(head, since, before, known, dict(self._pages_of))
+
+
+class TotalsAt:
+    """The totals of a ledger at the positions that statements billed.
+
+    They are taken while its pages are proven, and say nothing before the whole proof holds.
+    """
+
+    def __init__(self, positions: Iterable[Position]) -> None:
+        self._wanted = {position.page for position in positions}
+        self._last = max(self._wanted, default=0)
+        self._sums = _Sums()
+        self._taken: dict[Position, Recomputed] = {}
+
+    def add(self, page: Page, folded: Head) -> None:
+        """Take in the next page, and the head that the pages through it give."""
+        if page.number > self._last:
+            return
+        self._sums.add(page)
+        if page.number in self._wanted:
+            self._taken[folded.position] = self._sums.of(folded)
+
+    def between(self, since: Position, through: Position) -> Recomputed | None:
+        """Return the totals through one position, after another; None if either is not a page."""
+        found, before = self._taken.get(through), self._taken.get(since)
+        if found is None or (before is None and since != START):
+            return None
+        return found._replace(since=since, before=NO_LINES if before is None else before.head.lines)
+
+
 class Recomputation:
     """Proves and folds the pages of one ledger, as `app.ledger.reading` yields them."""
 
@@ -51,9 +105,8 @@ class Recomputation:
         self._ledger = ledger
         self._proof = Proof(ledger, period, check)
         self._since = since
-        self._before: Mapping[Rate, RateTotals] = {}
-        self._known: Counter[Evidence] = Counter()
-        self._pages_of: dict[Slot, tuple[int, ...]] = {}
+        self._before = NO_LINES
+        self._sums = _Sums()
 
     def add(self, page: Page) -> None:
         """Fold the next page.
@@ -63,11 +116,7 @@ class Recomputation:
         """
         self._proof.add(page)
         self._must_hold()
-        for entry in page.entries:
-            for state, _, sign in entry.changes():
-                if state.is_usage:
-                    self._known[state.evidence] += sign
-        self._pages_of[page.slot] = (*self._pages_of.get(page.slot, ()), page.number)
+        self._sums.add(page)
         if page.number == self._since.page:
             if page.hash != self._since.hash:
                 raise self._broken(f"page {page.number} is not the one that was billed")
@@ -92,8 +141,7 @@ class Recomputation:
         head = self._proof.folded
         if head.pages < self._since.page:
             raise self._broken(f"page {self._since.page} was billed and is missing")
-        known = {evidence: number for evidence, number in sorted(self._known.items()) if number}
-        return Recomputed(head, self._since, self._before, known, self._pages_of)
+        return self._sums.of(head, self._since, self._before)
 
     def _broken(self, reason: str) -> LedgerBroken:
         return LedgerBroken(str(self._ledger), reason)

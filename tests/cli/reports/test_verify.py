@@ -123,10 +123,20 @@ def test_what_no_commit_writes_is_named_though_every_hash_fits(
     assert [one["tenant"] for one in closed["closed"]] == ["other"]
 
 
+def test_statements_of_a_changed_ledger_do_not_hold_and_those_of_others_do(
+    metering: "Metering", forger: Forger
+) -> None:
+    assert len(metering.run("close", "--json", settings=DECEMBER).json["closed"]) == 2
+    on_page(cheaper, reprice=True)(forger)
+    ran = metering.run("verify", "--statement", "--json")
+    found = {one["statement"]: one["holds"] for one in ran.json if "statement" in one}
+    assert (ran.code, found) == (1, {ACME: False, ACME.replace("acme", "other"): True})
+
+
 def test_a_ledger_of_a_tenant_that_the_registry_lacks_is_named(
     metering: "Metering", forger: Forger
 ) -> None:
     forger.run("DELETE FROM records")
     code, verdicts = metering.verify()
-    assert code == 1
+    assert code == metering.run("verify", "--statement").code == 1
     assert verdicts[ACME]["faults"] == ["the registry does not know its tenant"]

@@ -100,3 +100,9 @@ def test_no_cell_begins_with_a_formula_whatever_divides_the_line(
 @given(st.text())
 def test_what_was_meant_is_what_is_left_without_the_quotes(text: str) -> None:
     assert neutral(text).replace("'", "") == text.replace("'", "")
+
+
+def test_more_different_cells_than_are_kept_are_written_as_they_are() -> None:
+    cells = [f"{'=' if number % 2 else ''}{number}" for number in range(10_000)]
+    written = [f"{chr(39) if number % 2 else ''}{cell}" for number, cell in enumerate(cells)]
+    assert csv_line([*cells, *cells]) == ",".join([*written, *written]) + "\r\n"
