@@ -65,7 +65,7 @@ async def test_the_age_of_each_source_is_a_finding(make_system: Any) -> None:
 
     # 11 August to 29 November: 20 + 30 + 31 + 29 days.
     azures = found["prices of prices.azure.com"]
-    assert (azures.state, azures.detail) == ("warn", "1 prices, read on 2026-08-11, 110 days ago")
+    assert (azures.state, azures.detail) == ("warn", "1 price, read on 2026-08-11, 110 days ago")
     assert "metering prices refresh" in azures.remedy
     # The fresh one of another source hides nothing.
     assert found["prices of a test"].state == "ok"
