@@ -2,7 +2,7 @@ targetScope = 'subscription'
 
 metadata description = 'Metering and billing of language models behind API Management. This file only composes; bicep/README.md explains the parameters.'
 
-import { alwaysReadyGroup, encryptionKey, modelBackend, networkDefinition, principalKind, productDefinition, tagSet } from 'modules/types.bicep'
+import { alwaysReadyGroup, digestTerms, encryptionKey, invoiceTerms, modelBackend, networkDefinition, principalKind, productDefinition, tagSet } from 'modules/types.bicep'
 
 // ------------------------------------------------------------------ where
 
@@ -218,6 +218,26 @@ param exportSchedule string = ''
 
 @description('Optional. Issuer of the statements, as exports name it.')
 param issuerName string = 'LLM platform'
+
+@description('Optional. What invoices say, and how they are numbered and taxed.')
+param invoices invoiceTerms = {
+  series: ''
+  since: ''
+  address: ''
+  taxId: ''
+  paymentDays: '30'
+  taxes: ''
+  taxRounding: 'document'
+  reverseChargeNote: ''
+}
+
+@description('Optional. Weekly digests, to the webhook and by mail.')
+param digest digestTerms = {
+  mode: 'off'
+  recipients: ''
+  mailEndpoint: ''
+  mailSender: ''
+}
 
 @description('Optional. How long after its end a period is closed.')
 param closeGrace string = '24h'
@@ -740,6 +760,8 @@ module functionApp 'modules/function-app.bicep' = {
     anchorsUrl: '${filesUrl}${anchorsContainer}'
     exportSchedule: exportSchedule
     issuerName: issuerName
+    invoices: invoices
+    digest: digest
     closeGrace: closeGrace
     closeWait: closeWait
     deadLetterDays: deadLetterDays

@@ -1,6 +1,6 @@
 metadata description = 'The function app: Flex Consumption, Python 3.13, no key anywhere. Its settings are those that metering/settings/settings.py and the triggers read.'
 
-import { alwaysReadyGroup, tagSet } from 'types.bicep'
+import { alwaysReadyGroup, digestTerms, invoiceTerms, tagSet } from 'types.bicep'
 
 @description('Required. Where it is.')
 param location string
@@ -73,6 +73,12 @@ param exportSchedule string = ''
 
 @description('Optional. Who sends the statements, as exports name it.')
 param issuerName string = 'LLM platform'
+
+@description('Required. What invoices say, and how they are numbered and taxed.')
+param invoices invoiceTerms
+
+@description('Required. Weekly digests, to the webhook and by mail.')
+param digest digestTerms
 
 @description('Optional. How long after its end a period is closed.')
 param closeGrace string = '24h'
@@ -160,6 +166,18 @@ var always = {
   METERING_ANCHORS: anchorsUrl
   METERING_EXPORT_SCHEDULE: exportSchedule
   METERING_ISSUER: issuerName
+  METERING_INVOICE_SERIES: invoices.series
+  METERING_INVOICES_SINCE: invoices.since
+  METERING_ISSUER_ADDRESS: invoices.address
+  METERING_ISSUER_TAX_ID: invoices.taxId
+  METERING_PAYMENT_DAYS: invoices.paymentDays
+  METERING_TAXES: invoices.taxes
+  METERING_TAX_ROUNDING: invoices.taxRounding
+  METERING_REVERSE_CHARGE_NOTE: invoices.reverseChargeNote
+  METERING_DIGEST: digest.mode
+  METERING_DIGEST_RECIPIENTS: digest.recipients
+  METERING_MAIL_ENDPOINT: digest.mailEndpoint
+  METERING_MAIL_SENDER: digest.mailSender
   METERING_CLOSE_GRACE: closeGrace
   METERING_CLOSE_WAIT: closeWait
   METERING_DEAD_LETTER_DAYS: deadLetterDays

@@ -7,6 +7,50 @@ type tagSet = {
 }
 
 @export()
+@description('What invoices say, and how they are numbered and taxed (docs/statements.md). An empty text: the setting is not made.')
+type invoiceTerms = {
+  @description('Required. Beginning of the numbers of invoices, such as INV-. Empty: no invoices are issued.')
+  series: string
+
+  @description('Required. The first month that gets invoices, such as 2026-11. Empty: all.')
+  since: string
+
+  @description('Required. Address of the issuer, its lines separated by `|`.')
+  address: string
+
+  @description('Required. Tax id of the issuer.')
+  taxId: string
+
+  @description('Required. Days between the date of an invoice and its due date.')
+  paymentDays: string
+
+  @description('Required. Taxes with rates in percent, separated by commas, such as VAT=20. Empty: no tax.')
+  taxes: string
+
+  @description('Required. How tax is rounded: once a document, or on each line.')
+  taxRounding: 'document' | 'line'
+
+  @description('Required. The note on invoices with a reverse charge. Empty: in English.')
+  reverseChargeNote: string
+}
+
+@export()
+@description('Weekly digests, to the webhook and by mail (docs/operations.md).')
+type digestTerms = {
+  @description('Required. Whether digests are sent.')
+  mode: 'off' | 'weekly'
+
+  @description('Required. Recipients of the digest for operators, separated by commas. Empty: none by mail.')
+  recipients: string
+
+  @description('Required. Endpoint of Azure Communication Services, on which the identity of the app has the role to send mail. Empty: no mail.')
+  mailEndpoint: string
+
+  @description('Required. Address of the sender, of a domain of that service.')
+  mailSender: string
+}
+
+@export()
 @description('Instances of a group of functions that are never scaled away.')
 type alwaysReadyGroup = {
   @description('Required. `http`, or `function:` and the name of a function.')

@@ -9,6 +9,7 @@ from metering.core.basics.errors import ConfigurationError
 from metering.settings.settings import DEFAULT_STORE, Settings, SqliteStore, read_settings
 
 if TYPE_CHECKING:
+    from metering.app.digests.send_digests import SendDigests
     from metering.bootstrap.billing import Billing
     from metering.bootstrap.counting import Counting
     from metering.bootstrap.installation import Installation
@@ -91,6 +92,13 @@ class App(Base):
         from metering.bootstrap.billing import Billing
 
         return Billing(self)
+
+    @cached_property
+    def digests(self) -> "SendDigests":
+        """Weekly digests."""
+        from metering.bootstrap.digests import send_digests
+
+        return send_digests(self, self._reports)
 
     @cached_property
     def sign_in(self) -> "SignIn":

@@ -191,6 +191,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.credit.adjustments:adjustments",
             "Amounts that an operator adds to a statement, with a reason.",
         ),
+        "digest": Place(
+            "metering.cli.digests.digest:digest",
+            "Show the digest of the last week, as it would be sent. Nothing is sent.",
+        ),
         "export": Place(
             "metering.cli.exports.export:export",
             "Deliver reports as files with a manifest.",

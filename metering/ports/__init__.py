@@ -49,6 +49,8 @@ from metering.ports.surroundings import (
     CloudReading,
     DeploymentSource,
     Executor,
+    Mail,
+    Mailer,
     ModelCaller,
     Notifier,
 )
@@ -93,6 +95,8 @@ __all__ = [
     "Labels",
     "LedgerRepairs",
     "LedgerStore",
+    "Mail",
+    "Mailer",
     "ModelCaller",
     "Notifier",
     "Outgoing",

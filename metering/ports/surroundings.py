@@ -1,7 +1,7 @@
 """The clock, computations, notifications, and the cloud around an installation."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from metering.core.basics.instants import Instant
 from metering.core.deployments.deployment_import import FoundDeployment
@@ -46,6 +46,26 @@ class Notifier(Protocol):
 
         A receiver goes by the effect's key. RetryableError for whatever stopped it, refusals
         included: it is tried again later, and given up in the end.
+        """
+        ...
+
+
+class Mail(NamedTuple):
+    """A mail: HTML with a plain-text alternative."""
+
+    subject: str
+    html: str
+    text: str
+
+
+class Mailer(Protocol):
+    """The sender of mails."""
+
+    async def send(self, mail: Mail, recipients: Sequence[str], key: str) -> None:
+        """Hand over a mail to recipients who do not see each other. May be asked again.
+
+        A service goes by the key, so that a repeated call sends nothing twice. RetryableError for
+        whatever stopped it, refusals included.
         """
         ...
 

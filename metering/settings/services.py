@@ -175,7 +175,67 @@ PRICE_REFRESH: Final[Setting[PriceRefresh]] = Setting(
     "propose",
     "`off`",
 )
+
+
+def _mail_endpoint(text: str) -> str:
+    parts = urlsplit(endpoint(text))
+    if parts.path not in {"", "/"} or parts.query or "@" in parts.netloc:
+        raise ValueError("is not https://NAME.REGION.communication.azure.com")
+    return text
+
+
+def _emails(text: str) -> tuple[str, ...]:
+    # The rules of addresses need pydantic: only those who set some wait for them.
+    from metering.core.tenancy.customers import MAX_RECIPIENTS, checked_email  # noqa: PLC0415
+
+    found = tuple(checked_email(part.strip()) for part in text.split(","))
+    if len(found) > MAX_RECIPIENTS:
+        raise ValueError(f"has more than {MAX_RECIPIENTS} addresses")
+    return found
+
+
+def _email(text: str) -> str:
+    found = _emails(text)
+    if len(found) > 1:
+        raise ValueError("is more than one address")
+    return found[0]
+
+
+DIGEST: Final = Setting(
+    "METERING_DIGEST",
+    choice("off", "weekly"),
+    "off",
+    "`weekly`: send a [digest](operations.md#weekly-digests) of each week, for every tenant and for"
+    " operators, to the webhook, and by mail where that is set.",
+    "weekly",
+    "`off`",
+)
+DIGEST_RECIPIENTS: Final[Setting[tuple[str, ...]]] = Setting(
+    "METERING_DIGEST_RECIPIENTS",
+    _emails,
+    (),
+    "The recipients of the operators' digest by mail, separated by commas. Those of a tenant are in"
+    " its details.",
+    "finops@example.com,ada@example.com",
+)
+MAIL_ENDPOINT: Final = Setting(
+    "METERING_MAIL_ENDPOINT",
+    _mail_endpoint,
+    "",
+    "The endpoint of Azure Communication Services that sends mail. The identity of the app signs"
+    " in. Needs the next setting.",
+    "https://contoso.europe.communication.azure.com",
+    "not set: no mail is sent",
+)
+MAIL_SENDER: Final = Setting(
+    "METERING_MAIL_SENDER",
+    _email,
+    "",
+    "The sender's address, of a domain that is connected to that service.",
+    "DoNotReply@mail.example.com",
+)
 SETTINGS: Final = (
+    *(DIGEST, DIGEST_RECIPIENTS, MAIL_ENDPOINT, MAIL_SENDER),
     PRICE_REFRESH,
     WEBHOOK_URL,
     WEBHOOK_SECRET,
@@ -209,3 +269,25 @@ def read_telemetry(given: Environment) -> TelemetrySetting:
     if insights is None and chosen == "azure":
         raise APP_INSIGHTS.invalid(f"is not set, but {TELEMETRY.name} is azure")
     return insights or "off"
+
+
+class Digests(NamedTuple):
+    """Whether digests are sent, and how."""
+
+    is_on: bool = False
+    recipients: tuple[str, ...] = ()
+    mail_endpoint: str = ""
+    mail_sender: str = ""
+
+
+def read_digests(given: Environment) -> Digests:
+    """Return the settings of digests."""
+    found = Digests(
+        is_on=DIGEST.read(given) == "weekly",
+        recipients=DIGEST_RECIPIENTS.read(given),
+        mail_endpoint=MAIL_ENDPOINT.read(given),
+        mail_sender=MAIL_SENDER.read(given),
+    )
+    if found.mail_endpoint and not found.mail_sender:
+        raise MAIL_SENDER.invalid(f"is not set, but {MAIL_ENDPOINT.name} is")
+    return found

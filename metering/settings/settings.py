@@ -27,6 +27,7 @@ from metering.settings.services import (
     DEFAULT_ARM_ENDPOINT,
     ApimService,
     AppInsights,
+    Digests,
     PriceRefresh,
     TelemetrySetting,
     Webhook,
@@ -111,6 +112,7 @@ class Settings(NamedTuple):
     export_schedule: str = ""
     issuer: str = DEFAULT_ISSUER
     invoicing: Invoicing = Invoicing()
+    digests: Digests = Digests()
     readers: Readers = Readers()
     unknown_deployments: str = "by_plan"
     close_grace: Instant = DAY
@@ -166,6 +168,7 @@ def read_settings(
         export_schedule=exports.EXPORT_SCHEDULE.read(given),
         issuer=exports.ISSUER.read(given),
         invoicing=invoices.read_invoicing(given, exports.ISSUER.read(given)),
+        digests=services.read_digests(given),
         readers=hubs.read_readers(given, usage_hubs),
         close_grace=exports.CLOSE_GRACE.read(given),
         close_wait=exports.CLOSE_WAIT.read(given),

@@ -65,6 +65,11 @@ async def _close_periods(app: bootstrap.App) -> None:
     await app.billing.issue_documents()
 
 
+async def _send_digests(app: bootstrap.App) -> None:
+    if app.settings.digests.is_on:
+        await app.digests.run()
+
+
 #: Seconds are staggered, so that timers of the same minute do not meet at the store.
 TIMERS: Final = (
     Timer("expire_pending", "0 */5 * * * *", LONG_S, _expire_pending),
@@ -83,6 +88,8 @@ TIMERS: Final = (
     ),
     Timer("close_periods", "20 */5 * * * *", LONG_S, _close_periods),
     Timer("write_anchors", "35 20 0 * * *", LONG_S, lambda app: app.anchors.write()),
+    # Daily, so that what was refused is tried again; a week that was sent is one read.
+    Timer("send_digests", "25 10 6 * * *", LONG_S, _send_digests),
     Timer("propose_prices", "10 40 5 * * *", LONG_S, _propose_prices),
 )
 

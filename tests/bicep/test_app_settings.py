@@ -82,11 +82,31 @@ def test_every_setting_that_the_code_reads_is_set_and_every_one_that_is_set_is_r
     }
 
 
+_INVOICES: Final = {
+    "series": "INV-",
+    "since": "2026-11",
+    "address": "1 Example Street|10115 Berlin",
+    "taxId": "DE123456789",
+    "paymentDays": "14",
+    "taxes": "VAT=20",
+    "taxRounding": "line",
+    "reverseChargeNote": "",
+}
+_DIGEST: Final = {
+    "mode": "weekly",
+    "recipients": "finops@example.com",
+    "mailEndpoint": "https://contoso.europe.communication.azure.com",
+    "mailSender": "DoNotReply@mail.example.com",
+}
+
+
 def _filled(**parameters: str) -> dict[str, str]:
     """Return the settings as the app gets them, with sample values for parameters."""
     sign_in = variables(APP)["signIn"]
     known = {
         **{f"signIn.{name}": str(value) for name, value in sign_in.items()},
+        **{f"invoices.{name}": value for name, value in _INVOICES.items()},
+        **{f"digest.{name}": value for name, value in _DIGEST.items()},
         "environment().resourceManager": "https://management.azure.com/",
         "environment().authentication.loginEndpoint": "https://login.microsoftonline.com/",
         "tenant().tenantId": ID,
@@ -165,6 +185,7 @@ def test_the_app_can_read_what_bicep_writes() -> None:
     assert settings.exports == ExportsContainer("https://stdata.blob.core.windows.net/exports")
     assert settings.anchors == ExportsContainer("https://stdata.blob.core.windows.net/anchors")
     assert settings.export_schedule == "chargeback=daily"
+    assert settings.digests.recipients == ("finops@example.com",)
     assert settings.http.auth == Auth(f"https://login.microsoftonline.com/{ID}/v2.0", ID, ID)
     assert settings.http.app_service_directory == ID
 

@@ -8,7 +8,7 @@ from metering.core.basics.csv_text import Figure
 from metering.core.basics.instants import DAY
 from metering.core.billing.statement import Late, Statement
 from metering.core.calendars.periods import LedgerId, Period
-from metering.core.focus.columns import COLUMNS, cells
+from metering.core.focus.columns import COLUMNS, RowCells
 from metering.core.focus.row import FocusRow
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, Count, ListPrices, Used, Where
@@ -76,7 +76,7 @@ def rows_of(billed: Billed, prices: ListPrices = PRICES) -> list[FocusRow]:
 
 def written(statement: Statement, row: FocusRow) -> dict[str, str]:
     """Return a row as its columns are written, without what is empty."""
-    made = zip(COLUMNS, cells(statement, "Contoso", row), strict=True)
+    made = zip(COLUMNS, RowCells(statement, "Contoso").cells(row), strict=True)
     return {
         name: cell.text if isinstance(cell, Figure) else str(cell)
         for name, cell in made

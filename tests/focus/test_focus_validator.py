@@ -12,7 +12,7 @@ from metering.app.billing.close_periods import GRACE
 from metering.core.basics.csv_text import csv_line
 from metering.core.basics.money import parse_amount
 from metering.core.exports.delivery_manifest import Window
-from metering.core.focus.columns import COLUMNS, cells
+from metering.core.focus.columns import COLUMNS, RowCells
 from tests.app.focusing import (
     DECEMBER,
     DUE,
@@ -41,7 +41,7 @@ async def a_file_of_everything(system: System, folder: Path) -> Path:
     await export(system, folder, Window("2026-12"))
     share = an_allocation(parse_amount("7.25"), parse_amount("3"))
     billed = a_billed([], allocations=[share])
-    shares = [csv_line(cells(billed.statement, ISSUER, row)) for row in rows_of(billed)]
+    shares = [csv_line(RowCells(billed.statement, ISSUER).cells(row)) for row in rows_of(billed)]
     november, december = ((folder / f"focus-2026-{month}.csv").read_text() for month in (11, 12))
     whole = folder / "everything.csv"
     whole.write_text(november + december.split("\n", 1)[1] + "".join(shares), newline="")

@@ -73,6 +73,7 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "enforce_quotas": [timer("15 * * * * *")],
         "close_periods": [timer("20 */5 * * * *")],
         "take_stock": [timer("45 */5 * * * *")],
+        "send_digests": [timer("25 10 6 * * *")],
         "propose_prices": [timer("10 40 5 * * *")],
         "watch_hubs": [timer("50 * * * * *")],
     }

@@ -1,7 +1,7 @@
 """The FOCUS export: the rows of every statement of one period as one CSV file."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -18,7 +18,7 @@ from metering.core.basics.csv_text import Cell
 from metering.core.basics.instants import Instant
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
-from metering.core.focus.columns import TABLE, cells
+from metering.core.focus.columns import TABLE, RowCells
 from metering.core.focus.rows import focus_rows
 from metering.core.focus.usage import Billed, Changed, ListPrices, UsageSums
 from metering.core.ledger.chain import START, Position
@@ -50,7 +50,7 @@ class FocusExport(OfClosedPeriods):
         """Explain the amounts, and name the tenants whose period is not closed."""
         return {**_NOTES, **self.closed.notes(), **left_out(self.closed.one_by_one)}
 
-    async def _rows(self) -> AsyncIterator[list[Cell]]:
+    async def _rows(self) -> AsyncIterator[Sequence[Cell]]:
         await self.tenancy.refresh()
         prices = ListPrices(self.tenancy.prices)
         one_by_one = self.closed.one_by_one
@@ -59,8 +59,9 @@ class FocusExport(OfClosedPeriods):
             with one_by_one.about(statement.ledger):
                 billed = await self._billed(statement, before, prices)
             if billed is not None:
+                made = RowCells(statement, self.issuer, is_provisional=is_provisional)
                 for row in focus_rows(billed, prices):
-                    yield cells(statement, self.issuer, row, is_provisional=is_provisional)
+                    yield made.cells(row)
                 self._add(statement, self._last_page if is_provisional else None)
         one_by_one.must_have_some()
 

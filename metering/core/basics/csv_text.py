@@ -6,7 +6,6 @@ or bars.
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from metering.core.basics.money import Amount, format_amount
@@ -23,7 +22,7 @@ _BLANK: Final = "\t\r\n"
 _BEGINS: Final = re.compile(
     rf"\A(?=[{_BLANK}]|[{_PASSED_OVER}]*[{_FORMULA}])|[;|{_BLANK}](?=[{_PASSED_OVER}]*[{_FORMULA}])"
 )
-#: Texts whose cell is kept: the rows of a report repeat names and times.
+#: Cells that are kept: the rows of a report repeat names and times.
 _KEPT: Final = 4096
 _MUST_QUOTE: Final = frozenset(',"\r\n;\t|')
 
@@ -45,7 +44,7 @@ def figure(amount: Amount | None) -> Cell:
 
 def csv_line(cells: Iterable[Cell]) -> str:
     """Return one line with its line end; text that starts a formula gets a `'` first."""
-    return ",".join([_cell(cell) for cell in cells]) + "\r\n"
+    return ",".join(map(_WRITTEN.__getitem__, cells)) + "\r\n"
 
 
 def neutral(text: str) -> str:
@@ -65,7 +64,19 @@ def _cell(cell: Cell) -> str:
     return str(cell) if isinstance(cell, int) else cell.text
 
 
-@lru_cache(_KEPT)
+class _Written(dict[Cell, str]):
+    """The latest cells, each as it is written."""
+
+    def __missing__(self, cell: Cell) -> str:
+        if len(self) >= _KEPT:
+            self.clear()
+        written = self[cell] = _cell(cell)
+        return written
+
+
+_WRITTEN: Final = _Written()
+
+
 def _text(cell: str) -> str:
     text = neutral(cell)
     if text and (_MUST_QUOTE.isdisjoint(text) and text == text.strip()):

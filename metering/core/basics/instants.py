@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 SECOND = 1_000_000
@@ -15,6 +16,8 @@ type Instant = int
 """Microseconds since the epoch, UTC."""
 
 
+#: Texts that are kept: documents and reports repeat the starts of days, periods and prices.
+_KEPT: Final = 4096
 #: Characters of a malformed time that an error repeats.
 _SHOWN: Final = 40
 
@@ -77,6 +80,7 @@ def to_datetime(instant: Instant) -> datetime:
     return _EPOCH + timedelta(microseconds=instant)
 
 
+@lru_cache(_KEPT)
 def format_instant(instant: Instant) -> str:
     """Return an instant in RFC 3339, UTC, with a fraction only if it is not zero."""
     return to_datetime(instant).isoformat().removesuffix("+00:00") + "Z"

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import (
@@ -14,6 +15,8 @@ from metering.core.basics.instants import (
     to_datetime,
 )
 
+#: Names of ledgers that are kept: each page has that of its ledger.
+_KEPT: Final = 4096
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
@@ -59,8 +62,13 @@ class LedgerId(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "LedgerId":
         """Return the ledger named by a partition key; tenant ids never contain `|`."""
-        tenant, _, start = text.partition("|")
-        return cls(tenant, parse_instant(start))
+        return _ledger(text)
+
+
+@lru_cache(_KEPT)
+def _ledger(text: str) -> LedgerId:
+    tenant, _, start = text.partition("|")
+    return LedgerId(tenant, parse_instant(start))
 
 
 SLOT = 10 * MINUTE

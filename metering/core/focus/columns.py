@@ -7,8 +7,9 @@ come last.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 from metering.core.basics.columns import Column, Kind
@@ -53,41 +54,51 @@ def _kind(name: str) -> Kind:
 #: The columns with their kinds.
 TABLE: Final = tuple(Column(name, _kind(name)) for name in COLUMNS)
 
-#: Texts that are kept: rows repeat their times, their prices and what they are tagged with.
+#: Texts that are kept: rows repeat their prices and what they are tagged with.
 _KEPT: Final = 4096
-_time: Final = lru_cache(_KEPT)(format_instant)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
+#: The JSON of one part of a row's key.
+_part: Final = lru_cache(_KEPT, typed=True)(_encoded)
+_in_order: Final[Callable[[Mapping[str, Cell]], tuple[Cell, ...]]] = itemgetter(*COLUMNS)
 
 
-def row_id(statement: Statement, row: FocusRow, *, is_provisional: bool = False) -> str:
-    """Return an id that is unique over all deliveries and the same each time the row is made."""
-    draft = ["provisional"] if is_provisional else []
-    named = [*draft, str(statement.ledger), statement.number, *row.key]
-    return hashlib.sha256(_encoded(named).encode()).hexdigest()
+class RowCells:
+    """Makes the cells of a statement's rows."""
 
+    def __init__(self, statement: Statement, issuer: str, *, is_provisional: bool = False) -> None:
+        """Fill what all rows have alike; `issuer` sends the invoice.
 
-def cells(
-    statement: Statement, issuer: str, row: FocusRow, *, is_provisional: bool = False
-) -> list[Cell]:
-    """Return the cells of a row in the order of COLUMNS; `issuer` sends the invoice.
+        A provisional row is of a draft: there is no invoice and no statement yet.
+        """
+        self._issuer = issuer
+        draft = ["provisional"] if is_provisional else []
+        self._named = (*draft, str(statement.ledger), statement.number)
+        self._alike = {
+            **dict.fromkeys(COLUMNS),
+            **_bill(statement, issuer),
+            "x_StatementHash": None if is_provisional else statement.hash,
+            "x_Provisional": "true" if is_provisional else "false",
+        }
+        if is_provisional:
+            self._alike["InvoiceId"] = None
 
-    A provisional row is of a draft: there is no invoice and no statement yet.
-    """
-    filled = {
-        **_bill(statement, issuer),
-        **_charge(row),
-        **_costs(row.priced),
-        **_sku(row, issuer),
-        **_place(row.place),
-        **_own(row),
-        "x_RowId": row_id(statement, row, is_provisional=is_provisional),
-        "x_StatementHash": None if is_provisional else statement.hash,
-        "x_Provisional": "true" if is_provisional else "false",
-    }
-    if is_provisional:
-        filled["InvoiceId"] = None
-    filled["PricingCurrency"] = statement.currency
-    return [filled.get(name) for name in COLUMNS]
+    def cells(self, row: FocusRow) -> tuple[Cell, ...]:
+        """Return the cells of a row in the order of COLUMNS."""
+        filled = {
+            **self._alike,
+            **_charge(row),
+            **_costs(row.priced),
+            **_sku(row, self._issuer),
+            **_place(row.place),
+            **_own(row),
+            "x_RowId": self._row_id(row),
+        }
+        return _in_order(filled)
+
+    def _row_id(self, row: FocusRow) -> str:
+        """Return an id that is unique over all deliveries and the same each time it is made."""
+        named = ", ".join(map(_part, (*self._named, *row.key)))
+        return hashlib.sha256(f"[{named}]".encode()).hexdigest()
 
 
 def _bill(statement: Statement, issuer: str) -> dict[str, Cell]:
@@ -97,10 +108,11 @@ def _bill(statement: Statement, issuer: str) -> dict[str, Cell]:
         "BillingAccountName": issuer,
         "BillingAccountType": "Issuer",
         "BillingCurrency": statement.currency,
-        "BillingPeriodStart": _time(statement.period.start),
-        "BillingPeriodEnd": _time(statement.period.end),
+        "BillingPeriodStart": format_instant(statement.period.start),
+        "BillingPeriodEnd": format_instant(statement.period.end),
         "InvoiceId": f"{tenant}/{statement.number}",
         "InvoiceIssuerName": issuer,
+        "PricingCurrency": statement.currency,
         "ProviderName": issuer,
         "ServiceCategory": "AI and Machine Learning",
         "ServiceName": "Language models",
@@ -117,8 +129,8 @@ def _charge(row: FocusRow) -> dict[str, Cell]:
         "ChargeClass": "Correction" if row.is_correction else None,
         "ChargeDescription": row.description,
         "ChargeFrequency": row.frequency,
-        "ChargePeriodStart": _time(row.period.start),
-        "ChargePeriodEnd": _time(row.period.end),
+        "ChargePeriodStart": format_instant(row.period.start),
+        "ChargePeriodEnd": format_instant(row.period.end),
         "ConsumedQuantity": None if row.consumed is None else row.consumed.quantity,
         "ConsumedUnit": None if row.consumed is None else row.consumed.unit,
     }

@@ -52,6 +52,8 @@ def parts_of(counts: Sequence[Count], lines: Iterable[StatementLine], plan: Plan
     """
     spread = [line for line in lines if is_spread(line)]
     _must_match(counts, (line for line in spread if line.kind == "usage"), plan)
+    if all(line.kind == "usage" for line in spread):
+        return [_whole(count, plan) for count in counts]
     left = {count: count.quantity for count in counts}
     parts: Counter[tuple[Count, Term, str | None, Amount]] = Counter()
     for line in spread:
@@ -98,6 +100,12 @@ def _rest_of(count: Count, plan: Plan) -> tuple[Count, Term, str | None, Amount]
         if package.covers(model, bucket):
             return count, "package", f"packages.{number}", 0
     raise InvariantBroken(f"{model} {bucket}: the statement has no tier for some of it")
+
+
+def _whole(count: Count, plan: Plan) -> Part:
+    """Return all of a count that no allowance or tier takes from."""
+    _, term, name, price = _rest_of(count, plan)
+    return Part(count, term, name, count.quantity, price)
 
 
 def _taken(left: dict[Count, int], line: StatementLine, plan: Plan) -> Iterable[tuple[Count, int]]:

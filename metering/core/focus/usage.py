@@ -1,8 +1,9 @@
 """Sums of pages for FOCUS usage rows, by day, rate, list price and consumer."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import AMOUNTS_PER_PRICE, Amount
@@ -15,6 +16,11 @@ from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
 from metering.core.prices.rating import Rate
 from metering.core.usage.buckets import BUCKETS
+
+#: Rates and consumers whose texts are kept.
+_KEPT: Final = 4096
+#: The buckets, each with its place, in the order of their names.
+_BY_NAME: Final = sorted(zip(BUCKETS, range(len(BUCKETS)), strict=True))
 
 
 class Where(NamedTuple):
@@ -122,13 +128,12 @@ class UsageSums:
 
     def counts(self) -> list[Count]:
         """Return the sums by bucket, the earliest day first."""
-        return sorted(self._counts(), key=_place)
-
-    def _counts(self) -> Iterator[Count]:
-        for used, sums in self._sums.items():
-            for bucket, unit, quantity in zip(BUCKETS, used.rate.units, sums, strict=True):
-                if quantity and unit is not None:
-                    yield Count(used, bucket, quantity)
+        return [
+            Count(used, bucket, sums[place])
+            for used, sums in sorted(self._sums.items(), key=_place)
+            for bucket, place in _BY_NAME
+            if sums[place] and used.rate.units[place] is not None
+        ]
 
     def _count(self, entry: Entry, state: State, sign: int) -> None:
         if not state.is_usage or not state.rate.is_priced:
@@ -141,13 +146,12 @@ class UsageSums:
             sums[place] += sign * count
 
 
-def _place(count: Count) -> tuple[str, ...]:
+def _place(item: tuple[Used, object]) -> tuple[str, ...]:
     """Sort by day, then by all other fields, so that rows always come in the same order."""
-    used, bucket, _ = count
-    return f"{used.day:020}", *(
-        _text(one) for one in (*used.rate, used.listed, *used.where, bucket)
-    )
+    used, _ = item
+    return f"{used.day:020}", *_texts(used.rate), *_texts((used.listed, *used.where))
 
 
-def _text(value: object) -> str:
-    return "" if value is None else f"={value}"
+@lru_cache(_KEPT)
+def _texts(values: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple("" if value is None else f"={value}" for value in values)

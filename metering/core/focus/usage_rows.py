@@ -1,7 +1,6 @@
 """FOCUS rows of usage: one row for each part of a count."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from metering.core.basics.instants import DAY, Instant, format_instant
@@ -39,8 +38,6 @@ METERS: Final[Mapping[str, str]] = {
     "output_audio": "Audio Output Tokens",
     "output_image": "Image Output Tokens",
 }
-#: The rows of a ledger follow one another.
-_name: Final = lru_cache(16)(str)
 _TERMS: Final[Mapping[Term, str]] = {
     "usage": "",
     "allowance": ", included in the plan's allowance",
@@ -56,7 +53,7 @@ def usage_row(statement: Statement, changed: Changed, part: Part, prices: ListPr
     used, bucket, _ = count
     rate = used.rate
     meter = _meter(count)
-    mark, ledger = statement.billed[changed.ledger], _name(changed.ledger)
+    mark, ledger = statement.billed[changed.ledger], str(changed.ledger)
     return FocusRow(
         ("usage", ledger, *used, bucket, part.term, part.name, part.unit_price),
         "Usage",

@@ -124,7 +124,8 @@ def counted(
         kept = USUAL if counts.past is None else KEPT
         counts = replace(counts, hours=with_spend(counts.hours, _spend(entries), kept))
     if counts.past is not None:
-        counts = replace(counts, past=with_settled(counts.past, entries, committed))
+        past = with_settled(counts.past, entries, committed)
+        counts = counts if past is counts.past else replace(counts, past=past)
     if not counts.limits.quotas:
         return counts
     used = {key: one for key, one in counts.used.items() if one.end + LATE > committed}

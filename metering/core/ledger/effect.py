@@ -45,6 +45,8 @@ class EffectKind(StrEnum):
     """A split quota has more values than are counted; once a period; detail: JSON, its quota."""
     LOW_CREDIT = "low_credit"
     """Credit is low; once until it is above again; detail: JSON, see `low_credit_detail`."""
+    DIGEST = "digest"
+    """The digest of a week; of no commit; detail: JSON, see `core/digests/digest.py`."""
 
 
 class Effect(NamedTuple):
@@ -196,6 +198,12 @@ def _quota_crowded(detail: str) -> str:
     )
 
 
+def _digest(detail: str) -> str:
+    found = json.loads(detail)
+    totals = [f"{one['spend']} ({one['change']})" for one in found["totals"]]
+    return f"week {found['week']} of {found['audience']}: {', '.join(totals) or 'no usage'}"
+
+
 _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.UNPRICED: _unpriced,
     EffectKind.QUOTA: _quota,
@@ -203,6 +211,7 @@ _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.SPIKE: _spike,
     EffectKind.QUOTA_CROWDED: _quota_crowded,
     EffectKind.LOW_CREDIT: describe_low_credit,
+    EffectKind.DIGEST: _digest,
 }
 
 

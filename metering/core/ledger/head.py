@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import add
 from typing import Final, NamedTuple
@@ -172,8 +172,8 @@ def _fold_page(head: Head, page: Page) -> Head:
     counted_again = None if page.change is None else page.change.holds
     holds = fold_holds(head.holds if counted_again is None else counted_again, page)
     recent = (*head.recent, (page.number, page.slot))[-RECENT_PAGES:]
-    return replace(
-        head,
+    return Head(
+        head.ledger,
         pages=page.number,
         entries=head.entries + len(page.entries),
         last_hash=page.hash,
@@ -230,8 +230,8 @@ def _fold_lines(
 
 def _sum(flags: Flags, rows: list[Buckets]) -> RateTotals:
     """Return the totals of several requests that differ only in their tokens."""
-    tokens = tuple(map(sum, zip(*rows, strict=True)))
     requests = len(rows)
+    tokens = rows[0] if requests == 1 else tuple(map(sum, zip(*rows, strict=True)))
     not_billable, unpriced, missing, *others = (requests * flag for flag in flags)
     return RateTotals(requests, not_billable, unpriced, missing, tokens, *others)
 
@@ -268,6 +268,8 @@ def fold_holds(before: Mapping[Slot, Holds], page: Page) -> Mapping[Slot, Holds]
         for entry in page.entries
         if entry.supersedes is not None or entry.state.kind is Kind.HOLD
     ]
+    if not holds and not concerned:
+        return holds
     lapsed = lapse_of(page.slot) <= page.committed
     for state, _, sign in chain.from_iterable(entry.changes() for entry in concerned):
         if state.is_hold and not lapsed and (sign > 0 or page.slot in holds):

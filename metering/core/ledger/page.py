@@ -10,6 +10,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
@@ -54,6 +56,9 @@ MAX_ENTRIES: Final = 2_000
 #: What a token weighs on provisioned units where no weight is named, in 10^-6.
 WEIGHT: Final = 10**MULTIPLIER_DECIMALS
 
+#: Rates and dimensions that are kept: the pages of a ledger repeat theirs, and what is the same
+#: object is compared without its parts.
+_KEPT: Final = 4096
 _ENTRY_PARTS: Final = len(Entry._fields)
 _STATE_PARTS: Final = len(State._fields)
 
@@ -285,18 +290,38 @@ def rate_document(rate: Rate) -> Document:
 
 def read_rate(document: Document) -> Rate:
     """Return the rate that `rate_document` wrote."""
-    units, weights = document["units"], document["weights"]
-    return Rate(
+    weights = document["weights"]
+    return _rate(
         document["model"],
         document["version"],
         document["row"],
-        parse_fixed(document["multiplier"], MULTIPLIER_DECIMALS),
-        tuple(int(units[name]) if name in units else None for name in BUCKETS),
+        document["multiplier"],
+        tuple(document["units"].items()),
         document["channel"],
         document["unit"],
-        None if weights is None else from_positions(tuple(weights), WEIGHT),
+        None if weights is None else tuple(weights),
         document.get("hosted"),
     )
+
+
+@lru_cache(_KEPT, typed=True)
+def _rate(*parts: Any) -> Rate:
+    model, version, row, multiplier, priced, channel, unit, weights, hosted = parts
+    units = dict(priced)
+    return Rate(
+        model,
+        version,
+        row,
+        parse_fixed(multiplier, MULTIPLIER_DECIMALS),
+        tuple(int(units[name]) if name in units else None for name in BUCKETS),
+        channel,
+        unit,
+        None if weights is None else from_positions(weights, WEIGHT),
+        hosted,
+    )
+
+
+_dimensions: Final = lru_cache(_KEPT, typed=True)(Dimensions)
 
 
 def _superseded_document(
@@ -385,7 +410,7 @@ def _page(document: Document, size: int) -> Page:
 
 def _entries(document: Document) -> Iterable[Entry]:
     columns = document["columns"]
-    dimensions = [Dimensions(*values) for values in document["dimensions"]]
+    dimensions = [_dimensions(*values) for values in document["dimensions"]]
     rates = [read_rate(rate) for rate in document["rates"]]
     start = slot_start(document["slot"])
     superseded = {
@@ -417,7 +442,7 @@ def _entries(document: Document) -> Iterable[Entry]:
 
 def _bucket_rows(columns: dict[str, list[int]], rows: int) -> Iterable[Buckets]:
     nothing = [0] * rows
-    return zip(*(columns.get(name, nothing) for name in BUCKETS), strict=True)
+    return zip(*map(columns.get, BUCKETS, repeat(nothing)), strict=True)
 
 
 def _superseded(item: Document, dimensions: list[Dimensions], rates: list[Rate]) -> Superseded:

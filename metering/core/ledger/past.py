@@ -141,10 +141,14 @@ def _divided(total: int, shares: tuple[int, ...]) -> tuple[int, ...]:
 
 def with_settled(past: Past, entries: Sequence[Entry], committed: Instant) -> Past:
     """Return the past with what these entries of a page tell: settled streams, served models."""
+    served = with_served(past.served, entries)
+    replaced = [(one.supersedes, one) for one in entries if one.supersedes is not None]
+    if not replaced:
+        return past if served is past.served else replace(past, served=served)
     streams, delays = dict(past.streams), past.delays
-    for entry in entries:
-        held, state = entry.supersedes, entry.state
-        if held is None or not held.state.is_hold or not state.is_billable or state.is_missing:
+    for held, entry in replaced:
+        state = entry.state
+        if not held.state.is_hold or not state.is_billable or state.is_missing:
             continue
         model = held.state.rate.model or ""
         if model not in streams and len(streams) >= MAX_MODELS:
@@ -153,5 +157,4 @@ def with_settled(past: Past, entries: Sequence[Entry], committed: Instant) -> Pa
         delays = with_number(delays, max(0, committed - entry.time) // SECOND)
         if sum(delays) >= MAX_STREAMS:
             delays = halved(delays)
-    served = with_served(past.served, entries)
     return replace(past, streams=streams, delays=delays, served=served)

@@ -62,7 +62,7 @@ class TermsProof:
             rate, _ = self._book.rate(as_usage(entry, entry.arrival), entry.time)
         except RejectedEvent:
             return False
-        return entry.state.rate in {rate, without_name(rate)}
+        return entry.state.rate in (rate, without_name(rate))
 
     def _wrong_with_rate(self, entry: Entry) -> str | None:
         rate = entry.state.rate

@@ -14,7 +14,7 @@ from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount, parse_amount, to_decimal
 from metering.core.calendars.periods import Period
 from metering.core.credit.grant import Burnt
-from metering.core.focus.columns import row_id
+from metering.core.focus.columns import COLUMNS, RowCells
 from metering.core.focus.row import FocusRow, unit_name
 from metering.core.focus.usage import Billed
 from metering.core.prices.rating import Rate
@@ -73,7 +73,8 @@ def must_add_up(billed: Billed) -> list[FocusRow]:
         assert Decimal(cells["ListUnitPrice"]) >= 0 <= Decimal(cells["ContractedUnitPrice"])
         total += contracted
     assert total == to_decimal(billed.statement.total)
-    assert len({row_id(billed.statement, row) for row in rows}) == len(rows)
+    made, place = RowCells(billed.statement, "Contoso"), COLUMNS.index("x_RowId")
+    assert len({made.cells(row)[place] for row in rows}) == len(rows)
     return rows
 
 

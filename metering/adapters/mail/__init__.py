@@ -1,0 +1,1 @@
+"""Mail: digests as messages, and the service that sends them."""

@@ -1,0 +1,1 @@
+"""Weekly digests: the spend of a week, its change, and what needs attention."""
