@@ -52,6 +52,9 @@ soak: venv  ## Ten thousand commits with faults, 200 random tenants, and fuzzers
 	@$(FAST) METERING_TEST_REQUESTS=100 .venv/bin/pytest tests/api/test_openapi.py
 	@$(FAST) METERING_TEST_SCENARIOS=200 .venv/bin/pytest tests/model
 
+pictures: venv  ## Take the pictures of the dashboard in docs/images anew, with Chromium
+	@$(FAST) METERING_PICTURES=1 .venv/bin/pytest -q tests/browser/test_accessibility.py -k serious
+
 lint: venv  ## Check style, types and layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .

@@ -76,6 +76,9 @@ class App(Base):
     readiness = Part(lambda self: self._installation.readiness)
     smoke_test = Part(lambda self: self._installation.smoke_test)
     status = Part(lambda self: self._installation.status(self.billing.close_periods))
+    glance = Part(
+        lambda self: self._installation.glance(self.billing.close_periods, self.tenant_board)
+    )
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)
     deployments = Part(lambda self: self._installation.deployments)

@@ -78,6 +78,7 @@ ROUTES: Final = {
     ("GET", "/api/tenants/{tenant}/efficiency"): NAMED,
     ("GET", "/api/overview"): OPERATORS,
     ("GET", "/api/overview/totals"): OPERATORS,
+    ("GET", "/api/status"): OPERATORS,
     ("GET", "/api/costs"): OPERATORS,
     ("GET", "/api/discounts"): OPERATORS,
     ("POST", "/api/discounts"): OPERATORS,

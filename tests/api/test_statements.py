@@ -137,6 +137,8 @@ async def test_all_tenants_are_seen_at_a_glance(api: Served) -> None:
     refused = await api.ask("GET", f"{one}a&cursor={spent['next']}", api.operator())
     assert problem(refused)["status"] == 400
     totals = await api.get("/api/overview/totals", api.operator())
+    told = {one["question"]: one for one in await api.get("/api/status", api.operator())}
+    assert told["Is anything not priced?"]["figure"] == 1
     spending = {"currency": "USD", "tenants": 2, "amount": "0.0035"}
     assert totals["spending"] == [{**spending, "projected": acme["projected"]}]
     assert (totals["tenants"], totals["standings"]["unlimited"]) == (2, 2)

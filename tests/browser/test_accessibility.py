@@ -26,7 +26,7 @@ def test_axe_finds_nothing_serious(page: Page, tmp_path: Path, who: str) -> None
     page.until(page.is_loaded)
     if who == "contoso":
         page.until(lambda: page.all("#days canvas") and page.text("#cases"))
-    # The pictures in docs/ are renewed by hand, so that a test run changes no file of the project.
+    # `make pictures` renews those in docs/; a test run changes no file of the project.
     folder = IMAGES if os.environ.get("METERING_PICTURES") else tmp_path
     folder.mkdir(exist_ok=True)
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.app.billing.close_on_time import is_overdue
 from metering.app.billing.close_periods import ClosePeriods
@@ -32,6 +32,16 @@ _PARKED: Final = "`metering effects list`, then `metering effects retry`"
 _BROKEN: Final = "`metering verify` names each; see the runbook: a ledger that stopped"
 
 
+class Seen(NamedTuple):
+    """What is seen of the ledgers."""
+
+    latest: Instant | None
+    """The last commit; None without any."""
+    unpriced: int
+    broken: int
+    """Ledgers that cannot be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The use case behind `metering status`. Reads only."""
@@ -51,20 +61,24 @@ class Status:
         request units each.
         """
         await self.tenancy.refresh()
-        now = self.clock.now()
-        heads, broken = await self._heads(now)
+        heads, broken = await self._heads(self.clock.now())
         latest = max((head.committed for head in heads), default=None)
+        return await self.answers(Seen(latest, _unpriced(heads), broken), await self.overdue())
+
+    async def answers(self, seen: Seen, overdue: int | None) -> list[Answer]:
+        """Answer from what is seen of the ledgers, and the overdue periods; None: not known yet."""
+        now = self.clock.now()
         hub = await self.hub_lags.known()
         letters = sum((await self.dead_letters.count_dead_letters()).kept.values())
         parked = len(await self.effects.parked(MAX_COUNTED))
         return [
-            last_commit(None if latest is None else max(0, now - latest)),
+            last_commit(None if seen.latest is None else max(0, now - seen.latest)),
             hub_lag(hub.lag, is_reachable=hub.is_reachable, fault=self.hub_lags.fault),
             none_of(COUNTED, letters, "dead letters", _DEAD_LETTERS),
-            none_of(PRICED, _unpriced(heads), "requests without a price", _UNPRICED),
-            none_of(CLOSED, await self._overdue(now), "periods overdue", _OVERDUE),
+            none_of(PRICED, seen.unpriced, "requests without a price", _UNPRICED),
+            none_of(CLOSED, overdue, "periods overdue", _OVERDUE),
             none_of(DELIVERED, parked, "effects given up", _PARKED),
-            none_of(FAULTS, broken, "ledgers that cannot be read", _BROKEN),
+            none_of(FAULTS, seen.broken, "ledgers that cannot be read", _BROKEN),
         ]
 
     async def _heads(self, now: Instant) -> tuple[list[Head], int]:
@@ -73,7 +87,10 @@ class Status:
         heads = [head for head in found if head is not None]
         return heads, len(found) - len(heads)
 
-    async def _overdue(self, now: Instant) -> int:
+    async def overdue(self) -> int:
+        """Return the number of overdue periods. Reads the last statement of every tenant."""
+        await self.tenancy.refresh()
+        now = self.clock.now()
         tenants = self.tenancy.directory.tenants()
         found = [one async for one in self.closing.due(now, tenants)]
         return sum(is_overdue(one, now) or one.reason == "due" for one in found)

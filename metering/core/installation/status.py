@@ -58,8 +58,10 @@ def hub_lag(lag: Instant | None, *, is_reachable: bool, fault: str = "") -> Answ
     return Answer(READ, answer, lag // MINUTE, unit, "" if answer == "ok" else remedy)
 
 
-def none_of(question: str, number: int, unit: str, remedy: str) -> Answer:
-    """Return an answer that is well at zero."""
+def none_of(question: str, number: int | None, unit: str, remedy: str) -> Answer:
+    """Return an answer that is well at zero; None is not counted yet."""
+    if number is None:
+        return Answer(question, "unknown", None, unit, "being counted: ask again")
     if number:
         return Answer(question, "look", number, unit, remedy)
     return Answer(question, "ok", 0, unit)

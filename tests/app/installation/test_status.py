@@ -9,7 +9,9 @@ import pytest
 
 from metering.app.hubs.hub_lag import HubLags
 from metering.app.ingest.ingest import Message
-from metering.app.installation.status import Status
+from metering.app.installation.glance import Glance
+from metering.app.installation.status import Seen, Status
+from metering.app.reports.tenant_board import TenantBoard
 from metering.core.basics.errors import LedgerBroken, RetryableError
 from metering.core.basics.instants import DAY, HOUR, MINUTE
 from metering.core.calendars.dated import BEGINNING
@@ -125,4 +127,34 @@ def test_the_workbook_asks_the_same() -> None:
     text = json.dumps(json.loads(_WORKBOOK.read_text(encoding="utf-8")))
     assert [text.count(f"'question', '{question}'") for question in QUESTIONS] == [1] * len(
         QUESTIONS
+    )
+
+
+async def test_a_glance_gives_the_same_answers_and_reads_again_after_a_while(
+    system: System, status: Status
+) -> None:
+    sent = [body(id="a"), body(id="b", data__model="gpt-99"), b"nonsense"]
+    await system.ingest.batch([Message(one, "0", number) for number, one in enumerate(sent)])
+    system.clock.set(NOW + 61 * MINUTE)
+    now_s = 0.0
+    board = TenantBoard(
+        overview=system.app.overview, tenancy=system.tenancy, clock=system.clock, wait_s=0.01
+    )
+    glance = Glance(status=status, board=board, elapsed_s=lambda: now_s)
+    first = await glance.run()
+    assert first == await status.run()
+    await system.ingest.batch([Message(b"more nonsense", "0", 9)])
+    now_s = 14.9
+    assert await glance.run() == first
+    now_s = 15
+    assert await glance.run() == await status.run() != first
+    await glance.close()
+
+
+async def test_overdue_periods_are_not_known_before_they_are_counted(status: Status) -> None:
+    closed = (await status.answers(Seen(None, 0, 0), None))[4]
+    assert (closed.answer, closed.figure, closed.remedy) == (
+        "unknown",
+        None,
+        "being counted: ask again",
     )

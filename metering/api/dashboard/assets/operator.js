@@ -3,19 +3,22 @@
 import { get, poll, post } from "./api.js";
 import { byId, fill, h, say, table } from "./dom.js";
 import { count, lasts, moment, money, plural, short } from "./format.js";
+import { showHealth } from "./health.js";
 import { refreshTenants } from "./tenants.js";
 
 const LETTERS = 20;
 
 const state = {
-  totals: null, work: null, letters: [], effects: [], due: [], chosen: new Set(),
+  totals: null, work: null, answers: [], letters: [], effects: [], due: [], chosen: new Set(),
 };
 
 const again = poll(
   "/api/changes",
   async () => {
     // Each is shown as soon as it is there: the sums over all tenants take longest at first.
-    await Promise.all([refreshTenants(), showTotals(), showWork(), showRecentLetters()]);
+    await Promise.all([refreshTenants(), showTotals(), showWork(), showRecentLetters(),
+      showStatus()]);
+    showHealth(state.answers, state.work, state.letters);
   },
   async () => {
     const [effects, due] = await Promise.all(
@@ -43,6 +46,15 @@ async function showTotals() {
       more ? h("li", {}, `and ${count(more)} more`) : null)) : []);
 }
 
+async function showStatus() {
+  try {
+    state.answers = await get("/api/status");
+  } catch (error) {
+    fill(byId("health"), h("p", {}, `The status could not be read: ${error.message}`));
+    throw error;
+  }
+}
+
 async function showWork() {
   state.work = await get("/api/overview/work");
   showTiles();
@@ -60,8 +72,6 @@ function showTiles() {
   const kinds = Object.keys(work.dead_letters).length;
   const notKept = Object.values(work.dead_letters_not_kept).reduce((total, one) => total + one, 0);
   const { over, near } = totals.standings;
-  const oldest = work.price_sources.filter((one) => one.age_days !== null)
-    .sort((one, other) => other.age_days - one.age_days)[0];
   const warn = (value, kind = "near") => (value ? kind : null);
   byId("period").textContent = `${plural(totals.tenants, "tenant")}, ${
     plural(totals.requests, "request")} in their current periods, as of ${moment(totals.as_of)}`;
@@ -74,14 +84,10 @@ function showTiles() {
       warn(work.ingest_lag_s === null || work.ingest_lag_s > 60)),
     tile("Duplicates", short(totals.duplicates), `${count(totals.conflicts)} with different content`,
       warn(totals.conflicts)),
-    tile("Unpriced", short(totals.unpriced), "requests without a price", warn(totals.unpriced)),
     tile("Missing", short(totals.missing), `${count(totals.pending)} still pending`,
       warn(totals.missing)),
     tile("Dead letters", short(letters), notKept ? `and ${short(notKept)} not kept`
       : kinds ? plural(kinds, "code") : "none", warn(letters + notKept)),
-    tile("Failed notifications", count(work.effects_parked), "delivery given up", warn(work.effects_parked)),
-    tile("Oldest prices", oldest ? plural(oldest.age_days, "day") : "unknown",
-      oldest ? oldest.source : "no source names a day", warn(oldest?.old)),
     tile("To close", count(due.length), due.length ? `${due.length === 1 ? "period has" : "periods have"} ended` : "no periods due"));
 }
 

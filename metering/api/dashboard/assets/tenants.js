@@ -22,6 +22,8 @@ let next = null;
 // Counts the questions, so that a late answer to an earlier one is dropped.
 let asking = 0;
 let hasShown = false;
+// What a change says when it is shown; null if all is said.
+let unsaid = null;
 
 const COLUMNS = [
   { id: "tenant", title: "Tenant",
@@ -66,7 +68,10 @@ export async function refreshTenants() {
   const slow = hasShown ? 0 : setTimeout(() => showByName(mine), SLOW_MS);
   try {
     const found = await get(`/api/overview?${question()}`);
-    if (mine === asking) show(found);
+    if (mine === asking) {
+      show(found);
+      announce();
+    }
   } catch (error) {
     if (mine === asking && error.status !== 401) {
       fill(place, h("p", { class: "banner over" }, `The tenants could not be read: ${error.message} `,
@@ -145,10 +150,17 @@ async function restart(message) {
   await turn(message);
 }
 
+// Says what a change has led to, once that is shown: by its own answer or by that of a later poll.
+function announce() {
+  if (unsaid === null) return;
+  say(`${unsaid} ${byId("range")?.textContent ?? "No tenants match the filter."}`.trim());
+  unsaid = null;
+}
+
 async function turn(message) {
+  unsaid = message;
   try {
     await refreshTenants();
-    say(`${message} ${byId("range")?.textContent ?? "No tenants match the filter."}`.trim());
   } catch (error) {
     say(`The tenants could not be read: ${error.message}`);
   }
