@@ -62,6 +62,15 @@ def print_error(message: str) -> None:
     stderr().print(f"[red]error:[/red] {escape(message)}")
 
 
+def tell_left_out(faults: Iterable[object]) -> None:
+    """Print the faults of the ledgers that an answer leaves out; exit with 1 if there are any."""
+    told = [str(fault) for fault in faults]
+    for fault in told:
+        print_error(f"left out: {fault}: run `metering verify`")
+    if told:
+        raise typer.Exit(1)
+
+
 def escape(text: str) -> str:
     """Return text so that brackets in it are not taken for markup, nor control codes obeyed."""
     return plain(text).replace("[", "\\[")

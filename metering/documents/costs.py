@@ -11,6 +11,7 @@ from metering.core.basics.instants import format_instant
 from metering.core.costs.sums import CostRow, Sums, shown_share
 from metering.core.prices.discount import AgreedFrom
 from metering.documents.document import Document, Money, RequestBody
+from metering.documents.left_out import LeftOutLedger, left_out
 
 Share = Annotated[
     str, BeforeValidator(lambda one: shown_share(one) if isinstance(one, Fraction) else one)
@@ -82,13 +83,6 @@ class CostTotal(CostFigures):
     cost_before: Money | None = None
 
 
-class LeftOutLedger(Document):
-    """A ledger that could not be read, so that its usage is in no figure."""
-
-    ledger: str
-    reason: str
-
-
 class CostsDocument(Document):
     """Costs over all tenants."""
 
@@ -125,10 +119,7 @@ class CostsDocument(Document):
                 )
                 for currency, sums in report.totals.items()
             ],
-            left_out=[
-                LeftOutLedger(ledger=name, reason=why)
-                for name, why in sorted(report.left_out.items())
-            ],
+            left_out=left_out(report.left_out),
             periods_not_whole=report.not_whole,
             items=[CostRowDocument.of_row(row, query.by) for row in report.rows],
         )

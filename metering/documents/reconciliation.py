@@ -11,6 +11,7 @@ from metering.core.reconciliation.explain import Part, Why
 from metering.core.reconciliation.report import Line, Report
 from metering.documents.document import Document
 from metering.documents.ingest import by_name
+from metering.documents.left_out import LeftOutLedger
 
 
 def _exact(value: Any) -> Any:
@@ -134,6 +135,7 @@ class LogReconciliation(Document):
     """The result of comparing the ledgers with the gateway's log alone."""
 
     gateway_logs: LogComparison
+    left_out: list[LeftOutLedger]
 
 
 class Reconciliation(Document):
@@ -147,10 +149,17 @@ class Reconciliation(Document):
     other_services: OtherServices
     remaining: int = Field(description="Lines on which a difference remains.")
     gateway_logs: LogComparison | None = None
+    left_out: list[LeftOutLedger]
 
     @classmethod
     def of(
-        cls, report: Report, tolerance: Exact, *, all_lines: bool, logs: LogComparison | None
+        cls,
+        report: Report,
+        tolerance: Exact,
+        *,
+        all_lines: bool,
+        logs: LogComparison | None,
+        left_out: list[LeftOutLedger],
     ) -> Self:
         """Return a report as a document; without `all_lines`, only lines that differ."""
         other = report.other_services
@@ -172,6 +181,7 @@ class Reconciliation(Document):
             ),
             remaining=len(remaining_lines(report, tolerance)),
             gateway_logs=logs,
+            left_out=left_out,
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.instants import Instant
@@ -42,13 +43,22 @@ class Deployments:
         await self.tenancy.refresh()
         return self.tenancy.directory.deployments_listed(self.clock.now())
 
-    async def unknown(self, ledgers: Sequence[LedgerId]) -> list[UnknownDeployment]:
-        """Return the deployments that usage names but no record had at the time."""
+    async def unknown(
+        self, ledgers: Sequence[LedgerId], one_by_one: OneByOne
+    ) -> list[UnknownDeployment]:
+        """Return the deployments that usage names but no record had at the time.
+
+        `one_by_one` names the ledgers that cannot be read. Raises if none of them can.
+        """
         await self.tenancy.refresh()
         unknown = UnknownDeployments(self.tenancy.directory)
         for ledger in ledgers:
-            async for page in pages(self.store, ledger):
-                unknown.add(page)
+            with one_by_one.about(ledger):
+                of = UnknownDeployments(self.tenancy.directory)
+                async for page in pages(self.store, ledger):
+                    of.add(page)
+                unknown.include(of)
+        one_by_one.must_have_some()
         return unknown.found()
 
     async def compare(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
@@ -42,11 +43,14 @@ class Reconcile:
     ledgers: LedgerStore
     tenancy: Tenancy
 
-    async def costs(self, source: str, rows: Iterable[CostRow], asked: Asked) -> Report:
+    async def costs(
+        self, source: str, rows: Iterable[CostRow], asked: Asked, one_by_one: OneByOne
+    ) -> Report:
         """Return the rows of an export beside the ledgers of its days, with every difference.
 
-        The rows are read once and not kept. Raises ConfigurationError if the export has no rows on
-        these days, or if there is more to compare than fits into memory.
+        The rows are read once and not kept. `one_by_one` names the ledgers that cannot be read,
+        whose usage is missing on our side. Raises if none of them can, and ConfigurationError if
+        the export has no rows on these days or more to compare than fits into memory.
         """
         await self.tenancy.refresh()
         prices = CurrencyPrices(self.tenancy.prices, asked.currency)
@@ -61,7 +65,7 @@ class Reconcile:
         asked.agreed.must_be_of(source, categories)
         first, last = self._span(source, asked, days)
         start, end = day_start(first), day_start(last) + DAY
-        own = await self._own(prices, start, end)
+        own = await self._own(prices, start, end, one_by_one)
         provisioned = self._provisioned(start, end, asked.currency)
         return report(
             billed,
@@ -103,14 +107,21 @@ class Reconcile:
         found = self.tenancy.directory.discounts.for_row(listed, day_start(row.day))
         return 0 if found is None else WHOLE - found.rest
 
-    async def _own(self, prices: CurrencyPrices, start: Instant, end: Instant) -> OwnUsage:
+    async def _own(
+        self, prices: CurrencyPrices, start: Instant, end: Instant, one_by_one: OneByOne
+    ) -> OwnUsage:
         directory = self.tenancy.directory
-        own = OwnUsage(prices, Serving(directory).of, start=start, end=end)
+        served = Serving(directory).of
+        own = OwnUsage(prices, served, start=start, end=end)
         for ledger in await self.ledgers.ledgers():
             period = directory.period_of(ledger)
             if period.start < end and start - EDGE < period.end:
-                async for page in pages(self.ledgers, ledger):
-                    own.add(page)
+                with one_by_one.about(ledger):
+                    of = OwnUsage(prices, served, start=start, end=end)
+                    async for page in pages(self.ledgers, ledger):
+                        of.add(page)
+                    own.include(of)
+        one_by_one.must_have_some()
         return own
 
     def _provisioned(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Final, NamedTuple
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages
 from metering.app.streams.register import REPORTED, Register
 from metering.app.tenancy.tenancy import Tenancy
@@ -44,6 +45,7 @@ class ReconcileLogs:
         self,
         source: str,
         bodies: Iterable[bytes],
+        one_by_one: OneByOne,
         *,
         start: Instant | None = None,
         end: Instant | None = None,
@@ -51,7 +53,9 @@ class ReconcileLogs:
         """Return the requests in logs beside those in the ledgers, by day and deployment.
 
         Without `start` and `end` the days of the logs are compared. Unusable records are counted as
-        refused. Raises ConfigurationError if the logs have no counts, or too many requests.
+        refused. `one_by_one` names the ledgers that cannot be read, whose requests are missing on
+        our side. Raises if none of them can, and ConfigurationError if the logs have no counts, or
+        too many requests.
         """
         await self.tenancy.refresh()
         comparison, refused = LogComparison(), 0
@@ -67,23 +71,27 @@ class ReconcileLogs:
         if found is None:
             raise ConfigurationError(f"{source}: no request with counts on these days")
         first, last = found
-        await self._read_ledgers(
-            comparison,
-            Span(
-                first // DAY * DAY if start is None else start,
-                (last // DAY + 1) * DAY if end is None else end,
-            ),
+        span = Span(
+            first // DAY * DAY if start is None else start,
+            (last // DAY + 1) * DAY if end is None else end,
         )
+        await self._read_ledgers(comparison, span, one_by_one)
         reasons = [pair async for pair in self._reasons(comparison)]
         report = comparison.report(reasons)
         return report._replace(refused=report.refused + refused)
 
-    async def _read_ledgers(self, comparison: LogComparison, span: Span) -> None:
+    async def _read_ledgers(
+        self, comparison: LogComparison, span: Span, one_by_one: OneByOne
+    ) -> None:
         for ledger in await self.ledgers.ledgers():
             period = self.tenancy.directory.period_of(ledger)
             if period.start < span.end and span.start < period.end:
-                async for page in pages(self.ledgers, ledger):
-                    comparison.add_page(page, span.start, span.end)
+                with one_by_one.about(ledger):
+                    of = comparison.ledger()
+                    async for page in pages(self.ledgers, ledger):
+                        of.add_page(page, span.start, span.end)
+                    comparison.add(of)
+        one_by_one.must_have_some()
 
     async def _reasons(self, comparison: LogComparison) -> AsyncIterator[tuple[LlmRow, Absent]]:
         for rows in batched(comparison.absent(), _LOOKED_UP, strict=False):

@@ -10,7 +10,7 @@ from metering import bootstrap
 from metering.app.costs.costs import CostReport
 from metering.cli.costs.asking import By, End, First, Month, Only, Rows, asked
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, plural, print_error, print_table, show, stdout
+from metering.cli.output import AsJson, count, plural, print_table, show, stdout, tell_left_out
 from metering.core.basics.money import Amount, format_fixed, format_paid
 from metering.core.costs.sums import CostRow, Sums
 from metering.documents.costs import CostsDocument
@@ -47,7 +47,7 @@ def costs(  # noqa: PLR0913, the options of a command
     """
     report = _report(by, (period, first, end), only, limit, compares=compare)
     show(CostsDocument.of(report), lambda: _print(report, _COST_COLUMNS, _cost), as_json=as_json)
-    _tell_left_out(report)
+    tell_left_out(report.left_out.values())
 
 
 def margins(
@@ -71,7 +71,7 @@ def margins(
     show(
         CostsDocument.of(report), lambda: _print(report, _MARGIN_COLUMNS, _margin), as_json=as_json
     )
-    _tell_left_out(report)
+    tell_left_out(report.left_out.values())
 
 
 def _report(
@@ -165,10 +165,3 @@ def _margin(sums: Sums, currency: str, _before: Sums | None, _change: Fraction |
 
 def _percent(share: Fraction) -> str:
     return format_fixed(round(share * 10 ** (_PERCENT_DECIMALS + 2)), _PERCENT_DECIMALS)
-
-
-def _tell_left_out(report: CostReport) -> None:
-    for reason in report.left_out.values():
-        print_error(f"left out: {reason}: run `metering verify`")
-    if report.left_out:
-        raise typer.Exit(1)

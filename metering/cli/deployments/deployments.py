@@ -9,6 +9,7 @@ import typer
 from metering import bootstrap
 from metering.adapters.files import read_structured
 from metering.app.deployments.deployments import Proposal
+from metering.app.ledger.one_by_one import OneByOne
 from metering.cli.allocation.allocations import list_shares
 from metering.cli.auditing import changing
 from metering.cli.deployments.deployment_tables import (
@@ -17,7 +18,7 @@ from metering.cli.deployments.deployment_tables import (
     print_unknown,
 )
 from metering.cli.options import Move, Tier, instant, ledgers_named, period_for, since, with_app
-from metering.cli.output import AsJson, stdout
+from metering.cli.output import AsJson, stdout, tell_left_out
 from metering.core.basics.errors import ConfigurationError
 from metering.core.calendars.periods import LedgerId
 from metering.core.deployments.deployment import (
@@ -98,12 +99,16 @@ def list_deployments(
     """List deployments on record and what is scheduled, or with --unknown those without a record.
 
     Usage of an unknown deployment is priced by the model in the response, as a global deployment
-    unless the event names another type.
+    unless the event names another type. Ledgers that cannot be read are named, and the exit
+    status is then 1.
 
     Example:  metering deployments list --unknown --period 2026-11
     """
     if unknown:
-        print_unknown(with_app(lambda app: _unknown(app, tenant, period)), as_json=as_json)
+        one_by_one = OneByOne()
+        without = with_app(lambda app: _unknown(app, tenant, period, one_by_one))
+        print_unknown(without, as_json=as_json)
+        tell_left_out(one_by_one.left_out.values())
         return
     if tenant is not None or period is not None:
         raise typer.BadParameter("--tenant and --period require --unknown")
@@ -112,13 +117,13 @@ def list_deployments(
 
 
 async def _unknown(
-    app: bootstrap.App, tenant: str | None, period: str | None
+    app: bootstrap.App, tenant: str | None, period: str | None, one_by_one: OneByOne
 ) -> list[UnknownDeployment]:
     if period is not None:
-        return await app.deployments.unknown(await ledgers_named(app, tenant, period))
+        return await app.deployments.unknown(await ledgers_named(app, tenant, period), one_by_one)
     tenants = await app.read.tenants() if tenant is None else [tenant]
     ledgers = [LedgerId(name, (await period_for(app, name, None)).start) for name in tenants]
-    return await app.deployments.unknown(ledgers)
+    return await app.deployments.unknown(ledgers, one_by_one)
 
 
 @deployments.command("set")

@@ -8,16 +8,18 @@ import typer
 
 from metering import bootstrap
 from metering.adapters.reconciliation.cost_export import CostExport
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.reconciliation.reconcile import Asked, day_start
 from metering.cli.ingest.event_lines import opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, show
+from metering.cli.output import AsJson, show, tell_left_out
 from metering.cli.reconciliation.reconcile_tables import print_logs, print_report
 from metering.core.basics.instants import DAY, Instant
 from metering.core.reconciliation.agreed import Agreed, read_agreed
 from metering.core.reconciliation.cost_row import Exact, parse_exact
 from metering.core.reconciliation.log_comparison import LogReport
 from metering.core.reconciliation.report import Report
+from metering.documents.left_out import LeftOutLedger, left_out
 from metering.documents.reconciliation import (
     LogComparison,
     LogReconciliation,
@@ -72,7 +74,7 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
     """Compare the ledgers with the bill (--actual), the gateway's logs (--gateway-logs), or both.
 
     Every difference is broken down by cause, line by line. Exit status 1 if more than rounding and
-    late data remains. Writes nothing.
+    late data remains, or if a ledger cannot be read: it is named and left out. Writes nothing.
 
     Example:  metering reconcile --actual part_0_0001.csv.gz --from 2026-11-01 --to 2026-11-18
     """
@@ -86,10 +88,14 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
     asked = Asked(first, last, currency.upper(), together, _agreed(discount or []))
 
     async def work(app: bootstrap.App) -> tuple[Report | None, LogReport | None]:
-        costs = None if actual is None else await _costs(app, actual, asked)
-        return costs, None if gateway_logs is None else await _logs(app, gateway_logs, asked)
+        costs = None if actual is None else await _costs(app, actual, asked, one_by_one)
+        if gateway_logs is None:
+            return costs, None
+        return costs, await _logs(app, gateway_logs, asked, one_by_one)
 
+    one_by_one = OneByOne()
     costs, logs = with_app(work)
+    without = left_out(one_by_one.left_out)
 
     def tables() -> None:
         if costs is not None:
@@ -97,31 +103,40 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
         if logs is not None:
             print_logs(logs, all_lines=all_lines)
 
-    show(_document(costs, logs, allowed, all_lines=all_lines), tables, as_json=as_json)
+    document = _document(costs, logs, allowed, without, all_lines=all_lines)
+    show(document, tables, as_json=as_json)
+    tell_left_out(one.reason for one in without)
     is_left = costs is not None and remaining_lines(costs, allowed)
     if is_left or (logs is not None and logs.remains):
         raise typer.Exit(1)
 
 
 def _document(
-    costs: Report | None, logs: LogReport | None, tolerance: Exact, *, all_lines: bool
+    costs: Report | None,
+    logs: LogReport | None,
+    tolerance: Exact,
+    without: list[LeftOutLedger],
+    *,
+    all_lines: bool,
 ) -> Reconciliation | LogReconciliation:
     compared = None if logs is None else LogComparison.model_validate(logs)
     if costs is not None:
-        return Reconciliation.of(costs, tolerance, all_lines=all_lines, logs=compared)
+        return Reconciliation.of(
+            costs, tolerance, all_lines=all_lines, logs=compared, left_out=without
+        )
     assert compared is not None
-    return LogReconciliation(gateway_logs=compared)
+    return LogReconciliation(gateway_logs=compared, left_out=without)
 
 
-async def _costs(app: bootstrap.App, path: Path, asked: Asked) -> Report:
+async def _costs(app: bootstrap.App, path: Path, asked: Asked, one_by_one: OneByOne) -> Report:
     export = CostExport(path)
     with progress_bar(path.name) as progress:
         task = progress.add_task("reading", total=size_of(export.files))
         rows = export.rows(asked.currency, lambda read: progress.update(task, completed=read))
-        return await app.billing.reconcile.costs(str(path), rows, asked)
+        return await app.billing.reconcile.costs(str(path), rows, asked, one_by_one)
 
 
-async def _logs(app: bootstrap.App, path: Path, asked: Asked) -> LogReport:
+async def _logs(app: bootstrap.App, path: Path, asked: Asked, one_by_one: OneByOne) -> LogReport:
     with opened(path) as stream, progress_bar(path.name) as progress:
         task = progress.add_task("reading", total=size_of([path]))
 
@@ -134,6 +149,7 @@ async def _logs(app: bootstrap.App, path: Path, asked: Asked) -> LogReport:
         return await app.billing.reconcile_logs.compare(
             str(path),
             bodies(),
+            one_by_one,
             start=_instant(asked.first, "--from"),
             end=None if end is None else end + DAY,
         )

@@ -2,21 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from metering.core.basics.errors import ConfigurationError, RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import slot_of
-from metering.core.ledger.entry import Entry, State
-from metering.core.ledger.page import Page
-from metering.core.prices.price_book import TOKEN
+from metering.core.reconciliation.ledger_requests import Found, LedgerRequests, Where
 from metering.core.reports.breakdown import day_of
 from metering.core.streams.joining import Counted, counted
 from metering.core.streams.log_rows import LlmRow, merge_rows
 from metering.core.usage.buckets import INDEX, TOKENS, Buckets
-from metering.core.usage.evidence import counts_known
 
 #: Requests in the logs of one comparison, all held in memory: about 500 MB.
 MAX_REQUESTS: Final = 1_000_000
@@ -43,9 +39,6 @@ class Absent(StrEnum):
 
 #: Reasons that resolve by themselves.
 PASSING: Final = frozenset({Absent.LATE, Absent.PENDING})
-
-type Where = tuple[str, str | None]
-"""Day and deployment."""
 
 
 class LogLine(NamedTuple):
@@ -101,20 +94,12 @@ class LogReport(NamedTuple):
         return bool(lasting or self.refused or any(line.differing for line in self.lines))
 
 
-@dataclass(slots=True)
-class _Found:
-    """The ledgers' state of a logged request."""
-
-    where: Where
-    state: State
-
-
 class LogComparison:
-    """Compares the rows of logs with the pages of ledgers; add the logs first."""
+    """Compares the rows of logs with the requests of ledgers; add the logs first."""
 
     def __init__(self) -> None:
         self._rows: dict[str, LlmRow] = {}
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, Found] = {}
         self._ledger: defaultdict[Where, list[int]] = defaultdict(lambda: [0, 0])
 
     def add_rows(self, rows: Iterable[LlmRow]) -> None:
@@ -132,27 +117,17 @@ class LogComparison:
         times = [row.time for row in self._rows.values() if row.time is not None]
         return (min(times), max(times)) if times else None
 
-    def add_page(self, page: Page, start: Instant, end: Instant) -> None:
-        """Add the next page of a ledger.
+    def ledger(self) -> LedgerRequests:
+        """Return the requests of a ledger, to which its pages are added."""
+        return LedgerRequests(self._rows.keys())
 
-        All requests in `[start, end)` count, and those outside it that the logs have.
-        """
-        day = day_of(page.slot)
-        for entry in page.entries:
-            if entry.state.rate.unit != TOKEN:
-                continue
-            if start <= entry.time < end or entry.id in self._rows:
-                for state, _, sign in entry.changes():
-                    self._count(day, state, sign)
-            if entry.id in self._rows:
-                self._found[entry.id] = _Found((day, _deployment(entry)), entry.state)
-
-    def _count(self, day: str, state: State, sign: int) -> None:
-        if _is_counted(state):
-            name = state.dimensions.deployment
-            cell = self._ledger[day, None if name is None else name.casefold()]
-            cell[0] += sign
-            cell[1] += sign * sum(state.buckets[TOKENS])
+    def add(self, ledger: LedgerRequests) -> None:
+        """Add the requests of a ledger whose pages have all been added."""
+        self._found |= ledger.found
+        for where, (requests, tokens) in ledger.sums.items():
+            cell = self._ledger[where]
+            cell[0] += requests
+            cell[1] += tokens
 
     def absent(self) -> list[LlmRow]:
         """Return the logged requests whose counts the ledgers do not have."""
@@ -212,11 +187,6 @@ class LogComparison:
         )
 
 
-def _is_counted(state: State) -> bool:
-    known = not state.is_hold and counts_known(state.evidence)
-    return known and state.rate.unit == TOKEN and any(state.buckets)
-
-
 def _merged(known: LlmRow, row: LlmRow) -> LlmRow:
     return merge_rows((known, row))[row.request_id]
 
@@ -234,8 +204,3 @@ def _parts(row: LlmRow) -> tuple[int, int]:
 def _where(row: LlmRow) -> Where:
     day = "" if row.time is None else day_of(slot_of(row.time))
     return day, None if row.deployment is None else row.deployment.casefold()
-
-
-def _deployment(entry: Entry) -> str | None:
-    name = entry.state.dimensions.deployment
-    return None if name is None else name.casefold()

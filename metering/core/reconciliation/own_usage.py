@@ -99,6 +99,16 @@ class OwnUsage:
             for state, _, sign in entry.changes():
                 self._count_state(entry, state, day, sign)
 
+    def include(self, other: "OwnUsage") -> None:
+        """Add the sums of other pages, of the same span."""
+        for place, cells in other.cells.items():
+            for bucket, cell in cells.items():
+                self._cell(place, bucket).add(cell)
+        for missing, requests in other.missing.items():
+            self.missing[missing] += requests
+        for billed, amount in other.marketplace.items():
+            self.marketplace[billed] += amount
+
     def _count_state(self, entry: Entry, state: State, day: str, sign: int) -> None:
         of = state.dimensions
         on_tokens = of.deployment_type != PROVISIONED or of.spillover

@@ -26,7 +26,8 @@ class UnknownDeployments:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._requests: defaultdict[_Place, Counter[str | None]] = defaultdict(Counter)
+        self.requests: defaultdict[_Place, Counter[str | None]] = defaultdict(Counter)
+        """By name and backend, then by the model that responses named."""
 
     def add(self, page: Page) -> None:
         """Add the usage of one page."""
@@ -39,7 +40,12 @@ class UnknownDeployments:
         if state.is_hold or not name:
             return
         if self._directory.deployment(name, backend, at)[0] is None:
-            self._requests[name, backend][state.dimensions.model] += sign
+            self.requests[name, backend][state.dimensions.model] += sign
+
+    def include(self, other: "UnknownDeployments") -> None:
+        """Add the sums of other pages."""
+        for place, requests in other.requests.items():
+            self.requests[place].update(requests)
 
     def found(self) -> list[UnknownDeployment]:
         """Return the deployments, those with the most requests first."""
@@ -50,7 +56,7 @@ class UnknownDeployments:
                 models.total(),
                 tuple(sorted(model for model, requests in models.items() if model and requests)),
             )
-            for (name, backend), models in self._requests.items()
+            for (name, backend), models in self.requests.items()
             if models.total()
         )
         return sorted(rows, key=lambda row: (-row.requests, row.name, row.backend or ""))

@@ -1,6 +1,5 @@
 """Ten ledgers, one of which is broken, full, refused by size or restored halfway: nine go on."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,93 +8,29 @@ from metering.app.exports.chargeback import ChargebackReport, Scope
 from metering.app.exports.deliver_exports import LEFT_OUT
 from metering.core.basics.errors import LedgerLagError, RetryableError
 from metering.core.basics.instants import DAY, MINUTE, SECOND
-from metering.core.calendars.periods import LedgerId, month_of
+from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Window
 from metering.core.plans.plan import read_plan
 from metering.core.reports.board import Standing
-from tests.app.bounds.harm import Documents
-from tests.app.bounds.test_sizes import ingest
+from tests.app.bounds.ten import (
+    LEDGERS,
+    PERIOD,
+    REFUSED,
+    SICK,
+    TENANTS,
+    Make,
+    is_told,
+    one_each,
+    refuse,
+    subject,
+)
 from tests.app.exporting import content_of
-from tests.builders import AT, NOW, body
-from tests.doubles.cosmos import CosmosPeer, Fault, RequestInfo
+from tests.builders import NOW, body
+from tests.doubles.cosmos import CosmosPeer
 from tests.systems import MovableClock, System
 
-TENANTS = [f"t-{n}" for n in range(10)]
-#: One in the middle, so that some come before it and some after.
-SICK = "t-4"
-PERIOD = month_of(AT)
-LEDGERS = {tenant: LedgerId(tenant, PERIOD.start) for tenant in TENANTS}
 DUE = PERIOD.end + 5 * DAY
 QUOTA = {"metric": "requests", "window": "day", "limit": "100"}
-
-type Make = Callable[..., Awaitable[System]]
-type Harm = Callable[[System], Awaitable[System]]
-
-
-def subject(tenant: str) -> str:
-    return f"sub-{tenant}"
-
-
-async def one_each(system: System, name: str, **changes: Any) -> Any:
-    return await ingest(
-        system, *(body(id=f"{name}-{t}", subject=subject(t), **changes) for t in TENANTS)
-    )
-
-
-REFUSED = {
-    "full": (403, 1014, "a logical partition has its 20 GB"),
-    "oversized": (413, 0, "more bytes than one request may have"),
-    "unknown": (400, 0, "status 400"),
-}
-
-
-@pytest.fixture(params=["broken", "restored", "full", "oversized"])
-def harm(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def sick(
-    make_process: Make, documents: Documents, harm: str, kind: str, request: pytest.FixtureRequest
-) -> System:
-    """Return a fresh process over ten ledgers of twenty pages, one of which is harmed."""
-    if kind == "sqlite" and harm in REFUSED:
-        pytest.skip("a file has neither partitions nor a bound on documents")
-    healthy = await make_process()
-    plan = read_plan("p", {"id": "capped"})
-    await healthy.tenancy.define_plan(plan, None)
-    for tenant in TENANTS:
-        await healthy.tenancy.map_subject(subject(tenant), tenant, None)
-        await healthy.tenancy.assign_plan(tenant, "capped", None)
-    for page in range(20):
-        await one_each(healthy, f"r-{page}", data__model=f"m-{page}")
-    pending = {"data__tokens": "pending", "data__usage": ..., "data__streamed": True}
-    await one_each(healthy, "stream", **pending)
-    ledger = LEDGERS[SICK]
-    if harm == "broken":
-        await documents.change_page(ledger, 21, committed=1)
-    elif harm == "restored":
-        await documents.remove_page(ledger, 18)
-    else:
-        refuse(request.getfixturevalue("peer"), harm)
-    return await make_process(MovableClock(NOW))
-
-
-def refuse(peer: CosmosPeer, harm: str) -> None:
-    """Let the store refuse every write to the ledger of the sick tenant."""
-    status, substatus, _ = REFUSED[harm]
-
-    def choose(request: RequestInfo) -> Fault | None:
-        writes = request.kind in {"create", "upsert", "replace", "batch", "patch"}
-        if writes and request.container == "ledgers" and f"{SICK}|" in request.partition_key:
-            return Fault(what="fail_before", status=status, substatus=substatus)
-        return None
-
-    peer.faults.schedule(choose)
-
-
-def is_told(system: System) -> bool:
-    return any(SICK in message for message in system.alerts.messages)
 
 
 async def test_ingest(sick: System) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from metering.app.deployments.deployments import Deployments
 from metering.app.ingest.ingest import Message
+from metering.app.ledger.one_by_one import OneByOne
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE
 from metering.core.calendars.dated import BEGINNING
@@ -113,7 +114,7 @@ async def test_usage_of_deployments_nobody_recorded_is_listed_over_all_ledgers(
     await system.ingest.batch([Message(content, "0", 0) for content in bodies])
     ledgers = [LedgerId(name, month_of(AT).start) for name in ("one", "two", "nobody")]
 
-    (row,) = await use_cases(system).unknown(ledgers)
+    (row,) = await use_cases(system).unknown(ledgers, OneByOne())
 
     assert row == ("chat", "other", 2, ("gpt-4o-2024-11-20",))
 

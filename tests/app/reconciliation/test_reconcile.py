@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from metering.app.hubs.batch import Message
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.reconciliation.reconcile import Asked, Reconcile, day_start
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import parse_instant
@@ -47,7 +48,9 @@ OUTPUT = bill("100", "0.001", "output")
 
 
 async def compare(system: System, *rows: CostRow, **asked: Any) -> Report:
-    return await Reconcile(system.store, system.tenancy).costs("f.csv", rows, Asked(**asked))
+    return await Reconcile(system.store, system.tenancy).costs(
+        "f.csv", rows, Asked(**asked), OneByOne()
+    )
 
 
 def said(report: Report) -> list[tuple[str | None, str, str, str, list[str]]]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from metering.app.hubs.batch import Message
+from metering.app.ledger.one_by_one import OneByOne
 from metering.app.reconciliation.reconcile_logs import ReconcileLogs
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE, parse_instant
@@ -27,7 +28,7 @@ async def compare(system: System, *bodies: bytes, **span: int) -> LogReport:
     use_case = ReconcileLogs(
         ledgers=system.store, register=system.register, tenancy=system.tenancy, clock=system.clock
     )
-    return await use_case.compare("logs.jsonl", bodies, **span)
+    return await use_case.compare("logs.jsonl", bodies, OneByOne(), **span)
 
 
 def stream(id_: str) -> bytes:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from tests.gateway_logs import llm_record, log
+
 if TYPE_CHECKING:
     from tests.cli.conftest import EventBuilder, Metering, Ran
 
@@ -95,7 +97,7 @@ def sound_store(
         event("a-1", time="2026-11-20T09:00:00Z"),
         event("a-2", time="2026-11-20T10:00:00Z", data={"end_user": "Zoë"}),
         event("a-3", time="2026-11-20T11:00:00Z"),
-        event("o-1", subject="other"),
+        event("o-1", subject="other", data={"deployment": "chat"}),
     )
     assert ran.json["accepted"] == 4
     return metering.store
@@ -184,6 +186,24 @@ def test_verify_names_the_ledger_and_its_fault_to_people(sound: "Metering") -> N
     assert f"error: ledger {_ACME}: page-00000002 does not match its hash" in ran.stderr
     assert _OTHER not in ran.stderr
     assert sound.run("verify", "other").code == 0
+
+
+@pytest.mark.parametrize("harm", ["a page in the middle is deleted", "the head is gone"])
+def test_commands_over_all_ledgers_answer_for_the_others_and_name_it(
+    harm: str, sound: "Metering"
+) -> None:
+    _do(_HARMS[harm], sound)
+
+    unknown = sound.run("deployments", "list", "--unknown", "--json")
+    logs = sound.write([log(llm_record("o-1"))])
+    compared = sound.run("reconcile", "--gateway-logs", logs, "--json")
+
+    assert (unknown.code, compared.code) == (1, 1)
+    assert sum(one["requests"] for one in unknown.json) == 1
+    assert compared.json["gateway_logs"]["absent"] == {}
+    assert [one["ledger"] for one in compared.json["left_out"]] == [_ACME]
+    for ran in (unknown, compared):
+        assert f"error: left out: ledger {_ACME}" in ran.stderr
 
 
 def test_totals_that_the_pages_do_not_give_are_found_by_verify(sound: "Metering") -> None:

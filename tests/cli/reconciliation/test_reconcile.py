@@ -139,7 +139,8 @@ def test_logs_alone_or_beside_a_bill(metering: "Metering", event: "EventBuilder"
             ],
             "differing": [],
             "refused": 0,
-        }
+        },
+        "left_out": [],
     }
     less = metering.write([log(llm_record(completionTokens=99, totalTokens=1099))])
     (differing,) = metering.run("reconcile", "--gateway-logs", less, "--json").json["gateway_logs"][
