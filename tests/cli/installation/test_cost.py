@@ -10,8 +10,8 @@ def test_a_load_has_needs_costs_and_limits(metering: "Metering") -> None:
     found = metering.run(
         *("cost", "--requests-per-second", "1000", "--gateway", "StandardV2", "--json")
     ).json
-    # docs/sizing.md works it out by hand: 1,096.97, and 734 for the gateway.
-    assert (found["total"], found["costs"]["gateway"]) == ("1830.97", "734.00")
+    # docs/sizing.md works it out by hand: 1,096.98, and 734 for the gateway.
+    assert (found["total"], found["costs"]["gateway"]) == ("1830.98", "734.00")
     assert (found["million_requests"], found["per_million"]) == ("876.00", "2.09")
     # 2.09 of 0.0035 x 1,000,000 = 3,500.
     assert found["share_percent"] == "0.060"
