@@ -48,15 +48,15 @@ def test_a_request_of_ones_own_is_shown_as_it_arrives_and_counted(metering: Any)
         assert any("local-contoso-prod" in line for line in lines)
         assert _ask(base_url, "contoso-prod").status_code == 200
         shown = _lines_until(child, "contoso-prod")[-1].split("  ")
-        # 17 x 2.5 + 10 x 10 = 142.5 a million
-        assert shown[1:6] == ["contoso-prod", "gpt-4o-2024-11-20", "200", "27", "0.0001425"]
-        assert shown[6].strip() == "contoso 0.0001425 USD"
+        # 17 x 2.5 + 10 x 10 = 142.5 a million, to two digits
+        assert shown[1:6] == ["contoso-prod", "gpt-4o-2024-11-20", "200", "27", "0.00014"]
+        assert shown[6].strip() == "contoso 0.00014 USD"
         assert _ask(base_url, "fabrikam-chat", stream=True).status_code == 200
         assert "pending" in _lines_until(child, "fabrikam-chat")[-1]
         child.send_signal(signal.SIGINT)
         rest, errors = child.communicate(timeout=10)
     assert (child.returncode, errors) == (0, b"")
-    assert b"0.0001425 USD" in rest
+    assert b"0.00014 USD" in rest
     assert metering.balance("contoso")["amount"] == "0.0001425"
 
 

@@ -69,7 +69,7 @@ def test_the_page_escapes_what_comes_from_outside_and_names_what_is_open() -> No
     assert "<b>ada</b>" not in page
     assert "&lt;b&gt;ada&lt;/b&gt;" in page
     assert "6.88 USD" in page
-    assert "1 requests with token counts still outstanding" in page
+    assert "1 request with token counts still outstanding" in page
     assert "4 / query" in page
     assert "2.5 / 1M tokens" in page
     assert "<script" not in page
