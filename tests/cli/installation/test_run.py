@@ -56,7 +56,7 @@ def test_a_request_of_ones_own_is_shown_as_it_arrives_and_counted(metering: Any)
         child.send_signal(signal.SIGINT)
         rest, errors = child.communicate(timeout=10)
     assert (child.returncode, errors) == (0, b"")
-    assert b"0.00014 USD" in rest
+    assert b"0.0001425 USD" in rest
     assert metering.balance("contoso")["amount"] == "0.0001425"
 
 
