@@ -18,7 +18,11 @@ def open_costs(page: Page) -> None:
 
 
 def rows(page: Page) -> list[str]:
-    return [one.text for one in page.all("#table tbody th")]
+    # In one step: a table that is drawn anew meanwhile has other cells.
+    found: list[str] = page.driver.execute_script(
+        "return [...document.querySelectorAll('#table tbody th')].map(one => one.innerText)"
+    )
+    return found
 
 
 def test_costs_are_limited_to_a_name_and_shown_by_another(page: Page) -> None:
