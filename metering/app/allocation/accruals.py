@@ -137,15 +137,18 @@ class Accruals:
     async def _month(self, month: Period) -> _Kept:
         """Return the accruals of a month, as read within MEMORY."""
         now = self.clock.now()
-        kept = self._kept.get(month.start)
-        if kept is not None and kept.read <= now < kept.read + MEMORY:
-            return kept
+        found = self._fresh(month, now)
+        if found is not None:
+            return found
         async with self._turn:
-            kept = self._kept.get(month.start)
-            if kept is None or not kept.read <= now < kept.read + MEMORY:
-                kept = await self._read(month, now)
-                self._keep(month, kept)
-            return kept
+            # Whoever had the turn before may have read it.
+            found = self._fresh(month, now) or await self._read(month, now)
+            self._keep(month, found)
+            return found
+
+    def _fresh(self, month: Period, now: Instant) -> _Kept | None:
+        kept = self._kept.get(month.start)
+        return kept if kept is not None and kept.read <= now < kept.read + MEMORY else None
 
     def _keep(self, month: Period, kept: _Kept) -> None:
         self._kept.pop(month.start, None)

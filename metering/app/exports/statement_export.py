@@ -65,10 +65,9 @@ class StatementPdfExport(OfClosedPeriods):
             yield ReportFile(f"{_name(statement)}.pdf", _once(content, 1))
             tenant = statement.ledger.tenant
             documents = [one async for one in self.invoices.invoices(tenant)]
-            for one in documents:
-                if one.ledger == statement.ledger:
-                    content = await self.papers.invoice(one, statement, documents)
-                    yield ReportFile(f"{one.number}.pdf", _once(content, 1))
+            for one in [own for own in documents if own.ledger == statement.ledger]:
+                content = await self.papers.invoice(one, statement, documents)
+                yield ReportFile(f"{one.number}.pdf", _once(content, 1))
             self._add(statement)
             self.progress(1)
 

@@ -213,10 +213,8 @@ class Committer:
             return change
         past = await past_before(self.store, self.periods, head.ledger)
         change = replace(change or LimitChange(head.counts.limits), past=past)
-        if head.pages:
-            return change
         before = LedgersBefore(self.store, self.periods)
-        return await before.take_over(head.ledger, change, now)
+        return change if head.pages else await before.take_over(head.ledger, change, now)
 
     def _limit_change(self, head: Head, now: Instant) -> LimitChange | None:
         """Return the change to the limits in force now, if the head alone has the usage.

@@ -56,7 +56,8 @@ def _print(tenant: str, found: Forecast) -> None:
 
 def _row(one: QuotaForecast, currency: str) -> list[str]:
     def show(value: int) -> str:
-        return one.state.read(value, currency)
+        is_money = one.state.quota.metric == "amount"
+        return format_read(value, currency) if is_money else f"{value:,}"
 
     ends = "-" if one.exhausted_at is None else format_instant(one.exhausted_at)
     trend = [show(value) for value in one.trend]

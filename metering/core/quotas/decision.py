@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from metering.core.allocation.accrued import NOTHING_ACCRUED, Accrued
 from metering.core.basics.instants import Instant, format_instant
-from metering.core.basics.money import Amount, format_read
+from metering.core.basics.money import Amount
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window
@@ -129,10 +129,6 @@ class QuotaState(NamedTuple):
     def show(self, value: int) -> str:
         """Return a value in the metric's unit as a decimal string."""
         return self.quota.show(value)
-
-    def read(self, value: int, currency: str) -> str:
-        """Return a value in the metric's unit for people."""
-        return format_read(value, currency) if self.quota.metric == "amount" else f"{value:,}"
 
 
 class Decision(NamedTuple):
