@@ -86,42 +86,27 @@ def main() -> int:
     return 0
 
 
+#: Measurements of a size: option, size without a number, and what is done.
+_SIZED: Final = (
+    ("growth", growth.ENTRIES, "let a ledger grow to N entries"),
+    ("closing", closing.TENANTS, "close one month of N tenants"),
+    ("reports", reports.TENANTS, "run the reports on a month of N tenants"),
+    ("segments", segments.ENTRIES, "let a ledger grow to N entries at one event a commit"),
+)
+
+
 def _options() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--trace", type=Path, help="A trace file. Default: the sample that ships.")
-    parser.add_argument(
-        "--growth",
-        type=int,
-        nargs="?",
-        const=growth.ENTRIES,
-        metavar="N",
-        help=f"Only let a ledger grow to N entries. Default: {growth.ENTRIES:,}.",
-    )
-    parser.add_argument(
-        "--closing",
-        type=int,
-        nargs="?",
-        const=closing.TENANTS,
-        metavar="N",
-        help=f"Only close one month of N tenants. Default: {closing.TENANTS:,}.",
-    )
-    parser.add_argument(
-        "--reports",
-        type=int,
-        nargs="?",
-        const=reports.TENANTS,
-        metavar="N",
-        help=f"Only run the reports on a month of N tenants. Default: {reports.TENANTS:,}.",
-    )
-    parser.add_argument(
-        "--segments",
-        type=int,
-        nargs="?",
-        const=segments.ENTRIES,
-        metavar="N",
-        help="Only let a ledger grow to N entries at one event a commit."
-        f" Default: {segments.ENTRIES:,}.",
-    )
+    for name, default, meaning in _SIZED:
+        parser.add_argument(
+            f"--{name}",
+            type=int,
+            nargs="?",
+            const=default,
+            metavar="N",
+            help=f"Only {meaning}. Default: {default:,}.",
+        )
     parser.add_argument(
         "--balance", action="store_true", help="Only read balances over HTTP at a fixed rate."
     )

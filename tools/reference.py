@@ -65,7 +65,7 @@ MEANINGS: Final = {
 def commands() -> str:
     """Return the page of the commands: their help."""
     parts = ["# Commands\n\nWritten by `make docs` from the help of each command.\n"]
-    for name, command in _commands("metering", app):
+    for name, command in commands_below("metering", app):
         with command.make_context(name, [], resilient_parsing=True) as context:
             context.terminal_width = _WIDTH
             lines = command.get_help(context).split("\n")
@@ -74,12 +74,13 @@ def commands() -> str:
     return "\n".join(parts)
 
 
-def _commands(named: str, command: "Command") -> "Iterator[tuple[str, Command]]":
+def commands_below(named: str, command: "Command") -> "Iterator[tuple[str, Command]]":
+    """Yield every command below one, with its full name; groups are no commands."""
     if not isinstance(command, TyperGroup):
         yield named, command
         return
     for name, below in command.commands.items():
-        yield from _commands(f"{named} {name}", below)
+        yield from commands_below(f"{named} {name}", below)
 
 
 def routes() -> str:

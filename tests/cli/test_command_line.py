@@ -11,33 +11,22 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from typer._click.exceptions import ClickException
-from typer.core import TyperGroup
 
 from metering import __version__
 from metering.cli.main import app
+from tools.reference import commands_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
-
-    from typer._click.core import Command
 
     from tests.cli.conftest import EventBuilder, Metering
 
 _COLOUR: Final = re.compile(rb"\x1b\[[0-9;]*m")
 
 
-def _commands(named: str, command: "Command") -> "Iterator[tuple[str, Command]]":
-    """Yield every command below one, with its full name; groups are no commands."""
-    if not isinstance(command, TyperGroup):
-        yield named, command
-        return
-    for name, below in command.commands.items():
-        yield from _commands(f"{named} {name}", below)
-
-
 def test_the_help_of_every_command_has_an_example_of_itself() -> None:
-    found = dict(_commands("metering", app))
+    found = dict(commands_below("metering", app))
 
     assert {"metering ingest", "metering tenants import"} <= set(found)
     without = [
@@ -65,7 +54,7 @@ def test_every_example_in_the_help_is_one_that_its_command_takes(
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
     refused = {}
-    for name, command in _commands("metering", app):
+    for name, command in commands_below("metering", app):
         examples = re.findall(
             r"^ *(?:Example:)? *(.*\bmetering .*(?:\n\s+--.*)*)", command.help or "", re.MULTILINE
         )

@@ -129,14 +129,7 @@ def void(number: Number, reason: Reason, author: Author = "", as_json: AsJson = 
 
     Example:  metering statements void INV-000001 --reason "wrong address"
     """
-    change = _change(reason, author)
-    wanted = {"reason": reason, "author": author}
-    made = changing(
-        "invoice.void",
-        f"invoice/{number}",
-        wanted,
-        lambda app: app.billing.invoices.issue.void(number, change),
-    )
+    made = _take("void", number, reason, author)
     _show([made], as_json=as_json)
 
 
@@ -150,14 +143,7 @@ def reissue(
 
     Example:  metering statements reissue INV-000002
     """
-    change = _change(reason, author)
-    wanted = {"reason": reason, "author": author}
-    made = changing(
-        "invoice.reissue",
-        f"invoice/{number}",
-        wanted,
-        lambda app: app.billing.invoices.issue.reissue(number, change),
-    )
+    made = _take("reissue", number, reason, author)
     _show([made], as_json=as_json)
 
 
@@ -194,6 +180,19 @@ def verify(
             print_error(f"{one.number}: {fault}")
     if any(one.faults for one in found):
         raise typer.Exit(1)
+
+
+def _take(step: Literal["void", "reissue"], number: str, reason: str, author: str) -> Invoice:
+    """Take a step about a document, between two entries of the audit log."""
+    change = _change(reason, author)
+
+    async def work(app: bootstrap.App) -> Invoice:
+        issuing = app.billing.invoices.issue
+        taken = issuing.void if step == "void" else issuing.reissue
+        return await taken(number, change)
+
+    wanted = {"reason": reason, "author": author}
+    return changing(f"invoice.{step}", f"invoice/{number}", wanted, work)
 
 
 def _change(reason: str, author: str) -> Change:

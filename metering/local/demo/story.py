@@ -26,6 +26,7 @@ from metering.core.quotas.verdict import ModelVerdict
 from metering.core.reports.requests import Wanted
 from metering.core.usage.buckets import TOKENS
 from metering.local.demo.independent_sum import TenantSum
+from metering.local.demo.traffic import event
 from metering.ports import Outgoing
 
 TENANT: Final = "adventure"
@@ -115,16 +116,7 @@ def _event(
             "completion_tokens": output,
             "total_tokens": prompt + output,
         }
-    event = {
-        "specversion": "1.0",
-        "type": "llm.usage.v1",
-        "source": "/apim/demo",
-        "id": id_,
-        "time": format_instant(time),
-        "subject": SUBSCRIPTION,
-        "data": data,
-    }
-    return json.dumps(event).encode(), SUBSCRIPTION
+    return event(id_, time, SUBSCRIPTION, data), SUBSCRIPTION
 
 
 async def publish_wrong_price(app: bootstrap.App) -> None:

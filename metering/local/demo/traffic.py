@@ -8,7 +8,7 @@ in ten is sent twice, and events change places within blocks of fifty.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Final, NamedTuple
 
@@ -94,14 +94,11 @@ def _subscription(share: int) -> str:
 def body(request: Request, time: Instant, prefix: str) -> bytes:
     """Return the event of a request at a time. Ids start with `prefix`."""
     model = request.model
-    event = {
-        "specversion": "1.0",
-        "type": "llm.usage.v1",
-        "source": "/apim/demo",
-        "id": f"{prefix}-{request.row.number:06d}",
-        "time": format_instant(time),
-        "subject": request.subscription,
-        "data": {
+    return event(
+        f"{prefix}-{request.row.number:06d}",
+        time,
+        request.subscription,
+        {
             "product": "llm",
             "api": model.shape,
             "deployment": model.name,
@@ -117,8 +114,21 @@ def body(request: Request, time: Instant, prefix: str) -> bytes:
             "tokens": "final",
             "usage": _SHAPES[model.shape](request),
         },
+    )
+
+
+def event(id_: str, time: Instant, subject: str, data: Mapping[str, object]) -> bytes:
+    """Return the event of a request to the demo's gateway."""
+    envelope = {
+        "specversion": "1.0",
+        "type": "llm.usage.v1",
+        "source": "/apim/demo",
+        "id": id_,
+        "time": format_instant(time),
+        "subject": subject,
+        "data": data,
     }
-    return json.dumps(event).encode()
+    return json.dumps(envelope).encode()
 
 
 def _chat(request: Request) -> Usage:
