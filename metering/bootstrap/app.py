@@ -82,6 +82,7 @@ class App(Base):
     callers = Part(lambda self: self._installation.callers)
     audited = Part(lambda self: self._installation.audited)
     deployments = Part(lambda self: self._installation.deployments)
+    aliases = Part(lambda self: self._installation.aliases)
     azure_deployments = Part(lambda self: self._installation.azure_deployments)
 
     tokens = Part(lambda self: self.sign_in.tokens)

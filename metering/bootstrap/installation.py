@@ -4,6 +4,7 @@ from functools import cached_property
 from time import monotonic
 
 from metering.app.billing.close_periods import ClosePeriods
+from metering.app.deployments.aliases import Aliases
 from metering.app.deployments.deployments import Deployments
 from metering.app.hubs.hub_lag import COMMAND_WAIT_S, WAIT_S, HubLags, WatchHubs
 from metering.app.installation.collect_gauges import CollectGauges
@@ -116,6 +117,11 @@ class Installation:
     def audited(self) -> Audited:
         """Change something, with entries in the audit log."""
         return Audited(log=self._base.stores.audit, clock=self._base.clock)
+
+    @cached_property
+    def aliases(self) -> Aliases:
+        """Declare and list aliases."""
+        return Aliases(self._base.tenancy, self._base.clock)
 
     @cached_property
     def deployments(self) -> Deployments:

@@ -173,6 +173,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.deployments.deployments:deployments",
             "Deployments: type, region, model version and units, unknown to the gateway.",
         ),
+        "aliases": Place(
+            "metering.cli.deployments.aliases:aliases",
+            "Aliases: names that clients ask for in the place of models, with their targets.",
+        ),
     },
     "Bill and report": {
         "close": Place(

@@ -47,7 +47,9 @@ class RequestFilter(BaseModel):
     )
     id: str | None = Field(None, max_length=MAX_ID_LENGTH)
     model: _Name = Field(None, description="The model that is charged, or that served it.")
+    requested_model: _Name = Field(None, description="What the client asked for.")
     deployment: _Name = None
+    backend: _Name = Field(None, description="The account or back end that served it.")
     product: _Name = None
     subscription: _Name = None
     use_case: _Name = None

@@ -15,7 +15,7 @@ from metering.app.reports.breakdowns import LedgerRead
 from metering.app.reports.read import Slice
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.calendars.periods import Days, days_between
-from metering.core.reports.breakdown import GROUPS, Row
+from metering.core.reports.breakdown import ASKED, Row
 from metering.core.reports.count import Group
 from metering.documents.document import json_by_row
 from metering.documents.reports.usage import LedgerPosition, UsageDocument, UsageRow
@@ -47,8 +47,8 @@ _To = Annotated[
 _GroupBy = Annotated[
     str,
     Query(
-        max_length=128,
-        description=f"Comma-separated: {', '.join(GROUPS)}.",
+        max_length=256,
+        description=f"Comma-separated: {', '.join(ASKED)}.",
         examples=["day,model", "use_case"],
     ),
 ]
@@ -154,8 +154,8 @@ def _must_be_a_span(begin: Instant, end: Instant) -> None:
 def _groups(group_by: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in group_by.split(","))
     for name in names:
-        if name not in GROUPS or names.count(name) > 1:
-            message = f"must be a comma-separated list of {', '.join(GROUPS)} without duplicates"
+        if name not in ASKED or names.count(name) > 1:
+            message = f"must be a comma-separated list of {', '.join(ASKED)} without duplicates"
             fault = {"field": "group_by", "message": message}
             raise Problem(422, f"group_by: {message}", errors=[fault])
     return names

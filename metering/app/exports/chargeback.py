@@ -71,7 +71,7 @@ class ChargebackReport:
         self._scope = scope
         self._ledgers = ledgers
         self._tenancy = tenancy
-        self._serving = Serving(tenancy.directory)
+        self._serving = Serving(tenancy.directory, tenancy.prices)
         self._own: OwnCosts | None = None
         self.tenant = scope.tenant
         self._sums = self._no_sums()

@@ -111,7 +111,7 @@ class Reconcile:
         self, prices: CurrencyPrices, start: Instant, end: Instant, one_by_one: OneByOne
     ) -> OwnUsage:
         directory = self.tenancy.directory
-        served = Serving(directory).of
+        served = Serving(directory, self.tenancy.prices).of
         own = OwnUsage(prices, served, start=start, end=end)
         for ledger in await self.ledgers.ledgers():
             period = directory.period_of(ledger)

@@ -15,6 +15,7 @@ from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.periods import LedgerId
 from metering.core.credit.adjustment import Adjustment
 from metering.core.credit.grant import Grant, Revocation
+from metering.core.deployments.alias import Alias
 from metering.core.deployments.deployment import Deployment
 from metering.core.ledger.limits import Limits
 from metering.core.plans.increases import Increase
@@ -25,6 +26,7 @@ from metering.core.prices.price_file import read_price_file
 from metering.core.quotas.plan_check import check_plan
 from metering.core.tenancy import decisions
 from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjustment
+from metering.core.tenancy.alias_records import set_alias
 from metering.core.tenancy.customers import Customer, set_customer
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.discount_records import set_discount
@@ -238,6 +240,22 @@ class Tenancy:
                 self.directory, deployment, now, effective, move=move
             ),
             ("deployment", deployment.key, expected),
+        )
+
+    async def set_alias(
+        self,
+        alias: Alias,
+        effective: Instant | None,
+        *,
+        supersede: bool = False,
+        expected: int | None = None,
+    ) -> Decision[Instant]:
+        """Let a name be an alias of its targets."""
+        return await self._record(
+            lambda now: set_alias(
+                self.directory, self.prices, alias, now, effective, supersede=supersede
+            ),
+            ("alias", alias.key, expected),
         )
 
     async def set_member(

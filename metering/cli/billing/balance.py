@@ -26,7 +26,7 @@ from metering.core.billing.balance import Balance
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
-from metering.core.reports.breakdown import GROUPS
+from metering.core.reports.breakdown import ASKED
 from metering.documents.billing.balance import BalanceDocument
 from metering.documents.reports.usage import UsageRow
 
@@ -114,7 +114,7 @@ def usage(
     tenant: Tenant,
     period: PeriodName = None,
     group_by: Annotated[
-        str, typer.Option(help="Comma-separated: " + ", ".join(GROUPS) + ".")
+        str, typer.Option(help="Comma-separated: " + ", ".join(ASKED) + ".")
     ] = "day,model",
     as_json: AsJson = False,
 ) -> None:
@@ -124,8 +124,8 @@ def usage(
     """
     names = tuple(name.strip() for name in group_by.split(","))
     for name in names:
-        if name not in GROUPS:
-            known = ", ".join(GROUPS)
+        if name not in ASKED:
+            known = ", ".join(ASKED)
             raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint="--group-by")
 
     async def read(app: bootstrap.App) -> tuple[list[UsageRow], Period, Accrued]:

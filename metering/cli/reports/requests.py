@@ -46,7 +46,11 @@ def list_requests(  # noqa: PLR0913, one option for each filter
     model: Annotated[
         str | None, typer.Option(help="The model that is charged, or that served it.")
     ] = None,
+    requested_model: Annotated[
+        str | None, typer.Option(help="What the client asked for, such as an alias.")
+    ] = None,
     deployment: _Name = None,
+    backend: _Name = None,
     product: _Name = None,
     subscription: Annotated[str | None, typer.Option(help="A subscription.")] = None,
     use_case: _Name = None,
@@ -71,7 +75,9 @@ def list_requests(  # noqa: PLR0913, one option for each filter
     plain = Wanted(
         id=id_,
         model=model,
+        requested_model=requested_model,
         deployment=deployment,
+        backend=backend,
         product=product,
         subscription=subscription,
         use_case=use_case,

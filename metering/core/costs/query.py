@@ -10,10 +10,16 @@ from metering.core.calendars.periods import Days, day_at, month_of
 
 PERIODS: Final = ("day", "week", "month")
 """Dimensions of time in UTC; a week begins on Monday."""
-NAMES: Final = ("tenant", "model", "deployment", "account", "region", "product", "use_case")
-"""Dimensions of names."""
+NAMES: Final = (
+    *("tenant", "model", "deployment", "account", "region", "product", "use_case"),
+    "requested_model",
+)
+"""Dimensions of names; `requested_model` is what clients asked for, such as an alias."""
 END_USER: Final = "end_user"
 """A dimension of names too, for one tenant alone: no summary has it."""
+ACCOUNT: Final = "account"
+BACKEND: Final = "backend"
+"""What events call the account; both may be asked for."""
 _ALL_NAMES: Final = (*NAMES, END_USER)
 BY: Final = (*NAMES, *PERIODS)
 #: Days of one question: two years, and the years before it in a comparison.
@@ -70,6 +76,8 @@ def cost_query(
     days: Days, by: tuple[str, ...], only: tuple[tuple[str, str | None], ...] = ()
 ) -> CostQuery:
     """Return a question. Raises ConfigurationError for one that cannot be answered."""
+    by = tuple(ACCOUNT if name == BACKEND else name for name in by)
+    only = tuple((ACCOUNT if name == BACKEND else name, value) for name, value in only)
     is_of_tenant = any(name == "tenant" and value for name, value in only)
     allowed = (*BY, END_USER) if is_of_tenant else BY
     for name in by:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import Slot, slot_of
+from metering.core.prices.priced import WhyUnpriced
 from metering.core.prices.rating import Rate, amount_of
 from metering.core.usage.buckets import Buckets
 from metering.core.usage.evidence import Evidence, counts_known
@@ -117,6 +118,16 @@ class State(NamedTuple):
     def is_unpriced(self) -> bool:
         """Say whether the counts are known but the price is not."""
         return not self.rate.is_priced and counts_known(self.evidence) and self.is_billable
+
+    @property
+    def why_unpriced(self) -> WhyUnpriced | None:
+        """The kind of reason that it has no price; None for one that has."""
+        if not self.is_unpriced:
+            return None
+        if self.dimensions.not_understood is not None:
+            return WhyUnpriced.NOT_UNDERSTOOD
+        is_named = self.rate.model is not None
+        return WhyUnpriced.NO_PRICE if is_named else WhyUnpriced.ALIAS_UNRESOLVED
 
 
 def expected_amount(state: State) -> Amount | None:

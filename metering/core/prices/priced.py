@@ -1,5 +1,6 @@
 """The pricing key of a request: its own dimensions, completed from the deployments registry."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
@@ -13,6 +14,17 @@ from metering.core.prices.price_book import (
 from metering.core.usage.usage import Dimensions
 
 PROVISIONED = "provisioned"
+
+
+class WhyUnpriced(StrEnum):
+    """The kind of reason that a request has no price. Stable."""
+
+    ALIAS_UNRESOLVED = "alias_unresolved"
+    """No response, deployment or alias says which model served it."""
+    NOT_UNDERSTOOD = "not_understood"
+    """It may cost something that no rule understands."""
+    NO_PRICE = "no_price"
+    """Its model has no price, or none in that place or for one of its buckets."""
 
 
 class Registered(NamedTuple):
@@ -92,18 +104,10 @@ def completed(said: PricingKey, registered: Registered | None) -> PricingKey:
     )
 
 
-def priced_of(
-    dimensions: Dimensions, registered: Registered | None, *, by_request: bool = False
-) -> PricingKey:
-    """Return the pricing key of a request with these dimensions.
-
-    `by_request`: for an estimate, the requested model stands in for the one that will serve.
-    """
-    model = dimensions.model
-    if model is None and by_request and registered is None:
-        model = dimensions.requested_model
+def priced_of(dimensions: Dimensions, registered: Registered | None) -> PricingKey:
+    """Return the pricing key of a request with these dimensions."""
     said = PricingKey(
-        model,
+        dimensions.model,
         dimensions.deployment_type,
         dimensions.region,
         dimensions.service_tier,

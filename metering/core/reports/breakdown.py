@@ -32,17 +32,25 @@ from metering.core.usage.buckets import INDEX, QUANTITY, QUANTITY_DECIMALS
 
 GROUPS: Final = (
     *("day", "model", "deployment", "product", "subscription", "use_case", "end_user"),
-    *("account", "region"),
+    *("account", "region", "requested_model"),
 )
-"""The dimensions by which usage can be grouped (days are UTC)."""
+"""The dimensions by which usage can be grouped (days are UTC).
+
+`model` is the one that is rated, `account` the back end, `requested_model` what the client asked
+for: the name of a model, a deployment or an alias.
+"""
+BACKEND: Final = "backend"
+"""What events call the account; an answer that was asked for by it names it so."""
+ASKED: Final = (*GROUPS, BACKEND)
+"""The names by which usage can be asked for."""
 PRICE: Final = "price"
 """The dimension that says what the company pays: see `core/reports/list_costs.py`."""
 DIMENSIONS: Final = (*GROUPS, PRICE)
 """The dimensions of a full group, in their order."""
 #: Names that callers choose freely, and that a group without them has in common with others.
 _CALLERS: Final = frozenset({"product", "subscription", "use_case", "end_user"})
-#: A caller may name a deployment that does not exist.
-_NAMED: Final = _CALLERS | {"deployment"}
+#: A caller may name a deployment or model that does not exist.
+_NAMED: Final = _CALLERS | {"deployment", "requested_model"}
 #: The dimensions that a summary leaves out: those with most names.
 _LEFT_OUT: Final = frozenset({"subscription", "end_user"})
 SUMMED_BY: Final = frozenset(DIMENSIONS) - _LEFT_OUT
@@ -76,7 +84,8 @@ class Breakdown:
     """
 
     def __init__(self, group_by: tuple[str, ...]) -> None:
-        self._places = [DIMENSIONS.index(name) for name in group_by]
+        named = ("account" if name == BACKEND else name for name in group_by)
+        self._places = [DIMENSIONS.index(name) for name in named]
         self._counts: dict[Group, Packed] = {}
         self._order: list[Group] | None = None
         self._changed: set[Group] = set()
@@ -239,7 +248,8 @@ def _counted(state: State) -> Count:
 def _group(day: str, state: State, end_user: str | None) -> Group:
     of, rate = state.dimensions, state.rate
     names = (rate.model, of.deployment, of.product, of.subject, of.use_case, end_user)
-    return (day, *names, of.backend, of.region, price_of(rate, of.provider))
+    where = (of.backend, of.region, of.requested_model)
+    return (day, *names, *where, price_of(rate, of.provider))
 
 
 def price_of(rate: Rate, provider: str | None) -> str | None:

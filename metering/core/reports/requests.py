@@ -83,7 +83,10 @@ class Wanted(NamedTuple):
     id: str | None = None
     model: str | None = None
     """The model that is charged, or the one that served the request."""
+    requested_model: str | None = None
+    """What the client asked for: a model, a deployment or an alias."""
     deployment: str | None = None
+    backend: str | None = None
     product: str | None = None
     subscription: str | None = None
     use_case: str | None = None
@@ -107,7 +110,9 @@ class Wanted(NamedTuple):
             and (self.end is None or entry.time < self.end)
             and self.id in {None, entry.id}
             and (_is(self.model, state.rate.model) or self.model == of.model)
+            and _is(self.requested_model, of.requested_model)
             and _is(self.deployment, of.deployment)
+            and _is(self.backend, of.backend)
             and _is(self.product, of.product)
             and self.subscription in {None, of.subject}
             and _is(self.use_case, of.use_case)

@@ -21,9 +21,10 @@ from metering.core.reports.count import FIGURES, Group, Packed, PackedCounts, in
 from metering.core.reports.rollup import ALL_PARTS, Cursor, Intake, Part, PartName
 from metering.core.usage.buckets import BUCKETS
 
-SCHEMA: Final = 2
-#: Without accounts, regions and summaries. A rollup of it counts as not begun, so it is made anew.
-_BEFORE: Final = 1
+SCHEMA: Final = 3
+#: Without accounts, regions and summaries (1), without requested models (2). A rollup of them
+#: counts as not begun, so it is made anew.
+_BEFORE: Final = (1, 2)
 CURSOR_ID: Final = "cursor"
 
 #: Cosmos DB takes 2 MB a batch; the difference is for the envelope of the request.
@@ -98,7 +99,7 @@ def write_cursor(cursor: Cursor) -> bytes:
 
 def read_cursor(document: Document, ledger: LedgerId) -> Cursor:
     """Return the cursor of `ledger` in a document. Raises RollupBroken if it is damaged."""
-    if document.get("schema") == _BEFORE:
+    if document.get("schema") in _BEFORE:
         return Cursor(ledger)
     _check(document, ledger, CURSOR_ID)
     try:

@@ -71,6 +71,9 @@ class TermsProof:
             wrong = rate.units != NO_UNITS or rate.row is not None
             return "it has unit prices and no price version" if wrong else None
         if rate.version == OUTCOME or rate.version.startswith(_CAPACITY):
+            if rate in self._book.earlier_rates(as_usage(entry, entry.arrival), entry.time):
+                # Its alias has been corrected since it was rated.
+                return None
             return f"its rate is not what {rate.version} gives"
         if rate.version == f"{_PLAN}{plan.id}":
             follows = rate.row == OF_THE_PLAN and _follows(rate, None, plan, entry)

@@ -39,7 +39,8 @@ class UnknownDeployments:
         name, backend = state.dimensions.deployment, state.dimensions.backend
         if state.is_hold or not name:
             return
-        if self._directory.deployment(name, backend, at)[0] is None:
+        is_alias = self._directory.aliases.at(name, at).alias is not None
+        if not is_alias and self._directory.deployment(name, backend, at)[0] is None:
             self.requests[name, backend][state.dimensions.model] += sign
 
     def include(self, other: "UnknownDeployments") -> None:

@@ -22,6 +22,7 @@ from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.prices.discount import Discount, Discounts
 from metering.core.tenancy.customers import Customers
 from metering.core.tenancy.increases import Increases
+from metering.core.tenancy.known_aliases import KnownAliases
 from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
 from metering.core.tenancy.producers import Producers
@@ -43,6 +44,7 @@ class Directory:
         self._paying: set[str] = set()
         self._plans: dict[str, Dated[Plan]] = {}
         self._deployments = KnownDeployments()
+        self.aliases = KnownAliases()
         self._grants: dict[str, dict[str, Grant]] = {}
         self._adjustments: dict[str, list[MadeAdjustment]] = {}
         self.version = 0
@@ -81,6 +83,8 @@ class Directory:
                     self.add_plan(Plan.model_validate_json(record.value), record.effective)
                 case "deployment":
                     self._deployments.add(record)
+                case "alias":
+                    self.aliases.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
                 case "increase" | "stop" | "producer" | "discount" | "customer":

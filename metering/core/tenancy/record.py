@@ -19,6 +19,7 @@ type RecordKind = Literal[
     "plan",
     "prices",
     "deployment",
+    "alias",
     "grant",
     "revocation",
     "adjustment",

@@ -1,7 +1,7 @@
 """Terms: tenant, plan, period and prices of a subject, resolved for a span of time."""
 
 from bisect import bisect_right
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -12,7 +12,7 @@ from metering.core.calendars.dated import BEGINNING, FOREVER
 from metering.core.calendars.periods import LedgerId, Period
 from metering.core.plans.plan import Plan
 from metering.core.prices.price_book import PriceBook
-from metering.core.prices.priced import PricingKey, Registered, priced_of
+from metering.core.prices.priced import PricingKey, Registered, WhyUnpriced, priced_of
 from metering.core.prices.quote import why_unpriced
 from metering.core.prices.rating import (
     Rate,
@@ -23,6 +23,7 @@ from metering.core.prices.rating import (
     rate_usage,
 )
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.naming import Naming
 from metering.core.usage.buckets import INPUT_BUCKETS
 from metering.core.usage.event import BUSINESS_OUTCOME, LLM_USAGE
 from metering.core.usage.evidence import Evidence
@@ -121,6 +122,7 @@ class TermsBook:
         self._prices = prices
         self._instead = instead or Alternative()
         self.cards = cards or RateCards(prices)
+        self.naming = Naming(directory, prices)
         self._terms: dict[str, Terms] = {}
         # Keyed by the identity of the dimensions, which equal requests share.
         self._cards: dict[int, _KeptCard] = {}
@@ -191,30 +193,60 @@ class TermsBook:
     def _priced(
         self, dimensions: Dimensions, at: Instant, *, by_request: bool = False
     ) -> tuple[PricingKey, Instant, Instant]:
-        """Return what prices such requests, and the span in which the registry says so."""
-        name = dimensions.deployment
-        if name is None and dimensions.model is None:
-            # On /openai/v1 the request names the deployment as its model.
-            name = dimensions.requested_model
-        registered, start, end = None, BEGINNING, FOREVER
-        if name is not None:
-            known, start, end = self._directory.deployment(name, dimensions.backend, at)
-            registered = None if known is None else Registered(known, start)
-        priced = priced_of(dimensions, registered, by_request=by_request)
+        """Return what prices such requests, and the span in which the registry says so.
+
+        `by_request`: for an estimate, the model that is asked for stands in for the one to serve.
+        """
+        named = self.naming.of(dimensions, at)
+        model = named.model
+        if by_request and named.rated is None:
+            model = named.first or dimensions.requested_model
+        priced = priced_of(dimensions._replace(model=model), named.registered)
         if self._instead.pay_as_you_go and priced.is_provisioned:
             priced = priced._replace(is_spilled=True)
-        return self._swapped(priced), start, end
+        return self._swapped(priced), named.start, named.end
 
-    def pricing_keys(self, of: Dimensions, at: Instant) -> tuple[PricingKey, PricingKey]:
-        """Return the pricing key of a request, and the one without its registered deployment."""
-        return self._priced(of, at)[0], priced_of(of, None)
+    def pricing_keys(self, of: Dimensions, at: Instant) -> list[PricingKey]:
+        """Return the pricing keys of a request under the registry as it is and as it was.
+
+        The present one, that of each version of its alias, and the one without any registration.
+        """
+        return [
+            self._priced(of, at)[0],
+            *(
+                priced_of(of._replace(model=named.model), named.registered)
+                for named in self.naming.ever(of, at)
+            ),
+            priced_of(of, None),
+        ]
+
+    def earlier_rates(self, usage: Usage, at: Instant) -> Iterator[Rate]:
+        """Yield the rates of a usage under other versions of its alias than the one in force."""
+        plan = self.terms(usage.dimensions.subject, at).plan
+        for named in self.naming.ever(usage.dimensions, at):
+            priced = priced_of(usage.dimensions._replace(model=named.model), named.registered)
+            yield rate_usage(self.cards.of(plan, priced, at), usage.buckets)[0]
 
     def why_unpriced(self, usage: Usage, at: Instant) -> str:
         """Return in words why a usage has no price under today's terms for its time."""
         plan = self.terms(usage.dimensions.subject, at).plan
         priced, _, _ = self._priced(usage.dimensions, at)
+        if priced.model is None and priced.not_understood is None:
+            return self._why_unresolved(usage.dimensions, at)
         reason = why_unpriced(self._prices, plan, priced, at, usage.buckets)
         return reason or "it has a price now, which `metering prices rerate` applies"
+
+    def _why_unresolved(self, of: Dimensions, at: Instant) -> str:
+        """Return in words why the names of a request lead to no model."""
+        code = WhyUnpriced.ALIAS_UNRESOLVED
+        name = of.deployment or of.requested_model or of.model
+        if name is None:
+            return f"{code}: neither the request nor its response names a model"
+        goals = self.naming.goals(of, at)
+        if not goals:
+            return f"{code}: no response, deployment or alias says which model {name!r} is"
+        targets = ", ".join(one.target for one in goals)
+        return f"{code}: no response says which target of {name!r} served it: {targets}"
 
     def is_routed(self, usage: Usage) -> bool:
         """Say whether a model router passed a request on, so that its fee is charged too."""
@@ -227,7 +259,11 @@ class TermsBook:
         if name is None:
             return is_router(of.model)
         known, _, _ = self._directory.deployment(name, of.backend, usage.time)
-        return is_router(of.model) or is_router(name if known is None else known.model)
+        if known is not None:
+            return is_router(of.model) or is_router(known.model)
+        goals = self.naming.goals(of, usage.time)
+        is_by_alias = bool(goals) and all(is_router(one.model) for one in goals)
+        return is_router(of.model) or is_router(name) or is_by_alias
 
     def _swapped(self, priced: PricingKey) -> PricingKey:
         """Return what is priced with the model that is asked about in the place of its own."""

@@ -47,7 +47,9 @@ def router_fee(usage: Usage) -> Usage:
 def _meter(usage: Usage, name: str, unit: str, quantity: int) -> Usage:
     dimensions = _dimensions(usage.dimensions, name, unit)
     buckets = (*NO_TOKENS[TOKENS], quantity)
-    said = (content_of(dimensions), usage.time, usage.end_user, quantity)
+    # As digests were before meters named what was asked for: a repeat stays a duplicate.
+    content = content_of(dimensions._replace(requested_model=None))
+    said = (content, usage.time, usage.end_user, quantity)
     digest = hashlib.blake2b(to_json(said), digest_size=_DIGEST_BYTES).hexdigest()
     _, source, id_ = usage.key
     return usage._replace(
@@ -63,7 +65,6 @@ def _dimensions(of: Dimensions, name: str, unit: str) -> Dimensions:
     return of._replace(
         type=METER_USAGE,
         model=name,
-        requested_model=None,
         provider=of.provider if family is None else family.provider,
         service_tier=None,
         unit=unit,

@@ -10,6 +10,7 @@ from metering.core.basics.instants import format_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, format_amount, format_fixed
 from metering.core.ledger.entry import Basis, State
 from metering.core.prices.price_book import TOKEN
+from metering.core.prices.priced import WhyUnpriced
 from metering.core.prices.rating import Rate
 from metering.core.reports.requests import Request
 from metering.core.usage.buckets import (
@@ -79,14 +80,21 @@ class StateDocument(Document):
     quantity: str | None = Field(None, description="Units of a meter other than tokens.")
     unit: str = Field(TOKEN, description="The unit that the meter counts.")
     unpriced: bool = Field(description="True if the counts are known and the price is not.")
+    unpriced_reason: WhyUnpriced | None = Field(
+        None, description="Why there is no price, as a code; null for a request that has one."
+    )
     price: PriceDocument | None
     producer: str | None = Field(
         None, description="Who sent the event to the API. Null: the gateway."
     )
     status: int = Field(description="The HTTP status that the client got.", examples=[200])
     error: str | None
+    requested_model: str | None = Field(
+        None, description="What the client asked for: a model, a deployment or an alias."
+    )
     model_served: str | None = Field(description="The model that the response named.")
     deployment: str | None
+    backend: str | None = Field(None, description="The account or back end that served it.")
     product: str | None
     use_case: str | None
     user: str | None
@@ -108,7 +116,7 @@ class RequestDocument(StateDocument):
     time: str
     period_start: str = Field(description="The start of the period that it is charged in.")
     subscription: str
-    model_asked: str | None = Field(description="The model that the request named.")
+    model_asked: str | None = Field(description="The same as requested_model.")
     deployment_type: str | None
     region: str | None
     service_tier: str | None
@@ -175,12 +183,15 @@ def _state(state: State, user: str | None) -> dict[str, Any]:
         "quantity": None if is_tokens else quantity,
         "unit": state.rate.unit,
         "unpriced": state.is_unpriced,
+        "unpriced_reason": state.why_unpriced,
         "price": PriceDocument.of(state.rate),
         "producer": of.producer,
         "status": of.status,
         "error": of.error,
+        "requested_model": of.requested_model,
         "model_served": of.model,
         "deployment": of.deployment,
+        "backend": of.backend,
         "product": of.product,
         "use_case": of.use_case,
         "user": user,
@@ -197,7 +208,7 @@ COLUMNS: Final = (
     *_TEXTS,
     *TOKEN_BUCKETS,
     *("quantity", "unit", "price_version", "price_row", "multiplier", "amount", "corrections"),
-    "producer",
+    *("producer", "requested_model", "backend", "unpriced_reason"),
 )
 
 
@@ -224,3 +235,6 @@ def _cells(request: Request) -> Iterator[Cell]:
     yield None if document.amount is None else figure(state.amount)
     yield len(document.corrections)
     yield document.producer
+    yield document.requested_model
+    yield document.backend
+    yield None if document.unpriced_reason is None else document.unpriced_reason.value

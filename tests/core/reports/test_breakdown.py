@@ -162,6 +162,6 @@ def test_every_total_of_a_group_is_kept() -> None:
     totals = {name: n for n, name in enumerate(RateTotals._fields, 1) if name != "tokens"}
     line = RateTotals(**totals, tokens=tuple(range(100, 100 + len(BUCKETS))))
     breakdown = Breakdown(DIMENSIONS)
-    group = ("2026-11-20", "m", None, None, None, None, None, None, None, None)
+    group = ("2026-11-20", "m", *(None,) * (len(DIMENSIONS) - 2))
     breakdown.add_counts({group: Count(line, 7, 9)})
     assert list(breakdown.after()) == [(group, Count(line, 7, 9))]

@@ -75,7 +75,7 @@ def test_money_is_text_and_never_a_json_number() -> None:
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
-        (lambda d: d.update(schema=3), "has schema 3, not 2"),
+        (lambda d: d.update(schema=4), "has schema 4, not 3"),
         (lambda d: d.update(ledger="globex|x"), "is day-2026-11-.* of globex"),
         (lambda d: d.update(id="day-2026-11-20-9"), "is day-2026-11-20-9 of acme"),
         (lambda d: d.pop("columns"), "cannot be read"),
@@ -102,7 +102,7 @@ def test_what_is_no_part_is_refused_by_name(
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
-        (lambda d: d.update(schema=3), "its rollup's cursor has schema 3, not 2"),
+        (lambda d: d.update(schema=4), "its rollup's cursor has schema 4, not 3"),
         (lambda d: d.pop("hash"), "cursor cannot be read"),
         (lambda d: d.update(parts=[]), "cursor cannot be read"),
         (lambda d: d.update(page=1.5), "cursor cannot be read"),

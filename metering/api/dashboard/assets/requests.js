@@ -71,8 +71,10 @@ function facts(one) {
   return [
     field("Evidence", one.evidence.replace("_", " ")),
     field("Model charged", one.model),
+    field("Asked for", one.requested_model),
     field("Model that answered", one.model_served),
     field("Deployment", one.deployment),
+    field("Back end", one.backend),
     field("Status", `${one.status}${one.error ? ` (${one.error})` : ""}`),
     field("Use case", one.use_case),
     field("User", one.user),
@@ -81,6 +83,7 @@ function facts(one) {
       `${count(value)}${unit(name) ? ` × ${unit(name)}` : ""}`)),
     field("Quantity", one.quantity === null ? null : `${one.quantity} ${one.unit}`),
     field("Price version", one.price?.version ?? "no price"),
+    field("No price", one.unpriced_reason?.replaceAll("_", " ")),
     field("Price row", one.price ? one.price.row ?? "a price of the plan" : null),
     field("Multiplier", one.price?.multiplier),
     field("Amount", amount(one)),
@@ -98,7 +101,7 @@ function showOne() {
   const about = [
     field("Time", one.time), field("Type", one.type), field("Source", one.source),
     field("Subscription", one.subscription), field("Product", one.product),
-    field("Model asked for", one.model_asked), field("Region", one.region),
+    field("Region", one.region),
     field("Service tier", one.service_tier), field("Ledger page and row", `${one.page}, ${one.row}`),
   ].filter((row) => row.value !== null);
   byId("one-title").textContent = `Request ${one.id}`;
