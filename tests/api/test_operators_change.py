@@ -22,6 +22,8 @@ EDITED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"model": "gpt-4o", "deployment_type": "global"},
         {"model": "gpt-4o", "deployment_type": "data_zone"},
     ),
+    ("/api/aliases/Smart", {"targets": ["gpt-4o"]}, {"targets": ["gpt-4o-mini"]}),
+    ("/api/aliases/house/smart", {"targets": ["gpt-4o"]}, {"targets": ["gpt-4o-mini"]}),
 ]
 
 
@@ -240,6 +242,8 @@ async def test_tenants_and_subscriptions_are_listed_in_pages(api: Served) -> Non
     assert (await api.ask("GET", "/api/plans/x", operator)).status_code == 404
     assert (await api.get("/api/deployments", operator))["items"] == []
     assert (await api.ask("GET", "/api/deployments/x", operator)).status_code == 404
+    assert (await api.get("/api/aliases", operator))["items"] == []
+    assert (await api.ask("GET", "/api/aliases/x", operator)).status_code == 404
 
 
 class TestOfTheAuditLog:

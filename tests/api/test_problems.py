@@ -55,6 +55,8 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("PUT", "/api/plans/pro", {"quotas": [{"metric": "gold"}]}, "quotas.0"),
     ("PUT", "/api/deployments/d", {"model": "gpt-4o"}, "deployment_type"),
     ("PUT", "/api/deployments/d", {"name": "e"}, "name"),
+    ("PUT", "/api/aliases/a", {"targets": ["a"]}, "leads to itself"),
+    ("PUT", "/api/aliases/a", {"targets": "gpt-4o"}, "targets"),
     ("PUT", "/api/tenants/acme/plan", {"plan": "default", "more": 1}, "more"),
     ("PUT", "/api/tenants/acme/plan", {"plan": "no-such-plan"}, "no-such-plan"),
     ("PUT", "/api/subscriptions/new", {"tenant": "a b"}, "a b"),

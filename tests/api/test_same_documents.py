@@ -52,6 +52,9 @@ async def used(api: Served) -> None:
     deployment = {"model": "gpt-4o", "deployment_type": "global"}
     made = await api.ask("PUT", "/api/deployments/d", api.operator(), json=deployment)
     assert made.status_code == 200, made.text
+    alias = {"targets": ["gpt-4o", "d"]}
+    named = await api.ask("PUT", "/api/aliases/smart", api.operator(), json=alias)
+    assert named.status_code == 200, named.text
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,7 @@ async def test_a_command_prints_the_document_of_the_api(
         ("tenants list", "/api/tenants"),
         ("plans list", "/api/plans"),
         ("deployments list", "/api/deployments"),
+        ("aliases list", "/api/aliases"),
         ("effects list", "/api/effects"),
         ("verify", "/api/verify"),
     ],

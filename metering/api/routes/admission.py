@@ -31,8 +31,10 @@ async def _attributes(
     end_user: Annotated[str | None, _attribute("end user")] = None,
     agent: Annotated[str | None, _attribute("agent")] = None,
     session: Annotated[str | None, _attribute("session")] = None,
+    requested_model: Annotated[str | None, _attribute("requested model")] = None,
 ) -> Attributes:
-    return Attributes(model, product, use_case, end_user, None, agent, session)
+    asked = None if requested_model is None else requested_model.casefold()
+    return Attributes(model, product, use_case, end_user, None, agent, session, asked)
 
 
 @router.get("/admission/{subscription:path}", response_model=AdmissionDocument)

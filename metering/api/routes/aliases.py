@@ -21,9 +21,9 @@ router = for_operators("aliases")
 Name = Annotated[
     str,
     Path(
-        pattern=r"^[!-.0-~]+$",
+        pattern=r"^[!-~]+$",
         max_length=256,
-        description="The name that clients ask for. One with a slash is declared by command.",
+        description="The name that clients ask for.",
     ),
 ]
 Supersede = Annotated[
@@ -46,7 +46,7 @@ async def list_aliases(
     )
 
 
-@router.get("/aliases/{alias}")
+@router.get("/aliases/{alias:path}")
 async def show_alias(app: TheApp, alias: Name, response: Response) -> AliasDocument:
     """Return an alias as of now, or its first version to come."""
     found = await app.aliases.one(alias)
@@ -56,7 +56,7 @@ async def show_alias(app: TheApp, alias: Name, response: Response) -> AliasDocum
     return AliasDocument.of(found)
 
 
-@router.put("/aliases/{alias}")
+@router.put("/aliases/{alias:path}")
 async def set_alias(  # noqa: PLR0913, each is a part of the request
     app: TheApp,
     caller: TheCaller,

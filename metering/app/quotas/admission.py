@@ -22,6 +22,7 @@ from metering.core.quotas.admission import Admitted, admit
 from metering.core.quotas.facts import ALL_PAID, Facts, UnknownDeployments, Unpaid
 from metering.core.quotas.ladder import NO_LADDER, Ladder, ladder_of
 from metering.core.quotas.stopped import stopped
+from metering.core.tenancy.naming import Naming
 from metering.core.tenancy.record import Assignment
 from metering.ports import Clock, LedgerStore, Telemetry
 
@@ -114,6 +115,7 @@ class Admission:
                 frozenset(self._known(found)),
                 self._deployments(now),
                 self._learnt(counts),
+                self._aliases(now),
                 self.unknown_deployments,
                 self._ladder(found, now),
                 await self._unpaid(found),
@@ -150,6 +152,18 @@ class Admission:
         prices, past = self.tenancy.prices, counts.past
         served = {} if past is None else past.served
         return {name: prices.canonical(model) or model for name, model in served.items()}
+
+    def _aliases(self, now: Instant) -> dict[str, tuple[str, ...]]:
+        """Return the models behind every alias in force, under their canonical names."""
+        directory, prices = self.tenancy.directory, self.tenancy.prices
+        naming = Naming(directory, prices)
+        found = {}
+        for one in directory.aliases.in_force(now):
+            models = [naming.target(target, now).model for target in one.targets]
+            models += [one.alias] if prices.knows(one.alias) else []
+            known = (prices.canonical(model) or model for model in models)
+            found[one.alias] = tuple(dict.fromkeys(known))
+        return found
 
     def _ladder(self, found: Assignment, now: Instant) -> Ladder:
         """Return what is known of the models that a plan may send requests down to."""

@@ -23,7 +23,7 @@ from metering.core.plans.plan import Plan
 from metering.core.prices.discount import Discount
 from metering.core.prices.price_book import NamedRow, PriceBook
 from metering.core.prices.price_file import read_price_file
-from metering.core.quotas.plan_check import check_plan
+from metering.core.quotas.plan_check import check_plan, refuse_aliases
 from metering.core.tenancy import decisions
 from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjustment
 from metering.core.tenancy.alias_records import set_alias
@@ -221,6 +221,7 @@ class Tenancy:
         def decide(now: Instant) -> Decision[Instant]:
             decision = decisions.define_plan(self.directory, plan, now, effective)
             if decision.record is not None:
+                refuse_aliases(plan, self.directory.aliases, now)
                 check_plan(plan, self.prices, now)
             return decision
 

@@ -28,13 +28,17 @@ def admission(  # noqa: PLR0913, PLR0917, each is an option of the command
     end_user: Annotated[str | None, typer.Option(help="For quotas by end user.")] = None,
     agent: Annotated[str | None, typer.Option(help="For quotas by agent.")] = None,
     session: Annotated[str | None, typer.Option(help="For quotas by session.")] = None,
+    requested_model: Annotated[
+        str | None, typer.Option(help="For quotas by what is asked for, such as an alias.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show whether requests of SUBSCRIPTION are admitted: allow, downgrade or block, and why.
 
     Example:  metering admission sub-3 --model gpt-4o
     """
-    about = Attributes(model, product, use_case, end_user, None, agent, session)
+    asked = None if requested_model is None else requested_model.casefold()
+    about = Attributes(model, product, use_case, end_user, None, agent, session, asked)
 
     async def ask(app: bootstrap.App) -> Admitted:
         try:

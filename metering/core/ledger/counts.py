@@ -67,7 +67,16 @@ def attributes_of(state: State, end_user: str | None) -> Attributes:
     """Return the attributes of a counted request, as scopes name them."""
     of = state.dimensions
     model = of.model if state.rate.model == OTHER_NAMES else state.rate.model
-    return Attributes(model, of.product, of.use_case, end_user, of.subject, of.agent, of.session)
+    return Attributes(
+        model,
+        of.product,
+        of.use_case,
+        end_user,
+        of.subject,
+        of.agent,
+        of.session,
+        None if of.requested_model is None else of.requested_model.casefold(),
+    )
 
 
 def measure(quota: Quota, state: State) -> int:

@@ -1,8 +1,8 @@
 """Scopes: the requests that a quota covers, by their attributes."""
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import model_serializer, model_validator
+from pydantic import AfterValidator, model_serializer, model_validator
 
 from metering.core.basics.validation import Strict
 from metering.core.plans.terms import ModelName
@@ -25,6 +25,8 @@ class Attributes(NamedTuple):
     subscription: str | None = None
     agent: str | None = None
     session: str | None = None
+    requested_model: str | None = None
+    """What the client asks for, in lower case: a model, a deployment or an alias."""
 
 
 UNKNOWN: Final = Attributes()
@@ -34,7 +36,10 @@ type Values = tuple[str, ...]
 
 
 class Scope(Strict):
-    """The requests a quota covers: all, or those with these values of one or more attributes."""
+    """The requests a quota covers: all, or those with these values of one or more attributes.
+
+    `model` is the model that serves, whatever was asked for; `requested_model` what was asked for.
+    """
 
     model: ModelName | None = None
     product: ModelName | None = None
@@ -43,6 +48,7 @@ class Scope(Strict):
     subscription: ModelName | None = None
     agent: ModelName | None = None
     session: ModelName | None = None
+    requested_model: Annotated[ModelName, AfterValidator(str.casefold)] | None = None
 
     @model_validator(mode="before")
     @classmethod

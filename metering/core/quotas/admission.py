@@ -19,7 +19,14 @@ from metering.core.quotas.decision import (
     decides,
     quota_states,
 )
-from metering.core.quotas.deployed import closed, led, serves, to_deployment
+from metering.core.quotas.deployed import (
+    closed,
+    led,
+    named_aliases,
+    serves,
+    to_deployment,
+    with_aliases,
+)
 from metering.core.quotas.facts import Facts, UnknownDeployments
 from metering.core.quotas.ladder import Ladder
 from metering.core.quotas.scoped import Scoped, scoped_verdicts, unknown_of
@@ -48,6 +55,8 @@ class Admitted(NamedTuple):
     """The verdicts for requests with further attributes."""
     serves: Mapping[str, str] = MappingProxyType({})
     """The model of each deployment of a model that a scoped verdict names."""
+    aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """The models behind each alias of a model that a scoped verdict names."""
     closed: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """By target of a scoped downgrade, the models and deployments that cannot go there."""
     requests_per_minute: int | None = None
@@ -68,6 +77,7 @@ class Admitted(NamedTuple):
             "models": {name: one.document(self.at) for name, one in sorted(self.models.items())},
             "rules": [one.document(self.at) for one in self.scoped.rules],
             "serves": dict(sorted(self.serves.items())),
+            "aliases": {name: list(models) for name, models in sorted(self.aliases.items())},
             "closed": {to: list(names) for to, names in sorted(self.closed.items())},
             "ask": list(self.scoped.ask),
             "requests_per_minute": self.requests_per_minute,
@@ -114,6 +124,7 @@ def admit(
     }
     # The model of a deployment decides, not the deployment's name.
     models |= {name: models[model] for name, model in deployments.items() if model in models}
+    models = with_aliases(models, overall, facts.aliases)
     overall = _possible(overall, models, overall, (facts.ladder, dearer))
     return Admitted(
         subscription,
@@ -125,6 +136,7 @@ def admit(
         decide_quota(states, about).shadowed,
         Scoped(tuple(led(one, facts) for one in scoped.rules), scoped.ask),
         serves(scoped.rules, deployments),
+        named_aliases(scoped.rules, facts.aliases),
         closed(scoped.rules, facts, dearer),
         plan.requests_per_minute,
     )
@@ -182,6 +194,7 @@ def _named(
         return set()
     named = {*(plan.allowed_models or ()), *facts.unpaid.models}
     named |= {*facts.deployments.values(), *facts.learnt.values()}
+    named |= {model for models in facts.aliases.values() for model in models}
     if plan.unpriced == "block":
         named |= facts.known_models
     if facts.unknown is UnknownDeployments.ALLOW and plan.allowed_models is not None:

@@ -1,9 +1,13 @@
 """Deployments in verdicts: plans name models, clients and gateways name deployments."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
+from metering.core.quotas.decision import Verdict
 from metering.core.quotas.facts import Facts
 from metering.core.quotas.verdict import ModelVerdict, ScopedVerdict
+
+_STRICTNESS: Final = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 def led(rule: ScopedVerdict, facts: Facts) -> ScopedVerdict:
@@ -15,6 +19,35 @@ def serves(rules: Iterable[ScopedVerdict], deployments: Mapping[str, str]) -> di
     """Return the deployments that serve a model which a rule names, or leads to."""
     named = {rule.when.get("model") for rule in rules} | {rule.verdict.to for rule in rules}
     return {name: model for name, model in deployments.items() if model in named}
+
+
+def named_aliases(
+    rules: Iterable[ScopedVerdict], aliases: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return the aliases of a model that a rule names, or leads to, with all of their models."""
+    named = {rule.when.get("model") for rule in rules} | {rule.verdict.to for rule in rules}
+    return {name: models for name, models in aliases.items() if named & {*models}}
+
+
+def with_aliases(
+    models: Mapping[str, ModelVerdict],
+    overall: ModelVerdict,
+    aliases: Mapping[str, tuple[str, ...]],
+) -> dict[str, ModelVerdict]:
+    """Return the verdicts by name with those of aliases: of all models behind one, the strictest.
+
+    A model or deployment of the same name is one of them, in whatever case it is written.
+    """
+    found = dict(models)
+    spelled: dict[str, list[str]] = {}
+    for name in models:
+        spelled.setdefault(name.casefold(), []).append(name)
+    for alias, behind in aliases.items():
+        same = spelled.get(alias.casefold(), [])
+        verdicts = [models.get(name, overall) for name in (*behind, *same)]
+        strictest = max(verdicts, key=lambda one: (_STRICTNESS[one.verdict], one.resets_at or 0))
+        found |= dict.fromkeys(same or [alias], strictest)
+    return found
 
 
 def closed(
@@ -32,6 +65,7 @@ def closed(
         }
         deployed = {**facts.learnt, **facts.deployments}
         names = refused_of | {name for name, model in deployed.items() if model in refused_of}
+        names |= {name for name, models in facts.aliases.items() if refused_of & {*models}}
         found[to_deployment(one, facts).to or one.to] = tuple(sorted(names))
     return found
 

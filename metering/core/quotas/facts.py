@@ -42,6 +42,8 @@ class Facts(NamedTuple):
     """The model of each deployment: clients name deployments, plans name models."""
     learnt: Mapping[str, str] = MappingProxyType({})
     """The model that deployments turned out to serve which are not registered."""
+    aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """The models that each alias may lead to: it is no way round a limit on any of them."""
     unknown: UnknownDeployments = UnknownDeployments.BY_PLAN
     ladder: Ladder = Ladder()
     """The models that may take the place of others."""

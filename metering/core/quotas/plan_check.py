@@ -10,6 +10,7 @@ from metering.core.plans.plan import Plan
 from metering.core.plans.scope import EACH
 from metering.core.prices.price_book import PriceBook
 from metering.core.quotas.step_check import check_steps
+from metering.core.tenancy.known_aliases import KnownAliases
 
 
 def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
@@ -30,6 +31,17 @@ def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
                 f"plan {plan.id!r}: {place}: {name!r} is an alias: write {canonical!r}"
             )
     check_steps(plan, book, at)
+
+
+def refuse_aliases(plan: Plan, aliases: KnownAliases, at: Instant) -> None:
+    """Raise ConfigurationError for a plan that names an alias where it means a model."""
+    for place, name in named_models(plan):
+        alias = aliases.at(name, at).alias
+        if alias is not None and name.casefold() not in map(str.casefold, alias.targets):
+            raise ConfigurationError(
+                f"plan {plan.id!r}: {place}: {name!r} is an alias of {', '.join(alias.targets)}:"
+                " name these models, or limit what is asked for with scope requested_model"
+            )
 
 
 class Known(NamedTuple):
@@ -73,4 +85,4 @@ def unenforced(plan: Plan, known: Known) -> list[str]:
 
 
 #: Attributes that only a request tells.
-_HEADERS: Final = ("product", "use_case", "end_user", "agent", "session")
+_HEADERS: Final = ("product", "use_case", "end_user", "agent", "session", "requested_model")

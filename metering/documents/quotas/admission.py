@@ -50,6 +50,9 @@ class AdmissionDocument(ModelAdmissionDocument):
     serves: Mapping[str, str] = Field(
         description="The model of each deployment of a model that a rule names."
     )
+    aliases: Mapping[str, list[str]] = Field(
+        description="The models behind each alias of a model that a rule names."
+    )
     closed: Mapping[str, list[str]] = Field(
         description="By target of a rule's downgrade, whose requests cannot go there."
     )

@@ -32,6 +32,13 @@ class Requested(NamedTuple):
     attributes: Mapping[str, str] = _NO_ATTRIBUTES
     is_downgradable: bool = True
     is_anthropic: bool = False
+    asked: str | None = None
+    """What the client asked for, if the request is about the model of a downgrade."""
+
+    @property
+    def asked_for(self) -> str:
+        """What the client asked for."""
+        return self.asked or self.model
 
 
 class Decision(NamedTuple):
@@ -53,7 +60,7 @@ async def document_for(
     own = await admission(subscription, {name: attributes.get(name, "") for name in asked})
     return {
         **document,
-        **{name: own[name] for name in ("rules", "serves", "closed") if name in own},
+        **{name: own[name] for name in ("rules", "serves", "aliases", "closed") if name in own},
     }
 
 
@@ -88,15 +95,19 @@ def _rank(rule: Document) -> tuple[int, bool, str]:
 def _rules(document: Document, request: Requested) -> Iterator[Document]:
     """Yield the rules that apply to a request."""
     serves = {name.lower(): model for name, model in document.get("serves", {}).items()}
-    served = serves.get(request.model.lower(), request.model).lower()
+    aliases = {name.lower(): models for name, models in document.get("aliases", {}).items()}
+    name = request.model.lower()
+    # Any of the models behind an alias may serve the request.
+    served = {model.lower() for model in aliases.get(name, [serves.get(name, name)])}
     for rule in document.get("rules", ()):
         when = dict(rule["when"])
-        model = when.pop("model", None)
+        model, asked = when.pop("model", None), when.pop("requested_model", None)
         to = str(rule.get("to") or "").lower()
         # The model that a downgrade leads to is not led away again.
-        is_there = rule.get("verdict") == "downgrade" and serves.get(to, to).lower() == served
-        of_model = model is None or model.lower() == served
-        if of_model and not is_there and when.items() <= request.attributes.items():
+        is_there = rule.get("verdict") == "downgrade" and {serves.get(to, to).lower()} == served
+        of_model = model is None or model.lower() in served
+        is_asked = asked is None or asked.lower() == request.asked_for.lower()
+        if of_model and is_asked and not is_there and when.items() <= request.attributes.items():
             yield rule
 
 
@@ -113,7 +124,7 @@ def _leads_somewhere(rule: Document, request: Requested) -> bool:
 def _is_open(
     document: Document, request: Requested, to: str, models: Mapping[str, Document]
 ) -> bool:
-    applying = [*_rules(document, request._replace(model=to))]
+    applying = [*_rules(document, request._replace(model=to, asked=request.model))]
     own = models.get(to.lower())
     verdicts = [one.get("verdict") for one in (*applying, *([] if own is None else [own]))]
     return all(verdict == "allow" for verdict in verdicts)

@@ -62,6 +62,12 @@ class Pace(NamedTuple):
     retry_after_ms: int = 1_000
 
 
+async def as_named(name: str) -> list[str]:
+    """Return no targets: no name is an alias."""
+    del name
+    return []
+
+
 class Gate(NamedTuple):
     """The inputs of a decision on a request. `knows`: whether a tenant pays for a subject."""
 
@@ -71,6 +77,8 @@ class Gate(NamedTuple):
     threads: MessageThreads
     admission: Admission = admit_all
     pace: Pace = Pace()
+    targets: Callable[[str], Awaitable[list[str]]] = as_named
+    """Returns the names that an alias leads to, the first choice first; none for other names."""
 
 
 async def identify(gate: Gate, call: Call, request: Request) -> None:
@@ -94,7 +102,7 @@ async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchan
         call.streamed = body.get("stream") is True
         call.in_background = call.surface is RESPONSES and body.get("background") is True
         call.hold = {} if call.surface.takes_form else hold_of(body)
-        call.model = deployed(call, await _admitted(gate, call, call.requested_model))
+        call.model = await _routed(gate, call, await _admitted(gate, call, call.requested_model))
         call.reached_model = True
         body = _continued(gate, call, body)
         exchange = _exchange(call, call.model, body, str(request.base_url))
@@ -135,7 +143,8 @@ async def body_of(call: Call, request: Request) -> Json:
 async def _admitted(gate: Gate, call: Call, name: str) -> str:
     """Return the deployment to use. Raises Refusal when admission blocks the request."""
     assert call.caller is not None
-    document = await document_for(gate.admission, call.caller.subject, call.attributes)
+    asked = {**call.attributes, "requested_model": name}
+    document = await document_for(gate.admission, call.caller.subject, asked)
     # Vectors of another model are of no use: embeddings have no stream, and no stand-in.
     downgradable, anthropic = call.surface.downgradable, call.surface.name == "anthropic"
     decision = decide(document, Requested(name, call.attributes, downgradable, anthropic))
@@ -147,6 +156,12 @@ async def _admitted(gate: Gate, call: Call, name: str) -> str:
     if wait_s:
         raise too_fast(wait_s)
     return decision.to or name
+
+
+async def _routed(gate: Gate, call: Call, name: str) -> Model:
+    """Return the model of a deployment or of an alias's first target here. Raises Refusal."""
+    here = (one for one in await gate.targets(name) if one in DEPLOYMENTS)
+    return deployed(call, next(here, name))
 
 
 def deployed(call: Call, name: str) -> Model:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from socket import socket
 from typing import Final, NamedTuple
 
+from metering.core.tenancy.naming import Naming
 from metering.local import loopback
 from metering.local.gateway.admission import Admission, admit_all
 from metering.local.gateway.application import application
@@ -41,7 +42,8 @@ async def local_gateway(
     pipe = LogPipe(system.hub, pace.log_delay_s)
     journal = Journal(system.hub, pipe)
     stored = StoredResponses(journal)
-    gate = Gate(_knows(system), Rate(), stored, MessageThreads(), admission, pace)
+    inputs = (_knows(system), Rate(), stored, MessageThreads(), admission, pace)
+    gate = Gate(*inputs, targets=_targets(system))
     app = application(gate, journal, system.app.clock)
     sending = asyncio.create_task(pipe.run())
     try:
@@ -65,6 +67,20 @@ def _knows(system: LocalSystem) -> Callable[[str], Awaitable[bool]]:
         return tenancy.directory.knows(subject)
 
     return knows
+
+
+def _targets(system: LocalSystem) -> Callable[[str], Awaitable[list[str]]]:
+    tenancy, clock = system.app.tenancy, system.app.clock
+
+    async def targets(name: str) -> list[str]:
+        await tenancy.refresh_if_due()
+        now = clock.now()
+        alias = tenancy.directory.aliases.at(name, now).alias
+        naming = Naming(tenancy.directory, tenancy.prices)
+        goals = [] if alias is None else [naming.target(one, now) for one in alias.targets]
+        return [one for goal in goals for one in (goal.target, goal.model)]
+
+    return targets
 
 
 def listener_on(port: int | None) -> socket:

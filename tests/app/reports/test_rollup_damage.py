@@ -39,10 +39,10 @@ async def rewrite(system: System, statement: str, harm: Callable[[Document], obj
     [
         (CURSOR, lambda d: d.update(hash="f" * 64), "names a page 2 that is not"),
         (CURSOR, lambda d: d.update(page=9), "names a page 9 that is not"),
-        (CURSOR, lambda d: d.update(schema=3), "cursor has schema 3, not 2"),
+        (CURSOR, lambda d: d.update(schema=4), "cursor has schema 4, not 3"),
         (CURSOR, lambda d: d["parts"].clear(), None),
         (CURSOR, lambda d: d["parts"].update({"2026-11-02": [1]}), "day-2026-11-02-0 is missing"),
-        (PART, lambda d: d.update(schema=3), "has schema 3, not 2"),
+        (PART, lambda d: d.update(schema=4), "has schema 4, not 3"),
         (PART, lambda d: d.update(page=1), "is of page 1"),
         (PART, lambda d: d["columns"].update(requests=[3]), "is not what its pages give"),
     ],
@@ -72,8 +72,8 @@ async def test_usage_is_exact_beside_a_rollup_that_cannot_be_read(
     ("statement", "harm", "told"),
     [
         (CURSOR, lambda d: d.update(hash="f" * 64), "its rollup's cursor names a page 2"),
-        (CURSOR, lambda d: d.update(schema=3), "its rollup's cursor has schema 3, not 2"),
-        (PART, lambda d: d.update(schema=3), "has schema 3, not 2"),
+        (CURSOR, lambda d: d.update(schema=4), "its rollup's cursor has schema 4, not 3"),
+        (PART, lambda d: d.update(schema=4), "has schema 4, not 3"),
         (PART, lambda d: d.update(page=1), "is of page 1"),
     ],
 )
@@ -195,7 +195,7 @@ async def test_a_rollup_that_breaks_again_while_it_is_made_anew_waits_for_the_ne
 async def test_a_rollup_of_an_earlier_version_is_made_anew_without_an_alert(
     rolled_up: System, make_system: Callable[..., System]
 ) -> None:
-    await rewrite(rolled_up, CURSOR, lambda d: d.update(schema=1))
+    await rewrite(rolled_up, CURSOR, lambda d: d.update(schema=2))
     assert await usage_is_exact(rolled_up)
     fresh = make_system()
     assert await fresh.roll_up.run() == 2
