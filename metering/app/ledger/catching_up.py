@@ -67,7 +67,7 @@ class CatchingUp:
         broken: dict[Instant, LedgerBroken] = {}
         for number, period in enumerate(earlier):
             is_due = period.end > now - _LATE or number % _ROUND == now // MINUTE % _ROUND
-            if is_due or counting.is_unknown(period.start):
+            if is_due or counting.must_look(period.start):
                 try:
                     await self._late(ledger.tenant, period, counting, budget)
                 except LedgerBroken as fault:

@@ -104,6 +104,8 @@ def _earlier(earlier: Earlier) -> Document:
     written: Document = {"at": earlier.at, "pages": pages}
     if earlier.behind:
         written["behind"] = [[key, *place] for key, place in sorted(earlier.behind.items())]
+    if earlier.cut:
+        written["cut"] = sorted(earlier.cut)
     return {"earlier": written}
 
 
@@ -116,7 +118,7 @@ def _read_earlier(document: Document) -> Earlier | None:
         key: Place(start, read_whole(page), read_whole(through))
         for key, start, page, through in earlier.get("behind", ())
     }
-    return Earlier(earlier["at"], pages, behind)
+    return Earlier(earlier["at"], pages, behind, frozenset(earlier.get("cut", ())))
 
 
 def _limits(limits: Limits) -> Document:

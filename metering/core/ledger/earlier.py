@@ -40,6 +40,8 @@ class Earlier(NamedTuple):
     """By the start of a ledger, how many of its pages are counted."""
     behind: Mapping[str, Place] = MappingProxyType({})
     """By the key of a quota that is not counted as far as the others, its place."""
+    cut: frozenset[Instant] = frozenset()
+    """The starts of ledgers that had more late pages than a run counts."""
 
 
 NONE_EARLIER: Final = Earlier()

@@ -29,6 +29,7 @@ class CatchUp:
         self._known = head.counts.limits, head.counts.earlier
         earlier = _after(head, change).earlier
         self._pages, self._behind = dict(earlier.pages), dict(earlier.behind)
+        self._cut = set(earlier.cut)
         self._told: dict[CounterKey, tuple[int, int]] = {}
         new = new_quotas(head.counts, limits).quotas
         self._new = tuple(quota for quota in new if quota.key in self._behind)
@@ -76,11 +77,14 @@ class CatchUp:
             and self._behind.get(quota.key, Place(0, 0, 0)).start <= period.start
         )
 
-    def is_unknown(self, ledger: Instant) -> bool:
-        """Return whether a quota will have to count an earlier ledger that nobody looked at."""
-        return ledger not in self._pages and any(
-            quota.key in self._behind and self._behind[quota.key].start > ledger
-            for quota in self._limits.long
+    def must_look(self, ledger: Instant) -> bool:
+        """Return whether a ledger has more late pages, or is new to quotas on their way to it."""
+        return ledger in self._cut or (
+            ledger not in self._pages
+            and any(
+                quota.key in self._behind and self._behind[quota.key].start > ledger
+                for quota in self._limits.long
+            )
         )
 
     def since(self, ledger: Instant) -> int:
@@ -90,6 +94,9 @@ class CatchUp:
     def looked_at(self, before: Head, number: int) -> None:
         """Note that an earlier ledger was read through a page, and what it told of thresholds."""
         self._pages[before.ledger.start] = number
+        self._cut.discard(before.ledger.start)
+        if number < before.pages:
+            self._cut.add(before.ledger.start)
         for key, counter in before.counts.used.items():
             told, told_ahead = self._told.get(key, (0, 0))
             self._told[key] = max(told, counter.crossed), max(told_ahead, counter.foretold)
@@ -145,7 +152,8 @@ class CatchUp:
         before, long = _after(head, change), bool(self._limits.long)
         used, known = self._used(before), before.earlier
         pages = since(oldest_start(self._limits, self._now), self._pages) if long else {}
-        after = Earlier(self._now if long else 0, pages, self._behind)
+        cut = self._cut.intersection(pages)
+        after = Earlier(self._now if long else 0, pages, self._behind, frozenset(cut))
         is_settled = long and known.at < self._start + SETTLED <= self._now
         is_same = after._replace(at=known.at) == known and not used
         if is_same and not is_settled and bool(known.at) == long:
