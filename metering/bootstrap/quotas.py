@@ -57,6 +57,7 @@ class Quotas:
                 ledgers=self._base.ledgers,
                 suspensions=self._base.stores.suspensions,
                 accruals=self._base.accruals,
+                before=self._base.ledgers_before,
                 tenancy=self._base.tenancy,
                 alerts=self._base.alerts,
             ),
@@ -87,6 +88,7 @@ class Quotas:
             ledgers=self._base.ledgers,
             credit=self._base.credits,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
             unknown_deployments=UnknownDeployments(self._base.settings.unknown_deployments),
@@ -100,6 +102,7 @@ class Quotas:
             ledgers=self._base.ledgers,
             effects=self._base.stores.effects,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
         )
@@ -112,5 +115,6 @@ class Quotas:
             tenancy=self._base.tenancy,
             credit=self._base.credits,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             clock=self._base.clock,
         )

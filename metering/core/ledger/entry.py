@@ -33,7 +33,7 @@ _NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME, Kind.WITHDRAWAL})
 
 
 class Basis(StrEnum):
-    """What the counts of a request are taken from, for people; every request has one."""
+    """The source of a request's counts, for people; every request has one."""
 
     FULL = "full"
     """The provider's usage object."""
@@ -104,7 +104,7 @@ class State(NamedTuple):
 
     @property
     def basis(self) -> "Basis":
-        """What the counts are taken from."""
+        """The source of the counts."""
         if self.is_hold:
             return Basis.PENDING
         if self.kind is Kind.WITHDRAWAL:

@@ -36,7 +36,7 @@ _OUTPUT: Final = slice(INPUT_BUCKETS.stop, TOKENS.stop)
 _FIRST_OUTPUT: Final = INDEX["output"]
 
 type Spread = tuple[int, ...]
-"""How many numbers had 0, 1, 2, … bits."""
+"""The count of numbers with 0, 1, 2, … bits."""
 
 
 class Streams(NamedTuple):
@@ -49,7 +49,7 @@ class Streams(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many streams these figures rest on."""
+        """The number of streams behind these figures."""
         return sum(self.lengths)
 
     def plus(self, buckets: Buckets) -> "Streams":

@@ -72,7 +72,7 @@ class _Inbound(BaseModel):
 
 
 class Hold(_Inbound):
-    """What the request of a stream says of its cost: the length of its prompt, and its maximum."""
+    """The cost that a stream's request implies: the length of its prompt, and its maximum."""
 
     prompt_tokens_estimate: Count | None = None
     max_output_tokens: Count | None = None
