@@ -1,4 +1,4 @@
-"""Bring the limits and the mark of low credit of every ledger up to date."""
+"""Bring the limits of every ledger up to date, with the marks of low credit and of targets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from metering.app.ledger.catching_up import CatchingUp, PageBudget
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import stored_head
 from metering.app.ledger.wrong_clock import counted_again
+from metering.app.reports.unit_economics import UnitEconomics
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import HeadMovedError, LedgerBroken
 from metering.core.basics.instants import MINUTE, Instant
@@ -19,10 +20,14 @@ from metering.core.ledger.commit import commit_of
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.head import Head
 from metering.core.ledger.limits import LimitChange, Limits
+from metering.core.ledger.past import Past
+from metering.core.ledger.target_mark import TargetMark, with_passed
+from metering.core.plans.targets import Targets
 from metering.core.quotas.accruing import thresholds_accrued
 from metering.core.quotas.catch_up import CatchUp
 from metering.core.quotas.limit_change import begun
 from metering.core.quotas.low_credit import credit_mark
+from metering.core.reports.unit_economics import passed_targets
 from metering.ports import Alerts, Clock, LedgerStore
 
 #: Races lost in a row on one ledger before it is left to the next run.
@@ -33,12 +38,28 @@ MAX_PAGES_OF_ONE: Final = 2_000
 MAX_PAGES: Final = 10_000
 
 
+class _Found(NamedTuple):
+    """What is told of a tenant that no commit of its own can find."""
+
+    low_credit: CreditMark | None = None
+    passed: tuple[TargetMark, ...] = ()
+    targets: Targets = ()
+    """The targets in force."""
+
+    def on(self, past: Past) -> Past:
+        """Return the past with what has been found; credit is told once until it is above again."""
+        low = past.low_credit if past.low_credit and self.low_credit else self.low_credit
+        in_force = ((one.use_case, one.outcome, one.cost_units) for one in self.targets)
+        targets = with_passed(past.targets, self.passed, in_force)
+        return replace(past, low_credit=low, targets=targets)
+
+
 class _Work(NamedTuple):
     """What is to be done about one ledger."""
 
     ledger: LedgerId
     limits: Limits
-    low: CreditMark | None
+    found: _Found
     now: Instant
     budget: PageBudget
 
@@ -60,6 +81,7 @@ class EnforceQuotas:
     tenancy: Tenancy
     credit: Credits
     accruals: Accruals
+    unit_economics: UnitEconomics
     clock: Clock
     alerts: Alerts
 
@@ -68,8 +90,8 @@ class EnforceQuotas:
 
         A commit does this itself if the head has the usage of a new quota. Otherwise the pages are
         read here, and so are late pages of earlier ledgers, in windows that overlap several: a
-        bounded number in a run. Credit that has become low is told here only, once the period has
-        usage. Safe to repeat and to run twice at once.
+        bounded number in a run. Credit that has become low and targets that are passed are told
+        here only, once the period has usage. Safe to repeat and to run twice at once.
         """
         await self.tenancy.refresh()
         changes, left = 0, MAX_PAGES
@@ -79,9 +101,13 @@ class EnforceQuotas:
             ledger = LedgerId(tenant, self.tenancy.directory.period_at(tenant, now).start)
             budget = PageBudget(min(left, MAX_PAGES_OF_ONE))
             left -= budget.left
+            found = _Found(targets=self.tenancy.directory.plan_of(tenant, now)[0].targets)
             with one_by_one.about(ledger):
-                low = await self._low_credit(tenant, now)
-                work = _Work(ledger, self.tenancy.limits(tenant, now), low, now, budget)
+                # Rollups that cannot be read keep no limit waiting.
+                found = found._replace(passed=await self._passed(ledger, found.targets))
+            with one_by_one.about(ledger):
+                found = found._replace(low_credit=await self._low_credit(tenant, now))
+                work = _Work(ledger, self.tenancy.limits(tenant, now), found, now, budget)
                 changes += await self._settle(work)
             left += budget.left
         one_by_one.settle()
@@ -90,6 +116,13 @@ class EnforceQuotas:
     async def _low_credit(self, tenant: str, now: Instant) -> CreditMark | None:
         terms = self.tenancy.directory.plan_of(tenant, now)[0].low_credit
         return None if terms is None else credit_mark(terms, await self.credit.forecast(tenant))
+
+    async def _passed(self, ledger: LedgerId, targets: Targets) -> tuple[TargetMark, ...]:
+        if not targets:
+            return ()
+        period = self.tenancy.directory.period_of(ledger)
+        found = await self.unit_economics.of_period(ledger.tenant, period)
+        return tuple(passed_targets(found.use_cases))
 
     async def _settle(self, work: _Work) -> bool:
         """Bring one ledger up to date; return whether it changed.
@@ -129,15 +162,14 @@ class EnforceQuotas:
     async def _with_marks(
         self, change: LimitChange | None, head: Head, work: _Work
     ) -> LimitChange | None:
-        """Return a change with the mark of low credit, or with thresholds that hours reach."""
+        """Return a change with what was found, or with thresholds that accrued hours reach."""
         past = head.counts.past
-        is_told = past is None or (past.low_credit is None) == (work.low is None)
+        told = None if past is None else work.found.on(past)
         if change is None:
             change = await self._accrued(head, work.now)
-        if past is None or is_told:
+        if told == past:
             return change
-        change = change or LimitChange(work.limits)
-        return replace(change, past=replace(past, low_credit=work.low))
+        return replace(change or LimitChange(work.limits), past=told)
 
     async def _accrued(self, head: Head, now: Instant) -> LimitChange | None:
         """Return the thresholds that quotas reach with the accrued cost of provisioned units."""
