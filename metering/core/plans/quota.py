@@ -191,6 +191,11 @@ class Quota(Strict):
         own = self._overridden.get(values[0]) if len(values) == 1 else None
         return self._limit if own is None else own
 
+    @property
+    def forbidden(self) -> list[str]:
+        """The values of a split quota whose own limit is zero."""
+        return [value for value, limit in self._overridden.items() if not limit]
+
     @cached_property
     def _limit(self) -> int:
         return self.units(self.limit)
