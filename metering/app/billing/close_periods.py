@@ -167,7 +167,8 @@ class ClosePeriods:
             latest = await self._close(tenant, period, latest, at)
             yield _closed(latest)
             period = self.tenancy.directory.period_at(tenant, latest.period.end)
-        if ahead is None:
+        if ahead is None and latest is not None:
+            # Before the first statement, late usage may still bring an earlier period.
             self._next_due[tenant] = period.end
 
     async def _next(self, tenant: str, latest: Statement | None, at: Instant) -> Period:

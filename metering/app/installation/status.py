@@ -33,7 +33,7 @@ _BROKEN: Final = "`metering verify` names each; see the runbook: a ledger that s
 
 
 class Seen(NamedTuple):
-    """What is seen of the ledgers."""
+    """The state of the ledgers."""
 
     latest: Instant | None
     """The last commit; None without any."""

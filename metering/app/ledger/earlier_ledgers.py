@@ -50,11 +50,11 @@ class LedgersBefore:
 
     store: LedgerStore
     periods: PeriodAt
-    _known: dict[LedgerId, _Found] = field(init=False, default_factory=dict)
+    _known: dict[tuple[LedgerId, Instant], _Found] = field(init=False, default_factory=dict)
 
     async def last(self, ledger: LedgerId, since: Instant, now: Instant) -> Head | None:
         """Return its head; None if no ledger was begun that ends after `since`."""
-        known = self._known.get(ledger)
+        known = self._known.get((ledger, since))
         if known is not None and known.until - _MEMORY <= now < known.until:
             return None if known.start is None else await self._head(ledger.tenant, known.start)
         found: Head | None = None
@@ -65,7 +65,7 @@ class LedgersBefore:
         if len(self._known) >= _MAX_REMEMBERED:
             self._known.clear()
         start = None if found is None else found.ledger.start
-        self._known[ledger] = _Found(start, now + _MEMORY)
+        self._known[ledger, since] = _Found(start, now + _MEMORY)
         return found
 
     async def _head(self, tenant: str, start: Instant) -> Head | None:

@@ -1,7 +1,7 @@
-"""Bring the limits and the mark of low credit of every ledger up to date."""
+"""Bring the limits of every ledger up to date, with the marks of low credit and of targets."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.app.allocation.accruals import Accruals
 from metering.app.credit.credits import Credits
@@ -9,6 +9,7 @@ from metering.app.ledger.earlier_ledgers import with_earlier
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import pages, stored_head
 from metering.app.ledger.wrong_clock import counted_again
+from metering.app.reports.unit_economics import UnitEconomics
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import HeadMovedError
 from metering.core.basics.instants import Instant
@@ -17,13 +18,33 @@ from metering.core.ledger.commit import commit_of
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.head import Head
 from metering.core.ledger.limits import LimitChange, Limits
+from metering.core.ledger.past import Past
+from metering.core.ledger.target_mark import TargetMark, with_passed
+from metering.core.plans.targets import Targets
 from metering.core.quotas.accruing import thresholds_accrued
 from metering.core.quotas.limit_change import BeforeTheChange
 from metering.core.quotas.low_credit import credit_mark
+from metering.core.reports.unit_economics import passed_targets
 from metering.ports import Alerts, Clock, LedgerStore
 
 #: Races lost in a row on one ledger before it is left to the next run.
 _MAX_RACES: Final = 5
+
+
+class _Found(NamedTuple):
+    """What is told of a tenant that no commit of its own can find."""
+
+    low_credit: CreditMark | None = None
+    passed: tuple[TargetMark, ...] = ()
+    targets: Targets = ()
+    """The targets in force."""
+
+    def on(self, past: Past) -> Past:
+        """Return the past with what has been found; credit is told once until it is above again."""
+        low = past.low_credit if past.low_credit and self.low_credit else self.low_credit
+        in_force = ((one.use_case, one.outcome, one.cost_units) for one in self.targets)
+        targets = with_passed(past.targets, self.passed, in_force)
+        return replace(past, low_credit=low, targets=targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +55,7 @@ class EnforceQuotas:
     tenancy: Tenancy
     credit: Credits
     accruals: Accruals
+    unit_economics: UnitEconomics
     clock: Clock
     alerts: Alerts
 
@@ -42,8 +64,8 @@ class EnforceQuotas:
 
         A commit does this itself if the head has the usage of a new quota. Otherwise the pages are
         read here. So is what earlier ledgers have got of windows that overlap several. Credit that
-        has become low is told here only, once the period has usage. Safe to repeat and to run
-        twice at once.
+        has become low and targets that are passed are told here only, once the period has usage.
+        Safe to repeat and to run twice at once.
         """
         await self.tenancy.refresh()
         changes = 0
@@ -52,9 +74,13 @@ class EnforceQuotas:
             now = self.clock.now()
             ledger = LedgerId(tenant, self.tenancy.directory.period_at(tenant, now).start)
             limits = self.tenancy.limits(tenant, now)
+            found = _Found(targets=self.tenancy.directory.plan_of(tenant, now)[0].targets)
+            with one_by_one.about(ledger):
+                # Rollups that cannot be read keep no limit waiting.
+                found = found._replace(passed=await self._passed(ledger, found.targets))
             with one_by_one.about(ledger):
                 low = await self._low_credit(tenant, now)
-                changes += await self._settle(ledger, limits, low, now)
+                changes += await self._settle(ledger, limits, found._replace(low_credit=low), now)
         one_by_one.settle()
         return changes
 
@@ -62,9 +88,14 @@ class EnforceQuotas:
         terms = self.tenancy.directory.plan_of(tenant, now)[0].low_credit
         return None if terms is None else credit_mark(terms, await self.credit.forecast(tenant))
 
-    async def _settle(
-        self, ledger: LedgerId, limits: Limits, low: CreditMark | None, now: Instant
-    ) -> bool:
+    async def _passed(self, ledger: LedgerId, targets: Targets) -> tuple[TargetMark, ...]:
+        if not targets:
+            return ()
+        period = self.tenancy.directory.period_of(ledger)
+        found = await self.unit_economics.of_period(ledger.tenant, period)
+        return tuple(passed_targets(found.use_cases))
+
+    async def _settle(self, ledger: LedgerId, limits: Limits, found: _Found, now: Instant) -> bool:
         for _ in range(_MAX_RACES):
             stored = await stored_head(self.ledgers, ledger)
             if stored is None:
@@ -75,14 +106,14 @@ class EnforceQuotas:
             periods = self.tenancy.directory.period_at
             change = await with_earlier(self.ledgers, periods, head, change, limits, now)
             past = head.counts.past
-            is_told = past is None or (past.low_credit is None) == (low is None)
+            told = None if past is None else found.on(past)
             if change is None:
                 change = await self._accrued(head, now)
-            if change is None and is_told:
+            if change is None and told == past:
                 return False
             change = change or LimitChange(limits)
-            if past is not None and not is_told:
-                change = replace(change, past=replace(past, low_credit=low))
+            if told != past:
+                change = replace(change, past=told)
             commit = commit_of(head, {}, now, change)
             try:
                 await self.ledgers.commit(commit)

@@ -43,7 +43,7 @@ class Counts:
     past: Past | None = None
     """None in ledgers that were begun before 2026-11-30, until their next commit."""
     earlier: Earlier = NONE_EARLIER
-    """How far earlier ledgers are counted, in windows that overlap several."""
+    """The extent to which earlier ledgers are counted, in windows that overlap several."""
 
     def held_by(self, key: CounterKey) -> int:
         """Return the usage of open holds of one counter."""

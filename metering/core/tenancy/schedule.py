@@ -1,4 +1,4 @@
-"""What is scheduled: decisions that are recorded and do not hold yet."""
+"""Scheduled decisions: recorded, and not yet in force."""
 
 from typing import NamedTuple
 

@@ -35,7 +35,7 @@ from metering.core.plans.plan import Plan
 from metering.core.tenancy.adjustment_records import AdjustmentOffer
 from metering.core.tenancy.grant_records import GrantOffer
 from tests.app.committing import fail
-from tests.builders import body
+from tests.builders import NOW, body
 from tests.statements import KeptStatements
 
 type System = Any
@@ -142,6 +142,16 @@ async def test_late_usage_lands_in_its_own_ledger_and_on_the_next_statement(
 
 
 LATE = format_instant(NOVEMBER.start + DAY)
+
+
+async def test_an_earlier_ledger_that_appears_before_the_first_statement_is_closed(
+    system: System,
+) -> None:
+    await system.tenancy.map_subject("acme", "acme", None)
+    assert [one async for one in system.closing.run(NOW)] == []
+    await use(system, "a", OCTOBER.start + DAY)
+    (closed,) = [one async for one in system.closing.run(NOW)]
+    assert (closed.tenant, closed.period) == ("acme", "2026-10")
 
 
 async def test_usage_from_before_the_first_statement_is_a_correction_without_a_fee(
@@ -585,10 +595,10 @@ async def test_a_preview_says_what_a_period_would_come_to_and_stores_nothing(
     await use(system, "a", OCTOBER.start + DAY)
     await use(system, "b")
     await system.close(OCTOBER.end + GRACE)
-    found = await system.read_statements.preview("acme", NOVEMBER, system.clock.now())
+    found = (await system.read_statements.draft("acme", NOVEMBER)).statement
     assert (found.number, exact(found, "usage")) == (2, "0.0035")
     assert await system.read_statements.of("acme", NOVEMBER) is None
-    again = await system.read_statements.preview("acme", OCTOBER, system.clock.now())
+    again = (await system.read_statements.draft("acme", OCTOBER)).statement
     assert again.number == 1
     assert (await system.read_statements.latest("acme")).period.name == "2026-10"
 
