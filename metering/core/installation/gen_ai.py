@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from metering.core.basics.money import Amount
 from metering.core.ledger.entry import Entry, State
 from metering.core.usage.buckets import INPUT_BUCKETS, TOKENS
-from metering.core.usage.evidence import counts_known
+from metering.core.usage.evidence import Evidence, counts_known
 from metering.core.usage.families import family_of
 from metering.core.usage.usage import Dimensions
 
@@ -106,7 +106,9 @@ def _amount(state: State) -> Amount | None:
 
 
 def _counts(state: State) -> bool:
-    return state.is_usage and state.is_billable and counts_known(state.evidence)
+    """Say whether it is one request with known counts; a platform's sum over many is its own."""
+    is_sum = state.evidence is Evidence.AGGREGATE
+    return state.is_usage and state.is_billable and counts_known(state.evidence) and not is_sum
 
 
 def _provider(of: Dimensions) -> str:

@@ -19,8 +19,8 @@ _FUNCTION: Final = ("function",)
 METRIC_TABLE: Final[Mapping[Metric, About]] = {
     "gen_ai.client.token.usage": About(
         "tokens of a request, recorded once, when its counts are first known; `input` includes"
-        " cached tokens, `output` reasoning. Later corrections do not change it: the ledger has"
-        " them",
+        " cached tokens, `output` reasoning. Later corrections and sums over many requests are in"
+        " the ledger alone",
         TOKEN_LABELS,
     ),
     "metering.usage.amount": About(

@@ -54,6 +54,8 @@ UNPRICED = state(amount=None)
         (state(kind=Kind.WITHDRAWAL), state(), None, None),
         (state(status=429), None, None, None),
         (state(cache="hit"), None, None, None),
+        # A platform's sum over many requests, which its next revision replaces.
+        (state(evidence=Evidence.AGGREGATE), None, None, None),
         # Another meter has an amount; an outcome has nothing.
         (state(unit="query"), None, None, 7),
         (state(kind=Kind.OUTCOME, unit="ticket"), None, None, None),
