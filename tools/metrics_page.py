@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from metering.adapters.telemetry.prometheus import series_of
 from metering.core.installation.metric_table import METRIC_TABLE
 from metering.core.installation.metrics import (
     COUNTERS,
@@ -17,6 +16,7 @@ from metering.core.installation.metrics import (
     Metric,
     unit_of,
 )
+from metering.local.prometheus import series_of
 from tools.lock_requirements import ROOT
 from tools.written_page import write_or_check
 

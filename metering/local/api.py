@@ -11,7 +11,7 @@ from metering.core.tenancy.access import Identity, Role
 from metering.local import loopback
 
 if TYPE_CHECKING:
-    from metering.adapters.telemetry.prometheus import Prometheus
+    from metering.local.prometheus import Prometheus
 
 #: That of the Functions host on a developer's machine.
 USUAL_PORT: Final = 7_071

@@ -7,7 +7,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metering import bootstrap
-from metering.adapters.telemetry.prometheus import Prometheus
+from metering.local.prometheus import Prometheus
 
 PATH: Final = "/metrics"
 #: Names of this machine. A page of another site that has its name lead here is not answered.

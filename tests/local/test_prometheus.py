@@ -9,10 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from metering import bootstrap
 from metering.adapters.telemetry.observed_usage import MAX_MODELS
-from metering.adapters.telemetry.prometheus import Prometheus, prometheus_name, series_of
 from metering.app.ingest.ingest import Message
 from metering.core.installation.metric_table import METRIC_TABLE
 from metering.core.installation.metrics import COUNTERS, GAUGES, HISTOGRAMS, METRICS
+from metering.local.prometheus import Prometheus, prometheus_name, series_of
 from metering.settings.settings import Settings, SqliteStore
 from tests.builders import NOW, body
 
