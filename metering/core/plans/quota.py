@@ -220,4 +220,5 @@ class Quota(Strict):
     def label_of(self, values: Values) -> str:
         """Return the label of one counter of a quota that is split by attributes."""
         provisioned = " with provisioned" if self.include_provisioned else ""
-        return f"{self.metric} a {self.window}{self.scope.label_of(values)}{provisioned}"
+        article = "an" if self.window == "hour" else "a"
+        return f"{self.metric} {article} {self.window}{self.scope.label_of(values)}{provisioned}"
