@@ -7,7 +7,6 @@ import typer
 
 from metering import bootstrap
 from metering.cli import completing
-from metering.cli.ingest.normalize import Given, given_usage
 from metering.cli.options import DeploymentType, Tier, instant, plan_at, with_app
 from metering.cli.output import AsJson, escape, print_table, show, stdout
 from metering.core.basics.errors import RejectedEvent
@@ -22,6 +21,7 @@ from metering.core.usage.buckets import NO_TOKENS, QUANTITY_DECIMALS, TOKENS
 from metering.core.usage.families import family_of
 from metering.core.usage.meters import is_router
 from metering.core.usage.provider_usage import Reading, read_usage
+from metering.core.usage.whole_response import Given, given_usage
 from metering.documents.prices.quote import QuoteDocument
 
 
