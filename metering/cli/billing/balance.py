@@ -100,6 +100,7 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
         (total.totals_only, "request", "counted from logs, at the full input price"),
         (total.recovered, "request", "of these recovered from logs alone: no policy reported it"),
         (total.estimated, "request", "whose counts are an estimate of its producer"),
+        (total.aggregates, "sum", "over many requests, by a platform's own counter"),
         (total.from_cache, "request", "answered from the gateway's cache, at no charge"),
         (total.not_billable - total.from_cache, "request", "not billable: rejected or failed"),
         (found.held_requests, "stream", "waiting for token counts"),

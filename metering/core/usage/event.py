@@ -88,7 +88,9 @@ class LlmUsageData(_Inbound):
     agent: Label | None = None
     session: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"
-    evidence: Literal["estimated", "recovered", "totals", "full"] = "full"
+    evidence: Literal["estimated", "recovered", "totals", "full", "aggregate"] = "full"
+    revision: Count | None = None
+    """Of an aggregate: how often its counts have changed. The highest revision stands."""
     hold: Hold | None = None
     usage: ProviderUsage | None = None
 
