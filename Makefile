@@ -1,6 +1,6 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings metrics audit docs sbom bench clean
+.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings metrics grafana audit docs sbom bench clean
 
 STAMP := .venv/.installed
 PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite kusto))
@@ -92,6 +92,9 @@ settings: venv  ## Write the tables in docs/settings.md from the declarations in
 
 metrics: venv  ## Write the tables in docs/metrics.md from the table of metrics in metering/core/installation
 	@.venv/bin/python -m tools.metrics_page
+
+grafana: venv  ## Write the Grafana dashboards in docs/grafana from the panels in tools/grafana_panels.py
+	@.venv/bin/python -m tools.grafana
 
 audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
 	@.venv/bin/python -m tools.lock_requirements --check
