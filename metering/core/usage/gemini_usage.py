@@ -46,8 +46,11 @@ class _Split(NamedTuple):
     """The details, where they contradict the count or name a modality that no rule knows."""
 
 
-def gemini_reading(given: Mapping[str, Any]) -> Reading:
-    """Return what an object of Gemini's counts says."""
+def gemini_reading(given: Mapping[str, Any], *, prices_video_apart: bool = False) -> Reading:
+    """Return what an object of Gemini's counts says.
+
+    Video of a prompt is read as text, but not where the model has a price of its own for it.
+    """
     fields = NativeFields(given)
     prompt, answer = fields.count(*_PROMPT), fields.count(*_ANSWER)
     tools, thoughts = fields.count(*_TOOLS) or 0, fields.count(*_THOUGHTS) or 0
@@ -65,7 +68,8 @@ def gemini_reading(given: Mapping[str, Any]) -> Reading:
             Code.USAGE_INCONSISTENT,
             f"the parts add up to {prompt + tools + answer + thoughts}, the total is {total}",
         )
-    counts, unexplained = _prompt(fields, prompt, cached, tools)
+    plain = _PLAIN_ANSWER if prices_video_apart else _PLAIN
+    counts, unexplained = _prompt(fields, prompt, cached, tools, plain)
     made = _split(
         fields,
         answer,
@@ -85,16 +89,17 @@ def gemini_reading(given: Mapping[str, Any]) -> Reading:
 
 
 def _prompt(
-    fields: NativeFields, prompt: int, cached: int, tools: int
+    fields: NativeFields, prompt: int, cached: int, tools: int, plain: frozenset[str]
 ) -> tuple[dict[str, int], str | None]:
     whole = _split(
         fields,
         prompt,
         ("prompt_tokens_details", "prompt_token_details", "input_tokens_by_modality"),
+        plain,
     )
-    kept = _split(fields, cached, ("cache_tokens_details", "cached_tokens_by_modality"))
+    kept = _split(fields, cached, ("cache_tokens_details", "cached_tokens_by_modality"), plain)
     beside = _split(
-        fields, tools, ("tool_use_prompt_tokens_details", "tool_use_tokens_by_modality")
+        fields, tools, ("tool_use_prompt_tokens_details", "tool_use_tokens_by_modality"), plain
     )
     fresh = prompt - cached
     # Vertex may call a cached part by another modality than the prompt does.
@@ -111,7 +116,7 @@ def _prompt(
 
 
 def _split(
-    fields: NativeFields, count: int, names: tuple[str, ...], plain: frozenset[str] = _PLAIN
+    fields: NativeFields, count: int, names: tuple[str, ...], plain: frozenset[str]
 ) -> _Split:
     sums = {"audio": 0, "image": 0}
     counted, unexplained = 0, None

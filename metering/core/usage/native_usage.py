@@ -5,17 +5,24 @@ from typing import Any
 
 from metering.core.usage.bedrock_usage import bedrock_reading, is_bedrock
 from metering.core.usage.cohere_usage import cohere_reading, is_cohere
+from metering.core.usage.families import Family
 from metering.core.usage.gemini_usage import gemini_reading, is_gemini
 from metering.core.usage.reading import Reading
 from metering.core.usage.usage_details import snake
 from metering.core.usage.usage_object import ProviderUsage
 
 
-def native_reading(usage: ProviderUsage) -> Reading | None:
+def native_reading(usage: ProviderUsage, family: Family | None = None) -> Reading | None:
     """Return what an object in a provider's own words says; None for one in OpenAI's words."""
     read = _reader(usage.__pydantic_extra__ or {})
+    if read is None:
+        return None
     # OpenAI's words in such an object are the provider's too.
-    return None if read is None else read(usage.model_dump(exclude_unset=True))
+    given = usage.model_dump(exclude_unset=True)
+    if read is gemini_reading:
+        apart = family is not None and family.prices_video_apart
+        return gemini_reading(given, prices_video_apart=apart)
+    return read(given)
 
 
 def _reader(given: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Reading] | None:

@@ -78,7 +78,7 @@ def read_usage(usage: ProviderUsage, family: Family | None = None) -> Reading:
         if common is not None:
             return Reading(common)
     if usage.__pydantic_extra__:
-        native = native_reading(usage)
+        native = native_reading(usage, family)
         if native is not None:
             return native
     usage = _one_spelling(usage)

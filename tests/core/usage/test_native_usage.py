@@ -460,6 +460,14 @@ def test_the_tier_that_served_a_request_is_a_key_of_its_price(
     assert (found.service_tier, found.not_understood) == (tier, unknown)
 
 
+def test_video_is_text_but_where_the_model_prices_it_apart() -> None:
+    details = [{"modality": "VIDEO", "tokenCount": 5}]
+    usage = {"promptTokenCount": 9, "promptTokensDetails": details, "responseTokenCount": 1}
+    models = ("gemini-2.5-pro", "gemini-3.8-live")
+    named = {model: read(usage, model).not_understood for model in models}
+    assert named == {"gemini-2.5-pro": None, "gemini-3.8-live": "promptTokensDetails.video"}
+
+
 def test_the_tier_of_a_whole_response_stands_beside_its_usage() -> None:
     usage = {"inputTokens": 1, "outputTokens": 1}
     assert given_usage({"usage": usage, "serviceTier": {"type": "flex"}}).service_tier == "flex"
