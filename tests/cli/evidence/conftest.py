@@ -125,8 +125,9 @@ def fill(metering: Metering, event: Callable[..., Any]) -> None:
     run(metering, "grants", "add", "acme", "--amount", "1", now="2026-11-01T06:00:00Z")
     run(metering, "close", now="2026-11-03T00:00:00Z")
     # October is invoiced, taken back and invoiced again; then an adjustment credits some of it.
-    run(metering, "statements", "void", "INV-000001", now="2026-11-04T00:00:00Z")
-    run(metering, "statements", "reissue", "INV-000002", now="2026-11-05T00:00:00Z")
+    for day, step, number in ((4, "void", "INV-000002"), (5, "reissue", "INV-000003")):
+        change = ("statements", step, number, "--reason", "address", "--author", "a")
+        run(metering, *change, now=f"2026-11-{day:02}T00:00:00Z")
     adjust = ("adjustments", "add", "acme", "--amount=-0.25", "--reason", "outage", "--author", "a")
     run(metering, *adjust, "--about", "2026-10", now=november)
     of = {"subject": "sub-1"}

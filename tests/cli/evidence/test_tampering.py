@@ -391,7 +391,7 @@ IN_DOCUMENTS: Final[dict[str, tuple[Tampering, str]]] = {
         "replaces nothing that was voided",
     ),
     "a reissue of another part": (
-        document("reissue", lambda one: one.update(statement=2)),
+        document("reissue", lambda one: one.update(statement=7)),
         "is about something else than what it replaces",
     ),
     "a credit note on another invoice": (
@@ -399,13 +399,13 @@ IN_DOCUMENTS: Final[dict[str, tuple[Tampering, str]]] = {
         "refers to another document than the one that it credits",
     ),
     "a credit note on a period without an invoice": (
-        document("credit_note", lambda one: one.update(part="2026-09", refers="")),
+        document("credit_note", lambda one: one.update(part="2026-08", refers="")),
         "credits a period that has no invoice, or nothing",
     ),
     "a second invoice": (
         lambda lines: lines.insert(
             lines.index({"document": parts(lines, "document")[-1]}) + 1,
-            {"document": {**parts(lines, "document")[-1], "position": 6, "sequence": 7}},
+            {"document": {**parts(lines, "document")[-1], "position": 7, "sequence": 9}},
         ),
         "is about what another document has",
     ),
@@ -453,7 +453,7 @@ def test_a_tampered_document_is_found_without_an_anchor(name: str, evidence: Evi
 
 def test_the_documents_of_the_evidence_are_of_every_kind(evidence: Evidence) -> None:
     kinds = [one["kind"] for one in parts(evidence.lines(), "document")]
-    assert kinds == ["invoice", "void", "reissue", "credit_note", "invoice"]
+    assert kinds == ["invoice", "invoice", "void", "reissue", "credit_note", "invoice"]
 
 
 def test_proofs_of_an_anchor_of_their_own_prove_nothing(evidence: Evidence) -> None:
