@@ -147,7 +147,6 @@ async def test_two_processes_at_once_share_the_numbers_without_a_gap(make: Make)
     one.store.pauses, other.store.pauses = cycle([1, 3, 2]), cycle([2, 1])
     both = await asyncio.gather(one.issue(*tenants), other.issue(*reversed(tenants)))
     assert sorted([*both[0], *both[1]]) == [f"INV-{number:06d}" for number in range(1, 13)]
-    assert all(both)
     for tenant in tenants:
         assert await one.faults(tenant) == [()]
 
