@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from metering.app.costs.costs import Costs
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
+    from metering.app.ledger.earlier_ledgers import LedgersBefore
     from metering.app.streams.register import Register
 
 
@@ -117,7 +118,11 @@ class Base:
     @cached_property
     def ledgers(self) -> LedgerStore:
         """The ledgers."""
-        return ObservedLedgers(self.stores.ledgers, self.telemetry)
+        return ObservedLedgers(
+            self.stores.ledgers,
+            self.telemetry,
+            lambda ledger: self.tenancy.directory.plan_for(ledger).currency,
+        )
 
     @cached_property
     def tenants_file(self) -> TenantsFile | None:
@@ -152,6 +157,13 @@ class Base:
         )
 
     @cached_property
+    def ledgers_before(self) -> "LedgersBefore":
+        """Remembers the ledgers before others for those who only read; a commit reads anew."""
+        from metering.app.ledger.earlier_ledgers import LedgersBefore
+
+        return LedgersBefore(self.ledgers, self.tenancy.directory.period_at)
+
+    @cached_property
     def anchors(self) -> "KeepAnchors":
         """Keeps anchors in METERING_ANCHORS."""
         import secrets
@@ -163,6 +175,7 @@ class Base:
         return KeepAnchors(
             ledgers=self.ledgers,
             statements=self.stores.statements,
+            invoices=self.stores.invoices,
             registry=self.stores.registry,
             tenancy=self.tenancy,
             store=export_store(self.settings.anchors_place, self.closing, "METERING_ANCHORS"),

@@ -44,6 +44,8 @@ class Basis(StrEnum):
     """A log, for a request that no policy reported."""
     ESTIMATED = "estimated"
     """An estimate by the producer."""
+    AGGREGATE = "aggregate"
+    """A sum over many requests, by a platform's own counter."""
     MISSING = "missing"
     """Nothing: the counts of a request that was processed never arrived."""
     NOT_BILLABLE = "not_billable"
@@ -59,6 +61,7 @@ _BASES: Final = {
     Evidence.TOTALS: Basis.TOTALS,
     Evidence.RECOVERED: Basis.RECOVERED,
     Evidence.ESTIMATED: Basis.ESTIMATED,
+    Evidence.AGGREGATE: Basis.AGGREGATE,
 }
 
 

@@ -14,6 +14,7 @@ from metering.core.basics.instants import SECOND, Instant
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.entry import Entry
 from metering.core.ledger.served import with_served
+from metering.core.ledger.target_mark import TargetMark
 from metering.core.plans.spikes import NO_HOURS, Hours
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, NO_TOKENS, TOKENS, Buckets
 from metering.core.usage.usage import Usage
@@ -73,6 +74,8 @@ class Past:
     """The spend of the last weeks, only while a ledger takes it over: then it is in the counts."""
     low_credit: CreditMark | None = None
     """While credit is low, as it was when it was found to be."""
+    targets: tuple[TargetMark, ...] = ()
+    """The targets found passed in the period of the ledger: the next ledger begins without."""
 
 
 NO_PAST: Final = Past()

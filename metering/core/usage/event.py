@@ -46,27 +46,6 @@ type Producer = Annotated[
 """An extension attribute of CloudEvents: the identity of the caller, such as `app:<client id>`."""
 
 
-#: Tiers by Azure's and the providers' names for them. Any other name has no price.
-_TIERS: Final = {
-    "auto": "standard",
-    "default": "standard",
-    "scale": "standard",
-    "standard": "standard",
-    "fast": "priority",
-    "priority": "priority",
-    "batch": "batch",
-    "flex": "flex",
-}
-
-
-def service_tier(name: str | None) -> str | None:
-    """Return a tier by this system's name for it; an unknown one in lower case."""
-    if not name:
-        return None
-    lowered = name.lower()
-    return _TIERS.get(lowered, lowered)
-
-
 class _Inbound(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
 
@@ -109,7 +88,9 @@ class LlmUsageData(_Inbound):
     agent: Label | None = None
     session: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"
-    evidence: Literal["estimated", "recovered", "totals", "full"] = "full"
+    evidence: Literal["estimated", "recovered", "totals", "full", "aggregate"] = "full"
+    revision: Count | None = None
+    """Of an aggregate: how often its counts have changed. The highest revision stands."""
     hold: Hold | None = None
     usage: ProviderUsage | None = None
 
