@@ -40,6 +40,7 @@ async def use(system: System, asked: str, served: str = "gpt-4o", id_: str = "r-
 async def ask(system: System, unknown: str = "by_plan", about: Attributes = UNKNOWN) -> Admitted:
     admission = Admission(
         accruals=system.app.accruals,
+        before=system.app.ledgers_before,
         ledgers=system.store,
         tenancy=system.tenancy,
         credit=system.credits,
