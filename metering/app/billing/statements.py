@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from metering.app.allocation.accruals import Accruals
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.accrued import AccruedShare
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
@@ -45,8 +46,8 @@ class Preview(NamedTuple):
     """The draft of a statement, and what of it is provisional."""
 
     statement: Statement
-    provisional: Mapping[Shared, Instant]
-    """The shares of provisioned capacity that may still change, with when they were worked out."""
+    provisional: Mapping[Shared, Accrual]
+    """The shares of provisioned capacity that may still change."""
     later: tuple[AccruedShare, ...]
     """The shares that accrue in the period, and that a later statement bills."""
 
@@ -87,7 +88,7 @@ class Statements:
         accruals = await self.accruals.to_bill(period, LOOK_BACK)
         allocations = [one.allocation for one in accruals]
         draft = await self.drafts.draft(tenant, period, previous, at, allocations=allocations)
-        provisional = {shared_of(one.allocation): one.at for one in accruals if not one.is_final}
+        provisional = {shared_of(one.allocation): one for one in accruals if not one.is_final}
         lines = tuple(_marked(line, provisional) for line in draft.lines)
         draft = sealed(replace(draft, lines=lines))
         running = await self.accruals.of(tenant, period)
@@ -153,12 +154,13 @@ class Statements:
         return [allocation for allocation in found if allocation is not None]
 
 
-def _marked(line: StatementLine, provisional: Mapping[Shared, Instant]) -> StatementLine:
+def _marked(line: StatementLine, provisional: Mapping[Shared, Accrual]) -> StatementLine:
     """Return a line; that of a share which may still change says so as its reason."""
-    at = provisional.get((line.reference or "", line.charge_period or ""))
-    if at is None:
+    accrual = provisional.get((line.reference or "", line.charge_period or ""))
+    if accrual is None:
         return line
-    return line._replace(reason=f"provisional, accrued until {format_instant(at)}")
+    state = "provisional and incomplete" if accrual.faults else "provisional"
+    return line._replace(reason=f"{state}, accrued until {format_instant(accrual.at)}")
 
 
 def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import batched
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from metering.app.ledger.one_by_one import OneByOne
@@ -38,6 +39,8 @@ class MonthlyAllocation(NamedTuple):
 
     allocation: Allocation
     is_final: bool
+    faults: Mapping[str, str] = MappingProxyType({})
+    """By ledger that cannot be read: why. Its usage is in it as far as it is known."""
 
 
 type AllocationsOf = Callable[[Period], Awaitable[Sequence[MonthlyAllocation]]]
@@ -53,7 +56,9 @@ class CostReport(NamedTuple):
     """By currency."""
     totals_before: dict[str, Sums] | None
     left_out: dict[str, str]
-    """The ledgers that could not be read, and why."""
+    """The ledgers that could not be read, and why: in an answer about one tenant, its own."""
+    incomplete: tuple[str, ...]
+    """Deployments whose hours are divided without some of their usage."""
     not_whole: int
     """Periods that reach beyond the days, so that no terms of plans are in the figures."""
     as_of: Instant
@@ -64,6 +69,7 @@ class _Read(NamedTuple):
 
     sheet: CostSheet
     left_out: dict[str, str]
+    incomplete: tuple[str, ...]
     not_whole: int
     as_of: Instant
 
@@ -103,6 +109,7 @@ class Costs:
             now.sheet.totals(),
             None if then is None else then.totals(),
             {**(before.left_out if before else {}), **now.left_out},
+            now.incomplete,
             now.not_whole,
             now.as_of,
         )
@@ -142,7 +149,13 @@ class Costs:
             known = _known(directory, one.allocation)
             sheet.add_allocation(one.allocation, known, is_final=one.is_final)
         faults = {name: str(fault) for name, fault in one_by_one.left_out.items()}
-        return _Read(sheet, faults, reading.not_whole, now)
+        incomplete: dict[str, None] = {}
+        for allocation, _, lacking in allocations:
+            if query.tenant is None:
+                faults = {**lacking, **faults}
+            if lacking and (query.tenant is None or allocation.share_of(query.tenant)):
+                incomplete[allocation.deployment] = None
+        return _Read(sheet, faults, tuple(incomplete), reading.not_whole, now)
 
     async def _allocations(self, days: Days, now: Instant) -> list[MonthlyAllocation]:
         """Return the allocations of the months that have any of the days and have begun."""

@@ -5,7 +5,6 @@ from typing import Final
 
 from metering.app.allocation.allocate import Allocate
 from metering.app.costs.costs import MEMORY, MonthlyAllocation
-from metering.core.basics.errors import LedgerBroken, LedgerLagError
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Period
 from metering.ports import Clock
@@ -19,7 +18,7 @@ class MonthlyAllocations:
     """Returns the allocations of a month, kept for a minute.
 
     Before the close they are worked out from the pages of the ledgers that used a deployment, by
-    the rule of the close. While one of these is broken, only what the close wrote is returned.
+    the rule of the close. A ledger that cannot be read is in them as far as it can be.
     """
 
     allocate: Allocate
@@ -41,9 +40,10 @@ class MonthlyAllocations:
 
     async def _found(self, month: Period, now: Instant) -> list[MonthlyAllocation]:
         final = await self.allocate.allocations(month)
-        names = {one.deployment for one in final}
-        try:
-            every = await self.allocate.preview(month, now)
-        except (LedgerBroken, LedgerLagError):
-            every = final
-        return [MonthlyAllocation(one, one.deployment in names) for one in every]
+        names = {one.deployment for one in final.allocations}
+        every = await self.allocate.preview(month, now)
+        faults = {one.deployment: one.faults for one in every.postponed}
+        return [
+            MonthlyAllocation(one, one.deployment in names, faults.get(one.deployment, {}))
+            for one in every.allocations
+        ]

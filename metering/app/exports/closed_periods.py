@@ -40,6 +40,8 @@ class Drafts:
     statements: DraftStatements
     accruals: Accruals
     _accrued: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
+    incomplete: set[str] = field(init=False, default_factory=set)
+    """Deployments whose shares are drafted without usage that cannot be read."""
 
     async def draft(
         self, tenant: str, period: Period, before: Statement | None, drafted: Sequence[Statement]
@@ -52,6 +54,7 @@ class Drafts:
         if period not in self._accrued:
             accruals = await self.accruals.to_bill(period, LOOK_BACK)
             self._accrued[period] = [one.allocation for one in accruals]
+            self.incomplete |= {one.allocation.deployment for one in accruals if one.faults}
         shared = self._accrued[period]
         return await self.statements.draft(
             tenant, period, before, now, allocations=shared, drafted=drafted
@@ -96,9 +99,13 @@ class ClosedPeriods:
             must_have(self.tenancy, self.window.name, self.tenant)
 
     def notes(self) -> Mapping[str, str]:
-        """Name the tenants whose period of the window's name is not closed."""
+        """Name the tenants whose period of the window's name is not closed, and what is lacking."""
         named = {"not_closed": ", ".join(self._not_closed)} if self._not_closed else {}
-        return {**named, PROVISIONAL: _PROVISIONAL} if self._has_drafts else named
+        if self._has_drafts:
+            named[PROVISIONAL] = _PROVISIONAL
+        if self.drafts is not None and self.drafts.incomplete:
+            named["incomplete"] = ", ".join(sorted(self.drafts.incomplete))
+        return named
 
     async def _draft(self, tenant: str) -> Closed | None:
         """Return the draft of a tenant's open period; None if it has not begun or is broken.

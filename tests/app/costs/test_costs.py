@@ -391,7 +391,7 @@ async def test_hours_are_provisional_until_the_close_and_final_after_it(system: 
     assert told(report, "used", "unallocated", "provisional") == {"chat": ("55", "39545", "0")}
 
 
-async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
+async def test_hours_that_a_broken_ledger_used_are_incomplete_and_nothing_else(
     system: System,
 ) -> None:
     await system.tenancy.define_deployment(ptu(), None)
@@ -401,5 +401,14 @@ async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
         system, "DELETE FROM pages WHERE ledger = 'acme|2026-11-01T00:00:00Z' AND number = 1"
     )
     report = await costs(system, "tenant")
-    assert told(report, "usage", "used") == {"globex": ("0.0035", "0")}
+    # The hours are paid for, whoever used them.
+    assert told(report, "usage", "used") == {"globex": ("0.0035", "0"), None: ("0", "0")}
     assert list(report.left_out) == ["acme|2026-11-01T00:00:00Z"]
+    assert report.incomplete == ("eu-ai/chat",)
+    # A tenant is not told of the ledger of another one, nor of deployments that it did not use.
+    own = await costs(system, "model", only=(("tenant", "globex"),))
+    assert (own.left_out, own.incomplete) == ({}, ())
+    await use(system, "globex", 2, day=10, **ON_CAPACITY)
+    system.clock.set(system.clock.now() + 2 * MINUTE)
+    own = await costs(system, "model", only=(("tenant", "globex"),))
+    assert (own.left_out, own.incomplete) == ({}, ("eu-ai/chat",))
