@@ -1,4 +1,4 @@
-"""How soon `metering serve` answers with a balance, alone and while events arrive."""
+"""The latency of a balance from `metering serve`, alone and while events arrive."""
 
 import multiprocessing
 import signal
@@ -38,7 +38,7 @@ _PROJECT: Final = Path(__file__).parents[1]
 
 
 class BalanceReads(NamedTuple):
-    """What reading balances took."""
+    """The time that reading balances took."""
 
     tenants: int
     alone: Answered

@@ -19,7 +19,7 @@ _PATIENCE_S: Final = 10
 
 
 class Round(NamedTuple):
-    """What to ask of a server, and how often; the tokens take turns."""
+    """The requests to make of a server, and their rate; the tokens take turns."""
 
     url: str
     tokens: Sequence[str]
@@ -32,12 +32,12 @@ class Round(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What came of a round: seconds from each request's time to the whole of its answer."""
+    """The result of a round: seconds from each request's time to the whole of its answer."""
 
     latencies: Sequence[float]
     """Shortest first."""
     errors: dict[str, int]
-    """What else came than 200, and how often."""
+    """Statuses other than 200, and their counts."""
     seconds: float
     events: int
     """That were reported meanwhile."""
@@ -74,7 +74,7 @@ async def _ask_all(of: Round) -> Answered:
 
 
 class _Found:
-    """What answers came so far."""
+    """The answers so far."""
 
     def __init__(self) -> None:
         self.latencies: list[float] = []

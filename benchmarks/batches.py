@@ -1,4 +1,4 @@
-"""How batches form, and what a wait at their end saves and costs: a simulation.
+"""A simulation of how batches form, with the savings and cost of a wait at their end.
 
 A receive hands over what came within 20 ms of the first event, and at once what prefetch gathered
 while the invocation before it ran. Events of a partition are taken in by one invocation at a time.
@@ -42,7 +42,7 @@ _USD_AN_RU: Final = 0.012 / 100 / 3_600
 
 
 class Charges(NamedTuple):
-    """What the store charges, in request units."""
+    """The store's charges, in request units."""
 
     batch: float
     """For each batch, whatever is in it."""
@@ -59,7 +59,7 @@ class Charges(NamedTuple):
 
 
 class Formed(NamedTuple):
-    """How requests of one rate went through."""
+    """The result at one rate of requests."""
 
     ru_per_1000_requests: float
     events_a_batch: float

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Charged(NamedTuple):
-    """What a line was charged."""
+    """The amount charged for a line."""
 
     name: str
     batch_size: int

@@ -1,4 +1,4 @@
-"""How long the tenants of a company take to be closed at the same minute, and the memory for it."""
+"""The time and memory to close all tenants of a company at the same minute."""
 
 import asyncio
 import multiprocessing
@@ -32,7 +32,7 @@ _TENANTS_A_BATCH: Final = 50
 
 
 class Closing(NamedTuple):
-    """What closing one month of many tenants took."""
+    """The time and memory that closing one month of many tenants took."""
 
     tenants: int
     events: int

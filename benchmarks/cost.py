@@ -1,4 +1,4 @@
-"""What Cosmos DB charges for 1,000 events: ours and the usual design, on the peer of the tests."""
+"""Request units of 1,000 events: ours and the usual design, on the peer of the tests."""
 
 import asyncio
 import json

@@ -76,7 +76,7 @@ def _validate(load: Load) -> float:
 
 
 class Core:
-    """What a process holds in memory between batches, without a store behind it."""
+    """A process's memory between batches, without a store behind it."""
 
     def __init__(self, prices: PriceBook) -> None:
         self._reader = UsageReader()

@@ -26,7 +26,7 @@ type Batch = list[bytes]
 
 
 class Load(NamedTuple):
-    """What one pass takes in: no id comes twice, so every event is rated and becomes an entry."""
+    """The input of one pass: no id comes twice, so every event is rated and becomes an entry."""
 
     warm: list[Batch]
     """Taken in before the clock starts: caches and ledgers are as in a process that runs."""
@@ -34,7 +34,7 @@ class Load(NamedTuple):
 
     @property
     def events(self) -> int:
-        """How many events are timed."""
+        """The number of events timed."""
         return sum(map(len, self.timed))
 
 

@@ -1,4 +1,4 @@
-"""What Cosmos DB charges for final events that arrive within seconds, by the size of a commit."""
+"""Request units of final events that arrive within seconds, by the size of a commit."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""How ingest holds up while one ledger grows: speed by tenth, and the memory of its process."""
+"""Ingest while one ledger grows: speed by tenth, and the memory of its process."""
 
 import asyncio
 import multiprocessing
@@ -39,7 +39,7 @@ _MB: Final = 1024 * 1024
 
 
 class Tenth(NamedTuple):
-    """What ingest took for one tenth of the entries."""
+    """The time ingest took for one tenth of the entries."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""What one hostile tenant does to nine ordinary ones: names, queries, wrong keys and floods."""
+"""The effect of one hostile tenant on nine ordinary ones: names, queries, wrong keys, floods."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ CALLERS: Final = 4
 
 
 class HostileTenant(NamedTuple):
-    """What the nine saw, alone and beside the tenth."""
+    """The nine's latency and errors, alone and beside the tenth."""
 
     groups: int
     alone: Ordinary

@@ -41,7 +41,7 @@ class Server(NamedTuple):
 
 
 class Ordinary(NamedTuple):
-    """What the ordinary tenants saw: seconds from a request's time to the end of its answer."""
+    """The ordinary tenants' latency: seconds from a request's time to the end of its answer."""
 
     admissions: Sequence[float]
     balances: Sequence[float]
@@ -51,7 +51,7 @@ class Ordinary(NamedTuple):
 
 
 class Attack(NamedTuple):
-    """What the hostile tenant was answered, by kind and status."""
+    """The answers to the hostile tenant, by kind and status."""
 
     answers: dict[str, int]
 

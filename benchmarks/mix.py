@@ -54,7 +54,7 @@ _END: Final = _FIRST + _COUNTED_S * SECOND
 
 
 class Mixed(NamedTuple):
-    """How the mix went through."""
+    """The result of one run of the mix."""
 
     charged: Charged
     by_container: dict[str, float]
@@ -93,7 +93,7 @@ class Simulation:
     queues: defaultdict[Place, _Queue] = field(default_factory=lambda: defaultdict(_Queue))
     due: list[tuple[Instant, Place]] = field(default_factory=list)
     published: list[bytes] = field(default_factory=list)
-    """What the invocation that runs has published."""
+    """Events that the running invocation has published."""
     logged: dict[str, Instant] = field(default_factory=dict)
     """When the log of a stream was in its hub."""
     before: int = 0

@@ -1,4 +1,4 @@
-"""What a tenant spends beyond its limit: clients, gateway, hub, ledger and admission together."""
+"""Spend beyond a limit: clients, gateway, hub, ledger and admission together."""
 
 import asyncio
 import multiprocessing
@@ -76,18 +76,18 @@ class Scenario(NamedTuple):
 
     @property
     def longest_s(self) -> int:
-        """How long a verdict that lets requests through is kept, in seconds, at most."""
+        """Longest time, in seconds, that a verdict which lets requests through is kept."""
         return min(self.cache_s, _NEAR_CACHE_S) if self.spent >= _NEAR else self.cache_s
 
 
 class Crossing(NamedTuple):
-    """What one measurement found."""
+    """The result of one measurement."""
 
     scenario: Scenario
     rate: float
     """Requests answered a second, until the limit was reached."""
     beyond: Amount
-    """What was spent beyond the limit, once everything was counted."""
+    """The amount spent beyond the limit, once everything was counted."""
     blocked_after_s: float
     """From the commit that reached the limit to the first request that was refused."""
     answered_after_s: float
@@ -99,12 +99,12 @@ class Crossing(NamedTuple):
 
     @property
     def share(self) -> float:
-        """What was spent beyond the limit, as a share of it."""
+        """The amount spent beyond the limit, as a share of it."""
         return self.beyond / self.scenario.limit
 
     @property
     def seconds(self) -> float:
-        """What was spent beyond the limit, in seconds of the same traffic."""
+        """The amount spent beyond the limit, in seconds of the same traffic."""
         return self.beyond / (self.rate * REQUEST)
 
     def bound(self, latency_s: float) -> float:

@@ -1,4 +1,4 @@
-"""How soon admission answers, and how soon what was sent is in the balance."""
+"""The latency of admission, and the delay until events are in the balance."""
 
 import asyncio
 from collections import deque
@@ -21,7 +21,7 @@ _LOOK_S: Final = 0.002
 
 
 class Latency(NamedTuple):
-    """What each took, in seconds, shortest first."""
+    """The time of each, in seconds, shortest first."""
 
     admission: Sequence[float]
     visible: Sequence[float]

@@ -1,4 +1,4 @@
-"""What reports on a closed month of many tenants take, beside what closing it took."""
+"""The time of reports on a closed month of many tenants, beside that of closing it."""
 
 import resource
 import subprocess
@@ -21,7 +21,7 @@ _GOALS: Final = {"export statement": 6, "verify --statement": 5, "export focus":
 
 
 class Took(NamedTuple):
-    """What one command took."""
+    """The time one command took."""
 
     command: str
     processor_s: float

@@ -1,4 +1,4 @@
-"""How soon the gateway refuses a tenant that an operator stops."""
+"""The delay until the gateway refuses a tenant that an operator stops."""
 
 import asyncio
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""What Cosmos DB charges for 1,000 streams and log rows, and how many a core joins a second."""
+"""Request units of 1,000 streams and log rows, and the number a core joins a second."""
 
 import json
 import time

@@ -17,7 +17,7 @@ class Contender(NamedTuple):
 
     name: str
     batch: str
-    """How its events come together, for people."""
+    """The grouping of its events, for people."""
     events: int
     run: Pass
 

@@ -1,4 +1,4 @@
-"""What Cosmos DB charges on real traffic: commits, streams, logs and a mix, beside their goals."""
+"""Request units of real traffic: commits, streams, logs and a mix, beside their goals."""
 
 import asyncio
 import json

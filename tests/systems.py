@@ -17,6 +17,7 @@ from metering.app.quotas.admission import ObservedAdmission
 from metering.bootstrap import App, Stores
 from metering.bootstrap.billing import Billing
 from metering.bootstrap.quotas import Quotas
+from metering.bootstrap.reports import Reading
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import FOREVER
@@ -232,4 +233,4 @@ class System:
 
     def admission(self) -> ObservedAdmission:
         """Return admission as a process that has just started has it: nothing is remembered."""
-        return Quotas(self.app).admission
+        return Quotas(self.app, lambda: Reading(self.app)).admission

@@ -52,6 +52,7 @@ MEANINGS: Final = {
     "session": "The session of that agent.",
     "tokens": "`final`: `usage` is complete; `pending`: the log will tell; `absent`: none.",
     "evidence": "How good the counts are; stronger evidence corrects weaker.",
+    "revision": "Of a sum over many requests: the number of its changes. The highest stands.",
     "hold": "What a stream is held for until its counts arrive: prompt and maximum output.",
     "usage": "The provider's own usage object, unchanged.",
     "meter": "The thing that is metered, such as `search`.",

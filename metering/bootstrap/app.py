@@ -117,7 +117,7 @@ class App(Base):
     def _quotas(self) -> "Quotas":
         from metering.bootstrap.quotas import Quotas
 
-        return Quotas(self)
+        return Quotas(self, lambda: self._reports)
 
     @cached_property
     def _reports(self) -> "Reading":

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from metering.app.costs.costs import Costs
     from metering.app.credit.credits import Credits
     from metering.app.ledger.committer import Committer
+    from metering.app.ledger.earlier_ledgers import LedgersBefore
     from metering.app.streams.register import Register
 
 
@@ -150,6 +151,13 @@ class Base:
             checked_pages=self.stores.checked_pages,
             max_gaps=self.stores.max_gaps,
         )
+
+    @cached_property
+    def ledgers_before(self) -> "LedgersBefore":
+        """Remembers the ledgers before others for those who only read; a commit reads anew."""
+        from metering.app.ledger.earlier_ledgers import LedgersBefore
+
+        return LedgersBefore(self.ledgers, self.tenancy.directory.period_at)
 
     @cached_property
     def anchors(self) -> "KeepAnchors":

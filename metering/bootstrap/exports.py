@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.allocation.accruals import Accruals
+from metering.app.billing.draft_chain import DraftChain
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.costs.costs import Costs
 from metering.app.exports.chargeback import CHARGEBACK, ChargebackReport, Scope
-from metering.app.exports.closed_periods import ClosedPeriods, Drafts
+from metering.app.exports.closed_periods import ClosedPeriods
 from metering.app.exports.cost_export import BY_DEFAULT, COSTS, CostExport
 from metering.app.exports.csv_format import CSV
 from metering.app.exports.deliver_exports import DeliverExports, Progress, Report, no_progress
@@ -103,7 +104,7 @@ class Reports(NamedTuple):
         provisional: bool = False,
     ) -> Report:
         """Return the FOCUS report of closed periods; `provisional` drafts those that are open."""
-        drafts = Drafts(self.drafts, self.accruals) if provisional else None
+        drafts = DraftChain(self.drafts, self.accruals) if provisional else None
         closed = ClosedPeriods(self.statements, self.tenancy, window, tenant, drafts)
         return FocusExport(closed, self.ledgers, self.tenancy, self.issuer, progress)
 

@@ -1,7 +1,7 @@
 """Wires the use cases of numbered documents."""
 
 from collections.abc import Awaitable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import cast
 
 from metering.app.exports.statement_export import Papers
@@ -52,14 +52,16 @@ class Invoices:
         # The writer of PDFs takes a while to import: only those who use it wait for it.
         from metering.adapters.exports.statement_pdf import invoice_pdf, statement_pdf
 
-        def statement(of: Statement) -> Awaitable[bytes]:
+        def statement(of: Statement, *, is_draft: bool = False) -> Awaitable[bytes]:
             customer = self._base.tenancy.directory.customers.of(of.ledger.tenant)
-            return self._base.executor.run(lambda: statement_pdf(of, self.terms, customer))
+            return self._base.executor.run(
+                lambda: statement_pdf(of, self.terms, customer, is_draft=is_draft)
+            )
 
         def invoice(of: Invoice, on: Statement, every: Sequence[Invoice]) -> Awaitable[bytes]:
             return self._base.executor.run(lambda: invoice_pdf(of, on, every))
 
-        return Papers(statement, invoice)
+        return Papers(statement, partial(statement, is_draft=True), invoice)
 
     @cached_property
     def verify(self) -> VerifyInvoices:

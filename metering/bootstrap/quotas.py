@@ -1,23 +1,30 @@
 """The use cases of quotas: admission, enforcement and forecasts."""
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from metering.app.quotas.admission import Admission, ObservedAdmission
 from metering.app.quotas.alerts import TenantAlerts
 from metering.app.quotas.desired_states import QuotasWantSuspended
-from metering.app.quotas.enforce_quotas import EnforceQuotas
 from metering.app.quotas.forecast import Forecasts
 from metering.app.quotas.reconcile_suspensions import ReconcileSuspensions
 from metering.bootstrap.base import Base
 from metering.core.quotas.facts import UnknownDeployments
 from metering.ports import SubscriptionGate
 
+if TYPE_CHECKING:
+    from metering.app.quotas.enforce_quotas import EnforceQuotas
+    from metering.bootstrap.reports import Reading
+
 
 class Quotas:
     """Enforce quotas and answer where they stand."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, reports: "Callable[[], Reading]") -> None:
+        """Admission needs no reports: they are built with the first use case that does."""
         self._base = base
+        self._reports = reports
 
     @cached_property
     def subscription_gate(self) -> SubscriptionGate | None:
@@ -50,6 +57,7 @@ class Quotas:
                 ledgers=self._base.ledgers,
                 suspensions=self._base.stores.suspensions,
                 accruals=self._base.accruals,
+                before=self._base.ledgers_before,
                 tenancy=self._base.tenancy,
                 alerts=self._base.alerts,
             ),
@@ -58,13 +66,17 @@ class Quotas:
         )
 
     @cached_property
-    def enforce_quotas(self) -> EnforceQuotas:
+    def enforce_quotas(self) -> "EnforceQuotas":
         """Bring the limits of every ledger up to date."""
+        # Admission, which is asked most, needs none of it.
+        from metering.app.quotas.enforce_quotas import EnforceQuotas
+
         return EnforceQuotas(
             ledgers=self._base.ledgers,
             tenancy=self._base.tenancy,
             credit=self._base.credits,
             accruals=self._base.accruals,
+            unit_economics=self._reports().unit_economics,
             clock=self._base.clock,
             alerts=self._base.alerts,
         )
@@ -76,6 +88,7 @@ class Quotas:
             ledgers=self._base.ledgers,
             credit=self._base.credits,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
             unknown_deployments=UnknownDeployments(self._base.settings.unknown_deployments),
@@ -89,6 +102,7 @@ class Quotas:
             ledgers=self._base.ledgers,
             effects=self._base.stores.effects,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             tenancy=self._base.tenancy,
             clock=self._base.clock,
         )
@@ -101,5 +115,6 @@ class Quotas:
             tenancy=self._base.tenancy,
             credit=self._base.credits,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             clock=self._base.clock,
         )

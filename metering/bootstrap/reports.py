@@ -51,6 +51,7 @@ class Reading:
             tenancy=self._base.tenancy,
             credit=self._base.credits,
             accruals=self._base.accruals,
+            before=self._base.ledgers_before,
             clock=self._base.clock,
         )
 

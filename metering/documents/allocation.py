@@ -69,7 +69,7 @@ class AllocationDocument(Document):
 
 
 class AccruedShareDocument(Document):
-    """What one deployment paid by the hour has cost a tenant in a UTC month so far."""
+    """A tenant's cost so far, in a UTC month, of one deployment paid by the hour."""
 
     deployment: str
     month: Annotated[str, BeforeValidator(_month)] = Field(examples=["2026-11"])

@@ -19,7 +19,7 @@ Share = Annotated[
 
 
 class CostFigures(Document):
-    """What tenants are charged and what the company pays."""
+    """The amounts charged to tenants, and the company's costs."""
 
     requests: int
     tokens: int

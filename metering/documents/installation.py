@@ -48,7 +48,7 @@ class PlatformLimit(Document):
 
 
 class CostDocument(Document):
-    """What a load needs and costs. Amounts are US dollars a month at list prices."""
+    """The needs and cost of a load. Amounts are US dollars a month at list prices."""
 
     requests_per_second: str
     streamed: str

@@ -28,7 +28,7 @@ type _Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class ProducerRequest(RequestBody):
-    """What a producer may report from now on, in place of what it could before."""
+    """The scope a producer may report from now on, in place of its earlier one."""
 
     subjects: list[_Text] = Field(max_length=MAX_SUBJECTS, description=_SUBJECTS)
     sources: list[_Text] = Field(max_length=MAX_SOURCES, description=_SOURCES)

@@ -93,7 +93,7 @@ class LedgerStore(Protocol):
 
 
 class LedgerRepairs(Protocol):
-    """What only `metering repair` may do: write and remove documents of a ledger as they are.
+    """Access for `metering repair` alone: write and remove documents of a ledger as they are.
 
     Nothing else may write to the ledger meanwhile. Every method is safe to repeat.
     """

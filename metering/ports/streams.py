@@ -198,7 +198,7 @@ type PendingKind = Literal["identity", "tokens", "gateway", "recovery"]
 
 
 class PendingStore(Protocol):
-    """What versions before the register stored by request id, until it has been taken over.
+    """Documents that versions before the register stored by request id, until they are taken over.
 
     Every method raises RetryableError if the store is busy or unreachable.
     """

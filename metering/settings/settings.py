@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from metering.core.basics.instants import DAY, Instant, parse_instant
+from metering.core.basics.suggestions import nearest
 from metering.core.streams.lifetimes import RECOVERY_DELAY
 from metering.settings import exports, http, hubs, invoices, services, stores
 from metering.settings.exports import (
@@ -183,17 +184,18 @@ class Unknown(NamedTuple):
     """The setting that was probably meant."""
 
 
+_CLOSE: Final = 0.8
+"""The least similarity of a suggested setting: all of them share a prefix."""
+
+
 def unknown_settings(environment: Mapping[str, str] | None = None) -> list[Unknown]:
     """Return variables that have the prefix of settings, or a name in other letters, in vain."""
-    from difflib import get_close_matches  # noqa: PLC0415, only the doctor asks
-
     given = os.environ if environment is None else environment
     known = [setting.name for setting in SETTINGS] + [one.name for one in EXTERNAL]
-    folded = {name.casefold(): name for name in known}
-    found = []
-    for name, value in sorted(given.items()):
-        same = folded.get(name.casefold())
-        if value and name not in known and (same or name.startswith(_PREFIX)):
-            near = get_close_matches(name, known, n=1, cutoff=0.8)
-            found.append(Unknown(name, same or (near[0] if near else None)))
-    return found
+    folded = {name.casefold() for name in known}
+    return [
+        Unknown(name, nearest(name, known, _CLOSE))
+        for name, value in sorted(given.items())
+        if value and name not in known
+        if name.casefold() in folded or name.startswith(_PREFIX)
+    ]

@@ -144,5 +144,6 @@ async def test_a_balance_counts_requests_by_their_evidence(api: Served) -> None:
         "totals": 1,
         "recovered": 0,
         "estimated": 0,
+        "aggregate": 0,
         "missing": 0,
     }

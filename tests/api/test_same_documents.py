@@ -61,6 +61,7 @@ async def used(api: Served) -> None:
         ("forecast acme", "/api/tenants/acme/quotas"),
         ("unit-cost acme", "/api/tenants/acme/unit-costs"),
         ("admission sub-1", "/api/admission/sub-1"),
+        ("statement acme --preview", "/api/tenants/acme/statements/2026-11/preview"),
         ("plans show default", "/api/plans/default"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from metering.api.routes import evidence
+from metering.api.routes import evidence, statements
 from tests.api.served import OF_GLOBEX, Served, problem
 from tests.builders import body
 
@@ -100,6 +100,42 @@ async def test_what_is_not_closed_has_no_statement(api: Served) -> None:
     theirs = await api.get("/api/me/statements/2026-11", api.tenant(OF_GLOBEX))
     assert theirs["tenant"] == "globex"
     assert theirs["lines"] == []
+
+
+async def test_a_period_that_is_not_closed_has_a_preview(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.count()
+    path = "/api/me/statements/2026-11/preview"
+    shown = await api.ask("GET", path, api.tenant())
+    assert (shown.status_code, "etag" in shown.headers) == (200, False)
+    assert shown.headers["cache-control"] == "no-store"
+    draft = shown.json()
+    assert (draft["draft"], draft["number"], draft["period"]) == (True, 1, "2026-11")
+    amounts = [line["amount"] for line in draft["lines"] if line["kind"] == "usage"]
+    assert sorted(amounts) == ["0.001", "0.0025"]
+    named = "/api/tenants/acme/statements/2026-11/preview"
+    assert (await api.get(named, api.operator())) == draft
+    for kind, sign in (("csv", b",draft,USD,"), ("html", b"raft"), ("pdf", b"%PDF-")):
+        answer = await api.ask("GET", f"{path}?format={kind}", api.tenant())
+        assert sign in answer.content, answer.content[:200]
+        if kind != "html":
+            name = f'attachment; filename="acme-2026-11-draft.{kind}"'
+            assert answer.headers["content-disposition"] == name
+    # Nothing was stored: the statement is there once the period is closed.
+    assert (await api.ask("GET", path.removesuffix("/preview"), api.tenant())).status_code == 404
+    ahead = problem(await api.ask("GET", "/api/me/statements/2026-12/preview", api.tenant()))
+    assert (ahead["status"], "period 2026-12 has not begun" in ahead["detail"]) == (422, True)
+    await closed(api)
+    # A closed period is no part of the draft after it, which may overdraw the caller's budget.
+    with api.at(DECEMBER):
+        after = await api.get("/api/me/statements/2026-12/preview", api.tenant())
+    assert (after["number"], after["lines"]) == (2, [])
+    monkeypatch.setattr(statements, "MAX_ENTRIES", 0)
+    with api.at(DECEMBER):
+        await api.get("/api/me/statements/2026-12/preview", api.tenant())
+    refused = await api.ask("GET", path, api.tenant())
+    assert (refused.status_code, "metering statement --preview" in refused.text) == (413, True)
 
 
 async def test_an_adjustment_is_made_once(api: Served) -> None:

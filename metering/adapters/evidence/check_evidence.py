@@ -34,7 +34,7 @@ BUCKETS = (
     "quantity",
 )
 USAGE, HOLD, CORRECTION, OUTCOME, WITHDRAWAL = 1, 2, 3, 4, 5
-EVIDENCE = ("held", "absent", "missing", "estimated", "recovered", "totals", "full")
+EVIDENCE = ("held", "absent", "missing", "estimated", "recovered", "totals", "full", "aggregate")
 ESTIMATED = 3
 CHARGED_REFUSALS = {"content_filter", "responsibleaipolicyviolation", "context_length_exceeded"}
 NEVER_PROCESSED = {401, 403, 404, 429}

@@ -60,7 +60,7 @@ class Paper(NamedTuple):
     author: str
     footer: str
     mark: str = ""
-    """What must not be overlooked, such as that amounts may still change."""
+    """A notice the reader must not miss, such as that amounts may still change."""
 
 
 def pdf_of(paper: Paper) -> bytes:

@@ -31,7 +31,7 @@ type _Draw = Callable[[Canvas], None]
 
 
 class Style(NamedTuple):
-    """How text looks."""
+    """The style of text."""
 
     size: float = 8.5
     weight: Weight = SANS

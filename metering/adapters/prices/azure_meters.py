@@ -28,7 +28,7 @@ class Meter(NamedTuple):
     """Mostly one; several where one price is for all of them."""
     unit: str = TOKEN
     size: Decimal = Decimal(1)
-    """How many of `unit` the meter's price is for; of tokens see PER_MILLION."""
+    """The number of `unit` that the meter's price covers; for tokens see PER_MILLION."""
 
 
 #: To one million tokens. Azure uses both units, and a mistake here is a factor of 1,000.

@@ -16,7 +16,7 @@ class OtherMeter(NamedTuple):
     deployment_type: str
     unit: str
     size: Decimal
-    """How many of `unit` the published price is for."""
+    """The number of `unit` that the published price covers."""
 
 
 _TYPES: Final = {

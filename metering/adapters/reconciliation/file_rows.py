@@ -22,7 +22,7 @@ class OpenedRows(Protocol):
 
     @property
     def endings(self) -> tuple[str, ...]:
-        """How the names of such files end, in lower case."""
+        """The suffixes of such files, in lower case."""
         ...
 
     def opened(self, path: Path, on_bytes: OnBytes) -> AbstractContextManager[FileRows]:

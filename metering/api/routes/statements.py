@@ -9,8 +9,8 @@ from fastapi import Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from metering.api.paging import Cursor, Limit, page_of
-from metering.api.parameters import TheApp, TheTenant
-from metering.api.problems import Problem, not_found
+from metering.api.parameters import Budget, TheApp, TheTenant
+from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import about_tenants
 from metering.api.routes.balance import period_named
 from metering.core.billing.statement import Statement
@@ -67,6 +67,45 @@ async def statements(
     return StatementsDocument(tenant=tenant, items=page.items, next=page.next)
 
 
+#: A draft reads every entry of the periods that are not closed, some 20 us each.
+MAX_ENTRIES: Final = 100_000
+
+
+@routers.own.get("/statements/{period}/preview", response_model=None, responses=_RESPONSES)
+@routers.named.get("/statements/{period}/preview", response_model=None, responses=_RESPONSES)
+async def preview(
+    app: TheApp,
+    request: Request,
+    tenant: TheTenant,
+    period: PeriodOfPath,
+    spend: Budget,
+    as_format: AsFormat = None,
+) -> Response:
+    """Return the draft of a statement: what a period that is not closed would come to now."""
+    of = await period_named(app, tenant, period)
+    chosen = as_format or _accepted(request.headers.get("accept", ""))
+    entries = await app.billing.statements.entries_to_draft(tenant, of)
+    if entries > MAX_ENTRIES:
+        raise Problem(
+            413,
+            f"The periods that are not closed have more than {MAX_ENTRIES} entries: an operator"
+            " drafts the statement with `metering statement --preview`.",
+        )
+    spend(entries)
+    with refusals():
+        draft = await app.billing.statements.draft(tenant, of)
+    headers = {"Vary": "Accept", "Cache-Control": "no-store"}
+    if as_format is not None and as_format != "html":
+        name = f"{tenant}-{of.name}-draft.{chosen}"
+        headers["Content-Disposition"] = f'attachment; filename="{plain(name)}"'
+    if chosen == "json":
+        return JSONResponse(StatementDocument.of_draft(draft).model_dump(), headers=headers)
+    if chosen == "pdf":
+        content = await app.billing.invoices.papers.draft(draft.statement)
+        return Response(content, headers=headers, media_type="application/pdf")
+    return _answer(draft.statement, chosen, headers, is_draft=True)
+
+
 @routers.own.get("/statements/{period}", response_model=None, responses=_RESPONSES)
 @routers.named.get("/statements/{period}", response_model=None, responses=_RESPONSES)
 async def statement(
@@ -92,18 +131,22 @@ async def statement(
     if chosen == "pdf":
         content = await app.billing.invoices.papers.statement(found)
         return Response(content, headers=headers, media_type="application/pdf")
-    return _answer(found, chosen, headers)
-
-
-def _answer(found: Statement, chosen: Format, headers: dict[str, str]) -> Response:
-    if chosen == "csv":
-        return Response(statement_csv(found), headers=headers, media_type="text/csv")
     if chosen == "json":
         return JSONResponse(StatementDocument.of(found).model_dump(), headers=headers)
+    return _answer(found, chosen, headers, is_draft=False)
+
+
+def _answer(
+    found: Statement, chosen: Format, headers: dict[str, str], *, is_draft: bool
+) -> Response:
+    if chosen == "csv":
+        return Response(
+            statement_csv(found, is_draft=is_draft), headers=headers, media_type="text/csv"
+        )
     # The template engine is slow to import.
     from metering.adapters.exports.statement_page import statement_page  # noqa: PLC0415
 
-    page = statement_page(found)
+    page = statement_page(found, is_draft=is_draft)
     return Response(page, headers={**headers, **_policy(page)}, media_type="text/html")
 
 

@@ -20,7 +20,7 @@ class Anchored:
     statements: dict[tuple[LedgerId, int], set[str]] = field(default_factory=dict)
     records: dict[int, set[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    """What is wrong with the anchors themselves."""
+    """Faults of the anchors themselves."""
 
     def add(self, leaf: Leaf, name: str) -> None:
         """Take in a leaf of an anchor. What several anchors say the same is kept once."""

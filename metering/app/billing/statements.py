@@ -5,16 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from metering.app.allocation.accruals import Accruals
+from metering.app.billing.draft_chain import DraftChain
 from metering.app.billing.draft_statements import DraftStatements
+from metering.app.ledger.reading import head_of
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.accrued import AccruedShare
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
-from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.instants import format_instant
 from metering.core.basics.money import Amount
 from metering.core.billing.recomputation import TotalsAt
-from metering.core.billing.statement import LOOK_BACK, Shared, Statement, StatementLine, shared_of
+from metering.core.billing.statement import Shared, Statement, StatementLine, shared_of
 from metering.core.billing.statement_document import sealed
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.ledger.page import GENESIS
@@ -74,26 +76,33 @@ class Statements:
         """Yield a tenant's statements, the earliest period first."""
         return self.statements.statements(tenant)
 
-    async def preview(self, tenant: str, period: Period, at: Instant) -> Statement:
-        """Return the statement of an open period as of now, without storing it."""
-        return (await self.draft(tenant, period, at)).statement
-
-    async def draft(self, tenant: str, period: Period, at: Instant) -> Preview:
+    async def draft(self, tenant: str, period: Period) -> Preview:
         """Return the statement of an open period as of now, with what of it is provisional.
 
-        It has the shares of provisioned capacity that the close would bill, as they stand now.
+        Periods before it that are not closed either are drafted first. It has the shares of
+        provisioned capacity that the close would bill, as they stand now. Raises ConfigurationError
+        for a period that has not begun, and after too many that are not closed.
         """
         await self.tenancy.refresh_if_due()
-        previous = await self._before(tenant, period)
-        accruals = await self.accruals.to_bill(period, LOOK_BACK)
-        allocations = [one.allocation for one in accruals]
-        draft = await self.drafts.draft(tenant, period, previous, at, allocations=allocations)
+        chain = DraftChain(self.drafts, self.accruals)
+        draft, _ = await chain.up_to(tenant, period, await self._before(tenant, period))
+        accruals = await chain.accrued(period)
         provisional = {shared_of(one.allocation): one for one in accruals if not one.is_final}
         lines = tuple(_marked(line, provisional) for line in draft.lines)
         draft = sealed(replace(draft, lines=lines))
         running = await self.accruals.of(tenant, period)
         later = [one for one in running.shares if not one.is_final and one.month.end > period.end]
         return Preview(draft, provisional, tuple(later))
+
+    async def entries_to_draft(self, tenant: str, period: Period) -> int:
+        """Return how many entries the draft of a period reads: those of all open ones until it."""
+        await self.tenancy.refresh_if_due()
+        closed, ledgers, found = await self._before(tenant, period), self.drafts.ledgers, 0
+        for ledger in await ledgers.ledgers(tenant):
+            if ledger.start <= period.start and (closed is None or ledger not in closed.billed):
+                head = await head_of(ledgers, ledger)
+                found += 0 if head is None else head.entries
+        return found
 
     async def _before(self, tenant: str, period: Period) -> Statement | None:
         found = None

@@ -1,20 +1,19 @@
 """Selects the statements that an export covers; the part that such exports share."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from metering.app.allocation.accruals import Accruals
-from metering.app.billing.draft_statements import DraftStatements
+from metering.app.billing.draft_chain import DraftChain
 from metering.app.exports.export_selection import must_have
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.allocation import Allocation
+from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import Instant
 from metering.core.basics.money import Amount
-from metering.core.billing.statement import LOOK_BACK, Statement
-from metering.core.calendars.periods import LedgerId, Period
+from metering.core.billing.statement import Statement
+from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import PROVISIONAL, Window
 from metering.ports import StatementStore
 
@@ -34,34 +33,6 @@ class Closed(NamedTuple):
 
 
 @dataclass(slots=True)
-class Drafts:
-    """Drafts the periods of a tenant that are not closed, as their closes would bill them now."""
-
-    statements: DraftStatements
-    accruals: Accruals
-    _accrued: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
-    incomplete: set[str] = field(init=False, default_factory=set)
-    """Deployments whose shares are drafted without usage that cannot be read."""
-
-    async def draft(
-        self, tenant: str, period: Period, before: Statement | None, drafted: Sequence[Statement]
-    ) -> Statement:
-        """Draft a period after another statement; `drafted` are those that are not closed either.
-
-        It has the shares of provisioned capacity as they stand, worked out once for all tenants.
-        """
-        now = self.accruals.clock.now()
-        if period not in self._accrued:
-            accruals = await self.accruals.to_bill(period, LOOK_BACK)
-            self._accrued[period] = [one.allocation for one in accruals]
-            self.incomplete |= {one.allocation.deployment for one in accruals if one.faults}
-        shared = self._accrued[period]
-        return await self.statements.draft(
-            tenant, period, before, now, allocations=shared, drafted=drafted
-        )
-
-
-@dataclass(slots=True)
 class ClosedPeriods:
     """Finds statements, tenant by tenant, and notes the tenants without one.
 
@@ -73,7 +44,7 @@ class ClosedPeriods:
     tenancy: Tenancy
     window: Window
     tenant: str | None = None
-    drafts: Drafts | None = None
+    drafts: DraftChain | None = None
     """Drafts what is not closed, if that is asked for; only in a window by name."""
     one_by_one: OneByOne = field(default_factory=OneByOne)
     _not_closed: list[str] = field(init=False, default_factory=list)
@@ -112,25 +83,19 @@ class ClosedPeriods:
 
         Periods before it that are not closed either are drafted first, so that none is in another.
         """
-        directory, now = self.tenancy.directory, self.tenancy.clock.now()
-        asked = directory.find_period(tenant, self.window.name)
-        if self.drafts is None or asked is None or asked.start > now:
+        asked = self.tenancy.directory.find_period(tenant, self.window.name)
+        if self.drafts is None or asked is None or asked.start > self.tenancy.clock.now():
             return None
-        before = await self.statements.latest_statement(tenant)
-        since = directory.since(tenant)
-        starts = [ledger.start for ledger in await self.drafts.statements.ledgers.ledgers(tenant)]
-        first = min([*starts, now if since is None else since])
-        period = directory.period_at(tenant, first if before is None else before.period.end)
-        if period.start > asked.start:
+        latest = await self.statements.latest_statement(tenant)
+        if (await self.drafts.first_open(tenant, latest)).start > asked.start:
             return None
-        with self.one_by_one.about(LedgerId(tenant, asked.start)):
-            drafted: list[Statement] = []
-            while period.start < asked.start:
-                before = await self.drafts.draft(tenant, period, before, drafted)
-                drafted.append(before)
-                period = directory.period_at(tenant, period.end)
-            draft = await self.drafts.draft(tenant, period, before, drafted)
-            return Closed(draft, before, is_provisional=True)
+        ledger = LedgerId(tenant, asked.start)
+        with self.one_by_one.about(ledger):
+            try:
+                return Closed(*await self.drafts.up_to(tenant, asked, latest), is_provisional=True)
+            except ConfigurationError as fault:
+                # Of a tenant with too many open periods; the export is of others too.
+                self.one_by_one.left_out[str(ledger)] = fault
         return None
 
     async def _of(self, tenant: str) -> AsyncIterator[Closed]:

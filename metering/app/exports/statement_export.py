@@ -46,6 +46,7 @@ class Papers(NamedTuple):
     """Renders statements and documents as PDF."""
 
     statement: Callable[[Statement], Awaitable[bytes]]
+    draft: Callable[[Statement], Awaitable[bytes]]
     invoice: Callable[[Invoice, Statement, Sequence[Invoice]], Awaitable[bytes]]
 
 

@@ -1,4 +1,4 @@
-"""How long a batch waits for one ledger while others are committed to."""
+"""The time a batch waits for one ledger while it commits to others."""
 
 from dataclasses import dataclass, field
 

@@ -21,7 +21,7 @@ _MAX_LETTERS: Final = 100
 
 
 class Waits(NamedTuple):
-    """How long the legs may take, in seconds."""
+    """Time limits of the legs, in seconds."""
 
     event_s: float = 120.0
     log_s: float = 120.0

@@ -37,7 +37,7 @@ _MAX_NAMED: Final = 3
 
 
 class Seen(NamedTuple):
-    """What is seen of the ledgers."""
+    """The state of the ledgers."""
 
     latest: Instant | None
     """The last commit; None without any."""

@@ -101,7 +101,7 @@ class Committer:
     periods: PeriodAt
     limits: LimitsInForce = no_limits
     checked_pages: int = 1
-    """How many of a ledger's last pages to verify when this process first reads it."""
+    """Number of a ledger's last pages to verify when this process first reads it."""
     max_gaps: int = 1
     """After so many failed point reads of a page that the head names, the ledger is broken."""
     _views: Views = field(init=False, default_factory=Views)

@@ -36,7 +36,8 @@ async def past_before(store: LedgerStore, periods: PeriodAt, ledger: LedgerId) -
             return NO_PAST
         if stored is not None:
             counts = stored.head.counts
-            return replace(counts.past or NO_PAST, hours=counts.hours)
+            # Targets are told once a period.
+            return replace(counts.past or NO_PAST, hours=counts.hours, targets=())
     return NO_PAST
 
 

@@ -24,7 +24,7 @@ type Keep = Callable[[Document], None]
 
 
 class Findings(NamedTuple):
-    """What a ledger needs."""
+    """The repairs that a ledger needs."""
 
     heads: Sequence[Head]
     """The folds of the pages that hold: at the end of each segment, the last one its head."""

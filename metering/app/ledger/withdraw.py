@@ -25,7 +25,7 @@ class DoubleCount(NamedTuple):
 
 
 class Withdrawn(NamedTuple):
-    """What was found, and the number of entries that were taken back."""
+    """The entries found and the number withdrawn."""
 
     found: tuple[DoubleCount, ...]
     withdrawn: int

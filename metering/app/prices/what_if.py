@@ -36,7 +36,7 @@ class Answer(NamedTuple):
     other_share: Amount
     """The share under the other terms: without provisioned units, if these are pay-as-you-go."""
     left_out: tuple[str, ...]
-    """What the comparison does not know or count, in words."""
+    """Costs that the comparison does not know or count, in words."""
 
 
 @dataclass(slots=True)

@@ -55,17 +55,13 @@ class Admission:
     tenancy: Tenancy
     credit: Credits
     accruals: Accruals
+    before: LedgersBefore
     clock: Clock
     unknown_deployments: UnknownDeployments = UnknownDeployments.BY_PLAN
     _remembered: OrderedDict[tuple[str, Attributes], _Remembered] = field(
         init=False, default_factory=OrderedDict
     )
     _ladders: dict[str, _KeptLadder] = field(init=False, default_factory=dict)
-    _before: LedgersBefore = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Remember which ledgers were begun before others."""
-        self._before = LedgersBefore(self.ledgers, self.tenancy.directory.period_at)
 
     async def of(self, subscription: str, about: Attributes = UNKNOWN) -> Admitted:
         """Return the verdicts for a subscription as of now, cached for a second at most.
@@ -103,7 +99,7 @@ class Admission:
         ledger = LedgerId(found.tenant, period.start)
         stored = await self.ledgers.read_head(ledger)
         head = Head(ledger) if stored is None else stored.head
-        counts = await self._before.counts(head, self.tenancy.limits(found.tenant, now), now)
+        counts = await self.before.counts(head, self.tenancy.limits(found.tenant, now), now)
         return admit(
             subscription,
             found,

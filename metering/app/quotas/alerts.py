@@ -35,6 +35,7 @@ class TenantAlerts:
     ledgers: LedgerStore
     effects: EffectStore
     accruals: Accruals
+    before: LedgersBefore
     tenancy: Tenancy
     clock: Clock
 
@@ -50,9 +51,8 @@ class TenantAlerts:
         if is_present:
             counts = head.counts
             if not head.pages:
-                limits, periods = self.tenancy.limits(ledger.tenant, now), self.tenancy.directory
-                before = LedgersBefore(self.ledgers, periods.period_at)
-                counts = await before.counts(head, limits, now)
+                limits = self.tenancy.limits(ledger.tenant, now)
+                counts = await self.before.counts(head, limits, now)
             accrued = await self.accruals.for_quotas(ledger.tenant, counts.limits.quotas, period)
             states = quota_states(counts, now, period, accrued=accrued)
             shown = shown_states(states, counts.limits, now, period)

@@ -29,6 +29,7 @@ class QuotasWantSuspended:
     ledgers: LedgerStore
     suspensions: SuspensionStore
     accruals: Accruals
+    before: LedgersBefore
     tenancy: Tenancy
     alerts: Alerts
 
@@ -66,8 +67,8 @@ class QuotasWantSuspended:
         if stored is not None:
             counts = stored.head.counts
         else:
-            before = LedgersBefore(self.ledgers, directory.period_at)
-            counts = await before.counts(Head(ledger), self.tenancy.limits(tenant, now), now)
+            limits = self.tenancy.limits(tenant, now)
+            counts = await self.before.counts(Head(ledger), limits, now)
         accrued = await self.accruals.for_quotas(tenant, counts.limits.quotas, period)
         for state in quota_states(counts, now, period, accrued=accrued):
             quota = state.quota

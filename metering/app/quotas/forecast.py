@@ -71,6 +71,7 @@ class Forecasts:
     tenancy: Tenancy
     credit: Credits
     accruals: Accruals
+    before: LedgersBefore
     clock: Clock
 
     async def of(self, tenant: str) -> Forecast:
@@ -83,7 +84,7 @@ class Forecasts:
         head = Head(ledger) if stored is None else stored.head
         periods = self.tenancy.directory.period_at
         limits = self.tenancy.limits(tenant, now)
-        counts = await LedgersBefore(self.ledgers, periods).counts(head, limits, now)
+        counts = await self.before.counts(head, limits, now)
         rhythm = await rhythm_at(self.ledgers, periods, head, counts, now)
         span = span_included(counts.limits.quotas, period) or period
         accrued = await self.accruals.of(tenant, span)

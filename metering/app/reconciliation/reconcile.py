@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     together: bool = False
     """Compare all accounts as one, for gateways whose backends are pools."""
     agreed: Agreed = Agreed()
-    """What the provider takes off its list prices."""
+    """The provider's discounts off its list prices."""
 
 
 @dataclass(slots=True)

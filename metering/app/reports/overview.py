@@ -80,6 +80,7 @@ class Overview:
     tenancy: Tenancy
     credit: Credits
     accruals: Accruals
+    before: LedgersBefore
     clock: Clock
 
     async def of(self, tenants: Sequence[str]) -> list[TenantNow]:
@@ -110,7 +111,7 @@ class Overview:
         except (InvariantBroken, LedgerLagError) as broken:
             head, fault = Head(ledger), str(broken)
         limits = self.tenancy.limits(tenant, now)
-        counts = await LedgersBefore(self.ledgers, directory.period_at).counts(head, limits, now)
+        counts = await self.before.counts(head, limits, now)
         balance = balance_of(head, directory.plan_for(ledger))
         accrued = Accrued(balance.currency)
         rhythm: Rhythm | None = None

@@ -27,7 +27,7 @@ class RequestsPage(NamedTuple):
 
 
 class _Budget:
-    """What one page may still read and return."""
+    """The budget left to one page: rows to read and rows to return."""
 
     def __init__(self, limit: int) -> None:
         self.pages = MAX_PAGES

@@ -22,7 +22,7 @@ class Proven(NamedTuple):
     tenants: Sequence[TenantVerdict]
     registry: RegistryVerdict
     anchored: Anchored | None
-    """What anchors say; None if they were not asked."""
+    """The findings about anchors; None if they were not checked."""
 
     @property
     def holds(self) -> bool:

@@ -43,7 +43,7 @@ _MARK: Final = "holds"
 
 
 class _Mark(NamedTuple):
-    """What the timer noted."""
+    """The counts of one run of the timer."""
 
     ran: Instant
     """About when it last ran; 0: never."""

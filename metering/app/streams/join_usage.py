@@ -30,7 +30,7 @@ from metering.ports import Alerts, Clock, DeadLetter, DeadLetterStore, UsagePubl
 
 @dataclass(slots=True)
 class _Sorted:
-    """What became of log rows."""
+    """Log rows by outcome."""
 
     joined: list[Joined] = field(default_factory=list)
     """Streams to complete."""
@@ -55,7 +55,7 @@ class JoinUsage:
     clock: Clock
     alerts: Alerts
     recovery_delay: Instant | None
-    """How long to wait for a policy to report a request before its usage is recovered from logs. 0:
+    """Time to wait for a policy to report a request before its usage is recovered from logs. 0:
     at once, for installations with logs only. None: never."""
     _stop_rule: StopRule = field(init=False)
     _pieces: Pieces[Tally] = field(init=False, default_factory=Pieces)

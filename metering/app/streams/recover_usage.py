@@ -36,7 +36,7 @@ class Recovered(NamedTuple):
 
 
 class _Due(NamedTuple):
-    """What came of a round."""
+    """The outcome of one round."""
 
     joined: list[Joined]
     events: dict[str, bytes]

@@ -47,12 +47,12 @@ LOGGED: Final = Window(back=1, ahead=3)
 
 
 type Wanted = Mapping[Digest, Slot]
-"""What is looked for, and the slot around which it is."""
+"""A request to look for, and the slot around which it was reported."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Register:
-    """What one process knows of the register, and how it learns the rest."""
+    """One process's copy of the register, read from the store on demand."""
 
     store: RegisterStore
     clock: Clock

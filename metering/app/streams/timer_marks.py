@@ -1,4 +1,4 @@
-"""How far timers have come in the register, and what they counted on the way."""
+"""The progress of timers through the register, and their counts so far."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass

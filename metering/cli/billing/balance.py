@@ -26,6 +26,7 @@ from metering.core.billing.balance import Balance
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
+from metering.core.ledger.target_mark import target_passed
 from metering.core.reports.breakdown import GROUPS
 from metering.documents.billing.balance import BalanceDocument
 from metering.documents.reports.usage import UsageRow
@@ -99,6 +100,7 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
         (total.totals_only, "request", "counted from logs, at the full input price"),
         (total.recovered, "request", "of these recovered from logs alone: no policy reported it"),
         (total.estimated, "request", "whose counts are an estimate of its producer"),
+        (total.aggregates, "sum", "over many requests, by a platform's own counter"),
         (total.from_cache, "request", "answered from the gateway's cache, at no charge"),
         (total.not_billable - total.from_cache, "request", "not billable: rejected or failed"),
         (found.held_requests, "stream", "waiting for token counts"),
@@ -108,6 +110,9 @@ def print_balance(tenant: str, period: Period, found: Balance) -> None:
     for number, noun, meaning in notes:
         if number:
             stdout().print(f"{plural(number, noun)} {meaning}")
+    past = found.head.counts.past
+    for mark in () if past is None else past.targets:
+        stdout().print(target_passed(mark, found.currency), markup=False)
 
 
 def usage(

@@ -73,7 +73,7 @@ async def _read(app: bootstrap.App, tenant: str, period: str | None, *, preview:
     draft: Preview | None = None
     if preview:
         of = await period_for(app, tenant, period)
-        draft = await app.billing.statements.draft(tenant, of, app.clock.now())
+        draft = await app.billing.statements.draft(tenant, of)
     statement = await _closed(app, tenant, period) if draft is None else draft.statement
     customer = app.tenancy.directory.customers.of(tenant)
     return _Found(statement, app.billing.invoices.terms, customer, draft)
@@ -102,7 +102,7 @@ def _content(found: _Found, chosen: str) -> bytes:
         of = StatementDocument.of(statement) if draft is None else StatementDocument.of_draft(draft)
         return f"{json.dumps(of.model_dump(), ensure_ascii=False)}\n".encode()
     if chosen == "csv":
-        return statement_csv(statement).encode()
+        return statement_csv(statement, is_draft=is_draft).encode()
     # The template engine and the writer of PDFs are slow to import.
     if chosen == "pdf":
         from metering.adapters.exports.statement_pdf import statement_pdf  # noqa: PLC0415

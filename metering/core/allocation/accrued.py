@@ -1,4 +1,4 @@
-"""What one tenant owes so far for deployments paid by the hour, provisionally."""
+"""One tenant's provisional cost so far of deployments paid by the hour."""
 
 from typing import Final, NamedTuple
 

@@ -23,7 +23,7 @@ REGISTRY: Final = "registry"
 
 
 class Leaf(NamedTuple):
-    """What one leaf says: a ledger through a page, a statement, or a record of the registry."""
+    """What one leaf says: a ledger through a page, a statement, or a registry record."""
 
     kind: LeafKind
     name: str

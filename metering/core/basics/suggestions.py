@@ -12,14 +12,14 @@ _LONGEST: Final = 256
 """Longer names have no suggestion: comparing them takes time that grows with their square."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], least: float = _CLOSE) -> str | None:
     """Return the known name most like one that is not known; None if none is like it."""
     from difflib import get_close_matches  # noqa: PLC0415, only an error asks
 
     if len(name) > _LONGEST:
         return None
     by_folded = {one.casefold(): one for one in known}
-    near = get_close_matches(name.casefold(), by_folded, n=1, cutoff=_CLOSE)
+    near = get_close_matches(name.casefold(), by_folded, n=1, cutoff=least)
     return by_folded[near[0]] if near else None
 
 

@@ -16,12 +16,15 @@ COLUMNS: Final = (
 )
 
 
-def statement_csv(statement: Statement) -> str:
-    """Return a statement with its header; the last row, of kind `total`, is the amount owed."""
-    return "".join(csv_line(row) for row in (COLUMNS, *rows_of(statement)))
+def statement_csv(statement: Statement, *, is_draft: bool = False) -> str:
+    """Return a statement with its header; the last row, of kind `total`, is the amount owed.
+
+    A draft has no number yet: it says `draft` there.
+    """
+    return "".join(csv_line(row) for row in (COLUMNS, *rows_of(statement, is_draft=is_draft)))
 
 
-def rows_of(statement: Statement) -> Iterator[Iterable[Cell]]:
+def rows_of(statement: Statement, *, is_draft: bool) -> Iterator[Iterable[Cell]]:
     """Yield the rows: every line, then the total."""
     period = statement.period
     which: tuple[Cell, ...] = (
@@ -29,7 +32,7 @@ def rows_of(statement: Statement) -> Iterator[Iterable[Cell]]:
         period.name,
         format_instant(period.start),
         format_instant(period.end),
-        statement.number,
+        "draft" if is_draft else statement.number,
         statement.currency,
     )
     for line in statement.lines:

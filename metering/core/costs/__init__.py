@@ -1,1 +1,1 @@
-"""What the company pays and what its tenants are charged."""
+"""The company's costs, and the amounts its tenants are charged."""

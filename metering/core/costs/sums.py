@@ -46,21 +46,21 @@ class Sums:
     provisional: Amount = 0
     """The part of `used`, `idle` and `unallocated` that is not final."""
     terms: Amount = 0
-    """What allowances, tiers, packages, fees and minimums change, for whole periods."""
+    """The effect of allowances, tiers, packages, fees and minimums, for whole periods."""
 
     @property
     def charged(self) -> Amount:
-        """What tenants are charged."""
+        """The amount charged to tenants."""
         return self.usage + self.billed + self.terms
 
     @property
     def cost(self) -> Amount:
-        """What the company pays, as far as it is known."""
+        """The cost to the company, as far as it is known."""
         return self.paid + self.used + self.idle + self.unallocated
 
     @property
     def own_charge(self) -> Amount:
-        """What tenants are charged for requests and hours, without terms of plans."""
+        """The amount charged for requests and hours, before terms of plans."""
         return self.usage + self.billed
 
     @property
@@ -147,7 +147,7 @@ class CostRow(NamedTuple):
 
     @property
     def change(self) -> Fraction | None:
-        """What is charged more than before, as a share of it; None without a time before."""
+        """The increase over the time before, as a share of it; None without a time before."""
         if self.before is None or self.before.charged <= 0:
             return None
         return Fraction(self.sums.charged - self.before.charged, self.before.charged)

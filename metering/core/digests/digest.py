@@ -55,7 +55,7 @@ class Digest(NamedTuple):
     unpriced: int
     """Requests of the week without a price."""
     faults: Sequence[str] = ()
-    """What could not be read, and is in no figure."""
+    """Sources that could not be read, and are in no figure."""
 
     @property
     def audience(self) -> str:

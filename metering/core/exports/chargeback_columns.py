@@ -131,4 +131,4 @@ COSTS: Final[tuple[tuple[Column, Callable[[Key, Sum], Cell]], ...]] = (
     (Column("cost", Kind.DECIMAL), _cost),
     (Column("margin", Kind.DECIMAL), _margin),
 )
-"""What the calls cost the company: in no report that is made for one tenant."""
+"""The calls' cost to the company: in no report made for one tenant."""

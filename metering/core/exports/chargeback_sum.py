@@ -44,7 +44,7 @@ class Sum:
     line: RateTotals = NOTHING
     amount: Amount = 0
     cost: Amount = 0
-    """What the company pays, as far as it is known."""
+    """The cost to the company, as far as it is known."""
     uncosted: int = 0
     """Requests that have a price, and no known cost."""
     uncosted_amount: Amount = 0

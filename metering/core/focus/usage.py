@@ -35,7 +35,7 @@ class Where(NamedTuple):
 
 
 type SkuKey = tuple[Rate, str | None, str | None, str]
-"""What names a priced item: rate, list price, provider and bucket."""
+"""The key of a priced item: rate, list price, provider and bucket."""
 
 
 class Used(NamedTuple):

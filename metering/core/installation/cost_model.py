@@ -64,7 +64,7 @@ _LOGICAL_RU: Final = 10_000
 
 
 class Formed(NamedTuple):
-    """How events come together at a rate, with 100 tenants, 8 partitions and waiting as shipped."""
+    """Batch sizes at a rate, with 100 tenants, 8 partitions and waiting as shipped."""
 
     requests: int
     ru: Decimal
@@ -107,7 +107,7 @@ class Load(NamedTuple):
 
 
 class Need(NamedTuple):
-    """What a load needs."""
+    """The resources a load needs."""
 
     events: Decimal
     usage_units: Decimal
@@ -122,7 +122,7 @@ class Need(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a load costs in a month, by item, each rounded to the cent."""
+    """The monthly cost of a load, by item, each rounded to the cent."""
 
     hubs: Decimal
     store: Decimal

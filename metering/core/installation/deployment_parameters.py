@@ -36,7 +36,7 @@ class Model(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """What a deployment will make, as far as a preflight looks at it."""
+    """The resources a deployment creates, as far as a preflight looks at them."""
 
     location: str
     second_location: str

@@ -26,12 +26,12 @@ class Answered(NamedTuple):
 
 
 class Trail(NamedTuple):
-    """What can be seen of a request that has not reached the ledger."""
+    """Observations about a request that has not reached the ledger."""
 
     dead_letters: tuple[str, ...]
     """The codes of events that were set aside since it was sent."""
     hub_lag: Instant | None
-    """How far counting is behind the hubs; None if they cannot be asked."""
+    """The lag of counting behind the hubs; None if they cannot be asked."""
 
 
 def answered(kind: str, answer: Answered) -> Finding:

@@ -37,7 +37,7 @@ class Issuer(Strict):
 
 
 class Terms(NamedTuple):
-    """What a document is issued under: the settings in force."""
+    """The settings in force when a document is issued."""
 
     issuer: Issuer
     taxes: tuple[Tax, ...] = ()
@@ -92,12 +92,12 @@ class Invoice:
 
     @property
     def balance(self) -> Amount:
-        """What it leaves to the tenant's next document."""
+        """The balance it carries to the tenant's next document."""
         return self.brought + self.gross - self.payable
 
     @property
     def subject(self) -> str:
-        """What it is about; no two documents are about the same."""
+        """Its subject; no two documents have the same."""
         if self.kind in {"void", "reissue"}:
             return f"{self.kind} of {self.refers}"
         return f"{self.ledger} {self.part}"

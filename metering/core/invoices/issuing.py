@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
 
 class New(NamedTuple):
-    """What a new document gets beside its lines."""
+    """The particulars of a new document beside its lines."""
 
     place: Place
     customer: Customer

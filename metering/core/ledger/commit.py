@@ -38,7 +38,7 @@ from metering.core.ledger.page import (
 from metering.core.ledger.past import Past, expected
 from metering.core.usage.event import BUSINESS_OUTCOME
 from metering.core.usage.evidence import Evidence
-from metering.core.usage.usage import EventKey, Usage, new_record
+from metering.core.usage.usage import Dimensions, EventKey, Usage, new_record
 
 #: Slots of one commit's events; each becomes a page, and Cosmos takes 100 operations a batch.
 MAX_SLOTS: Final = 40
@@ -73,6 +73,10 @@ _HELD: Final = Evidence.HELD
 _LEAST_COUNTED: Final = Evidence.ESTIMATED
 
 _RECOVERED: Final = Evidence.RECOVERED
+_FULL: Final = Evidence.FULL
+_AGGREGATE: Final = Evidence.AGGREGATE
+#: Other content of the same rank contradicts nothing.
+_REPLACEABLE: Final = frozenset({_HELD, _AGGREGATE})
 #: In a slot's known entries it says that some were recovered, and so known to any source.
 SOME_RECOVERED: Final[EventKey] = ("", "", "")
 
@@ -382,7 +386,9 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
     """Say whether `usage` supersedes `entry`; if not, record it as duplicate or conflict.
 
     A withdrawn entry counts elsewhere, so no better counts correct it here: that is a conflict.
-    What the gateway says of its request stands, whatever others said of it before or say later.
+    What the gateway says of its request stands, whatever others said of it before or say later. Of
+    an aggregate the highest revision stands; an earlier one that comes late is a duplicate. One
+    request is no aggregate: under one id they contradict each other.
     """
     evidence = entry.state.evidence
     is_withdrawn = entry.state.kind is Kind.WITHDRAWAL
@@ -390,8 +396,11 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
     if was_stand_in is not is_stand_in:
         is_better, is_other = was_stand_in, True
     else:
-        is_better = usage.evidence > evidence
-        is_other = usage.evidence == evidence and evidence is not Evidence.HELD
+        of, known = usage.dimensions, entry.state.dimensions
+        is_better = _rank(usage.evidence, of) > _rank(evidence, known)
+        is_other = usage.evidence == evidence and evidence not in _REPLACEABLE
+        if _AGGREGATE in {usage.evidence, evidence} and _FULL in {usage.evidence, evidence}:
+            is_better, is_other = False, True
     if is_better and not is_withdrawn:
         return True
     if (is_other or is_withdrawn) and usage.digest != entry.digest:
@@ -399,6 +408,10 @@ def _is_better(batch: _Batch, entry: Entry, usage: Usage) -> bool:
     else:
         batch.duplicates += 1
     return False
+
+
+def _rank(evidence: Evidence, dimensions: Dimensions) -> tuple[Evidence, int]:
+    return evidence, dimensions.revision or 0
 
 
 def _state(kind: Kind, usage: Usage, rate: Rating, at: Instant) -> State:

@@ -64,7 +64,7 @@ class Bag:
 
 
 class Doubts(NamedTuple):
-    """What a first reading leaves in doubt, as hashes."""
+    """Ids that a first reading leaves in doubt, as hashes."""
 
     keys: frozenset[Hash] = frozenset()
     """Of identities that may count more than once."""

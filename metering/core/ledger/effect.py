@@ -19,6 +19,7 @@ from metering.core.ledger.credit_mark import describe_low_credit, low_credit_det
 from metering.core.ledger.crossings import crossings, crowded
 from metering.core.ledger.head import Head
 from metering.core.ledger.names import MAX_NAMED_LINES
+from metering.core.ledger.target_mark import describe_target, target_detail
 from metering.core.plans.spikes import usual_before
 from metering.core.prices.rating import OTHER_NAMES
 
@@ -45,6 +46,8 @@ class EffectKind(StrEnum):
     """A split quota has more values than are counted; once a period; detail: JSON, its quota."""
     LOW_CREDIT = "low_credit"
     """Credit is low; once until it is above again; detail: JSON, see `low_credit_detail`."""
+    TARGET = "target"
+    """An outcome costs more than its target; once a period; detail: JSON, see `target_detail`."""
     DIGEST = "digest"
     """The digest of a week; of no commit; detail: JSON, see `core/digests/digest.py`."""
 
@@ -90,6 +93,7 @@ def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     told.extend((EffectKind.QUOTA_CROWDED, detail) for detail in crowded(before, after))
     told.extend((EffectKind.SPIKE, detail) for detail in _spikes(before, after))
     told.extend((EffectKind.LOW_CREDIT, detail) for detail in _low_credit(before, after))
+    told.extend((EffectKind.TARGET, detail) for detail in _targets(before, after))
     segment = after.segment_of(after.pages)
     return tuple(
         Effect(after.ledger, after.pages, position, kind, detail, after.committed, segment)
@@ -119,6 +123,15 @@ def _low_credit(before: Head, after: Head) -> list[str]:
     return [low_credit_detail(has.low_credit)]
 
 
+def _targets(before: Head, after: Head) -> list[str]:
+    """Return the targets that are newly passed."""
+    had, has = before.counts.past, after.counts.past
+    if has is None:
+        return []
+    known = {one.key for one in had.targets} if had is not None else set()
+    return [target_detail(one) for one in has.targets if one.key not in known]
+
+
 def _unpriced_models(head: Head) -> set[str]:
     """Return the models of unpriced requests; "" for an unnamed model."""
     return {
@@ -137,11 +150,10 @@ def in_currency(effect: Effect, currency: str) -> Effect:
 
     A ledger does not name its currency: its plan does, so the stored effect is without.
     """
-    if effect.kind not in {EffectKind.SPIKE, EffectKind.QUOTA}:
+    if effect.kind not in {EffectKind.SPIKE, EffectKind.QUOTA, EffectKind.TARGET}:
         return effect
     found = json.loads(effect.detail)
-    is_amount = effect.kind is EffectKind.SPIKE or found["about"].startswith("amount ")
-    if not is_amount:
+    if effect.kind is EffectKind.QUOTA and not found["about"].startswith("amount "):
         return effect
     named = {**found, "currency": currency}
     return effect._replace(detail=json.dumps(named, ensure_ascii=False, sort_keys=True))
@@ -211,6 +223,7 @@ _TEXTS: Final[dict[EffectKind, Callable[[str], str]]] = {
     EffectKind.SPIKE: _spike,
     EffectKind.QUOTA_CROWDED: _quota_crowded,
     EffectKind.LOW_CREDIT: describe_low_credit,
+    EffectKind.TARGET: describe_target,
     EffectKind.DIGEST: _digest,
 }
 

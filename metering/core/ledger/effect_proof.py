@@ -26,7 +26,7 @@ _SAME: Final = {
 
 
 class _Due(NamedTuple):
-    """What must be told of the commits of one instant, and what may be."""
+    """The effects that the commits of one instant must have, and those they may have."""
 
     must: dict[tuple[EffectKind, str], int]
     """By kind and detail: the page."""

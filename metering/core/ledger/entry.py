@@ -33,7 +33,7 @@ _NO_USAGE: Final = frozenset({Kind.HOLD, Kind.OUTCOME, Kind.WITHDRAWAL})
 
 
 class Basis(StrEnum):
-    """What the counts of a request are taken from, for people; every request has one."""
+    """The source of a request's counts, for people; every request has one."""
 
     FULL = "full"
     """The provider's usage object."""
@@ -43,6 +43,8 @@ class Basis(StrEnum):
     """A log, for a request that no policy reported."""
     ESTIMATED = "estimated"
     """An estimate by the producer."""
+    AGGREGATE = "aggregate"
+    """A sum over many requests, by a platform's own counter."""
     MISSING = "missing"
     """Nothing: the counts of a request that was processed never arrived."""
     NOT_BILLABLE = "not_billable"
@@ -58,6 +60,7 @@ _BASES: Final = {
     Evidence.TOTALS: Basis.TOTALS,
     Evidence.RECOVERED: Basis.RECOVERED,
     Evidence.ESTIMATED: Basis.ESTIMATED,
+    Evidence.AGGREGATE: Basis.AGGREGATE,
 }
 
 
@@ -104,7 +107,7 @@ class State(NamedTuple):
 
     @property
     def basis(self) -> "Basis":
-        """What the counts are taken from."""
+        """The source of the counts."""
         if self.is_hold:
             return Basis.PENDING
         if self.kind is Kind.WITHDRAWAL:

@@ -30,14 +30,14 @@ ITEM_BYTES: Final = 250
 MAX_AHEAD: Final = HOUR
 
 
-type Flags = tuple[bool, bool, bool, bool, bool, bool, bool]
+type Flags = tuple[bool, bool, bool, bool, bool, bool, bool, bool]
 """Whether a request is not billable, unpriced, missing, counted from a log, from a cache, recovered
-from a log, and estimated."""
+from a log, estimated, and a sum over many requests."""
 #: Looked up once: a member of an enumeration costs as much as a small function.
 _USAGE: Final = Kind.USAGE
 _FULL: Final = Evidence.FULL
 #: The flags of a request charged in full detail: nearly all are.
-_PLAIN: Final[Flags] = (False,) * 7
+_PLAIN: Final[Flags] = (False,) * 8
 
 
 class RateTotals(NamedTuple):
@@ -55,16 +55,19 @@ class RateTotals(NamedTuple):
     recovered: int = 0
     """Those of `totals_only` that no policy reported."""
     estimated: int = 0
+    aggregates: int = 0
+    """Entries that each sum many requests."""
 
     @property
     def by_basis(self) -> dict[Basis, int]:
         """The number of billable requests by what their counts are taken from."""
         known = self.requests - self.not_billable - self.missing
         return {
-            Basis.FULL: known - self.totals_only - self.estimated,
+            Basis.FULL: known - self.totals_only - self.estimated - self.aggregates,
             Basis.TOTALS: self.totals_only - self.recovered,
             Basis.RECOVERED: self.recovered,
             Basis.ESTIMATED: self.estimated,
+            Basis.AGGREGATE: self.aggregates,
             Basis.MISSING: self.missing,
         }
 
@@ -86,6 +89,7 @@ class RateTotals(NamedTuple):
             self.from_cache + other.from_cache,
             self.recovered + other.recovered,
             self.estimated + other.estimated,
+            self.aggregates + other.aggregates,
         )
 
     def negated(self) -> "RateTotals":
@@ -100,6 +104,7 @@ class RateTotals(NamedTuple):
             -self.from_cache,
             -self.recovered,
             -self.estimated,
+            -self.aggregates,
         )
 
 
@@ -246,6 +251,7 @@ def _flags(state: State) -> Flags:
         state.is_from_cache,
         basis is Basis.RECOVERED,
         basis is Basis.ESTIMATED,
+        basis is Basis.AGGREGATE,
     )
 
 

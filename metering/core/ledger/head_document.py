@@ -75,7 +75,7 @@ def _document(head: Head) -> Document:
 
 
 #: Counts that came later (2026-11-30): left out where they are zero, as in earlier documents.
-_LATER: Final = ("from_cache", "recovered", "estimated")
+_LATER: Final = ("from_cache", "recovered", "estimated", "aggregates")
 
 
 def _line_document(rate: Rate, line: RateTotals) -> Document:

@@ -55,7 +55,7 @@ NO_LIMITS: Final = Limits()
 
 
 class CounterKey(NamedTuple):
-    """What is counted together: by one quota, in one window, of the same values."""
+    """The key of a counter: one quota, one window, the same values."""
 
     quota: str
     """The quota's key."""
@@ -109,7 +109,7 @@ class LimitChange:
     holds: Mapping[Slot, Holds] | None = None
     """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
     earlier: Earlier | None = None
-    """How far earlier ledgers are counted from the page on; None if that stays as it is."""
+    """The extent to which earlier ledgers are counted from the page on; None if unchanged."""
 
     def takes_over_only(self, limits: Limits) -> bool:
         """Return whether nothing but the past would change under these limits."""

@@ -14,6 +14,7 @@ from metering.core.basics.instants import SECOND, Instant
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.entry import Entry
 from metering.core.ledger.served import with_served
+from metering.core.ledger.target_mark import TargetMark
 from metering.core.plans.spikes import NO_HOURS, Hours
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, NO_TOKENS, TOKENS, Buckets
 from metering.core.usage.usage import Usage
@@ -35,7 +36,7 @@ _OUTPUT: Final = slice(INPUT_BUCKETS.stop, TOKENS.stop)
 _FIRST_OUTPUT: Final = INDEX["output"]
 
 type Spread = tuple[int, ...]
-"""How many numbers had 0, 1, 2, … bits."""
+"""The count of numbers with 0, 1, 2, … bits."""
 
 
 class Streams(NamedTuple):
@@ -48,7 +49,7 @@ class Streams(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many streams these figures rest on."""
+        """The number of streams behind these figures."""
         return sum(self.lengths)
 
     def plus(self, buckets: Buckets) -> "Streams":
@@ -73,6 +74,8 @@ class Past:
     """The spend of the last weeks, only while a ledger takes it over: then it is in the counts."""
     low_credit: CreditMark | None = None
     """While credit is low, as it was when it was found to be."""
+    targets: tuple[TargetMark, ...] = ()
+    """The targets found passed in the period of the ledger: the next ledger begins without."""
 
 
 NO_PAST: Final = Past()

@@ -3,6 +3,7 @@
 from metering.core.basics.documents import Document
 from metering.core.ledger.credit_mark import CreditMark
 from metering.core.ledger.past import Past, Streams
+from metering.core.ledger.target_mark import TargetMark
 from metering.core.plans.spikes import NO_HOURS, Hours
 from metering.core.usage.buckets import by_name, from_names
 
@@ -19,7 +20,9 @@ def past_document(past: Past | None) -> Document:
     served = {"served": [list(pair) for pair in past.served.items()]} if past.served else {}
     hours = hours_document(past.hours) if past.hours.amounts else {}
     low = _mark(past.low_credit)
-    return {"past": {"delays": list(past.delays), **hours, **low, **served, "streams": streams}}
+    passed = {"targets": [_target(one) for one in past.targets]} if past.targets else {}
+    marks = {**low, **passed}
+    return {"past": {"delays": list(past.delays), **hours, **marks, **served, "streams": streams}}
 
 
 def _mark(mark: CreditMark | None) -> Document:
@@ -43,6 +46,16 @@ def _read_mark(document: Document) -> CreditMark | None:
     return CreditMark(mark["currency"], granted, left, threshold, mark["runs_out"])
 
 
+def _target(mark: TargetMark) -> Document:
+    written = {"target": str(mark.target), "amount": str(mark.amount), "number": mark.number}
+    return {"use_case": mark.use_case, "outcome": mark.outcome, **written}
+
+
+def _read_target(mark: Document) -> TargetMark:
+    target, amount = int(mark["target"]), int(mark["amount"])
+    return TargetMark(mark["use_case"], mark["outcome"], target, amount, mark["number"])
+
+
 def read_past(document: Document) -> Past | None:
     """Return the past that `past_document` wrote."""
     past = document.get("past")
@@ -54,7 +67,8 @@ def read_past(document: Document) -> Past | None:
     }
     served = dict(past.get("served", ()))
     hours = read_hours(past) if "hours" in past else NO_HOURS
-    return Past(streams, tuple(past["delays"]), served, hours, _read_mark(past))
+    passed = tuple(_read_target(one) for one in past.get("targets", ()))
+    return Past(streams, tuple(past["delays"]), served, hours, _read_mark(past), passed)
 
 
 def hours_document(hours: Hours) -> Document:

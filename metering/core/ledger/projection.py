@@ -33,7 +33,7 @@ GROWING_WEEKS: Final = 4
 
 
 class Ahead(NamedTuple):
-    """What is expected in the rest of a window."""
+    """The usage expected in the rest of a window."""
 
     spend: int
     """In 10^-18 currency units, rounded down."""

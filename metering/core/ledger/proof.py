@@ -52,7 +52,7 @@ class Proof:
 
     @property
     def doubts(self) -> Doubts:
-        """What the pages so far leave in doubt."""
+        """Claims that the pages so far leave in doubt."""
         return self.identities.doubts()
 
     def expect(self, recorded: Iterable[Recorded]) -> None:

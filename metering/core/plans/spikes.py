@@ -52,7 +52,7 @@ class Spike(Strict):
     """The least spend of a spike, in currency units: small amounts vary too much."""
     action: Literal["notify", "block"] | Downgrade = "notify"
     minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
-    """How long after the end of the hour an action holds."""
+    """The time an action stays in force after the end of its hour."""
 
     @model_serializer(mode="wrap")
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Discount(Strict):
 
     @property
     def key(self) -> str:
-        """What it is for: the key of its records."""
+        """Its subject: the key of its records."""
         for kind in ("category", "provider", "model"):
             name = getattr(self, kind)
             if name is not None:
@@ -60,7 +60,7 @@ class Discount(Strict):
 
     @property
     def rest(self) -> int:
-        """What is left of a price, in 10^-6."""
+        """The remainder of a price, in 10^-6."""
         return WHOLE - parse_not_negative(self.percent, PERCENT_DECIMALS)
 
 

@@ -25,7 +25,7 @@ ALL_PAID: Final = Unpaid()
 
 
 class UnknownDeployments(StrEnum):
-    """What holds for deployments whose model is not known, where limits depend on it."""
+    """The rule for deployments whose model is not known, where limits depend on it."""
 
     BY_PLAN = "by_plan"
     """Blocked where the plan lists models or blocks those without a price; else allowed."""

@@ -16,7 +16,7 @@ _OUTPUT: Final = INDEX["output"]
 
 
 class Ladder(NamedTuple):
-    """What is known of the models that requests can be sent down to."""
+    """Facts about the models that requests can be downgraded to."""
 
     providers: Mapping[str, str] = MappingProxyType({})
     """The provider of each model that only one sells."""

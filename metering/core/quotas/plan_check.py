@@ -33,7 +33,7 @@ def check_plan(plan: Plan, book: PriceBook, at: Instant) -> None:
 
 
 class Known(NamedTuple):
-    """What an installation knows, of what quotas can be about."""
+    """The names an installation knows that quotas can refer to."""
 
     served: frozenset[str]
     """The canonical names of the models that known deployments serve."""

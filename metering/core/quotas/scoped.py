@@ -19,7 +19,7 @@ _KNOWN: Final = frozenset({"model", "subscription"})
 
 
 class Scoped(NamedTuple):
-    """What applies to some requests of a subscription only."""
+    """A limit that applies to some requests of a subscription only."""
 
     rules: tuple[ScopedVerdict, ...] = ()
     ask: tuple[str, ...] = ()

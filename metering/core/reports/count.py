@@ -51,6 +51,7 @@ FIGURES: Final = (
     "from_cache",
     "recovered",
     "estimated",
+    "aggregates",
 )
 
 
@@ -58,13 +59,22 @@ def packed(count: Count) -> Packed:
     """Return a count as one flat tuple."""
     one, amount, outcomes = count
     counts = (one.requests, one.not_billable, one.unpriced, one.missing, one.totals_only)
-    return (*counts, one.from_cache, one.recovered, one.estimated, amount, outcomes, *one.tokens)
+    return (
+        *counts,
+        one.from_cache,
+        one.recovered,
+        one.estimated,
+        one.aggregates,
+        amount,
+        outcomes,
+        *one.tokens,
+    )
 
 
 def unpacked(one: Packed) -> Count:
     """Return the count that was packed."""
     requests, not_billable, unpriced, missing, totals_only, *others = one
-    from_cache, recovered, estimated, amount, outcomes, *tokens = others
+    from_cache, recovered, estimated, aggregates, amount, outcomes, *tokens = others
     line = RateTotals(
         requests=requests,
         not_billable=not_billable,
@@ -75,6 +85,7 @@ def unpacked(one: Packed) -> Count:
         from_cache=from_cache,
         recovered=recovered,
         estimated=estimated,
+        aggregates=aggregates,
     )
     return Count(line, amount, outcomes)
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.money import AMOUNT_DECIMALS, Amount, format_fixed
 from metering.core.ledger.head import NOTHING, RateTotals
+from metering.core.ledger.target_mark import TargetMark
 from metering.core.plans.targets import Target
 from metering.core.reports.breakdown import Outcomes, Row
 from metering.core.usage.buckets import INDEX, INPUT_BUCKETS, TOKENS
@@ -166,6 +167,18 @@ def _status(line: RateTotals, amount: Amount, number: int, target: Target | None
     if line.unpriced or line.missing:
         return Status.UNKNOWN
     return Status.NEAR if amount * 100 > allowed * NEAR else Status.ON_TARGET
+
+
+def passed_targets(cases: Iterable[UseCase]) -> list[TargetMark]:
+    """Return the outcomes that cost more than their targets, as they are marked in a ledger."""
+    return [
+        TargetMark(
+            one.target.use_case, one.target.outcome, one.target.cost_units, case.amount, one.number
+        )
+        for case in cases
+        for one in case.outcomes
+        if one.target is not None and one.status is Status.OVER
+    ]
 
 
 def shown(value: Fraction, decimals: int) -> str:

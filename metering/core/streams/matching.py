@@ -14,7 +14,7 @@ type Found = dict[tuple[Kind, Digest], Row]
 
 
 class Report(Enum):
-    """How a request was reported."""
+    """The way a request was reported."""
 
     COUNTED = auto()
     """With its counts, or as a stream that has been completed: its log rows are done with."""
@@ -24,7 +24,7 @@ class Report(Enum):
 
 
 class Match(NamedTuple):
-    """What the register has of one request."""
+    """The register's rows of one request."""
 
     report: Report
     stream: Stream | None = None

@@ -1,4 +1,4 @@
-"""What a tenants file would take from others: refused as a whole before any of it is recorded."""
+"""Moves in a tenants file: one that takes anything from another tenant is refused as a whole."""
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import soonest

@@ -72,7 +72,7 @@ class _Inbound(BaseModel):
 
 
 class Hold(_Inbound):
-    """What the request of a stream says of its cost: the length of its prompt, and its maximum."""
+    """The cost that a stream's request implies: the length of its prompt, and its maximum."""
 
     prompt_tokens_estimate: Count | None = None
     max_output_tokens: Count | None = None
@@ -109,7 +109,9 @@ class LlmUsageData(_Inbound):
     agent: Label | None = None
     session: Label | None = None
     tokens: Literal["final", "pending", "absent"] = "final"
-    evidence: Literal["estimated", "recovered", "totals", "full"] = "full"
+    evidence: Literal["estimated", "recovered", "totals", "full", "aggregate"] = "full"
+    revision: Count | None = None
+    """Of an aggregate: how often its counts have changed. The highest revision stands."""
     hold: Hold | None = None
     usage: ProviderUsage | None = None
 

@@ -19,6 +19,8 @@ class Evidence(IntEnum):
     """Totals only: no cached, reasoning or cache-write detail."""
     FULL = 6
     """The provider's own usage object."""
+    AGGREGATE = 7
+    """A sum over many requests, by a platform's own counter. A later revision replaces it."""
 
 
 def counts_known(evidence: Evidence) -> bool:

@@ -61,6 +61,8 @@ class Dimensions(NamedTuple):
     session: str | None = None
     producer: str | None = None
     """Who sent the event to the API, as the API signed it in; None for events of the gateway."""
+    revision: int | None = None
+    """Of a sum over many requests: how often its counts have changed; None for one request."""
 
     @property
     def is_stand_in(self) -> bool:
@@ -82,7 +84,8 @@ CACHE_HIT: Final = "hit"
 #: The numbers of fields that dimensions had in earlier versions. Digests of events that say nothing
 #: in later fields stay as they were, so that a repeat of an old event is still its duplicate.
 _LENGTHS: Final = tuple(
-    Dimensions._fields.index(last) + 1 for last in ("unit", "surplus", "cache", "session")
+    Dimensions._fields.index(last) + 1
+    for last in ("unit", "surplus", "cache", "session", "producer")
 )
 
 

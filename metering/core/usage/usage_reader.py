@@ -149,6 +149,7 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         data.agent,
         data.session,
         event.producer,
+        (data.revision or 0) if data.evidence == "aggregate" and data.usage else None,
     )
 
 

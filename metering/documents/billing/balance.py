@@ -12,6 +12,8 @@ from metering.core.billing.charge import WHOLE_UNITS, Charge, ChargeLine
 from metering.core.calendars.periods import Period
 from metering.core.calendars.windows import Window
 from metering.core.credit.credit import CreditBalance
+from metering.core.ledger.head import Head
+from metering.core.ledger.target_mark import TargetMark
 from metering.core.usage.buckets import QUANTITY_DECIMALS
 from metering.documents.allocation import AccruedDocument
 from metering.documents.credit import CreditDocument
@@ -86,6 +88,21 @@ class PendingStreams(Document):
     )
 
 
+class PassedTarget(Document):
+    """An outcome that was found to cost more than its target, as it was told."""
+
+    use_case: str = Field(examples=["support"])
+    outcome: str = Field(examples=["ticket_resolved"])
+    target: Money
+    cost: str = Field(description="Of one outcome then, rounded up to nine decimals.")
+    amount: Money = Field(description="Of the use case in the period until then.")
+    outcomes: int = Field(validation_alias="number")
+
+
+def _passed(head: Head) -> tuple[TargetMark, ...]:
+    return () if head.counts.past is None else head.counts.past.targets
+
+
 class BalanceDocument(Figures):
     """A tenant's committed usage in a period."""
 
@@ -104,6 +121,9 @@ class BalanceDocument(Figures):
     pending: PendingStreams
     credits: CreditDocument | None = Field(
         description="Null for a tenant that has no grants and is not prepaid."
+    )
+    targets_passed: list[PassedTarget] = Field(
+        description="Targets of the plan that were found passed in the period, each told once."
     )
     models: list[ModelFigures]
     duplicates: int = Field(description="Events received again and not counted again.")
@@ -144,6 +164,7 @@ class BalanceDocument(Figures):
                 + accrued.within(Window(period.start, period.end)),
                 "pending": found,
                 "credits": credit,
+                "targets_passed": _passed(head),
                 "models": [ModelFigures.of_model(one) for one in found.models],
                 "duplicates": head.diagnostics.duplicates,
                 "conflicts": head.diagnostics.conflicts,

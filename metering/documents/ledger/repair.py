@@ -9,7 +9,7 @@ from metering.documents.document import Document
 
 
 class LedgerRepair(Document):
-    """What one ledger needs to hold again."""
+    """The repairs one ledger needs to hold again."""
 
     ledger: str
     holds: bool = Field(description="True if there is nothing to repair.")

@@ -61,7 +61,7 @@ class PriceDocument(Document):
 
 
 class StateDocument(Document):
-    """What was known of a request at some time."""
+    """A request's state at one time."""
 
     evidence: Basis = Field(
         description="What the counts are taken from; not_billable: rejected or failed; pending:"

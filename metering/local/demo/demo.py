@@ -79,7 +79,7 @@ def tenants_file() -> Path:
 
 
 class Demo(NamedTuple):
-    """What the demo sent, and what came of it."""
+    """The requests that the demo sent, and their results."""
 
     requests: int
     repeated: int

@@ -47,16 +47,16 @@ _WRONG, _RIGHT = ("2", "8"), ("1", "4")
 
 
 class Story(NamedTuple):
-    """What the story led to, read back from the store."""
+    """The results of the story, read back from the store."""
 
     stream_tokens: int
     """Of the stream, from the gateway's log."""
     verdict: ModelVerdict
     """Of the tenant's next request."""
     charged: Decimal
-    """What the requests with the wrong price cost at first."""
+    """The cost of the requests at the wrong price."""
     corrected: Decimal
-    """What they cost now."""
+    """Their cost after the correction."""
     statement_total: str
     """Of September, in USD."""
 

@@ -26,7 +26,7 @@ async def admit_all(_subscription: str, _asked: Mapping[str, str]) -> Document:
 
 
 class Requested(NamedTuple):
-    """What is decided on: a request to a model or deployment, with its attributes."""
+    """The subject of a decision: a request to a model or deployment, with its attributes."""
 
     model: str
     attributes: Mapping[str, str] = _NO_ATTRIBUTES

@@ -43,7 +43,7 @@ class Call:
     tier: Tier = "standard"
     streamed: bool = False
     attributes: dict[str, str] = field(default_factory=dict)
-    """What limits may be about and only the request tells; empty for what it does not name."""
+    """Attributes that limits can name and only the request carries; empty where it names none."""
     status: int = 0
     prompt: Prompt | None = None
     counts: Counts | None = None

@@ -1,4 +1,4 @@
-"""What can be looked up: models, tokens of a prompt, stored responses, moderations, pictures."""
+"""Lookups: models, tokens of a prompt, stored responses, moderations, pictures."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -87,6 +87,7 @@ async def test_what_is_listed_adds_up_to_the_balance(stores: Stores) -> None:
         body(id="e", data__evidence="estimated"),
         body(id="t", data__evidence="totals"),
         body(id="v", data__evidence="recovered"),
+        body(id="g", data__evidence="aggregate"),
         body(id="u", data__model="gpt-99"),
         body(id="f", data__status=429, data__tokens="absent", data__usage=None),
         body(id="m", data__tokens="absent", data__usage=None),
@@ -97,9 +98,9 @@ async def test_what_is_listed_adds_up_to_the_balance(stores: Stores) -> None:
     found, _ = await listed(system, limit=4)
     counted = [one for one in found if not one.entry.state.is_hold]
     assert sum(one.entry.state.amount or 0 for one in counted) == balance.amount
-    # Twelve with a price at 0.0035: nine of full detail, and one each of the other three.
-    assert balance.amount == 42_000_000_000_000_000
-    assert len(counted) == balance.total.requests == 15
+    # Thirteen with a price at 0.0035: nine of full detail, and one each of the other four.
+    assert balance.amount == 45_500_000_000_000_000
+    assert len(counted) == balance.total.requests == 16
     for basis, number in balance.total.by_basis.items():
         assert len((await listed(system, Wanted(evidence=basis)))[0]) == number, basis
     assert balance.total.by_basis == {
@@ -107,6 +108,7 @@ async def test_what_is_listed_adds_up_to_the_balance(stores: Stores) -> None:
         Basis.TOTALS: 1,
         Basis.RECOVERED: 1,
         Basis.ESTIMATED: 1,
+        Basis.AGGREGATE: 1,
         Basis.MISSING: 1,
     }
     assert ids((await listed(system, Wanted(evidence=Basis.PENDING)))[0]) == ["p"]

@@ -75,7 +75,7 @@ def reader(system: System, *, works_out: bool = False) -> Accruals:
 
 
 async def drafted(system: System, tenant: str = "acme", period: Any = NOVEMBER) -> str:
-    draft = await system.read_statements.draft(tenant, period, system.clock.now())
+    draft = await system.read_statements.draft(tenant, period)
     return format_amount(draft.statement.total)
 
 
@@ -170,7 +170,7 @@ async def test_what_is_provisional_at_the_end_is_what_the_close_bills(
         one.statement.total
         for one in [
             await system.read_statements.draft(
-                "acme", system.tenancy.directory.period_at("acme", previewed), DECEMBER.end
+                "acme", system.tenancy.directory.period_at("acme", previewed)
             )
         ]
     ]
@@ -314,7 +314,7 @@ async def test_documents_that_cannot_be_read_or_written_keep_back_their_deployme
     async def too_large(store: Any, accrual: Any) -> bool:
         if accrual.allocation.deployment == "chat":
             raise ConfigurationError("allocation of chat: 30000 tenants are too many")
-        return await put(store, accrual)
+        return bool(await put(store, accrual))
 
     monkeypatch.setattr(type(used.allocations), "put_accrual", too_large)
     assert await other.run() == 1
@@ -375,7 +375,7 @@ async def test_what_a_later_statement_bills_is_told_apart(system: System) -> Non
     await ingest(system, ("acme", "11-03T10:00:00"))
     system.clock.set(THE_20TH)
     period = system.tenancy.directory.period_at("acme", THE_20TH)
-    draft = await system.read_statements.draft("acme", period, THE_20TH)
+    draft = await system.read_statements.draft("acme", period)
     # The November of Berlin ends an hour before the month in UTC, whose hours December bills.
     assert draft.statement.total == 0
     assert [(one.month.name, format_amount(one.amount)) for one in draft.later] == [

@@ -412,7 +412,7 @@ async def test_a_document_that_cannot_be_read_or_written_postpones_its_deploymen
     async def too_large(store: Any, allocation: Allocation) -> bool:
         if allocation.deployment == "wide":
             raise ConfigurationError("allocation of wide: 30000 tenants are too many")
-        return await put(store, allocation)
+        return bool(await put(store, allocation))
 
     monkeypatch.setattr(type(system.allocations), "put_allocation", too_large)
     found = await allocate(system).run(NOVEMBER)

@@ -616,10 +616,10 @@ async def test_a_preview_says_what_a_period_would_come_to_and_stores_nothing(
     await use(system, "a", OCTOBER.start + DAY)
     await use(system, "b")
     await system.close(OCTOBER.end + GRACE)
-    found = await system.read_statements.preview("acme", NOVEMBER, system.clock.now())
+    found = (await system.read_statements.draft("acme", NOVEMBER)).statement
     assert (found.number, exact(found, "usage")) == (2, "0.0035")
     assert await system.read_statements.of("acme", NOVEMBER) is None
-    again = await system.read_statements.preview("acme", OCTOBER, system.clock.now())
+    again = (await system.read_statements.draft("acme", OCTOBER)).statement
     assert again.number == 1
     assert (await system.read_statements.latest("acme")).period.name == "2026-10"
 

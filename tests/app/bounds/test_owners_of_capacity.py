@@ -47,9 +47,11 @@ QUOTA = {
 
 
 def units(name: str, price: str) -> Deployment:
-    terms = {"units": 1, "hourly_price": price, "scope": "global"}
     return Deployment(
-        name=name, model="gpt-4o", deployment_type="provisioned", provisioned=Provisioned(**terms)
+        name=name,
+        model="gpt-4o",
+        deployment_type="provisioned",
+        provisioned=Provisioned(units=1, hourly_price=price, scope="global"),
     )
 
 
@@ -135,7 +137,7 @@ async def test_accruals_admission_and_reports(sick_user: System, harm: str) -> N
     )
     assert (await app.unit_economics.of_period("t-2", PERIOD)).use_cases
     assert await system.credits.where_used("t-2") is None
-    draft = await system.read_statements.draft("t-2", PERIOD, NOW + HOUR)
+    draft = await system.read_statements.draft("t-2", PERIOD)
     reasons = [line.reason for line in draft.statement.lines if line.kind == "ptu_share"]
     state = "provisional" if is_read else "provisional and incomplete"
     assert reasons == [f"{state}, accrued until 2026-11-20T13:00:00Z"]

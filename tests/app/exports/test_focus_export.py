@@ -12,8 +12,9 @@ import pytest
 
 from metering.adapters.exports.export_folder import ExportFolder
 from metering.app.billing.close_periods import GRACE
+from metering.app.billing.draft_chain import DraftChain
 from metering.app.billing.draft_statements import DraftStatements
-from metering.app.exports.closed_periods import ClosedPeriods, Drafts
+from metering.app.exports.closed_periods import ClosedPeriods
 from metering.app.exports.deliver_exports import DeliverExports
 from metering.app.exports.focus_export import FocusExport
 from metering.core.basics.errors import ConfigurationError, LedgerBroken, RetryableError
@@ -234,7 +235,7 @@ async def export_open(system: System, folder: Path, name: str) -> Manifest:
         accounts=system.accounts,
         tenancy=system.tenancy,
     )
-    open_ones = Drafts(drafts, system.app.accruals)
+    open_ones = DraftChain(drafts, system.app.accruals)
     closed = ClosedPeriods(system.statements, system.tenancy, Window(name), None, open_ones)
     report = FocusExport(closed, system.store, system.tenancy, "Contoso")
     return await DeliverExports(ExportFolder(folder), flat=True).deliver(report)
@@ -292,6 +293,12 @@ async def test_periods_that_are_open_are_drafted_one_after_another(
     for name in ("2025-10", "2027-01"):
         with pytest.raises(ConfigurationError, match="no tenant had such a period"):
             await provisional(name)
+    with monkeypatch.context() as patch:
+        patch.setattr("metering.app.billing.draft_chain.MAX_OPEN", 0)
+        # globex began in December, and none of its periods before is open.
+        some = await provisional("2026-12")
+    assert "acme" in some.notes["left_out"]
+    assert usage_in("2026-12") == [("globex", "1000.0")]
     await system.close(parse_instant("2026-12-02T12:00:00Z") + GRACE)
     assert (await provisional("2026-12")).notes["provisional"]
     draft = DraftStatements.draft

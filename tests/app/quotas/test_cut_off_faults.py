@@ -35,6 +35,7 @@ async def ingest(system: System, *names: str, **changes: Any) -> None:
 
 async def suspended(system: System) -> set[str]:
     wanted = QuotasWantSuspended(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         suspensions=system.suspensions,

@@ -29,6 +29,7 @@ async def on_plan(system: System, *quotas: dict[str, Any], suspend: bool = True)
 
 def wanted(system: System) -> QuotasWantSuspended:
     return QuotasWantSuspended(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         suspensions=system.suspensions,

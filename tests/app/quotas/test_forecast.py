@@ -68,6 +68,7 @@ async def test_a_month_goes_on_as_the_weeks_before_it_from_its_first_instant(
     assert found.charge is not None
     assert format_amount(found.charge) == "11.52"
     overview = Overview(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         tenancy=system.tenancy,

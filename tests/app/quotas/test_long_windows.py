@@ -47,6 +47,7 @@ async def test_the_usage_of_the_month_before_blocks_before_the_month_has_any(
     reached = (await system.app.tenant_alerts.of(DECEMBER)).reached
     assert [one.percent for one in reached] == [100]
     wanted = QuotasWantSuspended(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         suspensions=system.suspensions,

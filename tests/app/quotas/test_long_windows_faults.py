@@ -118,3 +118,31 @@ async def test_what_is_remembered_of_earlier_ledgers_is_bounded(
     before = LedgersBefore(system.store, system.tenancy.directory.period_at)
     found = [await before.last(ledger, OCTOBER, NOW) for ledger in (DECEMBER, NOVEMBER, DECEMBER)]
     assert [head and head.ledger for head in found] == [NOVEMBER, None, NOVEMBER]
+
+
+async def test_all_who_read_share_what_is_known_of_earlier_ledgers(system: System) -> None:
+    await on_plan(system, {**CAP, "window": "year"}, suspend=True)
+    system.clock.set(IN_DECEMBER)
+    read: list[LedgerId] = []
+    real = system.store.read_head
+
+    async def read_head(ledger: LedgerId) -> Any:
+        read.append(ledger)
+        return await real(ledger)
+
+    system.store.read_head = read_head
+    await verdict(system)
+    # The eleven months before it, none of which has usage.
+    assert len([one for one in read if one.start < DECEMBER.start]) == 11
+    read.clear()
+    await system.app.overview.of(["acme"])
+    await system.app.forecasts.of("acme")
+    await system.app.tenant_alerts.of(DECEMBER)
+    await verdict(system)
+    assert set(read) == {DECEMBER}
+    # Remembered for a minute; limits on other windows look for themselves.
+    await use(system, "late", NOW)
+    assert await verdict(system) == ("allow", "2200")
+    found = await system.app.ledgers_before.last(DECEMBER, OCTOBER, IN_DECEMBER)
+    assert found is not None
+    assert found.ledger == NOVEMBER

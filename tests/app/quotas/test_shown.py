@@ -40,6 +40,7 @@ async def test_only_counters_are_told_as_reached(system: System) -> None:
     await use(system, "ada", 3)
     await use(system, "bob", 2)
     alerts = TenantAlerts(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         effects=system.effects,

@@ -39,6 +39,7 @@ async def use(system: System, deployment: str, id_: str = "r-1") -> None:
 
 async def ask(system: System, unknown: str = "by_plan") -> Admitted:
     admission = Admission(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         tenancy=system.tenancy,

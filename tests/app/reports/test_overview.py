@@ -18,6 +18,7 @@ type System = Any
 
 def overview(system: System) -> Overview:
     return Overview(
+        before=system.app.ledgers_before,
         accruals=system.app.accruals,
         ledgers=system.store,
         tenancy=system.tenancy,

@@ -104,7 +104,9 @@ def test_dimensions_that_say_nothing_new_are_digested_as_before() -> None:
     told = dimensions(agent="coder")
     assert digested(told) == tuple(told)[:25]
     sent = dimensions(producer="app:1")
-    assert digested(sent) == tuple(sent)
+    assert digested(sent) == tuple(sent)[:26]
+    summed = dimensions(revision=0)
+    assert digested(summed) == tuple(summed)
     assert content_of(sent) == digested(dimensions())
     assert Dimensions(*to_json_list(dimensions())[:19]) == dimensions()
 

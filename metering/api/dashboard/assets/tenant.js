@@ -12,6 +12,7 @@ const TOP = 8;
 const DAY_MS = 86400000;
 const EVIDENCE = {
   missing: "Counts missing", estimated: "Estimated", recovered: "Recovered from logs", totals: "Totals only",
+  aggregate: "Sums of many",
 };
 const STATUS = { on_target: "within", near: "near", over: "over" };
 
@@ -127,7 +128,7 @@ function showTiles() {
       : null,
     unpriced ? tile("Unpriced", drill(count(unpriced), { ...inPeriod(), unpriced: true }, "without a price"),
       "requests, not in the spend", "near") : null,
-    ...["missing", "estimated", "recovered", "totals"]
+    ...Object.keys(EVIDENCE)
       .filter((kind) => balance.evidence[kind])
       .map((kind) => tile(EVIDENCE[kind], drill(count(balance.evidence[kind]),
         { ...inPeriod(), evidence: kind }, EVIDENCE[kind]), "requests by evidence", "near")));
@@ -161,7 +162,8 @@ function showQuotas() {
         h("span", {}, `${amount(one.used)} of ${amount(one.limit)} (${one.percent} %), ${
           amount(one.remaining)} left${one.provisioned_as_of ? `; ${
           amount(one.provisioned)} of it provisioned, accrued until ${
-          moment(one.provisioned_as_of)}, provisional` : ""}`),
+          moment(one.provisioned_as_of)}, provisional` : ""}${
+          one.counting ? "; earlier usage is still being counted" : ""}`),
         h("span", {}, ends(one), " ", drill("Requests",
           { from: one.window_start, to: one.window_end }, `in the window of ${one.about}`))));
   })));

@@ -1,4 +1,4 @@
-"""What a model answers, before any API gives it a format."""
+"""A model's answer, before any API gives it a format."""
 
 from itertools import batched
 from typing import Final, Literal, NamedTuple

@@ -50,7 +50,7 @@ class Counts(NamedTuple):
     sound: int = 0
     """Tokens of the prompt that are sound."""
     quantity: float = 0
-    """What is charged instead of tokens: images, or seconds of sound."""
+    """Units charged instead of tokens: images, or seconds of sound."""
 
     @property
     def completion(self) -> int:

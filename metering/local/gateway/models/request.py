@@ -1,4 +1,4 @@
-"""What is asked of a model, in no API's format."""
+"""A request to a model, independent of any API's format."""
 
 from typing import Any, Final, Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What the surfaces of chat models have in common: they ask the model, and check schemas."""
+"""Shared steps of chat surfaces: ask the model, and check schemas."""
 
 from typing import Any
 

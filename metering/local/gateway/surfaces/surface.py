@@ -1,4 +1,4 @@
-"""What every surface says of itself, so that one gateway serves them all."""
+"""The declaration of a surface, so that one gateway serves them all."""
 
 import json
 from collections.abc import Callable, Iterator
