@@ -89,16 +89,6 @@ class Allocate:
                 postponed.append(postponed_by(allocation.deployment, month, fault))
         return _allocated(found, [*look.postponed, *postponed])
 
-    async def preview(self, month: Period, now: Instant) -> Allocated:
-        """Return the allocation of the hours begun until now, without writing it.
-
-        Allocations that exist already are returned as they are. Those that are postponed are
-        divided by what is known.
-        """
-        look = await self._look(month)
-        found, postponed = await self._worked_out(look.due, month, min(now, month.end))
-        return _allocated([*look.written, *found], [*look.postponed, *postponed])
-
     async def accruals(self, month: Period, now: Instant) -> Accruing:
         """Return what each deployment has cost until now, without writing it.
 

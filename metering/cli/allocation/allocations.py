@@ -44,7 +44,8 @@ def list_shares(
         now = app.clock.now()
         chosen = _month(month, month_of(now), preview=preview)
         if preview:
-            return chosen, await app.billing.allocate.preview(chosen, now)
+            accruals, postponed = await app.billing.allocate.accruals(chosen, now)
+            return chosen, Allocated([one.allocation for one in accruals], postponed)
         return chosen, await app.billing.allocate.allocations(chosen)
 
     chosen, (found, postponed) = with_app(read)

@@ -19,6 +19,7 @@ from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import quantity_of, unit_price_of
 from metering.core.invoices.invoice import Terms
+from metering.core.prices.price_book import TOKEN
 from metering.core.tenancy.customers import Customer
 from metering.documents.billing.statements import StatementDocument
 
@@ -88,9 +89,11 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
         else app.billing.statements.of(tenant, of)
     )
     if found is None:
+        is_over = app.clock.now() >= of.end
+        state = "has ended and is not closed" if is_over else "has not ended"
+        remedy = "run `metering close`, or use --preview" if is_over else "use --preview"
         raise ConfigurationError(
-            f"tenant {tenant!r}: period {of.name} is not closed; it ends at"
-            f" {format_instant(of.end)}: run `metering close`, or use --preview"
+            f"tenant {tenant!r}: period {of.name} {state} (end: {format_instant(of.end)}): {remedy}"
         )
     return found
 
@@ -129,6 +132,9 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
     rows.append(("total", "", "", "", format_read(found.total, found.currency)))
     columns = ["line", "item", "quantity", "unit price", found.currency]
     print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
+    exact = sum(line.amount for line in found.lines if line.kind != "rounding")
+    if exact and not found.total:
+        stdout().print(f"{format_read(exact, found.currency)} {found.currency} before rounding")
     notes = (
         (found.open.pending, "whose token counts had not arrived"),
         (found.open.unpriced, "without a price, not in the total"),
@@ -159,4 +165,6 @@ def _quantity(line: StatementLine) -> str:
     if quantity is None or line.unit == "period":
         return ""
     shown = count(quantity) if isinstance(quantity, int) else quantity
-    return f"{shown} {line.unit}"
+    # Units of other meters are named by their operators.
+    unit = "tokens" if line.unit == TOKEN and shown != "1" else line.unit
+    return f"{shown} {unit}"

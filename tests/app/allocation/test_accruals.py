@@ -255,7 +255,7 @@ BETA = LedgerId("beta", NOVEMBER.start)
 
 
 async def shares(accruals: Accruals) -> dict[str, str]:
-    (one,) = await accruals.in_month(NOVEMBER)
+    (one,) = (await accruals.in_month(NOVEMBER)).accruals
     return {share.tenant: format_amount(share.used) for share in one.allocation.shares}
 
 
@@ -308,7 +308,9 @@ async def test_documents_that_cannot_be_read_or_written_keep_back_their_deployme
     await change(used, "UPDATE accruals SET document = '{}' WHERE deployment = 'chat'")
     other = reader(used)
     assert (await other.of("acme", NOVEMBER)).unknown == ("chat",)
-    assert [one.allocation.deployment for one in await other.in_month(NOVEMBER)] == ["mini"]
+    assert [one.allocation.deployment for one in (await other.in_month(NOVEMBER)).accruals] == [
+        "mini"
+    ]
     put = type(used.allocations).put_accrual
 
     async def too_large(store: Any, accrual: Any) -> bool:
@@ -336,13 +338,13 @@ async def test_a_ledger_that_was_read_goes_on_from_there(
     queries = used.store.queries
     await ingest(used, ("beta", "11-03T10:00:00"))
     await accruals.run()
-    (one,) = await accruals.in_month(NOVEMBER)
+    (one,) = (await accruals.in_month(NOVEMBER)).accruals
     # An hour of 50 in halves, and the idle ones too.
     assert [share.tenant for share in one.allocation.shares] == ["acme", "beta"]
     assert used.store.queries >= queries
     monkeypatch.setattr(capacity_reading, "_MAX_SUMS", 0)
     await accruals.run()
-    assert await accruals.in_month(NOVEMBER) == [one]
+    assert (await accruals.in_month(NOVEMBER)).accruals == (one,)
 
 
 async def test_months_before_are_read_as_the_close_wrote_them_for_the_windows_of_a_year(

@@ -87,7 +87,11 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
     ]
     ran = metering.run("statement", "acme", "--period", "2026-11")
     assert ran.code == 1
-    assert "period 2026-11 is not closed" in ran.stderr
+    assert "period 2026-11 has not ended (end: 2026-12-01T00:00:00Z): use --preview" in ran.stderr
+    after = {"METERING_NOW": "2026-12-01T01:00:00Z"}
+    ran = metering.run("statement", "acme", "--period", "2026-11", settings=after)
+    assert "has ended and is not closed" in ran.stderr
+    assert ran.stderr.endswith("run `metering close`, or use --preview\n")
     draft = metering.run("statement", "acme", "--period", "2026-11", "--preview", "--json").json
     assert draft["draft"] is True
     assert metering.run("statement", "acme").code == 1
@@ -204,3 +208,13 @@ def test_capacity_that_was_shared_out_is_proven_with_the_statements(
         "2640",
     )
     assert "Allocated cost" in metering.run("verify", "--statement").stdout
+
+
+def test_a_draft_of_less_than_a_cent_says_what_it_comes_to(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1"))
+    ran = metering.run("statement", "acme", "--preview")
+    assert "1,000 tokens" in ran.stdout
+    # 1,000 x 2.5 + 100 x 10 a million
+    assert "0.0035 USD before rounding" in ran.stdout
