@@ -109,7 +109,7 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     if change.past is not None and change.limits.needs_hours and not hours.amounts:
         hours = change.past.hours
     past = counts.past if change.past is None else replace(change.past, hours=NO_HOURS)
-    crowded = counts.crowded & kept
+    crowded = counts.crowded & kept | change.crowded
     used = {**used, **change.used}
     earlier = change.earlier
     if earlier is None:

@@ -58,6 +58,8 @@ def change_document(change: LimitChange) -> Document:
     }
     if change.holds is not None:
         document["holds"] = holds_document(change.holds)
+    if change.crowded:
+        document["crowded"] = sorted(change.crowded)
     if change.earlier is not None:
         document |= _earlier(change.earlier)
     return dict(sorted(document.items()))
@@ -95,6 +97,7 @@ def read_change(document: Document) -> LimitChange:
         read_past(document),
         read_holds(document["holds"]) if "holds" in document else None,
         _read_earlier(document),
+        frozenset(document.get("crowded", ())),
     )
 
 

@@ -164,6 +164,7 @@ class CatchUp:
             used={**change.used, **used},
             held=self._held(before, change),
             earlier=after,
+            crowded=self._sums.crowded,
         )
 
     def _used(self, before: Counts) -> dict[CounterKey, Counter]:

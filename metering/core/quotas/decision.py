@@ -173,7 +173,9 @@ def quota_states(
         is_counting = counts.is_counting(quota)
         each: Iterable[Values] = [()]
         if quota.scope.split_by:
-            each = dict.fromkeys(values_of.get((quota.key, window.start), ()))
+            # Whoever may use nothing has no counter, and is at its limit all the same.
+            none = [(value,) for value in quota.forbidden]
+            each = dict.fromkeys([*none, *values_of.get((quota.key, window.start), ())])
             asked = quota.scope.values_in(about)
             each = each if asked is None else {**each, asked: None}
         for values in each:

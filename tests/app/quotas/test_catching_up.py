@@ -184,6 +184,13 @@ async def test_pages_too_old_to_matter_are_not_read(
     assert read == [18]
     assert await verdict(system) == ("block", "0")
     assert (await system.admission().of("sub-1")).counting == ()
+    # To a whole period all of them matter.
+    await now_under(system, {**DAILY, "window": "period", "scope": {"model": "gpt-4o"}})
+    for number in range(5):
+        assert await system.enforce.run() == 1
+        assert read[1:] == [0, 5, 10, 15, 20][: number + 1]
+    # 21 events of 1,100 tokens
+    assert list((await counted(system)).values()) == [23100]
 
 
 async def test_where_a_run_has_too_few_pages_for_all_another_tenant_comes_first_in_the_next(
