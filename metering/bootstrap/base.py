@@ -175,6 +175,7 @@ class Base:
         return KeepAnchors(
             ledgers=self.ledgers,
             statements=self.stores.statements,
+            invoices=self.stores.invoices,
             registry=self.stores.registry,
             tenancy=self.tenancy,
             store=export_store(self.settings.anchors_place, self.closing, "METERING_ANCHORS"),
