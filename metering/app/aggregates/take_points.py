@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.app.aggregates.publish_spans import PublishSpans, change_of
 from metering.core.aggregates.point import Point, Run
-from metering.core.aggregates.span import Span
+from metering.core.aggregates.span import MAX_INTERVALS, Span
 from metering.core.basics.errors import RetryableError
 from metering.ports import MAX_SPANS, AggregateStore, Clock, StoredSpans
 
@@ -21,6 +21,18 @@ _TOGETHER: Final = MAX_SPANS // 2
 _AT_ONCE: Final = 8
 #: Races lost in a row on one run before the exporter is asked to send again.
 _MAX_RACES: Final = 5
+
+#: Runs of one export: each costs the store a read and two writes.
+MAX_RUNS: Final = 500
+
+
+class Taken(NamedTuple):
+    """The outcome of an export."""
+
+    refused: int = 0
+    """Points that there was no room for."""
+    reasons: tuple[str, ...] = ()
+
 
 type _Points = Mapping[int, Sequence[Point]]
 """Points of one run by the number of their span."""
@@ -34,8 +46,8 @@ class TakePoints:
     publish: PublishSpans
     clock: Clock
 
-    async def take(self, points: Sequence[Point]) -> int:
-        """Count points; return how many of them there was no room for.
+    async def take(self, points: Sequence[Point]) -> Taken:
+        """Count points; say how many of them there was no room for.
 
         RetryableError unless all others are known to be counted. Safe to repeat, in any order, and
         for several processes at once.
@@ -43,10 +55,16 @@ class TakePoints:
         by_run: defaultdict[Run, list[Point]] = defaultdict(list)
         for point in points:
             by_run[point.run].append(point)
-        refused = 0
-        for some in batched(by_run.items(), _AT_ONCE, strict=False):
-            refused += sum(await asyncio.gather(*(self._run(*one) for one in some)))
-        return refused
+        runs = list(by_run.items())
+        beyond = sum(len(of_run) for _, of_run in runs[MAX_RUNS:])
+        full = 0
+        for some in batched(runs[:MAX_RUNS], _AT_ONCE, strict=False):
+            full += sum(await asyncio.gather(*(self._run(*one) for one in some)))
+        reasons = (
+            (beyond, f"an export has at most {MAX_RUNS} series: send smaller ones"),
+            (full, f"a quarter of an hour has at most {MAX_INTERVALS} intervals of a series"),
+        )
+        return Taken(beyond + full, tuple(reason for number, reason in reasons if number))
 
     async def _run(self, run: Run, points: Sequence[Point]) -> int:
         by_span: defaultdict[int, list[Point]] = defaultdict(list)
@@ -97,7 +115,7 @@ def _added(run: Run, known: Sequence[Span], points: _Points) -> tuple[list[Span]
     first = min(points)
     by_number = {span.number: span for span in known if span.number >= first}
     before = [span for span in known if span.number < first]
-    base = before[-1].last if before and run.is_cumulative else None
+    base = before[-1].last if before and run.is_cumulative else {}
     spans: list[Span] = []
     refused = 0
     for number in sorted(by_number.keys() | points.keys()):
@@ -107,5 +125,5 @@ def _added(run: Run, known: Sequence[Span], points: _Points) -> tuple[list[Span]
         if number not in by_number and span.says_nothing:
             continue
         spans.append(span)
-        base = span.last if run.is_cumulative else None
+        base = span.last if run.is_cumulative else {}
     return spans, refused

@@ -55,17 +55,15 @@ class Series(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The points of a series that count on from one another."""
+    """The points of a series that add up: its deltas, or its counters."""
 
     series: Series
     is_cumulative: bool
-    start: Instant | None
-    """When a cumulative counter began; None if unknown, and for deltas, which need none."""
 
     @property
     def id(self) -> str:
         """The identity of the run: 32 hexadecimal digits."""
-        content = to_json((self.series, self.is_cumulative, self.start))
+        content = to_json((self.series, self.is_cumulative))
         return hashlib.blake2b(content, digest_size=_ID_BYTES).hexdigest()
 
 
@@ -75,7 +73,7 @@ class Point(NamedTuple):
     run: Run
     figure: Figure
     start: Instant
-    """The start of a delta's interval."""
+    """The start of a delta's interval, or of a counter: each figure has its own. 0 if unknown."""
     end: Instant
     value: int
 

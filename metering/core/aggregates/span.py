@@ -1,7 +1,8 @@
 """Spans: what the points of one run add up to in a quarter of an hour, in whatever order they come.
 
-Of a cumulative run with a known start a span keeps its highest values, and its usage is what they
-are above the highest values before the span. Of other runs it keeps every point.
+A counter is a figure with a start; another start is a counter that begins at zero. Of a counter
+whose start is known a span keeps the highest value, and its usage is what that is above the highest
+value before the span. Of others it keeps every point.
 """
 
 from collections import defaultdict
@@ -14,16 +15,23 @@ from metering.core.basics.instants import Instant
 
 #: Intervals of one span: one a second leaves room. Points beyond it are refused.
 MAX_INTERVALS: Final = 2_000
+#: Starts of counters that a run is followed from. Points of one that began before are refused.
+MAX_STARTS: Final = 16
 
 
 class Interval(NamedTuple):
-    """The time that a point covers; of a cumulative one only its end counts."""
+    """The time that a point covers.
+
+    Of a counter whose start is known only the highest value counts: its end is that of no point.
+    """
 
     start: Instant
     end: Instant
 
 
 type Intervals = Mapping[Interval, Values]
+type Base = Mapping[Instant, Values]
+"""Values of counters by their start; 0 for those whose start is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,8 @@ class Span:
     run: Run
     number: int
     intervals: Intervals = field(default_factory=dict)
-    base: Values | None = None
-    """The cumulative values before the span; None if none are known."""
+    base: Base = field(default_factory=dict)
+    """The values of counters before the span."""
     revision: int = 0
     """How often the usage has changed."""
     published: int = 0
@@ -53,32 +61,29 @@ class Span:
         return _sum(self.intervals.values())
 
     @property
-    def last(self) -> Values:
-        """The cumulative values at the end of the span."""
-        return self._counted()[0]
+    def last(self) -> Base:
+        """The values of counters at the end of the span."""
+        last, _ = self._counted()
+        kept = sorted(last)[-MAX_STARTS:]
+        return {start: last[start] for start in kept}
 
     @property
     def is_published(self) -> bool:
         """Say whether the usage as it is now has been published."""
         return self.published == self.revision
 
-    def _counted(self) -> tuple[Values, Values]:
-        """Return the values at the end of a cumulative span, and what they grew by."""
-        last: Values = dict(self.base or {})
+    def _counted(self) -> tuple[dict[Instant, Values], Values]:
+        """Return the values of counters at the end of the span, and what they grew by."""
+        last = {start: dict(values) for start, values in self.base.items()}
         used: defaultdict[Figure, int] = defaultdict(int)
-        for _, values in sorted(self.intervals.items(), key=lambda one: one[0].end):
+        for interval, values in sorted(self.intervals.items(), key=lambda one: one[0].end):
+            known = last.setdefault(interval.start, {})
             for figure, value in values.items():
-                before = last.get(figure, 0 if self.run.start is not None else None)
+                before = known.get(figure, 0 if interval.start else None)
                 if before is not None:
-                    used[figure] += self._growth(before, value)
-                last[figure] = max(before or 0, value) if self.run.start is not None else value
+                    used[figure] += _growth(before, value, has_start=interval.start != 0)
+                known[figure] = max(before or 0, value) if interval.start else value
         return last, dict(used)
-
-    def _growth(self, before: int, value: int) -> int:
-        """Return what a counter grew by. One that fell has begun anew, if its start is unknown."""
-        if value >= before:
-            return value - before
-        return 0 if self.run.start is not None else value
 
     def with_points(self, points: Iterable[Point]) -> tuple["Span", int]:
         """Return the span with points of its own, and how many of them it has no room for.
@@ -90,7 +95,8 @@ class Span:
         refused = 0
         for point in points:
             interval = self._interval(point)
-            if interval not in intervals and len(intervals) >= MAX_INTERVALS:
+            is_full = interval not in intervals and len(intervals) >= MAX_INTERVALS
+            if is_full or self._is_forgotten(interval.start):
                 refused += 1
                 continue
             values = intervals.setdefault(interval, {})
@@ -98,11 +104,15 @@ class Span:
         return self._changed(replace(self, intervals=intervals)), refused
 
     def _interval(self, point: Point) -> Interval:
-        if not self.run.is_cumulative:
-            return Interval(point.start, point.end)
-        return Interval(0, point.end if self.run.start is None else self.start)
+        if self.run.is_cumulative and point.start:
+            return Interval(point.start, self.start)
+        return Interval(point.start, point.end)
 
-    def after(self, base: Values | None) -> "Span":
+    def _is_forgotten(self, start: Instant) -> bool:
+        """Say whether a counter began before those that are still followed."""
+        return len(self.base) >= MAX_STARTS and start < min(self.base)
+
+    def after(self, base: Base) -> "Span":
         """Return the span with other values before it."""
         return self if base == self.base else self._changed(replace(self, base=base))
 
@@ -119,7 +129,21 @@ class Span:
         """
         if self.published or any(self.usage.values()):
             return False
-        return not self.run.is_cumulative or self.run.start is not None or self.base is not None
+        known = self.base.get(0, {})
+        begun = (
+            figure
+            for interval, values in self.intervals.items()
+            if self.run.is_cumulative and not interval.start
+            for figure in values
+        )
+        return all(figure in known for figure in begun)
+
+
+def _growth(before: int, value: int, *, has_start: bool) -> int:
+    """Return what a counter grew by. One that fell has begun anew, if its start is unknown."""
+    if value >= before:
+        return value - before
+    return 0 if has_start else value
 
 
 def _sum(rows: Iterable[Values]) -> Values:

@@ -30,12 +30,11 @@ def write_span(span: Span) -> Document:
         "schema": SCHEMA,
         "series": [*run.series[:-1], [list(pair) for pair in run.series.rest]],
         "cumulative": run.is_cumulative,
-        "start": run.start,
         "number": span.number,
         "intervals": [
             [*interval, _written(values)] for interval, values in sorted(span.intervals.items())
         ],
-        "base": None if span.base is None else _written(span.base),
+        "base": [[start, _written(values)] for start, values in sorted(span.base.items())],
         "revision": span.revision,
         "published": span.published,
     }
@@ -48,10 +47,10 @@ def read_span(document: Document) -> Span:
         *names, rest = document["series"]
         series = Series._make((*names, tuple((name, value) for name, value in rest)))
         return Span(
-            Run(series, document["cumulative"], document["start"]),
+            Run(series, document["cumulative"]),
             document["number"],
             {Interval(start, end): _read(values) for start, end, values in document["intervals"]},
-            None if document["base"] is None else _read(document["base"]),
+            {start: _read(values) for start, values in document["base"]},
             document["revision"],
             document["published"],
         )

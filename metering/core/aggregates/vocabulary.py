@@ -135,10 +135,7 @@ def _is_whole(sample: Sample) -> bool:
 
 
 def _point(source: str, sample: Sample, figure: Figure) -> Point:
-    known = sample.start or None
-    run = Run(
-        _series(source, sample), sample.is_cumulative, known if sample.is_cumulative else None
-    )
+    run = Run(_series(source, sample), sample.is_cumulative)
     value = round(sample.value * _COST_DECIMALS) if figure is Figure.COST else int(sample.value)
     if figure is Figure.COST_MISSING:
         value = max(value, 1)

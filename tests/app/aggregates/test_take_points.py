@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from metering.app.aggregates.publish_spans import DUE_AFTER
-from metering.app.aggregates.take_points import TakePoints
+from metering.app.aggregates.take_points import MAX_RUNS, Taken, TakePoints
 from metering.bootstrap.counting import Counting
 from metering.core.aggregates.point import Figure, Point, Run, Series
 from metering.core.aggregates.span import MAX_INTERVALS
@@ -22,8 +22,8 @@ from tests.systems import System
 #: NOW is noon; the counters began three hours before.
 BEGUN = NOW - 3 * HOUR
 SERIES = Series("gateway", "sub-1", "fast", "gpt-4o-2024-11-20", "chat", None, ())
-COUNTER = Run(SERIES, is_cumulative=True, start=BEGUN)
-DELTA = Run(SERIES, is_cumulative=False, start=None)
+COUNTER = Run(SERIES, is_cumulative=True)
+DELTA = Run(SERIES, is_cumulative=False)
 P, C, T = Figure.PROMPT, Figure.COMPLETION, Figure.TOTAL
 
 
@@ -52,7 +52,7 @@ async def bill(system: System) -> tuple[str, int]:
 
 async def test_a_counters_growth_is_priced_by_the_model_that_served(system: System) -> None:
     for points in EXPORTS:
-        assert await system.app.take_points.take(points) == 0
+        assert await system.app.take_points.take(points) == Taken()
     # 9,000 x 2.5 + 800 x 10 per million; a span each for 09:15, 09:45 and 10:30.
     assert await bill(system) == ("0.0305", 3)
     balance = await system.read.balance("sub-1", month_of(NOW))
@@ -194,6 +194,7 @@ async def test_an_exporter_that_always_loses_is_asked_to_send_again(system: Syst
 async def test_a_counter_is_counted_on_from_however_long_it_stood_still(system: System) -> None:
     await system.app.take_points.take(EXPORTS[0])
     assert await system.app.publish_aggregates.due() == 0
+    await system.app.take_points.take(grown(170, 1000, 200))
     system.clock.set(NOW + 40 * DAY)
     assert await system.app.publish_aggregates.due() == 0
     much_later = [one._replace(end=NOW + 40 * DAY) for one in grown(20, 1010, 210)]
@@ -206,9 +207,8 @@ async def test_a_counter_is_counted_on_from_however_long_it_stood_still(system: 
 async def test_many_spans_at_once_are_written_in_pieces(system: System) -> None:
     exports = [grown(15 * n, 10 * n, n) for n in range(1, 121)]
     started = NOW - 40 * HOUR
-    run = COUNTER._replace(start=started)
     points = [
-        one._replace(run=run, start=started, end=started + (one.end - BEGUN))
+        one._replace(start=started, end=started + (one.end - BEGUN))
         for export in exports
         for one in export
     ]
@@ -229,9 +229,24 @@ async def test_points_beyond_the_room_of_a_span_are_refused_and_the_rest_counts(
         for n in range(MAX_INTERVALS + 5)
         for figure in (P, C)
     ]
-    assert await system.app.take_points.take(points) == 10
+    taken = await system.app.take_points.take(points)
+    assert taken == Taken(10, ("a quarter of an hour has at most 2000 intervals of a series",))
     # 2,000 x 2.5 + 2,000 x 10 per million.
     assert await bill(system) == ("0.025", 1)
+
+
+async def test_series_beyond_those_of_one_export_are_refused_and_the_others_count(
+    system: System,
+) -> None:
+    runs = [
+        DELTA._replace(series=SERIES._replace(rest=(("instance", str(n)),)))
+        for n in range(MAX_RUNS + 2)
+    ]
+    points = [one._replace(run=run) for run in runs for one in added(20, 1, 0)]
+    taken = await system.app.take_points.take(points)
+    assert taken == Taken(6, ("an export has at most 500 series: send smaller ones",))
+    # 500 x 2.5 per million.
+    assert await bill(system) == ("0.00125", 500)
 
 
 async def test_the_platforms_estimate_alone_makes_no_event(system: System) -> None:

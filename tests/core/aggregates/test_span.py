@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.core.aggregates.point import SPAN, Figure, Point, Run, Series
-from metering.core.aggregates.span import MAX_INTERVALS, Span
+from metering.core.aggregates.span import MAX_INTERVALS, MAX_STARTS, Span
 from metering.core.aggregates.span_document import read_span, write_span
 from metering.core.basics.errors import NewerVersionError, RetryableError
 from metering.core.basics.instants import MINUTE, Instant, parse_instant
@@ -16,9 +16,10 @@ from metering.core.basics.instants import MINUTE, Instant, parse_instant
 START = parse_instant("2026-11-20T11:00:00Z")
 FIRST = START // SPAN
 SERIES = Series("gateway", "key-1", "gpt-4o", "gpt-4o-2024-11-20", "chat", "azure", ())
-DELTA = Run(SERIES, is_cumulative=False, start=None)
-COUNTER = Run(SERIES, is_cumulative=True, start=START)
-UNKNOWN = Run(SERIES, is_cumulative=True, start=None)
+DELTA = Run(SERIES, is_cumulative=False)
+COUNTER = Run(SERIES, is_cumulative=True)
+#: In place of the start of a counter.
+UNKNOWN = 0
 
 
 def at(minutes: float) -> Instant:
@@ -29,8 +30,8 @@ def delta(begin: float, end: float, value: int, figure: Figure = Figure.PROMPT) 
     return Point(DELTA, figure, at(begin), at(end), value)
 
 
-def total(end: float, value: int, run: Run = COUNTER, figure: Figure = Figure.PROMPT) -> Point:
-    return Point(run, figure, run.start or 0, at(end), value)
+def total(end: float, value: int, start: Instant = START, figure: Figure = Figure.PROMPT) -> Point:
+    return Point(COUNTER, figure, start, at(end), value)
 
 
 class Spans:
@@ -44,7 +45,7 @@ class Spans:
             number = point.span
             before = [self.kept[one] for one in sorted(self.kept) if one < number]
             later = [one for one in sorted(self.kept) if one > number]
-            base = before[-1].last if before else None
+            base = before[-1].last if before and point.run.is_cumulative else {}
             known = self.kept.get(number, Span(point.run, number, base=base))
             span, _ = known.with_points([point])
             if span.says_nothing:
@@ -92,11 +93,29 @@ def test_a_value_below_the_last_one_under_the_same_start_counts_nothing() -> Non
     assert used([total(1, 10), total(2, 8), total(3, 12)]) == [12]
 
 
-def test_another_start_is_another_counter() -> None:
-    again = COUNTER._replace(start=at(5))
-    assert COUNTER.id != again.id != DELTA.id
-    assert used([total(1, 10)]) == [10]
-    assert used([total(6, 10, again)]) == [10]
+def test_another_start_is_a_counter_that_begins_at_zero() -> None:
+    assert DELTA.id != COUNTER.id
+    begun = [total(1, 10), total(6, 4, at(5)), total(2, 11), total(17, 6, at(5))]
+    # 11 and 4, then 2 more of the second.
+    assert used(begun) == [15, 2]
+
+
+def test_figures_of_one_series_may_have_starts_of_their_own() -> None:
+    points = [total(1, 10), total(1, 3, at(0.5), Figure.COMPLETION)]
+    span, _ = Span(COUNTER, FIRST).with_points(points)
+    assert span.usage == {Figure.PROMPT: 10, Figure.COMPLETION: 3}
+
+
+def test_a_counter_that_began_before_those_that_are_followed_is_refused() -> None:
+    points = [total(1, 10, START - n) for n in range(MAX_STARTS + 1)]
+    span, _ = Span(COUNTER, FIRST).with_points(points)
+    assert span.usage == {Figure.PROMPT: 10 * (MAX_STARTS + 1)}
+    assert len(span.last) == MAX_STARTS
+    after, refused = Span(COUNTER, FIRST + 1, base=span.last).with_points(
+        [total(16, 12, START - MAX_STARTS), total(16, 12, START - 1), total(16, 3, at(15))]
+    )
+    # The oldest is no longer known; 2 more of one that is, and 3 of a new one.
+    assert (after.usage, refused) == ({Figure.PROMPT: 5}, 1)
 
 
 def test_nothing_is_kept_of_a_counter_that_stands_still() -> None:
@@ -125,32 +144,32 @@ def test_a_revision_is_a_change_of_the_usage() -> None:
     assert span.with_points([delta(0, 1, 10)])[0].revision == 1
     assert span.with_points([delta(1, 2, 10, Figure.TOTAL)])[0].revision == 2
     counted, _ = Span(COUNTER, FIRST + 1).with_points([total(16, 10)])
-    assert counted.after(None) is counted
-    assert counted.after({Figure.PROMPT: 4}).revision == 2
-    assert counted.after({Figure.PROMPT: 4}).usage == {Figure.PROMPT: 6}
+    assert counted.after({}) is counted
+    assert counted.after({START: {Figure.PROMPT: 4}}).revision == 2
+    assert counted.after({START: {Figure.PROMPT: 4}}).usage == {Figure.PROMPT: 6}
 
 
-_RUNS = st.sampled_from([COUNTER, UNKNOWN])
+_STARTS = st.sampled_from([START, UNKNOWN])
 
 
 @given(
-    _RUNS,
+    _STARTS,
     st.lists(st.tuples(st.integers(1, 70), st.integers(0, 40)), min_size=1, max_size=12),
     st.randoms(use_true_random=False),
 )
 def test_any_order_and_repetition_of_a_growing_counter_gives_the_same_usage(
-    run: Run, grown: list[tuple[int, int]], chance: random.Random
+    start: Instant, grown: list[tuple[int, int]], chance: random.Random
 ) -> None:
     value, points = 100, []
     for minute, growth in sorted(dict(grown).items()):
         value += growth
-        points.append(total(minute, value, run))
+        points.append(total(minute, value, start))
     unkind = points + chance.choices(points, k=len(points))
     chance.shuffle(unkind)
     plain, other = Spans(), Spans()
     plain.take(points)
     other.take(unkind)
-    begun = points[0].value if run is UNKNOWN else 0
+    begun = points[0].value if start == UNKNOWN else 0
     assert sum(plain.used) == value - begun
     assert [used for used in other.used if used] == [used for used in plain.used if used]
 
@@ -175,10 +194,10 @@ def test_any_order_and_repetition_of_deltas_gives_the_same_usage(
 
 def test_a_span_is_stored_and_read_back_exactly() -> None:
     series = SERIES._replace(rest=(("service.name", "gw"),), model=None)
-    run = UNKNOWN._replace(series=series)
-    points = [total(1, 2**60, run), total(2, 2**60 + 5, run, Figure.COST)]
+    run = COUNTER._replace(series=series)
+    points = [total(1, 2**60, UNKNOWN), total(2, 2**60 + 5, figure=Figure.COST)]
     span, _ = Span(run, FIRST).with_points(points)
-    span = span.after({Figure.PROMPT: 3})
+    span = span.after({0: {Figure.PROMPT: 3}, START: {Figure.COST: 2**60}})
     assert read_span(write_span(span)) == span
     first, _ = Span(DELTA, FIRST).with_points([delta(0, 1, 3)])
     assert read_span(write_span(first)) == first

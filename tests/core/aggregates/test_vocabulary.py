@@ -98,12 +98,12 @@ def test_figures_of_one_caller_are_of_one_run_and_callers_of_different_ones() ->
     assert nobody.run.series.key == ""
 
 
-def test_a_counters_start_is_part_of_its_run_and_none_if_it_is_unknown() -> None:
-    (known,) = read(sample(is_cumulative=True))
-    (unknown,) = read(sample(is_cumulative=True, start=0))
-    assert (known.run.start, unknown.run.start) == (NOW - MINUTE, None)
+def test_a_counter_says_when_it_began_and_zero_if_it_does_not_know() -> None:
+    known, unknown = read(sample(is_cumulative=True), sample(is_cumulative=True, start=0))
+    assert (known.start, unknown.start) == (NOW - MINUTE, 0)
+    assert known.run == unknown.run
     (summed,) = read(sample())
-    assert (summed.run.is_cumulative, summed.run.start) == (False, None)
+    assert summed.run.id != known.run.id
 
 
 def test_a_price_that_the_platform_does_not_know_is_no_cost_of_zero() -> None:
