@@ -1,9 +1,9 @@
 # Every target does its own set-up on a fresh machine: Python and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings audit docs sbom bench clean
+.PHONY: help venv demo run test soak lint format bicep package rooms lock licences settings metrics grafana power-bi audit docs sbom bench clean
 
 STAMP := .venv/.installed
-PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite kusto))
+PEERS := $(addprefix tests/doubles/,$(addsuffix /node_modules/.installed,third_party event_hubs azurite kusto power_query))
 
 # Every commit of the embedded store waits for the disk; the tests' stores are in memory where there is room.
 FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 1000000 ] && echo TMPDIR=/dev/shm)
@@ -12,11 +12,11 @@ FAST := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 venv: $(STAMP)  ## Make .venv with all that is needed
 
-# A Cosmos server by others, an emulator of Azure Storage, the language service of KQL, and what our peer of Event Hubs is built
+# A Cosmos server by others, an emulator of Azure Storage, the language service of KQL, the parser of M, and what our peer of Event Hubs is built
 # with, from npm; where there is no npm their tests are skipped and say so.
 tests/doubles/%/node_modules/.installed: tests/doubles/%/package.json
 	@if command -v npm >/dev/null; then cd tests/doubles/$* \
@@ -89,6 +89,15 @@ licences: venv  ## Write docs/licences.md
 
 settings: venv  ## Write the tables in docs/settings.md from the declarations in metering/settings
 	@.venv/bin/python -m tools.settings_page
+
+metrics: venv  ## Write the tables in docs/metrics.md from the table of metrics in metering/core/installation
+	@.venv/bin/python -m tools.metrics_page
+
+grafana: venv  ## Write the Grafana dashboards in docs/grafana from the panels in tools/grafana_panels.py
+	@.venv/bin/python -m tools.grafana
+
+power-bi: venv  ## Write the queries and the workbook in docs/power-bi from the columns of the exports
+	@.venv/bin/python -m tools.power_query
 
 audit: venv .venv-audit/.installed  ## Is requirements.lock current, and has anything in it a known vulnerability? Fails where PyPI cannot be asked
 	@.venv/bin/python -m tools.lock_requirements --check

@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+from bisect import bisect_left
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
@@ -14,11 +15,12 @@ from benchmarks.overshoot_clients import (
     Reply,
     drive,
 )
-from benchmarks.overshoot_latency import Latency, measure_latency
+from benchmarks.overshoot_latency import Latency, measure_latency, percentile
 from benchmarks.overshoot_system import (
     INPUT_UNITS,
     OUTPUT_UNITS,
     TENANT,
+    Committed,
     capped_system,
     committed,
     send_usage,
@@ -49,7 +51,11 @@ _WHOLE: Final = Pace(latency_ms=1_000, log_delay_s=3_600)
 _STREAMED: Final = Pace(latency_ms=400, chunk_ms=40, log_delay_s=3_600)
 #: Of traffic after the first answers, until the limit is reached.
 _CROSSING_S: Final = 2
-_AFTER_S: Final = 10
+#: How long clients go on: they end with their first 429, but a busy machine counts late.
+_AFTER_S: Final = 60
+_ATTEMPTS: Final = 2
+#: An event that takes so long to the balance says more about the machine than about the system.
+_BUSY_S: Final = 1.0
 #: What is spent before the clients come where they come near the limit, in per cent of it.
 _NEAR: Final = 90
 #: How long a document near the limit may be kept, whatever the gateway would do.
@@ -96,6 +102,8 @@ class Crossing(NamedTuple):
     """Requests refused before that commit."""
     still_open: int
     """Clients that were never refused."""
+    delay_s: float = 0
+    """What events took to the balance in this measurement (p99)."""
 
     @property
     def share(self) -> float:
@@ -118,15 +126,31 @@ class Crossing(NamedTuple):
         short = self.scenario.expected * SHORT if self.scenario.streamed else 0
         return late + self.scenario.clients * REQUEST + short
 
+    def is_met(self, latency_s: float) -> bool | None:
+        """Return whether the bound is kept; None where a busy machine, not the system, exceeds it.
+
+        `latency_s` is what an event takes alone.
+        """
+        if self.beyond <= self.bound(latency_s):
+            return True
+        return None if self.delay_s > max(_BUSY_S, latency_s) else False
+
     def let_through(self, seconds: float) -> float:
         """Return what so many seconds of the same traffic spend, as an amount."""
         return self.rate * REQUEST * seconds
 
 
+class NotMeasured(NamedTuple):
+    """A measurement that came to nothing, and why."""
+
+    scenario: Scenario
+    reason: str
+
+
 class Overshoot(NamedTuple):
     """A whole run."""
 
-    crossings: list[Crossing]
+    crossings: list[Crossing | NotMeasured]
     latency: Latency
 
 
@@ -168,11 +192,22 @@ def measure(progress: Progress) -> Overshoot:
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as clients:
         progress("the latency of admission and of the balance")
         latency = asyncio.run(measure_latency())
-        found = []
+        found: list[Crossing | NotMeasured] = []
         for scenario in scenarios():
             progress(f"{scenario.clients:,} clients, verdicts kept {scenario.cache_s} s")
-            found.append(asyncio.run(_cross(scenario, clients)))
+            found.append(_measured(scenario, clients))
     return Overshoot(found, latency)
+
+
+def _measured(scenario: Scenario, clients: ProcessPoolExecutor) -> Crossing | NotMeasured:
+    """Return one measurement; what a busy machine spoils is repeated, and spoils no other."""
+    reason = ""
+    for _ in range(_ATTEMPTS):
+        try:
+            return asyncio.run(_cross(scenario, clients))
+        except MeteringError as error:
+            reason = str(error)
+    return NotMeasured(scenario, reason)
 
 
 async def _cross(scenario: Scenario, clients: ProcessPoolExecutor) -> Crossing:
@@ -203,22 +238,40 @@ async def _found(
 ) -> Crossing:
     await system.host.drain()
     totals = await committed(system, ledger)
-    reached = next((at for at, total in totals if total >= scenario.limit), None)
+    reached = next((one.at for one in totals if one.total >= scenario.limit), None)
     answered = [reply.at for reply in replies if reply.answered]
     blocked = [reply.at for reply in replies if not reply.answered]
     if reached is None or not blocked:
-        raise MeteringError(f"{len(answered)} requests were answered, {len(blocked)} blocked")
-    _check(scenario, totals[-1][1], len(answered))
+        last = "never" if reached is None else f"{_seconds(replies[0].at, reached):.1f} s later"
+        raise MeteringError(
+            f"{len(answered)} requests were answered and {len(blocked)} blocked within"
+            f" {_seconds(replies[0].at, replies[-1].at):.1f} s; the limit was reached {last}"
+        )
+    _check(scenario, totals[-1].total, len(answered))
     before = sum(at <= reached for at in answered)
     return Crossing(
         scenario,
         rate=before / _seconds(answered[0], reached),
-        beyond=totals[-1][1] - scenario.limit,
+        beyond=totals[-1].total - scenario.limit,
         blocked_after_s=_seconds(reached, blocked[0]),
         answered_after_s=_seconds(reached, answered[-1]),
         blocked_before=sum(at < reached for at in blocked),
         still_open=scenario.clients - len(blocked),
+        delay_s=_delay(scenario, totals, [at for at in answered if at <= blocked[0]]),
     )
+
+
+def _delay(scenario: Scenario, totals: list[Committed], answered: list[Instant]) -> float:
+    """Return what events took to the balance (p99), of those answered before the first block.
+
+    The order of answers is nearly that of events, and one request is like another.
+    """
+    spent_before = 1 if scenario.spent else 0
+    counted, delays = [one.requests for one in totals], []
+    for number, at in enumerate(answered, 1 + spent_before):
+        page = totals[min(bisect_left(counted, number), len(totals) - 1)]
+        delays.append(max(0.0, _seconds(at, page.at)))
+    return percentile(sorted(delays), 99)
 
 
 def _check(scenario: Scenario, total: Amount, answered: int) -> None:

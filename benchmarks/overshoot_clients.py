@@ -43,8 +43,18 @@ class Reply(NamedTuple):
 
 
 def drive(crowd: Crowd) -> list[Reply]:
-    """Return every reply in order of time. MeteringError for one that says something else."""
-    return asyncio.run(_drive(crowd))
+    """Return every reply in order of time.
+
+    MeteringError for one that says something else, and for a connection that breaks: whether that
+    request counts nobody can tell.
+    """
+    try:
+        return asyncio.run(_drive(crowd))
+    except* (MeteringError, aiohttp.ClientError, OSError) as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise MeteringError(f"a client failed: {first}") from None
 
 
 async def _drive(crowd: Crowd) -> list[Reply]:

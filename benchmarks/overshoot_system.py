@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
 from benchmarks.overshoot_clients import MODEL, SUBSCRIPTION
 from metering import bootstrap
@@ -67,13 +67,25 @@ def send_usage(system: LocalSystem, number: int, tokens: int, now: Instant) -> N
     system.hub.send(USAGE_HUB, [(body(request, now, "bench"), SUBSCRIPTION)])
 
 
-async def committed(system: LocalSystem, ledger: LedgerId) -> list[tuple[Instant, Amount]]:
-    """Return what quotas counted after each page, open holds included, with the time of it."""
-    total, found = 0, []
+class Committed(NamedTuple):
+    """The state after one page."""
+
+    at: Instant
+    total: Amount
+    """What quotas count, open holds included."""
+    requests: int
+    """The requests with an amount."""
+
+
+async def committed(system: LocalSystem, ledger: LedgerId) -> list[Committed]:
+    """Return the state after each page."""
+    total, requests, found = 0, 0, []
     async for page in system.app.ledgers.pages(ledger):
         for entry in page.entries:
             total += entry.state.amount or 0
             if entry.supersedes is not None:
                 total -= entry.supersedes.state.amount or 0
-        found.append((page.committed, total))
+            elif entry.state.amount:
+                requests += 1
+        found.append(Committed(page.committed, total, requests))
     return found

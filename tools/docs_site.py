@@ -13,8 +13,10 @@ from tools import reference
 from tools.lock_requirements import ROOT
 
 STAGE: Final = ROOT / "build" / "docs"
-#: Pages and pictures, and the one other file that a page links to.
-_SHOWN: Final = re.compile(r".*\.(?:md|png|svg)|tests/focus/validator_findings\.json")
+#: Pages and pictures, and the other files that pages link to.
+_SHOWN: Final = re.compile(
+    r".*\.(?:md|png|svg)|tests/focus/validator_findings\.json|docs/(?:grafana|power-bi)/[^/]+"
+)
 _HIDDEN: Final = (".github/",)
 
 

@@ -118,7 +118,11 @@ class Base:
     @cached_property
     def ledgers(self) -> LedgerStore:
         """The ledgers."""
-        return ObservedLedgers(self.stores.ledgers, self.telemetry)
+        return ObservedLedgers(
+            self.stores.ledgers,
+            self.telemetry,
+            lambda ledger: self.tenancy.directory.plan_for(ledger).currency,
+        )
 
     @cached_property
     def tenants_file(self) -> TenantsFile | None:

@@ -39,6 +39,10 @@ DeploymentType = Annotated[
 Tier = Annotated[
     Literal["standard", "batch", "priority", "flex"], typer.Option(help="The service tier.")
 ]
+TierOfPrice = Annotated[
+    Literal["standard", "batch", "priority", "flex", "off_peak", "provisioned", "reserved"],
+    typer.Option(help="The service tier, or the traffic type, that served the request."),
+]
 
 
 def with_app[T](work: Callable[[bootstrap.App], Awaitable[T]], *, creates: bool = False) -> T:

@@ -4,30 +4,38 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from socket import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from metering import bootstrap
 from metering.core.tenancy.access import Identity, Role
 from metering.local import loopback
+
+if TYPE_CHECKING:
+    from metering.local.prometheus import Prometheus
 
 #: That of the Functions host on a developer's machine.
 USUAL_PORT: Final = 7_071
 
 
 @asynccontextmanager
-async def local_api(app: bootstrap.App, listener: socket) -> AsyncIterator[str]:
+async def local_api(
+    app: bootstrap.App, listener: socket, telemetry: "Prometheus | None" = None
+) -> AsyncIterator[str]:
     """Serve the HTTP API of an app while the context is open, and yield its URL.
+
+    Metrics of `telemetry` are served beside it, at /metrics.
 
     Tokens of the development issuer are accepted unless another issuer is configured.
     """
     # FastAPI takes a third of a second to import.
     from metering.api import create_api  # noqa: PLC0415
     from metering.api.problems import LOGGER  # noqa: PLC0415
+    from metering.local.metrics import with_metrics  # noqa: PLC0415
 
     # Commands log nothing below CRITICAL; the reference in a response needs its log record.
     logging.getLogger(LOGGER).setLevel(logging.ERROR)
     app.sign_in.listens_on_loopback()
-    async with loopback.serving(create_api(app), listener) as url:
+    async with loopback.serving(with_metrics(create_api(app), telemetry), listener) as url:
         yield url
 
 

@@ -77,6 +77,12 @@ TIMERS: Final = (
     Timer("deliver_effects", "*/30 * * * * *", SHORT_S, lambda app: app.deliver_effects.run()),
     Timer("roll_up", "0 * * * * *", LONG_S, _roll_up),
     Timer("accrue_cost", "5 */15 * * * *", LONG_S, lambda app: app.accruals.run()),
+    Timer(
+        "publish_aggregates",
+        "55 */5 * * * *",
+        SHORT_S,
+        lambda app: app.publish_aggregates.due(),
+    ),
     Timer("enforce_quotas", "15 * * * * *", LONG_S, _enforce_quotas),
     Timer("take_stock", "45 */5 * * * *", LONG_S, lambda app: app.collect_gauges.run()),
     Timer("watch_hubs", "50 * * * * *", SHORT_S, lambda app: app.watch_hubs.run()),

@@ -176,6 +176,7 @@ async def test_quotas_say_where_they_stand_and_where_they_go(api: Served) -> Non
             "shares": [],
         },
         "quotas": [],
+        "scheduled": [],
         "credits": None,
         "stopped": [],
     }

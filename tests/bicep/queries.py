@@ -1,4 +1,4 @@
-"""Every KQL query of the project: of alert rules, of the workbook, of the documentation."""
+"""Every KQL query of the project: of alert rules, workbook, Grafana and documentation."""
 
 import json
 import re
@@ -27,6 +27,16 @@ def workbook_queries() -> dict[str, str]:
         item["content"]["title"]: item["content"]["query"].replace("{Span:grain}", _GRAIN)
         for item in WORKBOOK["items"]
         if item["type"] == 3
+    }
+
+
+def grafana_queries() -> dict[str, str]:
+    """Return the queries of the Grafana dashboard over Azure Monitor by title of their panel."""
+    dashboard = json.loads((ROOT / "docs/grafana/metering-azure-monitor.json").read_text())
+    return {
+        panel["title"]: target["azureLogAnalytics"]["query"].replace("$__interval", _GRAIN)
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
     }
 
 

@@ -438,3 +438,36 @@ def test_the_status_page_says_where_to_look_and_what_is_not_known(recorded: Reco
         "Is anything not closed?",
     }
     assert _status(Recorded())["Is anything not closed?"] == "unknown"
+
+
+# ------------------------------------------------- the gateway's own token metric
+
+NEW, TYPE = "azure.ai_gateway.client.token.usage", "gen_ai.token.type"
+
+
+@pytest.mark.parametrize(("before", "now"), [(0, 0), (2, 0), (0, 2), (2, 2), (3, 1), (1, 3)])
+def test_the_gateways_tokens_are_one_vocabulary_and_never_the_sum(before: int, now: int) -> None:
+    rows = [
+        *_tokens("Prompt Tokens", {"": 300}, before),
+        *_tokens("Completion Tokens", {"": 40}, before),
+        *_tokens("Total Tokens", {"": 340}, before),
+        *_tokens(NEW, {"prompt_tokens": 300, "completion_tokens": 40, "total_tokens": 340}, now),
+        *_tokens(NEW, {"prompt_tokens_details.cached_tokens": 200}, now),
+    ]
+    title = "Tokens by the gateway's own metric, where it is sent here"
+    query = workbook_queries()[title]
+    # One interval is enough: what a chart repeats for each of them goes.
+    for part in ("| render timechart", "by bin(timestamp, 30m)", " timestamp,"):
+        assert part in query
+        query = query.replace(part, "")
+    found = [(row["prompt"], row["completion"]) for row in evaluate(query, {"customMetrics": rows})]
+    times = now or before
+    assert found == [(300 * times, 40 * times)]
+
+
+def _tokens(name: str, counts: dict[str, int], times: int) -> list[Row]:
+    return [
+        {"name": name, "timestamp": -0.1, "valueSum": count, "customDimensions": {TYPE: kind}}
+        for kind, count in counts.items()
+        for _ in range(times)
+    ]

@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import pytest
 
-from tests.bicep.queries import RULES, documented_queries, rule_query, workbook_queries
+from tests.bicep.queries import (
+    RULES,
+    documented_queries,
+    grafana_queries,
+    rule_query,
+    workbook_queries,
+)
 
 FOLDER: Final = Path(__file__).parents[1] / "doubles" / "kusto"
 #: Of an Application Insights component (azure-monitor-docs, convert-classic-resource.md).
@@ -27,6 +33,7 @@ _NUMBERS: Final = {"int", "long", "real", "decimal"}
 QUERIES: Final = {
     **{f"alert {rule['name']}": rule_query(rule) for rule in RULES},
     **{f"workbook {title}": query for title, query in workbook_queries().items()},
+    **{f"grafana {title}": query for title, query in grafana_queries().items()},
     **documented_queries(),
 }
 
@@ -55,7 +62,12 @@ def analysis() -> Analysis:
 
 
 def test_there_are_queries_of_every_kind() -> None:
-    assert {name.split()[0].split("/")[0] for name in QUERIES} == {"alert", "workbook", "docs"}
+    assert {name.split()[0].split("/")[0] for name in QUERIES} == {
+        "alert",
+        "workbook",
+        "grafana",
+        "docs",
+    }
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 
 from metering.cli.main import COMMANDS
-from tools import reference
+from tools import metrics_page, reference
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -25,6 +25,12 @@ def test_the_reference_has_every_command_route_and_field() -> None:
         assert f"| `{field}` |" in events
     # What is said of a field that no event has would be said in vain.
     assert [name for name in reference.MEANINGS if f"| `{name}` |" not in events] == []
+
+
+def test_the_tables_of_metrics_are_those_of_the_code() -> None:
+    written = metrics_page.PAGE.read_text(encoding="utf-8")
+    assert written == metrics_page.page(), "run `make metrics`"
+    assert "| `gen_ai.client.token.usage` | `{token}` |" in written
 
 
 def test_the_navigation_names_every_page_of_docs_but_those_of_decisions() -> None:

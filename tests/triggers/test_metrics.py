@@ -155,6 +155,9 @@ STORIES: Final[Mapping[Callable[[World], Awaitable[None]], Figures]] = {
         "metering.batch.lag_ms function=ingest_usage": 2,
         "metering.function.duration_ms function=ingest_usage outcome=ok": 2,
         "metering.commit.latency_ms": 2,
+        # Each of the two requests has input and output, and 0.0035 USD; the repeat has neither.
+        "gen_ai.client.token.usage": 4,
+        "metering.usage.amount": 0.007,
     },
     a_hub_behind: {"metering.hub.lag_ms hub=usage": 1},
     a_bad_deploy: {

@@ -67,7 +67,7 @@ REGISTERS: Final = Container(
 AGGREGATES: Final = Container(
     "aggregates",
     "/run",
-    "docs/adr/0023-aggregates.md: spans of one counter are written in one transaction",
+    "docs/adr/0024-aggregates.md: spans of one counter are written in one transaction",
     ("/number", "/due"),
     TTL_BY_ITEM,
 )

@@ -31,9 +31,10 @@ def genai_prices(today: date, provider: str = DEFAULT_PROVIDER) -> PriceImport:
     release = version("genai-prices")
     as_of = _DATA_OF.get(release, today)
     rows, skipped = genai_rows(provider, providers[provider].models, as_of)
+    billed = "billed through the Azure Marketplace" if provider == DEFAULT_PROVIDER else "its own"
     urls = providers[provider].pricing_urls or ["https://github.com/pydantic/genai-prices"]
     origin = Origin(
-        f"list prices of {provider}, billed through the Azure Marketplace",
+        f"list prices of {provider}, {billed}",
         urls[0],
         as_of.isoformat(),
         f"genai-prices {release}",

@@ -9,7 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from metering.adapters.prices.genai_names import Names
 from metering.adapters.prices.price_import import Skipped, SourceRow
+from metering.core.prices.price_book import TOKEN
+from metering.core.usage.buckets import QUANTITY
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
@@ -24,13 +27,16 @@ _BUCKETS: Final = {
     "cache_audio_read_mtok": "cached_audio",
     "input_image_mtok": "input_image",
     "output_mtok": "output",
+    "output_reasoning_mtok": "reasoning",
     "output_audio_mtok": "output_audio",
+    "output_image_mtok": "output_image",
 }
 #: Kinds of token that usage objects count together with those of a bucket.
 _COUNTED_WITH: Final = {
     "cache_image_read_mtok": "cached_read",
-    "output_image_mtok": "output",
 }
+#: Buckets that cost what another one does, where a provider has no other price for them (Google).
+_AS_TEXT: Final = {"input_audio": "input", "cached_audio": "cached_read"}
 #: The package's variants by name, and the service tier that each is.
 _TIERS: Final = {
     ("processing", "batch"): "batch",
@@ -39,21 +45,21 @@ _TIERS: Final = {
 }
 _STANDARD: Final = ("service_tier", "default")
 
-#: Names with a date that responses carry and the package knows by their beginning only
-#: (Anthropic's model overview). From Claude 4.6 on names have no date.
-_DATED: Final[dict[str, tuple[str, ...]]] = {
-    "claude-3-haiku": ("claude-3-haiku-20240307",),
-    "claude-3-opus": ("claude-3-opus-20240229",),
-    "claude-3-sonnet": ("claude-3-sonnet-20240229",),
-    "claude-3-5-haiku": ("claude-3-5-haiku-20241022",),
-    "claude-3-5-sonnet": ("claude-3-5-sonnet-20240620", "claude-3-5-sonnet-20241022"),
-    "claude-3-7-sonnet": ("claude-3-7-sonnet-20250219",),
-    "claude-sonnet-4-0": ("claude-sonnet-4-20250514",),
-    "claude-opus-4-1": ("claude-opus-4-1-20250805",),
-    "claude-sonnet-4-5": ("claude-sonnet-4-5-20250929",),
-    "claude-haiku-4-5": ("claude-haiku-4-5-20251001",),
-    "claude-opus-4-5": ("claude-opus-4-5-20251101",),
+#: Counts of other things than tokens, each per thousand: the meter's name and unit. A search is
+#: charged by the query at the price of Gemini 3 and later, by the prompt at that of those before.
+_PER_THOUSAND: Final[dict[tuple[str, str, Decimal | None], tuple[str, str]]] = {
+    ("google", "web_searches_kcount", Decimal(14)): ("search_queries", "query"),
+    ("google", "web_searches_kcount", Decimal(35)): ("grounded_prompts", "call"),
 }
+_PAGES: Final = "input_document_kpages"
+
+
+class _Sold(NamedTuple):
+    """A model as a provider sells it."""
+
+    provider: str
+    name: str
+    aliases: tuple[str, ...]
 
 
 class Spell(NamedTuple):
@@ -73,13 +79,20 @@ def genai_rows(
     """
     rows: list[SourceRow] = []
     skipped: list[Skipped] = []
+    names = Names(provider, models)
     for model in models:
-        for found in _of_model(provider, model, as_of):
+        if not names.are_own(model):
+            skipped.append(
+                Skipped(model.id, "another maker's model, priced under the maker's list")
+            )
+            continue
+        sold = _Sold(provider, *names.of(model))
+        for found in _of_model(sold, model, as_of):
             (rows if isinstance(found, SourceRow) else skipped).append(found)  # type: ignore[arg-type]
-    return rows, skipped
+    return _distinct(rows), skipped
 
 
-def _of_model(provider: str, model: "ModelInfo", as_of: date) -> Iterator[SourceRow | Skipped]:
+def _of_model(sold: _Sold, model: "ModelInfo", as_of: date) -> Iterator[SourceRow | Skipped]:
     spells: list[Spell] = []
     for found in _spells(model, as_of):
         if isinstance(found, Spell):
@@ -87,7 +100,7 @@ def _of_model(provider: str, model: "ModelInfo", as_of: date) -> Iterator[Source
         else:
             yield found
     for spell in spells:
-        yield from _rows(provider, model, "standard", spell)
+        yield from _rows(sold, model, "standard", spell)
     for variant in model.price_variants or []:
         when = tuple(variant.when.items())
         tier = _TIERS.get(when[0]) if len(when) == 1 else None
@@ -97,7 +110,7 @@ def _of_model(provider: str, model: "ModelInfo", as_of: date) -> Iterator[Source
         if tier is None or start is None or not spells:
             yield Skipped(model.id, f"the variant {variant.when} is not a service tier of Azure")
             continue
-        yield from _rows(provider, model, tier, _merged(spells, start, variant.prices))
+        yield from _rows(sold, model, tier, _merged(spells, start, variant.prices))
 
 
 def _spells(model: "ModelInfo", as_of: date) -> Iterator[Spell | Skipped]:
@@ -146,7 +159,7 @@ def _fields(price: "ModelPrice") -> dict[str, object]:
 
 
 def _rows(
-    provider: str, model: "ModelInfo", tier: str, spell: Spell
+    sold: _Sold, model: "ModelInfo", tier: str, spell: Spell
 ) -> Iterator[SourceRow | Skipped]:
     prices = dict(spell.prices)
     for field, bucket in _COUNTED_WITH.items():
@@ -156,44 +169,89 @@ def _rows(
             prices.pop(plain, None)
             yield Skipped(model.id, f"{bucket}: images cost other than text, counted with it")
     for field in sorted(prices.keys() - _BUCKETS.keys()):
-        yield Skipped(model.id, f"{field}: no kind of token that a bucket holds")
-        del prices[field]
+        meter = _meter(sold, field, prices.pop(field), spell.start)
+        if meter is None:
+            yield Skipped(model.id, f"{field}: no kind of token that a bucket holds")
+        elif tier == "standard":
+            yield meter
     starts = {tier.start for value in prices.values() for tier in getattr(value, "tiers", ())}
     if not prices:
         yield Skipped(model.id, "has no price by the token")
     elif len(starts) > 1:
         yield Skipped(model.id, "has more than one long-context tier")
     else:
-        yield _row(provider, model, tier, spell.start, prices)
+        yield _row(sold, tier, spell.start, prices)
         for above in starts:
-            row = _row(provider, model, tier, spell.start, prices, above=above)
-            yield row
+            yield _row(sold, tier, spell.start, prices, above=above)
+
+
+def _meter(sold: _Sold, field: str, price: object, start: date) -> SourceRow | None:
+    """Return the row of a count per thousand; None for a field that no meter counts."""
+    known = price if isinstance(price, Decimal) else None
+    if field == _PAGES:
+        name, aliases, unit = sold.name, sold.aliases, "page"
+    elif (sold.provider, field, known) in _PER_THOUSAND:
+        (name, unit), aliases = _PER_THOUSAND[sold.provider, field, known], ()
+    else:
+        return None
+    assert known is not None
+    return SourceRow(
+        name,
+        aliases,
+        sold.provider,
+        "marketplace",
+        "global",
+        None,
+        "standard",
+        None,
+        f"{start.isoformat()}T00:00:00Z",
+        {QUANTITY: known / 1000},
+        {},
+        {QUANTITY: f"1K {unit}"},
+        unit=unit,
+    )
+
+
+def _distinct(rows: list[SourceRow]) -> list[SourceRow]:
+    """Return the rows with each meter once, from the first day on which a model has its price."""
+    tokens = [row for row in rows if row.unit == TOKEN]
+    first: dict[str, SourceRow] = {}
+    for row in rows:
+        if row.unit != TOKEN:
+            known = first.setdefault(row.model, row)
+            if row.effective_from < known.effective_from:
+                first[row.model] = row
+    return [*tokens, *first.values()]
 
 
 def _row(
-    provider: str,
-    model: "ModelInfo",
+    sold: _Sold,
     tier: str,
     start: date,
     prices: Mapping[str, object],
     *,
     above: int | None = None,
 ) -> SourceRow:
-    name = model.id.removesuffix("-latest")
-    equal = set(_equals(model.match)) | set(_DATED.get(name, ()))
+    buckets = {_BUCKETS[field]: _price(value, above) for field, value in prices.items()}
+    as_text = {
+        bucket: text
+        for bucket, text in _AS_TEXT.items()
+        if sold.provider == "google" and text in buckets and bucket not in buckets
+    }
     return SourceRow(
-        name,
-        tuple(sorted((equal | {model.id}) - {name})),
-        provider,
+        sold.name,
+        sold.aliases,
+        sold.provider,
         "marketplace",
         "global",
         None,
         tier,
         above,
         f"{start.isoformat()}T00:00:00Z",
-        {_BUCKETS[field]: _price(value, above) for field, value in prices.items()},
+        buckets,
         {},
-        {_BUCKETS[field]: "1M" for field in prices},
+        dict.fromkeys(buckets, "1M"),
+        as_text,
     )
 
 
@@ -204,12 +262,3 @@ def _price(value: object, above: int | None) -> Decimal:
     price = getattr(value, "base") if above is None else getattr(value, "tiers")[0].price  # noqa: B009
     assert isinstance(price, Decimal)
     return price
-
-
-def _equals(match: object) -> Iterator[str]:
-    """Yield the names that a model goes by exactly."""
-    equal = getattr(match, "equals", None)
-    if isinstance(equal, str):
-        yield equal
-    for clause in getattr(match, "or_", ()):
-        yield from _equals(clause)

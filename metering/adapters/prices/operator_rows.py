@@ -12,6 +12,7 @@ from metering.core.basics.instants import format_instant
 from metering.core.basics.validation import validated
 from metering.core.prices.price_file import (
     PriceName,
+    PriceTier,
     Threshold,
     parse_price,
     start_of_price,
@@ -63,7 +64,7 @@ class _OwnPrice(BaseModel):
     channel: Literal["microsoft", "marketplace"] = "microsoft"
     deployment_type: Literal["global", "data_zone", "regional"] = "global"
     region: PriceName | None = None
-    service_tier: Literal["standard", "batch", "priority", "flex"] = "standard"
+    service_tier: PriceTier = "standard"
     above_tokens: Threshold | None = None
     currency: str | None = None
 

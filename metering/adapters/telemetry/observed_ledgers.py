@@ -1,9 +1,10 @@
 """A ledger store that measures and traces commits; reads pass through."""
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from time import perf_counter
 
+from metering.adapters.telemetry.observed_usage import ObservedUsage
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId, Slot
@@ -22,9 +23,12 @@ class ObservedLedgers:
     they carry the ledger, the numbers of the pages and the last hash.
     """
 
-    def __init__(self, ledgers: LedgerStore, telemetry: Telemetry) -> None:
+    def __init__(
+        self, ledgers: LedgerStore, telemetry: Telemetry, currency_of: Callable[[LedgerId], str]
+    ) -> None:
         self._ledgers = ledgers
         self._telemetry = telemetry
+        self._usage = ObservedUsage(telemetry, currency_of)
 
     async def read_head(self, ledger: LedgerId) -> StoredHead | None:
         """Return the head as last committed; None for a ledger without a commit."""
@@ -47,7 +51,7 @@ class ObservedLedgers:
         return await self._ledgers.write_checkpoint(head)
 
     async def commit(self, commit: Commit) -> None:
-        """Commit, and record the duration and the outcome."""
+        """Commit, and record the duration, the outcome and the usage."""
         about = _about(commit)
         began = perf_counter()
         try:
@@ -59,6 +63,7 @@ class ObservedLedgers:
         finally:
             taken = (perf_counter() - began) * 1_000
             self._telemetry.record("metering.commit.latency_ms", taken)
+        self._usage.record(commit)
         _log.info("committed to %s", about["ledger"], extra=dict(about))
 
     def pages(self, ledger: LedgerId, *, after: int = 0) -> AsyncGenerator[Page]:

@@ -22,6 +22,7 @@ from metering.core.installation.metrics import (
     Counter,
     Gauge,
     Histogram,
+    bounds_of,
     unit_of,
 )
 from metering.ports import NO_LABELS, Attributes, Labels, Span
@@ -42,7 +43,10 @@ class OpenTelemetry:
         # heartbeat would never stop, and a fault that is over would stay.
         self._gauges = {name: meter.create_histogram(name, unit_of(name)) for name in GAUGES}
         self._histograms = {
-            name: meter.create_histogram(name, unit_of(name)) for name in HISTOGRAMS
+            name: meter.create_histogram(
+                name, unit_of(name), explicit_bucket_boundaries_advisory=bounds_of(name)
+            )
+            for name in HISTOGRAMS
         }
 
     def add(self, name: Counter, amount: float, labels: Labels = NO_LABELS) -> None:

@@ -5,22 +5,16 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from metering.app.ledger.past_before import PeriodAt
-from metering.app.ledger.reading import pages
-from metering.core.basics.errors import LedgerBroken, LedgerLagError
-from metering.core.basics.instants import DAY, MINUTE, Instant
+from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.instants import MINUTE, Instant
 from metering.core.calendars.periods import LedgerId, Period
-from metering.core.ledger.chain import START, Position
 from metering.core.ledger.counts import Counts, change_to, changed
 from metering.core.ledger.head import Head
 from metering.core.ledger.limits import LimitChange, Limits
 from metering.core.quotas.limit_change import counts_in_force
-from metering.core.quotas.long_windows import EarlierUsage, oldest_start, taken_over
+from metering.core.quotas.long_windows import oldest_start, taken_over
 from metering.ports import LedgerStore
 
-#: Ledgers that ended longer ago rarely get usage: each is read once in so many minutes.
-_ROUND: Final = 60
-#: Ledgers that ended within this time are read each minute.
-_LATE: Final = 2 * DAY
 #: How long a process remembers which ledger is the last before another one.
 _MEMORY: Final = MINUTE
 _MAX_REMEMBERED: Final = 10_000
@@ -90,52 +84,3 @@ class LedgersBefore:
         begun = change_to(limits, now, head.ledger.start)
         begun = await self.take_over(head.ledger, begun, now)
         return changed(head.counts, begun)
-
-
-async def with_earlier(
-    store: LedgerStore,
-    periods: PeriodAt,
-    head: Head,
-    change: LimitChange | None,
-    limits: Limits,
-    now: Instant,
-) -> LimitChange | None:
-    """Return a change of a ledger with the pages that earlier ledgers have got.
-
-    `change`: what else the ledger needs. A ledger that cannot be read is left out until it can;
-    LedgerBroken if a new quota needs it.
-    """
-    if not limits.long:
-        return change
-    counting = EarlierUsage(head, change, limits, now)
-    found = periods_before(periods, head.ledger, oldest_start(limits, now))
-    for number, period in enumerate(found):
-        is_due = period.end > now - _LATE or number % _ROUND == now // MINUTE % _ROUND
-        if not is_due and not counting.needs_all:
-            continue
-        try:
-            await _count(store, LedgerId(head.ledger.tenant, period.start), counting)
-        except LedgerBroken:
-            if counting.has_new:
-                raise
-    return counting.change()
-
-
-async def _count(store: LedgerStore, ledger: LedgerId, counting: EarlierUsage) -> None:
-    stored = await store.read_head(ledger)
-    if stored is None:
-        return
-    through = stored.head.position
-    since = await _position(store, ledger, counting.since(ledger))
-    async for page in pages(store, ledger, since=since, through=through):
-        counting.add(page)
-    counting.end(stored.head)
-
-
-async def _position(store: LedgerStore, ledger: LedgerId, number: int) -> Position:
-    if not number:
-        return START
-    page = await store.read_page(ledger, number)
-    if page is None:
-        raise LedgerLagError(f"ledger {ledger}: page {number} is not there yet")
-    return Position(number, page.hash)

@@ -27,6 +27,7 @@ from metering.local.gateway.ask import admission_from
 from metering.local.gateway.keys import key_of
 from metering.local.gateway.models.catalogue import DEPLOYMENTS
 from metering.local.gateway.server import listener_on, local_gateway
+from metering.local.metrics import PATH, measure
 from metering.local.system import LocalSystem, local_system
 from metering.settings.settings import SqliteStore
 
@@ -104,14 +105,16 @@ async def _run(app: bootstrap.App, listeners: tuple[socket, socket], options: _O
         console.print(f"[red]{function} failed, will retry:[/red] {escape(error.message)}")
 
     listener, api_listener = listeners
+    telemetry = measure(app)
     async with local_system(app, "run", report) as system:
         async with asyncio.TaskGroup() as tasks:
             async with (
-                api.local_api(app, api_listener) as api_url,
+                api.local_api(app, api_listener, telemetry) as api_url,
                 admission_from(api_url, app.sign_in.gateway_token) as admission,
                 local_gateway(system, listener, admission=admission) as gateway,
             ):
-                _say_where(system, gateway.url, api_url)
+                metrics = "" if telemetry is None else f"{api_url}{PATH}"
+                _say_where(system, gateway.url, api_url, metrics)
                 say_where_to_sign_in(app, api_url)
                 if options.seconds is not None:
                     loop.call_later(options.seconds, stop.set)
@@ -129,7 +132,7 @@ async def _send(system: LocalSystem, options: _Options) -> None:
         await send_live(system, options.rows, options.rate)
 
 
-def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
+def _say_where(system: LocalSystem, url: str, api_url: str, metrics: str) -> None:
     """Print the addresses and keys of the gateway and the API."""
     app = system.app
     console = stdout()
@@ -147,10 +150,13 @@ def _say_where(system: LocalSystem, url: str, api_url: str) -> None:
         "keys": ", ".join(keys[:_KEYS_SHOWN]) + (" ..." if len(keys) > _KEYS_SHOWN else ""),
         "models": ", ".join(DEPLOYMENTS),
         "API": f"{api_url}/api, with a token from `metering token --operator`",
+        "Prometheus": metrics,
         "commands": f"export {elsewhere(app.settings)}, then metering balance contoso",
     }
     console.print(f"Running on {escape(str(name))}. Press Ctrl-C to stop.", soft_wrap=True)
     for what, value in lines.items():
+        if not value:
+            continue
         console.print(f"  {what:<13}{escape(value)}", soft_wrap=True)
 
 

@@ -76,7 +76,7 @@ def _document(result: TenantResult) -> DemoDocument:
         | {
             "tenant": result.tenant,
             "currency": balance.currency,
-            "duplicates": balance.head.diagnostics.duplicates,
+            "duplicates": _duplicates(result),
             "expected_amount": f"{result.expected.amount.normalize():f}",
             "differences": result.differences,
             "faults": list(result.verdict.faults),
@@ -87,11 +87,15 @@ def _document(result: TenantResult) -> DemoDocument:
 
 def _print(ran: Demo, news: str | None, setting: str) -> None:
     console = stdout()
+    if news is not None:
+        console.print(news)
     sent = ran.requests + ran.repeated
     console.print(
         f"{count(ran.requests)} requests of a real trace were sent as {count(sent)} events:"
         f" {count(ran.repeated)} arrived twice, and all out of order."
     )
+    if sum(_duplicates(result) for result in ran.results) > ran.repeated:
+        console.print("An earlier run had sent them to this store: all of them are duplicates now.")
     rows = [balance_cells(result.tenant, result.balance) for result in ran.results]
     print_table("Balances, October 2026", COLUMNS, rows)
     for result in ran.results:
@@ -101,14 +105,12 @@ def _print(ran: Demo, news: str | None, setting: str) -> None:
         console.print("Tokens and amounts equal an independent sum to the last digit.")
         console.print("Every ledger matches its head, and every hash chain is intact.")
         _print_story(ran, setting)
-    if news is not None:
-        console.print(news)
 
 
 def _print_story(ran: Demo, setting: str) -> None:
     console, came, who = stdout(), ran.story, story.TENANT
-    busiest = max(ran.results, key=lambda result: result.balance.head.diagnostics.duplicates)
-    twice = plural(busiest.balance.head.diagnostics.duplicates, "event")
+    busiest = max(ran.results, key=_duplicates)
+    twice = plural(_duplicates(busiest), "event")
     told = [
         (
             "A duplicate",
@@ -127,7 +129,7 @@ def _print_story(ran: Demo, setting: str) -> None:
         ),
         (
             "A wrong price",
-            f"{came.charged} USD became {came.corrected} by corrections; no entry was edited.",
+            f"Two requests of {came.charged} USD were corrected to {came.corrected}. One of them:",
             f"requests show {story.REPRICED} --tenant {who}",
         ),
         (
@@ -137,13 +139,20 @@ def _print_story(ran: Demo, setting: str) -> None:
         ),
     ]
     console.print()
+    console.print("To look closer, choose the demo's store and its clock:")
+    now = format_instant(DEMO_NOW)
+    console.print(f"    [cyan]export {escape(setting)} METERING_NOW={now}[/cyan]")
+    console.print()
     for title, sentence, command in told:
         console.print(f"[bold]{title}[/bold]: {escape(sentence)}")
         console.print(f"    [cyan]metering {command}[/cyan]")
     console.print()
-    console.print("These commands need the demo's store and its clock:")
-    now = format_instant(DEMO_NOW)
-    console.print(f"    [cyan]export {escape(setting)} METERING_NOW={now}[/cyan]")
+    console.print("Afterwards, go back to your own store and to the present:")
+    console.print("    [cyan]unset METERING_STORE METERING_NOW[/cyan]")
+
+
+def _duplicates(result: TenantResult) -> int:
+    return result.balance.head.diagnostics.duplicates
 
 
 def balance_cells(tenant: str, balance: Balance) -> list[str]:

@@ -6,7 +6,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli.lazy import LazyGroup, Place
-from metering.cli.options import DeploymentType, Tier, with_app
+from metering.cli.options import DeploymentType, TierOfPrice, with_app
 from metering.cli.output import AsJson, escape, print_table, show, stderr
 from metering.core.basics.suggestions import nearest
 from metering.core.prices.price_book import PriceRow
@@ -65,7 +65,7 @@ def list_prices(
         str | None, typer.Option(help="Only models whose name contains this text.")
     ] = None,
     deployment_type: DeploymentType | None = None,
-    tier: Tier | None = None,
+    tier: TierOfPrice | None = None,
     region: Annotated[
         str | None, typer.Option(help="Only prices that apply in this region.")
     ] = None,

@@ -7,8 +7,7 @@ import typer
 
 from metering import bootstrap
 from metering.cli import completing
-from metering.cli.ingest.normalize import Given, given_usage
-from metering.cli.options import DeploymentType, Tier, instant, plan_at, with_app
+from metering.cli.options import DeploymentType, TierOfPrice, instant, plan_at, with_app
 from metering.cli.output import AsJson, escape, print_table, show, stdout
 from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
@@ -22,6 +21,7 @@ from metering.core.usage.buckets import NO_TOKENS, QUANTITY_DECIMALS, TOKENS
 from metering.core.usage.families import family_of
 from metering.core.usage.meters import is_router
 from metering.core.usage.provider_usage import Reading, read_usage
+from metering.core.usage.whole_response import Given, given_usage
 from metering.documents.prices.quote import QuoteDocument
 
 
@@ -34,7 +34,7 @@ def quote(  # noqa: PLR0913, PLR0917, each is an option of the command
     quantity: Annotated[str | None, typer.Option(help="The quantity of another meter.")] = None,
     unit: Annotated[str | None, typer.Option(help="The unit of that meter.")] = None,
     deployment_type: DeploymentType | None = None,
-    tier: Tier | None = None,
+    tier: TierOfPrice | None = None,
     region: Annotated[str | None, typer.Option(help="For prices that differ by region.")] = None,
     provider: Annotated[
         str | None, typer.Option(help="For models sold by several providers.")

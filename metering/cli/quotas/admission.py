@@ -67,6 +67,8 @@ def _print(found: Admitted, model: str | None) -> None:
     if found.scoped.ask:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in found.scoped.ask)
         stdout().print(f"further decisions depend on the request: give {names}")
+    for text in found.counting:
+        stdout().print(escape(f"earlier usage is still being counted: {text}"))
     for text in found.shadowed:
         stdout().print(escape(f"shadow mode: {text}"))
 

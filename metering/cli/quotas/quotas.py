@@ -24,7 +24,8 @@ quotas = typer.Typer(
 def list_quotas(tenant: Tenant, as_json: AsJson = False) -> None:
     """List TENANT's quotas with their ids, their use and the limits in force.
 
-    Of a quota that is split by attributes, the twenty values nearest to their limit.
+    Of a quota that is split by attributes, the twenty values nearest to their limit. Quotas of a
+    plan that is scheduled follow, with the time from which they hold.
 
     Example:  metering quotas list acme
     """
@@ -46,12 +47,26 @@ def list_quotas(tenant: Tenant, as_json: AsJson = False) -> None:
     title = f"Quotas of {tenant}, {found.as_of}, {found.currency}"
 
     def tables() -> None:
-        print_table(title, columns, rows, left=4)
+        if rows:
+            print_table(title, columns, rows, left=4)
+        else:
+            stdout().print(f"No quota of {tenant} is in force.", soft_wrap=True)
         for one in found.quotas:
+            if one.counting and not one.values:
+                rest = "earlier usage is still being counted; enforced on what is known"
+                stdout().print(f"{one.quota}: {rest}", soft_wrap=True)
             if one.provisioned_as_of is not None:
                 part = f"{_read(one.provisioned or '0', one, found)} {found.currency}"
                 until = f"accrued until {one.provisioned_as_of}, provisional"
                 stdout().print(f"{one.quota}: {part} of it provisioned, {until}", soft_wrap=True)
+
+        for to_come in found.scheduled:
+            print_table(
+                f"From {to_come.start}, on plan {to_come.plan}",
+                ["quota", "action", "mode", "limit"],
+                [[one.about, one.action, one.mode, one.limit] for one in to_come.quotas],
+                left=3,
+            )
 
     show(found, tables, as_json=as_json)
 

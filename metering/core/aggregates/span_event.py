@@ -13,9 +13,8 @@ from metering.core.basics.instants import format_instant
 from metering.core.usage.event import LLM_USAGE, MAX_NAME_LENGTH
 from metering.core.usage.families import family_of
 from metering.core.usage.provider_usage import ProviderUsage, read_usage
+from metering.core.usage.usage import EXPORTER_SOURCES
 
-#: How the sources of aggregates begin; the name of the declared source follows.
-SOURCES: Final = "/otlp/"
 _EMBEDDINGS: Final = "embed"
 
 
@@ -43,10 +42,10 @@ def event_of(span: Span) -> bytes:
     event = {
         "specversion": "1.0",
         "type": LLM_USAGE,
-        "source": f"{SOURCES}{of.source}",
+        "source": f"{EXPORTER_SOURCES}{of.source}",
         "id": span_id(span.run, span.number),
         "time": format_instant(span.start),
-        "subject": of.key or f"{SOURCES}{of.source}",
+        "subject": of.key or f"{EXPORTER_SOURCES}{of.source}",
         "data": {name: value for name, value in data.items() if value is not None},
     }
     return to_json(event)

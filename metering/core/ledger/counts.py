@@ -11,7 +11,7 @@ from typing import Final
 from metering.core.basics.instants import DAY, Instant
 from metering.core.basics.money import Amount
 from metering.core.calendars.periods import SLOT, Slot, slot_start
-from metering.core.calendars.windows import LATE, Window
+from metering.core.calendars.windows import LATE, LONG, Window
 from metering.core.ledger.crowding import crowded_out
 from metering.core.ledger.earlier import NONE_EARLIER, Earlier
 from metering.core.ledger.entry import Change, Entry, State
@@ -44,6 +44,10 @@ class Counts:
     """None in ledgers that were begun before 2026-11-30, until their next commit."""
     earlier: Earlier = NONE_EARLIER
     """The extent to which earlier ledgers are counted, in windows that overlap several."""
+
+    def is_counting(self, quota: Quota) -> bool:
+        """Return whether usage from before a quota was set is still to be counted."""
+        return quota.key in self.earlier.behind or (quota.window in LONG and not self.earlier.at)
 
     def held_by(self, key: CounterKey) -> int:
         """Return the usage of open holds of one counter."""
@@ -105,10 +109,14 @@ def changed(counts: Counts, change: LimitChange) -> Counts:
     if change.past is not None and change.limits.needs_hours and not hours.amounts:
         hours = change.past.hours
     past = counts.past if change.past is None else replace(change.past, hours=NO_HOURS)
-    crowded = counts.crowded & kept
+    crowded = counts.crowded & kept | change.crowded
     used = {**used, **change.used}
-    earlier = counts.earlier if change.earlier is None else change.earlier
-    earlier = earlier if change.limits.long else NONE_EARLIER
+    earlier = change.earlier
+    if earlier is None:
+        behind = {key: place for key, place in counts.earlier.behind.items() if key in kept}
+        earlier = counts.earlier._replace(behind=behind)
+    if not change.limits.long:
+        earlier = Earlier(behind=earlier.behind)
     return Counts(change.limits, used, _filled(held), hours, crowded, past, earlier)
 
 
@@ -146,7 +154,8 @@ def counted(
             counter = used.setdefault(key, Counter(window.end))
             if not state.is_hold:
                 used[key] = counter._replace(used=counter.used + value)
-            elif not lapsed and (sign > 0 or slot in held):
+            elif not lapsed and (sign > 0 or slot in held or quota.key in counts.earlier.behind):
+                # The page of a hold may be counted after the one that takes it back.
                 of = held.setdefault(slot, {})
                 of[key] = of.get(key, 0) + value
     return _uncrowded(replace(counts, used=used, held=_filled(held)))

@@ -7,7 +7,7 @@ from metering.core.basics.documents import Document, exact, read_whole
 from metering.core.calendars.calendar import MONTHS, Calendar
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts
-from metering.core.ledger.earlier import NONE_EARLIER, Earlier
+from metering.core.ledger.earlier import NONE_EARLIER, Earlier, Place
 from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.past_document import (
     hours_document,
@@ -58,6 +58,8 @@ def change_document(change: LimitChange) -> Document:
     }
     if change.holds is not None:
         document["holds"] = holds_document(change.holds)
+    if change.crowded:
+        document["crowded"] = sorted(change.crowded)
     if change.earlier is not None:
         document |= _earlier(change.earlier)
     return dict(sorted(document.items()))
@@ -95,13 +97,19 @@ def read_change(document: Document) -> LimitChange:
         read_past(document),
         read_holds(document["holds"]) if "holds" in document else None,
         _read_earlier(document),
+        frozenset(document.get("crowded", ())),
     )
 
 
 def _earlier(earlier: Earlier) -> Document:
     """Return positions under their name."""
     pages = [list(pair) for pair in sorted(earlier.pages.items())]
-    return {"earlier": {"at": earlier.at, "pages": pages}}
+    written: Document = {"at": earlier.at, "pages": pages}
+    if earlier.behind:
+        written["behind"] = [[key, *place] for key, place in sorted(earlier.behind.items())]
+    if earlier.cut:
+        written["cut"] = sorted(earlier.cut)
+    return {"earlier": written}
 
 
 def _read_earlier(document: Document) -> Earlier | None:
@@ -109,7 +117,11 @@ def _read_earlier(document: Document) -> Earlier | None:
     if earlier is None:
         return None
     pages = {start: read_whole(number) for start, number in earlier["pages"]}
-    return Earlier(earlier["at"], pages)
+    behind = {
+        key: Place(start, read_whole(page), read_whole(through))
+        for key, start, page, through in earlier.get("behind", ())
+    }
+    return Earlier(earlier["at"], pages, behind, frozenset(earlier.get("cut", ())))
 
 
 def _limits(limits: Limits) -> Document:

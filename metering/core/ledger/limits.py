@@ -110,6 +110,8 @@ class LimitChange:
     """The open holds, where a wrong clock had ended them; the ledger's time goes back to now."""
     earlier: Earlier | None = None
     """The extent to which earlier ledgers are counted from the page on; None if unchanged."""
+    crowded: frozenset[str] = frozenset()
+    """Keys of quotas that had more values in earlier pages than there is room for."""
 
     def takes_over_only(self, limits: Limits) -> bool:
         """Return whether nothing but the past would change under these limits."""

@@ -40,7 +40,7 @@ def crossed(counts: Counts, committed: Instant, start: Instant) -> Counts:
         reached = _highest(quota.thresholds, percent(limit, value))
         if reached > counter.crossed:
             used[key] = counter._replace(crossed=reached)
-        if quota.forecast:
+        if quota.forecast and key.quota not in counts.earlier.behind:
             window = Window(used_from(counts, key.start, start), counter.end)
             end = foreseen(quota, value, window, committed, ahead(window))
             foretold = _highest(quota.forecast, percent(limit, end))

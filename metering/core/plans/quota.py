@@ -80,6 +80,24 @@ def _ascending(thresholds: tuple[int, ...]) -> tuple[int, ...]:
     return thresholds
 
 
+def _one_or_more(written: object) -> object:
+    """Return a list as it is, and a single number as a list of one."""
+    return (written,) if type(written) is int else written
+
+
+def _window(written: object) -> object:
+    """Return a window as it is. ValueError, with the reason, for one that people look for here."""
+    name = written.strip().lower() if isinstance(written, str) else ""
+    if name == "month":
+        raise ValueError("a month of the tenant's calendar is 'period'")
+    if name.startswith(("rolling", "sliding", "last")) or name[:1].isdigit():
+        raise ValueError(
+            f"{written!r} is a rolling window, which no bounded number of counters counts exactly:"
+            " use hour, day, week, period, quarter or year (docs/quotas.md)"
+        )
+    return written
+
+
 type Limit = Annotated[str, BeforeValidator(_limit)]
 type Overrides = Annotated[
     tuple[tuple[ModelName, Limit], ...],
@@ -90,6 +108,9 @@ type Overrides = Annotated[
 ]
 """Limits by value: an object in the file, pairs in memory."""
 type Threshold = Annotated[int, Field(ge=1, le=_HIGHEST)]
+type Thresholds = Annotated[
+    Listed[Threshold], AfterValidator(_ascending), BeforeValidator(_one_or_more)
+]
 
 
 class Quota(Strict):
@@ -97,17 +118,15 @@ class Quota(Strict):
 
     metric: Annotated[str, AfterValidator(_metric)]
     """amount (before what is computed over the period), tokens, requests, or one bucket."""
-    window: WindowKind
+    window: Annotated[WindowKind, BeforeValidator(_window)]
     scope: Scope = EVERYTHING
     limit: Limit
     """A decimal string: currency units, or a whole number. Zero: nothing may be used."""
     overrides: Overrides = ()
     """The limits of single values, of a quota that is split by one attribute."""
-    thresholds: Annotated[Listed[Threshold], Field(min_length=1), AfterValidator(_ascending)] = (
-        FULL,
-    )
+    thresholds: Annotated[Thresholds, Field(min_length=1)] = (FULL,)
     """Percentages of the limit at which the tenant is alerted."""
-    forecast: Annotated[Listed[Threshold], AfterValidator(_ascending)] = ()
+    forecast: Thresholds = ()
     """Percentages of the limit at which the tenant is alerted once its forecast reaches them."""
     action: Literal["notify", "block"] | Downgrade = "notify"
     mode: Literal["enforced", "shadow"] = "enforced"
@@ -172,6 +191,11 @@ class Quota(Strict):
         own = self._overridden.get(values[0]) if len(values) == 1 else None
         return self._limit if own is None else own
 
+    @property
+    def forbidden(self) -> list[str]:
+        """The values of a split quota whose own limit is zero."""
+        return [value for value, limit in self._overridden.items() if not limit]
+
     @cached_property
     def _limit(self) -> int:
         return self.units(self.limit)
@@ -196,4 +220,5 @@ class Quota(Strict):
     def label_of(self, values: Values) -> str:
         """Return the label of one counter of a quota that is split by attributes."""
         provisioned = " with provisioned" if self.include_provisioned else ""
-        return f"{self.metric} a {self.window}{self.scope.label_of(values)}{provisioned}"
+        article = "an" if self.window == "hour" else "a"
+        return f"{self.metric} {article} {self.window}{self.scope.label_of(values)}{provisioned}"

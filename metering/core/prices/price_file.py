@@ -82,6 +82,11 @@ type PriceName = Annotated[
 """Name of a model, provider, region, meter or unit."""
 type Threshold = Annotated[int, Field(gt=0, le=MAX_THRESHOLD)]
 """The prompt size above which another price applies."""
+type PriceTier = Literal[
+    "standard", "batch", "priority", "flex", "off_peak", "provisioned", "reserved"
+]
+"""How a request was served. The last three are Google's off-peak hours, and capacity that Google
+and AWS sell: a request on it has a price only where a price list says so."""
 type _Channel = Literal["microsoft", "marketplace"]
 type _From = Annotated[Instant, BeforeValidator(start_of_price)]
 
@@ -108,7 +113,7 @@ class _FileRow(_Strict):
     channel: _Channel
     deployment_type: Literal["global", "data_zone", "regional"]
     region: PriceName | None
-    service_tier: Literal["standard", "batch", "priority", "flex"]
+    service_tier: PriceTier
     context_tier: Literal["long"] | None = None
     context_above_tokens: Threshold | None = None
     effective_from: _From

@@ -52,6 +52,8 @@ class Admitted(NamedTuple):
     """By target of a scoped downgrade, the models and deployments that cannot go there."""
     requests_per_minute: int | None = None
     """The rate at which the gateway takes requests of the tenant; None: no limit."""
+    counting: tuple[str, ...] = ()
+    """The quotas whose earlier usage is still being counted: they are enforced on what is known."""
 
     def of(self, model: str | None) -> ModelVerdict:
         """Return the verdict for a model."""
@@ -72,6 +74,7 @@ class Admitted(NamedTuple):
             "ask": list(self.scoped.ask),
             "requests_per_minute": self.requests_per_minute,
             "shadow": list(self.shadowed),
+            "counting": list(self.counting),
         }
 
 
@@ -127,6 +130,7 @@ def admit(
         serves(scoped.rules, deployments),
         closed(scoped.rules, facts, dearer),
         plan.requests_per_minute,
+        tuple(one.label for one in counts.limits.quotas if counts.is_counting(one)),
     )
 
 

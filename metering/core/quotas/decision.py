@@ -71,6 +71,8 @@ class QuotaState(NamedTuple):
     """The part of the usage that is provisional: the share of deployments paid by the hour."""
     accrued_at: Instant | None = None
     """The instant up to which it has accrued; None if it is not included, or not known."""
+    is_counting: bool = False
+    """Usage from before the quota was set is still being counted: `used` is what is known."""
 
     @property
     def span(self) -> Window:
@@ -168,17 +170,22 @@ def quota_states(
     for quota in counts.limits.quotas:
         window = counts.limits.window(quota, at, period)
         since = used_from(counts, window.start, period.start)
+        is_counting = counts.is_counting(quota)
         each: Iterable[Values] = [()]
         if quota.scope.split_by:
-            each = dict.fromkeys(values_of.get((quota.key, window.start), ()))
+            # Whoever may use nothing has no counter, and is at its limit all the same.
+            none = [(value,) for value in quota.forbidden]
+            each = dict.fromkeys([*none, *values_of.get((quota.key, window.start), ())])
             asked = quota.scope.values_in(about)
             each = each if asked is None else {**each, asked: None}
         for values in each:
             key = CounterKey(quota.key, window.start, values)
-            held = holds[key]
+            # The hold of a page that is still to be counted may be taken back already.
+            held = max(0, holds[key])
             used = counts.used.get(key, Counter(window.end)).used + held
             limit, until = limit_in_force(quota, values, counts.limits.increases, at)
             state = QuotaState(quota, window, used, limit, values, held, counts_due, until, since)
+            state = state._replace(is_counting=is_counting)
             found.append(_with_accrued(state, accrued))
     return found
 
@@ -220,6 +227,8 @@ def applied(state: QuotaState) -> Decision:
     detail = f"{state.label}: {state.show(state.used)} of {state.show(state.limit)} used"
     if state.is_held:
         detail += f", {state.show(state.held)} of it by streams without counts yet"
+    if state.is_counting:
+        detail += " so far, earlier usage is still being counted"
     if state.accrued_at is not None:
         detail += f", {state.show(state.accrued)} of it provisioned, accrued until"
         detail += f" {format_instant(state.accrued_at)}"

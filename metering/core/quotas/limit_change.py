@@ -1,13 +1,13 @@
-"""Changes of limits: the usage of new quotas before the change, from the head or from pages."""
+"""Changes of limits: what new quotas have used, from the head or from pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import Slot
 from metering.core.ledger.counts import Counts, change_to, changed, counted, new_quotas
-from metering.core.ledger.earlier import NONE_EARLIER
+from metering.core.ledger.earlier import NONE_EARLIER, Place
 from metering.core.ledger.head import Head, RateTotals, fold_holds
 from metering.core.ledger.limits import Counter, CounterKey, Holds, LimitChange, Limits
 from metering.core.ledger.page import Page
@@ -38,16 +38,44 @@ def change_from_head(head: Head, limits: Limits, now: Instant) -> LimitChange | 
     start = head.ledger.start
     if not head.pages:
         return replace(change_to(new, now, start), limits=limits)
-    if any(quota.window != "period" or quota.scope != EVERYTHING for quota in new.quotas):
+    if not all(_is_in(head, quota) for quota in new.quotas):
         return None
-    if any(quota.metric not in _HELD for quota in new.quotas) and head.holds:
+    return _told(head, limits, new.quotas)
+
+
+def begun(head: Head, limits: Limits, now: Instant) -> LimitChange | None:
+    """Return the change of a ledger with usage to other limits; None if they are in force.
+
+    A new quota that the head does not tell begins at zero, with its place before the first page.
+    """
+    if limits == head.counts.limits:
         return None
+    new = new_quotas(head.counts, limits)
+    untold = tuple(quota for quota in new.quotas if not _is_in(head, quota))
+    change = _told(head, limits, [quota for quota in new.quotas if quota not in untold])
+    zero = change_to(new._replace(quotas=untold), now, head.ledger.start)
+    earlier = changed(head.counts, change).earlier
+    place = Place(head.ledger.start, 0, head.pages)
+    behind = {**earlier.behind, **{quota.key: place for quota in untold}}
+    return replace(
+        change, used={**zero.used, **change.used}, earlier=earlier._replace(behind=behind)
+    )
+
+
+def _is_in(head: Head, quota: Quota) -> bool:
+    """Return whether a head tells what a quota has used: all of it, over the whole period."""
+    is_whole = quota.window == "period" and quota.scope == EVERYTHING
+    return is_whole and (quota.metric in _HELD or not head.holds)
+
+
+def _told(head: Head, limits: Limits, new: Iterable[Quota]) -> LimitChange:
+    """Return the change to other limits, of which the head tells the new quotas."""
     used: dict[CounterKey, Counter] = {}
     held: dict[Slot, dict[CounterKey, int]] = {}
-    for quota in new.quotas:
-        key = CounterKey(quota.key, start)
+    for quota in new:
+        key = CounterKey(quota.key, head.ledger.start)
         used[key] = Counter(limits.end, _used(head, quota))
-        for slot, holds in head.holds.items():
+        for slot, holds in head.holds.items() if quota.metric in _HELD else ():
             held.setdefault(slot, {})[key] = _HELD[quota.metric](holds)
     return LimitChange(limits, used, held)
 
@@ -118,24 +146,9 @@ class CountedAgain:
         for slot, by_key in counts.held.items():
             held[slot] = {**held.get(slot, {}), **by_key}
         return LimitChange(
-            counts.limits, used, held, holds=self._holds, earlier=NONE_EARLIER if long else None
+            counts.limits,
+            used,
+            held,
+            holds=self._holds,
+            earlier=None if self._before.earlier == NONE_EARLIER else NONE_EARLIER,
         )
-
-
-class BeforeTheChange:
-    """Counts the usage of a ledger's new quotas, from its first page to its last."""
-
-    def __init__(self, head: Head, limits: Limits, now: Instant) -> None:
-        self._limits = limits
-        self._start = head.ledger.start
-        new = new_quotas(head.counts, limits)
-        begun = change_to(new, now, self._start)
-        self._counts = Counts(new, begun.used)
-
-    def add(self, page: Page) -> None:
-        """Add one page."""
-        self._counts = counted(self._counts, page.slot, page.entries, page.committed, self._start)
-
-    def change(self) -> LimitChange:
-        """Return the change as of the last page added."""
-        return LimitChange(self._limits, self._counts.used, self._counts.held)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from metering.core.basics.instants import Instant
 from metering.core.calendars.dated import Dated
+from metering.core.plans.plan import Plan
 from metering.core.tenancy.directory import Directory
 
 
@@ -35,6 +36,17 @@ def scheduled(directory: Directory, tenant: str, now: Instant) -> list[Scheduled
                 found.append(Scheduled(at, what if payer == tenant else f"{what} to {payer}"))
             before = payer
     return sorted(found)
+
+
+def plans_to_come(directory: Directory, tenant: str, now: Instant) -> list[tuple[Instant, Plan]]:
+    """Return the plans that a tenant will be on, each with its start, the next one first."""
+    timeline = directory.timeline(tenant)
+    names = {timeline.plan_at(now)[0].id, *(plan for _, plan in _after(timeline.moves, now))}
+    starts = {at for at, _ in _after(timeline.moves, now)}
+    starts |= {at for name in names for at, _ in _after(timeline.plans[name], now)}
+    found = [(at, timeline.plan_at(at)[0]) for at in sorted(starts)]
+    before = [timeline.plan_at(now)[0], *(plan for _, plan in found)]
+    return [one for one, last in zip(found, before, strict=False) if one[1] != last]
 
 
 def scheduled_plans(directory: Directory, now: Instant) -> list[tuple[str, Instant]]:

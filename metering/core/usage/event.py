@@ -46,27 +46,6 @@ type Producer = Annotated[
 """An extension attribute of CloudEvents: the identity of the caller, such as `app:<client id>`."""
 
 
-#: Tiers by Azure's and the providers' names for them. Any other name has no price.
-_TIERS: Final = {
-    "auto": "standard",
-    "default": "standard",
-    "scale": "standard",
-    "standard": "standard",
-    "fast": "priority",
-    "priority": "priority",
-    "batch": "batch",
-    "flex": "flex",
-}
-
-
-def service_tier(name: str | None) -> str | None:
-    """Return a tier by this system's name for it; an unknown one in lower case."""
-    if not name:
-        return None
-    lowered = name.lower()
-    return _TIERS.get(lowered, lowered)
-
-
 class _Inbound(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="ignore")
 

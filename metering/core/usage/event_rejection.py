@@ -12,6 +12,8 @@ from metering.core.calendars.dated import MAX_AHEAD
 from metering.core.usage.event import TRUNCATED_AT_BYTES
 from metering.core.usage.usage import MAX_AGE
 
+#: The parts of the path of a usage object, above its fields.
+_USAGE_DEPTH: Final = 2
 _OTHER_VERSION: Final = re.compile(r"(?:(?:llm|meter)\.usage|business\.outcome)\.v[0-9]+")
 
 
@@ -19,6 +21,12 @@ def is_of_type(error: ValidationError, type_: str) -> bool:
     """Say whether a body was refused, first of all, because it is an event of `type_`."""
     first = error.errors(include_url=False, include_context=False)[0]
     return first["loc"] == ("type",) and first["input"] == type_
+
+
+def is_about_usage(error: ValidationError) -> bool:
+    """Say whether a request is refused for nothing but its usage object."""
+    places = (found["loc"] for found in error.errors(include_url=False, include_context=False))
+    return all(place[:2] == ("data", "usage") and len(place) > _USAGE_DEPTH for place in places)
 
 
 def accepted_time(text: str, arrival: Instant) -> Instant:

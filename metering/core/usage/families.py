@@ -22,6 +22,8 @@ class Family(NamedTuple):
     """Chat completions leave reasoning out of `completion_tokens`; `total_tokens` contains it."""
     caches_beyond_prompt: bool = False
     """`cached_tokens` may contain a hidden prefix that `prompt_tokens` does not."""
+    prices_video_apart: bool = False
+    """A prompt's video has a price that is not that of text."""
     paints: bool = False
     """Output tokens without details are the tokens of an image."""
 
@@ -35,6 +37,15 @@ FAMILIES: Final = (
         " 5528; Azure's hidden prefix in crmne/ruby_llm's azure_grok-4-1-fast (2026-11)",
         reasons_beside=True,
         caches_beyond_prompt=True,
+    ),
+    Family(
+        "gemini-video",
+        "google",
+        r"gemini-(?:embedding|(?:[0-9a-z.]+-)*live)",
+        "Google's prices by genai-prices 0.2.3: embeddings and Live models price video apart from"
+        " text, all others alike (2026-11)",
+        reasons_beside=True,
+        prices_video_apart=True,
     ),
     Family(
         "gemini",

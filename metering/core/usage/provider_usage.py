@@ -12,12 +12,14 @@ responses, 2026-11):
 - Anthropic messages: cache reads and writes stand beside `input_tokens`; the total of the writes
   contains its split by lifetime. `iterations` are all that was charged.
 - Details go by the names that makers use: `prompt_tokens_details`, `input_token_details` and so on.
+- A total alone is the input of an embedding or a rerank (Voyage, OpenRouter).
+- Gemini, Bedrock and Cohere write in words of their own: `native_usage`.
 
 Rules that depend on the model stand in `families`. A cost that no rule understands leaves the
 request without a price, with the field's name as the reason.
 """
 
-from typing import NamedTuple
+from typing import Final
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.usage.anthropic_usage import (
@@ -26,9 +28,11 @@ from metering.core.usage.anthropic_usage import (
     iterations_unexplained,
     side_by_side,
 )
-from metering.core.usage.buckets import INDEX, NO_TOKENS, TOKENS, Buckets
+from metering.core.usage.buckets import INDEX, NO_TOKENS, TOKENS, Buckets, from_names
 from metering.core.usage.common_usage import common_buckets
-from metering.core.usage.families import Family
+from metering.core.usage.families import FAMILIES, Family
+from metering.core.usage.native_usage import native_reading
+from metering.core.usage.reading import Reading
 from metering.core.usage.usage_details import MAX_TOKENS, Count
 from metering.core.usage.usage_fees import (
     COUNTED_ALONE,
@@ -52,18 +56,8 @@ __all__ = [
 ]
 
 
-class Reading(NamedTuple):
-    """All that a usage object says that may cost something."""
-
-    buckets: Buckets
-    unit: str | None = None
-    """The unit of `quantity` where the request is charged by something else than tokens."""
-    meters: tuple[tuple[str, int], ...] = ()
-    """Counts of what is charged beside the tokens, by the meter's name, in 10^-6 of its unit."""
-    not_understood: str | None = None
-    """The field that may cost something and that no rule understands: no price may be given."""
-    surplus: int = 0
-    """Cached tokens beyond the prompt: Azure's hidden prefix, which is in no bucket."""
+#: xAI alone counts the sources of a search, also where no model is named.
+_GROK: Final = next(family for family in FAMILIES if family.name == "grok")
 
 
 def disjoint_buckets(usage: ProviderUsage, family: Family | None = None) -> Buckets:
@@ -83,6 +77,10 @@ def read_usage(usage: ProviderUsage, family: Family | None = None) -> Reading:
         common = common_buckets(usage)
         if common is not None:
             return Reading(common)
+    if usage.__pydantic_extra__:
+        native = native_reading(usage, family)
+        if native is not None:
+            return native
     usage = _one_spelling(usage)
     if usage.prompt_tokens is None and usage.input_tokens is None:
         return _without_tokens(usage)
@@ -91,10 +89,15 @@ def read_usage(usage: ProviderUsage, family: Family | None = None) -> Reading:
         unexplained = iterations_unexplained(usage)
         counts = all_iterations(usage) or counted
     else:
-        counts, surplus = whole_and_parts(Whole.of(usage), family)
+        counts, surplus = whole_and_parts(Whole.of(usage), family or _family_shown(usage))
         return _reading(usage, counts, surplus)
     must_reach(usage.total_tokens, counted)
     return _reading(usage, counts, 0, unexplained)
+
+
+def _family_shown(usage: ProviderUsage) -> Family | None:
+    """Return the family of models that an object shows by a field that is theirs alone."""
+    return None if usage.num_sources_used is None else _GROK
 
 
 def _one_spelling(usage: ProviderUsage) -> ProviderUsage:
@@ -117,12 +120,14 @@ def _one_spelling(usage: ProviderUsage) -> ProviderUsage:
 
 
 def _without_tokens(usage: ProviderUsage) -> Reading:
-    """Read a request that is charged by the second, the character or the image."""
+    """Read a request that is charged by the second, the character, the image, or by input alone."""
     given = [
         (unit, size, value)
         for field, _, unit, size in COUNTED_ALONE
         if (value := getattr(usage, field)) is not None
     ]
+    if not given and usage.total_tokens and usage.output_tokens is usage.completion_tokens is None:
+        return _reading(usage, from_names({"input": usage.total_tokens}), 0)
     if len(given) != 1 or usage.total_tokens:
         raise RejectedEvent(
             Code.USAGE_UNRECOGNISED, "usage has neither prompt_tokens nor input_tokens"

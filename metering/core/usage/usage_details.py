@@ -92,11 +92,18 @@ def merged[D: Reported](place: str, *spellings: D | None) -> D | None:
     return cast("D", given[0].model_construct(**fields))
 
 
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def snake(name: str) -> str:
+    """Return a name in lower case with underscores."""
+    return _HUMP.sub("_", name).replace("-", "_").lower()
+
+
 #: Names of fields that tell about a request and are never charged: times, prices, estimates.
 _NOT_CHARGED: Final = re.compile(
     r"(?:^|_)(?:times?|ms|latency|costs?|price|estimate|timestamp|created|at|rate|ratio|percent"
-    r"|per_second|ticks|request_count|version|index)(?:_|$)",
-    re.IGNORECASE,
+    r"|per_second|ticks|request_count|version|index|bytes)(?:_|$)",
 )
 
 
@@ -105,10 +112,11 @@ def unknown_field(place: str, object_: Reported) -> str | None:
     extra = object_.__pydantic_extra__
     if not extra:
         return None
-    return next(_counts(place, extra), None)
+    return next(counts_in(place, extra), None)
 
 
-def _counts(place: str, value: object) -> Iterator[str]:
+def counts_in(place: str, value: object) -> Iterator[str]:
+    """Yield the paths of all numbers in a value that are not zero and may be charged."""
     match value:
         case bool():
             return
@@ -117,13 +125,11 @@ def _counts(place: str, value: object) -> Iterator[str]:
                 yield place
         case Mapping():
             for name, inner in value.items():
-                if not _NOT_CHARGED.search(str(name)):
-                    yield from _counts(f"{place}.{name}" if place else str(name), inner)
+                if not _NOT_CHARGED.search(snake(str(name))):
+                    yield from counts_in(f"{place}.{name}" if place else str(name), inner)
         case list():
             for inner in value:
-                yield from _counts(place, inner)
-        case _:
-            return
+                yield from counts_in(place, inner)
 
 
 def writes_by_lifetime(parts: InputDetails) -> tuple[int, int]:

@@ -14,14 +14,25 @@ COUNTED_ALONE: Final = (
     ("seconds", "audio_seconds", "second", 1),
     ("characters", "characters", "million characters", 1_000_000),
     ("images", "images", "image", 1),
+    ("search_units", "search_units", "search", 1),
+    ("pages_processed", "pages", "page", 1),
 )
-WITHOUT_TOKENS: Final = {unit: (meter, size) for _, meter, unit, size in COUNTED_ALONE}
-"""By unit: the name of the count, and how many of it make a unit."""
-
-UNIT_OF_METER: Final = {
-    **{meter: unit for _, meter, unit, _ in COUNTED_ALONE},
-    "web_search_requests": "request",
+UNITS: Final = {
+    **{meter: (unit, size) for _, meter, unit, size in COUNTED_ALONE},
+    "classifications": ("classification", 1),
+    "citation_tokens": ("million citation tokens", 1_000_000),
+    "search_queries": ("query", 1),
+    "search_requests": ("request", 1),
+    "web_search_requests": ("request", 1),
 }
+"""By meter: the unit of its price, and how many of the count make a unit."""
+
+#: By unit of a request without tokens: the name of the count, and how many of it make a unit.
+WITHOUT_TOKENS: Final = {
+    unit: (meter, size) for meter, (unit, size) in UNITS.items() if unit not in {"request", "query"}
+}
+
+UNIT_OF_METER: Final = {meter: unit for meter, (unit, _) in UNITS.items()}
 """The unit of each meter that a usage object may count beside its tokens."""
 
 #: Fees for tools that a provider runs (Anthropic's pricing, 2026-11): by field, the meter.
@@ -32,7 +43,6 @@ _FREE_TOOLS: Final = frozenset({"web_fetch_requests", "tool_calls_requested"})
 _ORDINARY: Final[Mapping[str, frozenset[str]]] = {
     "speed": frozenset({"standard", "normal", ""}),
     "inference_geo": frozenset({"global", "not_available", ""}),
-    "search_context_size": frozenset({""}),
 }
 _SCALE: Final = 10**QUANTITY_DECIMALS
 
@@ -44,7 +54,7 @@ def millionths(value: float, size: int = 1) -> int:
 
 def beside(usage: ProviderUsage) -> tuple[tuple[tuple[str, int], ...], str | None]:
     """Return the counts of tools by meter, and the first field that no rule understands."""
-    meters: list[tuple[str, int]] = []
+    meters = list(_perplexity(usage))
     unknown = next(_unknown_fields(usage), None)
     for field in ("server_tool_use", "server_tool_use_details"):
         for name, value in (getattr(usage, field) or {}).items():
@@ -61,26 +71,43 @@ def beside(usage: ProviderUsage) -> tuple[tuple[tuple[str, int], ...], str | Non
     return tuple(meters), unknown
 
 
+def _perplexity(usage: ProviderUsage) -> Iterator[tuple[str, int]]:
+    """Yield Perplexity's fees: of citations and searches, or of a request.
+
+    A request's fee depends on its model and the size of its context; deep research has none.
+    """
+    if usage.citation_tokens:
+        yield "citation_tokens", millionths(usage.citation_tokens, UNITS["citation_tokens"][1])
+    if usage.num_search_queries:
+        yield "search_queries", millionths(usage.num_search_queries)
+    elif usage.search_context_size:
+        yield "search_requests", millionths(1)
+
+
 _DETAILS: Final = tuple(name for name in ProviderUsage.model_fields if name.endswith("_details"))
 
 
 def _unknown_fields(usage: ProviderUsage) -> Iterator[str]:
-    top = unknown_field("", usage)
-    if top is not None:
-        yield top
-    for name in _DETAILS:
-        details = getattr(usage, name)
-        if not isinstance(details, Reported):
-            continue
-        inner = unknown_field(name, details)
-        if inner is not None:
-            yield inner
-        for field in ("cached_tokens_details", "cache_write_tokens_details", "cache_creation"):
-            split = getattr(details, field, None)
-            found = None if split is None else unknown_field(f"{name}.{field}", split)
-            if found is not None:
-                yield found
-    if usage.cache_creation is not None:
-        found = unknown_field("cache_creation", usage.cache_creation)
+    for place, part in _parts(usage):
+        found = unknown_field(place, part)
         if found is not None:
             yield found
+    if usage.num_sources_used:
+        yield "num_sources_used"
+
+
+def _parts(usage: ProviderUsage) -> Iterator[tuple[str, Reported]]:
+    """Yield a usage object and the objects in it, with their places."""
+    yield "", usage
+    for name in _DETAILS:
+        details = getattr(usage, name)
+        if isinstance(details, Reported):
+            yield name, details
+            for field in ("cached_tokens_details", "cache_write_tokens_details", "cache_creation"):
+                split = getattr(details, field, None)
+                if split is not None:
+                    yield f"{name}.{field}", split
+    for detail in usage.x_details or ():
+        yield "x_details", detail
+    if usage.cache_creation is not None:
+        yield "cache_creation", usage.cache_creation

@@ -30,6 +30,16 @@ class Iteration(Reported):
     output_tokens_details: OutputDetails | None = None
 
 
+class XDetails(Reported):
+    """The counts of one pass of a Qwen model, in the words of chat completions."""
+
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
+
+
 class ProviderUsage(Reported):
     """One usage object of any provider's shape; `read_usage` tells which one it is."""
 
@@ -60,6 +70,16 @@ class ProviderUsage(Reported):
     """Mistral's: sound that is counted in seconds where no audio tokens are."""
     image_tokens: Count | None = None
     """Qwen's: the image tokens of the details once more."""
+    x_details: list[XDetails] | None = None
+    """Of Qwen's Responses: the same counts, with the cache writes that the top leaves out."""
+    reasoning_tokens: Count | None = None
+    """Perplexity's, beside the completion and outside the total."""
+    citation_tokens: Count | None = None
+    """Perplexity's deep research: charged beside the prompt."""
+    num_search_queries: Count | None = None
+    """Perplexity's deep research: charged by the query."""
+    num_sources_used: Any = None
+    """xAI's: the sources of a search."""
     iterations: list[Iteration] | None = None
     server_tool_use: dict[str, Any] | None = None
     server_tool_use_details: dict[str, Any] | None = None
@@ -72,3 +92,7 @@ class ProviderUsage(Reported):
     seconds: Number | None = None
     characters: Number | None = None
     images: Number | None = None
+    search_units: Number | None = None
+    """A rerank's, by the search (OpenRouter)."""
+    pages_processed: Number | None = None
+    """Mistral's Document AI, by the page."""

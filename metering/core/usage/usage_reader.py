@@ -4,7 +4,7 @@ import hashlib
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import Instant
@@ -25,13 +25,19 @@ from metering.core.usage.event import (
     LlmUsageData,
     LlmUsageEvent,
     MeterUsageEvent,
-    service_tier,
 )
-from metering.core.usage.event_rejection import accepted_time, is_of_type, rejection
+from metering.core.usage.event_rejection import (
+    accepted_time,
+    is_about_usage,
+    is_of_type,
+    rejection,
+)
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.families import family_of
 from metering.core.usage.meters import meters_of
+from metering.core.usage.native_usage import tidied
 from metering.core.usage.provider_usage import Reading, read_usage
+from metering.core.usage.tiers import served_tier, service_tier
 from metering.core.usage.usage import (
     CACHE_HIT,
     Dimensions,
@@ -81,14 +87,18 @@ class UsageReader:
         """Return the usage in `body` with the meters beside it; RejectedEvent says why not."""
         if len(body) > MAX_BODY_BYTES:
             raise RejectedEvent(Code.TOO_LARGE, f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
+        request: LlmUsageEvent | None
         event: LlmUsageEvent | MeterUsageEvent | BusinessOutcomeEvent
         beside: tuple[tuple[str, int], ...] = ()
         try:
-            event = request = _validate(body)
+            request = _validate(body)
         except ValidationError as error:
-            event, millionths, said = _read_other(error, body)
-            evidence, buckets = Evidence.FULL, (*NO_TOKENS[TOKENS], millionths)
-        else:
+            request = _with_tidied_usage(error, body)
+            if request is None:
+                event, millionths, said = _read_other(error, body)
+                evidence, buckets = Evidence.FULL, (*NO_TOKENS[TOKENS], millionths)
+        if request is not None:
+            event = request
             evidence, reading, tier = _counts(request.data)
             buckets, beside = reading.buckets, reading.meters
             said = _said(request, reading, tier)
@@ -151,6 +161,19 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         event.producer,
         (data.revision or 0) if data.evidence == "aggregate" and data.usage else None,
     )
+
+
+def _with_tidied_usage(error: ValidationError, body: bytes) -> LlmUsageEvent | None:
+    """Return a request whose usage is valid but for its spelling (34.0 for 34); None otherwise."""
+    if not is_about_usage(error):
+        return None
+    whole = from_json(body)
+    whole["data"]["usage"] = tidied(whole["data"]["usage"])
+    try:
+        request: LlmUsageEvent = _validate(to_json(whole))
+    except ValidationError:
+        return None
+    return request
 
 
 def _read_other(
@@ -242,11 +265,7 @@ def _counts(data: LlmUsageData) -> _Counts:
         raise RejectedEvent(Code.USAGE_UNEXPECTED, f"data.usage: given, but tokens={data.tokens}")
     family = family_of(data.model, data.provider, data.requested_model, data.deployment)
     reading = read_usage(usage, family)
-    said = usage.service_tier
-    tier, served = (
-        service_tier(data.service_tier),
-        service_tier(said if isinstance(said, str) else None),
-    )
+    tier, served = service_tier(data.service_tier), served_tier(usage)
     if not is_billable(status, counted=True, error=data.error):
         reading = Reading(NO_TOKENS)
     elif data.tool_calls:

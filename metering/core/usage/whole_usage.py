@@ -7,6 +7,7 @@ from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.usage.buckets import TOKENS, Buckets, from_names
 from metering.core.usage.families import Family
 from metering.core.usage.usage_details import (
+    CacheWriteDetails,
     InputDetails,
     OutputDetails,
     merged,
@@ -25,6 +26,12 @@ class Whole(NamedTuple):
     completion_parts: OutputDetails | None
     cached: int
     is_chat: bool
+    reasoning: int
+    """Named at the top level, not in the details."""
+    reasons_apart: bool
+    """That reasoning stands beside the completion, and perhaps outside the total (Perplexity)."""
+    has_seconds: bool
+    """Sound was counted in seconds; its tokens may stand in the total alone (Mistral)."""
 
     @classmethod
     def of(cls, usage: ProviderUsage) -> "Whole":
@@ -48,6 +55,7 @@ class Whole(NamedTuple):
             usage.output_tokens_details,
             usage.output_token_details,
         )
+        prompt_parts = _with_hidden_writes(usage, prompt_parts)
         cached = _agreed(
             None if prompt_parts is None else prompt_parts.cached_tokens,
             usage.cached_tokens,
@@ -69,7 +77,37 @@ class Whole(NamedTuple):
             completion_parts,
             cached,
             is_chat,
+            usage.reasoning_tokens or 0,
+            _reasons_apart(usage, completion_parts),
+            bool(usage.prompt_audio_seconds),
         )
+
+
+def _reasons_apart(usage: ProviderUsage, parts: OutputDetails | None) -> bool:
+    """Say whether reasoning at the top level is no part of the completion.
+
+    Perplexity's is not, by the prices in its objects. SGLang's is, unless it is larger.
+    """
+    apart = usage.reasoning_tokens or 0
+    if not apart or (parts is not None and parts.reasoning_tokens == apart):
+        return False
+    searched = (usage.citation_tokens, usage.num_search_queries, usage.search_context_size)
+    return searched != (None, None, None) or apart > (usage.completion_tokens or 0)
+
+
+def _with_hidden_writes(usage: ProviderUsage, parts: InputDetails | None) -> InputDetails | None:
+    """Return the prompt's details with the cache writes that Qwen's Responses name apart."""
+    hidden = [
+        writes_by_lifetime(detail.prompt_tokens_details)
+        for detail in usage.x_details or ()
+        if detail.prompt_tokens_details is not None
+    ]
+    short, long = (sum(counts) for counts in zip(*hidden, strict=True)) if hidden else (0, 0)
+    if not short + long or (parts is not None and any(writes_by_lifetime(parts))):
+        return parts
+    split = CacheWriteDetails(ttl_12h_tokens=long)
+    written = {"cache_write_tokens": short + long, "cache_write_tokens_details": split}
+    return (parts or InputDetails()).model_copy(update=written)
 
 
 def _agreed(*counts: int | None) -> int:
@@ -89,7 +127,9 @@ def whole_and_parts(whole: Whole, family: Family | None) -> tuple[Buckets, int]:
             Code.USAGE_INCONSISTENT, "a part of the prompt or completion is larger than its whole"
         )
     buckets = from_names(counts)
-    must_reach(whole.total, buckets)
+    apart = counts["reasoning"] if whole.reasons_apart else 0
+    if whole.total != sum(buckets[TOKENS]) - apart:
+        must_reach(whole.total, buckets)
     return buckets, surplus
 
 
@@ -106,6 +146,9 @@ def _prompt_buckets(whole: Whole, family: Family | None) -> tuple[dict[str, int]
         if split is not None and cached:
             cached_audio, cached_image = split.audio_tokens or 0, split.image_tokens or 0
     # Mistral's own API: 9 prompt, 375 audio and 248 completion tokens are 632 in total.
+    if not audio and whole.has_seconds and whole.total is not None:
+        # Its transcriptions: 4 prompt and 635 completion tokens of a total of 3,264.
+        audio = max(0, whole.total - prompt - whole.completion)
     beside = audio > 0 and whole.total == prompt + whole.completion + audio
     counts = {
         "cached_read": cached - cached_audio - cached_image,
@@ -124,9 +167,9 @@ def _completion_buckets(
     whole: Whole, prompt: Mapping[str, int], family: Family | None
 ) -> dict[str, int]:
     parts, completion = whole.completion_parts, whole.completion
-    reasoning = audio = image = 0
+    reasoning, audio, image = whole.reasoning, 0, 0
     if parts is not None:
-        reasoning = parts.reasoning_tokens or parts.thinking_tokens or 0
+        reasoning = reasoning or parts.reasoning_tokens or parts.thinking_tokens or 0
         audio, image = parts.audio_tokens or 0, parts.image_tokens or 0
     elif family is not None and family.paints:
         image = completion
@@ -135,7 +178,7 @@ def _completion_buckets(
         # Gateway logs and Gemini's OpenAI end point name the reasoning in the total alone.
         reasoning = max(0, whole.total - of_prompt - completion)
     plain = completion - audio - image
-    if not _reasons_beside(whole, of_prompt, reasoning, family):
+    if not whole.reasons_apart and not _reasons_beside(whole, of_prompt, reasoning, family):
         plain -= reasoning
     return {"output": plain, "reasoning": reasoning, "output_audio": audio, "output_image": image}
 

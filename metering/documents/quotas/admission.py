@@ -60,3 +60,7 @@ class AdmissionDocument(ModelAdmissionDocument):
         description="The rate of the tenant's requests that the gateway enforces."
     )
     shadow: list[str] = Field(description="What quotas in shadow mode would have done.")
+    counting: list[str] = Field(
+        description="Quotas whose usage from before they were set is still being counted; until"
+        " then they are enforced on what is known."
+    )

@@ -6,10 +6,12 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from metering.app.quotas.forecast import Forecast, QuotaForecast
-from metering.core.basics.instants import format_instant
+from metering.core.basics.instants import Instant, format_instant
 from metering.core.ledger.effect import Effect, describe
+from metering.core.plans.quota import Quota
 from metering.core.quotas.decision import QuotaState
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.schedule import plans_to_come
 from metering.documents.allocation import AccruedDocument
 from metering.documents.credit import CreditDocument
 from metering.documents.document import Document, Money, Time
@@ -65,6 +67,10 @@ class QuotaDocument(Document):
     )
     remaining: str
     percent: int
+    counting: bool = Field(
+        description="Usage from before the quota was set is still being counted: `used` is what is"
+        " known, and the quota is enforced on it."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -81,14 +87,13 @@ class QuotaDocument(Document):
 
 def _state(state: QuotaState) -> dict[str, object]:
     quota = state.quota
-    action = quota.action
     return {
         "quota": quota.key,
         "about": state.label,
         "values": dict(zip(quota.scope.split_by, state.values, strict=False)),
         "metric": quota.metric,
         "mode": quota.mode,
-        "action": action if isinstance(action, str) else f"downgrade to {action.downgrade}",
+        "action": _action(quota),
         "thresholds": list(quota.thresholds),
         "window_start": state.window.start,
         "window_end": state.window.end,
@@ -99,7 +104,13 @@ def _state(state: QuotaState) -> dict[str, object]:
         "provisioned_as_of": state.accrued_at,
         "remaining": state.show(state.remaining),
         "percent": state.percent,
+        "counting": state.is_counting,
     }
+
+
+def _action(quota: Quota) -> str:
+    action = quota.action
+    return action if isinstance(action, str) else f"downgrade to {action.downgrade}"
 
 
 class AlertsDocument(Document):
@@ -134,6 +145,45 @@ class AmountForecastDocument(Document):
     )
 
 
+class ScheduledQuota(Document):
+    """A quota of a plan that is not in force yet."""
+
+    about: str = Field(examples=["amount a period"])
+    limit: str
+    action: str = Field(examples=["block"])
+    mode: str
+
+
+class ScheduledQuotas(Document):
+    """The quotas of a tenant from a time on."""
+
+    start: Time = Field(description="When they take effect.")
+    plan: str = Field(examples=["pro"])
+    quotas: list[ScheduledQuota]
+
+    @classmethod
+    def all_of(cls, directory: Directory, tenant: str, now: Instant) -> list[Self]:
+        """Return what is scheduled for a tenant, the next one first."""
+        return [
+            cls.model_validate(
+                {
+                    "start": start,
+                    "plan": plan.id,
+                    "quotas": [
+                        {
+                            "about": one.label,
+                            "limit": one.show(one.limit_of(())),
+                            "action": _action(one),
+                            "mode": one.mode,
+                        }
+                        for one in plan.quotas
+                    ],
+                }
+            )
+            for start, plan in plans_to_come(directory, tenant, now)
+        ]
+
+
 class QuotasDocument(Document):
     """A tenant's quotas in the current period with forecasts."""
 
@@ -143,6 +193,9 @@ class QuotasDocument(Document):
     amount: AmountForecastDocument
     provisioned: AccruedDocument
     quotas: list[QuotaForecastDocument]
+    scheduled: list[ScheduledQuotas] = Field(
+        description="The quotas of plans that are recorded and do not hold yet."
+    )
     credits: CreditDocument | None = Field(
         description="With the date at which it runs out. Null for a tenant that has no grants and"
         " is not prepaid."
@@ -162,6 +215,7 @@ class QuotasDocument(Document):
                     found.provisioned.accrued, found.provisioned.window
                 ),
                 "quotas": found.quotas,
+                "scheduled": ScheduledQuotas.all_of(directory, tenant, found.at),
                 "credits": found.credit,
                 "stopped": StopDocument.all_of(directory, tenant, found.at),
             }

@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, time
 from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -23,6 +25,7 @@ from metering.adapters.prices.genai_rows import genai_rows
 from metering.adapters.prices.price_import import SourceRow
 from metering.core.basics.errors import ConfigurationError
 
+PRICES: Final = Path(str(files("metering"))) / "prices"
 AS_OF: Final = date(2026, 11, 9)
 PLAIN: Final = ModelPrice(input_mtok=Decimal(2), output_mtok=Decimal(8))
 NOON: Final = time(12, tzinfo=UTC)
@@ -120,11 +123,54 @@ def test_what_no_row_can_say_is_listed(info: ModelInfo, why: str) -> None:
 
 def test_images_that_cost_other_than_the_text_they_are_counted_with_take_its_price_away() -> None:
     info = model(
-        ModelPrice(input_mtok=Decimal(5), output_mtok=Decimal(10), output_image_mtok=Decimal(32))
+        ModelPrice(
+            input_mtok=Decimal(5), cache_read_mtok=Decimal(1), cache_image_read_mtok=Decimal(2)
+        )
     )
 
     assert [*rows(info)[0].per_million_tokens] == ["input"]
-    assert reasons(info) == ["output: images cost other than text, counted with it"]
+    assert reasons(info) == ["cached_read: images cost other than text, counted with it"]
+
+
+def test_the_rows_of_a_provider_have_its_own_models_under_the_names_that_they_go_by() -> None:
+    def sold(provider: str, id_: str) -> list[tuple[str, tuple[str, ...]]]:
+        known = ClauseEquals(id_.removeprefix("regional."))
+        info = ModelInfo(id=id_, match=known, prices=PLAIN)
+        return [(row.model, row.aliases) for row in genai_rows(provider, [info], AS_OF)[0]]
+
+    assert sold("google", "gemini-x") == [("gemini-x", ("google/gemini-x",))]
+    assert sold("google", "claude-x") == sold("aws", "claude-x") == []
+    assert sold("mistral", "mistral-medium-3-5") == []
+    parts = [f"{part}.maker.x" for part in ("apac", "au", "eu", "jp", "us", "us-gov")]
+    assert sold("aws", "regional.maker.x") == [("maker.x", tuple(sorted(parts)))]
+    assert sold("aws", "global.maker.x") == [("global.maker.x", ())]
+
+
+def test_pages_and_searches_are_meters_of_their_own() -> None:
+    ocr = ModelInfo(
+        id="mistral-ocr-x",
+        match=ClauseEquals("mistral-ocr-x"),
+        prices=ModelPrice(input_document_kpages=Decimal(3)),
+    )
+    (page,) = genai_rows("mistral", [ocr], AS_OF)[0]
+    assert (page.model, page.unit) == ("mistral-ocr-x", "page")
+    assert page.per_million_tokens == {"quantity": Decimal("0.003")}
+    found = genai_prices(AS_OF, "google").rows
+    searches = [
+        (row.model, row.unit, row.per_million_tokens["quantity"])
+        for row in found
+        if row.unit != "token"
+    ]
+    assert searches == [
+        ("grounded_prompts", "call", Decimal("0.035")),
+        ("search_queries", "query", Decimal("0.014")),
+    ]
+
+
+@pytest.mark.parametrize("provider", ["aws", "cohere", "google", "mistral"])
+def test_a_committed_file_is_what_the_package_says(provider: str) -> None:
+    imported = genai_prices(AS_OF, provider)
+    assert imported.content == (PRICES / f"{imported.version}.json").read_bytes()
 
 
 def test_a_batch_price_is_a_row_of_its_tier_from_its_own_start() -> None:

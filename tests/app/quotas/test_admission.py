@@ -70,6 +70,7 @@ async def test_a_tenant_at_its_limit_is_blocked_with_reason_rest_and_reset(syste
         "ask": [],
         "requests_per_minute": None,
         "shadow": [],
+        "counting": [],
     }
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+
+QUERY = Path(__file__).parents[3] / "docs" / "power-bi" / "chargeback.pq"
+TYPED = re.findall(r'\{"(\w+)", ', QUERY.read_text(encoding="utf-8"))
 
 type Metering = Any
 type EventBuilder = Callable[..., dict[str, Any]]
@@ -44,6 +48,9 @@ def test_chargeback_as_typed(used: Metering) -> None:
         ('\'=HYPERLINK("x")', "globex", "0.0035"),
         ("chat", "acme", "0.0035"),
     ]
+    # The query for Power BI and Excel types each column, and those of other reports of this kind.
+    others = {"day", "tenant", "use_case"}
+    assert [name for name in TYPED if name not in others] == list(found[0])
     manifest = json.loads((out / "manifest.json").read_text())
     # Twice 0.0035.
     assert manifest["totals"] == {"USD": "0.007"}

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Metering
+
+_RECORDED: Final = Path(__file__).parents[2] / "data/provider_usage.jsonl"
 
 type Lines = list[tuple[str, Mapping[str, object]]]
 
@@ -180,3 +183,12 @@ def test_fees_families_and_what_is_not_understood_are_named(
     ran = metering.run("normalize", *options, stdin=json.dumps(line).encode())
 
     assert json.loads(ran.stdout) == answer
+
+
+def test_recorded_objects_of_every_provider_are_answered(metering: "Metering") -> None:
+    recorded = [json.loads(line) for line in _RECORDED.read_text().splitlines()]
+    lines = "\n".join(json.dumps(one["in"]) for one in recorded)
+    ran = metering.run("normalize", stdin=lines.encode())
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    expected = [one.get("out") or {"error": one["error"]} for one in recorded]
+    assert answers == expected

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 #: A run ends by itself after this, so that a test that fails does not wait for ever.
 _AT_MOST_S = "20"
@@ -40,10 +41,23 @@ def _ask(base_url: str, subscription: str, **options: Any) -> httpx2.Response:
         )
 
 
+def _scrape(url: str) -> dict[str, float]:
+    """Return the sum of each series that is not a bucket; nobody else's page may read them."""
+    with httpx2.Client(trust_env=False) as client:
+        text = client.get(url).text
+        assert client.get(url, headers={"host": "elsewhere.example"}).status_code == 400
+        assert client.get(url.replace("/metrics", "/api/health")).status_code == 200
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for one in family.samples:
+            found[one.name] = found.get(one.name, 0) + one.value
+    return found
+
+
 def test_a_request_of_ones_own_is_shown_as_it_arrives_and_counted(metering: Any) -> None:
     child = metering.start("run", "--no-traffic", "--live", "--port", "0", "--seconds", _AT_MOST_S)
     with child:
-        lines = _lines_until(child, "models")
+        lines = _lines_until(child, "Prometheus")
         base_url = next(line.split("base_url=")[1].strip() for line in lines if "OpenAI" in line)
         assert any("local-contoso-prod" in line for line in lines)
         assert _ask(base_url, "contoso-prod").status_code == 200
@@ -51,12 +65,15 @@ def test_a_request_of_ones_own_is_shown_as_it_arrives_and_counted(metering: Any)
         # 17 x 2.5 + 10 x 10 = 142.5 a million, to two digits
         assert shown[1:6] == ["contoso-prod", "gpt-4o-2024-11-20", "200", "27", "0.00014"]
         assert shown[6].strip() == "contoso 0.00014 USD"
+        scraped = _scrape(lines[-1].split()[1])
         assert _ask(base_url, "fabrikam-chat", stream=True).status_code == 200
         assert "pending" in _lines_until(child, "fabrikam-chat")[-1]
         child.send_signal(signal.SIGINT)
         rest, errors = child.communicate(timeout=10)
     assert (child.returncode, errors) == (0, b"")
     assert b"0.0001425 USD" in rest
+    assert scraped["metering_usage_amount_total"] == 0.0001425
+    assert scraped["gen_ai_client_token_usage_sum"] == 27
     assert metering.balance("contoso")["amount"] == "0.0001425"
 
 

@@ -88,6 +88,39 @@ def test_an_increase_that_cannot_be_is_one_line(metering: "Metering") -> None:
     assert _raise(metering, "x", "--limit", "5", until="soon").code == 2
 
 
+def test_quotas_that_are_only_scheduled_are_listed_with_their_start(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    _on_plan(metering)
+    metering.ingest(event("r-1", subject="sub-1"))
+    path = metering.folder / "plan.json"
+    capped = {"id": "capped", "quotas": [CAP, {**EACH, "action": {"downgrade": "gpt-4o-mini"}}]}
+    path.write_text(json.dumps(capped))
+    said = metering.run("plans", "set", str(path))
+    assert said.code == 0, said.stderr
+    path.write_text(json.dumps({"id": "free"}))
+    assert metering.run("plans", "set", str(path)).code == 0
+    later = ("tenants", "set", "acme", "--plan", "free", "--from", "2026-12-01T00:00:00Z")
+    assert metering.run(*later).code == 0
+    found = metering.run("quotas", "list", "acme", "--json").json
+    assert found["quotas"] == []
+    block = {"about": "requests a period", "limit": "1", "action": "block", "mode": "enforced"}
+    each = {
+        "about": "requests a period of each end user",
+        "limit": "2",
+        "action": "downgrade to gpt-4o-mini",
+        "mode": "enforced",
+    }
+    assert found["scheduled"] == [
+        {"start": "2026-11-20T12:05:00Z", "plan": "capped", "quotas": [block, each]},
+        {"start": "2026-12-01T00:00:00Z", "plan": "free", "quotas": []},
+    ]
+    shown = metering.run("quotas", "list", "acme").stdout
+    assert "No quota of acme is in force." in shown
+    assert "From 2026-11-20T12:05:00Z, on plan capped" in shown
+    assert "requests a period of each end user" in shown
+
+
 def test_a_plan_says_which_quotas_the_configuration_cannot_enforce(metering: "Metering") -> None:
     assert _on_plan(metering, {**CAP, "scope": {"model": "gpt-4o"}}) == ""
     chat = ("deployments", "set", "chat", "--model", "gpt-4o-mini", "--type", "global")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic_core import from_json
 
 from metering.core.basics.instants import HOUR
 from metering.core.calendars.periods import LedgerId, month_of
@@ -13,7 +14,10 @@ from metering.core.ledger.effect import EffectKind, describe
 from metering.core.ledger.head import Head
 from metering.core.ledger.head_document import read_head, write_head
 from metering.core.ledger.limits import Limits
+from metering.core.ledger.page import Page, read_page
 from metering.core.plans.quota import Quota
+from metering.core.quotas.catch_up import CatchUp
+from metering.core.quotas.limit_change import begun as change_late
 from metering.core.usage.buckets import from_names
 from metering.core.usage.evidence import Evidence
 from tests.builders import AT, NOW, price_book, rating, usage
@@ -84,6 +88,24 @@ def test_one_beyond_it_drops_those_with_the_least_use_and_is_told_once(full: Hea
     again = one_commit(commit.head, *names(4_000, 4_500))
     assert again.effects == ()
     assert len(counted(again.head)) <= FULL
+
+
+def test_values_that_are_left_out_while_earlier_pages_are_counted_are_told_too() -> None:
+    limits = Limits("UTC", (each(),), end=month_of(AT).end)
+    head, pages = Head(LEDGER), list[Page]()
+    for first in range(0, 4_000, 500):
+        commit = one_commit(head, *names(first, first + 500))
+        head = commit.head
+        pages.extend(commit.pages)
+    counting = CatchUp(head, change_late(head, limits, NOW), limits, NOW)
+    for page in pages:
+        counting.add(page, limits.quotas)
+    counting.leave(LEDGER.start, None)
+    commit = commit_of(head, {}, NOW, counting.change(head, change_late(head, limits, NOW)))
+    # At the eighth page 4,000 users are more than 3,508.
+    assert len(counted(commit.head)) == KEPT
+    assert [one.kind for one in commit.effects] == [EffectKind.QUOTA_CROWDED]
+    assert read_page(from_json(commit.contents[0]), LEDGER).change == commit.pages[0].change
 
 
 def test_the_head_stays_as_small_as_it_says(full: Head) -> None:

@@ -20,7 +20,8 @@ from metering.core.ledger.page import Page, read_page
 from metering.core.ledger.proof import Proof
 from metering.core.plans.increases import Increase
 from metering.core.plans.quota import Quota
-from metering.core.quotas.limit_change import BeforeTheChange, change_from_head
+from metering.core.quotas.catch_up import CatchUp
+from metering.core.quotas.limit_change import begun, change_from_head
 from metering.core.usage.buckets import INDEX, NO_TOKENS, from_names
 from metering.core.usage.evidence import Evidence
 from metering.core.usage.usage import Usage
@@ -152,15 +153,48 @@ def test_the_counts_are_the_sum_over_the_latest_states(batches: list[list[Usage]
 
 
 @settings(deadline=None)
+@given(BATCHES, st.integers(0, 4), st.integers(1, 3))
+def test_quotas_that_come_late_count_what_was_before_them_in_pieces(
+    batches: list[list[Usage]], first: int, piece: int
+) -> None:
+    expected = values(committed(batches, change_to(LIMITS, NOW, PERIOD.start))[0].counts)
+    head, pages, _ = committed(batches[:first], None)
+    later = batches[first:]
+    change: LimitChange | None = LimitChange(LIMITS)
+    while change is not None or later:
+        counting = CatchUp(head, begun(head, LIMITS, NOW), LIMITS, NOW)
+        while (place := counting.next_place(PERIOD.start)) is not None:
+            for page in pages[place.page : place.page + piece]:
+                if page.number <= place.through:
+                    counting.add(page, counting.quotas_at(place))
+            counting.move(place, min(place.page + piece, place.through))
+            if place.page + piece < place.through:
+                break
+        else:
+            counting.leave(PERIOD.start, None)
+        if later:
+            # Usage goes on, also between the pages that were read and the change that says so.
+            commit = plan_commit(head, known(pages), later.pop(0), RATE, NOW)
+            head = commit.head
+            pages.extend(commit.pages)
+            assert counting.fits(head)
+            for page in commit.pages:
+                counting.add_new(page)
+        change = counting.change(head, begun(head, LIMITS, NOW))
+        if change is not None:
+            commit = commit_of(head, {}, NOW, change)
+            pages.extend(read_page(from_json(one), LEDGER) for one in commit.contents)
+            head = read_head(from_json(write_head(commit.head)), LEDGER)
+            assert head == commit.head
+    assert values(head.counts) == expected
+    assert not any(map(head.counts.is_counting, QUOTAS))
+
+
+@settings(deadline=None)
 @given(BATCHES)
-def test_quotas_that_come_late_count_what_was_before_them(batches: list[list[Usage]]) -> None:
+def test_a_head_tells_what_quotas_on_everything_have_used(batches: list[list[Usage]]) -> None:
     from_the_start, _, _ = committed(batches, change_to(LIMITS, NOW, PERIOD.start))
-    head, pages, _ = committed(batches, None)
-    counting = BeforeTheChange(head, LIMITS, NOW)
-    for page in pages:
-        counting.add(page)
-    later = commit_of(head, {}, NOW, counting.change()).head
-    assert values(later.counts) == values(from_the_start.counts)
+    head, _, _ = committed(batches, None)
     alone = limits_of("Europe/Berlin", QUOTAS[:3:2])
     if head.pages and (change := change_from_head(head, limits_of("UTC", QUOTAS[:2]), NOW)):
         told = values(commit_of(head, {}, NOW, change).head.counts)

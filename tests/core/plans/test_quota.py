@@ -64,6 +64,23 @@ def test_what_is_no_quota_is_refused_with_its_place(quota: dict[str, Any], compl
         a_plan(quota)
 
 
+@pytest.mark.parametrize("window", ["24h", "30d", "rolling_24h", "Rolling 30 days", "last 24 h"])
+def test_a_rolling_window_is_refused_with_the_reason(window: str) -> None:
+    reason = "is a rolling window, which no bounded number of counters counts exactly: use hour"
+    with pytest.raises(ConfigurationError, match=f"quotas.0.window: .*'{window}' {reason}"):
+        a_plan({"window": window})
+    with pytest.raises(ConfigurationError, match="a month of the tenant's calendar is 'period'"):
+        a_plan({"window": "month"})
+    with pytest.raises(ConfigurationError, match="quotas.0.window: Input should be 'hour', 'day'"):
+        a_plan({"window": 24})
+
+
+def test_a_single_threshold_needs_no_list() -> None:
+    quota = a_quota(thresholds=150, forecast=100)
+    assert (quota.thresholds, quota.forecast) == ((150,), (100,))
+    assert quota.key == a_quota(thresholds=[150], forecast=[100]).key
+
+
 def test_the_same_quota_twice_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"quotas.1: is the same as quotas.0"):
         a_plan({}, {})

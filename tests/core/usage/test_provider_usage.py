@@ -175,7 +175,8 @@ def test_a_usage_object_is_read_into_disjoint_buckets(
     ("usage", "code"),
     [
         ({}, Code.USAGE_UNRECOGNISED),
-        ({"total_tokens": 5}, Code.USAGE_UNRECOGNISED),
+        ({"total_tokens": 0}, Code.USAGE_UNRECOGNISED),
+        ({"total_tokens": 5, "completion_tokens": 2}, Code.USAGE_UNRECOGNISED),
         ({"prompt_tokens": 1, "input_tokens": 2}, Code.USAGE_UNRECOGNISED),
         (
             {"input_tokens": 1, "input_tokens_details": {}, "cache_read_input_tokens": 1},

@@ -318,8 +318,31 @@ SHAPES = [
                 {"prompt_tokens_details": {"cache_creation_input_tokens": 213}, "plugins": None}
             ],
         },
-        {"input": 300, "output": 5},
-        not_understood="x_details.prompt_tokens_details.cache_creation_input_tokens",
+        {"input": 87, "cache_write": 213, "output": 5},
+    ),
+    Shape(
+        "a count beside them that no rule knows",
+        {"input_tokens": 3, "output_tokens": 5, "x_details": [{"plugins": {"search": 2}}]},
+        {"input": 3, "output": 5},
+        not_understood="x_details.plugins.search",
+    ),
+    Shape(
+        "Qwen's Responses repeat a write that the details name",
+        {
+            "input_tokens": 300,
+            "input_tokens_details": {"cache_creation_input_tokens": 213},
+            "output_tokens": 5,
+            "x_details": [
+                {"input_tokens": 300},
+                {
+                    "prompt_tokens_details": {
+                        "cache_creation_input_tokens": 213,
+                        "cache_creation": {"ephemeral_1h_input_tokens": 200},
+                    }
+                },
+            ],
+        },
+        {"input": 87, "cache_write": 213, "output": 5},
     ),
     Shape(
         "both spellings with equal values",
@@ -474,10 +497,61 @@ SHAPES = [
         {"input": 304, "output": 26, "reasoning": 23},
     ),
     Shape(
-        "Perplexity's fee for each request depends on a word",
+        "an unknown count at the top, and a flag",
+        {"prompt_tokens": 8, "completion_tokens": 1, "is_new": True, "fancy_tokens": 2},
+        {"input": 8, "output": 1},
+        not_understood="fancy_tokens",
+    ),
+    Shape(
+        "Perplexity asks a fee for each request",
         {"prompt_tokens": 8, "completion_tokens": 15, "search_context_size": "low"},
         {"input": 8, "output": 15},
-        not_understood="search_context_size",
+        meters={"search_requests": 1_000_000},
+    ),
+    Shape(
+        "SGLang names reasoning at the top, inside the completion",
+        {"prompt_tokens": 8, "completion_tokens": 50, "total_tokens": 58, "reasoning_tokens": 40},
+        {"input": 8, "output": 10, "reasoning": 40},
+    ),
+    Shape(
+        "reasoning that is larger than the completion stands beside it",
+        {"prompt_tokens": 8, "completion_tokens": 5, "total_tokens": 13, "reasoning_tokens": 40},
+        {"input": 8, "output": 5, "reasoning": 40},
+    ),
+    Shape(
+        "reasoning at the top and in the details is one",
+        {
+            "prompt_tokens": 8,
+            "completion_tokens": 50,
+            "search_context_size": "low",
+            "reasoning_tokens": 40,
+            "completion_tokens_details": {"reasoning_tokens": 40},
+        },
+        {"input": 8, "output": 10, "reasoning": 40},
+        meters={"search_requests": 1_000_000},
+    ),
+    Shape(
+        # 7 windows of 30 seconds with 375 tokens each: 4 + 2,625 + 635 = 3,264
+        "Mistral's transcription counts its sound in the total alone",
+        {
+            "prompt_audio_seconds": 203,
+            "prompt_tokens": 4,
+            "completion_tokens": 635,
+            "total_tokens": 3264,
+        },
+        {"input": 4, "input_audio": 2625, "output": 635},
+    ),
+    Shape(
+        "Document AI is charged by the page beside tokens",
+        {"prompt_tokens": 5, "completion_tokens": 1, "pages_processed": 2, "doc_size_bytes": 99},
+        {"input": 5, "output": 1},
+        meters={"pages": 2_000_000},
+    ),
+    Shape(
+        "a search of xAI's has a price by the source",
+        {"prompt_tokens": 5, "completion_tokens": 1, "num_sources_used": 4},
+        {"input": 5, "output": 1},
+        not_understood="num_sources_used",
     ),
     Shape(
         "images of the answer inside the completion (OpenRouter)",
@@ -528,6 +602,9 @@ def test_a_recorded_object_has_the_counts_that_it_means(shape: Shape) -> None:
         # 1,200 characters are 0.0012 million
         ({"characters": 1200}, "million characters", 1_200),
         ({"images": 2}, "image", 2_000_000),
+        # Mistral's Document AI
+        ({"pages_processed": 3, "doc_size_bytes": 1024}, "page", 3_000_000),
+        ({"search_units": 1}, "search", 1_000_000),
     ],
 )
 def test_a_request_without_tokens_is_counted_in_its_own_unit(

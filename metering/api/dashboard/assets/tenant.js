@@ -161,7 +161,8 @@ function showQuotas() {
         h("span", {}, `${amount(one.used)} of ${amount(one.limit)} (${one.percent} %), ${
           amount(one.remaining)} left${one.provisioned_as_of ? `; ${
           amount(one.provisioned)} of it provisioned, accrued until ${
-          moment(one.provisioned_as_of)}, provisional` : ""}`),
+          moment(one.provisioned_as_of)}, provisional` : ""}${
+          one.counting ? "; earlier usage is still being counted" : ""}`),
         h("span", {}, ends(one), " ", drill("Requests",
           { from: one.window_start, to: one.window_end }, `in the window of ${one.about}`))));
   })));
