@@ -41,7 +41,8 @@ class ExportRoute(GuardedRoute):
             except Problem as problem:
                 refusal = problem
             except NotSignedIn as why:
-                refusal = Problem(http.HTTPStatus.UNAUTHORIZED, why.reason)
+                signing_in = {"WWW-Authenticate": "Bearer"}
+                refusal = Problem(http.HTTPStatus.UNAUTHORIZED, why.reason, headers=signing_in)
             except HTTPException as error:
                 refusal = Problem(error.status_code, str(error.detail))
             except RequestValidationError:

@@ -34,6 +34,7 @@ async def _expire_pending(app: bootstrap.App) -> None:
     app.telemetry.add("metering.streams.unclaimed", found.unclaimed)
     expired = await app.expire_pending.run()
     app.telemetry.add("metering.streams.missing", expired.missing)
+    await app.publish_aggregates.due()
 
 
 async def _price_unpriced(app: bootstrap.App) -> None:
@@ -77,12 +78,6 @@ TIMERS: Final = (
     Timer("deliver_effects", "*/30 * * * * *", SHORT_S, lambda app: app.deliver_effects.run()),
     Timer("roll_up", "0 * * * * *", LONG_S, _roll_up),
     Timer("accrue_cost", "5 */15 * * * *", LONG_S, lambda app: app.accruals.run()),
-    Timer(
-        "publish_aggregates",
-        "55 */5 * * * *",
-        SHORT_S,
-        lambda app: app.publish_aggregates.due(),
-    ),
     Timer("enforce_quotas", "15 * * * * *", LONG_S, _enforce_quotas),
     Timer("take_stock", "45 */5 * * * *", LONG_S, lambda app: app.collect_gauges.run()),
     Timer("watch_hubs", "50 * * * * *", SHORT_S, lambda app: app.watch_hubs.run()),

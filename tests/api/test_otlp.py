@@ -27,6 +27,7 @@ OTHER = "o" * 43
 TOKENS = "azure.ai_gateway.client.token.usage"
 METRICS = "/otlp/v1/metrics"
 NANO = 1_000
+COUNTS = (("prompt_tokens", 1000), ("completion_tokens", 100), ("total_tokens", 1100))
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ async def exporter(api: Served) -> str:
 
 def export(*points: tuple[str, int], start: int = NOW - HOUR, end: int = NOW - MINUTE) -> bytes:
     """Return an export in JSON: cumulative counts by the kind of token."""
+    points = points or COUNTS
     rows = [
         {
             "asInt": str(value),
@@ -62,9 +64,6 @@ def export(*points: tuple[str, int], start: int = NOW - HOUR, end: int = NOW - M
     return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).encode()
 
 
-COUNTS = (("prompt_tokens", 1000), ("completion_tokens", 100), ("total_tokens", 1100))
-
-
 async def send(
     api: Served, content: bytes, path: str = METRICS, key: str | None = KEY, **headers: str
 ) -> Any:
@@ -76,7 +75,7 @@ async def send(
 @pytest.mark.usefixtures("exporter")
 async def test_an_export_is_in_the_balance_marked_as_a_sum(api: Served) -> None:
     for _ in range(2):
-        answer = await send(api, export(*COUNTS))
+        answer = await send(api, export())
         assert (answer.status_code, answer.content) == (200, b"{}")
     balance = await api.get("/api/me/balance", api.tenant())
     # 1,000 x 2.5 + 100 x 10 per million.
@@ -84,7 +83,7 @@ async def test_an_export_is_in_the_balance_marked_as_a_sum(api: Served) -> None:
     assert balance["evidence"]["aggregate"] == 1
     (row,) = (await api.get("/api/me/requests", api.tenant()))["requests"]
     assert (row["evidence"], row["model"]) == ("aggregate", "gpt-4o")
-    packed = await send(api, gzip.compress(export(*COUNTS)), content_encoding="gzip")
+    packed = await send(api, gzip.compress(export()), content_encoding="gzip")
     assert packed.status_code == 200
     assert (await api.get("/api/me/balance", api.tenant()))["amount"] == "0.0035"
 
@@ -92,7 +91,7 @@ async def test_an_export_is_in_the_balance_marked_as_a_sum(api: Served) -> None:
 @pytest.mark.usefixtures("exporter")
 async def test_what_cannot_be_counted_is_said_and_the_rest_counts(api: Served) -> None:
     late = export(("prompt_tokens", 5), end=NOW + HOUR)
-    both = json.loads(export(*COUNTS))
+    both = json.loads(export())
     both["resourceMetrics"] += json.loads(late)["resourceMetrics"]
     answer = await send(api, json.dumps(both).encode())
     assert answer.status_code == 200
@@ -148,14 +147,14 @@ async def test_an_app_of_entra_may_be_an_exporter(api: Served) -> None:
     assert (refused.status_code, "not authorised" in refused.json()["message"]) == (403, True)
     app = "app:00000000-0000-0000-0000-000000000001"
     await api.app.tenancy.set_exporter("ai-gateway", identity=app)
-    assert (await send(api, export(*COUNTS), key=None, **signed)).status_code == 200
+    assert (await send(api, export(), key=None, **signed)).status_code == 200
     assert (await api.get("/api/me/balance", api.tenant()))["amount"] == "0.0035"
 
 
 async def test_an_exporter_of_requests_has_no_aggregates(api: Served) -> None:
     await api.app.tenancy.set_exporter("apps", reports="requests")
     await api.app.tenancy.add_exporter_key("apps", KEY, 0)
-    assert (await send(api, export(*COUNTS))).status_code == 200
+    assert (await send(api, export())).status_code == 200
     assert (await api.get("/api/me/balance", api.tenant()))["requests"] == 0
 
 

@@ -70,7 +70,6 @@ async def test_the_worker_library_indexes_every_function_with_its_bindings(
         "deliver_exports": [timer("45 */15 * * * *")],
         "roll_up": [timer("0 * * * * *")],
         "accrue_cost": [timer("5 */15 * * * *")],
-        "publish_aggregates": [timer("55 */5 * * * *")],
         "enforce_quotas": [timer("15 * * * * *")],
         "close_periods": [timer("20 */5 * * * *")],
         "take_stock": [timer("45 */5 * * * *")],

@@ -30,7 +30,28 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-@router.post("/v1/{signal}", openapi_extra={"requestBody": _BODY})
+_MESSAGE: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"message": {"type": "string"}},
+}
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Taken; `partialSuccess` says what was refused.",
+        "content": {**_BODY["content"]},
+    },
+    "default": {
+        "description": "A `google.rpc.Status` with a message.",
+        "content": {**_BODY["content"], "application/json": {"schema": _MESSAGE}},
+    },
+}
+
+
+@router.post(
+    "/v1/{signal}",
+    openapi_extra={"requestBody": _BODY},
+    responses=_RESPONSES,
+    response_class=Response,
+)
 async def take_export(
     app: TheApp,
     request: Request,

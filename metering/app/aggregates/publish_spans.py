@@ -37,7 +37,7 @@ def change_of(span: Span, now: Instant, *, is_last: bool) -> SpanChange:
 
 @dataclass(slots=True, kw_only=True)
 class PublishSpans:
-    """The step after every write, and the use case behind the timer `publish_aggregates`."""
+    """The step after every write, and the use case behind the timer `expire_pending`."""
 
     store: AggregateStore
     publisher: UsagePublisher
