@@ -240,10 +240,14 @@ def _goes_down(state: QuotaState, model: str | None) -> bool:
 
 
 def _cache_s(states: Iterable[QuotaState], change: Instant | None, now: Instant) -> int:
-    """Return how long the verdicts may be cached: until the next window or `change` at most."""
+    """Return how long the verdicts may be cached.
+
+    Until a window or an increase of a limit ends, or until `change`, at most.
+    """
     enforced = [one for one in states if one.quota.mode == "enforced"]
     share = max((one.percent for one in enforced if one.is_held or not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)
     turns = [one.window.end for one in enforced]
+    turns += [one.increased_until for one in enforced if one.increased_until is not None]
     turn = min([*turns, now + _LONGEST_S * SECOND if change is None else change])
     return max(1, min(longest, (turn - now) // SECOND))
