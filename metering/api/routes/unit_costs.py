@@ -74,8 +74,8 @@ _By = Annotated[
 _Limit = Annotated[int, Query(ge=1, le=_MAX_GROUPS, description="Groups; the others are one.")]
 
 
-@routers.own.get("/efficiency")
-@routers.named.get("/efficiency")
+@routers.own.get("/efficiency", response_model=EfficiencyReport)
+@routers.named.get("/efficiency", response_model=EfficiencyReport)
 async def efficiency(
     app: TheApp,
     tenant: TheTenant,
@@ -84,7 +84,7 @@ async def efficiency(
     period: PeriodName = None,
     by: _By = "model",
     limit: _Limit = 100,
-) -> EfficiencyReport:
+) -> Response:
     """Return the prompt efficiency of a tenant's usage by model, deployment, user or week.
 
     Hours of deployments are allocated by usage. Days are UTC.
@@ -93,4 +93,8 @@ async def efficiency(
     with refusals():
         names = tuple(name.strip() for name in by.split(","))
         query = cost_query(days_between(of.start, of.end), names, (("tenant", tenant),))
-    return EfficiencyReport.of(tenant, await app.costs.of(query, limit, spend=spend))
+    report = await app.costs.of(query, limit, spend=spend)
+    content = await app.executor.run(
+        lambda: json_by_row(EfficiencyReport.of(tenant, report), "items")
+    )
+    return Response(content, media_type="application/json")
