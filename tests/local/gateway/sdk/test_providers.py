@@ -109,9 +109,7 @@ async def test_gemini(shared: Bench, clients: Clients) -> None:
     )
     # two texts of a token each: 2 x 0.15
     assert (
-        await cost(
-            shared, lambda: client.models.embed_content(model=embedding, contents=TEXTS)
-        )
+        await cost(shared, lambda: client.models.embed_content(model=embedding, contents=TEXTS))
         == "0.0000003"
     )
     limit = types.GenerateContentConfig(max_output_tokens=60)
