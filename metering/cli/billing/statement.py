@@ -89,9 +89,11 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
         else app.billing.statements.of(tenant, of)
     )
     if found is None:
+        is_over = app.clock.now() >= of.end
+        state = "has ended and is not closed" if is_over else "has not ended"
+        remedy = "run `metering close`, or use --preview" if is_over else "use --preview"
         raise ConfigurationError(
-            f"tenant {tenant!r}: period {of.name} is not closed; it ends at"
-            f" {format_instant(of.end)}: run `metering close`, or use --preview"
+            f"tenant {tenant!r}: period {of.name} {state} (end: {format_instant(of.end)}): {remedy}"
         )
     return found
 

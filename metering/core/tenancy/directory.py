@@ -21,6 +21,7 @@ from metering.core.plans.changes import Timeline
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.prices.discount import Discount, Discounts
 from metering.core.tenancy.customers import Customers
+from metering.core.tenancy.exporters import Exporters
 from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
@@ -55,6 +56,7 @@ class Directory:
         self.increases = Increases()
         self.stops = Stops()
         self.producers = Producers()
+        self.exporters = Exporters()
         self.customers = Customers()
         self.discounts = Discounts()
         self._changed_by: dict[tuple[RecordKind, str], int] = {}
@@ -83,7 +85,7 @@ class Directory:
                     self._deployments.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
-                case "increase" | "stop" | "producer" | "discount" | "customer":
+                case "increase" | "stop" | "producer" | "exporter" | "discount" | "customer":
                     self._apply_at_once(record)
                 case "prices":
                     self.price_versions.append(record)
@@ -115,6 +117,8 @@ class Directory:
             case "discount":
                 discount = Discount.model_validate_json(record.value)
                 self.discounts.add(discount, record.effective)
+            case "exporter":
+                self.exporters.add(record)
             case _:
                 self.producers.add(record)
 

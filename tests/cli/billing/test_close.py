@@ -87,7 +87,11 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
     ]
     ran = metering.run("statement", "acme", "--period", "2026-11")
     assert ran.code == 1
-    assert "period 2026-11 is not closed" in ran.stderr
+    assert "period 2026-11 has not ended (end: 2026-12-01T00:00:00Z): use --preview" in ran.stderr
+    after = {"METERING_NOW": "2026-12-01T01:00:00Z"}
+    ran = metering.run("statement", "acme", "--period", "2026-11", settings=after)
+    assert "has ended and is not closed" in ran.stderr
+    assert ran.stderr.endswith("run `metering close`, or use --preview\n")
     draft = metering.run("statement", "acme", "--period", "2026-11", "--preview", "--json").json
     assert draft["draft"] is True
     assert metering.run("statement", "acme").code == 1

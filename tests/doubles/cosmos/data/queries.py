@@ -123,6 +123,9 @@ QUERIES: Final[dict[str, Query]] = {
     ),
     # Parts of rollups.
     "SELECT * FROM c WHERE c.id IN (...)": Query({"id": _listed}),
+    # Spans of aggregates.
+    "SELECT * FROM c ORDER BY c.number DESC": Query(order="number", descending=True),
+    "SELECT * FROM c WHERE c.due <= @until": Query({"due": _compared(operator.le, "@until")}),
     # Suspensions, in the registry.
     "SELECT * FROM c WHERE c.registry = @partition": Query(
         {"registry": _compared(operator.eq, "@partition")}
