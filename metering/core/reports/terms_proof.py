@@ -17,7 +17,8 @@ from metering.core.plans.plan import ONE, Plan
 from metering.core.prices.price_book import NO_DEPLOYMENT, PriceBook, PriceRow
 from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import NO_UNITS, OF_THE_PLAN, PRIORITY, Rate, off_peak_of
-from metering.core.tenancy.directory import Assignment, Directory
+from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Assignment
 from metering.core.tenancy.terms import RateCards, TermsBook
 from metering.core.usage.buckets import BUCKETS
 from metering.core.usage.event import OUTCOME
