@@ -140,11 +140,11 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
     (BY_AGE, {"@kind": "a"}, having("since", a=1, b=1), ["a"], 3.3),
     (BY_AGE, {"@kind": "a"}, having("x", a=1), [], 2.3),
     (
-        "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)",
+        "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant) OR c.number = 1",
         {},
-        [*having("tenant", a=None), {"id": "b"}],
-        [{"ledger": "t|1"}],
-        3.3,
+        [*having("tenant", a=None), *having("number", c=1, d=2), {"id": "b"}],
+        [{"ledger": "t|1"}, {"ledger": "t|1"}],
+        4.3,
     ),
     (
         "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)",

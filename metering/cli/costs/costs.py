@@ -139,7 +139,7 @@ def _cost(sums: Sums, currency: str, before: Sums | None, change: Fraction | Non
     return [
         count(sums.requests),
         count(sums.tokens),
-        paid(sums.charged),
+        "unknown" if sums.is_unknown else paid(sums.charged),
         paid(sums.used),
         paid(sums.idle),
         paid(sums.unallocated),
@@ -154,8 +154,8 @@ def _margin(sums: Sums, currency: str, _before: Sums | None, _change: Fraction |
     mark = _LOSS if margin is not None and margin < 0 else ""
     return [
         count(sums.requests),
-        format_read(sums.charged, currency),
-        format_read(sums.cost, currency),
+        "unknown" if sums.is_unknown else format_read(sums.charged, currency),
+        "unknown" if sums.is_unknown else format_read(sums.cost, currency),
         "unknown" if margin is None else f"{mark}{format_read(margin, currency)}",
         "-" if share is None else _percent(share),
         count(sums.uncosted),

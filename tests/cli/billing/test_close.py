@@ -102,6 +102,7 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
     [
         # Two years ahead, as a slip of the year: November still runs on the 20th.
         (("--at", "2028-12-10T00:00:00Z"), "would close 2026-11 of acme"),
+        (("--at", "2028-12-10"), "close: 2028-12-10T00:00:00Z is ahead of the clock"),
         (("--at", "2028-12-10T00:00:00Z", "--allow-future", "2026-11"), "still runs"),
         (("--at", "2028-12-10T00:00:00Z", "--allow-future", "2026-10"), "Next: 2026-11 of acme"),
         (("--allow-future", "2026-11"), "not ahead of the clock"),
