@@ -223,6 +223,10 @@ class AggregateStore(Protocol):
         """Return spans that are due by an instant, in any order."""
         ...
 
+    def between(self, first: int, end: int) -> AsyncIterator[Span]:
+        """Yield the spans of all runs from a number on, before another, in any order."""
+        ...
+
     async def forget(self, before: Instant) -> None:
         """Delete spans whose time is over at an instant.
 

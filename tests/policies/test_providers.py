@@ -207,6 +207,26 @@ def test_a_whole_answer_is_counted(
 @pytest.mark.parametrize(
     "exchange",
     [
+        invoked("amazon.nova-pro-v1%3A0", {"usage": {"inputTokens": 30}}),
+        {"policy": "gemini", "backend": answer({"usageMetadata": {"trafficType": "ON_DEMAND"}})},
+        {"policy": "cohere", "backend": answer({"results": []})},
+    ],
+)
+def test_an_answer_without_its_counts_is_missing_and_not_zero(
+    gateway: Gateway, exchange: Json
+) -> None:
+    done = run(gateway, **exchange)
+    (sent,) = done["events"]
+    described = sent["event"]["data"]
+    assert (described["tokens"], described["status"]) == ("absent", 200)
+    assert "usage" not in described
+    read = UsageReader().read(done["bodies"][0].replace(b"0.1234567Z", b"0Z"), NOW)
+    assert read.evidence is Evidence.ABSENT
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
         {
             "policy": "gemini",
             "body": GEMINI,

@@ -4,7 +4,7 @@ Every write replaces a document of the run as a whole under its ETag: two proces
 spans of one run that do not know of each other, since each follows on from the one before.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final
 
 from azure.cosmos.exceptions import CosmosBatchOperationError
@@ -72,6 +72,16 @@ class CosmosAggregates:
             "SELECT * FROM c WHERE c.due <= @until", {"@until": until}, limit=limit
         )
         return [read_span(document) async for document in found]
+
+    async def between(self, first: int, end: int) -> AsyncIterator[Span]:
+        """Yield spans by their numbers: a query of all partitions."""
+        found = self._documents.select(
+            "SELECT * FROM c WHERE c.number >= @first AND c.number < @end",
+            {"@first": first, "@end": end},
+            page_size=_PAGE,
+        )
+        async for document in found:
+            yield read_span(document)
 
     async def forget(self, before: Instant) -> None:
         """Do nothing: the service removes documents at the end of their time to live."""

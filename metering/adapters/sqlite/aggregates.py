@@ -1,7 +1,7 @@
 """What the points of counters add up to, in SQLite."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -36,6 +36,12 @@ class SqliteAggregates:
         """Return spans that are due."""
         query = "SELECT content FROM aggregates WHERE due <= ? LIMIT ?"
         return _spans(await self._database.all(query, until, limit))
+
+    async def between(self, first: int, end: int) -> AsyncIterator[Span]:
+        """Yield spans by their numbers."""
+        query = "SELECT content FROM aggregates WHERE number >= ? AND number < ?"
+        for span in _spans(await self._database.all(query, first, end)):
+            yield span
 
     async def forget(self, before: Instant) -> None:
         """Delete spans that have expired: SQLite has no time to live."""

@@ -25,13 +25,17 @@ DUE_AFTER: Final = 5 * MINUTE
 _LATEST_KEPT: Final = MAX_AGE
 #: Others are kept while points for them are taken.
 _KEPT: Final = 8 * DAY
+#: Those with the platform's estimate of the cost, to be compared with ours after a month.
+_ESTIMATES_KEPT: Final = 45 * DAY
 #: Spans that one run of the timer looks for; the next run goes on.
 _MOST: Final = 1_000
 
 
 def change_of(span: Span, now: Instant, *, is_last: bool) -> SpanChange:
     """Return how a span is stored; `is_last`: of its run."""
-    keep_for = _LATEST_KEPT if is_last and span.run.is_cumulative else _KEPT
+    keep_for = _ESTIMATES_KEPT if span.has_estimate else _KEPT
+    if is_last and span.run.is_cumulative:
+        keep_for = _LATEST_KEPT
     return SpanChange(span, keep_for, None if span.is_published else now + DUE_AFTER)
 
 

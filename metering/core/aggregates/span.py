@@ -68,6 +68,11 @@ class Span:
         return {start: last[start] for start in kept}
 
     @property
+    def has_estimate(self) -> bool:
+        """Say whether the platform's own estimate of the cost is among its points."""
+        return any(Figure.COST in values for values in self.intervals.values())
+
+    @property
     def is_published(self) -> bool:
         """Say whether the usage as it is now has been published."""
         return self.published == self.revision

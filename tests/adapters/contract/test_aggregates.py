@@ -66,3 +66,14 @@ async def test_a_store_without_a_time_to_live_forgets_what_has_expired(stores: S
     await stores.aggregates.forget(NOW + DAY + 1)
     # Cosmos DB has one, and does nothing here.
     assert len((await stores.aggregates.latest(DELTA.id, None)).spans) in {0, 1}
+
+
+async def test_spans_of_all_runs_are_found_by_their_time(stores: Stores) -> None:
+    etag = await write(stores, None, *map(span, range(3)))
+    assert etag
+    other = replace(span(1), run=COUNTER)
+    changes = [SpanChange(other, DAY)]
+    assert await stores.aggregates.write(COUNTER.id, None, changes, NOW) is not None
+    found = [one async for one in stores.aggregates.between(FIRST + 1, FIRST + 2)]
+    assert sorted(one.run.is_cumulative for one in found) == [False, True]
+    assert [one async for one in stores.aggregates.between(FIRST + 3, FIRST + 9)] == []

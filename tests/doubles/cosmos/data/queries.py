@@ -133,6 +133,13 @@ QUERIES: Final[dict[str, Query]] = {
     # Spans of aggregates.
     "SELECT * FROM c ORDER BY c.number DESC": Query(order="number", descending=True),
     "SELECT * FROM c WHERE c.due <= @until": Query({"due": _compared(operator.le, "@until")}),
+    "SELECT * FROM c WHERE c.number >= @first AND c.number < @end": Query(
+        {
+            "number": lambda value, parameters: (
+                type(value) is int and parameters["@first"] <= value < parameters["@end"]
+            )
+        }
+    ),
     # Suspensions, in the registry.
     "SELECT * FROM c WHERE c.registry = @partition": Query(
         {"registry": _compared(operator.eq, "@partition")}
