@@ -153,6 +153,7 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         [{"ledger": "t|1"}],
         3.3,
     ),
+    ("SELECT * FROM c ORDER BY c.number DESC", {}, having("number", a=1, b=2), ["b", "a"], 4.3),
     (
         "SELECT c.ledger FROM c WHERE c.tenant = @tenant",
         {"@tenant": "acme"},
