@@ -74,6 +74,9 @@ async def _read(app: bootstrap.App, tenant: str, period: str | None, *, preview:
     draft: Preview | None = None
     if preview:
         of = await period_for(app, tenant, period)
+        if period is None and await app.billing.statements.of(tenant, of) is not None:
+            # The last one with usage is closed: what is open is the present one.
+            of = await app.read.present_period(tenant)
         draft = await app.billing.statements.draft(tenant, of)
     statement = await _closed(app, tenant, period) if draft is None else draft.statement
     customer = app.tenancy.directory.customers.of(tenant)

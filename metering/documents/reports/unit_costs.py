@@ -143,7 +143,8 @@ class UnitCostsDocument(Document):
     period: str
     currency: str
     ledgers: list[LedgerPosition]
-    use_cases: list[UseCaseDocument]
+    use_cases: list[UseCaseDocument] = Field(description="By name; the unnamed one comes first.")
+    next: str | None = Field(None, description="The cursor of the next page, over HTTP.")
 
     @classmethod
     def of(cls, tenant: str, period: Period, found: UnitCosts) -> Self:

@@ -50,6 +50,10 @@ def test_a_period_is_closed_and_its_statement_shown(
         ("usage", "gpt-4o", "output", 2000, "0.02"),
     ]
     assert metering.run("statement", "acme", "--json").json == found
+    # A preview is of the present period once the last one with usage is closed.
+    later = {"METERING_NOW": "2026-12-12T00:00:00Z"}
+    draft = metering.run("statement", "acme", "--preview", "--json", settings=later).json
+    assert (draft["period"], draft["number"], draft["lines"]) == ("2026-12", 2, [])
     table = metering.run("statement", "acme").stdout
     assert "gpt-4o, output" in table
     assert "0.03" in table
