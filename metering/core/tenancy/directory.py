@@ -4,7 +4,8 @@ A request's tenant and plan follow from its own subject and time alone, so a re-
 later finds the same ledger.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from metering.core.basics.errors import StaleRevisionError
@@ -38,6 +39,8 @@ class Directory:
 
     def __init__(self) -> None:
         self._tenant_of: dict[str, Dated[str]] = {}
+        # By tenant: the subjects that it pays for at any time.
+        self._subjects_of: defaultdict[str, set[str]] = defaultdict(set)
         self._plan_of: dict[str, Dated[str]] = {}
         self._calendars: dict[str, Calendars] = {}
         self._since: dict[str, Instant] = {}
@@ -104,6 +107,8 @@ class Directory:
         self._paying.add(tenant)
         dated = self._tenant_of if record.kind == "subject" else self._plan_of
         dated.setdefault(record.key, Dated()).add(record.effective, record.value)
+        if record.kind == "subject":
+            self._subjects_of[record.value].add(record.key)
 
     def _apply_at_once(self, record: Record) -> None:
         """Apply a record that changes no charge."""
@@ -238,9 +243,12 @@ class Directory:
         """Return every tenant's id, sorted."""
         return sorted(self._since)
 
-    def payers(self) -> list[tuple[str, Dated[str]]]:
-        """Return the tenants that pay for each subject, dated, by subject."""
-        return sorted(self._tenant_of.items())
+    def payers(self, tenant: str) -> list[tuple[str, Dated[str]]]:
+        """Return who pays, dated, for each subject that a tenant ever pays for, by subject."""
+        return [(name, self._tenant_of[name]) for name in sorted(self._of(tenant))]
+
+    def _of(self, tenant: str) -> Collection[str]:
+        return self._subjects_of.get(tenant, ())
 
     def plan_versions(self) -> list[tuple[str, Dated[Plan]]]:
         """Return the versions of each plan, by id."""
@@ -248,8 +256,8 @@ class Directory:
 
     def subjects(self, tenant: str, at: Instant) -> list[str]:
         """Return the subjects a tenant pays for at an instant, sorted."""
-        found = (name for name, dated in self._tenant_of.items() if dated.at(at)[0] == tenant)
-        return sorted(found)
+        tenant_of = self._tenant_of
+        return sorted(name for name in self._of(tenant) if tenant_of[name].at(at)[0] == tenant)
 
     def plans(self, at: Instant) -> list[Plan]:
         """Return the plans in force at an instant, by id."""
