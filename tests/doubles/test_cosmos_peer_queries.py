@@ -153,6 +153,14 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         [{"ledger": "t|1"}],
         3.3,
     ),
+    ("SELECT * FROM c WHERE c.due <= @until", {"@until": 1}, having("due", a=1, b=2), ["a"], 3.3),
+    (
+        "SELECT * FROM c WHERE c.number >= @first AND c.number < @end",
+        {"@first": 1, "@end": 2},
+        having("number", a=1, b=2, c=0),
+        ["a"],
+        3.3,
+    ),
     ("SELECT * FROM c ORDER BY c.number DESC", {}, having("number", a=1, b=2), ["b", "a"], 4.3),
     (
         "SELECT c.ledger FROM c WHERE c.tenant = @tenant",
