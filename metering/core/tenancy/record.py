@@ -27,6 +27,7 @@ type RecordKind = Literal[
     "increase",
     "stop",
     "producer",
+    "exporter",
     "customer",
     "discount",
 ]
@@ -35,8 +36,7 @@ type RecordKind = Literal[
 PRICELESS: Final = frozenset(
     {
         *("subject", "calendar", "grant", "revocation", "adjustment"),
-        *("member", "increase", "stop", "producer", "customer"),
-        *("member", "increase", "stop", "producer", "discount"),
+        *("member", "increase", "stop", "producer", "exporter", "customer", "discount"),
     }
 )
 
