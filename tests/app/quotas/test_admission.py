@@ -66,6 +66,7 @@ async def test_a_tenant_at_its_limit_is_blocked_with_reason_rest_and_reset(syste
         "models": {},
         "rules": [],
         "serves": {},
+        "aliases": {},
         "closed": {},
         "ask": [],
         "requests_per_minute": None,
