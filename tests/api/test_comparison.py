@@ -61,7 +61,9 @@ async def test_on_the_first_day_of_a_period_nothing_is_compared(api: Served) -> 
 
 async def test_amounts_in_two_currencies_are_not_compared(api: Served) -> None:
     await api.count(body(time="2026-09-05T10:00:00Z"))
-    await api.app.publish_prices.publish("p", price_file({}, version="e", currency="EUR"))
+    await api.app.publish_prices.publish(
+        "p", price_file({}, version="e", currency="EUR"), supersede=False
+    )
     await api.app.tenancy.define_plan(Plan(id="euro", currency="EUR"), None)
     with api.at("2026-11-02"):
         await api.app.tenancy.assign_plan("acme", "euro", None)
@@ -130,7 +132,10 @@ async def test_price_rows_name_their_source_and_what_they_replace(api: Served) -
         "2026-12-01T00:00:00Z",
         None,
     )
-    assert (one["per_million"], one["per_million_before"]["input"]) == ({"input": "2", "input_image": "2"}, "2.5")
+    assert (one["per_million"], one["per_million_before"]["input"]) == (
+        {"input": "2", "input_image": "2"},
+        "2.5",
+    )
     assert (one["source"], one["retrieved"], one["age_days"]) == ("a test", "2026-11-20", 0)
     first = await api.get(f"{path}&limit=1", api.operator())
     second = await api.get(f"{path}&limit=1&cursor={first['next']}", api.operator())
