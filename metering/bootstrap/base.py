@@ -175,6 +175,7 @@ class Base:
         return KeepAnchors(
             ledgers=self.ledgers,
             statements=self.stores.statements,
+            invoices=self.stores.invoices,
             registry=self.stores.registry,
             tenancy=self.tenancy,
             store=export_store(self.settings.anchors_place, self.closing, "METERING_ANCHORS"),
@@ -227,18 +228,15 @@ class Base:
     @cached_property
     def costs(self) -> "Costs":
         """Costs and margins over all tenants."""
-        from metering.app.allocation.allocate import Allocate
         from metering.app.costs.costs import Costs
-        from metering.app.costs.monthly import MonthlyAllocations
         from metering.app.reports.breakdowns import Breakdowns
 
-        allocate = Allocate(self.ledgers, self.stores.allocations, self.tenancy)
         return Costs(
             ledgers=self.ledgers,
             breakdowns=Breakdowns(
                 store=self.ledgers, rollups=self.stores.rollups, executor=self.executor
             ),
-            allocations=MonthlyAllocations(allocate, self.clock),
+            accruals=self.accruals.in_month,
             tenancy=self.tenancy,
             clock=self.clock,
             executor=self.executor,

@@ -31,6 +31,7 @@ class Proofs:
             registry=stores.registry,
             prices=stores.prices,
             statements=stores.statements,
+            invoices=stores.invoices,
             accounts=stores.accounts,
         )
         return VerifyStore(
@@ -47,6 +48,7 @@ class Proofs:
         return WriteEvidence(
             ledgers=self._base.ledgers,
             statements=stores.statements,
+            invoices=stores.invoices,
             registry=stores.registry,
             tenancy=self._base.tenancy,
             anchors=self._base.anchors,

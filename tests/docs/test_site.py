@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
 import yaml
 
 from metering.cli.main import COMMANDS
@@ -47,21 +48,28 @@ def test_the_navigation_names_every_page_of_docs_but_those_of_decisions() -> Non
     assert [page for page in decisions if f"({Path(page).name})" not in listed] == []
 
 
-def test_the_quick_start_counts_an_event_for_the_amount_it_names(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
-    section = page.partition("## 2.")[2].partition("## 3.")[0]
+@pytest.mark.parametrize(
+    ("page", "begins", "ends"),
+    [("docs/start.md", "## 2.", "## 3."), ("README.md", "## Send your events", "## Operate")],
+)
+def test_an_event_of_ones_own_counts_for_the_amount_that_the_page_names(
+    tmp_path: Path, page: str, begins: str, ends: str
+) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    section = text.partition(begins)[2].partition(ends)[0]
     script = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     done = subprocess.run(
-        ["bash", "-eu", "-c", f"{script}\nmetering ingest event.jsonl\n"],
+        ["bash", "-eu", "-c", f"{script}\nmetering ingest event*.jsonl\n"],
         capture_output=True,
         check=True,
         cwd=tmp_path,
-        env={"PATH": path, "HOME": str(tmp_path)},
+        env={"PATH": path, "HOME": str(tmp_path), "METERING_STORE": "sqlite:///elsewhere.db"},
         text=True,
         timeout=60,
     )
 
-    assert "0.0035" in done.stdout
-    assert "duplicate" in done.stdout
+    assert "0.0035 USD" in section
+    assert "0.0035 USD" in done.stdout
+    assert "duplicates │      1" in done.stdout

@@ -3,8 +3,9 @@
     python check_evidence.py evidence.jsonl --anchor anchor.json
 
 It needs Python 3.10 and nothing else. It derives again, from what the file has: the hash chain of
-every ledger, the amount of every entry, that no id counts twice, the chain of statements, and every
-line of the last statement but shares of provisioned capacity, which depend on other tenants. With
+every ledger, the amount of every entry, that no id counts twice, the chain of statements, every
+line of the last statement but shares of provisioned capacity, which depend on other tenants, and
+every amount of the invoices, credit notes and other documents about its statements. With
 an anchor that was received from elsewhere it proves that nothing was changed since. Exit status 0:
 all of it holds; 1: it does not, and each fault is named; 2: the file cannot be read.
 
@@ -788,6 +789,175 @@ def statement_chain(statements: list[Doc], tenant: str) -> list[str]:
     return faults
 
 
+# --- Invoices, credit notes, voids and reissues ----------------------------------------------
+
+
+class Documents:
+    """The numbered documents of a tenant, each checked against those before it."""
+
+    def __init__(self, documents: list[Doc], statements: list[Doc], tenant: str) -> None:
+        self._statements = {one["ledger"]: one for one in statements}
+        self._tenant = tenant
+        self._before: list[Doc] = []
+        self.faults: list[str] = []
+        for one in documents:
+            self.faults += [f"document {number_of(one)}: {fault}" for fault in self._wrong(one)]
+            self._before.append(one)
+
+    def _wrong(self, one: Doc) -> list[str]:
+        faults = []
+        if digest(one) != one["hash"] or one["ledger"].partition("|")[0] != self._tenant:
+            faults.append("does not match its hash")
+        if one["position"] != len(self._before) + 1 or not self._follows(one):
+            faults.append("does not follow the document before it")
+        statement = self._statements.get(one["ledger"])
+        if statement is not None:
+            names = (statement["number"], statement["hash"], statement["period"]["name"])
+            if names != (one["statement"], one["statement_hash"], one["period"]):
+                faults.append("is about another statement")
+        wrong = self._void(one) if one["kind"] == "void" else self._drawn_up(one, statement)
+        return [*faults, *wrong]
+
+    def _follows(self, one: Doc) -> bool:
+        series = [known for known in self._before if known["series"] == one["series"]]
+        last: Doc = series[-1] if series else {"sequence": 0, "hash": GENESIS}
+        if one["sequence"] == last["sequence"] + 1:
+            return bool(one["previous"] == last["hash"])
+        # Those in between are of other tenants.
+        return bool(one["sequence"] > last["sequence"])
+
+    @property
+    def _live(self) -> dict[tuple[str, str], Doc]:
+        """The documents in force by ledger and part."""
+        found: dict[tuple[str, str], Doc] = {}
+        for one in self._before:
+            about = one["ledger"], one["part"]
+            if one["kind"] == "void":
+                found.pop(about, None)
+            else:
+                found[about] = one
+        return found
+
+    def _referred(self, one: Doc) -> Doc | None:
+        return next((known for known in self._before if number_of(known) == one["refers"]), None)
+
+    def _balance(self, currency: str) -> int:
+        return sum(
+            gross_of(one) - int(one["payable"])
+            for one in self._before
+            if one["currency"] == currency
+        )
+
+    def _void(self, one: Doc) -> list[str]:
+        of = self._referred(one)
+        if of is None or self._live.get((of["ledger"], of["part"])) is not of:
+            return ["voids nothing that is in force"]
+        expected = {
+            **of,
+            "net": str(-int(of["net"])),
+            "taxes": [
+                [name, rate, str(-int(base)), str(-int(amount))]
+                for name, rate, base, amount in of["taxes"]
+            ],
+            "payable": str(-int(of["payable"])),
+            "brought": str(self._balance(of["currency"])),
+            "due": one["issued"],
+        }
+        own = {"series", "sequence", "position", "kind", "refers", "issued", "reason", "author"}
+        own |= {"previous", "hash"}
+        is_same = all(one[name] == value for name, value in expected.items() if name not in own)
+        return [] if is_same else ["is not what it voids, with the opposite sign"]
+
+    def _drawn_up(self, one: Doc, statement: Doc | None) -> list[str]:
+        """Return the faults of a document that states lines; of a later period only its sums."""
+        faults = self._references(one, statement)
+        net = int(one["net"])
+        amounts = [net] if statement is None else self._amounts(one, statement)
+        if sum(amounts) != net:
+            faults.append("its net is not that of its lines")
+        elif statement is not None or one["terms"]["tax_rounding"] == "document":
+            taxes = [] if one["customer"]["reverse_charge"] else one["terms"]["taxes"]
+            by_line = one["terms"]["tax_rounding"] == "line"
+            bases = amounts if by_line else [net]
+            expected = [
+                [name, rate, str(net), str(sum(tax_on(base, rate, one) for base in bases))]
+                for name, rate in taxes
+            ]
+            if one["taxes"] != expected:
+                faults.append("its taxes are not those of its terms")
+        brought = self._balance(one["currency"])
+        if int(one["brought"]) != brought:
+            faults.append("brings another balance than the documents before it left")
+        if int(one["payable"]) != max(0, gross_of(one) + brought):
+            faults.append("what is payable is not its gross and the balance")
+        if one["due"] != one["issued"] + one["terms"]["payment_days"] * DAY:
+            faults.append("is due on another day than its terms say")
+        return faults
+
+    def _parts(self, ledger: str) -> set[str]:
+        return {one["part"] for one in self._before if one["ledger"] == ledger}
+
+    def _references(self, one: Doc, statement: Doc | None) -> list[str]:
+        of, part = self._referred(one), one["part"]
+        if one["kind"] == "reissue":
+            is_taken = any(known["refers"] == one["refers"] for known in self._before)
+            about = ("ledger", "part", "currency", "period", "statement", "statement_hash")
+            if of is None or of["kind"] != "void" or is_taken:
+                return ["replaces nothing that was voided"]
+            is_same = all(one[name] == of[name] for name in about)
+            return [] if is_same else ["is about something else than what it replaces"]
+        faults = []
+        have = self._parts(one["ledger"])
+        if part in have or "" in have:
+            faults.append("is about what another document has")
+        if (one["kind"] == "credit_note") != (int(one["net"]) < 0):
+            faults.append("is of a kind that its net does not have")
+        if statement is not None and one["currency"] != statement["currency"]:
+            faults.append("is in another currency than its statement")
+        credited = {
+            known["period"]: number_of(known)
+            for (_, of_part), known in self._live.items()
+            if not of_part and known["currency"] == one["currency"]
+        }
+        if one["refers"] != (credited.get(part, "") if part else ""):
+            faults.append("refers to another document than the one that it credits")
+        if part and (part not in credited or int(one["net"]) >= 0):
+            faults.append("credits a period that has no invoice, or nothing")
+        return faults
+
+    def _amounts(self, one: Doc, statement: Doc) -> list[int]:
+        part, others = one["part"], self._parts(one["ledger"]) - {one["part"]}
+        found = []
+        for line in statement["lines"]:
+            own = part_of(line, statement)
+            is_meant = own == part if part else own not in others
+            if is_meant and line["kind"] not in {"carried_over", "carried_forward"}:
+                found.append(int(line["rounded"]))
+        return found
+
+
+def number_of(document: Doc) -> str:
+    """Return the number of a document as on paper."""
+    return f"{document['series']}{document['sequence']:06d}"
+
+
+def gross_of(document: Doc) -> int:
+    """Return the net of a document and its taxes."""
+    return int(document["net"]) + sum(int(amount) for *_, amount in document["taxes"])
+
+
+def part_of(line: Doc, statement: Doc) -> str:
+    """Return the earlier period that a line changes; empty for any other line."""
+    period = line.get("charge_period")
+    is_own = period in {None, statement["period"]["name"]}
+    return "" if is_own or line["kind"] not in {"correction", "adjustment"} else str(period)
+
+
+def tax_on(base: int, rate: int, document: Doc) -> int:
+    """Return a tax on an amount; rates are in millionths."""
+    return rounded(base * rate // 1_000_000, document["currency"])
+
+
 # --- Anchors ---------------------------------------------------------------------------------
 
 
@@ -826,7 +996,7 @@ class Inclusions:
                 self.faults.append(f"{name}: its proof does not lead to the root of the anchor")
 
     def prove(self, kind: str, name: str, number: int, found: str) -> None:
-        """Require that the anchor has a statement or record with this hash."""
+        """Require that the anchor has a statement, document or record with this hash."""
         self._proven.add((kind, name, number))
         anchored = self._leaves.get((kind, name, number))
         if anchored is None:
@@ -862,8 +1032,15 @@ class Evidence:
         self.header: Doc = {}
         self.records: list[Doc] = []
         self.statements: list[Doc] = []
+        self.documents: list[Doc] = []
         self.ledgers: dict[str, Ledger] = {}
         self.proofs: list[Doc] = []
+        self._lists = {
+            "record": self.records,
+            "statement": self.statements,
+            "document": self.documents,
+            "inclusion": self.proofs,
+        }
         self.anchor: Doc | None = None
         self._current: Ledger | None = None
         lines, is_whole = 0, False
@@ -892,10 +1069,6 @@ class Evidence:
             if line.get("format") != FORMAT:
                 raise UnreadableError(f"is not in the format {FORMAT}")
             self.header = line
-        elif "record" in line:
-            self.records.append(line["record"])
-        elif "statement" in line:
-            self.statements.append(line["statement"])
         elif "ledger" in line:
             name = line["ledger"]
             if name.partition("|")[0] != self.tenant or name in self.ledgers:
@@ -903,10 +1076,12 @@ class Evidence:
             self._current = self.ledgers[name] = Ledger(line, self._wanted(name))
         elif "page" in line and self._current is not None:
             self._current.add(line["page"])
-        elif "inclusion" in line:
-            self.proofs.append(line["inclusion"])
         elif "anchor" in line:
             self.anchor = line["anchor"]
+        else:
+            for name, found in self._lists.items():
+                if name in line:
+                    found.append(line[name])
 
     def _wanted(self, name: str) -> set[int]:
         return {one["billed"][name][0] for one in self.statements[-2:] if name in one["billed"]}
@@ -920,6 +1095,7 @@ class Evidence:
             if instant(one.name.partition("|")[2]) != one.period["start"]
         ]
         faults += statement_chain(self.statements, self.tenant)
+        faults += Documents(self.documents, self.statements, self.tenant).faults
         if self.header["is_closed"] != self._has_statement():
             faults.append("the statement of the period is missing")
         elif self._has_statement():
@@ -952,6 +1128,9 @@ class Evidence:
             found.prove("record", "registry", number, digest(record))
         for one in self.statements:
             found.prove("statement", one["ledger"], one["number"], one["hash"])
+        for one in self.documents:
+            name = f"{self.tenant}|{number_of(one)}"
+            found.prove("document", name, one["position"], one["hash"])
         billed = self.statements[-1]["billed"] if self._has_statement() else {}
         for name, ledger in self.ledgers.items():
             found.prove_ledger(ledger, billed.get(name, [0])[0])

@@ -32,11 +32,12 @@ _MAX_KEPT: Final = 14
 _AHEAD: Final[Instant] = 400 * DAY
 
 
-class _Kept(NamedTuple):
+class MonthlyAccruals(NamedTuple):
     """The accruals of one month as this process knows them."""
 
     accruals: tuple[Accrual, ...]
     unknown: tuple[str, ...]
+    """The deployments whose cost was not worked out yet."""
     read: Instant
 
 
@@ -45,7 +46,7 @@ class Accruals:
     """The use case behind the timer `accrue_cost`, and the accrued cost of tenants.
 
     The timer keeps the present UTC month and the one before up to date. An earlier month has the
-    allocation that the close wrote, or none.
+    allocation that the close wrote, or until then what the timer left, which has all of its hours.
     """
 
     allocate: Allocate
@@ -55,7 +56,7 @@ class Accruals:
     alerts: Alerts
     works_out: bool = False
     """Whether a read may work out what is missing or old."""
-    _kept: dict[Instant, _Kept] = field(init=False, default_factory=dict)
+    _kept: dict[Instant, MonthlyAccruals] = field(init=False, default_factory=dict)
     _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     async def run(self) -> int:
@@ -124,9 +125,9 @@ class Accruals:
             month = month_of(month.start - 1)
         return found
 
-    async def in_month(self, month: Period) -> list[Accrual]:
+    async def in_month(self, month: Period) -> MonthlyAccruals:
         """Return the accruals of all tenants in a UTC month."""
-        return list((await self._month(month)).accruals)
+        return await self._month(month)
 
     async def _anew(self, month: Period, now: Instant) -> Sequence[Accrual]:
         try:
@@ -134,7 +135,7 @@ class Accruals:
         except (LedgerBroken, LedgerLagError):
             return (await self._month(month)).accruals
 
-    async def _month(self, month: Period) -> _Kept:
+    async def _month(self, month: Period) -> MonthlyAccruals:
         """Return the accruals of a month, as read within MEMORY."""
         now = self.clock.now()
         found = self._fresh(month, now)
@@ -146,23 +147,23 @@ class Accruals:
             self._keep(month, found)
             return found
 
-    def _fresh(self, month: Period, now: Instant) -> _Kept | None:
+    def _fresh(self, month: Period, now: Instant) -> MonthlyAccruals | None:
         kept = self._kept.get(month.start)
         return kept if kept is not None and kept.read <= now < kept.read + MEMORY else None
 
-    def _keep(self, month: Period, kept: _Kept) -> None:
+    def _keep(self, month: Period, kept: MonthlyAccruals) -> None:
         self._kept.pop(month.start, None)
         self._kept[month.start] = kept
         if len(self._kept) > _MAX_KEPT:
             del self._kept[next(iter(self._kept))]
 
-    async def _read(self, month: Period, now: Instant) -> _Kept:
+    async def _read(self, month: Period, now: Instant) -> MonthlyAccruals:
         capacities = self._costing(month, now)
         read = [await self._stored(one, month, now) for one in capacities]
         is_running = month in _running(now)
-        if self.works_out and is_running and any(_is_old(one, now) for one in read):
+        if self.works_out and any(_is_old(one, month, now) for one in read):
             try:
-                return _Kept(tuple(await self.allocate.accruals(month, now)), (), now)
+                return MonthlyAccruals(tuple(await self.allocate.accruals(month, now)), (), now)
             except (LedgerBroken, LedgerLagError):
                 pass  # What is stored is the last that is known.
         unknown = (
@@ -170,7 +171,7 @@ class Accruals:
             for capacity, one in zip(capacities, read, strict=True)
             if one is None and is_running
         )
-        return _Kept(tuple(one for one in read if one is not None), tuple(unknown), now)
+        return MonthlyAccruals(tuple(one for one in read if one is not None), tuple(unknown), now)
 
     def _costing(self, month: Period, now: Instant) -> list[Capacity]:
         return [
@@ -194,7 +195,7 @@ class Accruals:
         """Work out a month anew, one at a time in a process."""
         async with self._turn:
             found = await self.allocate.accruals(month, now)
-            self._keep(month, _Kept(tuple(found), (), now))
+            self._keep(month, MonthlyAccruals(tuple(found), (), now))
             return found
 
     def _coming(self, accrual: Accrual, present: Instant) -> tuple[Span, ...]:
@@ -220,8 +221,12 @@ def _months(span: Window | Period, now: Instant) -> list[Period]:
     return months
 
 
-def _is_old(accrual: Accrual | None, now: Instant) -> bool:
-    """Return whether an accrual is missing, or older than two runs of the timer."""
+def _is_old(accrual: Accrual | None, month: Period, now: Instant) -> bool:
+    """Return whether an accrual is missing, or older than two runs of the timer.
+
+    Of a month that the timer has left, the last one is as good as another.
+    """
     if accrual is None:
         return True
-    return not accrual.is_final and not accrual.at <= now < accrual.at + 2 * INTERVAL
+    is_left = month not in _running(now) and accrual.at >= month.end
+    return not (accrual.is_final or is_left or accrual.at <= now < accrual.at + 2 * INTERVAL)

@@ -58,17 +58,6 @@ class Allocate:
             await self.store.put_allocation(allocation)
         return await self._present(month)
 
-    async def preview(self, month: Period, now: Instant) -> list[Allocation]:
-        """Return the allocation of the hours begun until now, without writing it.
-
-        Allocations that exist already are returned as they are.
-        """
-        await self.tenancy.refresh()
-        worked_out = await self._worked_out(await self._due(month), month, min(now, month.end))
-        return sorted(
-            [*await self._present(month), *worked_out], key=lambda one: one.deployment.casefold()
-        )
-
     async def accruals(self, month: Period, now: Instant) -> list[Accrual]:
         """Return what each deployment has cost until now, without writing it.
 

@@ -12,12 +12,14 @@ from metering.core.ledger.chain import Position, Recorded
 
 @dataclass(slots=True)
 class Anchored:
-    """Positions of ledgers, hashes of statements and of records, as anchors have them."""
+    """Positions of ledgers, hashes of statements, documents and records, as anchors have them."""
 
     anchors: int = 0
     last: Anchor | None = None
     ledgers: dict[LedgerId, set[Recorded]] = field(default_factory=dict)
     statements: dict[tuple[LedgerId, int], set[str]] = field(default_factory=dict)
+    documents: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    """By `name_of_document`, and place of the tenant."""
     records: dict[int, set[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     """Faults of the anchors themselves."""
@@ -26,6 +28,9 @@ class Anchored:
         """Take in a leaf of an anchor. What several anchors say the same is kept once."""
         if leaf.kind == "record":
             self.records.setdefault(leaf.number, set()).add(leaf.hash)
+            return
+        if leaf.kind == "document":
+            self.documents.setdefault((leaf.name, leaf.number), set()).add(leaf.hash)
             return
         ledger = LedgerId.parse(leaf.name)
         if leaf.kind == "statement":
@@ -38,7 +43,7 @@ class Anchored:
 
 
 async def read_anchored(anchors: KeepAnchors, tenant: str | None = None) -> Anchored:
-    """Return what all anchors say, of one tenant's ledgers and statements or of all.
+    """Return what all anchors say, of what is one tenant's or of all.
 
     Reads every anchor with its leaves. What is wrong with one is a fault, and reading ends there.
     """

@@ -1,4 +1,4 @@
-"""Evidence: a tenant's pages, statements and records of a period, with proofs of inclusion.
+"""Evidence: a tenant's pages, statements, documents and records, with proofs of inclusion.
 
 The format is described in docs/proofs.md. It is written line by line, so that memory does not grow
 with the ledger, apart from the leaves of one anchor.
@@ -12,16 +12,25 @@ from typing import Any, Final, NamedTuple
 
 from metering.app.anchors.keep_anchors import KeepAnchors
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.anchors.anchor import Blinded, Leaf, canonical, inclusions, write_anchor
+from metering.core.anchors.anchor import (
+    Blinded,
+    Leaf,
+    canonical,
+    inclusions,
+    name_of_document,
+    write_anchor,
+)
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import format_instant
 from metering.core.billing.statement import Statement
 from metering.core.billing.statement_document import write_statement
 from metering.core.calendars.periods import LedgerId, Period
+from metering.core.invoices.invoice import Invoice
+from metering.core.invoices.invoice_document import write_invoice
 from metering.core.ledger.chain import Chain
 from metering.core.ledger.page import read_page
 from metering.core.tenancy.record import Record, content_of
-from metering.ports import Clock, LedgerStore, RegistryStore, StatementStore
+from metering.ports import Clock, InvoiceStore, LedgerStore, RegistryStore, StatementStore
 
 FORMAT: Final = "metering.evidence.v1"
 
@@ -34,6 +43,7 @@ class _Known(NamedTuple):
 
     records: list[tuple[int, Record]]
     statements: list[Statement]
+    documents: list[Invoice]
     ledgers: list[LedgerId]
     is_closed: bool
 
@@ -44,6 +54,7 @@ class WriteEvidence:
 
     ledgers: LedgerStore
     statements: StatementStore
+    invoices: InvoiceStore
     registry: RegistryStore
     tenancy: Tenancy
     anchors: KeepAnchors
@@ -81,7 +92,11 @@ class WriteEvidence:
         ]
         own = LedgerId(tenant, period.start)
         late = _late(own, statements) if is_closed else []
-        return _Known(wanted, statements, [*late, own], is_closed)
+        documents = [one async for one in self.invoices.invoices(tenant)]
+        known = [one.position for one in documents if one.ledger.start <= period.start]
+        # Those of later periods among them too: each carries the balance of the ones before.
+        until = max(known, default=0)
+        return _Known(wanted, statements, documents[:until], [*late, own], is_closed)
 
     async def _documents(
         self, tenant: str, period: Period, known: _Known
@@ -97,6 +112,8 @@ class WriteEvidence:
             yield {"record": content_of(record, number)}
         for statement in known.statements:
             yield {"statement": write_statement(statement)}
+        for one in known.documents:
+            yield {"document": write_invoice(one)}
         for ledger in known.ledgers:
             of = self.tenancy.directory.period_of(ledger)
             yield {"ledger": str(ledger), "period": _period(of)}
@@ -144,13 +161,16 @@ def _late(own: LedgerId, statements: Sequence[Statement]) -> list[LedgerId]:
 
 def _wanted(leaves: Iterable[Blinded], known: _Known) -> list[int]:
     numbers = {number for number, _ in known.records}
-    statements = {str(one.ledger) for one in known.statements}
-    ledgers = {str(ledger) for ledger in known.ledgers}
+    names = {
+        "ledger": {str(ledger) for ledger in known.ledgers},
+        "statement": {str(one.ledger) for one in known.statements},
+        "document": {name_of_document(one.ledger.tenant, one.number) for one in known.documents},
+    }
 
     def is_wanted(leaf: Leaf) -> bool:
         if leaf.kind == "record":
             return leaf.number in numbers
-        return leaf.name in (statements if leaf.kind == "statement" else ledgers)
+        return leaf.name in names[leaf.kind]
 
     return [index for index, one in enumerate(leaves) if is_wanted(one.leaf)]
 

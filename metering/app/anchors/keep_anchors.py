@@ -1,4 +1,4 @@
-"""Write anchors: one digest over the heads, statements and records that the store has now."""
+"""Write anchors: one digest over heads, statements, their documents and records as they are now."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -15,6 +15,7 @@ from metering.core.anchors.anchor import (
     anchor_of,
     blinded,
     hash_of_anchor,
+    name_of_document,
     read_anchor,
     read_leaves,
     write_anchor,
@@ -26,6 +27,7 @@ from metering.ports import (
     Alerts,
     Clock,
     ExportStore,
+    InvoiceStore,
     LedgerStore,
     RegistryStore,
     StatementStore,
@@ -41,6 +43,7 @@ class KeepAnchors:
 
     ledgers: LedgerStore
     statements: StatementStore
+    invoices: InvoiceStore
     registry: RegistryStore
     tenancy: Tenancy
     store: ExportStore
@@ -53,7 +56,7 @@ class KeepAnchors:
     async def write(self) -> Anchor:
         """Write an anchor of the present state, and return it.
 
-        Reads every head, every statement and every record. A ledger that cannot be read is left
+        Reads every head, statement, document and record. A ledger that cannot be read is left
         out, with an alert: the anchors before it have what it was. Safe to repeat.
         """
         leaves = blinded([leaf async for leaf in self._leaves()], self.secret())
@@ -116,6 +119,9 @@ class KeepAnchors:
         for tenant in self.tenancy.directory.tenants():
             async for one in self.statements.statements(tenant):
                 yield Leaf("statement", str(one.ledger), one.number, one.hash)
+            async for document in self.invoices.invoices(tenant):
+                name = name_of_document(tenant, document.number)
+                yield Leaf("document", name, document.position, document.hash)
 
     async def _put(self, name: str, lines: Iterable[bytes]) -> None:
         async def content() -> AsyncIterator[bytes]:

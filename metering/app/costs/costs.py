@@ -9,10 +9,12 @@ from functools import partial
 from itertools import batched
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import MonthlyAccruals
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.ledger.reading import head_of
 from metering.app.reports.breakdowns import Breakdowns, Spend, unlimited
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.instants import MINUTE, Instant, parse_instant
 from metering.core.billing.balance import balance_of
@@ -33,15 +35,8 @@ MEMORY: Final = MINUTE
 _MAX_KEPT: Final = 16
 
 
-class MonthlyAllocation(NamedTuple):
-    """The division of a deployment's hours in a month, and whether it is the one of the close."""
-
-    allocation: Allocation
-    is_final: bool
-
-
-type AllocationsOf = Callable[[Period], Awaitable[Sequence[MonthlyAllocation]]]
-"""Returns the allocations of a UTC month."""
+type AccrualsOf = Callable[[Period], Awaitable[MonthlyAccruals]]
+"""Returns the accruals of a UTC month: final ones are what the close wrote."""
 
 
 class CostReport(NamedTuple):
@@ -78,7 +73,7 @@ class Costs:
 
     ledgers: LedgerStore
     breakdowns: Breakdowns
-    allocations: AllocationsOf
+    accruals: AccrualsOf
     tenancy: Tenancy
     clock: Clock
     executor: Executor
@@ -123,9 +118,9 @@ class Costs:
         await self.tenancy.refresh()
         directory = self.tenancy.directory
         sheet = CostSheet(query, OwnCosts(self.tenancy.prices, directory))
-        allocations = await self._allocations(query.days, now)
+        accruals, unknown = await self._accruals(query.days, now)
         sharing = defaultdict[str, list[Period]](list)
-        for one in allocations:
+        for one in accruals:
             for share in one.allocation.shares:
                 sharing[share.tenant].append(one.allocation.month)
         one_by_one = OneByOne()
@@ -138,22 +133,29 @@ class Costs:
             await asyncio.gather(*(reading.ledger(*one) for one in some))
         reading.unused(present, now)
         one_by_one.must_have_some()
-        for one in allocations:
+        for one in accruals:
             known = _known(directory, one.allocation)
             sheet.add_allocation(one.allocation, known, is_final=one.is_final)
-        faults = {name: str(fault) for name, fault in one_by_one.left_out.items()}
+        faults = {name: str(fault) for name, fault in one_by_one.left_out.items()} | unknown
         return _Read(sheet, faults, reading.not_whole, now)
 
-    async def _allocations(self, days: Days, now: Instant) -> list[MonthlyAllocation]:
-        """Return the allocations of the months that have any of the days and have begun."""
+    async def _accruals(self, days: Days, now: Instant) -> tuple[list[Accrual], dict[str, str]]:
+        """Return the accruals of the months that have any of the days, and what is not known yet.
+
+        The latter by name, with the reason.
+        """
+        found, unknown = list[Accrual](), dict[str, str]()
         if not self.tenancy.directory.capacities():
-            return []
-        found: list[MonthlyAllocation] = []
+            return found, unknown
         month = month_of(parse_instant(f"{days.first}T00:00:00Z"))
         while day_at(month.start) < days.end and month.start <= now:
-            found += await self.allocations(month)
+            of_month = await self.accruals(month)
+            found += of_month.accruals
+            for name in of_month.unknown:
+                about = f"deployment {name}, {month.name}"
+                unknown[about] = f"{about}: its hours were not worked out yet"
             month = month_of(month.end)
-        return found
+        return found, unknown
 
 
 @dataclass(slots=True)

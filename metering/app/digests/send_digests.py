@@ -14,14 +14,15 @@ from metering.app.reports.read import Read
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import InvariantBroken, LedgerLagError, RetryableError
 from metering.core.basics.instants import parse_instant
-from metering.core.basics.money import format_amount, rounded
 from metering.core.calendars.periods import Days, LedgerId
 from metering.core.digests.digest import (
     MAX_NAMED,
     Digest,
+    Expected,
     Mover,
     Week,
     detail_of,
+    forecasts_of,
     movers_of,
     short,
     summed,
@@ -69,14 +70,16 @@ class SendDigests:
             for row in rows:
                 into[row.group[0] or "(not named)", currency] += row.amount or 0
                 unpriced += row.line.unpriced if into is spend else 0
+        expected = _expected(now)
         return Digest(
             tenant,
             week,
             [_total(spend, before, currency)] if spend or before else [],
             movers_of(spend, before),
-            _forecasts(now),
+            [] if expected is None else [expected.text],
             _near(now),
             unpriced,
+            expected=expected,
         )
 
     def of_operators(self, digests: Sequence[Digest], faults: Sequence[str]) -> Digest:
@@ -91,7 +94,7 @@ class SendDigests:
             week,
             summed(totals),
             movers_of(spend, before),
-            [],
+            forecasts_of(of.expected for of in digests if of.expected is not None),
             near[:MAX_NAMED],
             sum(of.unpriced for of in digests),
             list(faults)[:MAX_NAMED],
@@ -182,12 +185,10 @@ def _total(spend: _Spend, before: _Spend, currency: str) -> Mover:
     return Mover("", currency, sum(spend.values()), sum(before.values()))
 
 
-def _forecasts(now: TenantNow) -> list[str]:
+def _expected(now: TenantNow) -> Expected | None:
     if not now.trend.projected:
-        return []
-    currency = now.balance.currency
-    shown = format_amount(rounded(now.trend.projected, currency))
-    return [f"{now.period.name} is expected to come to {shown} {currency}"]
+        return None
+    return Expected(now.tenant, now.period.name, now.balance.currency, now.trend.projected)
 
 
 def _near(now: TenantNow) -> list[str]:

@@ -83,8 +83,15 @@ class DeadLetters:
     async def one(self, prefix: str) -> DeadLetter:
         """Return the dead letter with this id prefix; ConfigurationError unless it is unique."""
         found = await self.store.find_dead_letters(prefix)
-        if len(found) != 1:
-            raise ConfigurationError(f"dead letter {prefix!r}: {len(found)} ids have this prefix")
+        if not found:
+            raise ConfigurationError(
+                f"no dead letter has an id that begins with {prefix!r}: see `metering dead-letters"
+                " list`"
+            )
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"{len(found)} dead letters have ids that begin with {prefix!r}: give more of it"
+            )
         return found[0]
 
     async def replay(self, dead_letters: Sequence[DeadLetter]) -> Tally:

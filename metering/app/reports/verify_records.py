@@ -1,4 +1,4 @@
-"""Prove what is not in a ledger: the registry, price versions, statements and accounts."""
+"""Prove what is not in a ledger: the registry, price versions, statements, documents, accounts."""
 
 import hashlib
 from collections import defaultdict
@@ -6,20 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from metering.app.anchors.anchored import Anchored
+from metering.core.anchors.anchor import name_of_document
 from metering.core.basics.errors import InvariantBroken
 from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId
 from metering.core.credit.account import Account
+from metering.core.invoices.invoice import Invoice
 from metering.core.ledger.chain import Recorded
 from metering.core.ledger.page import GENESIS
 from metering.core.tenancy.record import GENESIS as FIRST
 from metering.core.tenancy.record import Record, chained, hash_of
-from metering.ports import AccountStore, PriceStore, RegistryStore, StatementStore
+from metering.ports import AccountStore, InvoiceStore, PriceStore, RegistryStore, StatementStore
 
 #: What is recorded of nothing: without anchors.
 NOTHING: Final[Mapping[int, set[str]]] = {}
-type StatementHashes = Mapping[tuple[LedgerId, int], set[str]]
-NO_STATEMENTS: Final[StatementHashes] = {}
 
 
 class RegistryVerdict(NamedTuple):
@@ -50,6 +51,7 @@ class VerifyRecords:
     registry: RegistryStore
     prices: PriceStore
     statements: StatementStore
+    invoices: InvoiceStore
     accounts: AccountStore
 
     async def the_registry(self, anchored: Mapping[int, set[str]] = NOTHING) -> RegistryVerdict:
@@ -66,8 +68,11 @@ class VerifyRecords:
                     faults.append(f"price version {record.key} is not what was published")
         return RegistryVerdict(len(records), last, tuple(faults))
 
-    async def tenant(self, tenant: str, anchored: StatementHashes = NO_STATEMENTS) -> TenantVerdict:
-        """Prove that a tenant has all its statements, and that its account follows from them."""
+    async def tenant(self, tenant: str, anchored: Anchored) -> TenantVerdict:
+        """Prove that a tenant has all its statements and documents, and that its account follows.
+
+        Amounts of documents are no part of this: `VerifyInvoices` derives them again.
+        """
         verdict = TenantVerdict(tenant)
         statements: dict[LedgerId, Statement] = {}
         previous: Statement | None = None
@@ -85,7 +90,16 @@ class VerifyRecords:
             account = Account(tenant) if stored is None else stored.account
             verdict.faults.extend(_not_settled(account, list(statements.values())))
         verdict.statements = len(statements)
-        verdict.faults.extend(_not_anchored(tenant, statements, anchored))
+        verdict.faults.extend(_not_anchored(tenant, statements, anchored.statements))
+        documents: dict[str, Invoice] = {}
+        try:
+            async for document in self.invoices.invoices(tenant):
+                if document.position != len(documents) + 1:
+                    verdict.faults.append(f"a document before {document.number} is missing")
+                documents[name_of_document(tenant, document.number)] = document
+        except InvariantBroken as fault:
+            verdict.faults.append(str(fault))
+        verdict.faults.extend(_documents_not_anchored(tenant, documents, anchored.documents))
         return verdict
 
 
@@ -131,8 +145,24 @@ def _not_settled(account: Account, statements: list[Statement]) -> Iterator[str]
             yield f"the account does not have what the statement of {one.period.name} took"
 
 
+def _documents_not_anchored(
+    tenant: str, documents: Mapping[str, Invoice], anchored: Mapping[tuple[str, int], set[str]]
+) -> Iterator[str]:
+    for (name, position), hashes in sorted(anchored.items()):
+        owner, _, number = name.partition("|")
+        if owner != tenant:
+            continue
+        found = documents.get(name)
+        if found is None:
+            yield f"document {number} is missing: an anchor has it"
+        elif (found.position, {found.hash}) != (position, hashes):
+            yield f"document {number} is not the one that an anchor has"
+
+
 def _not_anchored(
-    tenant: str, statements: Mapping[LedgerId, Statement], anchored: StatementHashes
+    tenant: str,
+    statements: Mapping[LedgerId, Statement],
+    anchored: Mapping[tuple[LedgerId, int], set[str]],
 ) -> Iterator[str]:
     for (ledger, number), hashes in sorted(anchored.items()):
         if ledger.tenant != tenant:

@@ -65,9 +65,10 @@ class VerifyStore:
             recorded[ledger].extend(sorted(positions))
         tenants: list[TenantVerdict] = []
         names = {ledger.tenant for ledger, _ in known.statements}
+        names |= {name.partition("|")[0] for name, _ in known.documents}
         everyone = {*self.tenancy.directory.tenants(), *names} if tenant is None else {tenant}
         for name in sorted(everyone):
-            verdict = await self.records.tenant(name, known.statements)
+            verdict = await self.records.tenant(name, known)
             tenants.append(verdict)
             for ledger, own in verdict.positions.items():
                 recorded[ledger].extend(own)

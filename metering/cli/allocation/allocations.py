@@ -41,7 +41,8 @@ def list_shares(
         now = app.clock.now()
         chosen = _month(month, month_of(now), preview=preview)
         if preview:
-            return chosen, await app.billing.allocate.preview(chosen, now)
+            accruals = await app.billing.allocate.accruals(chosen, now)
+            return chosen, [one.allocation for one in accruals]
         return chosen, await app.billing.allocate.allocations(chosen)
 
     chosen, found = with_app(read)

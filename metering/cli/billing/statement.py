@@ -19,6 +19,7 @@ from metering.core.billing.statement import Statement, StatementLine
 from metering.core.billing.statement_csv import statement_csv
 from metering.core.billing.statement_json import quantity_of, unit_price_of
 from metering.core.invoices.invoice import Terms
+from metering.core.prices.price_book import TOKEN
 from metering.core.tenancy.customers import Customer
 from metering.documents.billing.statements import StatementDocument
 
@@ -129,6 +130,9 @@ def print_statement(found: Statement, *, is_draft: bool) -> None:
     rows.append(("total", "", "", "", format_read(found.total, found.currency)))
     columns = ["line", "item", "quantity", "unit price", found.currency]
     print_table(f"{found.ledger.tenant}, {found.period.name}: {kind}", columns, rows, left=2)
+    exact = sum(line.amount for line in found.lines if line.kind != "rounding")
+    if exact and not found.total:
+        stdout().print(f"{format_read(exact, found.currency)} {found.currency} before rounding")
     notes = (
         (found.open.pending, "whose token counts had not arrived"),
         (found.open.unpriced, "without a price, not in the total"),
@@ -159,4 +163,6 @@ def _quantity(line: StatementLine) -> str:
     if quantity is None or line.unit == "period":
         return ""
     shown = count(quantity) if isinstance(quantity, int) else quantity
-    return f"{shown} {line.unit}"
+    # Units of other meters are named by their operators.
+    unit = "tokens" if line.unit == TOKEN and shown != "1" else line.unit
+    return f"{shown} {unit}"

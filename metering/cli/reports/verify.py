@@ -10,10 +10,13 @@ from metering.app.billing.derive_statements import DeriveStatements
 from metering.app.billing.statements import StatementVerdict
 from metering.app.reports.verify import Verdict
 from metering.app.reports.verify_store import Proven
+from metering.cli.invoices.statements import print_document_proofs
 from metering.cli.options import must_know, with_app
 from metering.cli.output import AsJson, count, print_error, print_table, show
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.money import format_amount
+from metering.core.invoices.invoice_proof import InvoiceVerdict
+from metering.documents.billing.invoices import InvoiceProof
 from metering.documents.reports.proofs import (
     AllocationProof,
     LedgerProof,
@@ -26,7 +29,8 @@ from metering.documents.reports.proofs import (
 def verify(
     tenant: Annotated[str | None, typer.Argument(help="Only this tenant's ledgers.")] = None,
     statement: Annotated[
-        bool, typer.Option("--statement", help="Also derive every statement again from the pages.")
+        bool,
+        typer.Option("--statement", help="Also derive every statement and document again."),
     ] = False,
     anchored: Annotated[
         bool, typer.Option("--anchored", help="Also compare with every anchor in METERING_ANCHORS.")
@@ -36,11 +40,11 @@ def verify(
     """Verify every ledger: pages, hashes, totals, and that no id counts twice.
 
     Also: tokens, kinds, times, subjects and unit prices of every entry; effects; rollups; the
-    chains of the registry and of statements; price versions; accounts; and the positions that
-    statements billed. Ids are compared over all ledgers that are read, so those of two tenants
-    only without TENANT. What a store lacks consistently at its end only --anchored can tell. Exit
-    status 1 if anything does not hold. With --json, checks of records are listed if they fail or
-    an option asks for more.
+    chains of the registry, of statements and of their documents; price versions; accounts; and the
+    positions that statements billed. Ids are compared over all ledgers that are read, so those of
+    two tenants only without TENANT. What a store lacks consistently at its end only --anchored can
+    tell. Exit status 1 if anything does not hold. With --json, checks of records are listed if they
+    fail or an option asks for more.
 
     Example:  metering verify acme --statement --anchored
     """
@@ -60,7 +64,8 @@ def verify(
             for allocation in one.allocations
         }
         proofs = [(one, await app.billing.allocate.proof(one)) for one in shared.values()]
-        return Found(proven, statements, proofs)
+        invoices = await app.billing.invoices.verify.run(names, app.settings.invoicing.series)
+        return Found(proven, statements, proofs, invoices)
 
     found = with_app(prove)
     is_whole = statement or anchored
@@ -69,6 +74,7 @@ def verify(
         *(one for one in record_proofs(found.proven) if is_whole or not one.holds),
         *(StatementProof.of(one) for one in found.statements),
         *(AllocationProof.of(allocation, faults) for allocation, faults in found.allocations),
+        *(InvoiceProof.of(one) for one in found.documents),
     ]
 
     def tables() -> None:
@@ -76,6 +82,8 @@ def verify(
         _print_records(record_proofs(found.proven))
         _print_proofs(found.statements)
         _print_allocations(found.allocations)
+        if found.documents:
+            print_document_proofs(found.documents)
 
     show(documents, tables, as_json=as_json)
     if not found.holds:
@@ -88,6 +96,7 @@ class Found(NamedTuple):
     proven: Proven
     statements: Sequence[StatementVerdict] = ()
     allocations: Sequence[tuple[Allocation, list[str]]] = ()
+    documents: Sequence[InvoiceVerdict] = ()
 
     @property
     def holds(self) -> bool:
@@ -95,6 +104,7 @@ class Found(NamedTuple):
         return self.proven.holds and not (
             any(one.faults for one in self.statements)
             or any(faults for _, faults in self.allocations)
+            or any(one.faults for one in self.documents)
         )
 
 

@@ -16,21 +16,26 @@ FORMAT: Final = "metering.anchor.v1"
 SECRET_BYTES: Final = 32
 _BLIND_BYTES: Final = 16
 
-type LeafKind = Literal["ledger", "statement", "record"]
+type LeafKind = Literal["ledger", "statement", "document", "record"]
 
 #: The name of every leaf of a record: there is one registry.
 REGISTRY: Final = "registry"
 
 
 class Leaf(NamedTuple):
-    """What one leaf says: a ledger through a page, a statement, or a registry record."""
+    """What one leaf says: a ledger through a page, a statement, a document, or a record."""
 
     kind: LeafKind
     name: str
-    """The ledger, the ledger of the statement, or REGISTRY."""
+    """The ledger, that of the statement, `name_of_document`, or REGISTRY."""
     number: int
-    """Of the last page, of the statement, or of the record."""
+    """Of the last page, of the statement, or of the record; the document's place of the tenant."""
     hash: str
+
+
+def name_of_document(tenant: str, number: str) -> str:
+    """Return the name of the leaf of an invoice or another numbered document: `acme|INV-000001`."""
+    return f"{tenant}|{number}"
 
 
 class Blinded(NamedTuple):

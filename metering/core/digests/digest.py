@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from metering.core.basics.instants import Instant, to_datetime
 from metering.core.basics.money import Amount, format_amount, rounded
+from metering.core.basics.wording import plural
 
 #: Movers, limits and faults that a digest names.
 MAX_NAMED: Final = 10
@@ -40,6 +41,20 @@ class Mover(NamedTuple):
         return self.spend - self.before
 
 
+class Expected(NamedTuple):
+    """What the present period of a tenant is expected to come to."""
+
+    tenant: str
+    period: str
+    currency: str
+    amount: Amount
+
+    @property
+    def text(self) -> str:
+        """The forecast of the tenant for itself."""
+        return f"{self.period} is expected to come to {_paid(self.amount, self.currency)}"
+
+
 class Digest(NamedTuple):
     """The digest of one audience."""
 
@@ -56,6 +71,8 @@ class Digest(NamedTuple):
     """Requests of the week without a price."""
     faults: Sequence[str] = ()
     """Sources that could not be read, and are in no figure."""
+    expected: Expected | None = None
+    """Of a tenant, the figure behind its forecast."""
 
     @property
     def audience(self) -> str:
@@ -111,6 +128,25 @@ def summed(movers: Iterable[Mover]) -> list[Mover]:
     return [found[currency] for currency in sorted(found)]
 
 
+def forecasts_of(every: Iterable[Expected]) -> list[str]:
+    """Return the forecasts of all tenants: the sums by currency, then the largest tenants."""
+    found = sorted(every, key=lambda one: (-one.amount, one.tenant))
+    sums: dict[str, list[Amount]] = {}
+    for one in found:
+        sums.setdefault(one.currency, []).append(one.amount)
+    texts = [
+        f"{plural(len(of), 'tenant')}: {_paid(sum(of), currency)} expected in the present"
+        f" {'period' if len(of) == 1 else 'periods'}"
+        for currency, of in sorted(sums.items())
+    ]
+    largest = [short(f"{one.tenant}: {one.text}") for one in found]
+    return [*texts, *largest[: max(0, MAX_NAMED - len(texts))]]
+
+
+def _paid(amount: Amount, currency: str) -> str:
+    return f"{format_amount(rounded(amount, currency))} {currency}"
+
+
 def percent_text(one: Mover) -> str:
     """Return a change in per cent for people: `+12 %`, `-100 %`, `new`, `unchanged`."""
     if not one.change:
@@ -155,6 +191,7 @@ def detail_of(digest: Digest) -> str:
         "week": digest.week.name,
         "totals": [_told(one) for one in digest.totals[:_MAX_TOLD]],
         "movers": [_told(one) for one in digest.movers[:_MAX_TOLD]],
+        "forecasts": [short(one) for one in digest.forecasts[:_MAX_TOLD]],
         "near": [short(one) for one in digest.near[:_MAX_TOLD]],
         "unpriced": digest.unpriced,
         "unreadable": len(digest.faults),

@@ -36,6 +36,11 @@ def named_models(plan: Plan) -> Iterator[tuple[str, str]]:
         *((f"overrides.{n}.model", one.model) for n, one in enumerate(plan.overrides)),
         *((f"allowed_models.{n}", one) for n, one in enumerate(plan.allowed_models or ())),
         *((f"quotas.{n}.scope.model", one.scope.model) for n, one in enumerate(plan.quotas)),
+        *(
+            (f"quotas.{n}.overrides", model)
+            for n, one in enumerate(plan.quotas)
+            for model in one.overridden("model")
+        ),
         *((f"switches.{n}.model", one.model) for n, one in enumerate(plan.switches)),
         *((step.place, step.action.downgrade) for step in steps(plan)),
         *_of_period_terms(plan),

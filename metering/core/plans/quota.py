@@ -191,6 +191,11 @@ class Quota(Strict):
         own = self._overridden.get(values[0]) if len(values) == 1 else None
         return self._limit if own is None else own
 
+    def overridden(self, attribute: str) -> list[str]:
+        """Return the values of an attribute that have limits of their own."""
+        is_split_by = self.scope.split_by == (attribute,)
+        return [value for value, _ in self.overrides] if is_split_by else []
+
     @property
     def forbidden(self) -> list[str]:
         """The values of a split quota whose own limit is zero."""

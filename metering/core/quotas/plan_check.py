@@ -48,16 +48,17 @@ def unenforced(plan: Plan, known: Known) -> list[str]:
     found: list[str] = []
     for number, quota in enumerate(plan.quotas):
         place, scope = f"plan {plan.id!r}: quotas.{number}.scope", quota.scope
-        if scope.model not in {None, EACH, *known.served} and known.served:
-            found.append(
-                f"{place}.model: no deployment is known to serve {scope.model!r}: only requests"
-                " that name the model itself are limited (see `metering deployments list`)"
-            )
-        if scope.subscription not in {None, EACH, *known.subjects}:
-            found.append(
-                f"{place}.subscription: no tenant pays for {scope.subscription!r}: no request is"
-                " limited"
-            )
+        models = [(f"{place}.model", scope.model), *_overridden(plan, number, "model")]
+        for at, model in models:
+            if model not in {None, EACH, *known.served} and known.served:
+                found.append(
+                    f"{at}: no deployment is known to serve {model!r}: only requests that name the"
+                    " model itself are limited (see `metering deployments list`)"
+                )
+        subjects = [(f"{place}.subscription", scope.subscription)]
+        for at, subject in [*subjects, *_overridden(plan, number, "subscription")]:
+            if subject not in {None, EACH, *known.subjects}:
+                found.append(f"{at}: no tenant pays for {subject!r}: no request is limited")
         headers = [name for name in _HEADERS if getattr(scope, name) is not None]
         if headers and plan.suspend and quota.action == "block":
             found.append(
@@ -70,6 +71,12 @@ def unenforced(plan: Plan, known: Known) -> list[str]:
             " suspended"
         )
     return found
+
+
+def _overridden(plan: Plan, number: int, attribute: str) -> list[tuple[str, str]]:
+    """Return the values of an attribute that a quota has limits for, with their place."""
+    place = f"plan {plan.id!r}: quotas.{number}.overrides"
+    return [(place, value) for value in plan.quotas[number].overridden(attribute)]
 
 
 #: Attributes that only a request tells.

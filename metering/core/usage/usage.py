@@ -55,7 +55,7 @@ class Dimensions(NamedTuple):
     surplus: int | None = None
     """Cached tokens that the service reported beyond the prompt; they are in no bucket."""
     cache: str | None = None
-    """`hit`: the gateway answered from a cache of responses, and asked no model."""
+    """The gateway's cache of responses: `hit` asked no model; `miss` and `none` say nothing."""
     agent: str | None = None
     """The agent or application of the tenant that made the request, as the gateway names it."""
     session: str | None = None
@@ -100,9 +100,11 @@ def digested(dimensions: Dimensions) -> tuple[Any, ...]:
 def content_of(dimensions: Dimensions) -> tuple[Any, ...]:
     """Return the dimensions as digests of events cover them.
 
-    Who sent an event is no part of its content: it is the same event from whomever it comes.
+    Who sent an event is no part of its content: it is the same event from whomever it comes. Nor is
+    a cache that gave no response: earlier versions did not keep it.
     """
-    return digested(dimensions._replace(producer=None))
+    cache = dimensions.cache if dimensions.cache == CACHE_HIT else None
+    return digested(dimensions._replace(producer=None, cache=cache))
 
 
 class Usage(NamedTuple):

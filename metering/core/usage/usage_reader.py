@@ -155,7 +155,7 @@ def _said(event: LlmUsageEvent, reading: Reading, tier: str | None) -> tuple[Any
         data.error,
         reading.not_understood,
         reading.surplus or None,
-        CACHE_HIT if data.cache == CACHE_HIT else None,
+        data.cache,
         data.agent,
         data.session,
         event.producer,

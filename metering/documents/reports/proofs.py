@@ -64,7 +64,7 @@ def record_proofs(proven: Proven) -> list[RecordsProof]:
         *(
             RecordsProof(
                 records_of=one.tenant,
-                checks="chain of statements; account",
+                checks="chain of statements; their documents; account",
                 holds=not one.faults,
                 records=one.statements,
                 faults=one.faults,
@@ -76,7 +76,7 @@ def record_proofs(proven: Proven) -> list[RecordsProof]:
         last = "none" if anchored.last is None else format_instant(anchored.last.made)
         anchors = RecordsProof(
             records_of="anchors",
-            checks=f"ledgers, statements and records as anchored; the last is of {last}",
+            checks=f"ledgers, statements, documents and records as anchored; the last is of {last}",
             holds=not anchored.faults,
             records=anchored.anchors,
             faults=anchored.faults,

@@ -263,7 +263,7 @@ async def test_a_broken_ledger_leaves_the_last_accrual_and_is_told(
     assert "accrued cost of 2026-11: ledger beta|2026-11: a page has gone" in used.alerts.messages
     assert (await accruals.of("acme", NOVEMBER)).at == THE_3RD
     assert [one.at for one in await accruals.to_bill(NOVEMBER, DAY)] == [THE_3RD]
-    assert [one.at for one in await accruals.in_month(NOVEMBER)] == [THE_3RD]
+    assert [one.at for one in (await accruals.in_month(NOVEMBER)).accruals] == [THE_3RD]
 
 
 async def test_a_ledger_that_was_read_goes_on_from_there(
@@ -274,13 +274,13 @@ async def test_a_ledger_that_was_read_goes_on_from_there(
     queries = used.store.queries
     await ingest(used, ("beta", "11-03T10:00:00"))
     await accruals.run()
-    (one,) = await accruals.in_month(NOVEMBER)
+    (one,) = (await accruals.in_month(NOVEMBER)).accruals
     # An hour of 50 in halves, and the idle ones too.
     assert [share.tenant for share in one.allocation.shares] == ["acme", "beta"]
     assert used.store.queries >= queries
     monkeypatch.setattr(capacity_reading, "_MAX_SUMS", 0)
     await accruals.run()
-    assert await accruals.in_month(NOVEMBER) == [one]
+    assert (await accruals.in_month(NOVEMBER)).accruals == (one,)
 
 
 async def test_months_before_are_read_as_the_close_wrote_them_for_the_windows_of_a_year(

@@ -13,7 +13,7 @@ from metering.app.prices.rerate import PriceUnpriced, Rerate
 from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import LedgerBroken, RetryableError
-from metering.core.basics.instants import DAY, HOUR, parse_instant
+from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, Period, parse_month
 from metering.core.deployments.deployment import Deployment, Hosting, Provisioned
@@ -60,6 +60,10 @@ async def ingest(system: System, *requests: tuple[str, str], **changes: Any) -> 
 
 def allocate(system: System) -> Allocate:
     return Allocate(system.store, system.allocations, system.tenancy)
+
+
+async def so_far(system: System, month: Period, at: Instant) -> list[Allocation]:
+    return [one.allocation for one in await allocate(system).accruals(month, at)]
 
 
 def told(allocation: Allocation) -> dict[str, tuple[str, str]]:
@@ -295,25 +299,25 @@ async def test_usage_priced_later_by_a_correction_is_counted_once(system: System
     assert told(allocation) == {"acme": ("27.5", "0"), "beta": ("27.5", "0")}
 
 
-async def test_a_preview_counts_the_hours_begun_and_writes_nothing(system: System) -> None:
+async def test_accruals_count_the_hours_begun_and_write_nothing(system: System) -> None:
     await system.tenancy.define_deployment(ptu(idle="equal"), None)
-    assert await allocate(system).preview(NOVEMBER, NOVEMBER.start) == []
+    assert await so_far(system, NOVEMBER, NOVEMBER.start) == []
     await ingest(system, *USED)
     at = parse_instant("2026-11-03T10:30:00Z")
-    (allocation,) = await allocate(system).preview(NOVEMBER, at)
+    (allocation,) = await so_far(system, NOVEMBER, at)
     # 59 hours begun by then, of which one is used; half of the 58 idle ones each: 1,595.
     assert format_amount(allocation.cost) == "3245"
     assert [share.idle for share in allocation.shares] == [1595 * 10**18] * 2
     assert await allocate(system).due(NOVEMBER) == ["chat"]
     (written,) = await allocate(system).run(NOVEMBER)
-    assert await allocate(system).preview(NOVEMBER, at) == [written]
+    assert await so_far(system, NOVEMBER, at) == [written]
 
 
 async def test_nothing_is_shared_out_without_provisioned_deployments(system: System) -> None:
     await ingest(system, *USED)
     assert await allocate(system).due(NOVEMBER) == []
     assert await allocate(system).run(NOVEMBER) == []
-    assert await allocate(system).preview(NOVEMBER, NOW) == []
+    assert await so_far(system, NOVEMBER, NOW) == []
 
 
 def damage(system: System, statement: str) -> Any:

@@ -402,4 +402,25 @@ async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
     )
     report = await costs(system, "tenant")
     assert told(report, "usage", "used") == {"globex": ("0.0035", "0")}
-    assert list(report.left_out) == ["acme|2026-11-01T00:00:00Z"]
+    named = ["acme|2026-11-01T00:00:00Z", "deployment eu-ai/chat, 2026-11"]
+    assert list(report.left_out) == named
+    assert report.left_out[named[1]] == f"{named[1]}: its hours were not worked out yet"
+
+
+async def test_hours_of_a_month_that_is_long_over_and_never_closed_are_shown(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    await use(system, "acme", 1, day=10, **ON_CAPACITY)
+    shown = told(await costs(system, "tenant"), "used", "idle")
+    system.clock.set(parse_month("2027-03").start)
+    # No timer has kept them: on one machine they are worked out; all hours of November are over.
+    late = await costs(system, "tenant")
+    assert late.left_out == {}
+    assert told(late, "used")["acme"] == (shown["acme"][0],)
+    # 720 hours of 50 units at 1.10
+    assert format_amount(late.totals["USD"].provisional) == "39600"
+    # What a timer has left of a month that it keeps up to date no more is as good.
+    await system.app.accruals.run()
+    again = system.app.costs.accruals
+    assert [one.is_final for one in (await again(parse_month("2026-11"))).accruals] == [False]

@@ -14,6 +14,7 @@ from metering.bootstrap import sqlite_stores
 from metering.core.basics.errors import InvariantBroken, RetryableError
 from metering.core.basics.instants import DAY, parse_instant
 from metering.core.basics.money import parse_amount
+from metering.core.digests.digest import detail_of
 from metering.core.ledger.effect import EffectKind, describe
 from metering.core.plans.plan import read_plan
 from metering.core.tenancy.customers import Customer
@@ -118,6 +119,13 @@ async def test_a_digest_has_the_week_and_its_change(running: Running) -> None:
     ]
     assert [one.name for one in everyone.movers] == ["acme", "beta"]
     assert everyone.unpriced == 1
+    # acme: 0.0140 in 15.25 days, beta: 0.0035; to the cent 0.03 and 0.01 for 30 days.
+    assert everyone.forecasts == [
+        "2 tenants: 0.03 USD expected in the present periods",
+        "acme: 2026-11 is expected to come to 0.03 USD",
+        "beta: 2026-11 is expected to come to 0.01 USD",
+    ]
+    assert json.loads(detail_of(everyone))["forecasts"] == everyone.forecasts
 
 
 async def test_limits_that_are_near_are_named(running: Running) -> None:

@@ -58,9 +58,9 @@ async def test_a_letter_is_found_by_the_beginning_of_its_id(system: System) -> N
     await set_aside(system, b"nonsense", b"other nonsense")
     letter, other = await system.letters.latest(10)
     assert await system.letters.one(letter.id[:12]) == letter
-    with pytest.raises(ConfigurationError, match="'': 2 ids have this prefix"):
+    with pytest.raises(ConfigurationError, match="2 dead letters have ids that begin with ''"):
         await system.letters.one("")
-    with pytest.raises(ConfigurationError, match="'zz': 0 ids have this prefix"):
+    with pytest.raises(ConfigurationError, match="no dead letter has an id that begins with 'zz'"):
         await system.letters.one("zz")
     await system.letters.drop([other])
     assert await system.letters.latest(10) == [letter]

@@ -204,3 +204,13 @@ def test_capacity_that_was_shared_out_is_proven_with_the_statements(
         "2640",
     )
     assert "Allocated cost" in metering.run("verify", "--statement").stdout
+
+
+def test_a_draft_of_less_than_a_cent_says_what_it_comes_to(
+    metering: "Metering", event: "EventBuilder"
+) -> None:
+    metering.ingest(event("r-1"))
+    ran = metering.run("statement", "acme", "--preview")
+    assert "1,000 tokens" in ran.stdout
+    # 1,000 x 2.5 + 100 x 10 a million
+    assert "0.0035 USD before rounding" in ran.stdout

@@ -84,8 +84,16 @@ def used(prompt: int, completion: int) -> dict[str, Any]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
+#: Every statement has documents, with tax.
+INVOICES: Final = {
+    "METERING_INVOICE_SERIES": "INV-",
+    "METERING_TAXES": "VAT=20,Levy=1.5",
+    "METERING_TAX_ROUNDING": "line",
+}
+
+
 def run(metering: Metering, *arguments: str, now: str) -> Any:
-    ran = metering.run(*arguments, settings={"METERING_NOW": now})
+    ran = metering.run(*arguments, settings={"METERING_NOW": now, **INVOICES})
     assert ran.code == 0, ran.stderr
     return ran
 
@@ -116,8 +124,12 @@ def fill(metering: Metering, event: Callable[..., Any]) -> None:
     )
     run(metering, "grants", "add", "acme", "--amount", "1", now="2026-11-01T06:00:00Z")
     run(metering, "close", now="2026-11-03T00:00:00Z")
+    # October is invoiced, taken back and invoiced again; then an adjustment credits some of it.
+    for day, step, number in ((4, "void", "INV-000002"), (5, "reissue", "INV-000003")):
+        change = ("statements", step, number, "--reason", "address", "--author", "a")
+        run(metering, *change, now=f"2026-11-{day:02}T00:00:00Z")
     adjust = ("adjustments", "add", "acme", "--amount=-0.25", "--reason", "outage", "--author", "a")
-    run(metering, *adjust, now=november)
+    run(metering, *adjust, "--about", "2026-10", now=november)
     of = {"subject": "sub-1"}
     count(
         metering,

@@ -99,6 +99,20 @@ def headless(forger: Forger) -> None:
     forger.run("DELETE FROM statements WHERE start = (SELECT max(start) FROM statements)")
 
 
+def invoice(change: Callable[[Any], object]) -> Harm:
+    """Change the last invoice and seal it again."""
+
+    def harm(forger: Forger) -> None:
+        rows = forger.run("SELECT number, document FROM invoices ORDER BY number DESC LIMIT 1")
+        ((number, content),) = rows
+        document = json.loads(content)
+        change(document)
+        update = "UPDATE invoices SET document = ? WHERE number = ?"
+        forger.run(update, json.dumps(sealed(document)).encode(), number)
+
+    return harm
+
+
 FOUND: Final[dict[str, tuple[Harm, str]]] = {
     "an edited plan": (edited("plan", "0.2", "0.1"), "it, or one before it, is not as it was"),
     "an edited grant": (edited("grant", '"1"', '"9"'), "it, or one before it, is not as it was"),
@@ -126,6 +140,14 @@ FOUND: Final[dict[str, tuple[Harm, str]]] = {
         sql("UPDATE statements SET document = '{}'"),
         "has schema None",
     ),
+    "a document deleted": (
+        sql("DELETE FROM invoices WHERE number = 'INV-000003'"),
+        "a document before INV-000004 is missing",
+    ),
+    "a document that cannot be read": (
+        sql("UPDATE invoices SET document = '{}' WHERE number = 'INV-000003'"),
+        "has schema None",
+    ),
     "an invented effect": (effect_invented, "effect-00000002-7 (unpriced) does not follow"),
     "a deleted effect": (
         sql("DELETE FROM effects WHERE ledger = ?", NOVEMBER),
@@ -139,6 +161,14 @@ FOUND: Final[dict[str, tuple[Harm, str]]] = {
 }
 
 ANCHORED: Final[dict[str, tuple[Harm, str]]] = {
+    "the last document deleted": (
+        sql("DELETE FROM invoices WHERE number = 'INV-000006'"),
+        "document INV-000006 is missing: an anchor has it",
+    ),
+    "a document of another customer": (
+        invoice(lambda document: document["customer"].update(name="Other Ltd")),
+        "document INV-000006 is not the one that an anchor has",
+    ),
     "an edited plan, chained again": (
         both(edited("plan", '"minimum":"6"', '"minimum":"1"'), rechained),
         "record 1 is not the one that an anchor has",
@@ -193,6 +223,17 @@ def test_what_only_an_anchor_shows_is_found_with_it(name: str, store: Metering) 
     code, faults = verified(store, "--anchored")
     assert code == 1
     assert any(fault in one for one in faults), faults
+
+
+def test_a_document_with_another_amount_is_found_by_deriving_it_again(store: Metering) -> None:
+    invoice(lambda document: document.update(payable="0"))(Forger(store.store))
+    assert verified(store) == (0, [])
+    code, faults = verified(store, "--statement", "acme")
+    assert (code, faults) == (1, ["it is not what its statement and the documents before it give"])
+    ran = store.run("verify", "--statement", settings={"METERING_NOW": NOW})
+    assert "document INV-000006: it is not what its statement" in ran.stderr
+    Forger(store.store).run("DELETE FROM invoices WHERE number = 'INV-000003'")
+    assert "it follows 2: a number is missing" in verified(store, "--statement")[1]
 
 
 def test_an_edited_or_deleted_price_version_is_found(store: Metering) -> None:

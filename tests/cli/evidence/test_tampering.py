@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cli.evidence.conftest import Evidence, Line
+from tests.cli.evidence.conftest import Evidence, Line, check
 from tests.forging import sealed
 
 type Tampering = Callable[[list[Line]], object]
@@ -60,6 +60,17 @@ def reforged(lines: list[Line]) -> list[Line]:
                 made["billed"][ledger] = [through, chain[through]]
         line["statement"] = sealed(made)
         previous = line["statement"]["hash"]
+    hashes = {one["ledger"]: one["hash"] for one in parts(lines, "statement")}
+    previous, sequence = "0" * 64, 0
+    for line in lines:
+        if "document" in line:
+            # Where the sequence goes on, so does the chain.
+            made = line["document"]
+            follows = made["sequence"] == sequence + 1
+            made = made | {"previous": previous if follows else made["previous"]}
+            about = {"statement_hash": hashes.get(made["ledger"], made["statement_hash"])}
+            line["document"] = sealed(made | about)
+            previous, sequence = line["document"]["hash"], made["sequence"]
     kept = [line for line in lines if "end" not in line]
     return [*kept, {"end": {"lines": len(kept)}}]
 
@@ -242,6 +253,19 @@ def earlier_position(lines: list[Line]) -> None:
     statement(lines)["billed"][NOVEMBER][0] = 1
 
 
+def document(kind: str, change: Callable[[Any], object]) -> Tampering:
+    """Change the last document of a kind."""
+    return lambda lines: change([d for d in parts(lines, "document") if d["kind"] == kind][-1])
+
+
+def without_document(kind: str) -> Tampering:
+    def tamper(lines: list[Line]) -> None:
+        found = [one for one in parts(lines, "document") if one["kind"] == kind][-1]
+        lines.remove({"document": found})
+
+    return tamper
+
+
 TAMPERINGS: Final[dict[str, Tampering]] = {
     "fewer tokens, with their amount": entry("n-1", input=30_000, amount=str(114 * 10**15)),
     "fewer tokens": entry("n-1", input=30_000),
@@ -300,6 +324,95 @@ TAMPERINGS: Final[dict[str, Tampering]] = {
     "no proof of the statement": without_proof("statement"),
     "no proof of a record": without_proof("record"),
     "a leaf of another hash": other_leaf,
+    "no proof of a document": without_proof("document"),
+    "no last document": without_document("invoice"),
+    "no void": without_document("void"),
+    "no reissue": without_document("reissue"),
+    "no credit note": without_document("credit_note"),
+    "another customer on an invoice": document(
+        "invoice", lambda one: one["customer"].update(name="Other Ltd")
+    ),
+    "another void's reason": document("void", lambda one: one.update(reason="other")),
+}
+"""Found with the anchor only, some of them."""
+
+#: What the documents themselves show, with no anchor.
+IN_DOCUMENTS: Final[dict[str, tuple[Tampering, str]]] = {
+    "a lower net": (
+        document("invoice", lambda one: one.update(net="1" + "0" * 18)),
+        "its net is not that of its lines",
+    ),
+    "a lower tax": (
+        document("invoice", lambda one: one["taxes"][0].__setitem__(3, "0")),
+        "its taxes are not those of its terms",
+    ),
+    "another rate": (
+        document("invoice", lambda one: one["terms"]["taxes"][0].__setitem__(1, 190_000)),
+        "its taxes are not those of its terms",
+    ),
+    "another balance": (
+        document("invoice", lambda one: one.update(brought="-9" + "0" * 18)),
+        "brings another balance than the documents before it left",
+    ),
+    "less to pay": (
+        document("invoice", lambda one: one.update(payable="0")),
+        "what is payable is not its gross and the balance",
+    ),
+    "due later": (
+        document("invoice", lambda one: one.update(due=one["due"] + 1)),
+        "is due on another day than its terms say",
+    ),
+    "another currency": (
+        document("invoice", lambda one: one.update(currency="EUR")),
+        "is in another currency than its statement",
+    ),
+    "another statement": (
+        document("invoice", lambda one: one.update(statement=7)),
+        "is about another statement",
+    ),
+    "an invoice that is called a credit note": (
+        document("invoice", lambda one: one.update(kind="credit_note")),
+        "is of a kind that its net does not have",
+    ),
+    "another tenant's": (
+        document("invoice", lambda one: one.update(ledger=one["ledger"].replace("acme", "b"))),
+        "does not match its hash",
+    ),
+    "a void of less": (
+        document("void", lambda one: one.update(payable="0")),
+        "is not what it voids, with the opposite sign",
+    ),
+    "a void of nothing": (
+        document("void", lambda one: one.update(refers="INV-000009")),
+        "voids nothing that is in force",
+    ),
+    "a reissue of nothing": (
+        document("reissue", lambda one: one.update(refers="INV-000001")),
+        "replaces nothing that was voided",
+    ),
+    "a reissue of another part": (
+        document("reissue", lambda one: one.update(statement=7)),
+        "is about something else than what it replaces",
+    ),
+    "a credit note on another invoice": (
+        document("credit_note", lambda one: one.update(refers="INV-000001")),
+        "refers to another document than the one that it credits",
+    ),
+    "a credit note on a period without an invoice": (
+        document("credit_note", lambda one: one.update(part="2026-08", refers="")),
+        "credits a period that has no invoice, or nothing",
+    ),
+    "a second invoice": (
+        lambda lines: lines.insert(
+            lines.index({"document": parts(lines, "document")[-1]}) + 1,
+            {"document": {**parts(lines, "document")[-1], "position": 7, "sequence": 9}},
+        ),
+        "is about what another document has",
+    ),
+    "a document less": (
+        without_document("void"),
+        "does not follow the document before it",
+    ),
 }
 
 
@@ -325,6 +438,22 @@ def test_a_tampering_is_found_though_every_hash_fits(name: str, evidence: Eviden
     found = evidence.check()
     assert found.code in {1, 2}, found.output
     assert found.faults or "error:" in found.output
+
+
+@pytest.mark.parametrize("name", IN_DOCUMENTS)
+def test_a_tampered_document_is_found_without_an_anchor(name: str, evidence: Evidence) -> None:
+    lines = evidence.lines()
+    tamper, fault = IN_DOCUMENTS[name]
+    tamper(lines)
+    evidence.write(reforged(lines))
+    found = check(evidence.file)
+    assert found.code == 1, found.output
+    assert any(one.endswith(fault) for one in found.faults), found.output
+
+
+def test_the_documents_of_the_evidence_are_of_every_kind(evidence: Evidence) -> None:
+    kinds = [one["kind"] for one in parts(evidence.lines(), "document")]
+    assert kinds == ["invoice", "invoice", "void", "reissue", "credit_note", "invoice"]
 
 
 def test_proofs_of_an_anchor_of_their_own_prove_nothing(evidence: Evidence) -> None:

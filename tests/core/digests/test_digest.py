@@ -7,10 +7,13 @@ import pytest
 from metering.core.basics.instants import parse_instant
 from metering.core.basics.money import parse_amount
 from metering.core.digests.digest import (
+    MAX_NAMED,
     Digest,
+    Expected,
     Mover,
     detail_of,
     digest_json,
+    forecasts_of,
     movers_of,
     percent_text,
     short,
@@ -31,6 +34,19 @@ from metering.core.digests.digest import (
 )
 def test_the_last_week_is_the_one_that_has_ended(at: str, expected: tuple[str, ...]) -> None:
     assert week_before(parse_instant(at)) == expected
+
+
+def test_forecasts_of_all_tenants_are_sums_and_the_largest() -> None:
+    every = [Expected(f"t-{number:02}", "2026-11", "USD", number * 10**18) for number in range(12)]
+    found = forecasts_of([*every, Expected("kiso", "2026-11", "JPY", 5 * 10**18)])
+    # 0 + 1 + … + 11 are 66.
+    assert found[:3] == [
+        "1 tenant: 5 JPY expected in the present period",
+        "12 tenants: 66 USD expected in the present periods",
+        "t-11: 2026-11 is expected to come to 11 USD",
+    ]
+    assert len(found) == MAX_NAMED
+    assert forecasts_of([]) == []
 
 
 def test_movers_are_those_that_changed_most() -> None:

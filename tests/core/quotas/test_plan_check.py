@@ -6,7 +6,7 @@ import pytest
 
 from metering.core.basics.errors import ConfigurationError
 from metering.core.plans.plan import read_plan
-from metering.core.quotas.plan_check import check_plan
+from metering.core.quotas.plan_check import Known, check_plan, unenforced
 from tests.builders import NOW, price_book
 
 BOOK = price_book(
@@ -85,3 +85,35 @@ def test_steps_down_and_a_dearer_model_that_is_meant_are_taken() -> None:
     check(down("gpt-4o", "mini"), down("mini", "nano"))
     check(down("mini", "gpt-4o", dearer=True))
     check(down(None, "mini"), down("gpt-4o", "mini"))
+
+
+def test_models_with_a_limit_of_their_own_are_checked_as_all_others() -> None:
+    each = {"metric": "tokens", "window": "day", "limit": "9", "scope": {"model": "*"}}
+    book = price_book({"aliases": ["gpt-4o-2024-11-20"]})
+    for name, reason in (
+        ("gpt-99", "quotas.0.overrides: the price book has no model 'gpt-99'"),
+        ("gpt-4o-2024-11-20", "'gpt-4o-2024-11-20' is an alias: write 'gpt-4o'"),
+    ):
+        plan = read_plan("p", {"id": "p", "quotas": [{**each, "overrides": {name: "1"}}]})
+        with pytest.raises(ConfigurationError) as refused:
+            check_plan(plan, book, NOW)
+        assert reason in str(refused.value)
+    # Of a user they are names like any other.
+    users = {**each, "scope": {"end_user": "*", "model": "gpt-4o"}, "overrides": {"gpt-99": "5"}}
+    check(users, {**each, "overrides": {"gpt-4o": "5"}})
+
+
+def test_what_limits_of_single_values_are_about_must_be_known_too() -> None:
+    each = {"metric": "tokens", "window": "day", "limit": "9"}
+    quotas = [
+        {**each, "scope": {"model": "*"}, "overrides": {"gpt-4o": "1", "mini": "1"}},
+        {**each, "scope": {"subscription": "*"}, "overrides": {"sub-1": "1", "sub-9": "1"}},
+    ]
+    plan = read_plan("p", {"id": "p", "quotas": quotas})
+    known = Known(frozenset({"mini"}), frozenset({"sub-1"}), suspends=True)
+    assert [
+        text.partition(": only")[0].partition(": no request")[0] for text in unenforced(plan, known)
+    ] == [
+        "plan 'p': quotas.0.overrides: no deployment is known to serve 'gpt-4o'",
+        "plan 'p': quotas.1.overrides: no tenant pays for 'sub-9'",
+    ]
