@@ -2,6 +2,7 @@
 
 from metering.core.basics.instants import DAY
 from metering.core.calendars.calendar import Calendar
+from metering.core.calendars.periods import parse_month
 from metering.core.plans.plan import Plan
 from tests.api.served import OF_GLOBEX, Served, problem
 from tests.builders import NOW, body, price_file
@@ -65,8 +66,7 @@ async def test_amounts_in_two_currencies_are_not_compared(api: Served) -> None:
         "p", price_file({}, version="e", currency="EUR"), supersede=False
     )
     await api.app.tenancy.define_plan(Plan(id="euro", currency="EUR"), None)
-    with api.at("2026-11-02"):
-        await api.app.tenancy.assign_plan("acme", "euro", None)
+    await api.app.tenancy.assign_plan("acme", "euro", parse_month("2026-12").start)
     with api.at("2026-12-05"):
         found = await api.get("/api/me/comparison", api.tenant())
     assert (found["part"]["currency"], found["part_before"]["currency"]) == ("EUR", "USD")
