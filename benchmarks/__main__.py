@@ -149,8 +149,7 @@ def _measured(options: Namespace, progress: Progress) -> dict[str, object]:
         progress(f"one ledger grows to {options.growth:,} entries")
         return growth.growth_document(growth.measure(options.growth))
     if options.closing is not None:
-        progress(f"the periods of {options.closing:,} tenants end")
-        return closing.closing_document(closing.measure(options.closing))
+        return closing.closing_document(options.closing, progress)
     if options.reports is not None:
         return reports.reports_document(options.reports, progress)
     if options.segments is not None:

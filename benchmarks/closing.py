@@ -1,21 +1,23 @@
 """The time and memory to close all tenants of a company at the same minute."""
 
 import asyncio
+import math
 import multiprocessing
 import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Final, NamedTuple
 
 from benchmarks.counting import disk_folder
+from benchmarks.timing import Progress
 from metering.app.billing.close_periods import Closed
 from metering.app.ingest.ingest import Message
 from metering.bootstrap import App
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import DAY, Instant, format_instant, parse_instant
+from metering.core.basics.instants import DAY, Instant, parse_instant
 from metering.local.demo.trace import read_trace
 from metering.local.demo.traffic import assign, body
 from metering.settings.settings import Settings, SqliteStore
@@ -26,6 +28,8 @@ EVENTS_EACH: Final = 20
 NOW: Final = parse_instant("2026-10-31T12:00:00Z")
 _DUE: Final = parse_instant("2026-11-05T00:00:00Z")
 _START: Final = parse_instant("2026-10-02T00:00:00Z")
+#: Of the tenants: the months that are closed one after the other, to show that it is linear.
+_PARTS: Final = (0.1, 0.2, 0.4, 1)
 _MB: Final = 1024 * 1024
 _KB: Final = 1024
 _TENANTS_A_BATCH: Final = 50
@@ -37,6 +41,7 @@ class Closing(NamedTuple):
     tenants: int
     events: int
     seconds: float
+    processor_s: float
     again_seconds: float
     """A run of another process that finds nothing to do."""
     memory: float
@@ -45,8 +50,6 @@ class Closing(NamedTuple):
 
 def measure(tenants: int = TENANTS) -> Closing:
     """Close one month of so many tenants, in a process of its own over a store on disk."""
-    if tenants < 1:
-        raise ConfigurationError("--closing: needs at least one tenant")
     spawn = multiprocessing.get_context("spawn")
     with TemporaryDirectory(dir=disk_folder()) as folder:
         store = Path(folder) / "store.db"
@@ -86,13 +89,15 @@ def _close(store: Path, tenants: int, events: int) -> Closing:
     def run() -> tuple[float, int]:
         return asyncio.run(_closed(App(Settings(SqliteStore(store), fixed_now=NOW)), _DUE))
 
+    before = process_time()
     seconds, closed = run()
+    processor_s = process_time() - before
     if closed != tenants:
         raise ConfigurationError(f"--closing: {closed} periods of {tenants} were closed")
     again, _ = run()
     unit = _MB if sys.platform == "darwin" else _KB
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return Closing(tenants, events, seconds, again, memory)
+    return Closing(tenants, events, seconds, processor_s, again, memory)
 
 
 async def _closed(app: App, at: Instant) -> tuple[float, int]:
@@ -103,16 +108,30 @@ async def _closed(app: App, at: Instant) -> tuple[float, int]:
     return seconds, len(closed)
 
 
-def closing_document(found: Closing) -> dict[str, object]:
-    """Return the figures as a JSON object."""
+def closing_document(tenants: int, progress: Progress) -> dict[str, object]:
+    """Return the figures of a tenth, a fifth and two fifths of so many tenants, and of all.
+
+    `beside_first` is the processor time of a tenant beside that in the smallest month.
+    """
+    if tenants < 1:
+        raise ConfigurationError("--closing: needs at least one tenant")
+    found: list[Closing] = []
+    for number in sorted({math.ceil(tenants * part) for part in _PARTS}):
+        progress(f"the periods of {number:,} tenants end")
+        found.append(measure(number))
+    first = found[0].processor_s / found[0].tenants
     return {
-        "closing": {
-            "tenants": found.tenants,
-            "events": found.events,
-            "seconds": round(found.seconds, 1),
-            "milliseconds_per_tenant": round(1_000 * found.seconds / found.tenants, 2),
-            "again_seconds": round(found.again_seconds, 2),
-            "peak_memory_mb": round(found.memory),
-            "due": format_instant(_DUE),
-        }
+        "closing": [
+            {
+                "tenants": one.tenants,
+                "events": one.events,
+                "seconds": round(one.seconds, 1),
+                "processor_s": round(one.processor_s, 1),
+                "processor_ms_per_tenant": round(1_000 * one.processor_s / one.tenants, 2),
+                "beside_first": round(one.processor_s / one.tenants / first, 2),
+                "again_seconds": round(one.again_seconds, 2),
+                "peak_memory_mb": round(one.memory),
+            }
+            for one in found
+        ]
     }

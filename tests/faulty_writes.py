@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-_WRITES = ("put_statement", "replace_account")
+_WRITES = ("put_statement", "replace_account", "write")
 
 
 class FaultyWrites:

@@ -50,13 +50,14 @@ param encryption encryptionKey?
 @description('Optional. Whether a lock keeps a new account from being deleted.')
 param locked bool = false
 
-// A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; registers and pending 0007, accounts 0010, statements 0018, sharings 0013, audit 0016.
+// A row for each container. What the keys follow from: docs/adr/0004-cosmos.md; registers and pending 0007, accounts 0010, statements 0018, sharings 0013, audit 0016, aggregates 0024.
 var containers = [
   { name: 'ledgers', partitionKey: '/ledger', indexed: ['/slot', '/number', '/next_at', '/tenant', '/due', '/parked'], defaultTtl: 0 }
   { name: 'registry', partitionKey: '/registry', indexed: ['/number', '/tenant'], defaultTtl: 0 }
   { name: 'prices', partitionKey: '/id', indexed: [], defaultTtl: 0 }
   { name: 'dead_letters', partitionKey: '/id', indexed: ['/received', '/code'], defaultTtl: 7776000 }
   { name: 'registers', partitionKey: '/shard', indexed: ['/place', '/due'], defaultTtl: -1 }
+  { name: 'aggregates', partitionKey: '/run', indexed: ['/number', '/due'], defaultTtl: -1 }
   { name: 'pending', partitionKey: '/request_id', indexed: ['/since'], defaultTtl: -1 }
   { name: 'rollups', partitionKey: '/ledger', indexed: [], defaultTtl: 0 }
   { name: 'accounts', partitionKey: '/tenant', indexed: [], defaultTtl: 0 }

@@ -37,6 +37,13 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 
 
+#: The response of every error of a route that says nothing else.
+_A_PROBLEM: Final[dict[str, Any]] = {
+    "description": "A problem (RFC 9457).",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}},
+}
+
+
 def add_to(api: FastAPI) -> None:
     """Add problems and authentication to the OpenAPI document of an application."""
 
@@ -64,7 +71,9 @@ def _document(api: FastAPI) -> dict[str, Any]:
     }
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
-            operation["responses"]["default"] = _problem(operation["responses"])
+            # FastAPI's 422 is a problem like any other.
+            operation["responses"].pop("422", None)
+            operation["responses"].setdefault("default", _A_PROBLEM)
             if (path, method) in public:
                 operation["security"] = []
     parts = made.setdefault("components", {})
@@ -88,10 +97,3 @@ def _events() -> dict[str, Any]:
         found |= made.pop("$defs")
         found[event.__name__] = made
     return found
-
-
-def _problem(responses: dict[str, Any]) -> dict[str, Any]:
-    """Return the response of every error, which replaces FastAPI's 422."""
-    responses.pop("422", None)
-    schema = {"$ref": f"{SCHEMAS}Problem"}
-    return {"description": "A problem (RFC 9457).", "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -19,6 +19,7 @@ from metering.core.basics.errors import (
     RetryableError,
     StaleRevisionError,
 )
+from metering.core.basics.validation import reason_of
 from metering.core.tenancy.access import NotSignedIn
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -121,7 +122,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     """Name every invalid field, without its value."""
     assert isinstance(error, RequestValidationError)
     faults = [
-        {"field": _place(one["loc"]), "message": str(one["msg"])}
+        {"field": _place(one["loc"]), "message": reason_of(str(one["msg"]))}
         for one in error.errors()[:_MAX_FAULTS]
     ]
     if any(one["type"] == "json_invalid" for one in error.errors()):

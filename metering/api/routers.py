@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Depends
 
+from metering.api.export_guard import ExportRoute
 from metering.api.guard import (
     AdmissionRoute,
     OperatorRoute,
@@ -56,6 +57,11 @@ def for_the_gateway(tag: str) -> APIRouter:
 def for_producers(tag: str) -> APIRouter:
     """Return a router for producers of events."""
     return APIRouter(prefix="/api", tags=[tag], route_class=ReportRoute)
+
+
+def for_exporters(tag: str) -> APIRouter:
+    """Return a router for exporters of telemetry."""
+    return APIRouter(prefix="/otlp", tags=[tag], route_class=ExportRoute)
 
 
 def for_everybody(tag: str) -> APIRouter:

@@ -41,6 +41,8 @@ class App(Base):
     take_over_pending = Part(lambda self: self._counting.take_over_pending)
     count_streams = Part(lambda self: self._counting.count_streams)
     take_events = Part(lambda self: self._counting.take_events)
+    take_points = Part(lambda self: self._counting.take_points)
+    publish_aggregates = Part(lambda self: self._counting.publish_aggregates)
     dead_letters = Part(lambda self: self._counting.dead_letters)
     replay_capture = Part(lambda self: self._counting.replay_capture)
 

@@ -14,6 +14,7 @@ from metering.app.exports.deliver_exports import DeliverExports
 from metering.app.exports.provisional_exports import ProvisionalExports
 from metering.app.exports.scheduled_exports import ScheduledExports
 from metering.app.prices.what_if import AskWhatIf
+from metering.app.reconciliation.platform_estimate import PlatformEstimate
 from metering.app.reconciliation.reconcile import Reconcile
 from metering.app.reconciliation.reconcile_logs import ReconcileLogs
 from metering.bootstrap.base import Base
@@ -112,6 +113,15 @@ class Billing:
     def reconcile(self) -> Reconcile:
         """Compare Azure's bill with the ledgers."""
         return Reconcile(self._base.ledgers, self._base.tenancy)
+
+    @cached_property
+    def platform_estimate(self) -> PlatformEstimate:
+        """Compare aggregates with the platform's own estimate."""
+        return PlatformEstimate(
+            ledgers=self._base.ledgers,
+            aggregates=self._base.stores.aggregates,
+            tenancy=self._base.tenancy,
+        )
 
     @cached_property
     def reconcile_logs(self) -> ReconcileLogs:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from functools import cached_property
 
+from metering.app.aggregates.publish_spans import PublishSpans
+from metering.app.aggregates.take_points import TakePoints
 from metering.app.hubs.batch import LOGS_HUB, USAGE_HUB
 from metering.app.hubs.replay_capture import ReplayCapture, TakesBatches
 from metering.app.ingest.dead_letters import DeadLetters
@@ -139,6 +141,25 @@ class Counting:
             clock=self._base.clock,
             tenancy=self._base.tenancy,
             accepts_unbound=self._base.settings.http.accepts_unbound,
+        )
+
+    @cached_property
+    def publish_aggregates(self) -> PublishSpans:
+        """Publish what counters of platforms add up to."""
+        return PublishSpans(
+            store=self._base.stores.aggregates,
+            publisher=self.stream_publisher,
+            dead_letters=self._base.dead_letter_store,
+            clock=self._base.clock,
+        )
+
+    @cached_property
+    def take_points(self) -> TakePoints:
+        """Take points of platforms' counters."""
+        return TakePoints(
+            store=self._base.stores.aggregates,
+            publish=self.publish_aggregates,
+            clock=self._base.clock,
         )
 
     @cached_property

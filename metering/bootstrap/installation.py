@@ -102,6 +102,7 @@ class Installation:
             dead_letters=self._base.stores.dead_letters,
             effects=self._base.stores.effects,
             closing=closing,
+            accruals=self._base.accruals,
             tenancy=self._base.tenancy,
             hub_lags=hub_lags,
             clock=self._base.clock,

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from metering.adapters.sqlite.aggregates import SqliteAggregates
 from metering.adapters.sqlite.allocations import SqliteAllocations
 from metering.adapters.sqlite.audit import SqliteAudit
 from metering.adapters.sqlite.database import Database
@@ -23,6 +24,7 @@ from metering.core.basics.instants import DAY, Instant
 from metering.ports import (
     SILENT,
     AccountStore,
+    AggregateStore,
     AllocationStore,
     AuditLog,
     DeadLetterStore,
@@ -58,6 +60,7 @@ class Stores(NamedTuple):
     prices: PriceStore
     dead_letters: DeadLetterStore
     register: RegisterStore
+    aggregates: AggregateStore
     pending: PendingStore
     effects: EffectStore
     rollups: RollupStore
@@ -94,6 +97,7 @@ def sqlite_stores(database: Database) -> Stores:
         SqlitePrices(database),
         SqliteDeadLetters(database),
         SqliteRegister(database),
+        SqliteAggregates(database),
         SqlitePending(database),
         SqliteEffects(database),
         SqliteRollups(database),
@@ -114,6 +118,7 @@ def sqlite_stores(database: Database) -> Stores:
 def _cosmos_stores(store: CosmosStore, telemetry: Telemetry, keep_letters: Instant) -> Stores:
     # The SDK takes a third of a second to import: only those who use it wait for it.
     from metering.adapters.cosmos.account import CosmosAccount
+    from metering.adapters.cosmos.aggregates import CosmosAggregates
     from metering.adapters.cosmos.allocations import CosmosAllocations
     from metering.adapters.cosmos.answers import charge_to
     from metering.adapters.cosmos.audit import CosmosAudit
@@ -141,6 +146,7 @@ def _cosmos_stores(store: CosmosStore, telemetry: Telemetry, keep_letters: Insta
         CosmosPrices(account),
         CosmosDeadLetters(account, keep_letters),
         CosmosRegister(account),
+        CosmosAggregates(account),
         CosmosPending(account),
         CosmosEffects(account),
         CosmosRollups(account),

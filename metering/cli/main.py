@@ -126,6 +126,10 @@ COMMANDS: Final[dict[str, Section]] = {
             "metering.cli.tenancy.tenants:tenants",
             "Tenants and the subscriptions they pay for.",
         ),
+        "exporters": Place(
+            "metering.cli.tenancy.exporters:exporters",
+            "Systems that push telemetry (OTLP), what each reports, and their keys.",
+        ),
         "producers": Place(
             "metering.cli.tenancy.producers:producers",
             "Producers of events over HTTP, and the subjects and sources each may speak for.",

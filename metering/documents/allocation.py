@@ -86,6 +86,10 @@ class AccruedShareDocument(Document):
     final: bool = Field(
         validation_alias="is_final", description="Whether the close has allocated the month."
     )
+    complete: bool = Field(
+        validation_alias="is_complete",
+        description="False while usage of the deployment cannot be read: it is as last counted.",
+    )
     as_of: Time = Field(validation_alias="at", description="Later hours and usage are not in it.")
 
 
@@ -102,6 +106,9 @@ class AccruedDocument(Document):
     as_of: Time | None = Field(
         description="Later hours and usage are not in it; null if nothing accrues."
     )
+    complete: bool = Field(
+        description="False while usage of one of the deployments cannot be read."
+    )
     unknown: list[str] = Field(description="Deployments whose cost was not worked out yet.")
     shares: list[AccruedShareDocument]
 
@@ -115,6 +122,7 @@ class AccruedDocument(Document):
                 "amount": amount,
                 "projected": amount + found.expected(window.end),
                 "as_of": found.at,
+                "complete": found.is_complete,
                 "unknown": found.unknown,
                 "shares": found.shares,
             }

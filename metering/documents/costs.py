@@ -92,6 +92,9 @@ class CostsDocument(Document):
     as_of: str
     totals: list[CostTotal]
     left_out: list[LeftOutLedger]
+    incomplete: list[str] = Field(
+        description="Deployments whose hours are divided without usage that cannot be read."
+    )
     periods_not_whole: int = Field(
         description="Periods that reach beyond the days: no terms of their plans are in terms."
     )
@@ -120,6 +123,7 @@ class CostsDocument(Document):
                 for currency, sums in report.totals.items()
             ],
             left_out=left_out(report.left_out),
+            incomplete=list(report.incomplete),
             periods_not_whole=report.not_whole,
             items=[CostRowDocument.of_row(row, query.by) for row in report.rows],
         )

@@ -30,6 +30,8 @@ from metering.ports.quotas import (
     SuspensionStore,
 )
 from metering.ports.streams import (
+    MAX_SPANS,
+    AggregateStore,
     CaptureSource,
     DeadLetter,
     DeadLetterCounts,
@@ -41,6 +43,8 @@ from metering.ports.streams import (
     PendingKind,
     PendingStore,
     RegisterStore,
+    SpanChange,
+    StoredSpans,
     UsagePublisher,
 )
 from metering.ports.surroundings import (
@@ -70,9 +74,11 @@ from metering.ports.tenancy import (
 )
 
 __all__ = [
+    "MAX_SPANS",
     "NO_LABELS",
     "SILENT",
     "AccountStore",
+    "AggregateStore",
     "Alerts",
     "AllocationStore",
     "Attributes",
@@ -108,12 +114,14 @@ __all__ = [
     "RegistryStore",
     "RollupStore",
     "Span",
+    "SpanChange",
     "Staged",
     "StatementStore",
     "StoredAccount",
     "StoredCursor",
     "StoredEffect",
     "StoredHead",
+    "StoredSpans",
     "StoredSuspension",
     "SubscriptionGate",
     "SuspensionStore",

@@ -1,8 +1,9 @@
 """Publishing, hub progress, Capture files, dead letters and the register of reported requests."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
+from metering.core.aggregates.span import Span
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import Instant
 from metering.core.hubs.capture import CapturedEvent, CaptureFile
@@ -180,6 +181,62 @@ class RegisterStore(Protocol):
         Only for stores without a time to live; others do nothing.
         """
         ...
+
+
+class StoredSpans(NamedTuple):
+    """The last spans of a run, oldest first."""
+
+    spans: Sequence[Span]
+    etag: str | None
+    """The version of the run as a whole; None if nothing of it is stored."""
+
+
+class SpanChange(NamedTuple):
+    """A span to write."""
+
+    span: Span
+    keep_for: Instant
+    due: Instant | None = None
+    """When a timer publishes it, if nobody has by then; None: it has been published."""
+
+
+class AggregateStore(Protocol):
+    """Stores what the points of counters add up to, by run.
+
+    Every method raises RetryableError if the store is busy or unreachable.
+    """
+
+    async def latest(self, run: str, limit: int | None) -> StoredSpans:
+        """Return the last spans of a run, or all of them."""
+        ...
+
+    async def write(
+        self, run: str, etag: str | None, changes: Sequence[SpanChange], now: Instant
+    ) -> str | None:
+        """Write at most MAX_SPANS spans of one run, all or none, and return its new ETag.
+
+        None, with nothing written, if the run no longer has the ETag given.
+        """
+        ...
+
+    async def due(self, until: Instant, limit: int) -> list[Span]:
+        """Return spans that are due by an instant, in any order."""
+        ...
+
+    def between(self, first: int, end: int) -> AsyncIterator[Span]:
+        """Yield the spans of all runs from a number on, before another, in any order."""
+        ...
+
+    async def forget(self, before: Instant) -> None:
+        """Delete spans whose time is over at an instant.
+
+        Only for stores without a time to live; others do nothing.
+        """
+        ...
+
+
+#: Spans written at once: Cosmos DB takes 100 operations a batch, and the run is one.
+MAX_SPANS: Final = 99
 
 
 class PendingHalf(NamedTuple):

@@ -34,6 +34,7 @@ async def _expire_pending(app: bootstrap.App) -> None:
     app.telemetry.add("metering.streams.unclaimed", found.unclaimed)
     expired = await app.expire_pending.run()
     app.telemetry.add("metering.streams.missing", expired.missing)
+    await app.publish_aggregates.due()
 
 
 async def _price_unpriced(app: bootstrap.App) -> None:

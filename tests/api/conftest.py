@@ -29,11 +29,16 @@ def http(issuer: Issuer) -> Http:
 
 
 @pytest.fixture
-async def app(tmp_path: Path, http: Http) -> AsyncIterator[bootstrap.App]:
-    """Return the use cases over a store with two tenants and a person of each."""
-    settings = Settings(
+def settings(tmp_path: Path, http: Http) -> Settings:
+    """Return the settings of the app; a test that needs others says so."""
+    return Settings(
         SqliteStore(tmp_path / "store.db"), automatic_tenants=False, fixed_now=NOW, http=http
     )
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[bootstrap.App]:
+    """Return the use cases over a store with two tenants and a person of each."""
     made = bootstrap.App(settings)
     await made.tenancy.map_subject("sub-1", "acme", None)
     await made.tenancy.map_subject("sub-2", "globex", None)

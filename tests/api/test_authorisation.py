@@ -17,12 +17,13 @@ from metering.core.tenancy.adjustment_records import AdjustmentOffer
 from tests.api.issuer import Issuer, rsa_key, unsigned
 from tests.api.served import OF_GLOBEX, OF_NOBODY, Served, problem
 
-EVERYBODY, PAGES, OPERATORS, ADMISSION, REPORT, OWN, NAMED = (
+EVERYBODY, PAGES, OPERATORS, ADMISSION, REPORT, EXPORT, OWN, NAMED = (
     "everybody",
     "pages",
     "operators",
     "admission",
     "report",
+    "export",
     "own",
     "named",
 )
@@ -138,6 +139,11 @@ ROUTES: Final = {
     ("GET", "/api/audit"): OPERATORS,
     ("GET", "/api/admission/{subscription:path}"): ADMISSION,
     ("POST", "/api/events"): REPORT,
+    ("GET", "/api/exporters"): OPERATORS,
+    ("PUT", "/api/exporters/{exporter}"): OPERATORS,
+    ("POST", "/api/exporters/{exporter}/keys"): OPERATORS,
+    ("DELETE", "/api/exporters/{exporter}/keys"): OPERATORS,
+    ("POST", "/otlp/v1/{signal}"): EXPORT,
 }
 
 PARTS: Final = {
@@ -149,6 +155,7 @@ PARTS: Final = {
     "plan_id": "default",
     "version": "v9",
     "name": "gpt-4o",
+    "exporter": "ai-gateway",
     "letter_id": "ab",
 }
 #: Kinds of callers, and the routes that each is let into.
@@ -181,7 +188,8 @@ class Ask(NamedTuple):
 
 EVERY: Final = [Ask(method, path, kind) for (method, path), kind in ROUTES.items()]
 #: Pages are for browsers, and lead those who are not signed in to sign in: see test_dashboard.py.
-ASKS: Final = [ask for ask in EVERY if ask.kind != PAGES]
+#: Exporters have keys of their own, and errors in a form of their own: see test_otlp.py.
+ASKS: Final = [ask for ask in EVERY if ask.kind not in {PAGES, EXPORT}]
 GUARDED: Final = [ask for ask in ASKS if ask.kind != EVERYBODY]
 
 

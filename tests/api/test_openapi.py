@@ -117,7 +117,9 @@ def test_every_route_says_what_it_does_and_how_it_refuses(schema: Any) -> None:
         for method, operation in ways.items():
             assert operation["description"].endswith("."), (path, method)
             problem = operation["responses"]["default"]["content"]
-            assert list(problem) == ["application/problem+json"]
+            exports = {"application/x-protobuf", "application/json"}
+            forms = exports if path.startswith("/otlp/") else {"application/problem+json"}
+            assert problem.keys() == forms
             assert "422" not in operation["responses"]
 
 

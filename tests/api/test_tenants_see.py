@@ -172,6 +172,7 @@ async def test_quotas_say_where_they_stand_and_where_they_go(api: Served) -> Non
             "amount": "0",
             "projected": "0",
             "as_of": None,
+            "complete": True,
             "unknown": [],
             "shares": [],
         },

@@ -107,6 +107,23 @@ class TestOfBudgets:
         assert sorted(answer.status_code for answer in answers) == [200] * 4 + [429]
 
 
+async def test_unit_costs_come_in_pages_and_are_not_sent_twice(api: Served) -> None:
+    await api.count(body(id="r-0"), *(body(id=n, data__use_case=n) for n in ("a", "b", "c")))
+    path, token = "/api/me/unit-costs", api.tenant()
+    first = await api.ask("GET", f"{path}?limit=2", token)
+    page = first.json()
+    assert [one["use_case"] for one in page["use_cases"]] == [None, "a"]
+    rest = await api.get(f"{path}?limit=2&cursor={page['next']}", token)
+    assert ([one["use_case"] for one in rest["use_cases"]], rest["next"]) == (["b", "c"], None)
+    assert (await api.ask("GET", f"{path}?limit=5001", token)).status_code == 422
+    assert (await api.ask("GET", f"{path}?cursor=x", token)).status_code == 400
+    tag = {"If-None-Match": first.headers["etag"]}
+    again = await api.ask("GET", f"{path}?limit=2", token, headers=tag)
+    assert (again.status_code, again.content) == (304, b"")
+    await api.count(body(id="r-9"))
+    assert (await api.ask("GET", f"{path}?limit=2", token, headers=tag)).status_code == 200
+
+
 def test_a_debt_is_paid_off_at_the_rate_and_no_more_than_the_burst_is_saved() -> None:
     clock = MovableClock(NOW)
     budgets = WorkBudgets(clock)

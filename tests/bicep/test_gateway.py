@@ -65,7 +65,9 @@ def test_every_policy_stands_at_an_operation() -> None:
     named = re.findall(
         r"^var (\w+) = loadTextContent\('../policies/([\w-]+\.xml)'\)", text_of(APIS), re.MULTILINE
     )
-    assert {file for _, file in named} == whole
+    # The APIs of other providers are the installation's own; their policies are attached by hand.
+    others = {"bedrock.xml", "cohere.xml", "gemini.xml", "mistral.xml"}
+    assert {file for _, file in named} == whole - others
     operations = variables(APIS)["openAiOperations"] + variables(APIS)["anthropicOperations"]
     assert {operation["policy"] for operation in operations} == {name for name, _ in named}
 

@@ -140,11 +140,11 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
     (BY_AGE, {"@kind": "a"}, having("since", a=1, b=1), ["a"], 3.3),
     (BY_AGE, {"@kind": "a"}, having("x", a=1), [], 2.3),
     (
-        "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)",
+        "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant) OR c.number = 1",
         {},
-        [*having("tenant", a=None), {"id": "b"}],
-        [{"ledger": "t|1"}],
-        3.3,
+        [*having("tenant", a=None), *having("number", c=1, d=2), {"id": "b"}],
+        [{"ledger": "t|1"}, {"ledger": "t|1"}],
+        4.3,
     ),
     (
         "SELECT c.ledger FROM c WHERE IS_DEFINED(c.number)",
@@ -153,6 +153,15 @@ CASES: list[tuple[str, Mapping[str, Any], Items, list[Any], float]] = [
         [{"ledger": "t|1"}],
         3.3,
     ),
+    ("SELECT * FROM c WHERE c.due <= @until", {"@until": 1}, having("due", a=1, b=2), ["a"], 3.3),
+    (
+        "SELECT * FROM c WHERE c.number >= @first AND c.number < @end",
+        {"@first": 1, "@end": 2},
+        having("number", a=1, b=2, c=0),
+        ["a"],
+        3.3,
+    ),
+    ("SELECT * FROM c ORDER BY c.number DESC", {}, having("number", a=1, b=2), ["b", "a"], 4.3),
     (
         "SELECT c.ledger FROM c WHERE c.tenant = @tenant",
         {"@tenant": "acme"},

@@ -64,7 +64,11 @@ def _imported_at_the_top() -> Iterator[tuple[Path, str]]:
 
 
 #: Distributions whose modules are called otherwise.
-CALLED: Final = {"jwt": "pyjwt", "opentelemetry": "opentelemetry.sdk"}
+CALLED: Final = {
+    "google": "protobuf",
+    "jwt": "pyjwt",
+    "opentelemetry": "opentelemetry.sdk",
+}
 
 
 def test_what_the_package_imports_is_in_the_package_or_in_the_lock() -> None:

@@ -20,6 +20,7 @@ ACCEPTED: Final = frozenset(
         "Apache-2.0",
         "BSD-2-Clause",
         "BSD-3-Clause",
+        "3-Clause BSD License",
         "PSF-2.0",
         "MPL-2.0",
         "ISC",

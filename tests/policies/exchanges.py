@@ -36,6 +36,10 @@ _PATHS = {
     "responses": "/v1/responses",
     "openai-v1": "/v1/chat/completions",
     "anthropic-messages": "/v1/messages",
+    "gemini": "/v1beta/models/gemini-2.5-flash:generateContent",
+    "bedrock": "/model/us.amazon.nova-lite-v1%3A0/converse",
+    "cohere": "/v2/chat",
+    "mistral": "/v1/chat/completions",
 }
 
 

@@ -50,8 +50,12 @@ def expanded(nodes: list[Node]) -> Iterator[Node]:
 def test_there_is_a_policy_for_every_shape_of_api() -> None:
     assert [path.stem for path in DOCUMENTS] == [
         "anthropic-messages",
+        "bedrock",
         "chat-completions",
+        "cohere",
         "embeddings",
+        "gemini",
+        "mistral",
         "openai-v1",
         "responses",
     ]

@@ -3,13 +3,21 @@
 import json
 
 import pytest
+from google.protobuf import json_format
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 
 from metering import bootstrap
 from metering.core.basics.errors import ConfigurationError
+from metering.core.basics.instants import HOUR, MINUTE
+from metering.core.calendars.dated import FOREVER
 from metering.core.tenancy.access import Role
+from metering.documents.exporters import KEY_HEADER
 from metering.local.functions.http_messages import HttpRequest
 from metering.local.functions.worker import FunctionsWorker
 from metering.settings.http import Http
+from tests.api.test_otlp import export
 from tests.triggers.test_admission import signed_in
 from tests.triggers.watching import World
 
@@ -63,3 +71,24 @@ async def test_requests_are_measured_and_only_faults_of_ours_count_as_failures(
     figures = world.figures()
     assert figures["metering.function.duration_ms function=api outcome=ok"] == 2
     assert figures["metering.function.duration_ms function=api outcome=failed"] == 1
+
+
+async def test_an_export_in_protobuf_is_counted_beside_the_protobuf_of_the_worker(
+    worker: FunctionsWorker, app: bootstrap.App
+) -> None:
+    await app.tenancy.map_subject("sub-1", "acme", None)
+    await app.tenancy.set_exporter("ai-gateway")
+    await app.tenancy.add_exporter_key("ai-gateway", "k" * 43, 0)
+    now = app.clock.now()
+    content = export(start=now - HOUR, end=now - MINUTE)
+    request = HttpRequest(
+        "POST",
+        f"{SITE}/otlp/v1/metrics",
+        {"content-type": "application/x-protobuf", KEY_HEADER: "k" * 43},
+        body=json_format.Parse(content, ExportMetricsServiceRequest()).SerializeToString(),
+    )
+    for _ in range(2):
+        answer = await worker.invoke_http("api", request)
+        assert (answer.status, answer.body) == (200, b"")
+    await app.publish_aggregates.due()
+    assert await app.stores.aggregates.due(FOREVER, 10) == []

@@ -64,6 +64,13 @@ REGISTERS: Final = Container(
     ("/place", "/due"),
     TTL_BY_ITEM,
 )
+AGGREGATES: Final = Container(
+    "aggregates",
+    "/run",
+    "docs/adr/0024-aggregates.md: spans of one counter are written in one transaction",
+    ("/number", "/due"),
+    TTL_BY_ITEM,
+)
 PENDING: Final = Container(
     "pending",
     "/request_id",
@@ -103,6 +110,6 @@ SHARINGS: Final = Container(
 )
 
 CONTAINERS: Final = (
-    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, REGISTERS, PENDING, ROLLUPS),
+    *(LEDGERS, REGISTRY, PRICES, DEAD_LETTERS, REGISTERS, AGGREGATES, PENDING, ROLLUPS),
     *(ACCOUNTS, STATEMENTS, SHARINGS, AUDIT),
 )

@@ -243,11 +243,13 @@ class CosmosLedgers:
     async def ledgers(self, tenant: str | None = None) -> list[LedgerId]:
         """Return the ledgers that exist, by tenant and start."""
         if tenant is None:
-            found = self._documents.select("SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)")
+            # A first page without a head is a ledger that lost it: whoever reads it says so.
+            query = "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant) OR c.number = 1"
+            found = self._documents.select(query)
         else:
             query = "SELECT c.ledger FROM c WHERE c.tenant = @tenant"
             found = self._documents.select(query, {"@tenant": tenant})
-        return sorted([LedgerId.parse(document["ledger"]) async for document in found])
+        return sorted({LedgerId.parse(document["ledger"]) async for document in found})
 
 
 def _operations(commit: Commit) -> list[tuple[Any, ...]]:

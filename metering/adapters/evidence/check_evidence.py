@@ -1147,6 +1147,11 @@ def read_anchor(path: str) -> Doc:
     return anchor
 
 
+def plural(number: int, noun: str) -> str:
+    """Return a number of things: `1 page`, `2 pages`."""
+    return f"{number} {noun if number == 1 else noun + 's'}"
+
+
 def main() -> int:
     """Check a file; return the exit status."""
     parser = argparse.ArgumentParser(description="Check an evidence file of metering.")
@@ -1168,7 +1173,8 @@ def main() -> int:
     pages = sum(one.pages for one in evidence.ledgers.values())
     period = evidence.header["period"]["name"]
     verdict = "does not hold" if faults else "holds"
-    print(f"{evidence.tenant} {period}: {verdict} ({pages} pages, {len(faults)} faults)")
+    found = f"{plural(pages, 'page')}, {plural(len(faults), 'fault')}"
+    print(f"{evidence.tenant} {period}: {verdict} ({found})")
     if anchor is None:
         print(
             "Without --anchor this shows that the file fits together, not that it is the original."

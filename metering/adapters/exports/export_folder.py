@@ -63,13 +63,15 @@ class ExportFolder:
         await asyncio.to_thread(self._put, staged)
 
     def _put(self, staged: Iterable[Staged]) -> None:
-        folders: set[Path] = set()
-        for one in staged:
+        staged = list(staged)
+        places = self._placed(one.name for one in staged)
+        # Temporary files are private to their owner; deliveries follow the umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        for one, place in zip(staged, places, strict=True):
             with self._translated(one.name):
-                place = self._place(one.name)
-                _put(Path(one.parts[0]), place)
-                folders.add(place.parent)
-        for folder in folders:
+                _put(one.parts[0], place, 0o666 & ~umask)
+        for folder in {place.parent for place in places}:
             with self._translated(folder.name):
                 _sync_folder(folder)
 
@@ -114,11 +116,21 @@ class ExportFolder:
 
     def _place(self, name: str) -> Path:
         """Return the path of a file; refuse a link that leads out of the folder."""
-        place = self._folder / checked_name(name)
-        root = self._folder.resolve()
-        if not place.parent.resolve().is_relative_to(root):
-            raise ConfigurationError(f"export {name!r}: a link leads out of {self._folder}")
-        return place
+        return self._placed([name])[0]
+
+    def _placed(self, names: Iterable[str]) -> list[Path]:
+        """Return the paths of files; look at each of their folders once."""
+        places: list[Path] = []
+        within = {self._folder}
+        for name in names:
+            place = self._folder / checked_name(name)
+            folder = place.parent
+            if folder not in within:
+                if not folder.resolve().is_relative_to(self._folder.resolve()):
+                    raise ConfigurationError(f"export {name!r}: a link leads out of {self._folder}")
+                within.add(folder)
+            places.append(place)
+        return places
 
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
@@ -147,15 +159,19 @@ class _Hidden:
     def write(self) -> None:
         """Write what is held; the first time, make the file."""
         if self._descriptor is None:
-            place = self.place
-            place.parent.mkdir(parents=True, exist_ok=True)
-            made = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=_STAGED)
-            self._descriptor, self.path = made
-        with os.fdopen(self._descriptor, "wb", buffering=0, closefd=False) as file:
-            left = memoryview(bytes(self._held))
-            while left:
-                left = left[file.write(left) :]
+            try:
+                self._descriptor, self.path = self._made()
+            except FileNotFoundError:
+                self.place.parent.mkdir(parents=True, exist_ok=True)
+                self._descriptor, self.path = self._made()
+        left = bytes(self._held)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
         self._held.clear()
+
+    def _made(self) -> tuple[int, str]:
+        place = self.place
+        return tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=_STAGED)
 
     def finish(self) -> None:
         """Write the rest, and wait for the disk."""
@@ -194,12 +210,9 @@ def _left_over(folder: Path) -> defaultdict[str, list[Path]]:
     return found
 
 
-def _put(staged: Path, place: Path) -> None:
-    # Temporary files are private to their owner; deliveries follow the umask.
-    umask = os.umask(0)
-    os.umask(umask)
-    staged.chmod(0o666 & ~umask)
-    staged.replace(place)
+def _put(staged: str, place: Path, mode: int) -> None:
+    os.chmod(staged, mode)  # noqa: PTH101, a path of tempfile's is a string
+    os.replace(staged, place)  # noqa: PTH105
 
 
 def _remove(place: Path) -> None:

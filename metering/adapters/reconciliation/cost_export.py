@@ -73,7 +73,11 @@ class CostExport:
             raise ConfigurationError(f"{path}: has the rows of {twin}: remove one of them")
 
     def _must_be_alike(self, path: Path, header: Sequence[str]) -> None:
-        """Raise ConfigurationError for other columns than those of the first file."""
+        """Raise ConfigurationError for no columns, and for others than those of the first file."""
+        if not any(header):
+            raise ConfigurationError(
+                f"{path}: is empty: it has no columns, and a part without rows has them"
+            )
         names = frozenset(name.strip().lower() for name in header)
         first, known = self._columns = self._columns or (path, names)
         if names == known:

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from metering.core.basics.documents import Document
 from metering.core.basics.errors import ConfigurationError, RetryableError
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 
 #: Time that a call waits for another process's write, in short sleeps that leave the loop free.
 LOCK_PATIENCE_MS: Final = 5_000
@@ -63,6 +63,12 @@ CREATE INDEX IF NOT EXISTS register_by_place ON register (place, number);
 CREATE INDEX IF NOT EXISTS register_due ON register (due) WHERE due IS NOT NULL;
 CREATE INDEX IF NOT EXISTS register_by_age ON register (filed);
 CREATE TABLE IF NOT EXISTS register_marks (name TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS aggregates (
+    run TEXT NOT NULL, number INTEGER NOT NULL, due INTEGER, expires INTEGER NOT NULL,
+    content BLOB NOT NULL, PRIMARY KEY (run, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS aggregate_runs (run TEXT PRIMARY KEY, etag INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS aggregates_due ON aggregates (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS aggregates_by_age ON aggregates (expires);
 CREATE TABLE IF NOT EXISTS effects (
     ledger TEXT NOT NULL, page INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL,
     detail TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER,

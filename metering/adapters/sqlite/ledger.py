@@ -118,7 +118,10 @@ class SqliteLedgers:
         """Yield all pages with a higher number than `after`, in order."""
         async with aclosing(self._contents_after(ledger, after)) as contents:
             async for content in contents:
-                yield (await _pages(ledger, [content]))[0]
+                if len(content) <= _AT_ONCE_BYTES:
+                    yield _page(ledger, content)
+                else:
+                    yield (await _pages(ledger, [content]))[0]
 
     async def page_documents(self, ledger: LedgerId) -> AsyncGenerator[Document]:
         """Yield the documents of all pages."""

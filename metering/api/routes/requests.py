@@ -19,6 +19,7 @@ from metering.core.ledger.entry import Basis
 from metering.core.reports.requests import Position, Wanted
 from metering.core.usage.buckets import BucketName
 from metering.core.usage.event import MAX_ID_LENGTH, MAX_NAME_LENGTH
+from metering.documents.document import json_by_row
 from metering.documents.reports.requests import RequestDocument, RequestsDocument, requests_csv
 
 routers = about_tenants("requests")
@@ -113,14 +114,18 @@ async def requests(
         asked.format is None and request.headers.get("accept", "").startswith(_CSV)
     )
     if as_csv:
-        lines = requests_csv(page.requests, header=key is None)
+        lines = await app.executor.run(
+            lambda: "".join(requests_csv(page.requests, header=key is None))
+        )
         headers = {} if following is None else {"Link": _link(request, following)}
         headers["Content-Disposition"] = f'attachment; filename="{tenant}-requests.csv"'
-        return Response("".join(lines), headers=headers, media_type=_CSV)
-    document = RequestsDocument(
-        requests=[RequestDocument.of(one) for one in page.requests], next=following
-    )
-    return Response(document.model_dump_json(), media_type="application/json")
+        return Response(lines, headers=headers, media_type=_CSV)
+
+    def content() -> str:
+        items = [RequestDocument.of(one) for one in page.requests]
+        return json_by_row(RequestsDocument(requests=items, next=following), "requests")
+
+    return Response(await app.executor.run(content), media_type="application/json")
 
 
 async def _period(app: bootstrap.App, tenant: str, name: str | None) -> Period | None:

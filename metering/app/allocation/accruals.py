@@ -5,15 +5,16 @@ old: on one machine, and in commands.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from metering.app.allocation.allocate import Allocate
+from metering.app.allocation.allocate import Accruing, Allocate
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.allocation.accrual import Accrual, finished
 from metering.core.allocation.accrued import NOTHING_ACCRUED, Accrued, accrued_share
-from metering.core.basics.errors import LedgerBroken, LedgerLagError
+from metering.core.allocation.postponed import by_fault
+from metering.core.basics.errors import ConfigurationError, InvariantBroken
 from metering.core.basics.instants import DAY, MINUTE, Instant
 from metering.core.calendars.periods import Period, month_of
 from metering.core.calendars.windows import Window
@@ -63,18 +64,20 @@ class Accruals:
         """Work out and store the accruals of the present month and the one before.
 
         Return how many were stored. Safe to repeat and to run twice at once: the later instant
-        stays. While a ledger is broken its month keeps the accruals that it has.
+        stays. A ledger that cannot be read is in it as last counted, and an alert names it.
         """
         await self.tenancy.refresh()
         now, stored = self.clock.now(), 0
         for month in _running(now):
-            try:
-                found = await self._worked_out(month, now)
-            except (LedgerBroken, LedgerLagError) as fault:
-                self.alerts.alert(f"accrued cost of {month.name}: {fault}", "ledger")
-                continue
-            for accrual in found:
-                stored += await self.store.put_accrual(accrual)
+            found = await self._worked_out(month, now)
+            for fault, names in by_fault(found.postponed).items():
+                self.alerts.alert(f"{fault}: the accrued cost of {names} is incomplete", "ledger")
+            for accrual in found.accruals:
+                try:
+                    stored += await self.store.put_accrual(accrual)
+                except (InvariantBroken, ConfigurationError) as fault:
+                    name = accrual.allocation.deployment
+                    self.alerts.alert(f"accrued cost of {name}: {fault}", "other")
         return stored
 
     async def of(self, tenant: str, span: Window | Period) -> Accrued:
@@ -112,7 +115,7 @@ class Accruals:
     async def to_bill(self, period: Period, look_back: Instant) -> list[Accrual]:
         """Return the accruals of the months that end within a period, or within `look_back` of it.
 
-        They are worked out anew. While a ledger is broken a month has what is stored.
+        They are worked out anew. Where a ledger cannot be read they are not complete.
         """
         await self.tenancy.refresh()
         if not self.tenancy.directory.capacities():
@@ -121,7 +124,7 @@ class Accruals:
         month = month_of(month_of(period.end).start - 1)
         while month.end > period.end - look_back:
             if month.start < now:
-                found.extend(await self._anew(month, now))
+                found.extend((await self._worked_out(month, now)).accruals)
             month = month_of(month.start - 1)
         return found
 
@@ -129,11 +132,18 @@ class Accruals:
         """Return the accruals of all tenants in a UTC month."""
         return await self._month(month)
 
-    async def _anew(self, month: Period, now: Instant) -> Sequence[Accrual]:
-        try:
-            return await self._worked_out(month, now)
-        except (LedgerBroken, LedgerLagError):
-            return (await self._month(month)).accruals
+    async def incomplete(self) -> dict[str, list[str]]:
+        """Return the deployments whose cost lacks usage that cannot be read, with its ledgers.
+
+        They are those of the present UTC month and the one before, as last worked out.
+        """
+        await self.tenancy.refresh_if_due()
+        found: dict[str, list[str]] = {}
+        for month in _running(self.clock.now()) if self.tenancy.directory.capacities() else ():
+            for one in (await self.in_month(month)).accruals:
+                if one.faults:
+                    found[f"{one.allocation.deployment} in {month.name}"] = sorted(one.faults)
+        return found
 
     async def _month(self, month: Period) -> MonthlyAccruals:
         """Return the accruals of a month, as read within MEMORY."""
@@ -162,10 +172,7 @@ class Accruals:
         read = [await self._stored(one, month, now) for one in capacities]
         is_running = month in _running(now)
         if self.works_out and any(_is_old(one, month, now) for one in read):
-            try:
-                return MonthlyAccruals(tuple(await self.allocate.accruals(month, now)), (), now)
-            except (LedgerBroken, LedgerLagError):
-                pass  # What is stored is the last that is known.
+            return _kept(await self.allocate.accruals(month, now), now)
         unknown = (
             capacity.key
             for capacity, one in zip(capacities, read, strict=True)
@@ -185,17 +192,21 @@ class Accruals:
 
         The timer tells of the close in the months that it keeps up to date.
         """
-        found = await self.store.read_accrual(capacity.key, month.start)
-        if found is not None and (found.is_final or month in _running(now)):
-            return found
-        final = await self.allocate.allocation(capacity, month)
+        try:
+            found = await self.store.read_accrual(capacity.key, month.start)
+            if found is not None and (found.is_final or month in _running(now)):
+                return found
+            final = await self.allocate.allocation(capacity, month)
+        except InvariantBroken:
+            # The timer tells of a document that cannot be read.
+            return None
         return found if final is None else finished(final, now, found, self.allocate.cuts(month))
 
-    async def _worked_out(self, month: Period, now: Instant) -> list[Accrual]:
+    async def _worked_out(self, month: Period, now: Instant) -> Accruing:
         """Work out a month anew, one at a time in a process."""
         async with self._turn:
             found = await self.allocate.accruals(month, now)
-            self._keep(month, MonthlyAccruals(tuple(found), (), now))
+            self._keep(month, _kept(found, now))
             return found
 
     def _coming(self, accrual: Accrual, present: Instant) -> tuple[Span, ...]:
@@ -205,6 +216,12 @@ class Accruals:
             if one.place == place and accrual.allocation.month.start == present:
                 return tuple(one.spans(accrual.at, accrual.at + _AHEAD))
         return ()
+
+
+def _kept(found: Accruing, now: Instant) -> MonthlyAccruals:
+    known = {one.allocation.deployment for one in found.accruals}
+    unknown = [one.deployment for one in found.postponed if one.deployment not in known]
+    return MonthlyAccruals(tuple(found.accruals), tuple(unknown), now)
 
 
 def _running(now: Instant) -> tuple[Period, Period]:

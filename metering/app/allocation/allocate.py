@@ -3,14 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final
+from typing import NamedTuple
 
 from metering.app.allocation.capacity_reading import CapacityReading, Kept
+from metering.app.allocation.stored_allocations import (
+    Look,
+    StoredAllocations,
+    postponed_by,
+)
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.accrual import Accrual, Cuts, accrual_of, finished
+from metering.core.allocation.accrual import Accrual, Cuts, accrual_of, finished, incomplete
 from metering.core.allocation.allocation import Allocation, allocate, differences
-from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage
-from metering.core.basics.errors import LedgerBroken, LedgerLagError
+from metering.core.allocation.capacity_usage import CapacityUsage, LedgerUsage, LeftOut
+from metering.core.allocation.postponed import Postponed
+from metering.core.basics.errors import (
+    ConfigurationError,
+    InvariantBroken,
+    LedgerBroken,
+    LedgerLagError,
+)
 from metering.core.basics.instants import Instant
 from metering.core.calendars.calendar import Calendar
 from metering.core.calendars.periods import Period
@@ -18,8 +29,19 @@ from metering.core.deployments.capacity import Capacity
 from metering.core.ledger.chain import Position
 from metering.ports import AllocationStore, LedgerStore
 
-#: Allocations that a process caches. They never change; closing needs those of one month.
-_MAX_KEPT: Final = 32
+
+class Allocated(NamedTuple):
+    """The allocations of a month, and those that cannot be written yet."""
+
+    allocations: list[Allocation]
+    postponed: list[Postponed]
+
+
+class Accruing(NamedTuple):
+    """The accruals of a month; of those that are postponed too, where usage is known."""
+
+    accruals: list[Accrual]
+    postponed: list[Postponed]
 
 
 @dataclass(slots=True)
@@ -33,8 +55,12 @@ class Allocate:
     ledgers: LedgerStore
     store: AllocationStore
     tenancy: Tenancy
-    _kept: dict[tuple[str, Instant], Allocation] = field(init=False, default_factory=dict)
+    _stored: StoredAllocations = field(init=False)
     _usage: Kept = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep allocations that were read."""
+        self._stored = StoredAllocations(self.store)
 
     @property
     def _reading(self) -> CapacityReading:
@@ -42,44 +68,55 @@ class Allocate:
 
     async def due(self, month: Period) -> list[str]:
         """Return the keys of the deployments that cost in a month and are not allocated yet."""
-        await self.tenancy.refresh()
-        return [capacity.key for capacity in await self._due(month)]
+        return [capacity.key for capacity in (await self._look(month)).due]
 
-    async def run(self, month: Period) -> list[Allocation]:
+    async def run(self, month: Period) -> Allocated:
         """Write the allocations that are due, and return all of the month by deployment.
 
         Safe to repeat, to run twice at once and after a crash: the first writer decides, and the
-        others return its allocation. Raises LedgerBroken, before anything is written, if a ledger
-        cannot be trusted.
+        others return its allocation. Where usage cannot be read nothing is written.
         """
-        await self.tenancy.refresh()
-        due = await self._due(month)
-        for allocation in await self._worked_out(due, month, month.end):
-            await self.store.put_allocation(allocation)
-        return await self._present(month)
+        look = await self._look(month)
+        worked_out, postponed = await self._worked_out(look.due, month, month.end)
+        unsure = {one.deployment for one in postponed}
+        found = [*look.written]
+        for allocation in worked_out:
+            if allocation.deployment in unsure:
+                continue
+            try:
+                found.append(await self._stored.write(allocation))
+            except (InvariantBroken, ConfigurationError) as fault:
+                postponed.append(postponed_by(allocation.deployment, month, fault))
+        return _allocated(found, [*look.postponed, *postponed])
 
-    async def accruals(self, month: Period, now: Instant) -> list[Accrual]:
+    async def accruals(self, month: Period, now: Instant) -> Accruing:
         """Return what each deployment has cost until now, without writing it.
 
-        Allocations that exist already are final. Raises LedgerBroken if a ledger cannot be
-        trusted.
+        Allocations that exist already are final. A ledger that cannot be read is in it as last
+        counted.
         """
-        await self.tenancy.refresh()
         cuts, found = self.cuts(month), list[Accrual]()
-        for one in await self._present(month):
-            before = await self.store.read_accrual(one.deployment, month.start)
+        look = await self._look(month)
+        postponed = list(look.postponed)
+        for one in look.written:
+            before = await self._stored.accrual(one.deployment, month)
             found.append(finished(one, now, before, cuts))
-        due = await self._due(month)
-        if due:
-            places = {capacity.place for capacity in due}
-            reading = CapacityReading(self.ledgers, self._usage)
-            usage = await reading.usage(self.tenancy.directory, month, places)
-            for capacity in due:
-                so_far = self._divided(capacity, month, min(now, month.end), usage)
-                if so_far is not None:
-                    tokens = usage.tokens(capacity.place)
-                    found.append(accrual_of(so_far, now, tokens, cuts))
-        return sorted(found, key=lambda one: one.allocation.deployment.casefold())
+        usage = await self._usage_of(look.due, month, self._usage)
+        for capacity in look.due:
+            so_far = self._divided(capacity, month, min(now, month.end), usage)
+            if so_far is None:
+                continue
+            tokens = usage.tokens(capacity.place)
+            accrual: Accrual | None = accrual_of(so_far, now, tokens, cuts)
+            left_out = usage.left_out(capacity.place)
+            if left_out and accrual is not None:
+                before = await self._stored.accrual(capacity.key, month)
+                accrual = incomplete(accrual, before, left_out)
+                postponed.append(_left_out(capacity, month, left_out))
+            if accrual is not None:
+                found.append(accrual)
+        found.sort(key=lambda one: one.allocation.deployment.casefold())
+        return Accruing(found, postponed)
 
     def cuts(self, month: Period) -> Cuts:
         """Return what tells the starts of a tenant's periods and months within a UTC month."""
@@ -101,12 +138,13 @@ class Allocate:
 
     async def allocation(self, capacity: Capacity, month: Period) -> Allocation | None:
         """Return the allocation of one deployment and month, if the close has written it."""
-        return await self._kept_or_read(capacity, month)
+        return await self._stored.of(capacity, month)
 
-    async def allocations(self, month: Period) -> list[Allocation]:
-        """Return the allocations of a month, by deployment."""
+    async def allocations(self, month: Period) -> Allocated:
+        """Return the allocations that are written of a month, by deployment."""
         await self.tenancy.refresh()
-        return await self._present(month)
+        look = await self._stored.look(self.tenancy.directory.capacities(), month)
+        return _allocated(look.written, look.postponed)
 
     async def proof(self, allocation: Allocation) -> list[str]:
         """Derive an allocation again from the registry and its pages; return the differences."""
@@ -130,28 +168,46 @@ class Allocate:
         found = (one for one in self.tenancy.directory.capacities() if one.place == place)
         return next(found, None)
 
-    async def _due(self, month: Period) -> list[Capacity]:
-        directory = self.tenancy.directory
-        missing = [
-            capacity
-            for capacity in directory.capacities()
-            if capacity.spans(month.start, month.end)
-            and await self._kept_or_read(capacity, month) is None
+    async def _look(self, month: Period) -> Look:
+        """Return what is written of a month, and what is due."""
+        await self.tenancy.refresh()
+        directory, look = (
+            self.tenancy.directory,
+            await self._stored.look(self.tenancy.directory.capacities(), month),
+        )
+        unsure = {one.place for one in look.due if one.costs_if_used(month)}
+        if not unsure:
+            return look
+        used, unknown = await self._reading.used_before(directory, month.end, unsure)
+        postponed = [
+            Postponed(one.key, month, unknown[one.place])
+            for one in look.due
+            if one.place in unknown
         ]
-        unsure = {one.place for one in missing if one.costs_if_used(month)}
-        if unsure:
-            unsure -= await self._reading.used_before(directory, month.end, unsure)
-        return [capacity for capacity in missing if capacity.place not in unsure]
+        due = [one for one in look.due if one.place not in unsure or one.place in used]
+        return look._replace(due=due, postponed=[*look.postponed, *postponed])
+
+    async def _usage_of(
+        self, capacities: Sequence[Capacity], month: Period, kept: Kept | None = None
+    ) -> CapacityUsage:
+        if not capacities:
+            return CapacityUsage()
+        places = {capacity.place for capacity in capacities}
+        reading = CapacityReading(self.ledgers, kept)
+        return await reading.usage(self.tenancy.directory, month, places)
 
     async def _worked_out(
         self, capacities: Sequence[Capacity], month: Period, until: Instant
-    ) -> list[Allocation]:
-        if not capacities:
-            return []
-        places = {capacity.place for capacity in capacities}
-        usage = await self._reading.usage(self.tenancy.directory, month, places)
+    ) -> tuple[list[Allocation], list[Postponed]]:
+        """Return the allocations until an instant, and those of them that are not complete."""
+        usage = await self._usage_of(capacities, month)
         found = (self._divided(capacity, month, until, usage) for capacity in capacities)
-        return [allocation for allocation in found if allocation is not None]
+        postponed = [
+            _left_out(capacity, month, left_out)
+            for capacity in capacities
+            if (left_out := usage.left_out(capacity.place))
+        ]
+        return [allocation for allocation in found if allocation is not None], postponed
 
     def _divided(
         self, capacity: Capacity, month: Period, until: Instant, usage: CapacityUsage
@@ -170,18 +226,14 @@ class Allocate:
             is_billable=lambda tenant: plan_of(tenant, month.start)[0].currency == currency,
         )
 
-    async def _present(self, month: Period) -> list[Allocation]:
-        found = [
-            await self._kept_or_read(capacity, month)
-            for capacity in self.tenancy.directory.capacities()
-        ]
-        return [allocation for allocation in found if allocation is not None]
 
-    async def _kept_or_read(self, capacity: Capacity, month: Period) -> Allocation | None:
-        key = (capacity.place, month.start)
-        allocation = self._kept.get(key) or await self.store.read_allocation(*key)
-        if allocation is not None:
-            self._kept[key] = allocation
-            if len(self._kept) > _MAX_KEPT:
-                del self._kept[next(iter(self._kept))]
-        return allocation
+def _allocated(found: Sequence[Allocation], postponed: Sequence[Postponed]) -> Allocated:
+    return Allocated(
+        sorted(found, key=lambda one: one.deployment.casefold()),
+        sorted(postponed, key=lambda one: one.deployment.casefold()),
+    )
+
+
+def _left_out(capacity: Capacity, month: Period, left_out: Sequence[LeftOut]) -> Postponed:
+    faults = {str(one.usage.ledger): one.reason for one in left_out}
+    return Postponed(capacity.key, month, faults)

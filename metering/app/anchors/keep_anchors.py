@@ -21,7 +21,7 @@ from metering.core.anchors.anchor import (
     write_anchor,
     write_leaf,
 )
-from metering.core.basics.errors import InvariantBroken, LedgerBroken, MeteringError
+from metering.core.basics.errors import InvariantBroken, LedgerLagError, MeteringError
 from metering.core.tenancy.record import hash_of
 from metering.ports import (
     Alerts,
@@ -111,7 +111,7 @@ class KeepAnchors:
             await asyncio.sleep(0)
             try:
                 head = await listed_head(self.ledgers, ledger)
-            except LedgerBroken as fault:
+            except (InvariantBroken, LedgerLagError) as fault:
                 self.alerts.alert(f"anchor: left out: {fault}", "ledger")
                 continue
             yield Leaf("ledger", str(ledger), head.pages, head.last_hash)

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from metering.app.allocation.allocate import Allocate
 from metering.app.billing.draft_statements import DraftStatements
+from metering.app.billing.due_allocations import DueAllocations
 from metering.app.ledger.reading import head_of
 from metering.app.tenancy.tenancy import Tenancy
-from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import (
     HeadMovedError,
     InvariantBroken,
@@ -22,8 +22,8 @@ from metering.core.basics.errors import (
 )
 from metering.core.basics.instants import DAY, Instant, format_instant
 from metering.core.basics.money import Amount
-from metering.core.billing.statement import LOOK_BACK, Statement, unsettled
-from metering.core.calendars.periods import LedgerId, Period, month_of
+from metering.core.billing.statement import Statement, unsettled
+from metering.core.calendars.periods import LedgerId, Period
 from metering.core.credit.account import Account, settle
 from metering.core.credit.grant import Burnt
 from metering.ports import AccountStore, Alerts, HubProgress, LedgerStore, StatementStore
@@ -101,8 +101,11 @@ class ClosePeriods:
     _next_due: dict[str, Instant] = field(init=False, default_factory=dict)
     # Tenants whose pages could not be read at the last run.
     _lagging: set[str] = field(init=False, default_factory=set)
-    # Within one run the capacity of a month is allocated once, for all tenants.
-    _allocated: dict[Period, list[Allocation]] = field(init=False, default_factory=dict)
+    _allocations: DueAllocations = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Allocate the capacity of a month once in a run, for all tenants."""
+        self._allocations = DueAllocations(self.allocate, self.ledgers, self.tenancy, self.alerts)
 
     async def run(
         self, at: Instant, tenants: Sequence[str] | None = None, *, ahead: Ahead | None = None
@@ -111,10 +114,11 @@ class ClosePeriods:
 
         `ahead` limits a run at an instant beyond the clock. Safe to repeat, to cut off anywhere
         and to run twice at once: a period gets one statement. If the ledger of a tenant cannot be
-        trusted, an alert names it and only that tenant waits.
+        trusted, an alert names it. Its tenant waits, and so do those that used a deployment paid by
+        the hour which it used too.
         """
         await self.tenancy.refresh()
-        self._allocated.clear()
+        self._allocations.clear()
         counted_until = await self.progress.counted_until()
         has_closed = False
         for tenant in self.tenancy.directory.tenants() if tenants is None else tenants:
@@ -161,8 +165,9 @@ class ClosePeriods:
         period = await self._next(tenant, latest, at)
         while period.end <= at and (ahead is None or ahead.allows(period)):
             waiting = await self._waiting(tenant, period, at, counted_until)
-            if waiting is not None:
-                yield waiting
+            reason = None if waiting else await self._allocations.lacking(tenant, period)
+            if waiting is not None or reason is not None:
+                yield waiting or Waiting(tenant, period.name, reason or "")
                 return
             latest = await self._close(tenant, period, latest, at)
             yield _closed(latest)
@@ -205,7 +210,7 @@ class ClosePeriods:
         self, tenant: str, period: Period, previous: Statement | None, at: Instant
     ) -> Statement:
         """Write the statement of a period, or take the one that another process wrote first."""
-        allocations = await self._allocations(period)
+        allocations = await self._allocations.of(period)
         statement = await self.drafts.draft(tenant, period, previous, at, allocations=allocations)
         if not await self.statements.put_statement(statement):
             theirs = await self.statements.read_statement(statement.ledger)
@@ -214,23 +219,6 @@ class ClosePeriods:
             statement = theirs
         await self._settle(statement)
         return statement
-
-    async def _allocations(self, period: Period) -> list[Allocation]:
-        """Return the allocations of the months that end by the end of a period."""
-        found: list[Allocation] = []
-        for month in self._months(period):
-            if month not in self._allocated:
-                self._allocated[month] = await self.allocate.run(month)
-            found.extend(self._allocated[month])
-        return found
-
-    def _months(self, period: Period) -> list[Period]:
-        if not self.tenancy.directory.capacities():
-            return []
-        months = [month_of(month_of(period.end).start - 1)]
-        while (before := month_of(months[-1].start - 1)).end > period.end - LOOK_BACK:
-            months.append(before)
-        return months
 
     async def _settle(self, statement: Statement) -> None:
         """Record in the tenant's account the amounts that a statement took from its grants."""

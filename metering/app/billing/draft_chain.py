@@ -32,6 +32,12 @@ class DraftChain:
             self._accrued[period] = await self.accruals.to_bill(period, LOOK_BACK)
         return self._accrued[period]
 
+    @property
+    def incomplete(self) -> set[str]:
+        """The deployments whose shares are drafted without usage that cannot be read."""
+        every = (one for accruals in self._accrued.values() for one in accruals)
+        return {one.allocation.deployment for one in every if one.faults}
+
     async def first_open(self, tenant: str, closed: Statement | None) -> Period:
         """Return the period after a tenant's last statement; without one, that of its first use."""
         directory = self.drafts.tenancy.directory

@@ -9,10 +9,11 @@ from metering.app.billing.draft_chain import DraftChain
 from metering.app.billing.draft_statements import DraftStatements
 from metering.app.ledger.reading import head_of
 from metering.app.tenancy.tenancy import Tenancy
+from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.accrued import AccruedShare
 from metering.core.allocation.allocation import Allocation
 from metering.core.basics.errors import InvariantBroken
-from metering.core.basics.instants import Instant, format_instant
+from metering.core.basics.instants import format_instant
 from metering.core.basics.money import Amount
 from metering.core.billing.recomputation import TotalsAt
 from metering.core.billing.statement import Shared, Statement, StatementLine, shared_of
@@ -47,8 +48,8 @@ class Preview(NamedTuple):
     """The draft of a statement, and what of it is provisional."""
 
     statement: Statement
-    provisional: Mapping[Shared, Instant]
-    """The shares of provisioned capacity that may still change, with when they were worked out."""
+    provisional: Mapping[Shared, Accrual]
+    """The shares of provisioned capacity that may still change."""
     later: tuple[AccruedShare, ...]
     """The shares that accrue in the period, and that a later statement bills."""
 
@@ -86,7 +87,7 @@ class Statements:
         chain = DraftChain(self.drafts, self.accruals)
         draft, _ = await chain.up_to(tenant, period, await self._before(tenant, period))
         accruals = await chain.accrued(period)
-        provisional = {shared_of(one.allocation): one.at for one in accruals if not one.is_final}
+        provisional = {shared_of(one.allocation): one for one in accruals if not one.is_final}
         lines = tuple(_marked(line, provisional) for line in draft.lines)
         draft = sealed(replace(draft, lines=lines))
         running = await self.accruals.of(tenant, period)
@@ -162,12 +163,13 @@ class Statements:
         return [allocation for allocation in found if allocation is not None]
 
 
-def _marked(line: StatementLine, provisional: Mapping[Shared, Instant]) -> StatementLine:
+def _marked(line: StatementLine, provisional: Mapping[Shared, Accrual]) -> StatementLine:
     """Return a line; that of a share which may still change says so as its reason."""
-    at = provisional.get((line.reference or "", line.charge_period or ""))
-    if at is None:
+    accrual = provisional.get((line.reference or "", line.charge_period or ""))
+    if accrual is None:
         return line
-    return line._replace(reason=f"provisional, accrued until {format_instant(at)}")
+    state = "provisional and incomplete" if accrual.faults else "provisional"
+    return line._replace(reason=f"{state}, accrued until {format_instant(accrual.at)}")
 
 
 def _chain_faults(statement: Statement, previous: Statement | None) -> list[str]:

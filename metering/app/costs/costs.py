@@ -48,7 +48,9 @@ class CostReport(NamedTuple):
     """By currency."""
     totals_before: dict[str, Sums] | None
     left_out: dict[str, str]
-    """The ledgers that could not be read, and why."""
+    """The ledgers that could not be read, and why: in an answer about one tenant, its own."""
+    incomplete: tuple[str, ...]
+    """Deployments whose hours are divided without some of their usage."""
     not_whole: int
     """Periods that reach beyond the days, so that no terms of plans are in the figures."""
     as_of: Instant
@@ -59,6 +61,7 @@ class _Read(NamedTuple):
 
     sheet: CostSheet
     left_out: dict[str, str]
+    incomplete: tuple[str, ...]
     not_whole: int
     as_of: Instant
 
@@ -98,6 +101,7 @@ class Costs:
             now.sheet.totals(),
             None if then is None else then.totals(),
             {**(before.left_out if before else {}), **now.left_out},
+            now.incomplete,
             now.not_whole,
             now.as_of,
         )
@@ -137,7 +141,13 @@ class Costs:
             known = _known(directory, one.allocation)
             sheet.add_allocation(one.allocation, known, is_final=one.is_final)
         faults = {name: str(fault) for name, fault in one_by_one.left_out.items()} | unknown
-        return _Read(sheet, faults, reading.not_whole, now)
+        incomplete: dict[str, None] = {}
+        for one in accruals:
+            if query.tenant is None:
+                faults = {**one.faults, **faults}
+            if one.faults and (query.tenant is None or one.allocation.share_of(query.tenant)):
+                incomplete[one.allocation.deployment] = None
+        return _Read(sheet, faults, tuple(incomplete), reading.not_whole, now)
 
     async def _accruals(self, days: Days, now: Instant) -> tuple[list[Accrual], dict[str, str]]:
         """Return the accruals of the months that have any of the days, and what is not known yet.

@@ -70,9 +70,13 @@ class ClosedPeriods:
             must_have(self.tenancy, self.window.name, self.tenant)
 
     def notes(self) -> Mapping[str, str]:
-        """Name the tenants whose period of the window's name is not closed."""
+        """Name the tenants whose period of the window's name is not closed, and what is lacking."""
         named = {"not_closed": ", ".join(self._not_closed)} if self._not_closed else {}
-        return {**named, PROVISIONAL: _PROVISIONAL} if self._has_drafts else named
+        if self._has_drafts:
+            named[PROVISIONAL] = _PROVISIONAL
+        if self.drafts is not None and self.drafts.incomplete:
+            named["incomplete"] = ", ".join(sorted(self.drafts.incomplete))
+        return named
 
     async def _draft(self, tenant: str) -> Closed | None:
         """Return the draft of a tenant's open period; None if it has not begun or is broken.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import format_instant
+from metering.core.basics.instants import format_instant, parse_instant
 from metering.core.calendars.calendars import Calendars
 from metering.core.calendars.periods import LedgerId
 from metering.core.exports.delivery_manifest import Window
@@ -35,12 +35,15 @@ async def ledgers_in(
 
 
 def named_window(name: str) -> Window:
-    """Return the window of a period by name or start. ConfigurationError if no calendar has it."""
+    """Return the window of a period by name or start. ConfigurationError if no calendar has it.
+
+    A start is named in UTC, whatever its offset: equal windows are one delivery.
+    """
     try:
         Calendars().find(name)
     except ValueError as fault:
         raise ConfigurationError(f"period {fault}") from None
-    return Window(name)
+    return Window(name if "T" not in name.upper() else format_instant(parse_instant(name)))
 
 
 def must_have(tenancy: Tenancy, name: str, tenant: str | None) -> None:

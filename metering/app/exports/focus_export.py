@@ -25,6 +25,8 @@ from metering.core.ledger.chain import START, Position
 from metering.ports import LedgerStore, Table
 
 FOCUS: Final = "focus"
+#: Entries that are read at a time: some milliseconds, in which the event loop answers nobody.
+_ENTRIES: Final = 50
 _NOTES: Final = {
     "specification": "FOCUS 1.2, Cost and Usage; docs/focus.md says how each column is filled",
     "totals": "the sum of BilledCost: the totals of the statements",
@@ -40,6 +42,7 @@ class FocusExport(OfClosedPeriods):
     issuer: str
     progress: Progress = no_progress
     _last_page: Instant = field(init=False, default=0)
+    _since_turn: int = field(init=False, default=0)
     kind: ClassVar[str] = FOCUS
 
     async def files(self) -> AsyncIterator[ReportFile]:
@@ -85,8 +88,11 @@ class FocusExport(OfClosedPeriods):
             sums.add(page)
             self._last_page = max(self._last_page, page.committed)
             self.progress(1)
-            # Let ingestion in this process take its turn.
-            await asyncio.sleep(0)
+            self._since_turn += 1 + len(page.entries)
+            if self._since_turn > _ENTRIES:
+                # Let ingestion in this process take its turn.
+                self._since_turn = 0
+                await asyncio.sleep(0)
         directory = self.tenancy.directory
         period = statement.period if ledger == statement.ledger else directory.period_of(ledger)
         return Changed(ledger, period, directory.plan_for(ledger), sums.counts())

@@ -13,7 +13,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.basics.errors import RejectedEvent
 from metering.core.basics.instants import Instant
 from metering.core.tenancy.producers import Binding
-from metering.core.usage.usage import GATEWAY_SOURCES, Dimensions
+from metering.core.usage.usage import RESERVED_SOURCES, Dimensions
 from metering.core.usage.usage_reader import UsageReader
 from metering.ports import Clock, UsagePublisher
 
@@ -52,8 +52,9 @@ class Producer(NamedTuple):
 
     def refusal(self, of: Dimensions) -> Answer | None:
         """Return the answer to an event that it may not send; None for any other."""
-        if of.source.startswith(GATEWAY_SOURCES):
-            reason = f"source: {GATEWAY_SOURCES}… is the gateway's: use a source of your own"
+        if of.source.startswith(RESERVED_SOURCES):
+            reserved = " and ".join(f"{one}…" for one in RESERVED_SOURCES)
+            reason = f"source: {reserved} are the gateways' own: use a source of your own"
             return Answer(SOURCE_NOT_ALLOWED, reason)
         if self.binding is None:
             if self.accepts_unbound:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from metering.app.allocation.accruals import Accruals
 from metering.app.billing.close_on_time import is_overdue
 from metering.app.billing.close_periods import ClosePeriods
 from metering.app.hubs.hub_lag import HubLags
@@ -31,6 +32,9 @@ _OVERDUE: Final = "`metering close` names the reason of each"
 _PARKED: Final = "`metering effects list`, then `metering effects retry`"
 _BROKEN: Final = "`metering verify` names each; see the runbook: a ledger that stopped"
 
+#: Deployments that an answer names.
+_MAX_NAMED: Final = 3
+
 
 class Seen(NamedTuple):
     """The state of the ledgers."""
@@ -50,6 +54,7 @@ class Status:
     dead_letters: DeadLetterStore
     effects: EffectStore
     closing: ClosePeriods
+    accruals: Accruals
     tenancy: Tenancy
     hub_lags: HubLags
     clock: Clock
@@ -71,6 +76,8 @@ class Status:
         hub = await self.hub_lags.known()
         letters = sum((await self.dead_letters.count_dead_letters()).kept.values())
         parked = len(await self.effects.parked(MAX_COUNTED))
+        lacking = await self.accruals.incomplete()
+        ledgers = {ledger for of in lacking.values() for ledger in of}
         return [
             last_commit(None if seen.latest is None else max(0, now - seen.latest)),
             hub_lag(hub.lag, is_reachable=hub.is_reachable, fault=self.hub_lags.fault),
@@ -78,7 +85,12 @@ class Status:
             none_of(PRICED, seen.unpriced, "requests without a price", _UNPRICED),
             none_of(CLOSED, overdue, "periods overdue", _OVERDUE),
             none_of(DELIVERED, parked, "effects given up", _PARKED),
-            none_of(FAULTS, seen.broken, "ledgers that cannot be read", _BROKEN),
+            none_of(
+                FAULTS,
+                max(seen.broken, len(ledgers)),
+                "ledgers that cannot be read",
+                _broken(sorted(lacking)),
+            ),
         ]
 
     async def _heads(self, now: Instant) -> tuple[list[Head], int]:
@@ -94,6 +106,14 @@ class Status:
         tenants = self.tenancy.directory.tenants()
         found = [one async for one in self.closing.due(now, tenants)]
         return sum(is_overdue(one, now) or one.reason == "due" for one in found)
+
+
+def _broken(lacking: Sequence[str]) -> str:
+    """Say what to do, and what is incomplete meanwhile."""
+    if not lacking:
+        return _BROKEN
+    more = f" and {len(lacking) - _MAX_NAMED} more" if len(lacking) > _MAX_NAMED else ""
+    return f"{_BROKEN}; the cost of {', '.join(lacking[:_MAX_NAMED])}{more} is incomplete"
 
 
 def _unpriced(heads: Sequence[Head]) -> int:

@@ -120,10 +120,11 @@ async def stored_pages(
         return
     async with aclosing(store.pages(ledger, after=reached)) as found:
         async for page in found:
-            left_out = range(reached + 1, min(page.number, through.page + 1))
-            async for earlier in _by_number(store, ledger, left_out):
-                yield earlier
-                reached = earlier.number
+            if page.number > reached + 1:
+                left_out = range(reached + 1, min(page.number, through.page + 1))
+                async for earlier in _by_number(store, ledger, left_out):
+                    yield earlier
+                    reached = earlier.number
             if page.number <= through.page or reached < through.page:
                 yield page
                 reached = max(reached, page.number)

@@ -120,6 +120,8 @@ def _left_out(accrued: Accrued, provisioned: set[str], *, is_same: bool) -> Iter
     """Yield in words what a comparison leaves out."""
     if accrued.at is not None:
         yield f"hours and usage of provisioned capacity after {format_instant(accrued.at)}"
+    if not accrued.is_complete:
+        yield "usage of provisioned capacity that cannot be read at present"
     if accrued.unknown:
         yield f"deployments whose hours were not worked out yet: {', '.join(accrued.unknown)}"
     for one in accrued.shares:

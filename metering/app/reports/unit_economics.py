@@ -41,7 +41,7 @@ class UnitEconomics:
         now = self.clock.now()
         is_over = days.end <= day_at(now)
         end = parse_instant(f"{days.end}T00:00:00Z") if is_over else now + 1
-        return self._costs(tenant, end - 1, found, read)
+        return await self._costs(tenant, end - 1, found, read)
 
     async def of_period(self, tenant: str, period: Period, spend: Spend = unlimited) -> UnitCosts:
         """Return the cost of outcomes in a period, with the targets at its end, or now."""
@@ -49,9 +49,9 @@ class UnitEconomics:
         ledger = LedgerId(tenant, period.start)
         found, read = await self.read.costs_and_outcomes([ledger], ALL_DAYS, GROUPED_BY, spend)
         at = max(period.start, min(period.end - 1, self.clock.now()))
-        return self._costs(tenant, at, found, read)
+        return await self._costs(tenant, at, found, read)
 
-    def _costs(
+    async def _costs(
         self,
         tenant: str,
         at: Instant,
@@ -66,5 +66,6 @@ class UnitEconomics:
             if currency != plan.currency:
                 both = f"{currency} and {plan.currency}"
                 raise ConfigurationError(f"tenant {tenant!r}: days in {both}: choose fewer days")
-        rows = use_cases(*found, plan.targets)
+        # Names of use cases are the callers': there may be tens of thousands.
+        rows = await self.read.executor.run(lambda: use_cases(*found, plan.targets))
         return UnitCosts(plan.currency, tuple(rows), tuple(read))

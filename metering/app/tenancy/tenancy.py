@@ -28,6 +28,7 @@ from metering.core.tenancy.adjustment_records import AdjustmentOffer, make_adjus
 from metering.core.tenancy.customers import Customer, set_customer
 from metering.core.tenancy.directory import Directory
 from metering.core.tenancy.discount_records import set_discount
+from metering.core.tenancy.exporters import Reports, add_key, revoke_keys, set_exporter
 from metering.core.tenancy.grant_records import GrantOffer, give_grant, revoke_grant
 from metering.core.tenancy.increases import IncreaseOffer, make_increase
 from metering.core.tenancy.moves import refuse_moves
@@ -262,6 +263,26 @@ class Tenancy:
             lambda now: bind_producer(self.directory.producers, name, binding, now),
             ("producer", name, expected),
         )
+
+    async def set_exporter(
+        self, name: str, *, reports: Reports | None = None, identity: str | None = None
+    ) -> Decision[Instant]:
+        """Let an exporter report aggregates or requests from now on; None leaves it as it is."""
+        return await self._record(
+            lambda now: set_exporter(
+                self.directory.exporters, name, now, reports=reports, identity=identity
+            )
+        )
+
+    async def add_exporter_key(self, name: str, key: str, overlap: Instant) -> Decision[Instant]:
+        """Give an exporter a key; its former one is valid for `overlap` from now on."""
+        return await self._record(
+            lambda now: add_key(self.directory.exporters, name, key, overlap, now)
+        )
+
+    async def revoke_exporter_keys(self, name: str) -> Decision[Instant]:
+        """Let no key of an exporter be valid any longer."""
+        return await self._record(lambda now: revoke_keys(self.directory.exporters, name, now))
 
     async def set_customer(
         self, tenant: str, customer: Customer, *, expected: int | None = None

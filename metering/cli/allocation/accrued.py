@@ -19,6 +19,8 @@ def print_accrued(found: Accrued, period: Period) -> None:
             " above",
             soft_wrap=True,
         )
+    if not found.is_complete:
+        stdout().print("incomplete: usage of a deployment cannot be read at present")
     if found.unknown:
         stdout().print(
             f"{plural(len(found.unknown), 'deployment')} paid by the hour whose cost was not worked"
@@ -51,4 +53,6 @@ def _parts(one: AccruedShare) -> tuple[int, int, int]:
 def _state(one: AccruedShare) -> str:
     if not one.is_billable:
         return "not billed: other currency"
+    if not one.is_complete:
+        return "provisional, incomplete"
     return "final" if one.is_final else "provisional"

@@ -6,9 +6,11 @@ from typing import Annotated, Final
 import typer
 
 from metering import bootstrap
+from metering.app.allocation.allocate import Allocated
 from metering.cli.options import with_app
-from metering.cli.output import AsJson, count, print_table, show, stdout
+from metering.cli.output import AsJson, count, print_table, show, stdout, tell_left_out
 from metering.core.allocation.allocation import Allocation, Share
+from metering.core.allocation.postponed import by_fault
 from metering.core.basics.instants import format_instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS, format_fixed, format_read
 from metering.core.calendars.periods import Period, month_of, parse_month
@@ -32,20 +34,21 @@ def list_shares(
     """Show how the hourly cost of provisioned and hosted deployments was allocated to tenants.
 
     Costs are allocated once, when a UTC month is closed. The shares and the unallocated rest add up
-    to the cost exactly.
+    to the cost exactly. A deployment is not allocated while usage of it cannot be read; the ledger
+    at fault is named, and the exit status is 1.
 
     Example:  metering deployments shares --month 2026-11
     """
 
-    async def read(app: bootstrap.App) -> tuple[Period, list[Allocation]]:
+    async def read(app: bootstrap.App) -> tuple[Period, Allocated]:
         now = app.clock.now()
         chosen = _month(month, month_of(now), preview=preview)
         if preview:
-            accruals = await app.billing.allocate.accruals(chosen, now)
-            return chosen, [one.allocation for one in accruals]
+            accruals, postponed = await app.billing.allocate.accruals(chosen, now)
+            return chosen, Allocated([one.allocation for one in accruals], postponed)
         return chosen, await app.billing.allocate.allocations(chosen)
 
-    chosen, found = with_app(read)
+    chosen, (found, postponed) = with_app(read)
     documents = [AllocationDocument.model_validate(allocation) for allocation in found]
 
     def tables() -> None:
@@ -56,6 +59,7 @@ def list_shares(
             _print(allocation)
 
     show(documents, tables, as_json=as_json)
+    tell_left_out(f"{of}: {fault}" for fault, of in by_fault(postponed).items())
 
 
 def _month(name: str | None, present: Period, *, preview: bool) -> Period:

@@ -7,7 +7,7 @@ import typer
 from metering import bootstrap
 from metering.app.billing.close_periods import Closed, Waiting
 from metering.cli.auditing import changing
-from metering.cli.options import instant, must_know
+from metering.cli.options import day_or_instant, must_know
 from metering.cli.output import AsJson, count, plural, print_table, show, stderr, stdout
 from metering.core.basics.instants import Instant, format_instant
 from metering.core.basics.money import format_paid
@@ -35,7 +35,7 @@ def close(
 
     Example:  metering close --tenant acme --json
     """
-    asked = instant(at, "--at")
+    asked = day_or_instant(at, "--at")
     found: list[Closed | Waiting] = []
 
     async def run(app: bootstrap.App) -> Instant:

@@ -74,6 +74,9 @@ async def _read(app: bootstrap.App, tenant: str, period: str | None, *, preview:
     draft: Preview | None = None
     if preview:
         of = await period_for(app, tenant, period)
+        if period is None and await app.billing.statements.of(tenant, of) is not None:
+            # The last one with usage is closed: what is open is the present one.
+            of = await app.read.present_period(tenant)
         draft = await app.billing.statements.draft(tenant, of)
     statement = await _closed(app, tenant, period) if draft is None else draft.statement
     customer = app.tenancy.directory.customers.of(tenant)
@@ -89,9 +92,11 @@ async def _closed(app: bootstrap.App, tenant: str, period: str | None) -> Statem
         else app.billing.statements.of(tenant, of)
     )
     if found is None:
+        is_over = app.clock.now() >= of.end
+        state = "has ended and is not closed" if is_over else "has not ended"
+        remedy = "run `metering close`, or use --preview" if is_over else "use --preview"
         raise ConfigurationError(
-            f"tenant {tenant!r}: period {of.name} is not closed; it ends at"
-            f" {format_instant(of.end)}: run `metering close`, or use --preview"
+            f"tenant {tenant!r}: period {of.name} {state} (end: {format_instant(of.end)}): {remedy}"
         )
     return found
 

@@ -11,7 +11,7 @@ from metering.app.costs.costs import CostReport
 from metering.cli.costs.asking import By, End, First, Month, Only, Rows, asked
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, count, plural, print_table, show, stdout, tell_left_out
-from metering.core.basics.money import Amount, format_fixed, format_paid
+from metering.core.basics.money import Amount, format_fixed, format_read
 from metering.core.costs.sums import CostRow, Sums
 from metering.documents.costs import CostsDocument
 
@@ -121,7 +121,7 @@ def _print(
             stdout().print(f"{plural(number, noun)} {meaning}")
     for currency, one in report.totals.items():
         if one.provisional:
-            amount = format_paid(one.provisional, currency)
+            amount = format_read(one.provisional, currency)
             note = "of hours is provisional until the month is closed"
             stdout().print(f"{amount} {currency} {note}")
 
@@ -134,12 +134,12 @@ def _row(
 
 def _cost(sums: Sums, currency: str, before: Sums | None, change: Fraction | None) -> list[str]:
     def paid(amount: Amount) -> str:
-        return format_paid(amount, currency)
+        return format_read(amount, currency)
 
     return [
         count(sums.requests),
         count(sums.tokens),
-        paid(sums.charged),
+        "unknown" if sums.is_unknown else paid(sums.charged),
         paid(sums.used),
         paid(sums.idle),
         paid(sums.unallocated),
@@ -154,9 +154,9 @@ def _margin(sums: Sums, currency: str, _before: Sums | None, _change: Fraction |
     mark = _LOSS if margin is not None and margin < 0 else ""
     return [
         count(sums.requests),
-        format_paid(sums.charged, currency),
-        format_paid(sums.cost, currency),
-        "unknown" if margin is None else f"{mark}{format_paid(margin, currency)}",
+        "unknown" if sums.is_unknown else format_read(sums.charged, currency),
+        "unknown" if sums.is_unknown else format_read(sums.cost, currency),
+        "unknown" if margin is None else f"{mark}{format_read(margin, currency)}",
         "-" if share is None else _percent(share),
         count(sums.uncosted),
         count(sums.unpriced),

@@ -231,7 +231,8 @@ def deliver(
         )
         with bar:
             task = bar.add_task("reading", total=None)
-            report = make(app, lambda pages: bar.advance(task, pages))
+            told = (lambda _: None) if bar.disable else (lambda pages: bar.advance(task, pages))
+            report = make(app, told)
             return await exports.deliver(report, form=made_in, gzip=gzip)
 
     manifest = with_app(work)

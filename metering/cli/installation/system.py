@@ -1,7 +1,9 @@
 """`metering demo`: run the whole system on this machine and check the result."""
 
 import asyncio
+import sys
 from pathlib import Path
+from shutil import which
 from typing import Annotated, Final
 
 import typer
@@ -129,7 +131,7 @@ def _print_story(ran: Demo, setting: str) -> None:
         ),
         (
             "A wrong price",
-            f"Two requests of {came.charged} USD were corrected to {came.corrected}. One of them:",
+            f"{came.charged} USD of two requests were corrected to {came.corrected}. One of them:",
             f"requests show {story.REPRICED} --tenant {who}",
         ),
         (
@@ -141,6 +143,9 @@ def _print_story(ran: Demo, setting: str) -> None:
     console.print()
     console.print("To look closer, choose the demo's store and its clock:")
     now = format_instant(DEMO_NOW)
+    if which("metering") is None:
+        # `make demo` has not put the command on the path of the shell.
+        console.print(f"    [cyan]. {escape(sys.prefix)}/bin/activate[/cyan]")
     console.print(f"    [cyan]export {escape(setting)} METERING_NOW={now}[/cyan]")
     console.print()
     for title, sentence, command in told:

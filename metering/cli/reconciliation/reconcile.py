@@ -13,6 +13,7 @@ from metering.app.reconciliation.reconcile import Asked, day_start
 from metering.cli.ingest.event_lines import opened, progress_bar, read_lines, size_of
 from metering.cli.options import with_app
 from metering.cli.output import AsJson, show, tell_left_out
+from metering.cli.reconciliation.platform_estimate import compare_estimate
 from metering.cli.reconciliation.reconcile_tables import print_logs, print_report
 from metering.core.basics.instants import DAY, Instant
 from metering.core.reconciliation.agreed import Agreed, read_agreed
@@ -45,6 +46,14 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
             help="JSON Lines, as `metering ingest --hub gateway-logs` reads them.",
         ),
     ] = None,
+    platform_estimate: Annotated[
+        bool,
+        typer.Option(
+            "--platform-estimate",
+            help="Compare aggregates with the AI Gateway's own estimate of their cost, by day and"
+            " model. Give --from and --to.",
+        ),
+    ] = False,
     first: Annotated[
         str | None, typer.Option("--from", help="The first day (UTC). Default: that of the file.")
     ] = None,
@@ -73,18 +82,24 @@ def reconcile(  # noqa: PLR0913, PLR0917, one for each option
 ) -> None:
     """Compare the ledgers with the bill (--actual), the gateway's logs (--gateway-logs), or both.
 
+    With --platform-estimate, compare them with what the AI Gateway itself estimates.
+
     Every difference is broken down by cause, line by line. Exit status 1 if more than rounding and
     late data remains, or if a ledger cannot be read: it is named and left out. Writes nothing.
 
     Example:  metering reconcile --actual part_0_0001.csv.gz --from 2026-11-01 --to 2026-11-18
     """
-    if actual is None and gateway_logs is None:
+    if platform_estimate is (actual is not None or gateway_logs is not None):
         raise typer.BadParameter(
-            "give one of these options, or both", param_hint="--actual, --gateway-logs"
+            "give one of these options, or the first two",
+            param_hint="--actual, --gateway-logs, --platform-estimate",
         )
     allowed = _percent(tolerance)
     for day, hint in ((first, "--from"), (last, "--to")):
         _instant(day, hint)
+    if platform_estimate:
+        compare_estimate(first, last, as_json=as_json)
+        return
     asked = Asked(first, last, currency.upper(), together, _agreed(discount or []))
 
     async def work(app: bootstrap.App) -> tuple[Report | None, LogReport | None]:

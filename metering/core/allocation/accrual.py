@@ -7,10 +7,11 @@ whose periods begin within the month also have their share by period, in pieces 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from metering.core.allocation.allocation import Allocation, HourlyTokens, Share, divide
+from metering.core.allocation.capacity_usage import LeftOut
 from metering.core.basics.instants import HOUR, Instant
 from metering.core.basics.money import Amount
 
@@ -37,6 +38,8 @@ class Accrual:
     """Whether the close has written this allocation."""
     pieces: Mapping[str, tuple[Piece, ...]]
     """By tenant, the share of each of its periods; without the tenants of one period."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """By ledger that used the deployment and cannot be read: why. Its usage is as last counted."""
 
     def pieces_of(self, share: Share) -> tuple[Piece, ...]:
         """Return a share by the periods of its tenant."""
@@ -57,6 +60,29 @@ def accrual_of(allocation: Allocation, at: Instant, tokens: HourlyTokens, cuts: 
         for tenant in parts.keys() & starts.keys():
             used[tenant][_piece(starts[tenant], hour)] += parts[tenant]
     return Accrual(allocation, at, is_final=False, pieces=_pieces(allocation, starts, used, idle))
+
+
+def incomplete(
+    accrual: Accrual, before: Accrual | None, left_out: Sequence[LeftOut]
+) -> Accrual | None:
+    """Return an accrual that ledgers are left out of, or the one before it that knew more of them.
+
+    So nobody's share grows because the usage of another tenant cannot be read. None if there is
+    none before it, and nothing at all is known of one of the ledgers.
+    """
+    if before is None:
+        found = accrual if all(one.usage.through.page for one in left_out) else None
+    else:
+        tenants = {one.usage.ledger.tenant for one in left_out}
+        knew_more = any(_tokens(before, one) > _tokens(accrual, one) for one in tenants)
+        found = before if knew_more else accrual
+    faults = {str(one.usage.ledger): one.reason for one in left_out}
+    return None if found is None else replace(found, faults=faults)
+
+
+def _tokens(accrual: Accrual, tenant: str) -> int:
+    share = accrual.allocation.share_of(tenant)
+    return 0 if share is None else share.tokens
 
 
 def finished(allocation: Allocation, at: Instant, before: Accrual | None, cuts: Cuts) -> Accrual:

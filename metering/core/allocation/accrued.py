@@ -34,6 +34,8 @@ class AccruedShare(NamedTuple):
     """The whole cost of the deployment that is divided."""
     coming: tuple[Span, ...] = ()
     """The hours after it, of the month that runs: what is recorded for them."""
+    is_complete: bool = True
+    """False while usage of the deployment by some tenant cannot be read."""
 
     @property
     def amount(self) -> Amount:
@@ -63,6 +65,11 @@ class Accrued(NamedTuple):
     """When the oldest of the accruals was worked out; None if nothing accrues."""
     unknown: tuple[str, ...] = ()
     """Deployments whose cost was not worked out yet."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all usage of the deployments is counted."""
+        return all(one.is_complete for one in self.shares)
 
     @property
     def billable(self) -> list[AccruedShare]:
@@ -118,4 +125,5 @@ def accrued_share(accrual: Accrual, tenant: str, coming: tuple[Span, ...]) -> Ac
         accrual.pieces_of(share),
         allocation.cost,
         coming,
+        not accrual.faults,
     )

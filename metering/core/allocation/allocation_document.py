@@ -52,6 +52,7 @@ def write_accrual(accrual: Accrual) -> Document:
         **write_allocation(accrual.allocation),
         "at": accrual.at,
         "is_final": accrual.is_final,
+        "faults": accrual.faults,
         "pieces": {
             tenant: [[start, str(amount)] for start, amount in pieces]
             for tenant, pieces in accrual.pieces.items()
@@ -88,6 +89,8 @@ def _accrual(document: Document) -> Accrual:
             tenant: tuple(Piece(start, int(amount)) for start, amount in pieces)
             for tenant, pieces in document["pieces"].items()
         },
+        # Absent in those of versions before 2026-12-01.
+        faults=document.get("faults", {}),
     )
 
 

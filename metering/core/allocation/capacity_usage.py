@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection
 from math import sumprod
-from typing import Final
+from typing import Final, NamedTuple
 
 from metering.core.allocation.allocation import Counted, HourlyTokens
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import HOUR, Instant
 from metering.core.basics.money import MULTIPLIER_DECIMALS
+from metering.core.calendars.dated import BEGINNING
 from metering.core.calendars.periods import LedgerId, Period, slot_start
 from metering.core.ledger.chain import START, Position
 from metering.core.ledger.entry import State
@@ -35,6 +36,8 @@ class LedgerUsage:
         """The position of the last page that was added."""
         self.tokens: defaultdict[tuple[str, Instant], int] = defaultdict(int)
         """Weighted, in 10^-6, by deployment and hour."""
+        self.last: Instant = BEGINNING
+        """The latest hour that was counted."""
         self._month = month
         self._places = places
 
@@ -46,6 +49,7 @@ class LedgerUsage:
         if not self._month.start <= start < self._month.end:
             return
         hour = start // HOUR * HOUR
+        self.last = max(self.last, hour)
         for entry in page.entries:
             for state, _, sign in entry.changes():
                 self._count(hour, state, sign)
@@ -66,6 +70,13 @@ class LedgerUsage:
             raise LedgerBroken(str(self.ledger), "its usage of capacity is negative")
 
 
+class LeftOut(NamedTuple):
+    """A ledger that cannot be read to its end, as far as it was counted."""
+
+    usage: LedgerUsage
+    reason: str
+
+
 class CapacityUsage:
     """The usage of deployments in one month, from any number of ledgers in any order."""
 
@@ -74,18 +85,52 @@ class CapacityUsage:
             lambda: defaultdict(lambda: defaultdict(int))
         )
         self._counted: defaultdict[str, list[Counted]] = defaultdict(list)
+        self._left_out: defaultdict[str, list[LeftOut]] = defaultdict(list)
 
     def add(self, usage: LedgerUsage, places: Collection[str]) -> None:
         """Add a ledger, as counted for these deployments."""
         usage.check()
+        self._add(usage, places)
+
+    def _add(self, usage: LedgerUsage, places: Collection[str]) -> None:
         for place in places:
             self._counted[place].append(Counted(usage.ledger, *usage.through))
         for (place, hour), tokens in usage.tokens.items():
-            self._tokens[place][hour][usage.ledger.tenant] += tokens
+            self._tokens[place][hour][usage.ledger.tenant] += max(0, tokens)
+
+    def leave_out(self, usage: LedgerUsage, places: Collection[str], reason: str) -> None:
+        """Add what is known of a ledger that cannot be read to its end."""
+        self._add(usage, places)
+        for place in places:
+            self._left_out[place].append(LeftOut(usage, reason))
+
+    def left_out(self, place: str) -> list[LeftOut]:
+        """Return the ledgers that may have used a deployment and cannot be read to their end."""
+        return self._left_out[place]
 
     def tokens(self, place: str) -> HourlyTokens:
-        """Return the weighted tokens of a deployment by hour and tenant."""
-        return self._tokens[place]
+        """Return the weighted tokens of a deployment by hour and tenant.
+
+        Ledgers that are left out keep their part: from its last hour on, such a ledger is taken to
+        use what it used beside the others until then. So their shares do not grow because it cannot
+        be read.
+        """
+        tokens, left_out = self._tokens[place], self._left_out[place]
+        absent = {one.usage.ledger.tenant for one in left_out}
+        others = {
+            hour: sum(number for tenant, number in of.items() if tenant not in absent)
+            for hour, of in tokens.items()
+        }
+        found = {hour: dict(of) for hour, of in tokens.items()}
+        for usage, _ in left_out:
+            tenant = usage.ledger.tenant
+            beside = sum(number for hour, number in others.items() if hour <= usage.last)
+            used = sum(of.get(tenant, 0) for hour, of in tokens.items() if hour <= usage.last)
+            for hour, number in others.items() if beside else ():
+                if hour >= usage.last:
+                    carried = number * used // beside
+                    found[hour][tenant] = max(carried, found[hour].get(tenant, 0))
+        return found
 
     def counted(self, place: str) -> list[Counted]:
         """Return the ledgers that were counted for a deployment."""

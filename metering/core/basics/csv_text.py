@@ -24,6 +24,8 @@ _BEGINS: Final = re.compile(
 )
 #: Cells that are kept: the rows of a report repeat names and times.
 _KEPT: Final = 4096
+#: Characters of a hash in hexadecimal digits.
+_HASH: Final = 64
 _MUST_QUOTE: Final = frozenset(',"\r\n;\t|')
 
 
@@ -68,6 +70,9 @@ class _Written(dict[Cell, str]):
     """The latest cells, each as it is written."""
 
     def __missing__(self, cell: Cell) -> str:
+        if type(cell) is str and len(cell) >= _HASH and cell.isalnum():
+            # Nothing to disarm or to quote; those of rows would push out what is repeated.
+            return cell
         if len(self) >= _KEPT:
             self.clear()
         written = self[cell] = _cell(cell)

@@ -54,10 +54,11 @@ def parse_not_negative(text: object, decimals: int) -> int:
 
 def format_fixed(value: int, decimals: int) -> str:
     """Return an integer of 10^-`decimals` as a decimal string, trailing zeros trimmed."""
-    sign = "-" if value < 0 else ""
-    digits = str(abs(value)).rjust(decimals + 1, "0")
-    whole, fraction = digits[:-decimals], digits[-decimals:].rstrip("0")
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+    if value < 0:
+        return f"-{format_fixed(-value, decimals)}"
+    digits = str(value).zfill(decimals + 1)
+    fraction = digits[-decimals:].rstrip("0")
+    return f"{digits[:-decimals]}.{fraction}" if fraction else digits[:-decimals]
 
 
 def parse_amount(text: object) -> Amount:
@@ -103,8 +104,9 @@ def rounded(amount: Amount, currency: str) -> Amount:
 def format_paid(amount: Amount, currency: str) -> str:
     """Return a rounded amount with all its decimals, for people: `"1234.50"`."""
     decimals = decimals_of(currency)
-    whole, _, fraction = format_fixed(rounded(amount, currency), AMOUNT_DECIMALS).partition(".")
-    return f"{whole}.{fraction.ljust(decimals, '0')}" if decimals else whole
+    units = rounded(amount, currency) // 10 ** (AMOUNT_DECIMALS - decimals)
+    digits, sign = str(abs(units)).zfill(decimals + 1), "-" if units < 0 else ""
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
 
 
 #: Below ten cents an amount has so many digits that are not zero: a request costs parts of a cent.

@@ -26,7 +26,12 @@ def validated[M: BaseModel](model: type[M], source: str, content: object) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise ConfigurationError(f"{source}: {place}: {first['msg']}") from None
+        raise ConfigurationError(f"{source}: {place}: {reason_of(first['msg'])}") from None
+
+
+def reason_of(message: str) -> str:
+    """Return the message of a validation error; of a ValueError pydantic says that it is one."""
+    return message.removeprefix("Value error, ")
 
 
 def misplaced(place: tuple[int | str, ...], reason: str) -> ValidationError:

@@ -90,6 +90,12 @@ class Sums:
         return known > 0 or not unknown
 
     @property
+    def is_unknown(self) -> bool:
+        """Say whether nothing of it has a price: then an amount of zero is none."""
+        known = self.requests - self.not_billable - self.unpriced - self.missing
+        return known <= 0 < self.unpriced + self.missing and not (self.charged or self.cost)
+
+    @property
     def margin(self) -> Amount | None:
         """Charged less cost, of all whose cost is known; None if nothing has both."""
         return self.charged - self.uncosted_usage - self.cost if self.is_known else None

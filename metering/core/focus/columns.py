@@ -72,7 +72,7 @@ class RowCells:
         """
         self._issuer = issuer
         draft = ["provisional"] if is_provisional else []
-        self._named = (*draft, str(statement.ledger), statement.number)
+        self._named = ", ".join(map(_part, (*draft, str(statement.ledger), statement.number)))
         self._alike = {
             **dict.fromkeys(COLUMNS),
             **_bill(statement, issuer),
@@ -97,8 +97,8 @@ class RowCells:
 
     def _row_id(self, row: FocusRow) -> str:
         """Return an id that is unique over all deliveries and the same each time it is made."""
-        named = ", ".join(map(_part, (*self._named, *row.key)))
-        return hashlib.sha256(f"[{named}]".encode()).hexdigest()
+        key = ", ".join(map(_part, row.key))
+        return hashlib.sha256(f"[{self._named}, {key}]".encode()).hexdigest()
 
 
 def _bill(statement: Statement, issuer: str) -> dict[str, Cell]:
@@ -139,12 +139,13 @@ def _charge(row: FocusRow) -> dict[str, Cell]:
 def _costs(priced: Priced) -> dict[str, Cell]:
     cost, contracted = decimal(priced.cost, AMOUNT_DECIMALS), priced.price(priced.contracted)
     listed = priced.price(priced.listed)
+    list_cost = priced.list_cost
     return {
         "BilledCost": cost,
         "EffectiveCost": cost,
         "ContractedCost": cost,
         "ContractedUnitPrice": contracted,
-        "ListCost": decimal(priced.list_cost, AMOUNT_DECIMALS),
+        "ListCost": cost if list_cost == priced.cost else decimal(list_cost, AMOUNT_DECIMALS),
         "ListUnitPrice": listed,
         "PricingCurrencyContractedUnitPrice": contracted,
         "PricingCurrencyEffectiveCost": cost,

@@ -85,7 +85,8 @@ def size_of(effect: Effect) -> int:
 
 def effects_of(before: Head, after: Head) -> tuple[Effect, ...]:
     """Return the effects of the commit between two heads; the result is deterministic."""
-    models = sorted(_unpriced_models(after) - _unpriced_models(before))
+    unpriced = _unpriced_models(after)
+    models = sorted(unpriced - _unpriced_models(before)) if unpriced else ()
     told = [(EffectKind.UNPRICED, model) for model in models]
     if _has_others(after) and not _has_others(before):
         told.append((EffectKind.NAMES, json.dumps({"named": MAX_NAMED_LINES, "as": OTHER_NAMES})))

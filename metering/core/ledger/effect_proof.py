@@ -49,13 +49,13 @@ class EffectProof:
             for one in [one for one in due.must if one[0] is EffectKind.SPIKE]:
                 del due.must[one]
         due.must.update((one, after.pages) for one in told if one[0] is not _CROWDED)
-        unpriced = {rate.model or "" for rate, line in after.lines.items() if line.unpriced}
-        # Priced again within the same commit, a model is not told of.
-        priced = [
-            one for one in due.must if one[0] is EffectKind.UNPRICED and one[1] not in unpriced
-        ]
-        for one in priced:
-            del due.must[one]
+        told_of = [one for one in due.must if one[0] is EffectKind.UNPRICED]
+        if told_of:
+            # Priced again within the same commit, a model is not told of.
+            unpriced = {rate.model or "" for rate, line in after.lines.items() if line.unpriced}
+            for one in told_of:
+                if one[1] not in unpriced:
+                    del due.must[one]
 
     def faults(self, stored: Iterable[Effect]) -> list[str]:
         """Return the faults of the effects that the store has."""

@@ -112,7 +112,10 @@ def read_head(document: Document, ledger: LedgerId) -> Head:
     except (*UNREADABLE_DOCUMENT, zlib.error) as error:
         raise LedgerBroken(str(ledger), f"its head cannot be read: {error!r}") from None
     # A number is as good as its text: earlier versions wrote any count as a number.
-    changed = any(exact_values(document.get(name)) != value for name, value in again.items())
+    changed = any(
+        found != value and exact_values(found) != value
+        for found, value in ((document.get(name), value) for name, value in again.items())
+    )
     if changed or head.ledger != ledger:
         raise LedgerBroken(str(ledger), "its head is not as it was written")
     return head

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from metering.core.basics.instants import SECOND, Instant, format_instant
+from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import Period
 from metering.core.ledger.counts import Counts
 from metering.core.plans.named_models import steps
@@ -240,10 +241,10 @@ def _goes_down(state: QuotaState, model: str | None) -> bool:
 
 
 def _cache_s(states: Iterable[QuotaState], change: Instant | None, now: Instant) -> int:
-    """Return how long the verdicts may be cached: until the next window or `change` at most."""
+    """Return how long verdicts may be cached: until a window, an increase or `change` at most."""
     enforced = [one for one in states if one.quota.mode == "enforced"]
     share = max((one.percent for one in enforced if one.is_held or not one.is_reached), default=0)
     longest = next(seconds for least, seconds in _CACHE_S if share >= least)
-    turns = [one.window.end for one in enforced]
+    turns = [min(one.window.end, one.increased_until or FOREVER) for one in enforced]
     turn = min([*turns, now + _LONGEST_S * SECOND if change is None else change])
     return max(1, min(longest, (turn - now) // SECOND))

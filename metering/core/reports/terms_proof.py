@@ -8,6 +8,7 @@ price versions have, of that model and place, under the plan of the entry's time
 from collections.abc import Iterator
 
 from metering.core.basics.errors import RejectedEvent
+from metering.core.basics.instants import Instant
 from metering.core.calendars.periods import LedgerId
 from metering.core.ledger.entry import Entry
 from metering.core.ledger.names import without_name
@@ -17,6 +18,7 @@ from metering.core.prices.price_book import NO_DEPLOYMENT, PriceBook, PriceRow
 from metering.core.prices.priced import PricingKey
 from metering.core.prices.rating import NO_UNITS, OF_THE_PLAN, PRIORITY, Rate, off_peak_of
 from metering.core.tenancy.directory import Directory
+from metering.core.tenancy.record import Assignment
 from metering.core.tenancy.terms import RateCards, TermsBook
 from metering.core.usage.buckets import BUCKETS
 from metering.core.usage.event import OUTCOME
@@ -41,11 +43,12 @@ class TermsProof:
         self._directory = directory
         self._prices = prices
         self._book = TermsBook(directory, prices, cards=cards)
+        self._assigned: dict[str, Assignment] = {}
 
     def wrong_with(self, entry: Entry) -> Iterator[str]:
         """Yield what is wrong with an entry; implements EntryCheck."""
         subject = entry.state.dimensions.subject
-        found = self._directory.assignment(subject, entry.time)
+        found = self._assignment(subject, entry.time)
         if found is not None and found.tenant != self._ledger.tenant:
             yield f"tenant {found.tenant} pays for its subject {subject!r}"
         elif not self._directory.knows(subject):
@@ -55,6 +58,16 @@ class TermsProof:
             reason = self._wrong_with_rate(entry)
             if reason is not None:
                 yield reason
+
+    def _assignment(self, subject: str, at: Instant) -> Assignment | None:
+        """Return the assignment of a subject; the last one while it lasts."""
+        known = self._assigned.get(subject)
+        if known is not None and known.start <= at < known.end:
+            return known
+        found = self._directory.assignment(subject, at)
+        if found is not None:
+            self._assigned[subject] = found
+        return found
 
     def _is_todays(self, entry: Entry) -> bool:
         """Say whether today's terms give this rate: so it is with nearly every entry."""

@@ -33,6 +33,8 @@ class Action(StrEnum):
     """See or change data of all tenants, or data that only operators decide on."""
     ASK_ADMISSION = "ask admission"
     REPORT = "report events"
+    EXPORT = "export telemetry"
+    """Its callers are declared exporters, whatever their roles."""
     READ_TENANT = "read a tenant"
     """See one tenant's own figures."""
 
@@ -42,6 +44,7 @@ _ALLOWED: Final[Mapping[Action, frozenset[Role]]] = {
     Action.OPERATE: frozenset({Role.OPERATOR}),
     Action.ASK_ADMISSION: frozenset({Role.OPERATOR, Role.GATEWAY}),
     Action.REPORT: frozenset({Role.OPERATOR, Role.GATEWAY, Role.PRODUCER}),
+    Action.EXPORT: frozenset(),
     Action.READ_TENANT: frozenset({Role.OPERATOR}),
 }
 

@@ -4,7 +4,8 @@ A request's tenant and plan follow from its own subject and time alone, so a re-
 later finds the same ledger.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from metering.core.basics.errors import StaleRevisionError
@@ -21,6 +22,7 @@ from metering.core.plans.changes import Timeline
 from metering.core.plans.plan import DEFAULT_PLAN, Plan
 from metering.core.prices.discount import Discount, Discounts
 from metering.core.tenancy.customers import Customers
+from metering.core.tenancy.exporters import Exporters
 from metering.core.tenancy.increases import Increases
 from metering.core.tenancy.known_deployments import KnownDeployments, ListedDeployment
 from metering.core.tenancy.members import Members
@@ -37,6 +39,8 @@ class Directory:
 
     def __init__(self) -> None:
         self._tenant_of: dict[str, Dated[str]] = {}
+        # By tenant: the subjects that it pays for at any time.
+        self._subjects_of: defaultdict[str, set[str]] = defaultdict(set)
         self._plan_of: dict[str, Dated[str]] = {}
         self._calendars: dict[str, Calendars] = {}
         self._since: dict[str, Instant] = {}
@@ -55,6 +59,7 @@ class Directory:
         self.increases = Increases()
         self.stops = Stops()
         self.producers = Producers()
+        self.exporters = Exporters()
         self.customers = Customers()
         self.discounts = Discounts()
         self._changed_by: dict[tuple[RecordKind, str], int] = {}
@@ -83,7 +88,7 @@ class Directory:
                     self._deployments.add(record)
                 case "member":
                     self.members.add(record.key, record.value, record.effective)
-                case "increase" | "stop" | "producer" | "discount" | "customer":
+                case "increase" | "stop" | "producer" | "exporter" | "discount" | "customer":
                     self._apply_at_once(record)
                 case "prices":
                     self.price_versions.append(record)
@@ -102,6 +107,8 @@ class Directory:
         self._paying.add(tenant)
         dated = self._tenant_of if record.kind == "subject" else self._plan_of
         dated.setdefault(record.key, Dated()).add(record.effective, record.value)
+        if record.kind == "subject":
+            self._subjects_of[record.value].add(record.key)
 
     def _apply_at_once(self, record: Record) -> None:
         """Apply a record that changes no charge."""
@@ -115,6 +122,8 @@ class Directory:
             case "discount":
                 discount = Discount.model_validate_json(record.value)
                 self.discounts.add(discount, record.effective)
+            case "exporter":
+                self.exporters.add(record)
             case _:
                 self.producers.add(record)
 
@@ -234,9 +243,12 @@ class Directory:
         """Return every tenant's id, sorted."""
         return sorted(self._since)
 
-    def payers(self) -> list[tuple[str, Dated[str]]]:
-        """Return the tenants that pay for each subject, dated, by subject."""
-        return sorted(self._tenant_of.items())
+    def payers(self, tenant: str) -> list[tuple[str, Dated[str]]]:
+        """Return who pays, dated, for each subject that a tenant ever pays for, by subject."""
+        return [(name, self._tenant_of[name]) for name in sorted(self._of(tenant))]
+
+    def _of(self, tenant: str) -> Collection[str]:
+        return self._subjects_of.get(tenant, ())
 
     def plan_versions(self) -> list[tuple[str, Dated[Plan]]]:
         """Return the versions of each plan, by id."""
@@ -244,8 +256,8 @@ class Directory:
 
     def subjects(self, tenant: str, at: Instant) -> list[str]:
         """Return the subjects a tenant pays for at an instant, sorted."""
-        found = (name for name, dated in self._tenant_of.items() if dated.at(at)[0] == tenant)
-        return sorted(found)
+        tenant_of = self._tenant_of
+        return sorted(name for name in self._of(tenant) if tenant_of[name].at(at)[0] == tenant)
 
     def plans(self, at: Instant) -> list[Plan]:
         """Return the plans in force at an instant, by id."""

@@ -11,7 +11,7 @@ from metering.core.basics.validation import Strict
 from metering.core.tenancy.members import check_member
 from metering.core.tenancy.record import Decision, Record
 from metering.core.usage.event import Name
-from metering.core.usage.usage import GATEWAY_SOURCES, Dimensions
+from metering.core.usage.usage import RESERVED_SOURCES, Dimensions
 
 #: A service reports for its customers, under a few sources of its own.
 MAX_SUBJECTS: Final = 1_000
@@ -71,10 +71,11 @@ def bind_producer(
             f"producer {name}: give subjects and sources, or neither, so that it may report nothing"
         )
     for source in sources:
-        if _covers(source, f"{GATEWAY_SOURCES}x") or source.startswith(GATEWAY_SOURCES):
-            raise ConfigurationError(
-                f"source {source!r}: {GATEWAY_SOURCES}… is the gateway's, and no producer's"
-            )
+        for reserved in RESERVED_SOURCES:
+            if _covers(source, f"{reserved}x") or source.startswith(reserved):
+                raise ConfigurationError(
+                    f"source {source!r}: {reserved}… is the gateway's, and no producer's"
+                )
     wanted = Binding(subjects=subjects, sources=sources)
     if producers.of(name) == wanted:
         return Decision(now, None)

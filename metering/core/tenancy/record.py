@@ -26,6 +26,7 @@ type RecordKind = Literal[
     "increase",
     "stop",
     "producer",
+    "exporter",
     "customer",
     "discount",
 ]
@@ -34,8 +35,7 @@ type RecordKind = Literal[
 PRICELESS: Final = frozenset(
     {
         *("subject", "calendar", "grant", "revocation", "adjustment"),
-        *("member", "increase", "stop", "producer", "customer"),
-        *("member", "increase", "stop", "producer", "discount"),
+        *("member", "increase", "stop", "producer", "exporter", "customer", "discount"),
     }
 )
 

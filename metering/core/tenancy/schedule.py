@@ -28,7 +28,7 @@ def scheduled(directory: Directory, tenant: str, now: Instant) -> list[Scheduled
         Scheduled(at, f"new terms of plan {plan.id}")
         for at, _ in _after(timeline.plans[plan.id], now)
     ]
-    for subject, payers in directory.payers():
+    for subject, payers in directory.payers(tenant):
         before, _, _ = payers.at(now)
         for at, payer in _after(payers, now):
             if payer != before and tenant in {payer, before}:

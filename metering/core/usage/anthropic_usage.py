@@ -18,11 +18,12 @@ def is_anthropic(usage: ProviderUsage) -> bool:
         usage.cache_creation_input_tokens,
         usage.cache_creation,
         usage.iterations,
-        usage.server_tool_use,
     )
+    has_details = (usage.input_tokens_details, usage.input_token_details) != (None, None)
     if all(value is None for value in named):
-        return False
-    if usage.input_tokens_details is not None or usage.input_token_details is not None:
+        # OpenRouter's Responses count the calls of tools under the same name.
+        return usage.server_tool_use is not None and not has_details
+    if has_details:
         raise RejectedEvent(
             Code.USAGE_UNRECOGNISED,
             "usage mixes input_tokens_details with Anthropic's cache fields",

@@ -102,7 +102,9 @@ def _with_metrics(given: Mapping[str, Any]) -> Mapping[str, Any]:
     metrics = given.get(METRICS)
     if not isinstance(metrics, Mapping):
         return {name: value for name, value in given.items() if name != METRICS}
-    return {**{name: value for name, value in given.items() if name != METRICS}, **metrics}
+    # What stands in objects beside them is the model's own event, which they repeat.
+    plain = {name: value for name, value in given.items() if not isinstance(value, Mapping | list)}
+    return {**plain, **metrics}
 
 
 def _is_embedding(fields: NativeFields) -> bool:

@@ -43,16 +43,25 @@ def cohere_reading(given: Mapping[str, Any]) -> Reading:
         meters.pop("images", None)
     for name in ("tokens", "cached_tokens", "api_version", "warnings"):
         fields.get(name)
-    return _with(tokens, meters)._replace(not_understood=parts.unread() or fields.unread())
+    return _with(tokens, meters)._replace(
+        not_understood=tokens.not_understood or parts.unread() or fields.unread()
+    )
 
 
 def _tokens(parts: NativeFields, *, has_others: bool = False) -> Reading:
     taken, made = parts.count("input_tokens"), parts.count("output_tokens")
-    image = parts.count("image_tokens")
-    if (taken, made, image) == (None, None, None) and not has_others:
+    image, text = parts.count("image_tokens"), parts.count("text_tokens")
+    if (taken, made, image, text) == (None,) * 4 and not has_others:
         raise RejectedEvent(Code.USAGE_MISSING, "usage.billed_units: has no count")
+    unexplained = None
+    if text is not None:
+        # Where text is named, the input may be the text alone, or text and images.
+        if taken not in (None, text, text + (image or 0)):
+            unexplained = "billed_units.text_tokens"
+        else:
+            taken = text
     counts = {"input": taken or 0, "input_image": image or 0, "output": made or 0}
-    return Reading(from_names(counts))
+    return Reading(from_names(counts), not_understood=unexplained)
 
 
 def _with(tokens: Reading, meters: dict[str, int]) -> Reading:

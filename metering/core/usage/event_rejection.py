@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from metering.core.basics.errors import Code, RejectedEvent
 from metering.core.basics.instants import Instant, ZoneMissingError, parse_instant
+from metering.core.basics.validation import reason_of
 from metering.core.calendars.dated import MAX_AHEAD
 from metering.core.usage.event import TRUNCATED_AT_BYTES
 from metering.core.usage.usage import MAX_AGE
@@ -54,7 +55,8 @@ def rejection(error: ValidationError, body: bytes) -> RejectedEvent:
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     code = _code_of(first, place, body)
-    return RejectedEvent(code, f"{place}: {first['msg']}" if place else first["msg"])
+    reason = reason_of(first["msg"])
+    return RejectedEvent(code, f"{place}: {reason}" if place else reason)
 
 
 def _code_of(first: ErrorDetails, place: str, body: bytes) -> Code:

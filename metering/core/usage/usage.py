@@ -77,6 +77,10 @@ class Dimensions(NamedTuple):
 
 #: How the sources of the gateway begin, as its policies name them; sources are lower-cased.
 GATEWAY_SOURCES: Final = "/apim/"
+#: How the sources of exporters of telemetry begin, which have keys of their own.
+EXPORTER_SOURCES: Final = "/otlp/"
+#: Sources that no producer may speak under.
+RESERVED_SOURCES: Final = (GATEWAY_SOURCES, EXPORTER_SOURCES)
 
 #: The value of `cache` of a response that no model gave.
 CACHE_HIT: Final = "hit"

@@ -78,9 +78,11 @@ def _perplexity(usage: ProviderUsage) -> Iterator[tuple[str, int]]:
     """
     if usage.citation_tokens:
         yield "citation_tokens", millionths(usage.citation_tokens, UNITS["citation_tokens"][1])
-    if usage.num_search_queries:
+    cost = (usage.__pydantic_extra__ or {}).get("cost")
+    by_request = isinstance(cost, Mapping) and bool(cost.get("request_cost"))
+    if usage.num_search_queries and not by_request:
         yield "search_queries", millionths(usage.num_search_queries)
-    elif usage.search_context_size:
+    elif usage.search_context_size or by_request:
         yield "search_requests", millionths(1)
 
 

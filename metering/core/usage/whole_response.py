@@ -28,6 +28,8 @@ _AROUND: Final = (
     "interaction",
     "trace",
     "orchestrationTrace",
+    "preProcessingTrace",
+    "postProcessingTrace",
     "modelInvocationOutput",
     "choices",
     "ResponseMetadata",

@@ -1,5 +1,6 @@
 """Statements, whole and in lists."""
 
+from operator import itemgetter
 from typing import Any, Self
 
 from pydantic import Field
@@ -54,6 +55,7 @@ class ProvisionalShare(Document):
     deployment: str
     month: str
     as_of: Time = Field(description="Later hours and usage are not in them.")
+    complete: bool = Field(description="False while usage of the deployment cannot be read.")
 
 
 class StatementDocument(Document):
@@ -96,8 +98,8 @@ class StatementDocument(Document):
     def of_draft(cls, found: Preview) -> Self:
         """Return the draft of a statement as a document."""
         provisional = [
-            {"deployment": name, "month": month, "as_of": at}
-            for (name, month), at in sorted(found.provisional.items())
+            {"deployment": name, "month": month, "as_of": one.at, "complete": not one.faults}
+            for (name, month), one in sorted(found.provisional.items(), key=itemgetter(0))
         ]
         return cls.model_validate(
             {

@@ -115,6 +115,9 @@ class EfficiencyReport(Document):
     end_day: str
     by: list[str]
     as_of: str
+    incomplete: list[str] = Field(
+        description="Deployments whose hours are divided without usage that cannot be read."
+    )
     items: list[EfficiencyDocument]
 
     @classmethod
@@ -128,6 +131,7 @@ class EfficiencyReport(Document):
             end_day=query.days.end,
             by=list(query.by),
             as_of=format_instant(report.as_of),
+            incomplete=list(report.incomplete),
             items=[EfficiencyDocument.of(row, query.by) for row in rows],
         )
 
@@ -139,7 +143,8 @@ class UnitCostsDocument(Document):
     period: str
     currency: str
     ledgers: list[LedgerPosition]
-    use_cases: list[UseCaseDocument]
+    use_cases: list[UseCaseDocument] = Field(description="By name; the unnamed one comes first.")
+    next: str | None = Field(None, description="The cursor of the next page, over HTTP.")
 
     @classmethod
     def of(cls, tenant: str, period: Period, found: UnitCosts) -> Self:

@@ -14,10 +14,19 @@ from metering.local.gateway.gate import Gate
 from metering.local.gateway.journal import Journal
 from metering.local.gateway.lookup import Lookup, Respond
 from metering.local.gateway.refusals import not_found
+from metering.local.gateway.surfaces.bedrock import (
+    CONVERSE,
+    CONVERSE_STREAM,
+    INVOKE,
+    INVOKE_STREAM,
+)
 from metering.local.gateway.surfaces.chat import CHAT
+from metering.local.gateway.surfaces.cohere import COHERE, COHERE_EMBED, COHERE_RERANK
 from metering.local.gateway.surfaces.embeddings import EMBEDDINGS
+from metering.local.gateway.surfaces.gemini import GEMINI, GEMINI_EMBEDDINGS, GEMINI_STREAM
 from metering.local.gateway.surfaces.images import IMAGES
 from metering.local.gateway.surfaces.messages import MESSAGES
+from metering.local.gateway.surfaces.mistral import MISTRAL, MISTRAL_OCR
 from metering.local.gateway.surfaces.responses import RESPONSES
 from metering.local.gateway.surfaces.surface import Surface
 from metering.local.gateway.surfaces.transcriptions import TRANSCRIPTIONS, TRANSLATIONS
@@ -26,6 +35,8 @@ from metering.ports import Clock
 _V1: Final = "/openai/v1"
 _OPENAI: Final = "/openai"
 _ANTHROPIC: Final = "/anthropic/v1"
+_GEMINI: Final = "/gemini/{version}/models/{deployment}"
+_BEDROCK: Final = "/bedrock/model/{deployment}"
 
 #: By the end of the path; in Azure's own interface the deployment stands before it.
 _OF_DEPLOYMENTS: Final = {
@@ -41,6 +52,19 @@ _SURFACES: Final = {
     f"{_OPENAI}/responses": RESPONSES,
     f"{_V1}/responses": RESPONSES,
     f"{_ANTHROPIC}/messages": MESSAGES,
+    f"{_GEMINI}:generateContent": GEMINI,
+    f"{_GEMINI}:streamGenerateContent": GEMINI_STREAM,
+    f"{_GEMINI}:embedContent": GEMINI_EMBEDDINGS,
+    f"{_GEMINI}:batchEmbedContents": GEMINI_EMBEDDINGS,
+    f"{_BEDROCK}/converse": CONVERSE,
+    f"{_BEDROCK}/converse-stream": CONVERSE_STREAM,
+    f"{_BEDROCK}/invoke": INVOKE,
+    f"{_BEDROCK}/invoke-with-response-stream": INVOKE_STREAM,
+    "/cohere/v2/chat": COHERE,
+    "/cohere/v2/embed": COHERE_EMBED,
+    "/cohere/v2/rerank": COHERE_RERANK,
+    "/mistral/v1/chat/completions": MISTRAL,
+    "/mistral/v1/ocr": MISTRAL_OCR,
 }
 
 

@@ -113,7 +113,7 @@ class Endpoint:
             self._journal.begin(call)
             self._journal.emit(call, "absent" if call.from_cache else "pending")
             pieces = self._pieces(call, exchange, simulated)
-            return StreamingResponse(pieces, media_type="text/event-stream")
+            return StreamingResponse(pieces, media_type=call.surface.media_type)
         call.counts = exchange.counts
         self._keep(call, exchange)
         return self._whole(call, exchange)
@@ -126,8 +126,11 @@ class Endpoint:
             # A gateway finds no usage in a text: the counts of the request are missing.
             self._journal.emit(call, "absent")
             return PlainTextResponse(answer)
-        self._journal.emit(call, "absent" if call.from_cache else "final", answer)
-        return JSONResponse(answer)
+        headers = call.surface.counting_headers
+        counted = None if headers is None else headers(exchange.counts)
+        seen = answer if counted is None else answer | {"usage": dict(counted)}
+        self._journal.emit(call, "absent" if call.from_cache else "final", seen)
+        return JSONResponse(answer, headers=counted)
 
     def _in_background(self, call: Call, exchange: Exchange, simulated: Simulation) -> Response:
         """Go on without the client; its stream, if it wants one, is beside that."""

@@ -91,7 +91,7 @@ async def exchange_for(gate: Gate, call: Call, request: Request) -> tuple[Exchan
     try:
         body = await body_of(call, request)
         call.requested_model = call.deployment or model_in(body)
-        call.streamed = body.get("stream") is True
+        call.streamed = body.get("stream") is True or call.surface.is_stream
         call.in_background = call.surface is RESPONSES and body.get("background") is True
         call.hold = {} if call.surface.takes_form else hold_of(body)
         call.model = deployed(call, await _admitted(gate, call, call.requested_model))

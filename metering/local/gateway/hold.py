@@ -4,10 +4,30 @@ from typing import Any, Final
 
 from metering.local.gateway.refusals import Json
 
-_TEXTS: Final = ("messages", "input", "prompt", "system", "instructions", "tools")
+_TEXTS: Final = (
+    "messages",
+    "input",
+    "prompt",
+    "system",
+    "instructions",
+    "tools",
+    "contents",
+    "systemInstruction",
+    "documents",
+    "texts",
+    "query",
+)
 #: Images, audio and files are no text.
-_NO_TEXT: Final = frozenset({"data", "file_data", "encrypted_content"})
-_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_NO_TEXT: Final = frozenset({"data", "file_data", "bytes", "encrypted_content"})
+_LIMITS: Final = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "maxOutputTokens",
+    "maxTokens",
+)
+#: Where Google and AWS have the limit.
+_CONFIGS: Final = ("generationConfig", "inferenceConfig")
 _MOST: Final = 1_000_000_000
 #: As the policy reads it: three digits.
 _MOST_ANSWERS: Final = 1_000
@@ -29,8 +49,11 @@ def hold_of(body: Json) -> dict[str, int]:
         elif isinstance(value, dict):
             waiting += [inner for name, inner in value.items() if name not in _NO_TEXT]
     hold = {"prompt_tokens_estimate": min((length + 3) // 4, _MOST)}
+    limits = body
+    for name in _CONFIGS:
+        limits = body[name] if isinstance(body.get(name), dict) else limits
     for name in _LIMITS:
-        limit = body.get(name)
+        limit = limits.get(name)
         if isinstance(limit, int) and not isinstance(limit, bool) and 0 <= limit < _MOST:
             hold["max_output_tokens"] = limit
     answers = body.get("n")

@@ -1,5 +1,6 @@
 """Subscription keys, which identify callers. Every subject that a tenant pays for has one."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -8,7 +9,9 @@ _BEARER: Final = "bearer "
 _APPLICATION: Final = "app:"
 
 #: Where clients put a key: OpenAI's Azure client, API Management's default, Anthropic's client.
-_HEADERS: Final = ("api-key", "ocp-apim-subscription-key", "x-api-key")
+_HEADERS: Final = ("api-key", "ocp-apim-subscription-key", "x-api-key", "x-goog-api-key")
+#: AWS's signature names the access key, which is the key here; nothing is signed for anybody.
+_SIGNED: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,]+)/")
 
 
 class Caller(NamedTuple):
@@ -33,6 +36,9 @@ def given_key(headers: Mapping[str, str]) -> str | None:
         if name in headers:
             return headers[name]
     authorization = headers.get("authorization", "")
+    signed = _SIGNED.match(authorization)
+    if signed is not None:
+        return signed.group(1)
     return authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else None
 
 

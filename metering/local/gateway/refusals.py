@@ -142,7 +142,8 @@ def not_admitted(refuse: Refuse, rule: Mapping[str, Any], request_id: str, model
         error["type"] = "invalid_request_error" if status == _FORBIDDEN else "insufficient_quota"
         error["param"] = "model" if status == _FORBIDDEN else None
     names = ["limit", "remaining", "resets_at"]
-    error |= {"code": reason, "model": model}
+    # Google's code is a number; the reason stands beside it.
+    error |= {"reason" if "status" in error else "code": reason, "model": model}
     error |= {name: rule[name] for name in names if rule.get(name) is not None}
     refusal.body["request_id"] = request_id
     wait = rule.get("retry_after_s")

@@ -11,6 +11,9 @@ from metering.local.gateway.refusals import Json
 
 type Tokens = Literal["final", "pending", "absent"]
 
+_OK: Final = 200
+#: The fields in which answers have their usage; Cohere's `meta` is one of embed and rerank.
+_USAGE: Final = ("usage", "usageMetadata", "usage_info", "meta")
 #: What Azure calls the usual tier.
 _TIERS: Final = {"default": "standard"}
 
@@ -29,9 +32,9 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
         "api": call.surface.api,
         "operation": call.operation,
         "deployment": call.downgraded_to or call.requested_model,
-        "model": answer.get("model") or call.billed_as,
+        "model": answer.get("model") or answer.get("modelVersion") or _asked_by_name(call),
         "requested_model": call.requested_model,
-        "provider": "anthropic" if call.surface.name == "anthropic" else None,
+        "provider": call.surface.provider,
         "backend": None if call.from_cache else BACKEND,
         "region": REGION if call.reached_model else None,
         "service_tier": None if call.from_cache else _tier(answer),
@@ -63,10 +66,18 @@ def usage_event(call: Call, tokens: Tokens, answer: Json | None = None) -> bytes
 
 def _usage(answer: Json) -> Json | None:
     """Return the usage of an answer. One with images and no usage object has their number."""
-    usage, images = answer.get("usage"), answer.get("data")
+    usage, images = next(filter(None, map(answer.get, _USAGE)), None), answer.get("data")
     if usage is None and isinstance(images, list) and "created" in answer:
         return {"images": len(images)}
     return usage
+
+
+def _asked_by_name(call: Call) -> str | None:
+    """Return the model where the answer names none: these providers are asked for it by name."""
+    of_provider = call.surface.provider not in {None, "anthropic"}
+    if of_provider and call.reached_model and call.status == _OK:
+        return call.downgraded_to or call.requested_model
+    return call.billed_as
 
 
 def _cut(value: object) -> object:
@@ -76,4 +87,6 @@ def _cut(value: object) -> object:
 
 def _tier(answer: Json) -> str | None:
     tier = answer.get("service_tier") or (answer.get("usage") or {}).get("service_tier")
+    if "serviceTier" in answer:
+        tier = answer["serviceTier"]["type"]
     return None if tier is None else _TIERS.get(tier, tier)

@@ -25,7 +25,7 @@ TRANSACTIONAL = {
     "test_rollups",
     "test_reading",
     "test_requests",
-} | {"test_low_credit", "test_invoices"}
+} | {"test_low_credit", "test_invoices", "test_aggregates"}
 #: The server by others reads all partitions whichever one is asked for.
 NEEDS_PARTITIONS = {"test_audit"}
 #: The server by others answers 500, not 404, to a point read of an item that is not there.

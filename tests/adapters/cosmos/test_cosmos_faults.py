@@ -75,8 +75,9 @@ async def test_only_what_is_queried_is_indexed_and_what_lapses_has_a_time_to_liv
             found = await database.get_container_client(container.name).read()
             paths = [entry["path"] for entry in found["indexingPolicy"]["includedPaths"]]
             assert paths == [f"{path}/?" for path in container.indexed]
-            # 90 days for dead letters; documents of streams say so themselves.
-            lapse = {"registers": -1, "pending": -1, "dead_letters": 7_776_000}
+            # 90 days for dead letters; documents of streams and aggregates say so themselves.
+            by_item = dict.fromkeys(("registers", "pending", "aggregates"), -1)
+            lapse = {**by_item, "dead_letters": 7_776_000}
             assert found.get("defaultTtl") == lapse.get(container.name)
 
 

@@ -8,9 +8,8 @@ import pytest
 
 from metering.app.allocation import capacity_reading
 from metering.app.allocation.accruals import INTERVAL, MEMORY, Accruals
-from metering.app.allocation.allocate import Allocate
 from metering.bootstrap.base import Base
-from metering.core.basics.errors import LedgerBroken
+from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.calendar import Calendar
@@ -248,22 +247,87 @@ async def test_a_process_that_works_out_nothing_reads_the_timers_last(used: Syst
     assert fresh.at == THE_3RD + 2 * INTERVAL
 
 
-async def test_a_broken_ledger_leaves_the_last_accrual_and_is_told(
+async def change(system: System, statement: str) -> None:
+    await system.database.write(lambda connection: connection.execute(statement))
+
+
+BETA = LedgerId("beta", NOVEMBER.start)
+
+
+async def shares(accruals: Accruals) -> dict[str, str]:
+    (one,) = (await accruals.in_month(NOVEMBER)).accruals
+    return {share.tenant: format_amount(share.used) for share in one.allocation.shares}
+
+
+async def test_a_ledger_that_cannot_be_read_is_in_accruals_as_last_counted(used: System) -> None:
+    accruals = reader(used, works_out=True)
+    await ingest(used, ("beta", "11-03T10:00:00"))
+    assert await accruals.run() == 1
+    # An hour of 50 in halves.
+    assert await shares(accruals) == {"acme": "25", "beta": "25"}
+    await ingest(used, ("beta", "11-03T11:00:00"))
+    await used.store.write_checkpoint((await used.store.read_head(BETA)).head)
+    await change(used, f"DELETE FROM pages WHERE ledger = '{BETA}'")
+    used.clock.set(THE_20TH)
+    assert await accruals.run() == 1
+    assert used.alerts.messages[-1] == (
+        f"ledger {BETA}: page 1 is not there yet: the accrued cost of chat in 2026-11 is incomplete"
+    )
+    found = await accruals.of("acme", NOVEMBER)
+    assert (found.at, found.is_complete) == (THE_20TH, False)
+    assert await accruals.incomplete() == {"chat in 2026-11": [str(BETA)]}
+    # This process has counted the ledger before; another one keeps the accrual that knew more.
+    assert await shares(accruals) == {"acme": "25", "beta": "25"}
+    other = reader(used)
+    assert await other.run() == 1
+    assert await shares(other) == {"acme": "25", "beta": "25"}
+    assert [one.is_complete for one in (await other.of("acme", NOVEMBER)).shares] == [False]
+    # What a process counted is given up once the ledger was repaired without it.
+    await change(used, f"DELETE FROM heads WHERE ledger = '{BETA}'")
+    await used.app.repair.apply(BETA, lambda _: None)
+    assert await accruals.run() == 1
+    assert await shares(accruals) == {"acme": "50"}
+    assert (await accruals.of("acme", NOVEMBER)).is_complete
+
+
+async def test_nothing_accrues_by_guess_where_nothing_is_known_of_a_ledger(used: System) -> None:
+    await ingest(used, ("beta", "11-03T10:00:00"))
+    await change(used, f"DELETE FROM pages WHERE ledger = '{BETA}'")
+    accruals = reader(used, works_out=True)
+    assert await accruals.run() == 0
+    found = await accruals.of("acme", NOVEMBER)
+    assert (found.shares, found.unknown) == ((), ("chat",))
+
+
+async def test_documents_that_cannot_be_read_or_written_keep_back_their_deployment_alone(
     used: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accruals = reader(used, works_out=True)
-    assert await accruals.run() == 1
+    await used.tenancy.define_deployment(units(name="mini"), None)
+    accruals = reader(used)
+    assert await accruals.run() == 2
+    await change(used, "UPDATE accruals SET document = '{}' WHERE deployment = 'chat'")
+    other = reader(used)
+    assert (await other.of("acme", NOVEMBER)).unknown == ("chat",)
+    assert [one.allocation.deployment for one in (await other.in_month(NOVEMBER)).accruals] == [
+        "mini"
+    ]
+    put = type(used.allocations).put_accrual
 
-    async def broken(*_: Any) -> Any:
-        raise LedgerBroken("beta|2026-11", "a page has gone")
+    async def too_large(store: Any, accrual: Any) -> bool:
+        if accrual.allocation.deployment == "chat":
+            raise ConfigurationError("allocation of chat: 30000 tenants are too many")
+        return bool(await put(store, accrual))
 
-    monkeypatch.setattr(Allocate, "accruals", broken)
-    used.clock.set(THE_20TH)
-    assert await accruals.run() == 0
-    assert "accrued cost of 2026-11: ledger beta|2026-11: a page has gone" in used.alerts.messages
-    assert (await accruals.of("acme", NOVEMBER)).at == THE_3RD
-    assert [one.at for one in await accruals.to_bill(NOVEMBER, DAY)] == [THE_3RD]
-    assert [one.at for one in (await accruals.in_month(NOVEMBER)).accruals] == [THE_3RD]
+    monkeypatch.setattr(type(used.allocations), "put_accrual", too_large)
+    assert await other.run() == 1
+    assert used.alerts.messages[-1] == (
+        "accrued cost of chat: allocation of chat: 30000 tenants are too many"
+    )
+    monkeypatch.undo()
+    await used.app.billing.allocate.run(NOVEMBER)
+    used.clock.set(NOVEMBER.end + DAY)
+    found = await reader(used, works_out=True).of("acme", NOVEMBER)
+    assert [one.is_final for one in found.shares] == [True]
 
 
 async def test_a_ledger_that_was_read_goes_on_from_there(

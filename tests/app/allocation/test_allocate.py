@@ -12,7 +12,7 @@ from metering.app.ingest.ingest import Message
 from metering.app.prices.rerate import PriceUnpriced, Rerate
 from metering.core.allocation.accrual import Accrual
 from metering.core.allocation.allocation import Allocation
-from metering.core.basics.errors import LedgerBroken, RetryableError
+from metering.core.basics.errors import ConfigurationError, RetryableError
 from metering.core.basics.instants import DAY, HOUR, Instant, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, Period, parse_month
@@ -63,7 +63,7 @@ def allocate(system: System) -> Allocate:
 
 
 async def so_far(system: System, month: Period, at: Instant) -> list[Allocation]:
-    return [one.allocation for one in await allocate(system).accruals(month, at)]
+    return [one.allocation for one in (await allocate(system).accruals(month, at)).accruals]
 
 
 def told(allocation: Allocation) -> dict[str, tuple[str, str]]:
@@ -82,7 +82,7 @@ async def test_november_costs_720_hours_and_used_ones_are_divided_by_tokens(
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, *USED, ("beta", "11-04T00:00:00"))
     assert await allocate(system).due(NOVEMBER) == ["chat"]
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     assert await allocate(system).due(NOVEMBER) == []
     assert format_amount(allocation.cost) == "39600"
     # One hour 2 : 1, of 55: 36.666… and 18.333…; another all beta's: 73.333…; 718 hours idle.
@@ -101,7 +101,7 @@ async def test_spillover_and_other_months_pay_nothing(system: System) -> None:
     await ingest(system, ("acme", "11-03T10:00:00"))
     await ingest(system, ("spilled", "11-03T10:00:00"), data__spillover=True)
     await ingest(system, ("october", "10-31T23:59:59"))
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     # 55 for the hour, and all of the 719 others: 39,545.
     assert told(allocation) == {"acme": ("55", "39545")}
     assert [str(one.ledger) for one in allocation.counted] == ["acme|2026-11-01T00:00:00Z"]
@@ -113,7 +113,7 @@ async def test_a_mid_month_price_divides_by_the_price_of_each_hour(system: Syste
     await system.tenancy.define_deployment(ptu(units=100), start)
     system.clock.set(DECEMBER.start)
     await ingest(system, ("acme", "11-25T23:00:00"), ("beta", "11-26T00:00:00"))
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     assert told(allocation) == {"acme": ("55", "0"), "beta": ("110", "0")}
     # 25 days x 24 x 55 + 5 days x 24 x 110 = 33,000 + 13,200.
     assert format_amount(allocation.cost) == "46200"
@@ -125,10 +125,11 @@ async def test_running_again_writes_nothing_and_later_usage_moves_no_money(
 ) -> None:
     await system.tenancy.define_deployment(ptu(idle="by_share"), None)
     await ingest(system, *USED)
-    first = await allocate(system).run(NOVEMBER)
+    first = (await allocate(system).run(NOVEMBER)).allocations
     await ingest(system, ("late", "11-03T10:30:00"), ("acme", "11-03T10:30:00"))
     again = allocate(make_system())
-    assert await again.run(NOVEMBER) == await again.allocations(NOVEMBER) == first
+    assert (await again.run(NOVEMBER)).allocations == first
+    assert (await again.allocations(NOVEMBER)).allocations == first
     assert await again.proof(first[0]) == []
 
 
@@ -174,9 +175,9 @@ async def test_of_two_at_once_the_one_that_writes_first_decides_for_both(
             return await super().put_allocation(allocation)
 
     slow = Allocate(system.store, Later(system, allocate(other)), system.tenancy)
-    (allocation,) = await slow.run(NOVEMBER)
+    (allocation,) = (await slow.run(NOVEMBER)).allocations
     assert allocation.share_of("late") is not None
-    assert await allocate(other).allocations(NOVEMBER) == [allocation]
+    assert (await allocate(other).allocations(NOVEMBER)).allocations == [allocation]
 
 
 async def test_after_a_lost_answer_the_next_run_finds_what_was_written(system: System) -> None:
@@ -185,7 +186,7 @@ async def test_after_a_lost_answer_the_next_run_finds_what_was_written(system: S
     with pytest.raises(RetryableError, match="lost"):
         await Allocate(system.store, Beaten(system), system.tenancy).run(NOVEMBER)
     assert await allocate(system).due(NOVEMBER) == []
-    assert len(await allocate(system).run(NOVEMBER)) == 1
+    assert len((await allocate(system).run(NOVEMBER)).allocations) == 1
 
 
 async def test_a_tenant_finds_its_shares_of_all_deployments(system: System) -> None:
@@ -193,14 +194,17 @@ async def test_a_tenant_finds_its_shares_of_all_deployments(system: System) -> N
     await system.tenancy.define_deployment(ptu(name="Batch", units=10), None)
     await ingest(system, ("acme", "11-03T10:00:00"))
     await ingest(system, ("acme", "11-05T10:00:00"), deployment="batch")
-    found = [(one.deployment, one.share_of("acme")) for one in await allocate(system).run(NOVEMBER)]
+    found = [
+        (one.deployment, one.share_of("acme"))
+        for one in (await allocate(system).run(NOVEMBER)).allocations
+    ]
     assert [(name, share and format_amount(share.amount)) for name, share in found] == [
         ("Batch", "11"),
         ("chat", "55"),
     ]
-    assert [one.share_of("beta") for one in await allocate(system).allocations(NOVEMBER)] == [
-        None
-    ] * 2
+    assert [
+        one.share_of("beta") for one in (await allocate(system).allocations(NOVEMBER)).allocations
+    ] == [None] * 2
 
 
 async def test_what_is_known_is_not_read_again_and_not_kept_without_bound(system: System) -> None:
@@ -229,7 +233,7 @@ async def test_a_tenant_whose_plan_is_in_another_currency_has_a_share_that_is_no
     await system.tenancy.map_subject("beta", "beta", None)
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, *USED)
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     assert {share.tenant: share.is_billable for share in allocation.shares} == {
         "acme": True,
         "beta": False,
@@ -248,13 +252,13 @@ async def test_what_reaches_back_costs_from_its_first_usage_or_its_record(
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, ("acme", "09-30T23:00:00"), ("acme", "11-03T10:00:00"))
     assert await allocate(system).due(month) == (["chat"] if due else [])
-    assert len(await allocate(system).run(month)) == due
+    assert len((await allocate(system).run(month)).allocations) == due
 
 
 async def test_what_was_never_used_costs_from_the_month_of_its_record(system: System) -> None:
     await system.tenancy.define_deployment(ptu(), None)
     assert await allocate(system).due(OCTOBER) == []
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     assert (allocation.shares, format_amount(allocation.unallocated)) == ((), "39600")
     assert await allocate(system).proof(allocation) == []
 
@@ -273,9 +277,9 @@ async def test_the_month_of_usage_counts_where_periods_are_no_months(
     )
     assert await allocate(system).due(AUGUST) == []
     assert await allocate(system).due(SEPTEMBER) == ["chat"]
-    (allocation,) = await allocate(system).run(SEPTEMBER)
+    (allocation,) = (await allocate(system).run(SEPTEMBER)).allocations
     assert told(allocation) == {"acme": ("55", "0")}
-    (allocation,) = await allocate(system).run(OCTOBER)
+    (allocation,) = (await allocate(system).run(OCTOBER)).allocations
     assert allocation.shares == ()
     assert len(allocation.counted) == 1
 
@@ -294,7 +298,7 @@ async def test_usage_priced_later_by_a_correction_is_counted_once(system: System
         ledgers=system.store, tenancy=system.tenancy, rerate=rerate, alerts=system.alerts
     )
     assert await timer.run() == 4
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     # Two requests each: half of 55.
     assert told(allocation) == {"acme": ("27.5", "0"), "beta": ("27.5", "0")}
 
@@ -309,14 +313,14 @@ async def test_accruals_count_the_hours_begun_and_write_nothing(system: System) 
     assert format_amount(allocation.cost) == "3245"
     assert [share.idle for share in allocation.shares] == [1595 * 10**18] * 2
     assert await allocate(system).due(NOVEMBER) == ["chat"]
-    (written,) = await allocate(system).run(NOVEMBER)
+    (written,) = (await allocate(system).run(NOVEMBER)).allocations
     assert await so_far(system, NOVEMBER, at) == [written]
 
 
 async def test_nothing_is_shared_out_without_provisioned_deployments(system: System) -> None:
     await ingest(system, *USED)
     assert await allocate(system).due(NOVEMBER) == []
-    assert await allocate(system).run(NOVEMBER) == []
+    assert (await allocate(system).run(NOVEMBER)).allocations == []
     assert await so_far(system, NOVEMBER, NOW) == []
 
 
@@ -325,23 +329,27 @@ def damage(system: System, statement: str) -> Any:
     return database.write(lambda connection: connection.execute(statement))
 
 
-async def test_a_ledger_that_cannot_be_trusted_stops_it_and_nothing_is_written(
+async def postponed(system: System) -> dict[str, str]:
+    """Return the fault that postpones each deployment of November; none of them is written."""
+    found = await allocate(system).run(NOVEMBER)
+    assert (await allocate(system).allocations(NOVEMBER)).allocations == found.allocations == []
+    return {one.deployment: next(iter(one.faults.values())) for one in found.postponed}
+
+
+async def test_a_ledger_that_cannot_be_trusted_postpones_it_and_nothing_is_written(
     system: System,
 ) -> None:
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, *USED)
     await damage(system, "UPDATE pages SET document = replace(document, '1000', '1001')")
-    with pytest.raises(LedgerBroken):
-        await allocate(system).run(NOVEMBER)
-    assert await allocate(system).allocations(NOVEMBER) == []
+    assert "page-00000001 does not match its hash" in (await postponed(system))["chat"]
 
 
 async def test_pages_that_a_head_names_and_nobody_finds_are_waited_for(system: System) -> None:
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, *USED)
     await damage(system, "DELETE FROM pages")
-    with pytest.raises(RetryableError, match="page 1 is not there yet"):
-        await allocate(system).run(NOVEMBER)
+    assert "page 1 is not there yet" in (await postponed(system))["chat"]
 
 
 async def test_a_ledger_that_is_listed_and_not_found_is_waited_for(
@@ -353,17 +361,82 @@ async def test_a_ledger_that_is_listed_and_not_found_is_waited_for(
         return [LedgerId("acme", NOVEMBER.start)]
 
     monkeypatch.setattr(system.store, "ledgers", listed)
-    with pytest.raises(RetryableError, match="its head is not there yet"):
-        await allocate(system).run(NOVEMBER)
+    assert "its head is not there yet" in (await postponed(system))["chat"]
 
 
-async def test_a_head_that_names_another_last_page_stops_it(system: System) -> None:
+async def test_a_head_that_names_another_last_page_postpones_it(system: System) -> None:
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, ("acme", "11-03T10:00:00"))
     stored = await system.store.read_head(await one_ledger(system))
     last, other = stored.head.last_hash, "f" * 64
     await damage(system, f"UPDATE heads SET document = replace(document, '{last}', '{other}')")
-    with pytest.raises(LedgerBroken, match="page 1 does not have the hash that was recorded"):
+    reason = (await postponed(system))["chat"]
+    assert "page 1 does not have the hash that was recorded" in reason
+
+
+async def test_usage_that_cannot_be_read_may_decide_whether_an_earlier_month_costs(
+    system: System,
+) -> None:
+    # Units without a date cost from the first month with usage, or from that of their record.
+    await system.tenancy.define_deployment(ptu(), None)
+    await ingest(system, ("acme", "09-30T23:00:00"), ("beta", "10-30T23:00:00"))
+    await damage(system, "DELETE FROM heads WHERE tenant = 'acme'")
+    found = await allocate(system).run(OCTOBER)
+    # October is sure: beta used them. September is not.
+    assert [one.deployment for one in found.allocations] == ["chat"]
+    found = await allocate(system).run(SEPTEMBER)
+    assert found.allocations == []
+    assert [list(one.faults) for one in found.postponed] == [["acme|2026-09-01T00:00:00Z"]]
+
+
+async def test_pages_that_cannot_be_read_may_decide_on_which_side_of_a_month_usage_is(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+    await ingest(system, ("acme", "09-10T10:00:00"))
+    await damage(system, "DELETE FROM pages")
+    # A calendar whose period reaches from September into October.
+    period = Period(SEPTEMBER.start, SEPTEMBER.end + 14 * DAY, "2026-09")
+    monkeypatch.setattr(system.tenancy.directory, "period_of", lambda _: period)
+    (found,) = (await allocate(system).run(SEPTEMBER)).postponed
+    assert "page 1 is not there yet" in found.faults["acme|2026-09-01T00:00:00Z"]
+
+
+async def test_a_document_that_cannot_be_read_or_written_postpones_its_deployment_alone(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("chat", "mini", "wide"):
+        await system.tenancy.define_deployment(ptu(name=name), None)
+    await ingest(system, *USED)
+    await allocate(system).run(NOVEMBER)
+    await damage(system, "UPDATE sharings SET document = '{}' WHERE deployment = 'chat'")
+    await damage(system, "DELETE FROM sharings WHERE deployment = 'wide'")
+    put = type(system.allocations).put_allocation
+
+    async def too_large(store: Any, allocation: Allocation) -> bool:
+        if allocation.deployment == "wide":
+            raise ConfigurationError("allocation of wide: 30000 tenants are too many")
+        return bool(await put(store, allocation))
+
+    monkeypatch.setattr(type(system.allocations), "put_allocation", too_large)
+    found = await allocate(system).run(NOVEMBER)
+    assert [one.deployment for one in found.allocations] == ["mini"]
+    faults = {one.deployment: list(one.faults.values()) for one in found.postponed}
+    assert list(faults) == ["chat", "wide"]
+    assert "schema" in faults["chat"][0]
+    assert faults["wide"] == ["allocation of wide: 30000 tenants are too many"]
+
+
+async def test_an_allocation_that_is_there_and_not_readable_yet_is_asked_for_again(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await system.tenancy.define_deployment(ptu(), None)
+
+    async def taken(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(type(system.allocations), "put_allocation", taken)
+    with pytest.raises(RetryableError, match="chat in 2026-11: exists but cannot be read yet"):
         await allocate(system).run(NOVEMBER)
 
 
@@ -375,7 +448,7 @@ async def one_ledger(system: System) -> Any:
 async def test_the_proof_finds_pages_that_are_not_those_that_were_counted(system: System) -> None:
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, *USED)
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     ledger = "'beta|2026-11-01T00:00:00Z'"
     await damage(system, f"DELETE FROM pages WHERE ledger = {ledger}")
     assert await allocate(system).proof(allocation) == [
@@ -390,7 +463,7 @@ async def test_the_proof_finds_pages_that_are_not_those_that_were_counted(system
 async def test_the_proof_finds_a_sharing_that_was_tampered_with(system: System) -> None:
     await system.tenancy.define_deployment(ptu(), None)
     await ingest(system, ("acme", "11-03T10:00:00"), ("beta", "11-03T11:00:00"))
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     # Each has one hour of 55: give acme both, which still adds up.
     acme, beta = allocation.shares
     both = (acme._replace(used=acme.used + beta.used), beta._replace(used=0))
@@ -406,7 +479,7 @@ async def test_the_proof_finds_what_the_registry_no_longer_says(
     system: System, tmp_path: Any
 ) -> None:
     await system.tenancy.define_deployment(ptu(), None)
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     # A record with a date, so that November is before it.
     value = ptu().model_dump_json(exclude_none=True)
     await damage(system, "DELETE FROM records")
@@ -429,7 +502,7 @@ async def test_hosting_is_divided_by_tokens_that_still_have_their_own_price(
 ) -> None:
     await system.tenancy.define_deployment(hosted(), None)
     await ingest(system, *USED, deployment="tuned")
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     # 720 hours x 1.70 = 1,224.
     assert (allocation.deployment, format_amount(allocation.cost)) == ("tuned", "1224")
     assert (allocation.hours, allocation.idle_hours) == (720, 719)
@@ -456,7 +529,7 @@ async def test_hosting_costs_from_its_date_and_at_the_price_of_each_hour(system:
     await system.tenancy.define_deployment(hosted(), start)
     await system.tenancy.define_deployment(hosted(hourly_price="2.00"), start + 2 * DAY)
     system.clock.set(DECEMBER.start)
-    (allocation,) = await allocate(system).run(NOVEMBER)
+    (allocation,) = (await allocate(system).run(NOVEMBER)).allocations
     # Two days of 24 x 1.70 = 81.60, then three of 24 x 2 = 144. Unused, so it stays unallocated.
     assert format_amount(allocation.cost) == "225.6"
     assert (told(allocation), allocation.unallocated) == ({}, allocation.cost)

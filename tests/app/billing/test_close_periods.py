@@ -300,6 +300,27 @@ async def test_capacity_is_shared_out_and_billed_with_the_month(system: System) 
     await must_hold(system, "beta")
 
 
+async def test_a_weekly_tenant_waits_only_with_the_week_that_bills_the_month(
+    system: System,
+) -> None:
+    await system.tenancy.define_deployment(read_deployment("d", PTU), NOVEMBER.start)
+    await system.tenancy.set_calendar("acme", Calendar(cycle="weekly", anchor=1), None)
+    await system.tenancy.map_subject("acme", "acme", None)
+    await use(system, "o", OCTOBER.start + 19 * DAY)
+    await use(system, "a", **ON_PTU)
+    await use(system, "b", subject="beta", **ON_PTU)
+    await system.database.write(
+        lambda connection: connection.execute("DELETE FROM pages WHERE ledger LIKE 'beta|%'")
+    )
+    closed, waiting = await system.close(DECEMBER.start + 9 * DAY)
+    # From Monday 2026-10-19 on; November ends in the week of Monday the 30th.
+    assert [one.period for one in closed][0::5] == ["2026-10-19", "2026-11-23"]
+    assert [(one.tenant, one.period) for one in waiting] == [
+        *(("acme", "2026-11-30"), ("beta", "2026-11")),
+    ]
+    assert "the cost of chat in 2026-11 cannot be divided yet" in waiting[0].reason
+
+
 async def test_hosting_is_billed_with_the_month_beside_the_price_of_the_tokens(
     system: System,
 ) -> None:

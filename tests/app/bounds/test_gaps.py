@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from metering.app.ledger.one_by_one import MAX_UNKNOWN, OneByOne
 from metering.core.basics.errors import LedgerBroken, LedgerLagError, RetryableError
-from metering.core.basics.instants import DAY
+from metering.core.basics.instants import DAY, format_instant
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import Commit, plan_commit
 from metering.core.ledger.head import Head
@@ -204,3 +204,21 @@ def test_what_neither_amount_nor_digest_proves_is_not_restored() -> None:
     commit = plan_commit(Head(LEDGER), {}, [usage()], rating(), NOW)
     assert restored(rounded(commit, committed=1), LEDGER) is None
     assert restored(rounded(commit), LEDGER) == commit.pages[0]
+
+
+async def test_an_anchor_has_the_other_ledgers_where_one_lags(process: System) -> None:
+    await ingest(process, body(), body(id="r-2", subject="sub-2"))
+    real = process.store.read_head
+
+    async def behind(ledger: LedgerId) -> Any:
+        if ledger == LEDGER:
+            raise LedgerLagError(f"ledger {ledger}: page 1 is not there yet")
+        return await real(ledger)
+
+    process.store.read_head = behind  # type: ignore[method-assign]
+    anchor = await process.app.anchors.write()
+    _, leaves = await process.app.anchors.read(anchor.name)
+    assert [one.leaf.name for one in leaves if one.leaf.kind == "ledger"] == [
+        f"sub-2|{format_instant(LEDGER.start)}"
+    ]
+    assert any(str(LEDGER) in message for message in process.alerts.messages)

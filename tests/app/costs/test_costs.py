@@ -391,7 +391,7 @@ async def test_hours_are_provisional_until_the_close_and_final_after_it(system: 
     assert told(report, "used", "unallocated", "provisional") == {"chat": ("55", "39545", "0")}
 
 
-async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
+async def test_hours_that_a_broken_ledger_used_are_incomplete_and_nothing_else(
     system: System,
 ) -> None:
     await system.tenancy.define_deployment(ptu(), None)
@@ -401,8 +401,8 @@ async def test_a_broken_ledger_takes_provisional_hours_away_and_nothing_else(
         system, "DELETE FROM pages WHERE ledger = 'acme|2026-11-01T00:00:00Z' AND number = 1"
     )
     report = await costs(system, "tenant")
-    assert told(report, "usage", "used") == {"globex": ("0.0035", "0")}
     named = ["acme|2026-11-01T00:00:00Z", "deployment eu-ai/chat, 2026-11"]
+    assert told(report, "usage", "used") == {"globex": ("0.0035", "0")}
     assert list(report.left_out) == named
     assert report.left_out[named[1]] == f"{named[1]}: its hours were not worked out yet"
 

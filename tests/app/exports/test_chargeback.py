@@ -135,6 +135,8 @@ async def test_a_period_goes_by_its_start_too(
     _, by_start = await report(Scope(named_window("2026-11-01T00:00:00Z")))
     assert by_start == (await report(Scope(NOVEMBER)))[1] != []
     assert named_window("2026-11-01T00:00:00Z").file_name == "2026-11-01T000000Z"
+    # The same instant with an offset is the same window, whose files have the same names.
+    assert named_window("2026-11-01T01:00:00+01:00") == named_window("2026-11-01T00:00:00Z")
 
 
 async def test_progress_is_told_by_pages(system: System) -> None:

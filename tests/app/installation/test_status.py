@@ -37,6 +37,7 @@ def status(system: System, progress: KnownProgress) -> Status:
         dead_letters=system.dead_letters,
         effects=system.effects,
         closing=system.closing,
+        accruals=system.app.accruals,
         tenancy=system.tenancy,
         hub_lags=HubLags(progress=lambda: progress, clock=system.clock),
         clock=system.clock,

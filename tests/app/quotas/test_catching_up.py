@@ -224,3 +224,24 @@ async def use_of(system: Any, tenant: str, number: int) -> None:
 async def used_by(system: Any, tenant: str) -> int:
     head = (await system.store.read_head(LedgerId(tenant, NOVEMBER.start))).head
     return sum(one.used for one in head.counts.used.values())
+
+
+async def test_quotas_set_one_after_the_other_each_come_to_the_full_count(
+    system: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [OCTOBER + DAY, OCTOBER + 2 * DAY, NOVEMBER.start + DAY, IN_DECEMBER, IN_DECEMBER + 1]
+    await with_usage(system, *made)
+    pages_a_run(monkeypatch, 2)
+    await now_under(system, CAP)
+    await system.enforce.run()
+    year = {**CAP, "window": "year", "scope": {"model": "gpt-4o"}}
+    await now_under(system, CAP, year)
+    await system.enforce.run()
+    counting = (await system.admission().of("sub-1")).counting
+    assert counting == ("tokens a quarter", "tokens a year of model gpt-4o")
+    for _ in range(6):
+        await system.enforce.run()
+    # Five events of 1,100 tokens in each.
+    assert sorted((await counted(system)).values()) == [5500, 5500]
+    assert (await system.admission().of("sub-1")).counting == ()
+    await proven(system)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from metering.app.ingest.ingest import Message
-from metering.core.basics.instants import HOUR, format_instant, parse_instant
+from metering.core.basics.instants import HOUR, SECOND, format_instant, parse_instant
 from tests.app.quotas.test_combinations import REQUESTS, document, put, raised, use
 from tests.builders import NOW, body
 
@@ -54,6 +54,21 @@ async def test_thresholds_above_the_limit_are_told_while_an_increase_moves_them(
     await use(system, 1)
     said = [json.loads(one.detail) for one in await system.effects.effects_of(ledger, 50)]
     assert (said[0]["threshold"], said[0]["limit"]) == (200, "2")
+
+
+async def test_a_verdict_is_kept_no_longer_than_the_increase_that_it_is_about(
+    system: System,
+) -> None:
+    await put(system, "p", REQUESTS, {**REQUESTS, "window": "period", "limit": "100"})
+    await use(system, 2)
+    await raised(system, "9", NOW + HOUR)
+    found = await document(system)
+    assert (found["verdict"], found["cache_s"]) == ("allow", 30)
+    system.clock.set(NOW + HOUR - 3 * SECOND)
+    assert (await document(system))["cache_s"] == 3
+    system.clock.set(NOW + HOUR)
+    found = await document(system)
+    assert (found["verdict"], found["cache_s"]) == ("block", 30)
 
 
 @pytest.mark.parametrize(

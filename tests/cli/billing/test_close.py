@@ -50,6 +50,10 @@ def test_a_period_is_closed_and_its_statement_shown(
         ("usage", "gpt-4o", "output", 2000, "0.02"),
     ]
     assert metering.run("statement", "acme", "--json").json == found
+    # A preview is of the present period once the last one with usage is closed.
+    later = {"METERING_NOW": "2026-12-12T00:00:00Z"}
+    draft = metering.run("statement", "acme", "--preview", "--json", settings=later).json
+    assert (draft["period"], draft["number"], draft["lines"]) == ("2026-12", 2, [])
     table = metering.run("statement", "acme").stdout
     assert "gpt-4o, output" in table
     assert "0.03" in table
@@ -87,7 +91,11 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
     ]
     ran = metering.run("statement", "acme", "--period", "2026-11")
     assert ran.code == 1
-    assert "period 2026-11 is not closed" in ran.stderr
+    assert "period 2026-11 has not ended (end: 2026-12-01T00:00:00Z): use --preview" in ran.stderr
+    after = {"METERING_NOW": "2026-12-01T01:00:00Z"}
+    ran = metering.run("statement", "acme", "--period", "2026-11", settings=after)
+    assert "has ended and is not closed" in ran.stderr
+    assert ran.stderr.endswith("run `metering close`, or use --preview\n")
     draft = metering.run("statement", "acme", "--period", "2026-11", "--preview", "--json").json
     assert draft["draft"] is True
     assert metering.run("statement", "acme").code == 1
@@ -98,6 +106,7 @@ def test_an_open_period_is_not_closed_early(metering: "Metering", event: "EventB
     [
         # Two years ahead, as a slip of the year: November still runs on the 20th.
         (("--at", "2028-12-10T00:00:00Z"), "would close 2026-11 of acme"),
+        (("--at", "2028-12-10"), "close: 2028-12-10T00:00:00Z is ahead of the clock"),
         (("--at", "2028-12-10T00:00:00Z", "--allow-future", "2026-11"), "still runs"),
         (("--at", "2028-12-10T00:00:00Z", "--allow-future", "2026-10"), "Next: 2026-11 of acme"),
         (("--allow-future", "2026-11"), "not ahead of the clock"),

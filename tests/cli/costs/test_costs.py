@@ -36,6 +36,10 @@ def test_costs_and_margins_are_shown_rounded_and_printed_exactly(counted: "Meter
     assert "big" in shown
     assert "eu-ai" in shown
     assert "1 request without a price, in no amount" in shown
+    margins = counted.run("margins", "--by", "model", "--period", "2026-11").stdout
+    (row,) = [one for one in margins.splitlines() if "a-model-of-next" in one]
+    # Charge, cost and margin of what has no price.
+    assert row.count("unknown") == 3
     found = counted.run(
         "costs", "--by", "tenant", "--period", "2026-11", "--only", "account=eu-ai", "--json"
     ).json

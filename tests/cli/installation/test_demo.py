@@ -1,7 +1,10 @@
 """`metering demo` as a newcomer meets it: every command that it prints shows what it told."""
 
 import re
+import sys
 from typing import TYPE_CHECKING, Final
+
+import pytest
 
 from metering.local.demo.demo import tenants_file
 
@@ -19,7 +22,11 @@ SHOWN: Final = {
 }
 
 
-def test_each_command_that_it_prints_shows_what_it_told(metering: "Metering") -> None:
+def test_each_command_that_it_prints_shows_what_it_told(
+    metering: "Metering", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As `make demo` runs it: the environment's commands are not on the path of the shell.
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     some = metering.folder / "trace.csv"
     # The header and sixty requests: as much as shows duplicates of every kind.
     some.write_text("".join(TRACE.read_text().splitlines(keepends=True)[:61]))
@@ -29,6 +36,7 @@ def test_each_command_that_it_prints_shows_what_it_told(metering: "Metering") ->
     assert news == f"store {metering.store}: made"
     assert sent.startswith("60 requests of a real trace")
     assert "An earlier run" not in first.stdout
+    assert f"    . {sys.prefix}/bin/activate\n    export " in first.stdout
     (line,) = re.findall(r"^    export (.*)$", first.stdout, re.MULTILINE)
     settings = dict(one.split("=", 1) for one in line.split())
     commands = re.findall(r"^    metering (.*)$", first.stdout, re.MULTILINE)

@@ -170,6 +170,8 @@ def test_wrong_usage_is_named(metering: "Metering") -> None:
     other = metering.folder / "other.csv"
     other.write_text("a,b\n1,2\n")
     assert "is not a known cost export" in metering.run("reconcile", "--actual", other).stderr
+    other.write_text("")
+    assert f"{other}: is empty" in metering.run("reconcile", "--actual", other).stderr
 
 
 def write_parquet(path: Path, *lines: Sequence[str]) -> None:

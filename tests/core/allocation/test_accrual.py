@@ -1,5 +1,7 @@
 """Accrual: the share so far, its pieces by period, and what the hours to come add."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +58,13 @@ def test_a_period_from_the_15th_has_the_hours_from_then_on() -> None:
     assert beta.within(Window(FIRST, NOVEMBER.end)) == beta.amount == 7_205 * ONE
     assert accrued_share(accrual, "nobody", ()) is None
     assert read_accrual(write_accrual(accrual)) == accrual
+    lacking = replace(accrual, faults={"beta|2026-11": "page 3 is missing"})
+    assert read_accrual(write_accrual(lacking)) == lacking
+    assert not share(lacking, "acme").is_complete
+    # Versions before 2026-12-01 wrote no faults.
+    document = write_accrual(accrual)
+    del document["faults"]
+    assert read_accrual(document) == accrual
 
 
 def test_what_the_close_wrote_is_cut_as_it_accrued_or_by_the_cost_of_hours() -> None:

@@ -131,3 +131,47 @@ def test_ledgers_are_added_up_by_tenant_and_named_with_what_was_counted_of_them(
         (made.head.ledger, 1, made.head.last_hash) for made in (acme, beta)
     ]
     assert (dict(together.tokens("other")), together.counted("other")) == ({}, [])
+
+
+OTHER = LedgerId("beta", NOVEMBER.start)
+
+
+def test_a_ledger_that_is_left_out_keeps_its_part_from_its_last_hour_on() -> None:
+    made = CapacityUsage()
+    # 1,400 weighted tokens a request. Until 11 acme used one and beta three.
+    made.add(
+        counted(
+            *committed(
+                ptu("a", time=AT - HOUR), ptu("b", time=AT + HOUR), ptu("c", time=AT + HOUR)
+            ).pages
+        ),
+        ["contoso/chat"],
+    )
+    of_beta = LedgerUsage(OTHER, NOVEMBER, ["contoso/chat"])
+    for page in committed(
+        *(ptu(name, time=AT - HOUR) for name in "xyz"), ptu("v"), ledger=OTHER
+    ).pages:
+        of_beta.add(page)
+    made.leave_out(of_beta, ["contoso/chat"], "page 3 is missing")
+    ten, twelve = ELEVEN - HOUR, ELEVEN + HOUR
+    # It used 4 requests beside the one of acme by then, so 8 beside the two at 12.
+    assert made.tokens("contoso/chat") == {
+        ten: {"acme": 1_400 * 10**6, "beta": 4_200 * 10**6},
+        ELEVEN: {"beta": 1_400 * 10**6},
+        twelve: {"acme": 2_800 * 10**6, "beta": 11_200 * 10**6},
+    }
+    assert [one.reason for one in made.left_out("contoso/chat")] == ["page 3 is missing"]
+    assert made.left_out("contoso/other") == []
+
+
+def test_a_ledger_that_is_left_out_and_used_it_alone_has_no_part_to_keep() -> None:
+    made = CapacityUsage()
+    of_beta = LedgerUsage(OTHER, NOVEMBER, ["contoso/chat"])
+    for page in committed(ptu("x", time=AT - HOUR), ledger=OTHER).pages:
+        of_beta.add(page)
+    made.leave_out(of_beta, ["contoso/chat"], "page 2 is missing")
+    made.add(counted(*committed(ptu("a")).pages), ["contoso/chat"])
+    assert made.tokens("contoso/chat") == {
+        ELEVEN - HOUR: {"beta": 1_400 * 10**6},
+        ELEVEN: {"acme": 1_400 * 10**6},
+    }

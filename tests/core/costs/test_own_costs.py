@@ -59,6 +59,17 @@ def test_a_margin_needs_something_with_a_charge_and_a_cost() -> None:
         None,
         None,
     )
+    assert not sums.is_unknown
     sums.count(RateTotals(requests=1), 8, 6)
     # (5 + 8) - 5 of unknown cost - 6 = 2, of 8
     assert (sums.margin, str(sums.margin_share)) == (2, "1/4")
+
+
+def test_without_any_price_zero_is_not_an_amount() -> None:
+    sums = Sums()
+    assert not sums.is_unknown
+    sums.count(RateTotals(requests=3, unpriced=1, missing=1, not_billable=1), 0, None)
+    assert sums.is_unknown
+    # Hours of a deployment are known.
+    sums.idle = 7
+    assert not sums.is_unknown

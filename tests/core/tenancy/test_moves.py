@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from metering.core.basics.errors import ConfigurationError
-from metering.core.basics.instants import DAY
+from metering.core.basics.instants import DAY, Instant
+from metering.core.calendars.dated import Dated
 from metering.core.deployments.deployment import Deployment
 from metering.core.tenancy import decisions
 from metering.core.tenancy.directory import Directory
@@ -103,3 +104,30 @@ def test_what_is_scheduled_is_listed_in_order_for_both_sides() -> None:
     ]
     assert scheduled(known, "globex", NOW) == [Scheduled(NOW + 2 * DAY, "subscription sub-1")]
     assert scheduled_plans(known, NOW) == [("pro", NOW + 4 * DAY)]
+
+
+def test_a_tenant_is_looked_up_without_a_look_at_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[Instant] = []
+    at = Dated.at
+
+    def counted(dated: Dated[Any], instant: Instant) -> Any:
+        looks.append(instant)
+        return at(dated, instant)
+
+    def looks_with(others: int) -> int:
+        made = directory()
+        made.apply([Record("subject", f"sub-x{n}", f"x{n}", 0, 0) for n in range(others)])
+        made.apply([Record("subject", "sub-1", "globex", NOW + DAY, 0)])
+        looks.clear()
+        assert made.subjects("acme", NOW) == ["sub-1"]
+        assert made.subjects("globex", NOW + DAY) == ["sub-1"]
+        assert made.subjects("nobody", NOW) == []
+        to_come = [Scheduled(NOW + DAY, "subscription sub-1 to globex")]
+        assert scheduled(made, "acme", NOW) == to_come
+        return len(looks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Dated, "at", counted)
+        assert looks_with(1) == looks_with(100)

@@ -150,9 +150,9 @@ def counted(usage: object) -> dict[str, Any]:
                 "promptTokenCount": 1,
                 "prompt_token_count": 1,
                 "candidatesTokenCount": 2,
-                "fancyTokenCount": 3,
+                "fancyCounts": [{"latencyMs": 5, "fancyTokenCount": 3}],
             },
-            {"input": 1, "output": 2, "?": "fancyTokenCount"},
+            {"input": 1, "output": 2, "?": "fancyCounts.fancyTokenCount"},
         ),
         # The chunks of a stream: the last one counts everything.
         (
@@ -257,6 +257,23 @@ def counted(usage: object) -> dict[str, Any]:
         (
             {"billed_units": {"input_tokens": 2, "video_tokens": 4}},
             {"input": 2, "?": "video_tokens"},
+        ),
+        # Embed 4 may name text and images apart, inside its input or beside it.
+        (
+            {"billed_units": {"input_tokens": 502, "text_tokens": 2, "image_tokens": 500}},
+            {"input": 2, "input_image": 500},
+        ),
+        (
+            {"billed_units": {"input_tokens": 9, "text_tokens": 2}},
+            {"input": 9, "?": "billed_units.text_tokens"},
+        ),
+        # The metrics say once more what the last event of a model says.
+        (
+            {
+                "metadata": {"usage": {"inputTokens": 7, "outputTokens": 53}},
+                "amazon-bedrock-invocationMetrics": {"inputTokenCount": 7, "outputTokenCount": 53},
+            },
+            {"input": 7, "output": 53},
         ),
         # Kimi's streams have it in their choice.
         (

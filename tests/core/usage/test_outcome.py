@@ -101,7 +101,7 @@ def test_a_count_that_is_no_whole_number_or_zero_is_rejected_by_name(count: obje
 @pytest.mark.parametrize("quantity", ["1", 1, None])
 def test_a_quantity_is_refused_and_not_ignored(quantity: object) -> None:
     assert rejection(data__quantity=quantity).reason == (
-        "data.quantity: Value error, is a field of meter.usage.v1; outcomes have `count`"
+        "data.quantity: is a field of meter.usage.v1; outcomes have `count`"
     )
 
 

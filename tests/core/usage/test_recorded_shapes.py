@@ -509,6 +509,30 @@ SHAPES = [
         meters={"search_requests": 1_000_000},
     ),
     Shape(
+        "Perplexity's own costs say which fee it asked",
+        {
+            "prompt_tokens": 8,
+            "completion_tokens": 15,
+            "search_context_size": "low",
+            "num_search_queries": 3,
+            "cost": {"request_cost": 0.006},
+        },
+        {"input": 8, "output": 15},
+        meters={"search_requests": 1_000_000},
+    ),
+    Shape(
+        "OpenRouter's Responses count searches under Anthropic's name",
+        {
+            "input_tokens": 20,
+            "input_tokens_details": {"cached_tokens": 5},
+            "output_tokens": 3,
+            "total_tokens": 23,
+            "server_tool_use": {"web_search_requests": 1},
+        },
+        {"input": 15, "cached_read": 5, "output": 3},
+        meters={"web_search_requests": 1_000_000},
+    ),
+    Shape(
         "SGLang names reasoning at the top, inside the completion",
         {"prompt_tokens": 8, "completion_tokens": 50, "total_tokens": 58, "reasoning_tokens": 40},
         {"input": 8, "output": 10, "reasoning": 40},

@@ -116,7 +116,8 @@ function showTiles() {
     tile("Forecast", cash(quotas.amount.projected), `at the end of the period, at ${
       cash(quotas.amount.an_hour)} per hour`),
     balance.provisioned.as_of ? tile("Provisioned", cash(balance.provisioned.amount),
-      `accrued until ${moment(balance.provisioned.as_of)}, provisional; ${
+      `accrued until ${moment(balance.provisioned.as_of)}, provisional${
+        balance.provisioned.complete ? "" : " and incomplete"}; ${
         cash(balance.provisioned.projected)} by the end of the period`) : null,
     tile("Requests", drill(short(balance.requests), inPeriod(), "all of this period"), pending.requests
       ? `and ${count(pending.requests)} pending`

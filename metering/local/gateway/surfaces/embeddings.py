@@ -59,7 +59,7 @@ def _answer(exchange: Exchange) -> Json:
     coded = body.get("encoding_format") == "base64"
     rows = []
     for index, text in enumerate(_texts(body)):
-        vector = _vector(text, length)
+        vector = vector_of(text, length)
         embedding = base64.b64encode(struct.pack(f"<{length}f", *vector)).decode()
         rows.append(
             {"object": "embedding", "index": index, "embedding": embedding if coded else vector}
@@ -68,7 +68,8 @@ def _answer(exchange: Exchange) -> Json:
     return {"object": "list", "data": rows, "model": model, "usage": _usage(exchange.counts)}
 
 
-def _vector(text: str, length: int) -> list[float]:
+def vector_of(text: str, length: int) -> list[float]:
+    """Return the vector of a text: the same text has the same one."""
     raw = hashlib.shake_256(text.encode(errors="replace")).digest(length)
     centred = [byte - 127.5 for byte in raw]
     size = sum(value * value for value in centred) ** 0.5

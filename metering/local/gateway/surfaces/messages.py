@@ -126,4 +126,5 @@ MESSAGES = Surface(
     refuse=anthropic_refusal,
     id_header="request-id",
     id_prefix="msg_",
+    provider="anthropic",
 )

@@ -1,7 +1,7 @@
 """The declaration of a surface, so that one gateway serves them all."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from metering.local.demo.traffic import Model
@@ -66,6 +66,14 @@ class Surface(NamedTuple):
     """The model that is priced where answers name none; in Azure a deployment's record has it."""
     takes_tier: bool = False
     """Whether a request may ask for a service tier."""
+    provider: str | None = None
+    """The provider that events name; None where the policy names none."""
+    is_stream: bool = False
+    """Whether the operation itself is a stream, whatever the body says."""
+    media_type: str = "text/event-stream"
+    """Of a stream."""
+    counting_headers: Callable[[Counts], Mapping[str, str]] | None = None
+    """The headers in which a whole answer has its counts, where its body has none."""
 
 
 def sse(data: Json | str, event: str | None = None) -> bytes:

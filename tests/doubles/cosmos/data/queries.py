@@ -65,12 +65,15 @@ def _defined(value: Any, _: Parameters) -> bool:
 class Query:
     """The answer to one query.
 
-    An item is found if all properties in `where` meet their condition. `select` names the
+    An item is found if all properties in `where` meet their condition, and, if there is any in
+    `either`, one of those. `select` names the
     properties to return, none means all. A query costs 2.3 RU and a point read of each item that it
     returns.
     """
 
     where: Mapping[str, Test] = field(default_factory=dict)
+    either: Mapping[str, Test] = field(default_factory=dict)
+    """Conditions of which one is enough, beside `where`."""
     order: str = ""
     descending: bool = False
     top: int | None = None
@@ -78,9 +81,13 @@ class Query:
 
     def matches(self, document: Document, parameters: Parameters) -> bool:
         """Return whether an item meets all conditions."""
-        return all(
-            test(document.get(name, UNDEFINED), parameters) for name, test in self.where.items()
-        )
+
+        def met(conditions: Mapping[str, Test]) -> list[bool]:
+            return [
+                test(document.get(name, UNDEFINED), parameters) for name, test in conditions.items()
+            ]
+
+        return all(met(self.where)) and (not self.either or any(met(self.either)))
 
     def project(self, document: Document) -> Document:
         """Return the selected properties of an item."""
@@ -102,8 +109,8 @@ QUERIES: Final[dict[str, Query]] = {
     "SELECT * FROM c WHERE c.number > @after ORDER BY c.number": Query(
         {"number": _compared(operator.gt, "@after")}, order="number"
     ),
-    "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant)": Query(
-        {"tenant": _defined}, select=("ledger",)
+    "SELECT c.ledger FROM c WHERE IS_DEFINED(c.tenant) OR c.number = 1": Query(
+        either={"tenant": _defined, "number": lambda value, _: value == 1}, select=("ledger",)
     ),
     "SELECT c.ledger FROM c WHERE c.tenant = @tenant": Query(
         {"tenant": _compared(operator.eq, "@tenant")}, select=("ledger",)
@@ -123,6 +130,16 @@ QUERIES: Final[dict[str, Query]] = {
     ),
     # Parts of rollups.
     "SELECT * FROM c WHERE c.id IN (...)": Query({"id": _listed}),
+    # Spans of aggregates.
+    "SELECT * FROM c ORDER BY c.number DESC": Query(order="number", descending=True),
+    "SELECT * FROM c WHERE c.due <= @until": Query({"due": _compared(operator.le, "@until")}),
+    "SELECT * FROM c WHERE c.number >= @first AND c.number < @end": Query(
+        {
+            "number": lambda value, parameters: (
+                type(value) is int and parameters["@first"] <= value < parameters["@end"]
+            )
+        }
+    ),
     # Suspensions, in the registry.
     "SELECT * FROM c WHERE c.registry = @partition": Query(
         {"registry": _compared(operator.eq, "@partition")}

@@ -1,0 +1,1 @@
+"""OpenTelemetry's protocol over HTTP: exports are read, and answered as the specification says."""

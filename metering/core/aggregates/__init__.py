@@ -1,0 +1,1 @@
+"""Sums over many requests: the counters that a platform keeps itself."""
