@@ -54,6 +54,7 @@ class App(Base):
     forecasts = Part(lambda self: self._quotas.forecasts)
 
     read = Part(lambda self: self._reports.read)
+    compare = Part(lambda self: self._reports.compare)
     requests = Part(lambda self: self._reports.requests)
     unit_economics = Part(lambda self: self._reports.unit_economics)
     overview = Part(lambda self: self._reports.overview)

@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from metering.app.reports.breakdowns import Breakdowns
+from metering.app.reports.compare import Compare
 from metering.app.reports.overview import Overview
 from metering.app.reports.read import Read
 from metering.app.reports.roll_up import RollUp
@@ -29,6 +30,11 @@ class Reading:
             store=base.ledgers, rollups=base.stores.rollups, executor=base.executor
         )
         return Read(base.ledgers, breakdowns, base.tenancy, base.clock, base.executor)
+
+    @cached_property
+    def compare(self) -> Compare:
+        """Periods, each beside the one before."""
+        return Compare(self.read, self._base.tenancy, self._base.clock)
 
     @cached_property
     def requests(self) -> "Requests":

@@ -26,7 +26,7 @@ async def dashboard(request: Request, app: TheApp) -> Response:
     if caller is None:
         return RedirectResponse("/signin", 303)
     if may(caller, Action.OPERATE):
-        return page("operator", _about(request, caller))
+        return page("operator", {**_about(request, caller), "here": "operator"})
     if caller.tenant is None:
         return page("no_tenant", _about(request, caller))
     await app.tenancy.refresh_if_due()
@@ -67,19 +67,25 @@ async def requests_of_tenant(request: Request, tenant: str) -> Response:
 @router.get("/dashboard/audit")
 async def audit(request: Request) -> Response:
     """Show an operator the changes of a day."""
-    caller = await _operator(request)
-    if isinstance(caller, Response):
-        return caller
-    return page("audit", _about(request, caller))
+    return await _for_operators(request, "audit")
 
 
 @router.get("/dashboard/costs")
 async def costs(request: Request) -> Response:
     """Show an operator what all tenants are charged and what the company pays."""
-    caller = await _operator(request)
-    if isinstance(caller, Response):
-        return caller
-    return page("costs", _about(request, caller))
+    return await _for_operators(request, "costs")
+
+
+@router.get("/dashboard/plans")
+async def plans(request: Request) -> Response:
+    """Show an operator the plans: what is in force and what is scheduled."""
+    return await _for_operators(request, "plans")
+
+
+@router.get("/dashboard/prices")
+async def prices(request: Request) -> Response:
+    """Show an operator the prices: in force, scheduled, their sources and ages."""
+    return await _for_operators(request, "prices")
 
 
 @router.get("/dashboard/assets/{name}")
@@ -92,6 +98,13 @@ async def asset(request: Request, name: str) -> Response:
     if request.headers.get("if-none-match") == found.tag:
         return Response(status_code=304, headers=headers)
     return Response(found.content, headers=headers, media_type=found.media_type)
+
+
+async def _for_operators(request: Request, template: str) -> Response:
+    caller = await _operator(request)
+    if isinstance(caller, Response):
+        return caller
+    return page(template, {**_about(request, caller), "here": template})
 
 
 async def _operator(request: Request, tenant: str | None = None) -> Caller | Response:

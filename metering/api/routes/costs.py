@@ -53,7 +53,11 @@ _Only = Annotated[
     ),
 ]
 _Compare = Annotated[
-    bool, Query(description="Add the time before: as many months if whole, else as many days.")
+    bool,
+    Query(
+        description="Add the time before: of whole months as many months, of the first days of a"
+        " month the same days of the month before, else as many days."
+    ),
 ]
 _Limit = Annotated[
     int, Query(ge=1, le=_MAX_GROUPS, description="Groups; the others are one row, (other names).")

@@ -17,6 +17,8 @@ from metering.api.problems import Problem, not_found, refusals
 from metering.api.routers import for_operators
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.core.plans.plan import Plan, read_plan
+from metering.core.plans.versions import versions_of
+from metering.documents.plans import PlanVersionDocument
 from metering.documents.tenancy import plans_listed
 
 router = for_operators("plans")
@@ -53,6 +55,16 @@ async def show_plan(app: TheApp, plan_id: PlanId, response: Response) -> dict[st
         raise not_found()
     tag(response, app, "plan", plan_id)
     return _terms(found)
+
+
+@router.get("/plans/{plan_id}/versions")
+async def list_plan_versions(app: TheApp, plan_id: PlanId) -> list[PlanVersionDocument]:
+    """List the versions of a plan, the latest first: scheduled, in force and replaced."""
+    await app.tenancy.refresh()
+    dated = dict(app.tenancy.directory.plan_versions()).get(plan_id)
+    if dated is None:
+        raise not_found()
+    return [PlanVersionDocument.of(one) for one in versions_of(dated, app.clock.now())]
 
 
 @router.put("/plans/{plan_id}")

@@ -11,7 +11,9 @@ from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import Problem, not_found
 from metering.api.routers import for_operators
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
+from metering.core.prices.listed import State, listed_prices
 from metering.documents.prices.changes import PriceChangeDocument, PriceVersion, PublishedPrices
+from metering.documents.prices.listed import ListedPriceDocument
 
 router = for_operators("prices")
 
@@ -34,6 +36,8 @@ Supersede = Annotated[
     bool,
     Query(description="Replace prices that apply to past usage. Re-rate to correct it."),
 ]
+_Model = Annotated[str, Query(max_length=256, description="Part of a model's name, in any case.")]
+_State = Annotated[State | None, Query(description="Default: all.")]
 
 
 @router.get("/prices")
@@ -47,6 +51,29 @@ async def list_price_versions(
         lambda record: (record.key,),
         PriceVersion.model_validate,
         listed="prices",
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+@router.get("/price-rows")
+async def list_price_rows(
+    app: TheApp,
+    *,
+    model: _Model = "",
+    state: _State = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ListedPriceDocument]:
+    """List price rows by model, of the package's versions and the published ones."""
+    await app.tenancy.refresh()
+    now, wanted = app.clock.now(), model.casefold()
+    rows = [one for one in app.tenancy.prices.rows.values() if wanted in one.model.casefold()]
+    return page_of(
+        [one for one in listed_prices(rows, now) if state in {None, one.state}],
+        lambda one: one.key,
+        lambda one: ListedPriceDocument.of(one, now),
+        listed=f"price-rows {model!r} {state}",
         cursor=cursor,
         limit=limit,
     )

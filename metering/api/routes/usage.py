@@ -11,10 +11,11 @@ from metering.api.paging import Cursor, cursor_at, key_of
 from metering.api.parameters import Budget, TheApp, TheTenant
 from metering.api.problems import Problem
 from metering.api.routers import about_tenants
+from metering.api.routes.balance import period_named
 from metering.app.reports.breakdowns import LedgerRead
 from metering.app.reports.read import Slice
 from metering.core.basics.instants import DAY, Instant, format_instant
-from metering.core.calendars.periods import Days, days_between
+from metering.core.calendars.periods import Days, Period, days_between
 from metering.core.reports.breakdown import ASKED, Row
 from metering.core.reports.count import Group
 from metering.documents.document import json_by_row
@@ -52,6 +53,15 @@ _GroupBy = Annotated[
         examples=["day,model", "use_case"],
     ),
 ]
+_Period = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="A period by name, instead of from and to: nothing of another period is in it,"
+        " also on days that both have.",
+        examples=["2026-11"],
+    ),
+]
 _Limit = Annotated[int, Query(ge=1, le=_MAX_ROWS, description="The maximum number of rows.")]
 
 
@@ -61,11 +71,12 @@ class _Asked(NamedTuple):
     tenant: str
     days: Days
     groups: tuple[str, ...]
+    period: Period | None
 
     @property
     def name(self) -> str:
         """The name of the list, for its cursors."""
-        return f"usage {self.tenant} {self.days} {self.groups}"
+        return f"usage {self.tenant} {self.days} {self.groups} {self.period}"
 
 
 async def _asked(
@@ -74,9 +85,17 @@ async def _asked(
     start: _From = None,
     to: _To = None,
     group_by: _GroupBy = "day,model",
+    period: _Period = None,
 ) -> _Asked:
     await app.tenancy.refresh_if_due()
-    return _Asked(tenant, _days(app, tenant, start, to), _groups(group_by))
+    groups = _groups(group_by)
+    if period is None:
+        return _Asked(tenant, _days(app, tenant, start, to), groups, None)
+    if start is not None or to is not None:
+        fault = {"field": "period", "message": "leave out from and to"}
+        raise Problem(422, "period: leave out from and to", errors=[fault])
+    of = await period_named(app, tenant, period)
+    return _Asked(tenant, days_between(of.start, of.end), groups, of)
 
 
 @routers.own.get("/usage", response_model=UsageDocument, responses=NOT_MODIFIED)
@@ -93,13 +112,15 @@ async def usage(
     """Return a tenant's usage by day and other dimensions. Its cost follows the rows returned."""
     now = app.clock.now()
     after = _group_of(asked, cursor)
-    ledgers = await app.read.ledgers_of_days(asked.tenant, asked.days)
+    ledgers = await app.read.ledgers_of_days(asked.tenant, asked.days, asked.period)
     tag = tag_of(asked, after, limit, ledgers, await app.read.positions(ledgers))
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if matches(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     some = Slice(after, limit + 1)
-    found = await app.read.usage_of_days(asked.tenant, asked.days, asked.groups, some, spend)
+    found = await app.read.usage_of_days(
+        asked.tenant, asked.days, asked.groups, some, spend, asked.period
+    )
     # Thousands of rows take a tenth of a second.
     content = await app.executor.run(
         lambda: json_by_row(_document(asked, found, limit, now), "items")

@@ -12,7 +12,7 @@ from metering.app.tenancy.tenancy import Tenancy
 from metering.core.billing.balance import Balance, balance_of
 from metering.core.calendars.periods import ALL_DAYS, Days, LedgerId, Period, days_between
 from metering.core.ledger.chain import START, Position
-from metering.core.ledger.head import Head
+from metering.core.ledger.head import NOTHING, Head
 from metering.core.reports.breakdown import (
     Breakdown,
     Outcomes,
@@ -89,12 +89,13 @@ class Read:
         group_by: tuple[str, ...],
         some: Slice = EVERYTHING,
         spend: Spend = unlimited,
+        period: Period | None = None,
     ) -> tuple[list[Row], list[LedgerRead]]:
         """Return a slice of a tenant's usage on some days by group, and the ledgers read.
 
-        It is over all periods and includes every committed page.
+        It is over all periods, or of one, and includes every committed page.
         """
-        ledgers = await self.ledgers_of_days(tenant, days)
+        ledgers = await self.ledgers_of_days(tenant, days, period)
 
         def rows(breakdowns: Sequence[Breakdown]) -> list[Row]:
             return list(islice(rows_after(breakdowns, some.after), some.limit))
@@ -102,6 +103,11 @@ class Read:
         found, read = await self._grouped(ledgers, days, group_by, rows, spend)
         spend(len(found))
         return found, read
+
+    async def sum_of_days(self, ledger: LedgerId, days: Days, spend: Spend = unlimited) -> Row:
+        """Return the usage of a ledger on some days as one row."""
+        rows, _ = await self._grouped([ledger], days, (), lambda of: list(rows_after(of)), spend)
+        return next(iter(rows), Row((), NOTHING, 0))
 
     async def costs_and_outcomes(
         self,
@@ -118,13 +124,16 @@ class Read:
 
         return await self._grouped(ledgers, days, group_by, both, spend)
 
-    async def ledgers_of_days(self, tenant: str, days: Days) -> list[LedgerId]:
-        """Return the ledgers of a tenant whose period overlaps some days."""
+    async def ledgers_of_days(
+        self, tenant: str, days: Days, period: Period | None = None
+    ) -> list[LedgerId]:
+        """Return the ledgers of a tenant whose period overlaps some days, or that of one period."""
         await self.tenancy.refresh_if_due()
         return [
             ledger
             for ledger in await self.store.ledgers(tenant)
             if days.overlap(self.tenancy.directory.period_of(ledger))
+            and (period is None or ledger.start == period.start)
         ]
 
     async def positions(self, ledgers: Sequence[LedgerId]) -> list[Position]:

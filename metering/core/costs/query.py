@@ -68,7 +68,7 @@ class CostQuery(NamedTuple):
         return all(value == wanted for of, wanted in self.only if of == name)
 
     def before(self) -> "CostQuery":
-        """Return the same question about the time before: as many months if whole, else days."""
+        """Return the same question about the time before: see days_before."""
         return self._replace(days=days_before(self.days))
 
 
@@ -97,12 +97,18 @@ def cost_query(
 
 
 def days_before(days: Days) -> Days:
-    """Return the days before some days: whole months before whole months, else as many days."""
+    """Return the days to compare some days with.
+
+    Before whole months they are as many months. Before the first days of a month they are the same
+    days of the month before, or all of it where it is shorter. Else they are as many days.
+    """
     first, end = _date(days.first), _date(days.end)
-    if first.day == end.day == 1:
+    if first.day == 1 and (end.day == 1 or (end.year, end.month) == (first.year, first.month)):
         months = (end.year - first.year) * 12 + end.month - first.month
-        years, month = divmod(first.year * 12 + first.month - 1 - months, 12)
-        return Days(date(years, month + 1, 1).isoformat(), days.first)
+        years, month = divmod(first.year * 12 + first.month - 1 - max(1, months), 12)
+        start = date(years, month + 1, 1)
+        same = days.first if end.day == 1 else (start + (end - first)).isoformat()
+        return Days(start.isoformat(), min(same, days.first))
     return Days((first - (end - first)).isoformat(), days.first)
 
 

@@ -21,7 +21,8 @@ def _per_million(price: Any) -> Any:
     return format_fixed(price * _MILLION, PRICE_DECIMALS) if isinstance(price, int) else price
 
 
-def _by_bucket(prices: Sequence[int | None]) -> dict[str, int]:
+def by_bucket(prices: Sequence[int | None]) -> dict[str, int]:
+    """Return prices by the bucket that has one."""
     named = zip(BUCKETS, prices, strict=True)
     return {bucket: price for bucket, price in named if price is not None}
 
@@ -42,7 +43,7 @@ class PriceRowDocument(Document):
     channel: str | None
     currency: str
     effective_from: Time
-    per_million_tokens: Annotated[Mapping[str, PerMillion], BeforeValidator(_by_bucket)] = Field(
+    per_million_tokens: Annotated[Mapping[str, PerMillion], BeforeValidator(by_bucket)] = Field(
         validation_alias="prices", description="Prices by bucket."
     )
 

@@ -16,11 +16,17 @@ NOVEMBER = Days("2026-11-01", "2026-12-01")
         # The first quarter of 2026 comes after the last of 2025.
         (Days("2026-01-01", "2026-04-01"), Days("2025-10-01", "2026-01-01")),
         (Days("2026-11-09", "2026-11-16"), Days("2026-11-02", "2026-11-09")),
-        # 29 days of a month that has not ended: as many days.
-        (Days("2026-11-01", "2026-11-30"), Days("2026-10-03", "2026-11-01")),
+        # The first 29 days of November: those of October.
+        (Days("2026-11-01", "2026-11-30"), Days("2026-10-01", "2026-10-30")),
+        # The first 30 days of March: all 28 of February.
+        (Days("2026-03-01", "2026-03-31"), Days("2026-02-01", "2026-03-01")),
+        # From a first to the middle of a later month: as many days.
+        (Days("2026-10-01", "2026-11-11"), Days("2026-08-21", "2026-10-01")),
     ],
 )
-def test_the_time_before_is_as_many_months_or_as_many_days(days: Days, before: Days) -> None:
+def test_the_time_before_is_the_same_part_of_months_or_as_many_days(
+    days: Days, before: Days
+) -> None:
     assert days_before(days) == before
     assert cost_query(days, ("model",)).before().days == before
 

@@ -113,6 +113,18 @@ export function alive(isAlive, text) {
   place.lastElementChild.textContent = text;
 }
 
+// Shows in `place` that something could not be read, with a button that reads it again.
+export function failed(error, place, again) {
+  if (error.status === 401) {
+    ended();
+    return;
+  }
+  alive(false, "Not loaded");
+  fill(place, h("p", { class: "banner over" }, `This could not be read: ${error.message} `,
+    h("button", { "data-key": "again", onclick: again }, "Try again")));
+  say(`This could not be read: ${error.message}`);
+}
+
 function ended() {
   alive(false, "Signed out");
   fill(byId("banners"), h("p", { class: "banner near" }, "Your session has ended. ",

@@ -13,6 +13,7 @@ export const short = (value) => (value < 10000 ? numbers.format(value) : compact
 export const plural = (value, noun) => `${short(value)} ${noun}${value === 1 ? "" : "s"}`;
 export const time = (iso) => times.format(new Date(iso));
 export const moment = (iso) => moments.format(new Date(iso));
+export const instant = (iso) => `${iso.slice(0, 16).replace("T", " ")} UTC`;
 export const day = (iso) => days.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`));
 
 const made = new Map();
