@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field
 
-from metering.core.basics.money import format_amount
+from metering.core.basics.money import Amount, format_amount
 from metering.core.reconciliation.variance import CURRENCY, Cell, Line, Variance
 from metering.documents.document import Document
 from metering.documents.left_out import LeftOutLedger
@@ -18,8 +18,8 @@ class VarianceLine(Document):
     tokens: int
     unpriced_tokens: int = Field(description="Tokens without a price here: not in `ours`.")
     ours: str = Field(description="The priced tokens at list price.")
-    estimate: str = Field(description="The platform's estimate.")
-    difference: str = Field(description="The estimate less ours.")
+    estimate: str | None = Field(description="The platform's estimate; null if it exported none.")
+    difference: str | None = Field(description="The estimate less ours; null without an estimate.")
     price_missing: int = Field(
         description="Points whose price the platform did not know: in no estimate."
     )
@@ -33,8 +33,8 @@ class VarianceLine(Document):
             tokens=line.tokens,
             unpriced_tokens=line.unpriced_tokens,
             ours=format_amount(line.ours),
-            estimate=format_amount(line.estimate),
-            difference=format_amount(line.difference),
+            estimate=_text(line.estimate),
+            difference=_text(line.difference),
             price_missing=line.price_missing,
         )
 
@@ -45,16 +45,21 @@ class VarianceDocument(Document):
     currency: str = CURRENCY
     lines: list[VarianceLine]
     ours: str
-    estimate: str
+    estimate: str | None
     left_out: list[LeftOutLedger]
 
     @classmethod
     def of(cls, variance: Variance, left_out: list[LeftOutLedger]) -> Self:
         """Return a comparison as a document."""
         lines = variance.sorted()
+        estimates = [line.estimate for _, line in lines if line.estimate is not None]
         return cls(
             lines=[VarianceLine.of(*one) for one in lines],
             ours=format_amount(sum(line.ours for _, line in lines)),
-            estimate=format_amount(sum(line.estimate for _, line in lines)),
+            estimate=_text(sum(estimates)) if estimates else None,
             left_out=left_out,
         )
+
+
+def _text(amount: Amount | None) -> str | None:
+    return None if amount is None else format_amount(amount)

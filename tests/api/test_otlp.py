@@ -121,7 +121,7 @@ async def test_an_error_is_a_status_in_the_encoding_of_the_request(api: Served) 
     assert (refused.status_code, "x-protobuf" in refused.json()["message"]) == (415, True)
     binary = await send(api, b"\xff", content_type="application/x-protobuf")
     assert binary.headers["content-type"] == "application/x-protobuf"
-    assert "no export of metrics" in Status.FromString(binary.content).message
+    assert "not an export of metrics" in Status.FromString(binary.content).message
     missing = await send(api, b"{}", "/otlp/v1/profiles")
     assert missing.status_code == 404
 

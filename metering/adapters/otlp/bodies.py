@@ -63,7 +63,7 @@ _RESPONSES: Final = {
 
 
 class NotReadable(MeteringError):
-    """A body is no export. Sending it again changes nothing."""
+    """A body is not an export. Sending it again changes nothing."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -85,7 +85,7 @@ def encoding_of(media_type: str | None) -> Encoding:
         if encoding.value == named:
             return encoding
     known = " or ".join(one.value for one in Encoding)
-    raise NotReadable(415, f"content-type: {known}")
+    raise NotReadable(415, f"content-type must be {known}")
 
 
 def unpacked(body: bytes, packing: str | None) -> bytes:
@@ -94,12 +94,12 @@ def unpacked(body: bytes, packing: str | None) -> bytes:
     if named == "identity":
         return body
     if named != "gzip":
-        raise NotReadable(415, "content-encoding: gzip, or none")
+        raise NotReadable(415, "content-encoding must be gzip or identity")
     reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         content = reader.decompress(body, MAX_BYTES)
     except zlib.error:
-        raise NotReadable(400, "the body is no gzip") from None
+        raise NotReadable(400, "the body is not packed by gzip") from None
     if reader.unconsumed_tail:
         raise NotReadable(413, f"the body has more than {MAX_BYTES} bytes once it is unpacked")
     if not reader.eof:
@@ -114,13 +114,13 @@ def read_export(signal: Signal, content: bytes, encoding: Encoding) -> Any:
         if encoding is Encoding.PROTOBUF:
             message.ParseFromString(content)
         elif not content.lstrip().startswith(b"{"):
-            raise NotReadable(400, f"the body is no export of {signal.value}")
+            raise NotReadable(400, f"the body is not an export of {signal.value}")
         else:
             json_format.Parse(
                 content, message, ignore_unknown_fields=True, max_recursion_depth=_MAX_DEPTH
             )
     except (DecodeError, json_format.ParseError, UnicodeDecodeError, RecursionError):
-        raise NotReadable(400, f"the body is no export of {signal.value}") from None
+        raise NotReadable(400, f"the body is not an export of {signal.value}") from None
     return message
 
 

@@ -39,7 +39,7 @@ def _print(variance: Variance, document: VarianceDocument) -> None:
             *(cell.day, cell.model or "(not named)", count(line.tokens)),
             count(line.unpriced_tokens),
             *(
-                format_read(amount, document.currency)
+                "not exported" if amount is None else format_read(amount, document.currency)
                 for amount in (line.ours, line.estimate, line.difference)
             ),
             count(line.price_missing),

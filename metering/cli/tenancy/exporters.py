@@ -89,7 +89,7 @@ def revoke(name: Name) -> None:
         {},
         lambda app: app.tenancy.revoke_exporter_keys(name),
     )
-    stdout().print(f"{name} has no key: {since(done)}", markup=False)
+    stdout().print(f"all keys of {name} are revoked: {since(done)}", markup=False)
 
 
 @exporters.command("list")

@@ -50,8 +50,8 @@ class Series(NamedTuple):
     model: str | None
     operation: str | None
     provider: str | None
-    rest: tuple[tuple[str, str], ...]
-    """Every other attribute of the point and of its resource, in order of their names."""
+    rest: str
+    """A hash of every other attribute of the point and of its resource: they may be of any size."""
 
 
 class Run(NamedTuple):

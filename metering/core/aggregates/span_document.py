@@ -28,7 +28,7 @@ def write_span(span: Span) -> Document:
         "id": span_id(run, span.number),
         "run": run.id,
         "schema": SCHEMA,
-        "series": [*run.series[:-1], [list(pair) for pair in run.series.rest]],
+        "series": list(run.series),
         "cumulative": run.is_cumulative,
         "number": span.number,
         "intervals": [
@@ -44,8 +44,7 @@ def read_span(document: Document) -> Span:
     """Return the span of a document. RetryableError for one that cannot be read."""
     try:
         check_schema(document, SCHEMA, f"aggregate {document['id']}")
-        *names, rest = document["series"]
-        series = Series._make((*names, tuple((name, value) for name, value in rest)))
+        series = Series._make(document["series"])
         return Span(
             Run(series, document["cumulative"]),
             document["number"],

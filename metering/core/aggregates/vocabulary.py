@@ -5,8 +5,11 @@ kinds of tokens as seen live (2026-10-02); OpenTelemetry's semantic conventions 
 1.45. Both are previews, so every name that has been seen is read, and unknown ones are left alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
+
+from pydantic_core import to_json
 
 from metering.core.aggregates.point import Figure, Point, Run, Series
 from metering.core.basics.instants import DAY, SECOND, Instant
@@ -47,6 +50,7 @@ _FIGURES: Final = {
     "reasoningtokens": Figure.REASONING,
     "thinkingtokens": Figure.REASONING,
 }
+_REST_BYTES: Final = 16
 _TRUE: Final = frozenset({"true", "1"})
 _USD: Final = "USD"
 _COST_DECIMALS: Final = 10**12
@@ -113,15 +117,16 @@ def _figure(sample: Sample) -> Figure | _Ignored:
 
 
 def _fault(sample: Sample, now: Instant) -> str | None:
-    key = _first(sample.attributes, _KEY) or ""
+    longest = max(len(sample.attributes.get(name, "")) for name in _NAMED)
     is_counted = 0 <= sample.value <= MAX_QUANTITY
     faults = (
-        (not 0 < sample.end <= now + MAX_AHEAD, "time is missing or ahead of the clock"),
+        (sample.end <= 0, "a point without a time"),
+        (sample.end > now + MAX_AHEAD, "the time is ahead of the clock"),
         (sample.end < now - MAX_AGE, "older than seven days"),
         (not _has_interval(sample), "a delta without the start of its interval"),
         (not is_counted, f"not between 0 and {MAX_QUANTITY}"),
         (is_counted and not _is_whole(sample), "not a whole number of tokens"),
-        (len(key) > MAX_NAME_LENGTH, f"a key id longer than {MAX_NAME_LENGTH} characters"),
+        (longest > MAX_NAME_LENGTH, f"a name longer than {MAX_NAME_LENGTH} characters"),
     )
     return next((f"{sample.metric}: {fault}" for is_so, fault in faults if is_so), None)
 
@@ -151,16 +156,18 @@ def _series(source: str, sample: Sample) -> Series:
         _first(attributes, _MODEL),
         _first(attributes, _OPERATION),
         _first(attributes, _PROVIDER),
-        tuple(_rest(sample)),
+        _rest(sample),
     )
 
 
-def _rest(sample: Sample) -> Iterator[tuple[str, str]]:
-    for name, value in sorted(sample.attributes.items()):
-        if name not in _OF_THE_POINT | _NAMED:
-            yield name, value
-    for name, value in sorted(sample.resource.items()):
-        yield f"resource.{name}", value
+def _rest(sample: Sample) -> str:
+    others = {
+        name: value
+        for name, value in sample.attributes.items()
+        if name not in _OF_THE_POINT | _NAMED
+    }
+    content = to_json((sorted(others.items()), sorted(sample.resource.items())))
+    return hashlib.blake2b(content, digest_size=_REST_BYTES).hexdigest()
 
 
 def _first(attributes: Mapping[str, str], names: Iterable[str]) -> str | None:

@@ -39,15 +39,15 @@ class Line:
     """Tokens that have no price here."""
     ours: Amount = 0
     """The priced tokens at list price."""
-    estimate: Amount = 0
-    """The platform's estimate."""
+    estimate: Amount | None = None
+    """The platform's estimate; None if it exported none."""
     price_missing: int = 0
     """Points whose price the platform did not know: they are in no estimate."""
 
     @property
-    def difference(self) -> Amount:
-        """The estimate less ours."""
-        return self.estimate - self.ours
+    def difference(self) -> Amount | None:
+        """The estimate less ours; None without an estimate."""
+        return None if self.estimate is None else self.estimate - self.ours
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Variance:
             if Figure.COST in used or Figure.COST_MISSING in used:
                 series = span.run.series
                 line = self.lines[self._cell(span.start, series.model, series.requested_model)]
-                line.estimate += used.get(Figure.COST, 0) * _AMOUNTS
+                line.estimate = (line.estimate or 0) + used.get(Figure.COST, 0) * _AMOUNTS
                 line.price_missing += used.get(Figure.COST_MISSING, 0)
 
     def _cell(self, at: Instant, model: str | None, requested: str | None) -> Cell:

@@ -21,7 +21,7 @@ from tests.systems import System
 
 #: NOW is noon; the counters began three hours before.
 BEGUN = NOW - 3 * HOUR
-SERIES = Series("gateway", "sub-1", "fast", "gpt-4o-2024-11-20", "chat", None, ())
+SERIES = Series("gateway", "sub-1", "fast", "gpt-4o-2024-11-20", "chat", None, "")
 COUNTER = Run(SERIES, is_cumulative=True)
 DELTA = Run(SERIES, is_cumulative=False)
 P, C, T = Figure.PROMPT, Figure.COMPLETION, Figure.TOTAL
@@ -238,10 +238,7 @@ async def test_points_beyond_the_room_of_a_span_are_refused_and_the_rest_counts(
 async def test_series_beyond_those_of_one_export_are_refused_and_the_others_count(
     system: System,
 ) -> None:
-    runs = [
-        DELTA._replace(series=SERIES._replace(rest=(("instance", str(n)),)))
-        for n in range(MAX_RUNS + 2)
-    ]
+    runs = [DELTA._replace(series=SERIES._replace(rest=str(n))) for n in range(MAX_RUNS + 2)]
     points = [one._replace(run=run) for run in runs for one in added(20, 1, 0)]
     taken = await system.app.take_points.take(points)
     assert taken == Taken(6, ("an export has at most 500 series: send smaller ones",))

@@ -37,8 +37,8 @@ async def test_each_day_and_model_has_ours_at_list_price_and_the_platforms(syste
     (first, known), (second, other) = variance.sorted()
     assert (first, second) == (Cell(TODAY, "gpt-4o"), Cell(TODAY, "gpt-99"))
     # 9,000 x 2.5 + 800 x 10 per million, against 0.04 by then.
-    assert (format_amount(known.ours), format_amount(known.estimate)) == ("0.0305", "0.04")
-    assert format_amount(known.difference) == "0.0095"
+    assert (format_amount(known.ours), format_amount(known.estimate or 0)) == ("0.0305", "0.04")
+    assert format_amount(known.difference or 0) == "0.0095"
     assert (known.tokens, known.unpriced_tokens, known.price_missing) == (9800, 0, 0)
     assert (other.tokens, other.unpriced_tokens, other.price_missing) == (75, 75, 3)
     assert (other.ours, other.estimate) == (0, 0)
@@ -61,10 +61,16 @@ async def test_only_aggregates_of_these_days_are_compared(system: System) -> Non
         await compared(system, "2026-11-20", "2026-11-18")
 
 
+async def test_a_platform_that_exports_no_estimate_has_none_and_not_zero(system: System) -> None:
+    await system.app.take_points.take(EXPORTS[0])
+    ((_, line),) = (await compared(system)).sorted()
+    assert (line.estimate, line.difference) == (None, None)
+
+
 async def test_estimates_are_there_after_a_month(system: System) -> None:
     await system.app.take_points.take([*EXPORTS[0], cost(20, 0.01)])
     await system.app.take_points.take([*EXPORTS[1], cost(50, 0.02)])
     system.clock.set(BEGUN + 40 * DAY)
     await system.app.publish_aggregates.due()
     ((_, line),) = (await compared(system)).sorted()
-    assert format_amount(line.estimate) == "0.02"
+    assert format_amount(line.estimate or 0) == "0.02"

@@ -14,7 +14,7 @@ def test_a_comparison_without_aggregates_is_empty(metering: "Metering") -> None:
         "currency": "USD",
         "lines": [],
         "ours": "0",
-        "estimate": "0",
+        "estimate": None,
         "left_out": [],
     }, ran.stderr
     assert "0 lines" in metering.run("reconcile", "--platform-estimate", *days).stdout

@@ -50,10 +50,7 @@ def test_a_sample_names_its_caller_its_models_and_its_figure() -> None:
         *("key-1", "fast", "gpt-4o-2024-11-20"),
     )
     assert (series.operation, series.provider) == ("chat", "azure")
-    assert series.rest == (
-        ("server.address", "eastus2"),
-        ("resource.service.name", "apim-gateway"),
-    )
+    assert len(series.rest) == 32
     assert (point.figure, point.value) == (Figure.PROMPT, 12)
     assert (point.start, point.end) == (NOW - MINUTE, NOW)
 
@@ -98,6 +95,12 @@ def test_figures_of_one_caller_are_of_one_run_and_callers_of_different_ones() ->
     assert nobody.run.series.key == ""
 
 
+def test_other_attributes_tell_series_apart_and_take_no_room() -> None:
+    (plain,), (other,) = read(sample()), read(sample(attributes={"x" * 100_000: "y" * 100_000}))
+    assert plain.run.id != other.run.id
+    assert len(other.run.series.rest) == 32
+
+
 def test_a_counter_says_when_it_began_and_zero_if_it_does_not_know() -> None:
     known, unknown = read(sample(is_cumulative=True), sample(is_cumulative=True, start=0))
     assert (known.start, unknown.start) == (NOW - MINUTE, 0)
@@ -116,7 +119,7 @@ def test_a_price_that_the_platform_does_not_know_is_no_cost_of_zero() -> None:
     ("changes", "reason"),
     [
         ({"end": NOW + HOUR}, "ahead of the clock"),
-        ({"end": 0, "is_cumulative": True}, "ahead of the clock"),
+        ({"end": 0, "is_cumulative": True}, "without a time"),
         ({"end": NOW - 8 * DAY, "start": NOW - 9 * DAY}, "older than seven days"),
         ({"start": 0}, "without the start of its interval"),
         ({"value": -1.0}, "not between 0 and"),
@@ -124,6 +127,7 @@ def test_a_price_that_the_platform_does_not_know_is_no_cost_of_zero() -> None:
         ({"value": 1e16}, "not between 0 and"),
         ({"value": 0.5}, "not a whole number"),
         ({"attributes": {"azure__ai_gateway__api_key_id": "k" * 257}}, "longer than 256"),
+        ({"attributes": {"gen_ai__response__model": "m" * 257}}, "longer than 256"),
     ],
 )
 def test_a_sample_that_cannot_be_counted_is_refused_with_its_reason(
