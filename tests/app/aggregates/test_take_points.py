@@ -15,6 +15,7 @@ from metering.core.basics.instants import DAY, HOUR, MINUTE, parse_instant
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.entry import Basis
+from metering.core.plans.plan import Plan
 from tests.builders import NOW
 from tests.faulty_writes import FaultyWrites
 from tests.systems import System
@@ -252,3 +253,16 @@ async def test_the_platforms_estimate_alone_makes_no_event(system: System) -> No
     assert system.publisher.events == []
     system.clock.set(NOW + DUE_AFTER)
     assert await system.app.publish_aggregates.due() == 0
+
+
+async def test_a_quota_on_tokens_stops_the_key_once_its_counters_reach_it(system: System) -> None:
+    quota = {"metric": "tokens", "window": "day", "limit": "1200", "action": "block"}
+    plan = Plan.model_validate({"id": "tight", "quotas": [quota]})
+    await system.tenancy.define_plan(plan, None)
+    await system.tenancy.map_subject("sub-1", "acme", None)
+    await system.tenancy.assign_plan("acme", "tight", None)
+    system.clock.set(NOW + HOUR)
+    await system.app.take_points.take(grown(200, 500, 100))
+    assert (await system.admission().of("sub-1")).overall.verdict == "allow"
+    await system.app.take_points.take(grown(230, 1000, 200))
+    assert (await system.admission().of("sub-1")).overall.verdict == "block"
