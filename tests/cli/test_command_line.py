@@ -43,6 +43,7 @@ _FILES: Final = (
     "reseller.yaml",
     "part_0_0001.csv.gz",
     "bicep/main.prod.bicepparam",
+    "llm-backends.bicepparam",
 )
 
 
