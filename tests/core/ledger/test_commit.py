@@ -522,3 +522,17 @@ def test_in_any_order_and_batches_the_state_is_the_gateways(
 def _latest(ledger: Ledger) -> list[State]:
     entries = {entry.key: entry for page in ledger.pages for entry in page.entries}
     return [entry.state for entry in entries.values()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"model": "gpt-99", "not_understood": "oddity"}, "not_understood"),
+        ({"model": "gpt-99"}, "no_price"),
+    ],
+)
+def test_a_request_without_a_price_says_why(changes: dict[str, str], why: str | None) -> None:
+    ledger = Ledger()
+    ledger.commit(usage(**changes))
+    assert ledger.pages[0].entries[0].state.why_unpriced == why
