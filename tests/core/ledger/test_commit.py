@@ -532,7 +532,7 @@ def _latest(ledger: Ledger) -> list[State]:
         ({"model": "gpt-99"}, "no_price"),
     ],
 )
-def test_a_request_without_a_price_says_why(changes: dict[str, str], why: str | None) -> None:
+def test_a_request_without_a_price_says_why(changes: dict[str, Any], why: str | None) -> None:
     ledger = Ledger()
     ledger.commit(usage(**changes))
     assert ledger.pages[0].entries[0].state.why_unpriced == why
