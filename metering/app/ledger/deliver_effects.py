@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from metering.app.ledger.one_by_one import OneByOne
 from metering.core.basics.errors import RetryableError
 from metering.core.calendars.dated import FOREVER
 from metering.core.calendars.periods import LedgerId
@@ -38,17 +39,23 @@ class DeliverEffects:
     currency_of: Callable[[LedgerId], Awaitable[str]]
     """Returns the currency in which a ledger is charged."""
     telemetry: Telemetry = SILENT
+    _unsettled: set[str] = field(init=False, default_factory=set)
+    """Effects that were delivered and are not noted as such: their ledgers took no write."""
 
     async def run(self) -> int:
         """Deliver the effects that are due, oldest first, and return the number delivered.
 
         An effect is settled only after its delivery. A crash in between delivers it again, under
-        the same key. A failed delivery is postponed and does not delay the others. Safe to repeat
-        at any point and in several processes.
+        the same key. A failed delivery is postponed and does not delay the others. A ledger that
+        takes no writes is named in an alert, and the effects of the others go on. Safe to repeat at
+        any point and in several processes.
         """
         delivered = 0
+        one_by_one = OneByOne(self.alerts)
         for stored in await self.effects.due(self.clock.now(), MAX_EFFECTS):
-            delivered += await self._deliver(stored)
+            with one_by_one.about(stored.effect.ledger):
+                delivered += await self._deliver(stored)
+        one_by_one.settle()
         return delivered
 
     async def at_once(self) -> None:
@@ -68,13 +75,17 @@ class DeliverEffects:
             "ledger": str(effect.ledger),
             "page": effect.page,
         }
-        try:
-            with self.telemetry.span("deliver_effect", about):
-                await self.notifier.notify(effect)
-        except RetryableError as error:
-            await self._put_off(stored, str(error))
-            return False
+        if effect.key not in self._unsettled:
+            try:
+                with self.telemetry.span("deliver_effect", about):
+                    await self.notifier.notify(effect)
+            except RetryableError as error:
+                await self._put_off(stored, str(error))
+                return False
+        # Where the ledger takes no writes, the receiver is not told again every half minute.
+        self._unsettled.add(effect.key)
         await self.effects.settle(effect, self.clock.now())
+        self._unsettled.discard(effect.key)
         self.telemetry.add("metering.effects.delivered", 1)
         return True
 

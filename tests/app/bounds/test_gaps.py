@@ -1,15 +1,21 @@
 """What is left out, taken up again and told: the edges of going on without one ledger."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from pydantic_core import from_json
 
 from metering.app.ledger.one_by_one import MAX_UNKNOWN, OneByOne
-from metering.core.basics.errors import LedgerBroken, LedgerLagError, RetryableError
+from metering.core.basics.errors import (
+    InvariantBroken,
+    LedgerBroken,
+    LedgerLagError,
+    RetryableError,
+)
 from metering.core.basics.instants import DAY, format_instant
+from metering.core.billing.statement import Statement
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.commit import Commit, plan_commit
 from metering.core.ledger.head import Head
@@ -222,3 +228,24 @@ async def test_an_anchor_has_the_other_ledgers_where_one_lags(process: System) -
         f"sub-2|{format_instant(LEDGER.start)}"
     ]
     assert any(str(LEDGER) in message for message in process.alerts.messages)
+
+
+async def test_an_anchor_has_the_statements_of_others_where_one_tenants_cannot_be_read(
+    process: System,
+) -> None:
+    await ingest(process, body(), body(id="r-2", subject="sub-2"))
+    await process.close(month_of(AT).end + 5 * DAY)
+    real = process.app.stores.statements.statements
+
+    async def broken(tenant: str) -> AsyncIterator[Statement]:
+        async for one in real(tenant):
+            if tenant == "sub-1":
+                raise InvariantBroken("the statement of sub-1 is not as it was written")
+            yield one
+
+    process.statements.statements = broken  # type: ignore[attr-defined]
+    anchor = await process.app.anchors.write()
+    _, leaves = await process.app.anchors.read(anchor.name)
+    named = [one.leaf.name for one in leaves if one.leaf.kind == "statement"]
+    assert named == [f"sub-2|{format_instant(LEDGER.start)}"]
+    assert any("statement of sub-1" in message for message in process.alerts.messages)
