@@ -103,7 +103,7 @@ class Crossing(NamedTuple):
     still_open: int
     """Clients that were never refused."""
     delay_s: float = 0
-    """What events took to the balance in this measurement (p99)."""
+    """The time from an event to the balance in this measurement (p99)."""
 
     @property
     def share(self) -> float:

@@ -72,7 +72,7 @@ class Committed(NamedTuple):
 
     at: Instant
     total: Amount
-    """What quotas count, open holds included."""
+    """The usage that quotas count, open holds included."""
     requests: int
     """The requests with an amount."""
 

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from metering.api.guard import GuardedRoute, Handler, limited_identity
+from metering.api.guard import UNKNOWN, GuardedRoute, Handler, limited_identity
 from metering.api.parameters import app_of
 from metering.api.problems import Problem
 from metering.core.basics.errors import RetryableError
@@ -20,8 +20,6 @@ from metering.core.tenancy.access import Action, NotSignedIn
 from metering.core.tenancy.exporters import Named
 from metering.documents.exporters import KEY_HEADER
 
-#: Requests without a valid key share one bucket.
-_UNKNOWN: Final = "unknown"
 _RETRY_AFTER_S: Final = "5"
 
 
@@ -88,7 +86,7 @@ async def _exporter(request: Request) -> Named:
             raise Problem(403, f"{identity.subject} is not authorised: {Action.EXPORT}.")
         return found
     found = app.tenancy.directory.exporters.by_key(key, app.clock.now())
-    limits.take(_UNKNOWN if found is None else f"exporter:{found.name}")
+    limits.take(UNKNOWN if found is None else f"exporter:{found.name}")
     await app.tenancy.refresh_if_due()
     found = app.tenancy.directory.exporters.by_key(key, app.clock.now())
     if found is None:

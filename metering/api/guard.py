@@ -23,7 +23,7 @@ SUBSCRIPTION_HEADER: Final = "x-metering-subscription"
 INTENT_HEADER: Final = "x-metering-intent"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Unauthenticated requests share one bucket.
-_UNKNOWN: Final = "unknown"
+UNKNOWN: Final = "unknown"
 
 type Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -118,7 +118,7 @@ async def limited_identity(request: Request) -> Identity:
     try:
         identity = await identify(request)
     except NotSignedIn:
-        limits.take(_UNKNOWN)
+        limits.take(UNKNOWN)
         raise
     if Role.GATEWAY in identity.roles:
         named = request.headers.get(SUBSCRIPTION_HEADER)

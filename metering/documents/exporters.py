@@ -42,7 +42,7 @@ class ExporterDocument(Document):
 
 
 class ExporterRequest(RequestBody):
-    """What an exporter reports, and how it may sign in."""
+    """The kind of telemetry an exporter reports, and the identity it may sign in with."""
 
     reports: Literal["aggregates", "requests"] | None = Field(None, description=_REPORTS)
     identity: str | None = Field(None, max_length=64, description=_IDENTITY)

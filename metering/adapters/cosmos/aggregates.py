@@ -1,4 +1,4 @@
-"""What the points of counters add up to, in Cosmos DB: one logical partition for each run.
+"""Spans of counters in Cosmos DB: one logical partition for each run.
 
 Every write replaces a document of the run as a whole under its ETag: two processes may not write
 spans of one run that do not know of each other, since each follows on from the one before.
@@ -12,15 +12,13 @@ from azure.cosmos.exceptions import CosmosBatchOperationError
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import AGGREGATES
 from metering.adapters.cosmos.documents import CosmosDocuments
-from metering.adapters.cosmos.refusals import CONFLICT, NOT_FOUND, PRECONDITION_FAILED
+from metering.adapters.cosmos.refusals import MOVED
 from metering.core.aggregates.span import Span
 from metering.core.aggregates.span_document import read_span, write_span
 from metering.core.basics.documents import Document
 from metering.core.basics.instants import SECOND, Instant
 from metering.ports import SpanChange, StoredSpans
 
-#: The refusals of a run that another process has changed, removed or created first.
-_MOVED: Final = frozenset({CONFLICT, NOT_FOUND, PRECONDITION_FAILED})
 _PAGE: Final = 200
 #: The number of the run's own document: above that of every span, so that it is read with the last.
 _RUN: Final = 2**31
@@ -61,7 +59,7 @@ class CosmosAggregates:
                     _operations(run, etag, changes), partition_key=run
                 )
             except CosmosBatchOperationError as error:
-                if error.status_code in _MOVED:
+                if error.status_code in MOVED:
                     return None
                 raise
         return str(results[0]["eTag"])

@@ -23,6 +23,8 @@ NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 PRECONDITION_FAILED: Final = 412
 TOO_LARGE: Final = 413
+#: A document under an ETag is no longer as it was read: changed, removed, or created first.
+MOVED: Final = frozenset({CONFLICT, NOT_FOUND, PRECONDITION_FAILED})
 
 #: Sub-statuses of 403 and 404 that mean something else than a permission or a missing item.
 _WRITES_ELSEWHERE: Final = 3

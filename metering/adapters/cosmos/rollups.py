@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from metering.adapters.cosmos.account import CosmosAccount
 from metering.adapters.cosmos.containers import ROLLUPS
 from metering.adapters.cosmos.documents import CosmosDocuments
-from metering.adapters.cosmos.refusals import CONFLICT, NOT_FOUND, PRECONDITION_FAILED
+from metering.adapters.cosmos.refusals import MOVED
 from metering.adapters.executor import EXECUTOR
 from metering.core.basics.errors import HeadMovedError
 from metering.core.calendars.periods import LedgerId
@@ -25,8 +25,6 @@ from metering.core.reports.rollup_document import (
 )
 from metering.ports import StoredCursor
 
-#: The refusals of a cursor that has moved since the step was computed: changed, gone, or new.
-_MOVED: Final = frozenset({CONFLICT, NOT_FOUND, PRECONDITION_FAILED})
 #: Parts in one query: a month has 248, and short expressions are cheaper.
 _NAMES_A_QUERY: Final = 100
 
@@ -62,7 +60,7 @@ class CosmosRollups:
                 )
             except CosmosBatchOperationError as error:
                 # Parts are written unconditionally, so only the cursor can be refused.
-                if error.status_code in _MOVED:
+                if error.status_code in MOVED:
                     reason = f"rollup of {ledger}: another process wrote it first"
                     raise HeadMovedError(reason) from error
                 raise

@@ -108,7 +108,7 @@ def unpacked(body: bytes, packing: str | None) -> bytes:
 
 
 def read_export(signal: Signal, content: bytes, encoding: Encoding) -> Any:
-    """Return an export as the package's message; NotReadable if it is none."""
+    """Return an export as the package's message. Raises NotReadable for any other body."""
     message: Message = _REQUESTS[signal]()
     try:
         if encoding is Encoding.PROTOBUF:

@@ -1,4 +1,4 @@
-"""What the points of counters add up to, in SQLite."""
+"""Spans of counters in SQLite."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence

@@ -1,9 +1,8 @@
 """Exporters: operators say what each reports, and give it keys."""
 
-import secrets
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Query
 
 from metering import bootstrap
 from metering.api.auditing import Change, change
@@ -11,6 +10,7 @@ from metering.api.paging import Cursor, Limit, Page, page_of
 from metering.api.parameters import TheApp, TheCaller
 from metering.api.problems import not_found
 from metering.api.routers import for_operators
+from metering.app.tenancy import exporter_keys
 from metering.core.basics.instants import HOUR
 from metering.core.basics.patterns import IDENTIFIER_SCHEMA
 from metering.documents.exporters import ExporterDocument, ExporterRequest, NewKeyDocument
@@ -18,7 +18,6 @@ from metering.documents.exporters import ExporterDocument, ExporterRequest, NewK
 router = for_operators("exporters")
 
 Name = Annotated[str, Path(pattern=IDENTIFIER_SCHEMA, description="An exporter's name.")]
-_KEY_BYTES: Final = 32
 
 
 @router.get("/exporters")
@@ -59,25 +58,20 @@ async def rotate_key(
     app: TheApp,
     caller: TheCaller,
     exporter: Name,
-    response: Response,
     overlap_hours: Annotated[
         int, Query(ge=0, le=720, description="Hours for which the former key stays valid.")
     ] = 24,
 ) -> NewKeyDocument:
     """Give an exporter a new key, which is shown once. Each request makes another key."""
     await app.tenancy.refresh()
-    key = secrets.token_urlsafe(_KEY_BYTES)
-    await change(
+    given = await change(
         app,
         caller,
         Change("exporter.rotate", f"exporter/{exporter}", {"overlap_hours": overlap_hours}),
         lambda: _document(app, exporter),
-        lambda: app.tenancy.add_exporter_key(exporter, key, overlap_hours * HOUR),
+        lambda: exporter_keys.rotate(app.tenancy, exporter, overlap_hours * HOUR),
     )
-    response.headers["cache-control"] = "no-store"
-    found = app.tenancy.directory.exporters.of(exporter)
-    assert found is not None
-    return NewKeyDocument.made(exporter, key, found)
+    return NewKeyDocument.made(exporter, *given)
 
 
 @router.delete("/exporters/{exporter}/keys", status_code=204)

@@ -69,7 +69,7 @@ class PublishSpans:
                 return
 
     async def due(self) -> int:
-        """Publish the spans that nobody has; return how many were looked for."""
+        """Publish the spans that are due; return their number."""
         now = self.clock.now()
         await self.store.forget(now)
         found = await self.store.due(now, _MOST)

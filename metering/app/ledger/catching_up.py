@@ -35,7 +35,7 @@ _WORTH_A_SEARCH: Final = 64
 
 @dataclass(slots=True)
 class PageBudget:
-    """How many pages may still be read."""
+    """The number of pages that may still be read."""
 
     left: int
 

@@ -39,7 +39,7 @@ MAX_PAGES: Final = 10_000
 
 
 class _Found(NamedTuple):
-    """What is told of a tenant that no commit of its own can find."""
+    """Notices about a tenant that none of its own commits can find."""
 
     low_credit: CreditMark | None = None
     passed: tuple[TargetMark, ...] = ()
@@ -55,7 +55,7 @@ class _Found(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """What is to be done about one ledger."""
+    """The work that one ledger needs."""
 
     ledger: LedgerId
     limits: Limits

@@ -1,11 +1,11 @@
 """`metering exporters`: systems that push telemetry, and their keys."""
 
-import secrets
 from typing import Annotated, Literal
 
 import typer
 
 from metering import bootstrap
+from metering.app.tenancy import exporter_keys
 from metering.cli.auditing import changing
 from metering.cli.options import since, with_app
 from metering.cli.output import AsJson, print_table, show, stdout
@@ -16,9 +16,6 @@ exporters = typer.Typer(
     no_args_is_help=True,
     help="Systems that push telemetry (OTLP), what each reports, and their keys.",
 )
-
-#: Bytes of chance in a key.
-_KEY_BYTES = 32
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="For example ai-gateway.")]
 
@@ -65,15 +62,13 @@ def rotate(
 
     Example:  metering exporters rotate ai-gateway --overlap 24
     """
-    key = secrets.token_urlsafe(_KEY_BYTES)
-
-    async def work(app: bootstrap.App) -> NewKeyDocument:
-        await app.tenancy.add_exporter_key(name, key, overlap * HOUR)
-        exporter = app.tenancy.directory.exporters.of(name)
-        assert exporter is not None
-        return NewKeyDocument.made(name, key, exporter)
-
-    made = changing("exporter.rotate", f"exporter/{name}", {"overlap_hours": overlap}, work)
+    given = changing(
+        "exporter.rotate",
+        f"exporter/{name}",
+        {"overlap_hours": overlap},
+        lambda app: exporter_keys.rotate(app.tenancy, name, overlap * HOUR),
+    )
+    made = NewKeyDocument.made(name, *given)
     show(made, lambda: _print_key(made), as_json=as_json)
 
 

@@ -44,7 +44,7 @@ class Span:
     base: Base = field(default_factory=dict)
     """The values of counters before the span."""
     revision: int = 0
-    """How often the usage has changed."""
+    """The number of changes of the usage."""
     published: int = 0
     """The revision that was published last."""
 

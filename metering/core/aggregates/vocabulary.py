@@ -74,7 +74,7 @@ class Sample(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What samples say: points, and the reasons for those that cannot be taken."""
+    """The points of samples, and the reasons for those that cannot be taken."""
 
     points: list[Point]
     refused: list[str]

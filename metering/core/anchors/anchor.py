@@ -23,7 +23,7 @@ REGISTRY: Final = "registry"
 
 
 class Leaf(NamedTuple):
-    """What one leaf says: a ledger through a page, a statement, a document, or a record."""
+    """The content of one leaf: a ledger through a page, a statement, a document, or a record."""
 
     kind: LeafKind
     name: str

@@ -19,7 +19,7 @@ END_USER: Final = "end_user"
 """A dimension of names too, for one tenant alone: no summary has it."""
 ACCOUNT: Final = "account"
 BACKEND: Final = "backend"
-"""What events call the account; both may be asked for."""
+"""The name that events have for the account; both may be asked for."""
 _ALL_NAMES: Final = (*NAMES, END_USER)
 BY: Final = (*NAMES, *PERIODS)
 #: Days of one question: two years, and the years before it in a comparison.

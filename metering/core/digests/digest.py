@@ -42,7 +42,7 @@ class Mover(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What the present period of a tenant is expected to come to."""
+    """The amount expected of a tenant's present period."""
 
     tenant: str
     period: str

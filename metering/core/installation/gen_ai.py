@@ -59,7 +59,7 @@ _OPERATIONS: Final = (
 
 
 class Counted(NamedTuple):
-    """What an entry makes known for the first time about a request."""
+    """The counts of a request that an entry is the first to have."""
 
     provider: str
     operation: str

@@ -41,7 +41,7 @@ class TargetMark(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, Amount]:
-        """What is told once a period: another target of the same outcome is told again."""
+        """The subject of one notice a period: another target of the same outcome is told again."""
         return self.use_case, self.outcome, self.target
 
     @property

@@ -26,7 +26,7 @@ class Attributes(NamedTuple):
     agent: str | None = None
     session: str | None = None
     requested_model: str | None = None
-    """What the client asks for, in lower case: a model, a deployment or an alias."""
+    """The name the client asks for, in lower case: a model, a deployment or an alias."""
 
 
 UNKNOWN: Final = Attributes()

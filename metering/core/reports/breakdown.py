@@ -40,7 +40,7 @@ GROUPS: Final = (
 for: the name of a model, a deployment or an alias.
 """
 BACKEND: Final = "backend"
-"""What events call the account; an answer that was asked for by it names it so."""
+"""The name that events have for the account; an answer that was asked for by it names it so."""
 ASKED: Final = (*GROUPS, BACKEND)
 """The names by which usage can be asked for."""
 PRICE: Final = "price"

@@ -84,7 +84,7 @@ class Wanted(NamedTuple):
     model: str | None = None
     """The model that is charged, or the one that served the request."""
     requested_model: str | None = None
-    """What the client asked for: a model, a deployment or an alias."""
+    """The name the client asked for: a model, a deployment or an alias."""
     deployment: str | None = None
     backend: str | None = None
     product: str | None = None

@@ -21,7 +21,7 @@ MAX_OVERLAP: Final = 30 * DAY
 _LEAST_SECRET: Final = 40
 
 type Reports = Literal["aggregates", "requests"]
-"""What an exporter's telemetry counts as: sums over many requests from its metrics, or single
+"""The meaning of an exporter's telemetry: sums over many requests from its metrics, or single
 requests from its spans. Never both, since they are the same traffic."""
 
 

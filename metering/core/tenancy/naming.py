@@ -19,7 +19,7 @@ type _Span = tuple[Instant, Instant]
 
 
 class Named(NamedTuple):
-    """What the names of a request lead to in `[start, end)`."""
+    """The models behind the names of a request in `[start, end)`."""
 
     model: str | None
     """The model to rate; None where neither the response nor an alias says."""

@@ -38,7 +38,7 @@ def is_gemini(names: set[str]) -> bool:
 
 
 class _Split(NamedTuple):
-    """What the details of a count say of it."""
+    """The details of one count."""
 
     audio: int = 0
     image: int = 0

@@ -33,11 +33,11 @@ class Requested(NamedTuple):
     is_downgradable: bool = True
     is_anthropic: bool = False
     asked: str | None = None
-    """What the client asked for, if the request is about the model of a downgrade."""
+    """The name the client asked for, if the request is about the model of a downgrade."""
 
     @property
     def asked_for(self) -> str:
-        """What the client asked for."""
+        """The name the client asked for."""
         return self.asked or self.model
 
 

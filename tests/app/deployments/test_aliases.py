@@ -10,7 +10,6 @@ from metering.app.deployments.deployments import Deployments
 from metering.app.ingest.ingest import Message
 from metering.app.ledger.one_by_one import OneByOne
 from metering.app.prices.explain_unpriced import ExplainUnpriced
-from metering.app.prices.rerate import PriceUnpriced, Rerate
 from metering.core.basics.errors import ConfigurationError
 from metering.core.basics.instants import DAY, MINUTE
 from metering.core.basics.money import format_amount
@@ -19,6 +18,7 @@ from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.deployments.alias import Alias
 from metering.core.deployments.deployment import Deployment, Provisioned
 from metering.core.ledger.rerating import Scope
+from tests.app.rerating import rerate, timer
 from tests.builders import AT, NOW, body, price_file
 
 type System = Any
@@ -39,24 +39,6 @@ SMART: dict[str, Any] = {
 
 def aliases(system: System) -> Aliases:
     return Aliases(system.tenancy, system.clock)
-
-
-def rerate(system: System) -> Rerate:
-    return Rerate(
-        ledgers=system.store,
-        tenancy=system.tenancy,
-        committer=system.committer,
-        clock=system.clock,
-    )
-
-
-def timer(system: System) -> PriceUnpriced:
-    return PriceUnpriced(
-        ledgers=system.store,
-        tenancy=system.tenancy,
-        rerate=rerate(system),
-        alerts=system.alerts,
-    )
 
 
 async def ingest(system: System, *bodies: bytes) -> Any:

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from metering.app.ingest.ingest import Message
-from metering.app.prices.rerate import PriceUnpriced, Rerate
 from metering.core.basics.errors import LedgerBroken
 from metering.core.basics.instants import DAY
 from metering.core.basics.money import format_amount
 from metering.core.calendars.periods import LedgerId, month_of
 from metering.core.ledger.rerating import Scope
+from tests.app.rerating import rerate, timer
 from tests.builders import AT, NOW, body, price_file
 
 type System = Any
@@ -25,24 +25,6 @@ async def ingest(system: System, *bodies: bytes) -> Any:
 
 async def publish(system: System, *rows: dict[str, Any], version: str = "v2") -> None:
     await system.tenancy.publish_prices(version, price_file(*rows, version=version))
-
-
-def rerate(system: System) -> Rerate:
-    return Rerate(
-        ledgers=system.store,
-        tenancy=system.tenancy,
-        committer=system.committer,
-        clock=system.clock,
-    )
-
-
-def timer(system: System) -> PriceUnpriced:
-    return PriceUnpriced(
-        ledgers=system.store,
-        tenancy=system.tenancy,
-        rerate=rerate(system),
-        alerts=system.alerts,
-    )
 
 
 async def balance(system: System) -> tuple[str, int]:
